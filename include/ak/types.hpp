@@ -1,0 +1,86 @@
+// The values a caller speaks in: element types, matrix views, the epilogue, errors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+struct CUstream_st;  // CUstream and cudaStream_t are both pointers to this
+
+namespace ak {
+
+enum class DType : std::uint8_t { f16, bf16, f32 };
+
+constexpr int size_of(DType t) { return t == DType::f32 ? 4 : 2; }
+
+/// Storage order: row-major puts row r, column c at data[r * ld + c]; column-major at data[c * ld + r].
+enum class Order : std::uint8_t { row, col };
+
+enum class Activation : std::uint8_t {
+#define AK_ACTIVATION(name, expression) name,
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+};
+
+constexpr int kActivationCount = 0
+#define AK_ACTIVATION(name, expression) +1
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+    ;
+
+using Stream = CUstream_st*;  // nullptr is the legacy default stream
+
+/// A view of a device matrix of rows x cols elements; ld is the leading dimension in elements.
+struct ConstMatrix {
+  const void* data = nullptr;
+  std::int64_t rows = 0, cols = 0, ld = 0;
+  DType dtype = DType::bf16;
+  Order order = Order::row;
+
+  /// The same memory read as its transpose; nothing moves.
+  ConstMatrix transposed() const { return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row}; }
+};
+
+struct Matrix {
+  void* data = nullptr;
+  std::int64_t rows = 0, cols = 0, ld = 0;
+  DType dtype = DType::bf16;
+  Order order = Order::row;
+
+  Matrix transposed() const { return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row}; }
+  operator ConstMatrix() const { return {data, rows, cols, ld, dtype, order}; }
+};
+
+/// D = activation(alpha * A.B + bias + beta * C).
+/// bias: cols(D) elements of bias_dtype, one per column of D whatever D's order, or null.
+/// c: same shape, dtype and order as D; not read when beta is 0. It may be D itself, never a partial overlap.
+/// slope: of leaky_relu below zero.
+struct Epilogue {
+  Activation activation = Activation::identity;
+  float alpha = 1.0f, beta = 0.0f, slope = 0.01f;
+  const void* bias = nullptr;
+  DType bias_dtype = DType::bf16;
+  ConstMatrix c = {};
+};
+
+enum class ErrorCode : int {
+  ok = 0,
+  invalid_argument = 1,   ///< the message names the argument
+  unsupported = 2,        ///< a dtype mix or GPU that no kernel serves
+  missing_library = 3,    ///< libcuda, NVRTC or cuBLASLt could not be opened; the message names it
+  driver = 4,             ///< a CUDA driver call failed
+  out_of_memory = 5,      ///< device memory for workspace
+  internal = 6,
+};
+
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace ak

@@ -1,0 +1,24 @@
+// The one argument block of every kernel, shared by host and device; no header is needed to read it.
+#pragma once
+
+namespace ak {
+
+// D[m,n] = act(alpha * sum_k A[m,k] B[k,n] + bias + beta * C[m,n]), D row-major (src/core/problem.hpp has the canonical form).
+struct KernelArgs {
+  const void* a;         // A[m,k] at a[m * lda + k] (major k) or a[k * lda + m] (major m)
+  const void* b;         // B[k,n] at b[n * ldb + k] (major k) or b[k * ldb + n] (major n)
+  const void* c;         // same shape, order and type as D; null unless AK_HAS_C
+  void* d;
+  const void* bias;      // n elements (column) or m elements (row); null unless AK_BIAS
+  void* workspace;       // Geometry::workspace_bytes, counters zero on entry and on exit
+  long long lda, ldb, ldc, ldd;  // elements
+  int m, n, k;
+  float alpha, beta, slope;
+};
+
+// CUtensorMap, opaque.
+struct alignas(64) TensorMap {
+  unsigned long long opaque[16];
+};
+
+}  // namespace ak

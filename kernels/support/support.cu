@@ -1,0 +1,1 @@
+// Compiled at build time for every supported architecture, so that the vendor plan and the checks need no NVRTC.

@@ -1,0 +1,33 @@
+// A shared library opened at run time, preferring a copy already in the process.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+namespace ak {
+
+class SharedLibrary {
+ public:
+  /// Tries each name among the loaded libraries, then each on the loader's path, then each in the toolkit's usual folders
+  /// ($CUDA_HOME/lib64, $CUDA_PATH/lib64, /usr/local/cuda/lib64). Not found is not an error here: ask found().
+  SharedLibrary(std::string what, std::initializer_list<const char*> names);
+
+  bool found() const { return handle_ != nullptr; }
+  const std::string& what() const { return what_; }
+  const std::string& error() const { return error_; }
+
+  void* try_symbol(const char* name) const;
+  /// Throws Error{missing_library} that names the library or the symbol.
+  void* symbol(const char* name) const;
+
+  template <class F>
+  void bind(F*& function, const char* name) const {
+    function = reinterpret_cast<F*>(symbol(name));
+  }
+
+ private:
+  std::string what_, error_;
+  void* handle_ = nullptr;  // never closed: its threads and atexit handlers outlive us
+};
+
+}  // namespace ak

@@ -1,0 +1,30 @@
+// Geometry: how a compiled tactic is launched for one problem. Families compute it without CUDA; plan/ turns it into a launch.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace ak {
+
+enum class Operand : std::uint8_t { a, b, d };
+
+/// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it.
+struct TensorMapSpec {
+  Operand operand = Operand::a;
+  std::int32_t box_inner = 0, box_outer = 0;
+  std::int32_t swizzle_bytes = 0;  // 0, 32, 64 or 128
+  bool operator==(const TensorMapSpec&) const = default;
+};
+
+struct Geometry {
+  std::array<std::uint32_t, 3> grid{1, 1, 1};
+  std::uint32_t threads = 1;                       // per CTA
+  std::array<std::uint32_t, 3> cluster{1, 1, 1};
+  std::uint32_t smem_bytes = 0;                    // dynamic
+  std::int64_t workspace_bytes = 0;                // zeroed once by the owner; a kernel leaves its counters zero again
+  std::int32_t map_count = 0;                      // tensor maps follow the KernelArgs as kernel parameters 1..map_count
+  std::array<TensorMapSpec, 3> maps{};
+  bool operator==(const Geometry&) const = default;
+};
+
+}  // namespace ak

@@ -1,0 +1,146 @@
+#include "core/problem.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "core/activation.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::string_view kDTypeNames[] = {"f16", "bf16", "f32"};
+
+std::uint64_t mix(std::uint64_t h, std::uint64_t value) {
+  h ^= value;
+  h *= 0x9e3779b97f4a7c15ull;
+  return h ^ (h >> 32);
+}
+
+[[noreturn]] void bad(std::string_view token, std::string_view why) {
+  throw Error(ErrorCode::invalid_argument, fmt::format("problem: '{}': {}", token, why));
+}
+
+std::int64_t parse_size(std::string_view text, std::string_view token) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) bad(token, "expected a number >= 0");
+  return value;
+}
+
+std::uint8_t parse_align(std::string_view text, std::string_view token) {
+  const auto bytes = parse_size(text, token);
+  if (bytes != 2 && bytes != 4 && bytes != 8 && bytes != 16) bad(token, "an alignment is 2, 4, 8 or 16 bytes");
+  return static_cast<std::uint8_t>(bytes);
+}
+
+// Splits at every separator; the callback sees each piece, empty ones too.
+template <class F>
+void split(std::string_view text, char separator, F&& each) {
+  while (true) {
+    const auto at = text.find(separator);
+    each(text.substr(0, at));
+    if (at == text.npos) return;
+    text.remove_prefix(at + 1);
+  }
+}
+
+}  // namespace
+
+std::string_view name(DType dtype) { return kDTypeNames[static_cast<int>(dtype)]; }
+
+std::optional<DType> parse_dtype(std::string_view text) {
+  for (int i = 0; i < 3; ++i)
+    if (kDTypeNames[i] == text) return static_cast<DType>(i);
+  return std::nullopt;
+}
+
+double Problem::bytes() const {
+  const double d = static_cast<double>(m) * n * size_of(epilogue.out);
+  return (static_cast<double>(m) * k + static_cast<double>(n) * k) * size_of(in) + d * (epilogue.has_c ? 2 : 1);
+}
+
+std::uint64_t hash(const Problem& p) {
+  const auto& e = p.epilogue;
+  std::uint64_t h = mix(0, static_cast<std::uint64_t>(p.m));
+  h = mix(h, static_cast<std::uint64_t>(p.n));
+  h = mix(h, static_cast<std::uint64_t>(p.k) ^ (static_cast<std::uint64_t>(p.batch) << 40));
+  const auto u = [](auto v) { return static_cast<std::uint64_t>(v); };
+  h = mix(h, u(p.in) | u(p.a_major) << 2 | u(p.b_major) << 3 | u(p.align_a) << 8 | u(p.align_b) << 16 | u(p.align_c) << 24 |
+                 u(p.align_d) << 32 | u(p.numerics) << 40);
+  return mix(h, u(e.activation) | u(e.out) << 8 | u(e.bias) << 16 | u(e.bias_dtype) << 24 | u(e.has_c) << 32 | u(e.unit_alpha) << 33);
+}
+
+// a= and b= name the contiguous axis of each operand.
+std::string to_string(const Problem& p) {
+  const auto& e = p.epilogue;
+  std::string text = fmt::format("{}x{}x{} {} a={} b={} out={} align={},{},{},{} {}", p.m, p.n, p.k, name(p.in),
+                                 p.a_major == Major::k ? "k" : "m", p.b_major == Major::k ? "k" : "n", name(e.out), p.align_a,
+                                 p.align_b, p.align_c, p.align_d, name(e.activation));
+  if (e.bias != BiasAxis::none)
+    text += fmt::format(" bias={}:{}", e.bias == BiasAxis::column ? "column" : "row", name(e.bias_dtype));
+  if (e.has_c) text += " c";
+  if (!e.unit_alpha) text += " alpha";
+  if (p.numerics == Numerics::single_pass) text += " single_pass";
+  return text;
+}
+
+Problem parse_problem(std::string_view text) {
+  Problem p;
+  bool sized = false, out_given = false;
+  split(text, ' ', [&](std::string_view token) {
+    if (token.empty()) return;
+    const auto equals = token.find('=');
+    const std::string_view key = token.substr(0, equals), value = equals == token.npos ? "" : token.substr(equals + 1);
+    if (!sized) {
+      std::int64_t sizes[3];
+      int count = 0;
+      split(token, 'x', [&](std::string_view piece) {
+        if (count == 3) bad(token, "expected MxNxK");
+        sizes[count++] = parse_size(piece, token);
+      });
+      if (count != 3) bad(token, "expected MxNxK");
+      p.m = sizes[0], p.n = sizes[1], p.k = sizes[2], sized = true;
+    } else if (key == "a" && (value == "k" || value == "m")) {
+      p.a_major = value == "k" ? Major::k : Major::mn;
+    } else if (key == "b" && (value == "k" || value == "n")) {
+      p.b_major = value == "k" ? Major::k : Major::mn;
+    } else if (key == "out") {
+      const auto dtype = parse_dtype(value);
+      if (!dtype) bad(token, "expected f16, bf16 or f32");
+      p.epilogue.out = *dtype, out_given = true;
+    } else if (key == "align") {
+      std::uint8_t* slots[] = {&p.align_a, &p.align_b, &p.align_c, &p.align_d};
+      int count = 0;
+      split(value, ',', [&](std::string_view piece) {
+        if (count == 4) bad(token, "expected four alignments, A,B,C,D");
+        *slots[count++] = parse_align(piece, token);
+      });
+      if (count != 4) bad(token, "expected four alignments, A,B,C,D");
+    } else if (key == "bias") {
+      const auto colon = value.find(':');
+      const auto axis = value.substr(0, colon);
+      const auto dtype = colon == value.npos ? std::optional(p.in) : parse_dtype(value.substr(colon + 1));
+      if ((axis != "column" && axis != "row") || !dtype) bad(token, "expected bias=column|row[:f16|bf16|f32]");
+      p.epilogue.bias = axis == "column" ? BiasAxis::column : BiasAxis::row;
+      p.epilogue.bias_dtype = *dtype;
+    } else if (token == "c") {
+      p.epilogue.has_c = true;
+    } else if (token == "alpha") {
+      p.epilogue.unit_alpha = false;
+    } else if (token == "single_pass") {
+      p.numerics = Numerics::single_pass;
+    } else if (const auto dtype = parse_dtype(token); dtype && *dtype != DType::f32) {
+      p.in = *dtype;
+      if (!out_given) p.epilogue.out = *dtype;
+    } else if (const auto activation = parse_activation(token)) {
+      p.epilogue.activation = *activation;
+    } else {
+      bad(token, "not a field of a problem");
+    }
+  });
+  if (!sized) bad(text, "expected MxNxK first");
+  return p;
+}
+
+}  // namespace ak

@@ -1,0 +1,70 @@
+// Problem: WHAT to compute, as a value with ==. It is the key of every table and record.
+//
+// Canonical form: D is always row-major. A column-major D is its own transpose, so the API swaps A and B; bias then runs
+// along the rows. What remains is
+//     D[m,n] = act(alpha * sum_k A[m,k] * B[k,n] + bias + beta * C[m,n])
+// where each of A and B is contiguous either along k or along its other axis.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ak/types.hpp"
+
+namespace ak {
+
+/// Which axis of an operand is contiguous in memory: `k`, or `mn` (m for A, n for B).
+enum class Major : std::uint8_t { k, mn };
+
+/// Along which axis of the canonical D the bias runs.
+enum class BiasAxis : std::uint8_t { none, column, row };
+
+/// `fast` allows any reduction order that is bitwise repeatable; `single_pass` also forbids split-K.
+enum class Numerics : std::uint8_t { fast, single_pass };
+
+/// The epilogue's structure. Its values (alpha, beta, slope, pointers) are launch arguments: a new alpha starts no search.
+struct EpilogueSpec {
+  Activation activation = Activation::identity;
+  DType out = DType::bf16;
+  BiasAxis bias = BiasAxis::none;
+  DType bias_dtype = DType::bf16;  // DType::bf16 when there is no bias, so that == means same kernel
+  bool has_c = false;              // beta != 0
+  bool unit_alpha = true;          // alpha == 1
+
+  bool operator==(const EpilogueSpec&) const = default;
+};
+
+struct Problem {
+  std::int64_t m = 0, n = 0, k = 0;
+  std::int32_t batch = 1;  // reserved: only 1 is served
+  DType in = DType::bf16;
+  Major a_major = Major::k, b_major = Major::k;
+  // Bytes that divide every row or column start of an operand: the largest of 2, 4, 8, 16 that divides both the pointer and
+  // ld * size. align_c is 16 when there is no C.
+  std::uint8_t align_a = 16, align_b = 16, align_c = 16, align_d = 16;
+  EpilogueSpec epilogue;
+  Numerics numerics = Numerics::fast;
+
+  bool operator==(const Problem&) const = default;
+
+  double flops() const { return 2.0 * m * n * k; }
+  /// Every input read once, D written once.
+  double bytes() const;
+};
+
+/// 64-bit hash for the in-process table; not persistent.
+std::uint64_t hash(const Problem& problem);
+
+/// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16". It reads back
+/// with parse_problem; fields at their defaults may be left out.
+std::string to_string(const Problem& problem);
+
+/// Throws Error{invalid_argument} that names the token.
+Problem parse_problem(std::string_view text);
+
+std::string_view name(DType dtype);
+std::optional<DType> parse_dtype(std::string_view text);
+
+}  // namespace ak

@@ -1,0 +1,134 @@
+#include "jit/compiler.hpp"
+
+#include <fmt/format.h>
+#include <nvrtc.h>
+
+#include <mutex>
+#include <vector>
+
+#include "ak/types.hpp"
+#include "base/clock.hpp"
+#include "base/library.hpp"
+
+namespace ak {
+namespace {
+
+struct Nvrtc {
+  SharedLibrary library{"NVRTC (libnvrtc.so)", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}};
+  decltype(nvrtcVersion)* version;
+  decltype(nvrtcCreateProgram)* create;
+  decltype(nvrtcDestroyProgram)* destroy;
+  decltype(nvrtcCompileProgram)* compile;
+  decltype(nvrtcGetProgramLogSize)* log_size;
+  decltype(nvrtcGetProgramLog)* log;
+  decltype(nvrtcGetCUBINSize)* cubin_size;
+  decltype(nvrtcGetCUBIN)* cubin;
+  decltype(nvrtcGetErrorString)* error_string;
+
+  Nvrtc() {
+    library.bind(version, "nvrtcVersion");
+    library.bind(create, "nvrtcCreateProgram");
+    library.bind(destroy, "nvrtcDestroyProgram");
+    library.bind(compile, "nvrtcCompileProgram");
+    library.bind(log_size, "nvrtcGetProgramLogSize");
+    library.bind(log, "nvrtcGetProgramLog");
+    library.bind(cubin_size, "nvrtcGetCUBINSize");
+    library.bind(cubin, "nvrtcGetCUBIN");
+    library.bind(error_string, "nvrtcGetErrorString");
+  }
+};
+
+const Nvrtc& nvrtc() {
+  static const Nvrtc* loaded = new Nvrtc;  // a throw leaves it unset: the next call tries again
+  return *loaded;
+}
+
+constexpr const char* kOptions[] = {"--std=c++17", "--ptxas-options=-v", "--no-source-include"};
+
+// Of ptxas's report; the numbers precede the words.
+int number_before(std::string_view text, std::string_view words) {
+  const auto at = text.find(words);
+  if (at == text.npos || at == 0) return 0;
+  auto start = at;
+  while (start > 0 && text[start - 1] >= '0' && text[start - 1] <= '9') --start;
+  return start == at ? 0 : std::stoi(std::string(text.substr(start, at - start)));
+}
+
+// Advisories that a kernel is not what its source says: C7504 and C7508 setmaxnreg ignored, C7510..C7515 wgmma serialised.
+bool gate(std::string_view log) {
+  for (const auto code : {"C7504", "C7508", "C7510", "C7511", "C7512", "C7513", "C7514", "C7515"})
+    if (log.find(code) != log.npos) return true;
+  return false;
+}
+
+std::string first_error(std::string_view log) {
+  const auto at = log.find("error");
+  if (at == log.npos) return std::string(log.substr(0, log.find('\n')));
+  const auto start = log.rfind('\n', at);
+  const auto line = log.substr(start == log.npos ? 0 : start + 1);
+  return std::string(line.substr(0, line.find('\n')));
+}
+
+}  // namespace
+
+Compiled compile(std::string_view source, std::string_view arch) {
+  const Nvrtc& api = nvrtc();
+  const auto start = Clock::now();
+  Compiled out;
+  nvrtcProgram program = nullptr;
+  if (const auto status = api.create(&program, std::string(source).c_str(), "ak_kernel.cu", 0, nullptr, nullptr); status != NVRTC_SUCCESS) {
+    out.failure = api.error_string(status);
+    return out;
+  }
+  const std::string target = fmt::format("--gpu-architecture={}", arch);
+  std::vector<const char*> options(std::begin(kOptions), std::end(kOptions));
+  options.push_back(target.c_str());
+  const auto status = api.compile(program, static_cast<int>(options.size()), options.data());
+
+  std::size_t size = 0;
+  std::string log;
+  if (api.log_size(program, &size) == NVRTC_SUCCESS && size > 1) {
+    log.resize(size);
+    api.log(program, log.data());
+    log.resize(size - 1);
+  }
+  out.registers = number_before(log, " registers");
+  out.spill_bytes = number_before(log, " bytes spill stores") + number_before(log, " bytes spill loads");
+  out.gated = gate(log);
+  if (status == NVRTC_SUCCESS && api.cubin_size(program, &size) == NVRTC_SUCCESS && size > 0) {
+    out.cubin.resize(size);
+    api.cubin(program, out.cubin.data());
+  } else {
+    out.failure = log.empty() ? api.error_string(status) : first_error(log);
+  }
+  log.resize(std::min<std::size_t>(log.size(), 4096));
+  out.log = std::move(log);
+  api.destroy(&program);
+  out.seconds = seconds_since(start);
+  return out;
+}
+
+bool compiler_available(std::string* why) {
+  try {
+    nvrtc();
+    return true;
+  } catch (const Error& error) {
+    if (why) *why = error.what();
+    return false;
+  }
+}
+
+std::string compiler_version() {
+  if (!compiler_available()) return {};
+  int major = 0, minor = 0;
+  nvrtc().version(&major, &minor);
+  return fmt::format("{}.{}", major, minor);
+}
+
+std::string compiler_key(std::string_view arch) {
+  std::string key = fmt::format("nvrtc {} {}", compiler_version(), arch);
+  for (const char* option : kOptions) key += fmt::format(" {}", option);
+  return key;
+}
+
+}  // namespace ak

@@ -1,0 +1,33 @@
+// text -> cubin, with NVRTC opened at run time. Any number of threads may compile at once: NVRTC scales over threads.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ak {
+
+struct Compiled {
+  std::string cubin;        // empty when the compile failed
+  std::string log;          // first 4 KB of the compiler's report
+  std::string failure;      // one line; empty when it compiled
+  int registers = 0;        // per thread, as ptxas reports for ak_kernel
+  int spill_bytes = 0;      // spill stores + loads
+  bool gated = false;       // compiled, but ptxas says it serialised wgmma or ignored setmaxnreg
+  double seconds = 0;
+
+  bool ok() const { return failure.empty() && !gated && spill_bytes == 0; }
+};
+
+/// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is data.
+Compiled compile(std::string_view source, std::string_view arch);
+
+/// Whether NVRTC can be opened; `why` gets the reason when not.
+bool compiler_available(std::string* why = nullptr);
+
+/// "13.0"; empty when NVRTC is not available.
+std::string compiler_version();
+
+/// What decides the cubin besides the source: options and version. Part of the cubin's key.
+std::string compiler_key(std::string_view arch);
+
+}  // namespace ak

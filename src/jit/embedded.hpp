@@ -1,0 +1,18 @@
+// The device code, embedded at build time (CMakeLists.txt generates the definition).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace ak {
+
+struct EmbeddedFile {
+  std::string_view name, text;
+};
+
+std::span<const EmbeddedFile> embedded_files();
+
+/// Fatbin of the kernels that are compiled at build time: kernels/support.cu (pass, reference, fill, compare).
+std::string_view support_fatbin();
+
+}  // namespace ak

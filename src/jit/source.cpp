@@ -1,0 +1,119 @@
+#include "jit/source.hpp"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "ak/types.hpp"
+#include "core/activation.hpp"
+#include "jit/embedded.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "activation.cuh"};
+constexpr std::string_view kEpilogueFile = "epilogue.cuh";
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
+
+void define(std::string& text, std::string_view macro, int value) { text += fmt::format("#define AK_{} {}\n", macro, value); }
+
+std::string defines(const Problem& p, const Tactic& t) {
+  const auto& e = p.epilogue;
+  std::string text;
+  define(text, "IN", static_cast<int>(p.in));
+  define(text, "OUT", static_cast<int>(e.out));
+  define(text, "BIAS", static_cast<int>(e.bias));
+  define(text, "BIAS_TYPE", static_cast<int>(e.bias_dtype));
+  define(text, "HAS_C", e.has_c);
+  define(text, "UNIT_ALPHA", e.unit_alpha);
+  define(text, "A_MAJOR_K", p.a_major == Major::k);
+  define(text, "B_MAJOR_K", p.b_major == Major::k);
+  define(text, "ALIGN_A", p.align_a);
+  define(text, "ALIGN_B", p.align_b);
+  define(text, "ALIGN_C", p.align_c);
+  define(text, "ALIGN_D", p.align_d);
+  for (const Knob& knob : kKnobs) define(text, upper(knob.name), t.*knob.member);
+  return text;
+}
+
+std::string activation_function(Activation activation) {
+  return fmt::format(
+      "namespace ak::math {{\n"
+      "__device__ __forceinline__ float activate(float x, [[maybe_unused]] float slope) {{ return {}; }}\n"
+      "}}\n",
+      expression(activation));
+}
+
+// A file by name, so that a compile log names the file and line of kernels/.
+void append_file(std::string& text, std::string_view file) {
+  text += fmt::format("#line 1 \"{}\"\n", file);
+  std::istringstream lines(kernel_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#pragma once") || line.starts_with("#include \"")) line.clear();
+    text += line;
+    text += '\n';
+  }
+}
+
+// Comments and white space do not change a kernel, so they do not change its digest.
+std::string essence(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text.substr(i, 2) == "//") {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (text.substr(i, 2) == "/*") {
+      const auto end = text.find("*/", i + 2);
+      i = end == text.npos ? text.size() : end + 2;
+    } else if (std::isspace(static_cast<unsigned char>(text[i]))) {
+      if (!out.empty() && out.back() != ' ') out += ' ';
+      ++i;
+    } else {
+      out += text[i++];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string kernel_file(std::string_view file) {
+  if (const char* folder = std::getenv("AK_KERNEL_DIR")) {
+    const auto path = fmt::format("{}/{}", folder, file);
+    if (std::ifstream in{path}) {
+      std::ostringstream text;
+      text << in.rdbuf();
+      return text.str();
+    }
+  }
+  for (const EmbeddedFile& embedded : embedded_files())
+    if (embedded.name == file) return std::string(embedded.text);
+  throw Error(ErrorCode::internal, fmt::format("no kernel file '{}'", file));
+}
+
+std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
+  std::string text = defines(problem, tactic);
+  for (const auto file : kCommonFiles) append_file(text, file);
+  text += activation_function(problem.epilogue.activation);
+  append_file(text, kEpilogueFile);
+  for (const auto file : files) append_file(text, file);
+  return text;
+}
+
+Digest source_digest(std::span<const std::string_view> files) {
+  Hasher hasher;
+  for (const auto file : kCommonFiles) hasher.field(file, essence(kernel_file(file)));
+  hasher.field(kEpilogueFile, essence(kernel_file(kEpilogueFile)));
+  hasher.field("activations.def", essence(kernel_file("activations.def")));
+  for (const auto file : files) hasher.field(file, essence(kernel_file(file)));
+  return hasher.digest();
+}
+
+}  // namespace ak

@@ -1,0 +1,25 @@
+// problem + tactic -> the text NVRTC compiles, and the digests that key it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/hash.hpp"
+#include "core/problem.hpp"
+#include "core/tactic.hpp"
+
+namespace ak {
+
+/// Text of a file under kernels/ (or of "activations.def"), as embedded at build time; read from the folder AK_KERNEL_DIR
+/// instead when that is set. Throws Error{internal} for an unknown name.
+std::string kernel_file(std::string_view file);
+
+/// The whole translation unit of an own family's kernel, `files` being Family::sources(); its entry point is
+/// `extern "C" ak_kernel`. It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
+std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic);
+
+/// Of a family's device files and what they all share, comments and white space aside: what a record was proven with.
+Digest source_digest(std::span<const std::string_view> files);
+
+}  // namespace ak
