@@ -1,0 +1,69 @@
+// PlanRecord: a winner as it is remembered. Its grammar stands in cache/README.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/hash.hpp"
+#include "core/device_facts.hpp"
+#include "core/geometry.hpp"
+#include "core/problem.hpp"
+#include "core/trial.hpp"
+
+namespace ak {
+
+/// What a record is keyed by besides the problem. A recording has a fingerprint of its own: never served on a real GPU.
+struct Hardware {
+  std::string gpu;        // DeviceFacts::name
+  int compute = 0;        // 90
+  int sm_count = 0;
+  std::string mig;        // profile, empty without MIG
+  std::string recording;  // name of the recording that answered; empty on a real GPU
+
+  bool operator==(const Hardware&) const = default;
+  static Hardware of(const DeviceFacts& facts, std::string recording = {});
+};
+
+/// What the winner was proven with. A mismatch on load means stale: revalidate, neither use nor throw away.
+struct Provenance {
+  std::string driver;         // "580.159"; the installed driver
+  std::string nvrtc;          // "13.0"
+  std::string cublaslt;       // "13.1.0"
+  Digest family_source;       // source_digest() of the tactic's family; zero for the vendor
+  std::string proposer;       // who named the winner
+  int round = 0;
+  std::int64_t unix_time = 0;
+  int trials = 0;             // spent by the search
+  double search_s = 0;
+  bool provisional = false;   // the vendor anchor drifted by more than 5 %: re-time later
+  std::string note;           // why an LLM round failed, why the search ended early; one line
+
+  bool operator==(const Provenance&) const = default;
+};
+
+struct PlanRecord {
+  Problem problem;
+  Hardware hardware;
+  Tactic tactic;
+  Geometry geometry;
+  Digest cubin;               // key and checksum of the image; zero for a vendor plan
+  std::string vendor_algo;    // opaque cublasLtMatmulAlgo_t bytes, with Provenance::cublaslt; empty for an own kernel
+  double us = 0, vendor_us = 0;
+  Provenance provenance;
+
+  bool operator==(const PlanRecord&) const = default;
+};
+
+/// Key of a record: a tagged digest of every typed field of problem and hardware.
+Digest key_of(const Problem& problem, const Hardware& hardware);
+
+std::string encode(const PlanRecord& record);
+/// nullopt for a damaged, truncated or newer-format record; `why` says which.
+std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why = nullptr);
+
+std::string encode(const Trial& trial);
+std::optional<Trial> decode_trial(std::string_view bytes);
+
+}  // namespace ak

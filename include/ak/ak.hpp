@@ -1,0 +1,116 @@
+// Autokernel: D = act(alpha * A.B + bias + beta * C) on an NVIDIA GPU, tuned on first use and remembered.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ak/types.hpp"
+
+#define AK_VERSION_MAJOR 0
+#define AK_VERSION_MINOR 1
+#define AK_VERSION_PATCH 0
+
+namespace ak {
+
+/// What a call does when no record serves its problem.
+enum class Mode : std::uint8_t {
+  tune,  ///< search now, inside the call, within the budget (the default)
+  hit,   ///< never search: cuBLASLt serves it
+  off,   ///< cuBLASLt always, records are not read
+};
+
+/// One finished trial of a running search, for a progress display.
+struct TuneProgress {
+  std::string problem;       ///< as `ak tune` would print it
+  std::string tactic;        ///< the trial that just ended
+  std::string outcome;       ///< correct, constraints, compile, spills, runtime, timeout, incorrect
+  double us = 0;             ///< its time; 0 unless correct
+  std::string best;          ///< fastest correct tactic so far
+  double best_us = 0;
+  int trials = 0;
+  double elapsed_s = 0, budget_s = 0;
+};
+
+/// Settings of a context. What is left unset comes from the environment, then from the default; what is set here wins.
+struct Options {
+  std::optional<std::string> cache_dir;         ///< AK_CACHE_DIR; "" keeps records in memory only
+  std::optional<Mode> mode;                     ///< AK_MODE=tune|hit|off
+  std::optional<double> budget_s;               ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
+  std::optional<double> process_budget_s;       ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
+  std::optional<int> max_trials;                ///< AK_MAX_TRIALS
+  std::optional<std::string> llm;               ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
+  std::optional<std::string> llm_endpoint;      ///< AK_LLM_ENDPOINT: base URL
+  std::optional<std::string> llm_model;         ///< AK_LLM_MODEL
+  std::function<std::string()> llm_key;         ///< the secret, asked for when needed; else AK_LLM_KEY, else the file AK_LLM_KEY_FILE
+  std::optional<int> llm_rounds;                ///< AK_LLM_ROUNDS (2)
+  std::optional<int> llm_proposals;             ///< AK_LLM_PROPOSALS per round (12)
+  std::optional<std::string> recording;         ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
+  std::function<void(const TuneProgress&)> progress;
+};
+
+/// How a problem is or would be served.
+struct Explanation {
+  std::string problem, hardware;
+  std::string served_by;      ///< the tactic's text, "cuBLASLt ..." or "no record"
+  std::string source;         ///< this process, store, vendor fallback, none
+  std::string proposer;       ///< who named the winner
+  double us = 0, vendor_us = 0;
+  int trials = 0;
+  double search_s = 0;
+  bool from_recording = false;
+  std::string note;
+};
+
+/// What the last lookups of a context cost; for a benchmark or a progress display, never on the hot path.
+struct Counters {
+  std::int64_t searches = 0, trials = 0, compiles = 0;
+  std::int64_t store_hits = 0, vendor_fallbacks = 0;
+  double last_load_s = 0;     ///< reading, checking and loading the cubin of the last store hit
+};
+
+/// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current
+/// on the calling thread; with none current, the primary context of device 0 is retained.
+class Context {
+ public:
+  explicit Context(const Options& options = {});
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// Enqueues D = act(alpha * A.B + bias + beta * C) on the stream. A is m x k, B is k x n, D is m x n.
+  /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
+  /// k = 0 or alpha = 0 reads neither A nor B; beta = 0 does not read C. Throws Error; its message names the argument.
+  void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
+  Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  /// Which kernel serves this call, why, against what. Starts no search.
+  Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  Counters counters() const;
+
+  struct Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Made on first use with Options{}, never destroyed.
+Context& default_context();
+
+/// matmul_act on the default context.
+void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+/// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
+void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation, const Matrix& y);
+
+std::string version();
+
+}  // namespace ak

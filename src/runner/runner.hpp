@@ -1,0 +1,64 @@
+// Runner: runs one tactic and gives a Trial. In this process on the GPU (local), or from a recording (recorded).
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/hash.hpp"
+#include "core/geometry.hpp"
+#include "core/problem.hpp"
+#include "core/trial.hpp"
+
+namespace ak {
+
+/// quick: verified, then timed briefly against the vendor in the same window. full: re-verified with more seeds, edge shapes
+/// and a bitwise repeat, and timed long enough to tell 1 %.
+enum class Effort { quick, full };
+
+/// What the winner needs to run again.
+struct Artifact {
+  std::string cubin;        // empty for the vendor
+  Geometry geometry;
+  std::string vendor_algo;  // empty for an own kernel
+};
+
+struct VendorTimes {
+  double best_us = 0;       // min over fused and separate: the baseline that counts; 0 when there is no vendor
+  double first_us = 0;      // first heuristic, plain GEMM
+  double gemm_us = 0;       // best plain GEMM
+  double fused_us = 0;      // best fused epilogue; 0 where cuBLASLt has no such epilogue
+  double separate_us = 0;   // first heuristic + our pass
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+
+  /// Every cuBLASLt heuristic, fused and separate, as tactics of FamilyId::vendor, the likeliest first.
+  virtual std::vector<Tactic> vendor_tactics() = 0;
+
+  /// Starts compiling on all cores, in this order, and returns at once. Never required: run() compiles what it lacks.
+  virtual void prefetch(std::span<const Tactic> tactics) = 0;
+  /// Whether run(tactic) would not wait for a compiler.
+  virtual bool ready(const Tactic& tactic) = 0;
+
+  /// Compile, gate, verify, measure. Never throws for a bad tactic: its Trial says why. proposer and round stay empty.
+  virtual Trial run(const Tactic& tactic, Effort effort, Deadline deadline) = 0;
+
+  /// Interleaved re-timing of the last few in one window; a Trial each, in order, final_timing set. The vendor's best is
+  /// among them when it was measured.
+  virtual std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) = 0;
+
+  /// Of a tactic that ran correctly.
+  virtual Artifact artifact(const Tactic& tactic) = 0;
+
+  virtual VendorTimes vendor() = 0;
+  /// Compiles done so far in this runner.
+  virtual int compiles() const = 0;
+  /// Drift of the vendor anchor between the first and the last window, as a fraction (0.05 = 5 %).
+  virtual double anchor_drift() = 0;
+};
+
+}  // namespace ak

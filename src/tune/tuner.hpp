@@ -1,0 +1,49 @@
+// Tuner: search + runner + budget, wired. Ends with a winner or with the reason there is none.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "cache/store.hpp"
+#include "core/device_facts.hpp"
+#include "runner/runner.hpp"
+#include "search/proposer.hpp"
+
+namespace ak {
+
+struct Budget {
+  double seconds = 3;     // wall clock: waiting, compiling, verifying and timing
+  int trials = 100000;
+};
+
+/// After every trial; best is the fastest correct one so far. Called on the tuning thread.
+struct Progress {
+  const Problem* problem;
+  const Trial* trial;
+  const Trial* best;
+  int trials;
+  double elapsed_s, budget_s;
+};
+using ProgressSink = std::function<void(const Progress&)>;
+
+struct Tuned {
+  std::optional<Trial> winner;        // own or vendor; an own kernel displaced the vendor only by 1 % or more in paired timing
+  std::optional<Trial> own;           // best own kernel, whoever won
+  VendorTimes vendor;
+  std::vector<Trial> history;
+  Artifact artifact;                  // of the winner
+  double seconds = 0;
+  int compiles = 0;
+  bool provisional = false;
+  std::string note;                   // why the LLM fell silent, why the search ended early
+};
+
+/// proposers are asked in order. Never throws for a failed candidate.
+Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
+           const Budget& budget, const ProgressSink& progress = {});
+
+}  // namespace ak
