@@ -1,0 +1,106 @@
+#include "gpu/device.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <climits>
+#include <cstdlib>
+#include <fstream>
+
+#include "gpu/driver.hpp"
+
+namespace ak {
+namespace {
+
+bool is_release(std::string_view text) {
+  return text.find('.') != text.npos && text.find_first_not_of("0123456789.") == text.npos;
+}
+
+// libcuda.so.1 is a link to libcuda.so.<release>.
+std::string release_of_library() {
+  Dl_info info;
+  char path[PATH_MAX];
+  if (!dladdr(reinterpret_cast<void*>(driver().cuDriverGetVersion), &info) || !realpath(info.dli_fname, path)) return {};
+  const std::string_view file = path;
+  const auto at = file.rfind(".so.");
+  const auto release = at == file.npos ? std::string_view{} : file.substr(at + 4);
+  return is_release(release) ? std::string(release) : std::string{};
+}
+
+// "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.03  ..."
+std::string release_of_kernel_module() {
+  std::ifstream in("/proc/driver/nvidia/version");
+  for (std::string word; in >> word;)
+    if (is_release(word)) return word;
+  return {};
+}
+
+}  // namespace
+
+CUcontext current_context() {
+  CUcontext context = nullptr;
+  check(driver().cuCtxGetCurrent(&context), "asking for the current CUDA context");
+  if (context) return context;
+  static const CUcontext primary = [] {
+    CUdevice device;
+    check(driver().cuDeviceGet(&device, 0), "opening GPU 0");
+    CUcontext retained = nullptr;
+    check(driver().cuDevicePrimaryCtxRetain(&retained, device), "retaining the primary context of GPU 0");
+    return retained;
+  }();
+  check(driver().cuCtxSetCurrent(primary), "making the primary context current");
+  return primary;
+}
+
+std::uint64_t context_id(CUcontext context) {
+  unsigned long long id = 0;
+  check(driver().cuCtxGetId(context, &id), "asking for the CUDA context's number");
+  return id;
+}
+
+DeviceFacts device_facts() {
+  current_context();
+  CUdevice device;
+  check(driver().cuCtxGetDevice(&device), "asking for the context's GPU");
+  const auto attribute = [&](CUdevice_attribute which) {
+    int value = 0;
+    check(driver().cuDeviceGetAttribute(&value, which, device), "reading a GPU attribute");
+    return value;
+  };
+  char name[256] = {};
+  check(driver().cuDeviceGetName(name, sizeof name, device), "reading the GPU's name");
+
+  DeviceFacts facts;
+  facts.name = name;
+  // A MIG slice is called "NVIDIA H200 MIG 1g.18gb".
+  if (const auto at = facts.name.find(" MIG "); at != facts.name.npos) {
+    facts.mig = facts.name.substr(at + 5);
+    facts.name.resize(at);
+  }
+  facts.compute_major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+  facts.compute_minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  facts.sm_count = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  facts.smem_per_block = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
+  facts.smem_per_sm = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
+  facts.registers_per_sm = attribute(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR);
+  facts.l2_bytes = attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
+  facts.clock_ghz = attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE) * 1e-6;
+  // Two transfers a clock; reads achieve about 0.945 of the pins' rate.
+  facts.memory_tb_s =
+      2e3 * attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * attribute(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8 * 1e-12 * 0.945;
+  return facts;
+}
+
+std::string driver_version() {
+  static const std::string version = [] {
+    std::string release = release_of_library();
+    if (release.empty()) release = release_of_kernel_module();
+    if (!release.empty()) return release;
+    int cuda = 0;
+    check(driver().cuDriverGetVersion(&cuda), "asking for the driver's version");
+    return fmt::format("CUDA {}.{}", cuda / 1000, cuda % 1000 / 10);
+  }();
+  return version;
+}
+
+}  // namespace ak

@@ -1,0 +1,70 @@
+#include "gpu/driver.hpp"
+
+#include <fmt/format.h>
+
+#include "base/library.hpp"
+
+namespace ak {
+namespace {
+
+// Outlives cuInit's failure, so that the error can be put in the driver's words.
+struct Opened {
+  SharedLibrary library{"the CUDA driver (libcuda.so.1)", {"libcuda.so.1", "libcuda.so"}};
+  Driver functions;
+
+  Opened() {
+#define AK_TEXT(text) #text
+#define AK_DRIVER_BIND(function) library.bind(functions.function, AK_TEXT(function));
+    AK_DRIVER_FUNCTIONS(AK_DRIVER_BIND)
+#undef AK_DRIVER_BIND
+#undef AK_TEXT
+    library.bind(functions.event_elapsed_ms, "cuEventElapsedTime");
+  }
+};
+
+const Opened& opened() {
+  static const Opened* const once = new Opened;
+  return *once;
+}
+
+const Driver& initialised() {
+  const Opened& o = opened();
+  decltype(::cuInit)* init;
+  o.library.bind(init, "cuInit");
+  if (const CUresult result = init(0); result != CUDA_SUCCESS)
+    throw Error(ErrorCode::driver, fmt::format("starting the CUDA driver: {}", describe(result)));
+  return o.functions;
+}
+
+}  // namespace
+
+const Driver& driver() {
+  static const Driver& once = initialised();
+  return once;
+}
+
+bool gpu_available(std::string* why) {
+  try {
+    int count = 0;
+    check(driver().cuDeviceGetCount(&count), "counting the GPUs");
+    if (count > 0) return true;
+    if (why) *why = "the CUDA driver sees no GPU";
+  } catch (const Error& error) {
+    if (why) *why = error.what();
+  }
+  return false;
+}
+
+std::string describe(CUresult result) {
+  const char *name = nullptr, *text = nullptr;
+  opened().functions.cuGetErrorName(result, &name);
+  opened().functions.cuGetErrorString(result, &text);
+  return fmt::format("{} ({}): {}", name ? name : "unknown error", static_cast<int>(result), text ? text : "no description");
+}
+
+void throw_driver_error(CUresult result, std::string_view what) {
+  const auto code = result == CUDA_ERROR_OUT_OF_MEMORY ? ErrorCode::out_of_memory : ErrorCode::driver;
+  throw Error(code, fmt::format("{}: {}", what, describe(result)));
+}
+
+}  // namespace ak
