@@ -3,6 +3,10 @@
 
 namespace ak {
 
+// Every kernel's workspace begins with this many bytes of counters, zero on entry and on exit, for kernels of different shapes share
+// it; what follows is undefined on entry.
+constexpr int kCounterBytes = 65536;
+
 // D[m,n] = act(alpha * sum_k A[m,k] B[k,n] + bias + beta * C[m,n]), D row-major (src/core/problem.hpp has the canonical form).
 struct KernelArgs {
   const void* a;         // A[m,k] at a[m * lda + k] (major k) or a[k * lda + m] (major m)
@@ -10,7 +14,7 @@ struct KernelArgs {
   const void* c;         // same shape, order and type as D; null unless AK_HAS_C
   void* d;
   const void* bias;      // n elements (column) or m elements (row); null unless AK_BIAS
-  void* workspace;       // Geometry::workspace_bytes, counters zero on entry and on exit
+  void* workspace;       // Geometry::workspace_bytes: kCounterBytes of counters, then scratch; 256-byte aligned
   long long lda, ldb, ldc, ldd;  // elements
   int m, n, k;
   float alpha, beta, slope;

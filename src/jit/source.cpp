@@ -9,7 +9,7 @@
 
 #include "ak/types.hpp"
 #include "core/activation.hpp"
-#include "jit/embedded.hpp"
+#include "base/embedded.hpp"
 
 namespace ak {
 namespace {

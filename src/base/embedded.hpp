@@ -12,7 +12,7 @@ struct EmbeddedFile {
 
 std::span<const EmbeddedFile> embedded_files();
 
-/// Fatbin of the kernels that are compiled at build time: kernels/support.cu (pass, reference, fill, compare).
+/// Fatbin of the kernels that are compiled at build time: kernels/support/ (pass, reference, fill, compare).
 std::string_view support_fatbin();
 
 }  // namespace ak
