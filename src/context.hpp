@@ -30,4 +30,29 @@ struct Settings {
 /// Throws Error{invalid_argument} naming the variable and its value.
 Settings resolve(const Options& options);
 
+/// The canonical side of ak::Context. Thread-safe; problems are as api/arguments makes them.
+struct Context::Impl {
+  explicit Impl(Settings settings);
+  ~Impl();
+
+  /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.
+  void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
+  /// Load or tune the plan of exactly this problem.
+  Explanation prepare(const Problem& problem);
+  /// As prepare, but searches even when a record stands, and replaces it (`ak tune --force`).
+  Explanation retune(const Problem& problem);
+  /// Starts no search.
+  Explanation explain(const Problem& problem);
+  Counters counters() const;
+
+  const Settings& settings() const;
+  Store& store();
+  const Hardware& hardware();   // of the device, or of the recording
+  const DeviceFacts& device();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace ak

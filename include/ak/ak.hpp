@@ -87,6 +87,9 @@ class Context {
   /// k = 0 or alpha = 0 reads neither A nor B; beta = 0 does not read C. Throws Error; its message names the argument.
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
+  /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
+  void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation, const Matrix& y);
+
   /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
   Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
@@ -108,7 +111,7 @@ Context& default_context();
 /// matmul_act on the default context.
 void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
-/// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
+/// linear on the default context.
 void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation, const Matrix& y);
 
 std::string version();

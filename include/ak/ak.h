@@ -1,0 +1,139 @@
+/* Autokernel in C: D = act(alpha * A.B + bias + beta * C) on an NVIDIA GPU, tuned on first use and remembered.
+ *
+ * The words and rules are those of ak/ak.hpp. Every function returns a status; ak_last_error() tells this thread more. No
+ * exception crosses this boundary. Enumerators are `type_word` with the C++ API's words, so `ak_activation_silu`. */
+#ifndef AK_AK_H
+#define AK_AK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct CUstream_st;
+typedef struct CUstream_st* ak_stream; /* a CUstream or cudaStream_t; null is the legacy default stream */
+typedef struct ak_context ak_context;  /* null names the default context wherever a context is asked for */
+
+typedef enum ak_status {
+  ak_status_ok = 0,
+  ak_status_invalid_argument = 1, /* ak_last_error() names the argument */
+  ak_status_unsupported = 2,      /* a dtype mix or GPU that no kernel serves */
+  ak_status_missing_library = 3,  /* libcuda, NVRTC or cuBLASLt could not be opened */
+  ak_status_driver = 4,           /* a CUDA driver call failed */
+  ak_status_out_of_memory = 5,
+  ak_status_internal = 6
+} ak_status;
+
+typedef enum ak_dtype { ak_dtype_f16 = 0, ak_dtype_bf16 = 1, ak_dtype_f32 = 2 } ak_dtype;
+typedef enum ak_order { ak_order_row = 0, ak_order_col = 1 } ak_order;
+typedef enum ak_mode { ak_mode_unset = 0, ak_mode_tune = 1, ak_mode_hit = 2, ak_mode_off = 3 } ak_mode;
+
+typedef enum ak_activation {
+#define AK_ACTIVATION(name, expression) ak_activation_##name,
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+  ak_activation_count
+} ak_activation;
+
+/* A view of a device matrix; ld is the leading dimension in elements. */
+typedef struct ak_const_matrix {
+  const void* data;
+  int64_t rows, cols, ld;
+  ak_dtype dtype;
+  ak_order order;
+} ak_const_matrix;
+
+typedef struct ak_matrix {
+  void* data;
+  int64_t rows, cols, ld;
+  ak_dtype dtype;
+  ak_order order;
+} ak_matrix;
+
+/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements or null. c: read only when beta is not 0; may be D itself. */
+typedef struct ak_epilogue {
+  ak_activation activation;
+  float alpha, beta, slope;
+  const void* bias;
+  ak_dtype bias_dtype;
+  ak_const_matrix c;
+} ak_epilogue;
+
+#define AK_EPILOGUE_INIT \
+  { ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, {NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row} }
+
+/* One finished trial of a running search. The texts live until the callback returns. */
+typedef struct ak_progress {
+  const char *problem, *tactic, *outcome, *best;
+  double us, best_us;
+  int trials;
+  double elapsed_s, budget_s;
+} ak_progress;
+
+/* Start from AK_OPTIONS_INIT: zero and null leave a setting to the environment, then to its default (ak/ak.hpp has them).
+ * size is how much of this struct the caller was compiled with. */
+typedef struct ak_options {
+  size_t size;
+  const char* cache_dir; /* "" keeps records in memory only */
+  ak_mode mode;
+  double budget_s, process_budget_s;
+  int max_trials;
+  const char *llm, *llm_endpoint, *llm_model; /* llm "" forbids one */
+  const char* (*llm_key)(void* user);         /* asked when the key is needed */
+  void* llm_key_user;
+  int llm_rounds, llm_proposals;
+  const char* recording;
+  void (*progress)(const ak_progress* progress, void* user);
+  void* progress_user;
+} ak_options;
+
+#define AK_OPTIONS_INIT \
+  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+
+/* How a problem is or would be served; texts are cut to their arrays. */
+typedef struct ak_explanation {
+  char problem[160], hardware[160], served_by[256], source[32], proposer[32], note[256];
+  double us, vendor_us, search_s;
+  int trials, from_recording;
+} ak_explanation;
+
+typedef struct ak_counters {
+  int64_t searches, trials, compiles, store_hits, vendor_fallbacks;
+  double last_load_s;
+} ak_counters;
+
+/* options may be null. *context is null after a failure. */
+ak_status ak_context_create(const ak_options* options, ak_context** context);
+/* Null is allowed. No call on the context may be under way. */
+void ak_context_destroy(ak_context* context);
+
+/* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. */
+ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
+                        const ak_matrix* d, const ak_epilogue* epilogue);
+
+/* y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias); bias may be null, of y's dtype. */
+ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w, const void* bias,
+                    ak_activation activation, const ak_matrix* y);
+
+/* Load or tune the plan of this call now, without running it. explanation may be null. */
+ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                     const ak_epilogue* epilogue, ak_explanation* explanation);
+
+/* Which kernel serves this call, why, against what. Starts no search. */
+ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                     const ak_epilogue* epilogue, ak_explanation* explanation);
+
+ak_status ak_get_counters(ak_context* context, ak_counters* counters);
+
+/* What the last failed call of this thread said; "" when none failed. Valid until the thread's next call. */
+const char* ak_last_error(void);
+const char* ak_status_name(ak_status status);
+/* "0.1.0" */
+const char* ak_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,45 @@
+/* cuBLAS-shaped calls: cublasGemmEx's argument order, column-major rules and enum values, plus activation and bias.
+ *
+ *   cublasGemmEx     (handle,          transa, transb, m, n, k, alpha, A, Atype, lda, ..., computeType, algo)
+ *   ak_cublasGemmEx  (context, stream, transa, transb, m, n, k, alpha, A, Atype, lda, ..., computeType, algo,
+ *                     activation, slope, bias, biasType)
+ *
+ * The cuBLAS headers are not needed: operations, types and compute types are ints with the values of cublasOperation_t,
+ * cudaDataType and cublasComputeType_t, which convert by themselves. The stream of a handle comes from cublasGetStream. */
+#ifndef AK_CUBLAS_H
+#define AK_CUBLAS_H
+
+#include "ak/ak.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The values taken from cuBLAS, for callers without its headers. */
+enum {
+  ak_cublas_op_n = 0,
+  ak_cublas_op_t = 1,
+  ak_cublas_op_c = 2, /* as t: the types are real */
+  ak_cublas_r_32f = 0,
+  ak_cublas_r_16f = 2,
+  ak_cublas_r_16bf = 14,
+  ak_cublas_compute_32f = 68,
+  ak_cublas_compute_32f_pedantic = 69,
+  ak_cublas_compute_32f_fast_16f = 74,
+  ak_cublas_compute_32f_fast_16bf = 75,
+  ak_cublas_compute_32f_fast_tf32 = 77
+};
+
+/* C = act(alpha * op(A).op(B) + bias + beta * C), column-major, in place as cublasGemmEx has it.
+ * alpha and beta: host pointers to float. A, B: 16f or 16bf, alike; C: 16f, 16bf or 32f.
+ * computeType: one that accumulates in f32 (all of them are computed alike); any other gives ak_status_unsupported.
+ * algo: ignored, the search decides. bias: m elements, one per row of C as with CUBLASLT_EPILOGUE_BIAS, or null. */
+ak_status ak_cublasGemmEx(ak_context* context, ak_stream stream, int transa, int transb, int m, int n, int k, const void* alpha,
+                          const void* A, int Atype, int lda, const void* B, int Btype, int ldb, const void* beta, void* C,
+                          int Ctype, int ldc, int computeType, int algo, ak_activation activation, float slope,
+                          const void* bias, int biasType);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+// The C++ API: every call is canonicalize(), then Context::Impl.
+#include <fmt/format.h>
+
+#include "ak/ak.hpp"
+#include "api/arguments.hpp"
+#include "context.hpp"
+
+namespace ak {
+namespace {
+
+Explanation nothing_to_do() {
+  Explanation nothing;
+  nothing.source = "none";
+  nothing.served_by = "nothing to compute: D has no elements";
+  return nothing;
+}
+
+}  // namespace
+
+Context::Context(const Options& options) : impl_(std::make_unique<Impl>(resolve(options))) {}
+Context::~Context() = default;
+
+void Context::matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
+  const CanonicalCall call = canonicalize(a, b, d, epilogue);
+  if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
+}
+
+void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+                     const Matrix& y) {
+  Epilogue epilogue;
+  epilogue.activation = activation;
+  epilogue.bias = bias;
+  epilogue.bias_dtype = y.dtype;
+  const CanonicalCall call =
+      canonicalize(x, w.transposed(), y, epilogue, Data::required, {"x", "w", "c", "y", "bias", "activation"});
+  if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
+}
+
+Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
+  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
+}
+
+Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
+  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  return call.empty ? nothing_to_do() : impl_->explain(call.problem);
+}
+
+Counters Context::counters() const { return impl_->counters(); }
+
+// Never destroyed: at exit the driver may be gone before us.
+Context& default_context() {
+  static Context* context = new Context;
+  return *context;
+}
+
+void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
+  default_context().matmul_act(stream, a, b, d, epilogue);
+}
+
+void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+            const Matrix& y) {
+  default_context().linear(stream, x, w, bias, activation, y);
+}
+
+std::string version() { return fmt::format("{}.{}.{}", AK_VERSION_MAJOR, AK_VERSION_MINOR, AK_VERSION_PATCH); }
+
+}  // namespace ak

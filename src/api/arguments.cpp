@@ -1,0 +1,191 @@
+#include "api/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+namespace ak {
+namespace {
+
+template <class... Args>
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(code, fmt::format(format, std::forward<Args>(args)...));
+}
+constexpr auto kInvalid = ErrorCode::invalid_argument;
+constexpr auto kUnsupported = ErrorCode::unsupported;
+
+// A matrix as it lies in memory: `lines` runs of `width` contiguous elements, `ld` elements apart.
+struct Lines {
+  std::int64_t width, lines, ld, size;
+  std::uintptr_t begin;
+
+  Lines(const ConstMatrix& x)
+      : width(x.order == Order::row ? x.cols : x.rows),
+        lines(x.order == Order::row ? x.rows : x.cols),
+        ld(x.ld),
+        size(size_of(x.dtype)),
+        begin(reinterpret_cast<std::uintptr_t>(x.data)) {}
+
+  std::uintptr_t end() const { return begin + static_cast<std::uintptr_t>(((lines - 1) * ld + width) * size); }
+  // The distance between lines; with one line there is none, and any multiple of 16 bytes that covers it will do.
+  std::int64_t pitch() const {
+    const std::int64_t unit = 16 / size;
+    return lines > 1 ? ld : (width + unit - 1) / unit * unit;
+  }
+  std::uint8_t alignment() const {
+    const auto bits = begin | static_cast<std::uintptr_t>(pitch() * size) | 16;
+    return static_cast<std::uint8_t>(bits & (~bits + 1));
+  }
+};
+
+void check_dtype(const char* name, DType dtype) {
+  if (static_cast<unsigned>(dtype) > static_cast<unsigned>(DType::f32))
+    refuse(kInvalid, "{}: {} is not a dtype", name, static_cast<int>(dtype));
+}
+
+void check_shape(const char* name, const ConstMatrix& x) {
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
+  check_dtype(name, x.dtype);
+  if (static_cast<unsigned>(x.order) > static_cast<unsigned>(Order::col))
+    refuse(kInvalid, "{}: {} is not a storage order", name, static_cast<int>(x.order));
+  if (x.rows < 0 || x.cols < 0) refuse(kInvalid, "{}: negative size {} x {}", name, x.rows, x.cols);
+  if (x.rows > kLargest || x.cols > kLargest)
+    refuse(kUnsupported, "{}: {} x {} has a dimension over 2^31 - 1", name, x.rows, x.cols);
+  const Lines lines(x);
+  if (x.ld < lines.width)
+    refuse(kInvalid, "{}: leading dimension {} is less than its {} contiguous elements", name, x.ld, lines.width);
+  std::int64_t elements = 0;
+  if (__builtin_mul_overflow(std::max<std::int64_t>(lines.lines, 1), x.ld, &elements) ||
+      elements > std::numeric_limits<std::int64_t>::max() / 8)
+    refuse(kInvalid, "{}: leading dimension {} puts its end outside any memory", name, x.ld);
+}
+
+void check_data(const char* name, const void* data, DType dtype, Data required) {
+  if (!data && required == Data::required) refuse(kInvalid, "{}: data is null", name);
+  if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
+    refuse(kInvalid, "{}: data {} is not aligned to its {} bytes of {}", name, data, size_of(dtype), ak::name(dtype));
+}
+
+// Whether two views surely share no byte: apart as ranges, or side by side in lines of the same pitch.
+bool disjoint(const Lines& x, const Lines& y) {
+  if (x.end() <= y.begin || y.end() <= x.begin) return true;
+  // A single line has no pitch of its own and takes the other's.
+  const std::int64_t x_pitch = x.ld * x.size, y_pitch = y.ld * y.size;
+  if (x.lines > 1 && y.lines > 1 && x_pitch != y_pitch) return false;
+  const auto pitch = static_cast<std::uintptr_t>(x.lines > 1 ? x_pitch : y_pitch);
+  const Lines &first = x.begin <= y.begin ? x : y, &second = x.begin <= y.begin ? y : x;
+  const auto offset = (second.begin - first.begin) % pitch;
+  return static_cast<std::uintptr_t>(first.width * first.size) <= offset &&
+         offset + static_cast<std::uintptr_t>(second.width * second.size) <= pitch;
+}
+
+void check_c(const ConstMatrix& c, const ConstMatrix& d, Data required, const ArgumentNames& names) {
+  check_shape(names.c, c);
+  if (c.rows != d.rows || c.cols != d.cols)
+    refuse(kInvalid, "{}: {} x {} differs from {}'s {} x {}", names.c, c.rows, c.cols, names.d, d.rows, d.cols);
+  if (c.dtype != d.dtype)
+    refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.c, name(c.dtype), names.d, name(d.dtype));
+  if (c.order != d.order) refuse(kUnsupported, "{}: its storage order differs from {}'s", names.c, names.d);
+  check_data(names.c, c.data, c.dtype, required);
+  if (!c.data || !d.data) return;
+  const bool same = c.data == d.data && Lines(c).pitch() == Lines(d).pitch();
+  if (!same && !disjoint(c, d)) refuse(kInvalid, "{}: overlaps {} without being it", names.c, names.d);
+}
+
+void check_bias(const Epilogue& e, const ConstMatrix& d, const ArgumentNames& names) {
+  check_dtype(names.bias, e.bias_dtype);
+  check_data(names.bias, e.bias, e.bias_dtype, Data::optional);
+  if (d.data && !disjoint(ConstMatrix{e.bias, 1, d.cols, d.cols, e.bias_dtype, Order::row}, d))
+    refuse(kInvalid, "{}: overlaps {}", names.bias, names.d);
+}
+
+}  // namespace
+
+CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Data data,
+                           const ArgumentNames& names) {
+  check_shape(names.a, a);
+  check_shape(names.b, b);
+  check_shape(names.d, d);
+  if (a.cols != b.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} columns", names.b, b.rows, names.a, a.cols);
+  if (d.rows != a.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} rows", names.d, d.rows, names.a, a.rows);
+  if (d.cols != b.cols) refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns", names.d, d.cols, names.b, b.cols);
+  if (a.dtype == DType::f32) refuse(kUnsupported, "{}: f32 inputs are not served, only f16 and bf16", names.a);
+  if (a.dtype != b.dtype)
+    refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.b, name(b.dtype), names.a, name(a.dtype));
+  if (static_cast<unsigned>(e.activation) >= static_cast<unsigned>(kActivationCount))
+    refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
+
+  CanonicalCall call;
+  call.empty = d.rows == 0 || d.cols == 0;
+  if (call.empty) return call;
+
+  const bool reads_inputs = a.cols > 0 && e.alpha != 0;
+  const bool reads_c = e.beta != 0;
+  check_data(names.d, d.data, d.dtype, data);
+  if (reads_inputs) {
+    check_data(names.a, a.data, a.dtype, data);
+    check_data(names.b, b.data, b.dtype, data);
+    if (d.data && a.data && !disjoint(a, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, names.a);
+    if (d.data && b.data && !disjoint(b, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, names.b);
+  }
+  if (reads_c) check_c(e.c, d, data, names);
+  if (e.bias) check_bias(e, d, names);
+
+  // A column-major D is its own transpose in row-major: D^T = B^T A^T.
+  const bool flip = d.order == Order::col;
+  const ConstMatrix left = flip ? b.transposed() : a, right = flip ? a.transposed() : b;
+  Problem& p = call.problem;
+  CallArgs& args = call.args;
+  args = {};
+
+  p.m = flip ? d.cols : d.rows;
+  p.n = flip ? d.rows : d.cols;
+  p.in = a.dtype;
+  args.m = static_cast<int>(p.m);
+  args.n = static_cast<int>(p.n);
+  args.alpha = 1.0f;
+  args.slope = e.slope;
+  // Where A and B are not read, all such calls are one problem; 8 elements keep the strides legal for every kernel.
+  args.lda = args.ldb = 8;
+  if (reads_inputs) {
+    const Lines a_lines(left), b_lines(right);
+    p.k = a.cols;
+    p.a_major = left.order == Order::row ? Major::k : Major::mn;
+    p.b_major = right.order == Order::row ? Major::mn : Major::k;
+    p.align_a = a_lines.alignment();
+    p.align_b = b_lines.alignment();
+    p.epilogue.unit_alpha = e.alpha == 1.0f;
+    args.k = static_cast<int>(p.k);
+    args.a = left.data;
+    args.b = right.data;
+    args.lda = a_lines.pitch();
+    args.ldb = b_lines.pitch();
+    args.alpha = e.alpha;
+  }
+
+  const Lines d_lines{ConstMatrix(d)};
+  p.align_d = d_lines.alignment();
+  p.epilogue.out = d.dtype;
+  p.epilogue.activation = e.activation;
+  args.d = d.data;
+  args.ldd = d_lines.pitch();
+  args.ldc = args.ldd;
+  if (reads_c) {
+    const Lines c_lines(e.c);
+    p.epilogue.has_c = true;
+    p.align_c = c_lines.alignment();
+    args.c = e.c.data;
+    args.ldc = c_lines.pitch();
+    args.beta = e.beta;
+  }
+  if (e.bias) {
+    p.epilogue.bias = flip ? BiasAxis::row : BiasAxis::column;
+    p.epilogue.bias_dtype = e.bias_dtype;
+    args.bias = e.bias;
+  }
+  return call;
+}
+
+}  // namespace ak

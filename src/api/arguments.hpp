@@ -1,0 +1,31 @@
+// What a caller passes -> a validated canonical Problem and its launch arguments. Every check of the public calls is here, and
+// none of it allocates unless it throws: this runs on the hot path.
+#pragma once
+
+#include "ak/types.hpp"
+#include "core/problem.hpp"
+#include "plan/plan.hpp"
+
+namespace ak {
+
+struct CanonicalCall {
+  Problem problem;
+  CallArgs args;       // what a k = 0 problem or a missing C or bias does not read is null
+  bool empty = false;  // m or n is 0: nothing to compute, problem and args are not filled in
+};
+
+/// What the messages call each argument; the cuBLAS-shaped calls have their own names and order.
+struct ArgumentNames {
+  const char *a = "a", *b = "b", *c = "epilogue.c", *d = "d", *bias = "epilogue.bias", *activation = "epilogue.activation";
+};
+
+/// `required`: a call that runs, every pointer it reads or writes must be there. `optional`: a call that only asks (prepare,
+/// explain); a null pointer counts as aligned to 16 bytes.
+enum class Data { required, optional };
+
+/// D = act(alpha * A.B + bias + beta * C), turned into core/problem.hpp's canonical form.
+/// Throws Error{invalid_argument | unsupported} that names the argument.
+CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue,
+                           Data data = Data::required, const ArgumentNames& names = {});
+
+}  // namespace ak

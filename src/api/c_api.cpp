@@ -1,0 +1,289 @@
+// The one C boundary: structs in, ak::Context called, exceptions turned into a status and a message of the thread.
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <string_view>
+
+#include "ak/ak.h"
+#include "ak/ak.hpp"
+#include "ak/cublas.h"
+#include "api/arguments.hpp"
+#include "context.hpp"
+
+static_assert(ak_activation_count == ak::kActivationCount);
+
+namespace {
+
+thread_local char last_error[1024] = "";
+
+void copy_text(char* to, std::size_t capacity, std::string_view text) {
+  const std::size_t length = std::min(capacity - 1, text.size());
+  std::memcpy(to, text.data(), length);
+  to[length] = '\0';
+}
+template <std::size_t capacity>
+void copy_text(char (&to)[capacity], std::string_view text) {
+  copy_text(to, capacity, text);
+}
+
+ak_status fail(ak_status status, const char* message) {
+  copy_text(last_error, message);
+  return status;
+}
+
+template <class F>
+ak_status guard(F&& body) noexcept {
+  try {
+    body();
+    return ak_status_ok;
+  } catch (const ak::Error& error) {
+    return fail(static_cast<ak_status>(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ak_status_out_of_memory, "no host memory");
+  } catch (const std::exception& error) {
+    return fail(ak_status_internal, error.what());
+  } catch (...) {
+    return fail(ak_status_internal, "an exception of unknown type");
+  }
+}
+
+template <class T>
+const T& required(const T* pointer, const char* name) {
+  if (!pointer) throw ak::Error(ak::ErrorCode::invalid_argument, std::string(name) + ": is null");
+  return *pointer;
+}
+
+// Enumerators out of range are refused by canonicalize(), which needs them as they came, but not cut to a byte.
+template <class T>
+T narrowed(int value) {
+  return static_cast<T>(value < 0 || value > 255 ? 255 : value);
+}
+
+ak::ConstMatrix matrix(const ak_const_matrix& x) {
+  return {x.data, x.rows, x.cols, x.ld, narrowed<ak::DType>(x.dtype), narrowed<ak::Order>(x.order)};
+}
+ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix(required(x, name)); }
+ak::Matrix matrix(const ak_matrix* x, const char* name) {
+  required(x, name);
+  return {x->data, x->rows, x->cols, x->ld, narrowed<ak::DType>(x->dtype), narrowed<ak::Order>(x->order)};
+}
+
+ak::Epilogue epilogue_of(const ak_epilogue* e) {
+  if (!e) return {};
+  return {narrowed<ak::Activation>(e->activation), e->alpha,    e->beta, e->slope, e->bias,
+          narrowed<ak::DType>(e->bias_dtype),      matrix(e->c)};
+}
+
+// One call's arguments, converted in their order, so that the first bad one is named.
+struct Call {
+  ak::ConstMatrix a, b;
+  ak::Matrix d;
+  ak::Epilogue epilogue;
+
+  Call(const ak_const_matrix* a_, const ak_const_matrix* b_, const ak_matrix* d_, const ak_epilogue* e)
+      : a(matrix(a_, "a")), b(matrix(b_, "b")), d(matrix(d_, "d")), epilogue(epilogue_of(e)) {}
+};
+
+ak::Context& context_of(ak_context* context) {
+  return context ? *reinterpret_cast<ak::Context*>(context) : ak::default_context();
+}
+
+ak::Options options_of(const ak_options* given) {
+  ak_options o = AK_OPTIONS_INIT;
+  if (given) {
+    if (given->size < sizeof(std::size_t) || given->size > 4096)
+      throw ak::Error(ak::ErrorCode::invalid_argument, "options: size is not set; start from AK_OPTIONS_INIT");
+    std::memcpy(&o, given, std::min(given->size, sizeof o));
+  }
+  ak::Options options;
+  const auto text = [](const char* from, std::optional<std::string>& to) {
+    if (from) to = from;
+  };
+  const auto number = [](auto from, auto& to) {
+    if (from < 0) throw ak::Error(ak::ErrorCode::invalid_argument, "options: a negative budget or count");
+    if (from > 0) to = from;
+  };
+  text(o.cache_dir, options.cache_dir);
+  text(o.llm, options.llm);
+  text(o.llm_endpoint, options.llm_endpoint);
+  text(o.llm_model, options.llm_model);
+  text(o.recording, options.recording);
+  number(o.budget_s, options.budget_s);
+  number(o.process_budget_s, options.process_budget_s);
+  number(o.max_trials, options.max_trials);
+  number(o.llm_rounds, options.llm_rounds);
+  number(o.llm_proposals, options.llm_proposals);
+  if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
+    throw ak::Error(ak::ErrorCode::invalid_argument, "options: mode is not an ak_mode");
+  if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);
+  if (o.llm_key)
+    options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
+      const char* key = ask(user);
+      return std::string(key ? key : "");
+    };
+  if (o.progress)
+    options.progress = [tell = o.progress, user = o.progress_user](const ak::TuneProgress& p) {
+      const ak_progress progress{p.problem.c_str(), p.tactic.c_str(), p.outcome.c_str(), p.best.c_str(), p.us,
+                                 p.best_us,         p.trials,         p.elapsed_s,       p.budget_s};
+      tell(&progress, user);
+    };
+  return options;
+}
+
+void copy_out(const ak::Explanation& from, ak_explanation* to) {
+  if (!to) return;
+  *to = {};
+  copy_text(to->problem, from.problem);
+  copy_text(to->hardware, from.hardware);
+  copy_text(to->served_by, from.served_by);
+  copy_text(to->source, from.source);
+  copy_text(to->proposer, from.proposer);
+  copy_text(to->note, from.note);
+  to->us = from.us;
+  to->vendor_us = from.vendor_us;
+  to->search_s = from.search_s;
+  to->trials = from.trials;
+  to->from_recording = from.from_recording;
+}
+
+ak::DType dtype_of_cuda(int value, const char* name) {
+  switch (value) {
+    case ak_cublas_r_16f:
+      return ak::DType::f16;
+    case ak_cublas_r_16bf:
+      return ak::DType::bf16;
+    case ak_cublas_r_32f:
+      return ak::DType::f32;
+  }
+  throw ak::Error(ak::ErrorCode::unsupported, std::string(name) + ": cudaDataType " + std::to_string(value) + " is not served");
+}
+
+// A column-major operand of op(X) = rows x cols.
+ak::ConstMatrix operand(const void* data, int op, std::int64_t rows, std::int64_t cols, int ld, ak::DType dtype,
+                        const char* name) {
+  if (op == ak_cublas_op_n) return {data, rows, cols, ld, dtype, ak::Order::col};
+  if (op == ak_cublas_op_t || op == ak_cublas_op_c) return {data, rows, cols, ld, dtype, ak::Order::row};
+  throw ak::Error(ak::ErrorCode::invalid_argument,
+                  std::string(name) + ": " + std::to_string(op) + " is not a cublasOperation_t");
+}
+
+void check_compute_type(int type) {
+  switch (type) {
+    case ak_cublas_compute_32f:
+    case ak_cublas_compute_32f_pedantic:
+    case ak_cublas_compute_32f_fast_16f:
+    case ak_cublas_compute_32f_fast_16bf:
+    case ak_cublas_compute_32f_fast_tf32:
+      return;
+  }
+  throw ak::Error(ak::ErrorCode::unsupported,
+                  "computeType: " + std::to_string(type) + " does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does");
+}
+
+}  // namespace
+
+extern "C" {
+
+ak_status ak_context_create(const ak_options* options, ak_context** context) {
+  if (context) *context = nullptr;
+  return guard([&] {
+    required(context, "context");
+    *context = reinterpret_cast<ak_context*>(new ak::Context(options_of(options)));
+  });
+}
+
+void ak_context_destroy(ak_context* context) { delete reinterpret_cast<ak::Context*>(context); }
+
+ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
+                        const ak_matrix* d, const ak_epilogue* epilogue) {
+  return guard([&] {
+    const Call call(a, b, d, epilogue);
+    context_of(context).matmul_act(stream, call.a, call.b, call.d, call.epilogue);
+  });
+}
+
+ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w, const void* bias,
+                    ak_activation activation, const ak_matrix* y) {
+  return guard([&] {
+    const auto input = matrix(x, "x"), weight = matrix(w, "w");
+    context_of(context).linear(stream, input, weight, bias, narrowed<ak::Activation>(activation), matrix(y, "y"));
+  });
+}
+
+ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                     const ak_epilogue* epilogue, ak_explanation* explanation) {
+  return guard([&] {
+    const Call call(a, b, d, epilogue);
+    copy_out(context_of(context).prepare(call.a, call.b, call.d, call.epilogue), explanation);
+  });
+}
+
+ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                     const ak_epilogue* epilogue, ak_explanation* explanation) {
+  return guard([&] {
+    const Call call(a, b, d, epilogue);
+    copy_out(context_of(context).explain(call.a, call.b, call.d, call.epilogue), explanation);
+  });
+}
+
+ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
+  return guard([&] {
+    required(counters, "counters");
+    const ak::Counters c = context_of(context).counters();
+    *counters = {c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s};
+  });
+}
+
+const char* ak_last_error(void) { return last_error; }
+
+const char* ak_status_name(ak_status status) {
+  switch (status) {
+    case ak_status_ok:
+      return "ok";
+    case ak_status_invalid_argument:
+      return "invalid argument";
+    case ak_status_unsupported:
+      return "unsupported";
+    case ak_status_missing_library:
+      return "missing library";
+    case ak_status_driver:
+      return "driver";
+    case ak_status_out_of_memory:
+      return "out of memory";
+    case ak_status_internal:
+      return "internal";
+  }
+  return "unknown status";
+}
+
+const char* ak_version(void) {
+  static const std::string version = ak::version();
+  return version.c_str();
+}
+
+ak_status ak_cublasGemmEx(ak_context* context, ak_stream stream, int transa, int transb, int m, int n, int k, const void* alpha,
+                          const void* A, int Atype, int lda, const void* B, int Btype, int ldb, const void* beta, void* C,
+                          int Ctype, int ldc, int computeType, int /*algo*/, ak_activation activation, float slope,
+                          const void* bias, int biasType) {
+  return guard([&] {
+    check_compute_type(computeType);
+    const ak::ConstMatrix a = operand(A, transa, m, k, lda, dtype_of_cuda(Atype, "Atype"), "transa");
+    const ak::ConstMatrix b = operand(B, transb, k, n, ldb, dtype_of_cuda(Btype, "Btype"), "transb");
+    const ak::Matrix c{C, m, n, ldc, dtype_of_cuda(Ctype, "Ctype"), ak::Order::col};
+    ak::Epilogue epilogue;
+    epilogue.activation = narrowed<ak::Activation>(activation);
+    epilogue.alpha = required(static_cast<const float*>(alpha), "alpha");
+    epilogue.beta = required(static_cast<const float*>(beta), "beta");
+    epilogue.slope = slope;
+    epilogue.bias = bias;
+    if (bias) epilogue.bias_dtype = dtype_of_cuda(biasType, "biasType");
+    // Transposed as a whole, so that the bias runs along what cuBLAS calls rows: C^T = op(B)^T op(A)^T.
+    epilogue.c = ak::ConstMatrix(c.transposed());
+    const auto call = ak::canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, ak::Data::required,
+                                       {"B", "A", "C", "C", "bias", "activation"});
+    if (!call.empty) context_of(context).impl().matmul_act(stream, call.problem, call.args);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,142 @@
+// The dependency direction of src/, cache/, include/ and kernels/, read from their #include lines.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// layer -> the layers it may use directly; it may also use what those may use. `ak` are the public headers, `kernels` the one
+// header that host and device share, kernels/args.cuh.
+const std::map<std::string, std::vector<std::string>> kUses = {
+    {"ak", {}},
+    {"kernels", {}},
+    {"base", {"ak"}},
+    {"core", {"base"}},
+    {"cache", {"core"}},
+    {"families", {"core"}},
+    {"jit", {"core"}},
+    {"llm", {"core"}},
+    {"search", {"families", "cache", "llm"}},
+    {"gpu", {"base", "core"}},
+    {"plan", {"gpu", "core", "kernels"}},
+    {"runner", {"plan", "jit", "families"}},
+    {"tune", {"search", "runner"}},
+    {"context", {"tune", "cache", "plan"}},
+    {"report", {"core", "cache"}},
+    {"api", {"context"}},
+    {"cli", {"api", "report"}},
+};
+
+std::set<std::string> reachable(const std::string& layer) {
+  std::set<std::string> all{layer};
+  for (const std::string& used : kUses.at(layer)) all.merge(reachable(used));
+  return all;
+}
+
+// "src/plan/table.cpp" -> plan, "src/context.cpp" -> context, "cache/store.hpp" -> cache, "include/ak/ak.h" -> ak.
+std::string layer_of(const fs::path& relative) {
+  auto part = relative.begin();
+  const std::string top = *part++;
+  if (top == "src") {
+    const fs::path next = *part;
+    return next.has_extension() ? next.stem().string() : next.string();
+  }
+  return top == "include" ? "ak" : top;
+}
+
+// "core/problem.hpp" -> core, "context.hpp" -> context, "<CLI/CLI.hpp>" -> nothing.
+std::string layer_of_include(const std::string& line) {
+  const auto open = line.find_first_of("\"<", line.find("include"));
+  if (open == line.npos) return {};
+  const fs::path name = line.substr(open + 1, line.find_first_of("\">", open + 1) - open - 1);
+  const std::string first = name.begin()->string();
+  const std::string layer = std::next(name.begin()) == name.end() ? name.stem().string() : first;
+  return line[open] == '"' || first == "ak" ? layer : std::string();
+}
+
+struct IncludeLine {
+  fs::path file;
+  int number;
+  std::string text;
+};
+
+std::vector<IncludeLine> includes_under(const fs::path& folder, const std::set<std::string>& extensions) {
+  std::vector<IncludeLine> found;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
+    if (!extensions.count(entry.path().extension().string())) continue;
+    std::ifstream file(entry.path());
+    int number = 0;
+    for (std::string line; std::getline(file, line);) {
+      ++number;
+      const auto hash = line.find_first_not_of(" \t");
+      if (hash == line.npos || line[hash] != '#') continue;
+      const auto word = line.find_first_not_of(" \t", hash + 1);
+      if (word != line.npos && line.compare(word, 7, "include") == 0)
+        found.push_back({fs::relative(entry.path(), AK_SOURCE_DIR), number, line});
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> violations(const std::vector<IncludeLine>& lines) {
+  std::vector<std::string> found;
+  for (const IncludeLine& line : lines) {
+    const std::string from = layer_of(line.file), to = layer_of_include(line.text);
+    if (to.empty()) continue;
+    const std::string where = fmt::format("{}:{}: {}", line.file.string(), line.number, line.text);
+    if (!kUses.count(from) || !kUses.count(to))
+      found.push_back(fmt::format("{}: '{}' or '{}' is not a layer", where, from, to));
+    else if (!reachable(from).count(to))
+      found.push_back(fmt::format("{}: {} may not use {}", where, from, to));
+    else if (to == "kernels" && line.text.find("kernels/args.cuh") == line.text.npos)
+      found.push_back(fmt::format("{}: the host shares only kernels/args.cuh with the device", where));
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("dependencies point one way") {
+  std::vector<IncludeLine> lines;
+  for (const char* folder : {"src", "cache", "include"})
+    for (IncludeLine& line : includes_under(folder, {".cpp", ".hpp", ".h", ".c"})) lines.push_back(std::move(line));
+  CHECK(lines.size() > 100);
+  for (const std::string& violation : violations(lines)) FAIL_CHECK(violation);
+}
+
+TEST_CASE("a wrong edge is reported with its file and line") {
+  const auto report = [](const char* file, const char* text) { return violations({{file, 7, text}}); };
+  CHECK(report("src/plan/plan.cpp", "#include \"gpu/driver.hpp\"").empty());
+  CHECK(report("src/plan/plan.cpp", "#include <vector>").empty());
+  CHECK(report("src/plan/plan.hpp", "#include \"kernels/args.cuh\"").empty());
+  CHECK(report("src/context.cpp", "#include \"core/problem.hpp\"").empty());
+  CHECK(report("src/core/problem.cpp", "#include \"gpu/driver.hpp\"") ==
+        std::vector<std::string>{"src/core/problem.cpp:7: #include \"gpu/driver.hpp\": core may not use gpu"});
+  CHECK(report("src/search/search.cpp", "#include \"plan/plan.hpp\"").size() == 1);
+  CHECK(report("cache/record.hpp", "#include \"context.hpp\"").size() == 1);
+  CHECK(report("include/ak/ak.hpp", "#include \"core/problem.hpp\"").size() == 1);
+  CHECK(report("src/plan/plan.hpp", "#include \"kernels/types.cuh\"").size() == 1);
+  CHECK(report("src/odd/odd.cpp", "#include \"core/problem.hpp\"").size() == 1);
+}
+
+// NVRTC gets no include path: device code names no header. Siblings in quotes are for editors; the host strips those lines.
+TEST_CASE("device code outside kernels/support includes no header") {
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(AK_SOURCE_DIR) / "kernels")) files += entry.is_regular_file();
+  CHECK(files >= 4);
+  for (const IncludeLine& line : includes_under("kernels", {".cu", ".cuh"})) {
+    if (line.file.parent_path().filename() == "support") continue;
+    const auto open = line.text.find('"');
+    const std::string name = open == line.text.npos ? "" : line.text.substr(open + 1, line.text.find('"', open + 1) - open - 1);
+    const bool sibling = !name.empty() && name.find('/') == name.npos && fs::exists(fs::path(AK_SOURCE_DIR) / "kernels" / name);
+    if (!sibling) FAIL_CHECK(fmt::format("{}:{}: {}", line.file.string(), line.number, line.text));
+  }
+}
