@@ -24,6 +24,7 @@ struct Nvrtc {
   decltype(nvrtcGetCUBINSize)* cubin_size;
   decltype(nvrtcGetCUBIN)* cubin;
   decltype(nvrtcGetErrorString)* error_string;
+  decltype(nvrtcSetFlowCallback)* set_flow_callback;  // null before 12.9
 
   Nvrtc() {
     library.bind(version, "nvrtcVersion");
@@ -35,6 +36,7 @@ struct Nvrtc {
     library.bind(cubin_size, "nvrtcGetCUBINSize");
     library.bind(cubin, "nvrtcGetCUBIN");
     library.bind(error_string, "nvrtcGetErrorString");
+    set_flow_callback = reinterpret_cast<decltype(set_flow_callback)>(library.try_symbol("nvrtcSetFlowCallback"));
   }
 };
 
@@ -71,7 +73,7 @@ std::string first_error(std::string_view log) {
 
 }  // namespace
 
-Compiled compile(std::string_view source, std::string_view arch) {
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel) {
   const Nvrtc& api = nvrtc();
   const auto start = Clock::now();
   Compiled out;
@@ -80,6 +82,10 @@ Compiled compile(std::string_view source, std::string_view arch) {
     out.failure = api.error_string(status);
     return out;
   }
+  if (cancel && api.set_flow_callback)
+    api.set_flow_callback(
+        program, [](void* flag, void*) { return static_cast<int>(static_cast<const std::atomic<bool>*>(flag)->load()); },
+        const_cast<std::atomic<bool>*>(cancel));
   const std::string target = fmt::format("--gpu-architecture={}", arch);
   std::vector<const char*> options(std::begin(kOptions), std::end(kOptions));
   options.push_back(target.c_str());

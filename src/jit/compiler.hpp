@@ -1,6 +1,7 @@
 // text -> cubin, with NVRTC opened at run time. Any number of threads may compile at once: NVRTC scales over threads.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,9 @@ struct Compiled {
   bool ok() const { return failure.empty() && !gated && spill_bytes == 0; }
 };
 
-/// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is data.
-Compiled compile(std::string_view source, std::string_view arch);
+/// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is
+/// data. Setting *cancel from another thread ends the compile soon, as a failure (NVRTC 12.9 and later; older ones finish).
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr);
 
 /// Whether NVRTC can be opened; `why` gets the reason when not.
 bool compiler_available(std::string* why = nullptr);

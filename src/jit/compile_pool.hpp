@@ -1,0 +1,71 @@
+// CompilePool: compiles one problem's tactics on all usable cores, in the order they were wanted.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/cores.hpp"
+#include "core/tactic.hpp"
+#include "jit/compiler.hpp"
+
+namespace ak {
+
+class CompilePool {
+ public:
+  /// The source text of a tactic; called on the pool's threads, any number at once.
+  using SourceOf = std::function<std::string(const Tactic&)>;
+
+  /// arch as in compile(). Threads start with the first want().
+  CompilePool(std::string arch, SourceOf source, int threads = usable_cores());
+  /// Drops what waits and cancels what runs.
+  ~CompilePool();
+  CompilePool(const CompilePool&) = delete;
+  CompilePool& operator=(const CompilePool&) = delete;
+
+  /// Queues a compile behind those wanted before; a tactic that is known already is left alone.
+  void want(const Tactic& tactic);
+  /// Whether get() would return without waiting.
+  bool ready(const Tactic& tactic) const;
+  /// The result, wanted now: it goes to the front of the queue. nullptr once the deadline has passed or when another
+  /// thread dropped it. Throws what compile() throws: Error{missing_library} without NVRTC.
+  std::shared_ptr<const Compiled> get(const Tactic& tactic, Deadline deadline);
+  /// Drops what waits; what was compiled stays. A dropped tactic may be wanted again.
+  void drop_waiting();
+
+  /// Compiles finished so far.
+  int compiles() const;
+  int threads() const { return limit_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const Compiled> result;
+    std::exception_ptr failure;
+    bool done() const { return result || failure; }
+  };
+
+  void want_locked(const Tactic& tactic, bool first);
+  void work();
+
+  const std::string arch_;
+  const SourceOf source_;
+  const int limit_;
+  mutable std::mutex mutex_;
+  std::condition_variable wanted_, finished_;
+  std::deque<Tactic> queue_;
+  std::unordered_map<Tactic, Entry, TacticHash> entries_;
+  std::vector<std::thread> workers_;
+  int idle_ = 0, compiles_ = 0;
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace ak
