@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "core/device_facts.hpp"
@@ -13,6 +14,8 @@
 
 namespace ak {
 
+using TacticSet = std::unordered_set<Tactic, TacticHash>;
+
 struct SearchView {
   const Problem& problem;
   const DeviceFacts& device;
@@ -20,6 +23,9 @@ struct SearchView {
   std::span<const Trial> history;      // every trial so far, vendor's too
   double vendor_us = 0;                // best vendor time so far; 0 while unknown
   double remaining = 1;                // fraction of the budget that is left
+  const TacticSet* known = nullptr;    // tried, rejected or already queued: naming one of these again is a wasted proposal
+
+  bool knows(const Tactic& tactic) const { return known && known->contains(tactic); }
 };
 
 struct Proposal {
@@ -31,8 +37,8 @@ class Proposer {
  public:
   virtual ~Proposer() = default;
   virtual std::string_view name() const = 0;
-  /// Up to count tactics, best first, not yet in the history. Never blocks: one that waits for an answer (the LLM) gives what
-  /// has arrived. May name tactics outside space.tactics: each is checked by Family::rejects before it runs.
+  /// Up to count tactics, best first, not yet known. Never blocks: one that waits for an answer (the LLM) gives what
+  /// has arrived. May name tactics outside space.tactics: each is checked by Space::rejects before it runs.
   virtual std::vector<Proposal> propose(const SearchView& view, std::size_t count) = 0;
   /// Whether more may still arrive without new history (an answer is under way).
   virtual bool pending() const { return false; }

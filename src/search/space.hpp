@@ -1,7 +1,8 @@
 // Space: all tactics that the families allow for a problem on a device, ranked by the cost model.
 #pragma once
 
-#include <span>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct RankedTactic {
 struct Space {
   std::vector<RankedTactic> tactics;  // cheapest first
   std::vector<std::string> refusals;  // "sm90: A is not 16-byte aligned", one per family that serves nothing
+
+  /// Why a tactic, listed above or not, cannot run; nullopt when it can. Whatever a proposer names passes here first.
+  std::function<std::optional<std::string>(const Tactic&)> rejects;
+  /// Predicted microseconds of a tactic that rejects() lets pass.
+  std::function<double(const Tactic&)> cost_us;
 };
 
 /// Enumerates every own family, drops what Family::rejects names, ranks the rest.

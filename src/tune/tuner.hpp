@@ -17,7 +17,8 @@ namespace ak {
 
 struct Budget {
   double seconds = 3;     // wall clock: waiting, compiling, verifying and timing
-  int trials = 100000;
+  int trials = 100000;    // runs of own tactics; the vendor's candidates are the baseline and not counted
+  int ahead = 0;          // candidates that compile ahead of the trials; 0: five for every two usable cores
 };
 
 /// After every trial; best is the fastest correct one so far. Called on the tuning thread.
@@ -42,7 +43,16 @@ struct Tuned {
   std::string note;                   // why the LLM fell silent, why the search ended early
 };
 
-/// proposers are asked in order. Never throws for a failed candidate.
+/// An own kernel displaces the vendor's best when it is this much faster in the finals.
+constexpr double kDisplacement = 1.01;
+/// Drift of the vendor anchor beyond which a result is provisional.
+constexpr double kMostDrift = 0.05;
+
+/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget plus at most one trial.
+Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
+           std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress = {});
+
+/// Over make_space(problem, device).
 Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
            const Budget& budget, const ProgressSink& progress = {});
 

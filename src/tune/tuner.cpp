@@ -1,0 +1,174 @@
+#include "tune/tuner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/cores.hpp"
+#include "base/log.hpp"
+#include "search/search.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kReserve = 0.22;         // of the budget, for full effort and finals
+constexpr double kQuickShare = 0.25;      // of the budget, at most, for one quick trial, compile included
+constexpr double kFullShare = 0.5;        // of what is left, at most, for one leader at full effort
+constexpr auto kPoll = std::chrono::microseconds(300);
+
+double paired_gain(const Trial& own, double vendor_us) { return own.ratio > 0 ? own.ratio : vendor_us > 0 ? vendor_us / own.us : 0; }
+
+class Tuning {
+ public:
+  Tuning(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
+         std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress)
+      : problem_(problem),
+        runner_(runner),
+        budget_(budget),
+        progress_(progress),
+        deadline_(Deadline::in(budget.seconds)),
+        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 5 / 2))),
+        search_(problem, device, space, std::move(proposers), limits(budget)) {
+    if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
+  }
+
+  Tuned run() {
+    refill();  // compiles start first: loading the vendor's library takes as long as a compile
+    search_.offer_vendor(runner_.vendor_tactics());
+    explore();
+    refine();
+    decide();
+    return finish();
+  }
+
+ private:
+  static SearchLimits limits(const Budget& budget) {
+    SearchLimits limits;
+    limits.trials = std::max(0, budget.trials);
+    return limits;
+  }
+
+  double reserve() const { return kReserve * budget_.seconds; }
+
+  void note(const std::string& line) {
+    if (!line.empty()) note_ += (note_.empty() ? "" : "; ") + line;
+  }
+
+  // Half a queue at a time, so that later proposals know of earlier trials.
+  void refill() {
+    if (search_.queued() > ahead_ / 2 && !search_.pending()) return;
+    const auto added = search_.refill(ahead_, deadline_.remaining() / budget_.seconds);
+    if (!added.empty()) runner_.prefetch(added);
+  }
+
+  const Trial& run(const Candidate& candidate, Deadline deadline) {
+    search_.report(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline));
+    show(search_.history().back());
+    return search_.history().back();
+  }
+
+  void show(const Trial& trial) {
+    log(LogLevel::debug, "{}: {} {} {:.2f} us {}", trial.proposer, to_string(trial.tactic), name(trial.outcome), trial.us, trial.why);
+    if (!progress_) return;
+    const Trial* own = search_.best();
+    const Trial* vendor = search_.best_vendor();
+    const Trial* best = own && vendor ? (own->us < vendor->us ? own : vendor) : own ? own : vendor;
+    progress_({&problem_, &trial, best, search_.own_trials(), seconds_since(start_), budget_.seconds});
+  }
+
+  void explore() {
+    const auto ready = [&](const Tactic& tactic) { return runner_.ready(tactic); };
+    while (search_.exploring() && deadline_.remaining() > reserve()) {
+      refill();
+      const auto candidate = search_.next(ready);
+      if (candidate && candidate->full) {  // the search ended its exploration by itself
+        run(*candidate, deadline_.sooner(kFullShare * deadline_.remaining()));
+        return;
+      }
+      if (candidate)
+        run(*candidate, deadline_.sooner(kQuickShare * budget_.seconds));
+      else if (search_.exploring())
+        std::this_thread::sleep_for(kPoll);  // for a compile or for a proposer's answer
+    }
+    // Compiles slower than the whole exploration: wait for one rather than end without an own kernel.
+    for (int i = 0; i < 2 && search_.exploring() && !search_.best() && !deadline_.passed(); ++i)
+      if (const auto candidate = search_.next(); candidate && !candidate->full) run(*candidate, deadline_);
+    if (search_.pending()) note("a proposer's answer came too late");
+    search_.stop_exploring();
+  }
+
+  void refine() {
+    double longest = 0;
+    bool any = false;
+    while (!deadline_.passed()) {
+      // The finals take about as long as two such runs.
+      if (any && deadline_.remaining() < 3 * longest) break;
+      const auto candidate = search_.next();
+      if (!candidate) break;
+      const double before = deadline_.remaining();
+      any |= run(*candidate, deadline_.sooner(kFullShare * deadline_.remaining())).correct();
+      longest = std::max(longest, before - deadline_.remaining());
+    }
+  }
+
+  void decide() {
+    const auto finalists = search_.finalists();
+    if (finalists.size() > 1 && !deadline_.passed()) {
+      const std::size_t before = search_.history().size();
+      search_.report_finals(runner_.finals(finalists, deadline_));
+      for (std::size_t i = before; i < search_.history().size(); ++i) show(search_.history()[i]);
+    }
+    result_.vendor = runner_.vendor();
+    const Trial* own = search_.best();
+    const Trial* vendor = search_.best_vendor();
+    if (own) result_.own = *own;
+    // Only full effort proves a kernel; without a vendor a briefly verified one is still better than none.
+    const double vendor_us = vendor ? vendor->us : 0;
+    if (own && vendor && own->final_timing && paired_gain(*own, vendor_us) >= kDisplacement)
+      result_.winner = *own;
+    else if (vendor)
+      result_.winner = *vendor;
+    else if (own)
+      result_.winner = *own;
+    else
+      note("no tactic ran correctly");
+  }
+
+  Tuned finish() {
+    if (result_.winner) result_.artifact = runner_.artifact(result_.winner->tactic);
+    result_.history.assign(search_.history().begin(), search_.history().end());
+    result_.seconds = seconds_since(start_);
+    result_.compiles = runner_.compiles();
+    result_.provisional = runner_.anchor_drift() > kMostDrift;
+    note(search_.note());
+    result_.note = std::move(note_);
+    return std::move(result_);
+  }
+
+  const Problem& problem_;
+  Runner& runner_;
+  const Budget budget_;
+  const ProgressSink& progress_;
+  const Clock::time_point start_ = Clock::now();
+  const Deadline deadline_;
+  const std::size_t ahead_;
+  Search search_;
+  Tuned result_;
+  std::string note_;
+};
+
+}  // namespace
+
+Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
+           std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress) {
+  return Tuning(problem, device, space, runner, std::move(proposers), budget, progress).run();
+}
+
+Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
+           const Budget& budget, const ProgressSink& progress) {
+  return tune(problem, device, make_space(problem, device), runner, std::move(proposers), budget, progress);
+}
+
+}  // namespace ak

@@ -1,0 +1,174 @@
+#include <doctest/doctest.h>
+
+#include "landscape.hpp"
+#include "search/proposers.hpp"
+#include "tune/tuner.hpp"
+
+using namespace ak;
+using ak::testing::FakeRunner;
+
+namespace {
+
+std::vector<std::unique_ptr<Proposer>> offline() {
+  std::vector<std::unique_ptr<Proposer>> list;
+  for (const auto name : {"local", "offline"}) list.push_back(make_proposer(name));
+  return list;
+}
+
+Tuned tune_on(FakeRunner& runner, double seconds, int trials = 100000, const ProgressSink& progress = {}) {
+  return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), {seconds, trials, 8}, progress);
+}
+
+// Answers after a while, with one tactic; then nothing is pending.
+class Slow final : public Proposer {
+ public:
+  Slow(double seconds, Tactic tactic) : at_(Deadline::in(seconds)), tactic_(tactic) {}
+  std::string_view name() const override { return "slow"; }
+  std::vector<Proposal> propose(const SearchView&, std::size_t) override {
+    if (!at_.passed() || given_) return {};
+    given_ = true;
+    return {{tactic_, 1}};
+  }
+  bool pending() const override { return !given_; }
+
+ private:
+  Deadline at_;
+  Tactic tactic_;
+  bool given_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("an own kernel that wins by more than 1 % displaces the vendor, proven at full effort") {
+  FakeRunner runner;
+  int shown = 0;
+  double best = 1e9;
+  const Tuned tuned = tune_on(runner, 2, 100, [&](const Progress& p) {
+    ++shown;
+    CHECK(p.trial);
+    if (!p.best || p.trial->final_timing) return;
+    CHECK(p.best->us <= best);
+    best = p.best->us;
+  });
+  REQUIRE(tuned.winner);
+  CHECK(tuned.winner->tactic.family == FamilyId::sm80);
+  CHECK(tuned.winner->final_timing);
+  CHECK(tuned.winner->proposer != "");
+  CHECK(tuned.vendor.best_us == 52);
+  CHECK(tuned.own->tactic == tuned.winner->tactic);
+  CHECK(tuned.artifact.cubin == to_string(tuned.winner->tactic));
+  CHECK(runner.land.us(tuned.winner->tactic) < 1.05 * runner.land.optimum());
+  CHECK(runner.full_runs == 4);
+  CHECK(runner.ran_rejected == 0);
+  CHECK(runner.runs <= 100);
+  CHECK(shown == static_cast<int>(tuned.history.size()));
+  CHECK(!tuned.provisional);
+}
+
+TEST_CASE("the vendor stays when the own kernel's lead is under 1 % in the finals, or is not proven") {
+  FakeRunner close;
+  close.finals_scale = 51.7 / close.land.optimum();
+  const Tuned tied = tune_on(close, 2, 60);
+  REQUIRE(tied.winner);
+  CHECK(tied.winner->tactic.family == FamilyId::vendor);
+  CHECK(tied.own);
+  CHECK(tied.artifact.vendor_algo == to_string(tied.winner->tactic));
+  CHECK(tied.winner->tactic.algo == 1);
+
+  FakeRunner fooled;
+  fooled.full_effort_fails = true;
+  const Tuned wrong = tune_on(fooled, 1, 60);
+  REQUIRE(wrong.winner);
+  CHECK(wrong.winner->tactic.family == FamilyId::vendor);
+}
+
+TEST_CASE("without a vendor the best own kernel wins; with neither there is a reason") {
+  FakeRunner runner;
+  runner.vendor_us.clear();
+  const Tuned own = tune_on(runner, 1, 60);
+  REQUIRE(own.winner);
+  CHECK(own.winner->tactic.family == FamilyId::sm80);
+
+  FakeRunner nothing;
+  nothing.vendor_us.clear();
+  nothing.land.failing = 1.0;
+  const Tuned none = tune_on(nothing, 0.5, 40);
+  CHECK(!none.winner);
+  CHECK(none.note.find("no tactic ran correctly") != std::string::npos);
+
+  FakeRunner only_vendor;
+  Space empty = only_vendor.land.space();
+  empty.tactics.clear();
+  empty.refusals = {"sm80: a reason"};
+  const Tuned vendor = tune(only_vendor.land.problem, only_vendor.land.device, empty, only_vendor, offline(), {0.5, 40, 8});
+  REQUIRE(vendor.winner);
+  CHECK(vendor.winner->us == 52);
+  CHECK(vendor.note.find("sm80: a reason") != std::string::npos);
+  CHECK(vendor.seconds < 0.3);
+}
+
+TEST_CASE("the budget covers compiles and trials, and is never exceeded by more than one trial") {
+  for (const double compile_s : {0.0, 0.05, 0.4}) {
+    CAPTURE(compile_s);
+    FakeRunner runner;
+    runner.cores = 2;
+    runner.compile_s = compile_s;
+    runner.quick_s = 0.01, runner.full_s = 0.04;
+    const auto start = Clock::now();
+    const Tuned tuned = tune_on(runner, 0.8);
+    CHECK(seconds_since(start) < 0.8 + 0.12);
+    CHECK(tuned.seconds <= seconds_since(start));
+    REQUIRE(tuned.winner);
+    CHECK(runner.full_runs >= 1);
+    CHECK(tuned.own);
+    if (compile_s == 0.05) CHECK(runner.waited_for_compile == 0);
+  }
+}
+
+TEST_CASE("a compile slower than the budget leaves the vendor in place, in time") {
+  FakeRunner runner;
+  runner.compile_s = 30;
+  const auto start = Clock::now();
+  const Tuned tuned = tune_on(runner, 0.4);
+  CHECK(seconds_since(start) < 0.6);
+  REQUIRE(tuned.winner);
+  CHECK(tuned.winner->tactic.family == FamilyId::vendor);
+  CHECK(tuned.winner->us == 52);
+}
+
+TEST_CASE("the vendor is timed while the first compiles run") {
+  FakeRunner runner;
+  runner.compile_s = 0.1;
+  tune_on(runner, 0.5);
+  REQUIRE(runner.ran.size() > 4);
+  for (int i = 0; i < 3; ++i) CHECK(runner.ran[static_cast<std::size_t>(i)].family == FamilyId::vendor);
+}
+
+TEST_CASE("an answer under way is waited for within the deadline only") {
+  FakeRunner runner;
+  const Tactic named = runner.land.space().tactics[900].tactic;
+  const auto with = [&](double answer_s, double budget_s) {
+    auto list = offline();
+    list.push_back(std::make_unique<Slow>(answer_s, named));
+    Space space = runner.land.space();
+    space.tactics.resize(12);
+    return tune(runner.land.problem, runner.land.device, space, runner, std::move(list), {budget_s, 1000, 8});
+  };
+  const Tuned heard = with(0.2, 1.0);
+  const auto it = std::find_if(heard.history.begin(), heard.history.end(), [](const Trial& t) { return t.proposer == "slow"; });
+  REQUIRE(it != heard.history.end());
+  CHECK(it->tactic == named);
+  CHECK(it->round == 1);
+  CHECK(heard.seconds < 0.5);
+
+  const Tuned late = with(30, 0.4);
+  CHECK(late.seconds < 0.5);
+  CHECK(late.winner);
+  CHECK(late.note.find("too late") != std::string::npos);
+}
+
+TEST_CASE("a drifting anchor makes the result provisional") {
+  FakeRunner runner;
+  runner.drift = 0.08;
+  CHECK(tune_on(runner, 0.3, 20).provisional);
+}
