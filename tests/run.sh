@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
+# command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
+set -u
+. "$(dirname "$0")/setup.sh"
+ak_build_targets
+
+# Tests neither see nor touch the user's own records and settings.
+for name in $(compgen -e | grep '^AK_'); do [ "$name" = AK_BUILD_DIR ] || unset "$name"; done
+AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
+trap 'rm -rf "$AK_CACHE_DIR"' EXIT
+
+log=$ak_build/tests.log
+ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout 400 >"$log" 2>&1
+status=$?
+
+# Every program counts its own cases: doctest's summary, or "N passed, N failed" of a script.
+read -r passed failed < <(sed -E 's/^[0-9]+: //' "$log" | awk '
+  /^\[doctest\] test cases:/ { split($0, part, "|"); split(part[2], p, " "); split(part[3], f, " "); passed += p[1]; failed += f[1] }
+  /^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3 }
+  END { print passed + 0, failed + 0 }')
+if [ "$status" -ne 0 ]; then
+  grep -E '(ERROR|FAILED|\*\*\*|error:)' -A 6 "$log" | head -n 200
+  echo "full log: $log"
+  # A program that crashed or ran past its time printed no summary.
+  [ "$failed" -gt 0 ] || failed=$(grep -cE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$log")
+  [ "$failed" -gt 0 ] || failed=1
+fi
+[ "$passed" -gt 0 ] || { failed=$((failed + 1)); echo "no test ran (full log: $log)"; }
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
