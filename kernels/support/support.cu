@@ -1,1 +1,2 @@
 // Compiled at build time for every supported architecture, so that the vendor plan and the checks need no NVRTC.
+#include "kernels/support/pass.cuh"

@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "ak/types.hpp"
-#include "core/activation.hpp"
 #include "base/embedded.hpp"
+#include "core/activation.hpp"
 
 namespace ak {
 namespace {

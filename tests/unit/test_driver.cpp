@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/library.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 
@@ -17,4 +18,12 @@ TEST_CASE("without a GPU every entry names what is missing; with one it is descr
     CHECK(!why.empty());
     CHECK_THROWS_WITH_AS(current_context(), why.c_str(), Error);  // the second try gives the same reason
   }
+}
+
+TEST_CASE("a library that is not there is named, and so is a function it lacks") {
+  const SharedLibrary missing("the frobnicator (libfrobnicate.so)", {"libfrobnicate.so.7", "libfrobnicate.so"});
+  CHECK(!missing.found());
+  CHECK_THROWS_WITH_AS(missing.symbol("frob"), doctest::Contains("the frobnicator (libfrobnicate.so)"), Error);
+  const SharedLibrary present("the C library", {"libc.so.6"});
+  CHECK_THROWS_WITH_AS(present.symbol("frob_the_nic"), doctest::Contains("frob_the_nic"), Error);
 }

@@ -1,0 +1,106 @@
+#include "plan/kernel_plan.hpp"
+
+#include <fmt/format.h>
+
+namespace ak {
+namespace {
+
+CUtensorMapDataType element_type(DType dtype) {
+  switch (dtype) {
+    case DType::f16:
+      return CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+    case DType::bf16:
+      return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+    case DType::f32:
+      return CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  }
+  return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+}
+
+CUtensorMapSwizzle swizzle(std::int32_t bytes) {
+  switch (bytes) {
+    case 32:
+      return CU_TENSOR_MAP_SWIZZLE_32B;
+    case 64:
+      return CU_TENSOR_MAP_SWIZZLE_64B;
+    case 128:
+      return CU_TENSOR_MAP_SWIZZLE_128B;
+    default:
+      return CU_TENSOR_MAP_SWIZZLE_NONE;
+  }
+}
+
+void encode(CUtensorMap& map, const TensorMapShape& shape) {
+  const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
+  const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
+  check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box, step,
+                                        CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
+                                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        "encoding a tensor map");
+}
+
+}  // namespace
+
+TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args) {
+  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n), k = static_cast<std::uint64_t>(args.k);
+  TensorMapShape shape;
+  long long ld = 0;
+  switch (spec.operand) {
+    case Operand::a:
+      shape.base = args.a, ld = args.lda, shape.dtype = problem.in;
+      shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
+      break;
+    case Operand::b:
+      shape.base = args.b, ld = args.ldb, shape.dtype = problem.in;
+      shape.extent = problem.b_major == Major::k ? std::array{k, n} : std::array{n, k};
+      break;
+    case Operand::d:
+      shape.base = args.d, ld = args.ldd, shape.dtype = problem.epilogue.out;
+      shape.extent = {n, m};
+      break;
+  }
+  shape.row_bytes = static_cast<std::uint64_t>(ld) * static_cast<std::uint64_t>(size_of(shape.dtype));
+  shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
+  shape.swizzle_bytes = spec.swizzle_bytes;
+  return shape;
+}
+
+KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry)
+    : problem_(problem), tactic_(tactic), geometry_(geometry), workspaces_(resources.workspaces()) {
+  const ContextScope scope(resources.context());
+  module_ = Module::load(cubin);
+  function_ = module_.find("ak_kernel");
+  if (!function_) throw Error(ErrorCode::driver, fmt::format("the cubin of '{}' has no ak_kernel", to_string(tactic)));
+  check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(geometry.smem_bytes)),
+        "reserving shared memory");
+  if (geometry.cluster[0] * geometry.cluster[1] * geometry.cluster[2] > 8)
+    check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1), "allowing a large cluster");
+}
+
+void KernelPlan::launch(Stream stream, const CallArgs& args) const {
+  KernelArgs kernel_args = args;
+  if (geometry_.workspace_bytes > 0) kernel_args.workspace = workspaces_.get(stream, geometry_.workspace_bytes);
+
+  CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
+  void* parameters[1 + std::size(maps)] = {&kernel_args};
+  for (int i = 0; i < geometry_.map_count; ++i) {
+    encode(maps[i], tensor_map_shape(geometry_.maps[i], problem_, args));
+    parameters[1 + i] = &maps[i];
+  }
+
+  CUlaunchAttribute cluster;
+  CUlaunchConfig launch{};
+  launch.gridDimX = geometry_.grid[0], launch.gridDimY = geometry_.grid[1], launch.gridDimZ = geometry_.grid[2];
+  launch.blockDimX = geometry_.threads, launch.blockDimY = 1, launch.blockDimZ = 1;
+  launch.sharedMemBytes = geometry_.smem_bytes;
+  launch.hStream = stream;
+  if (geometry_.cluster != std::array<std::uint32_t, 3>{1, 1, 1}) {
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {geometry_.cluster[0], geometry_.cluster[1], geometry_.cluster[2]};
+    launch.attrs = &cluster;
+    launch.numAttrs = 1;
+  }
+  check(driver().cuLaunchKernelEx(&launch, function_, parameters, nullptr), "launching a kernel");
+}
+
+}  // namespace ak

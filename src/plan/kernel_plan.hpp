@@ -1,0 +1,49 @@
+// A compiled tactic ready to run: its cubin loaded, its launch shape fixed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "core/geometry.hpp"
+#include "gpu/owners.hpp"
+#include "plan/plan.hpp"
+#include "plan/resources.hpp"
+
+namespace ak {
+
+/// What cuTensorMapEncodeTiled is told about an operand's memory: axis 0 is the contiguous one.
+struct TensorMapShape {
+  const void* base = nullptr;
+  DType dtype = DType::bf16;
+  std::array<std::uint64_t, 2> extent{};
+  std::uint64_t row_bytes = 0;  // between neighbours along axis 1
+  std::array<std::uint32_t, 2> box{};
+  std::int32_t swizzle_bytes = 0;
+
+  bool operator==(const TensorMapShape&) const = default;
+};
+
+TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args);
+
+class KernelPlan : public Plan {
+ public:
+  /// Loads the cubin (checksum verified by the caller) into the resources' context. The geometry's grid was made for the
+  /// problem's m, n, k, and the plan serves those; of a bucket, every m up to it. Throws Error{driver}.
+  KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry);
+
+  void launch(Stream stream, const CallArgs& args) const override;
+  const Tactic& tactic() const override { return tactic_; }
+  const Geometry& geometry() const { return geometry_; }
+  CUfunction function() const { return function_; }
+
+ private:
+  Problem problem_;
+  Tactic tactic_;
+  Geometry geometry_;
+  Workspaces& workspaces_;
+  Module module_;
+  CUfunction function_ = nullptr;
+};
+
+}  // namespace ak

@@ -1,0 +1,73 @@
+#include "plan/pass.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "core/activation.hpp"
+
+namespace ak {
+
+std::string pass_kernel_name(Activation activation, DType dtype) { return fmt::format("pass_{}_{}", name(activation), name(dtype)); }
+
+PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
+  PassArgs p{};
+  p.c = epilogue.has_c && args.beta != 0 ? args.c : nullptr;
+  p.d = args.d;
+  p.bias = args.bias;
+  p.ldx = args.ldd, p.ldc = args.ldc, p.ldd = args.ldd;
+  p.rows = args.m, p.columns = args.n;
+  p.alpha = 1, p.beta = args.beta, p.slope = args.slope;
+  p.bias_axis = args.bias ? static_cast<int>(epilogue.bias) : 0;
+  p.bias_type = static_cast<int>(epilogue.bias_dtype);
+  return p;
+}
+
+bool vector_rows(const PassArgs& args, DType dtype) {
+  const auto aligned = [&](const void* base, long long ld) {
+    return !base || (reinterpret_cast<std::uintptr_t>(base) % 16 == 0 && ld * size_of(dtype) % 16 == 0);
+  };
+  return aligned(args.x, args.ldx) && aligned(args.c, args.ldc) && aligned(args.d, args.ldd);
+}
+
+PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
+  const auto chunks = [](long long count, long long size) { return (count + size - 1) / size; };
+  const long long across = chunks(args.columns, args.vector ? 16 / size_of(dtype) : 1);
+  const auto block_x = std::min<std::uint64_t>(std::bit_ceil(static_cast<std::uint64_t>(across)), kPassThreads);
+  const auto block_y = kPassThreads / block_x;
+  const long long grid_x = chunks(across, static_cast<long long>(block_x));
+  const long long groups = chunks(args.rows, static_cast<long long>(block_y));
+  // One row a thread until every SM has work, then kPassRowsPerThread.
+  const long long spread = chunks(2LL * sm_count, grid_x);
+  const long long grid_y = std::min({groups, std::max(chunks(groups, kPassRowsPerThread), spread), 65535LL});
+  return {{static_cast<std::uint32_t>(grid_x), static_cast<std::uint32_t>(grid_y)},
+          {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)}};
+}
+
+Pass::Pass(Resources& resources, Activation activation, DType dtype)
+    : kernel_(resources.support_kernel(pass_kernel_name(activation, dtype).c_str())),
+      dtype_(dtype),
+      sm_count_(resources.facts().sm_count) {}
+
+void Pass::launch(Stream stream, PassArgs args) const {
+  if (args.rows <= 0 || args.columns <= 0) return;
+  args.vector = vector_rows(args, dtype_);
+  const PassShape shape = pass_shape(args, dtype_, sm_count_);
+  CUlaunchConfig launch{};
+  launch.gridDimX = shape.grid[0], launch.gridDimY = shape.grid[1], launch.gridDimZ = 1;
+  launch.blockDimX = shape.block[0], launch.blockDimY = shape.block[1], launch.blockDimZ = 1;
+  launch.hStream = stream;
+  void* parameters[] = {&args};
+  check(driver().cuLaunchKernelEx(&launch, kernel_, parameters, nullptr), "launching the separate pass");
+}
+
+PassPlan::PassPlan(Resources& resources, const Problem& problem)
+    : epilogue_(problem.epilogue), pass_(resources, problem.epilogue.activation, problem.epilogue.out) {
+  tactic_.family = FamilyId::vendor;
+  tactic_.separate = 1;
+}
+
+void PassPlan::launch(Stream stream, const CallArgs& args) const { pass_.launch(stream, pass_args(epilogue_, args)); }
+
+}  // namespace ak

@@ -1,0 +1,55 @@
+// The separate pass (kernels/support/pass.cuh) from the host: D = act(alpha * X + bias + beta * C).
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "kernels/support/pass_args.cuh"
+#include "plan/plan.hpp"
+#include "plan/resources.hpp"
+
+namespace ak {
+
+/// "pass_silu_bf16"
+std::string pass_kernel_name(Activation activation, DType dtype);
+
+/// The pass over a call's D. X is left null and C is the call's; a caller that works in place sets x = d and clears c.
+PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args);
+
+/// Whether every row of X, C and D starts on 16 bytes.
+bool vector_rows(const PassArgs& args, DType dtype);
+
+struct PassShape {
+  std::array<std::uint32_t, 2> grid, block;
+};
+/// Every element of rows x columns belongs to one thread; a small D spreads over all SMs, a large one has several rows in flight a thread.
+PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count);
+
+/// The pass of one activation and type, loaded.
+class Pass {
+ public:
+  Pass() = default;
+  Pass(Resources& resources, Activation activation, DType dtype);
+  /// args.vector is set here. Nothing is launched for an empty D.
+  void launch(Stream stream, PassArgs args) const;
+
+ private:
+  CUfunction kernel_ = nullptr;
+  DType dtype_ = DType::bf16;
+  int sm_count_ = 1;
+};
+
+/// Serves a call whose product is zero: k = 0 or alpha = 0. Reads neither A nor B.
+class PassPlan : public Plan {
+ public:
+  PassPlan(Resources& resources, const Problem& problem);
+  void launch(Stream stream, const CallArgs& args) const override;
+  const Tactic& tactic() const override { return tactic_; }
+
+ private:
+  EpilogueSpec epilogue_;
+  Pass pass_;
+  Tactic tactic_;
+};
+
+}  // namespace ak

@@ -1,0 +1,42 @@
+// What all plans of one CUDA context share: its facts, the kernels compiled at build time, scratch memory.
+#pragma once
+
+#include <cuda.h>
+
+#include <mutex>
+
+#include "core/device_facts.hpp"
+#include "gpu/owners.hpp"
+#include "plan/workspace.hpp"
+
+namespace ak {
+
+class Resources {
+ public:
+  explicit Resources(CUcontext context);  // prefer resources()
+
+  CUcontext context() const { return context_; }
+  const DeviceFacts& facts() const { return facts_; }
+  Workspaces& workspaces() { return workspaces_; }
+
+  /// A kernel of kernels/support/, by its unmangled name; the fatbin is loaded on first use. Throws Error{internal} for an unknown
+  /// name, Error{driver} when this GPU cannot run the fatbin.
+  CUfunction support_kernel(const char* name);
+
+  /// cuBLASLt's handle in this context, made by `make` on first use (plan/vendor).
+  void* vendor_handle(void* (*make)());
+
+ private:
+  CUcontext context_;
+  DeviceFacts facts_;
+  Workspaces workspaces_;
+  std::mutex mutex_;
+  Module support_;
+  void* vendor_handle_ = nullptr;
+};
+
+/// Of the current context (gpu/device.hpp: current_context). Made on first use and kept for the life of the process, for captured
+/// graphs may use what it holds. Not for the hot path.
+Resources& resources();
+
+}  // namespace ak

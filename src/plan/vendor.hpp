@@ -1,0 +1,100 @@
+// cuBLASLt as a plan: with its fused epilogue where it has one, or as a plain GEMM and our pass. Opened at run time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/pass.hpp"
+#include "plan/plan.hpp"
+#include "plan/resources.hpp"
+
+namespace ak {
+
+/// Whether cuBLASLt can be opened; `why` gets the reason when not.
+bool vendor_available(std::string* why = nullptr);
+
+/// "13.1.0". Throws Error{missing_library}.
+std::string vendor_version();
+
+/// fused: all of the epilogue inside cublasLtMatmul. separate: alpha and beta*C there, bias and activation in our pass.
+enum class VendorKind { fused, separate };
+
+/// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, and a bias of
+/// D's type along what is a column of canonical D.
+std::optional<int> vendor_epilogue(const EpilogueSpec& epilogue);
+
+/// Whether the kind is a way of its own to serve the epilogue: every epilogue has one, relu with a column bias has both, a plain
+/// GEMM is fused only.
+bool vendor_offers(const EpilogueSpec& epilogue, VendorKind kind);
+
+/// A matrix as cuBLASLt sees it: column-major rows x cols.
+struct VendorLayout {
+  DType dtype = DType::bf16;
+  std::uint64_t rows = 0, cols = 0;
+  std::int64_t ld = 0;
+  bool transposed = false;  // op(X) = X^T
+
+  bool operator==(const VendorLayout&) const = default;
+};
+
+/// Canonical row-major D = A.B computed as column-major D^T = B^T.A^T: `first` is B's memory, `second` A's.
+struct VendorLayouts {
+  VendorLayout first, second, c, d;
+};
+VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args);
+
+/// Leading dimensions of exactly the problem's alignment classes, for a heuristic asked before any call; pointers stay null.
+CallArgs representative_args(const Problem& problem);
+
+/// One of cuBLASLt's algorithms, with what it needs. Opaque and bound to the library's version.
+struct VendorAlgo {
+  std::array<std::uint64_t, 8> opaque{};
+  std::int64_t workspace_bytes = 0;
+  float waves = 0;
+};
+
+constexpr std::int64_t kVendorWorkspaceBytes = std::int64_t{64} << 20;
+constexpr int kVendorHeuristics = 64;
+
+/// The library's heuristics for the problem, likeliest first; empty when it serves none. Legal during capture. Throws
+/// Error{missing_library}.
+std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind, int limit = kVendorHeuristics);
+
+class VendorPlan : public Plan {
+ public:
+  VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo);
+
+  /// tactic.algo ranks among vendor_heuristics. Throws Error{unsupported} when cuBLASLt offers no such algorithm.
+  static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic);
+
+  /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now.
+  static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic, std::string_view blob,
+                                             std::string* why = nullptr);
+
+  /// What serves any call without a search: the first heuristic, fused where cuBLASLt has the epilogue. Throws
+  /// Error{unsupported} when it has none at all.
+  static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem);
+
+  void launch(Stream stream, const CallArgs& args) const override;
+  const Tactic& tactic() const override { return tactic_; }
+  /// The algorithm and the library's version, for the record.
+  std::string blob() const;
+
+ private:
+  Problem problem_;
+  Tactic tactic_;
+  VendorAlgo algo_;
+  VendorKind kind_;
+  void* handle_;
+  Workspaces& workspaces_;
+  Pass pass_;                               // null kernel when never needed
+  std::array<std::uint64_t, 32> operation_{};  // cublasLtMatmulDescOpaque_t, without the bias pointer
+  std::array<std::uint64_t, 32> plain_{};      // the same with the default epilogue
+};
+
+}  // namespace ak

@@ -1,0 +1,165 @@
+// The arithmetic of plans: what needs no GPU.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "core/activation.hpp"
+#include "gpu/driver.hpp"
+#include "plan/kernel_plan.hpp"
+#include "plan/pass.hpp"
+#include "plan/vendor.hpp"
+
+using namespace ak;
+
+namespace {
+
+Problem shape(Major a, Major b) {
+  Problem p;
+  p.m = 100, p.n = 200, p.k = 300;
+  p.a_major = a, p.b_major = b;
+  return p;
+}
+
+CallArgs call(const Problem& p) {
+  CallArgs args = representative_args(p);
+  args.a = reinterpret_cast<const void*>(0x1000), args.b = reinterpret_cast<const void*>(0x2000);
+  args.d = reinterpret_cast<void*>(0x3000);
+  return args;
+}
+
+}  // namespace
+
+TEST_CASE("a tensor map's axis 0 is the operand's contiguous one") {
+  const TensorMapSpec a{Operand::a, 64, 128, 128}, b{Operand::b, 32, 16, 64}, d{Operand::d, 8, 4, 0};
+  Problem p = shape(Major::k, Major::k);
+  p.epilogue.out = DType::f32;
+  CallArgs args = call(p);
+  args.lda = 304, args.ldb = 320, args.ldd = 208;
+  const auto map_a = tensor_map_shape(a, p, args);
+  CHECK(map_a == TensorMapShape{args.a, DType::bf16, {300, 100}, 608, {64, 128}, 128});
+  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b, DType::bf16, {300, 200}, 640, {32, 16}, 64});
+  CHECK(tensor_map_shape(d, p, args) == TensorMapShape{args.d, DType::f32, {200, 100}, 832, {8, 4}, 0});
+
+  p = shape(Major::mn, Major::mn);
+  p.in = DType::f16;
+  args.lda = 104, args.ldb = 216;
+  CHECK(tensor_map_shape(a, p, args) == TensorMapShape{args.a, DType::f16, {100, 300}, 208, {64, 128}, 128});
+  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b, DType::f16, {200, 300}, 432, {32, 16}, 64});
+}
+
+TEST_CASE("a tensor map of more than 2^32 bytes keeps its stride") {
+  Problem p = shape(Major::k, Major::k);
+  CallArgs args = call(p);
+  args.k = 2000000000, args.lda = 4000000000ll;
+  const auto map = tensor_map_shape({Operand::a, 64, 64, 128}, p, args);
+  CHECK(map.extent[0] == 2000000000ull);
+  CHECK(map.row_bytes == 8000000000ull);
+}
+
+TEST_CASE("cuBLASLt computes the transposed product of the same memory") {
+  for (const Major a : {Major::k, Major::mn})
+    for (const Major b : {Major::k, Major::mn}) {
+      const Problem p = shape(a, b);
+      const auto l = vendor_layouts(p, call(p));
+      // op(first) is n x k, op(second) k x m, D^T n x m.
+      const auto rows = [](const VendorLayout& x) { return x.transposed ? x.cols : x.rows; };
+      const auto cols = [](const VendorLayout& x) { return x.transposed ? x.rows : x.cols; };
+      CHECK(rows(l.first) == 200);
+      CHECK(cols(l.first) == 300);
+      CHECK(rows(l.second) == 300);
+      CHECK(cols(l.second) == 100);
+      CHECK(l.d.rows == 200);
+      CHECK(l.d.cols == 100);
+      CHECK(l.first.transposed == (b == Major::k));
+      CHECK(l.second.transposed == (a == Major::mn));
+      for (const auto& x : {l.first, l.second, l.c, l.d}) CHECK(x.ld >= static_cast<std::int64_t>(x.rows));
+    }
+}
+
+TEST_CASE("representative leading dimensions have exactly the problem's alignment") {
+  for (const int align : {2, 4, 8, 16})
+    for (const std::int64_t extent : {1, 7, 8, 16, 333, 1000, 4096}) {
+      Problem p = shape(Major::k, Major::mn);
+      p.k = extent, p.n = extent;
+      p.align_a = p.align_b = p.align_d = static_cast<std::uint8_t>(align);
+      p.epilogue.out = align == 2 ? DType::bf16 : DType::f32;
+      const CallArgs args = representative_args(p);
+      CAPTURE(align);
+      CAPTURE(extent);
+      for (const auto& [ld, size] : {std::pair{args.lda, 2}, {args.ldb, 2}, {args.ldd, size_of(p.epilogue.out)}}) {
+        CHECK(ld >= extent);
+        CHECK(ld < extent + 32);
+        CHECK(ld * size % align == 0);
+        if (align < 16) CHECK(ld * size % (2 * align) != 0);
+      }
+    }
+}
+
+TEST_CASE("cuBLASLt fuses identity, relu and tanh-gelu with a column bias of D's type, nothing else") {
+  const std::set<Activation> fused = {Activation::identity, Activation::relu, Activation::gelu_tanh};
+  for (int i = 0; i < kActivationCount; ++i)
+    for (const BiasAxis bias : {BiasAxis::none, BiasAxis::column, BiasAxis::row})
+      for (const DType bias_dtype : {DType::f16, DType::bf16, DType::f32})
+        for (const bool has_c : {false, true}) {
+          EpilogueSpec e;
+          e.activation = static_cast<Activation>(i);
+          e.bias = bias, e.bias_dtype = bias_dtype, e.has_c = has_c;
+          CAPTURE(std::string(name(e.activation)));
+          const bool can_fuse = fused.contains(e.activation) && bias != BiasAxis::row && (bias == BiasAxis::none || bias_dtype == e.out);
+          CHECK(vendor_offers(e, VendorKind::fused) == can_fuse);
+          CHECK(vendor_epilogue(e).has_value() == can_fuse);
+          // A plain GEMM has nothing left for the pass; all else does.
+          CHECK(vendor_offers(e, VendorKind::separate) == (e.activation != Activation::identity || bias != BiasAxis::none));
+          CHECK((vendor_offers(e, VendorKind::fused) || vendor_offers(e, VendorKind::separate)));
+        }
+}
+
+TEST_CASE("the pass covers every element once, fits the grid and spreads a small D") {
+  for (const bool vector : {false, true})
+    for (const DType dtype : {DType::bf16, DType::f32})
+      for (const long long rows : {1ll, 3ll, 16ll, 333ll, 4096ll, 70000000ll})
+        for (const long long columns : {1ll, 7ll, 64ll, 1001ll, 16384ll, 2000000000ll}) {
+          PassArgs args{};
+          args.rows = rows, args.columns = columns, args.vector = vector;
+          const auto s = pass_shape(args, dtype, 132);
+          const long long width = vector ? 16 / size_of(dtype) : 1;
+          CHECK(s.block[0] * s.block[1] == kPassThreads);
+          CHECK(s.grid[1] >= 1);
+          CHECK(s.grid[1] <= 65535);
+          CHECK(s.grid[0] <= 2147483647u);
+          CHECK(static_cast<long long>(s.grid[0]) * s.block[0] * width >= columns);
+          CHECK((static_cast<long long>(s.grid[0]) - 1) * s.block[0] * width < columns);
+          // Below one row of CTAs per SM, every group of rows has its own CTA.
+          if (static_cast<long long>(s.grid[0]) * s.grid[1] < 132) CHECK(static_cast<long long>(s.grid[1]) * s.block[1] >= rows);
+        }
+}
+
+TEST_CASE("the pass takes 16 bytes at a time only where every row allows it") {
+  PassArgs args{};
+  args.d = reinterpret_cast<void*>(0x1000), args.ldd = 16;
+  CHECK(vector_rows(args, DType::bf16));
+  args.ldd = 12;
+  CHECK(!vector_rows(args, DType::bf16));
+  CHECK(vector_rows(args, DType::f32));
+  args.c = reinterpret_cast<void*>(0x1008), args.ldc = 16;
+  CHECK(!vector_rows(args, DType::f32));
+}
+
+TEST_CASE("every activation and type has a pass kernel's name of its own") {
+  std::set<std::string> names;
+  for (int i = 0; i < kActivationCount; ++i)
+    for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) names.insert(pass_kernel_name(static_cast<Activation>(i), dtype));
+  CHECK(names.size() == 3 * kActivationCount);
+  CHECK(names.contains("pass_leaky_relu_bf16"));
+}
+
+TEST_CASE("without cuBLASLt or a GPU the error names what is missing") {
+  std::string why;
+  if (!vendor_available(&why)) {
+    CHECK(why.find("cuBLASLt") != why.npos);
+    CHECK_THROWS_WITH_AS(vendor_version(), doctest::Contains("cuBLASLt"), Error);
+  } else {
+    CHECK(vendor_version().find('.') != std::string::npos);
+  }
+  if (!gpu_available(&why)) CHECK_THROWS_WITH_AS(resources(), why.c_str(), Error);
+}
