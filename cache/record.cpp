@@ -1,0 +1,224 @@
+#include "cache/record.hpp"
+
+#include <fmt/format.h>
+
+#include "cache/bytes.hpp"
+#include "core/activation.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR";
+constexpr std::uint16_t kFormat = 1;
+constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
+
+// --- envelope: the same for every format, so that a newer one is told from a damaged one --------------------------------
+
+std::string seal(std::string_view magic, const ByteWriter& payload) {
+  ByteWriter out;
+  for (const char c : magic) out.put(static_cast<std::uint8_t>(c));
+  out.put(kFormat);
+  out.put(std::string_view(payload.bytes()));
+  ByteWriter sum;
+  sum.put(digest(out.bytes()));
+  return out.bytes() + sum.bytes();
+}
+
+std::optional<std::string_view> open_seal(std::string_view magic, std::string_view bytes, std::string& why) {
+  if (bytes.size() < kHeader + kChecksum || bytes.substr(0, 4) != magic) {
+    why = "damaged: not a record";
+    return std::nullopt;
+  }
+  const auto body = bytes.substr(0, bytes.size() - kChecksum);
+  if (ByteReader(bytes.substr(body.size())).digest() != digest(body)) {
+    why = "damaged: its checksum does not match";
+    return std::nullopt;
+  }
+  ByteReader reader(body.substr(4));
+  if (const auto format = reader.get<std::uint16_t>(); format > kFormat) {
+    why = fmt::format("written in format {} by a newer version; this one reads up to {}", format, kFormat);
+    return std::nullopt;
+  }
+  const auto payload = reader.text();
+  if (reader.ok() && reader.done()) return payload;
+  why = "damaged: its length does not match";
+  return std::nullopt;
+}
+
+// --- fields. Enumerators are stored by name: reordering one changes no record -------------------------------------------
+
+template <class T>
+T named(std::optional<T> value, ByteReader& in) {
+  if (!value) in.fail();
+  return value.value_or(T{});
+}
+
+void write(ByteWriter& out, const Problem& p) {
+  const auto& e = p.epilogue;
+  out.put(p.m), out.put(p.n), out.put(p.k), out.put(p.batch);
+  out.put(name(p.in)), out.put(p.a_major == Major::k), out.put(p.b_major == Major::k);
+  out.put(p.align_a), out.put(p.align_b), out.put(p.align_c), out.put(p.align_d);
+  out.put(name(e.activation)), out.put(name(e.out));
+  out.put(static_cast<std::uint8_t>(e.bias)), out.put(name(e.bias_dtype)), out.put(e.has_c), out.put(e.unit_alpha);
+  out.put(static_cast<std::uint8_t>(p.numerics));
+}
+
+template <class E>
+E bounded(ByteReader& in, E last) {
+  const auto value = in.get<std::uint8_t>();
+  if (value > static_cast<std::uint8_t>(last)) in.fail();
+  return value > static_cast<std::uint8_t>(last) ? E{} : static_cast<E>(value);
+}
+
+Problem read_problem(ByteReader& in) {
+  Problem p;
+  auto& e = p.epilogue;
+  p.m = in.get<std::int64_t>(), p.n = in.get<std::int64_t>(), p.k = in.get<std::int64_t>(), p.batch = in.get<std::int32_t>();
+  p.in = named(parse_dtype(in.text()), in);
+  p.a_major = in.flag() ? Major::k : Major::mn;
+  p.b_major = in.flag() ? Major::k : Major::mn;
+  for (auto* align : {&p.align_a, &p.align_b, &p.align_c, &p.align_d}) *align = in.get<std::uint8_t>();
+  e.activation = named(parse_activation(in.text()), in);
+  e.out = named(parse_dtype(in.text()), in);
+  e.bias = bounded(in, BiasAxis::row);
+  e.bias_dtype = named(parse_dtype(in.text()), in);
+  e.has_c = in.flag(), e.unit_alpha = in.flag();
+  p.numerics = bounded(in, Numerics::single_pass);
+  return p;
+}
+
+void write(ByteWriter& out, const Hardware& h) {
+  out.put(h.gpu), out.put(std::int32_t{h.compute}), out.put(std::int32_t{h.sm_count}), out.put(h.mig), out.put(h.recording);
+}
+
+Hardware read_hardware(ByteReader& in) {
+  Hardware h;
+  h.gpu = in.text(), h.compute = in.get<std::int32_t>(), h.sm_count = in.get<std::int32_t>();
+  h.mig = in.text(), h.recording = in.text();
+  return h;
+}
+
+void write(ByteWriter& out, const Tactic& t) {
+  out.put(name(t.family));
+  std::uint8_t set = 0;
+  for (const Knob& knob : kKnobs) set += t.*knob.member != knob.unset;
+  out.put(set);
+  for (const Knob& knob : kKnobs)
+    if (t.*knob.member != knob.unset) out.put(knob.name), out.put(t.*knob.member);
+}
+
+Tactic read_tactic(ByteReader& in) {
+  Tactic t;
+  t.family = named(parse_family(in.text()), in);
+  for (int left = in.get<std::uint8_t>(); left > 0 && in.ok(); --left) {
+    const Knob* knob = find_knob(in.text());
+    const auto value = in.get<std::int16_t>();
+    knob ? void(t.*knob->member = value) : in.fail();
+  }
+  return t;
+}
+
+void write(ByteWriter& out, const Geometry& g) {
+  for (const auto x : g.grid) out.put(x);
+  out.put(g.threads);
+  for (const auto x : g.cluster) out.put(x);
+  out.put(g.smem_bytes), out.put(g.workspace_bytes), out.put(g.map_count);
+  for (const auto& map : g.maps)
+    out.put(static_cast<std::uint8_t>(map.operand)), out.put(map.box_inner), out.put(map.box_outer), out.put(map.swizzle_bytes);
+}
+
+Geometry read_geometry(ByteReader& in) {
+  Geometry g;
+  for (auto& x : g.grid) x = in.get<std::uint32_t>();
+  g.threads = in.get<std::uint32_t>();
+  for (auto& x : g.cluster) x = in.get<std::uint32_t>();
+  g.smem_bytes = in.get<std::uint32_t>(), g.workspace_bytes = in.get<std::int64_t>(), g.map_count = in.get<std::int32_t>();
+  if (g.map_count < 0 || g.map_count > static_cast<int>(g.maps.size())) in.fail();
+  for (auto& map : g.maps) {
+    map.operand = bounded(in, Operand::d);
+    map.box_inner = in.get<std::int32_t>(), map.box_outer = in.get<std::int32_t>(), map.swizzle_bytes = in.get<std::int32_t>();
+  }
+  return g;
+}
+
+void write(ByteWriter& out, const Provenance& p) {
+  out.put(p.driver), out.put(p.nvrtc), out.put(p.cublaslt), out.put(p.family_source), out.put(p.proposer);
+  out.put(std::int32_t{p.round}), out.put(p.unix_time), out.put(std::int32_t{p.trials}), out.put(p.search_s);
+  out.put(p.provisional), out.put(p.note);
+}
+
+Provenance read_provenance(ByteReader& in) {
+  Provenance p;
+  p.driver = in.text(), p.nvrtc = in.text(), p.cublaslt = in.text(), p.family_source = in.digest(), p.proposer = in.text();
+  p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(), p.search_s = in.real();
+  p.provisional = in.flag(), p.note = in.text();
+  return p;
+}
+
+}  // namespace
+
+Hardware Hardware::of(const DeviceFacts& facts, std::string recording) {
+  return {facts.name, facts.compute(), facts.sm_count, facts.mig, std::move(recording)};
+}
+
+Digest key_of(const Problem& problem, const Hardware& hardware) {
+  ByteWriter p, h;
+  write(p, problem);
+  write(h, hardware);
+  return Hasher().field("ak-key", 1).field("problem", p.bytes()).field("hardware", h.bytes()).digest();
+}
+
+std::string encode(const PlanRecord& record) {
+  ByteWriter out;
+  write(out, record.problem);
+  write(out, record.hardware);
+  write(out, record.tactic);
+  write(out, record.geometry);
+  out.put(record.cubin), out.put(record.vendor_algo), out.put(record.us), out.put(record.vendor_us);
+  write(out, record.provenance);
+  return seal(kPlanMagic, out);
+}
+
+std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why) {
+  std::string reason;
+  if (const auto payload = open_seal(kPlanMagic, bytes, reason)) {
+    ByteReader in(*payload);
+    PlanRecord r;
+    r.problem = read_problem(in);
+    r.hardware = read_hardware(in);
+    r.tactic = read_tactic(in);
+    r.geometry = read_geometry(in);
+    r.cubin = in.digest(), r.vendor_algo = in.text(), r.us = in.real(), r.vendor_us = in.real();
+    r.provenance = read_provenance(in);
+    if (in.ok() && in.done()) return r;
+    reason = "holds a value that this version does not know";
+  }
+  if (why) *why = reason;
+  return std::nullopt;
+}
+
+std::string encode(const Trial& t) {
+  ByteWriter out;
+  write(out, t.tactic);
+  out.put(name(t.outcome)), out.put(t.why), out.put(t.us), out.put(t.ratio), out.put(t.final_timing);
+  out.put(std::int32_t{t.registers}), out.put(std::int32_t{t.smem_bytes}), out.put(std::int32_t{t.spill_bytes}), out.put(t.compile_s);
+  out.put(t.proposer), out.put(std::int32_t{t.round});
+  return seal(kTrialMagic, out);
+}
+
+std::optional<Trial> decode_trial(std::string_view bytes) {
+  std::string reason;
+  const auto payload = open_seal(kTrialMagic, bytes, reason);
+  if (!payload) return std::nullopt;
+  ByteReader in(*payload);
+  Trial t;
+  t.tactic = read_tactic(in);
+  t.outcome = named(parse_outcome(in.text()), in);
+  t.why = in.text(), t.us = in.real(), t.ratio = in.real(), t.final_timing = in.flag();
+  t.registers = in.get<std::int32_t>(), t.smem_bytes = in.get<std::int32_t>(), t.spill_bytes = in.get<std::int32_t>();
+  t.compile_s = in.real(), t.proposer = in.text(), t.round = in.get<std::int32_t>();
+  if (!in.ok() || !in.done()) return std::nullopt;
+  return t;
+}
+
+}  // namespace ak

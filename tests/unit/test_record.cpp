@@ -1,0 +1,115 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "cache/bytes.hpp"
+#include "records.hpp"
+
+using namespace ak;
+
+TEST_CASE("a record reads back to itself") {
+  const PlanRecord r = sample::record();
+  CHECK(decode_record(encode(r)) == r);
+  CHECK(decode_record(encode(PlanRecord{})) == PlanRecord{});
+  PlanRecord all = r;
+  for (int i = 0; i < kActivationCount; ++i) {
+    all.problem.epilogue.activation = static_cast<Activation>(i);
+    CHECK(decode_record(encode(all)) == all);
+  }
+  std::int16_t value = 2;
+  for (const Knob& knob : kKnobs) all.tactic.*knob.member = value++;
+  CHECK(decode_record(encode(all)) == all);
+}
+
+TEST_CASE("a trial reads back to itself") {
+  const Trial t = sample::trial(), back = decode_trial(encode(t)).value();
+  CHECK(back.tactic == t.tactic);
+  CHECK(back.outcome == t.outcome);
+  CHECK(back.why == t.why);
+  CHECK(back.us == t.us);
+  CHECK(back.ratio == t.ratio);
+  CHECK(back.final_timing == t.final_timing);
+  CHECK(back.registers == t.registers);
+  CHECK(back.smem_bytes == t.smem_bytes);
+  CHECK(back.spill_bytes == t.spill_bytes);
+  CHECK(back.compile_s == t.compile_s);
+  CHECK(back.proposer == t.proposer);
+  CHECK(back.round == t.round);
+  CHECK_FALSE(decode_trial(encode(sample::record())));
+}
+
+TEST_CASE("every flipped bit, every truncation and every extra byte of a record is noticed") {
+  for (const std::string& bytes : {encode(sample::record()), encode(sample::trial())}) {
+    const auto readable = [](std::string_view b) { return decode_record(b).has_value() || decode_trial(b).has_value(); };
+    REQUIRE(readable(bytes));
+    int accepted = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string bad = bytes;
+        bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
+        accepted += readable(bad);
+      }
+    for (std::size_t size = 0; size < bytes.size(); ++size) accepted += readable(std::string_view(bytes).substr(0, size));
+    accepted += readable(bytes + '\0');
+    CHECK(accepted == 0);
+  }
+}
+
+TEST_CASE("a newer format and an unknown name are misses that say so") {
+  std::string newer = encode(sample::record());
+  newer[4] = 9;
+  ByteWriter sum;
+  sum.put(digest(std::string_view(newer).substr(0, newer.size() - 16)));
+  newer.replace(newer.size() - 16, 16, sum.bytes());
+  std::string why;
+  CHECK_FALSE(decode_record(newer, &why));
+  CHECK(why.find("format 9 by a newer version") != std::string::npos);
+
+  std::string unknown = encode(sample::record());
+  unknown.replace(unknown.find("mish"), 4, "miSh");
+  ByteWriter again;
+  again.put(digest(std::string_view(unknown).substr(0, unknown.size() - 16)));
+  unknown.replace(unknown.size() - 16, 16, again.bytes());
+  CHECK_FALSE(decode_record(unknown, &why));
+  CHECK(why.find("does not know") != std::string::npos);
+
+  CHECK_FALSE(decode_record("", &why));
+  CHECK(why.find("damaged") != std::string::npos);
+}
+
+TEST_CASE("any field of problem or hardware makes another key, and the key stays the same from build to build") {
+  std::set<std::string> keys;
+  const Problem p = sample::problem();
+  const Hardware h = sample::hardware();
+  const auto add = [&](auto&& change) {
+    Problem problem = p;
+    Hardware hardware = h;
+    change(problem, hardware);
+    CHECK(keys.insert(key_of(problem, hardware).hex()).second);
+  };
+  add([](Problem&, Hardware&) {});
+  add([](Problem& x, Hardware&) { x.m++; });
+  add([](Problem& x, Hardware&) { x.n++; });
+  add([](Problem& x, Hardware&) { x.k++; });
+  add([](Problem& x, Hardware&) { x.batch++; });
+  add([](Problem& x, Hardware&) { x.in = DType::bf16; });
+  add([](Problem& x, Hardware&) { x.a_major = Major::mn; });
+  add([](Problem& x, Hardware&) { x.b_major = Major::k; });
+  add([](Problem& x, Hardware&) { x.align_a = 8; });
+  add([](Problem& x, Hardware&) { x.align_b = 8; });
+  add([](Problem& x, Hardware&) { x.align_c = 4; });
+  add([](Problem& x, Hardware&) { x.align_d = 8; });
+  add([](Problem& x, Hardware&) { x.numerics = Numerics::fast; });
+  add([](Problem& x, Hardware&) { x.epilogue.activation = Activation::relu; });
+  add([](Problem& x, Hardware&) { x.epilogue.out = DType::f16; });
+  add([](Problem& x, Hardware&) { x.epilogue.bias = BiasAxis::column; });
+  add([](Problem& x, Hardware&) { x.epilogue.bias_dtype = DType::f16; });
+  add([](Problem& x, Hardware&) { x.epilogue.has_c = false; });
+  add([](Problem& x, Hardware&) { x.epilogue.unit_alpha = true; });
+  add([](Problem&, Hardware& y) { y.gpu += "!"; });
+  add([](Problem&, Hardware& y) { y.compute++; });
+  add([](Problem&, Hardware& y) { y.sm_count++; });
+  add([](Problem&, Hardware& y) { y.mig = ""; });
+  add([](Problem&, Hardware& y) { y.recording = "h200"; });
+  CHECK(key_of(p, h).hex() == "ba15250728194482c43ac9d22062354d");
+}
