@@ -17,7 +17,8 @@ class ByteWriter {
   template <std::integral T>
   void put(T value) {
     auto bits = static_cast<std::make_unsigned_t<T>>(value);
-    for (std::size_t i = 0; i < sizeof(T); ++i, bits = static_cast<decltype(bits)>(bits >> 7 >> 1)) bytes_ += static_cast<char>(bits & 0xff);
+    for (std::size_t i = 0; i < sizeof(T); ++i, bits = static_cast<decltype(bits)>(bits >> 7 >> 1))
+      bytes_ += static_cast<char>(bits & 0xff);
   }
   void put(bool value) { put(static_cast<std::uint8_t>(value)); }
   void put(double value) { put(std::bit_cast<std::uint64_t>(value)); }
@@ -42,7 +43,8 @@ class ByteReader {
   T get() {
     if (!enough(sizeof(T))) return 0;
     std::uint64_t bits = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(rest_[i])) << (8 * i);
+    for (std::size_t i = 0; i < sizeof(T); ++i)
+      bits |= static_cast<std::uint64_t>(static_cast<unsigned char>(rest_[i])) << (8 * i);
     rest_.remove_prefix(sizeof(T));
     return static_cast<T>(bits);
   }

@@ -20,17 +20,31 @@ namespace ak {
 
 std::string_view network_file_system(unsigned long type) {
   switch (type & 0xffffffff) {
-    case 0x6969: return "NFS";
-    case 0x517b: case 0xff534d42: case 0xfe534d42: return "SMB";
-    case 0x0bd00bd0: return "Lustre";
-    case 0x47504653: return "GPFS";
-    case 0x00c36400: return "Ceph";
-    case 0x5346414f: case 0x6b414653: return "AFS";
-    case 0x19830326: return "BeeGFS";
-    case 0xaad7aaea: return "PanFS";
-    case 0x01021997: return "9P";
-    case 0x65735546: return "FUSE";
-    default: return {};
+    case 0x6969:
+      return "NFS";
+    case 0x517b:
+    case 0xff534d42:
+    case 0xfe534d42:
+      return "SMB";
+    case 0x0bd00bd0:
+      return "Lustre";
+    case 0x47504653:
+      return "GPFS";
+    case 0x00c36400:
+      return "Ceph";
+    case 0x5346414f:
+    case 0x6b414653:
+      return "AFS";
+    case 0x19830326:
+      return "BeeGFS";
+    case 0xaad7aaea:
+      return "PanFS";
+    case 0x01021997:
+      return "9P";
+    case 0x65735546:
+      return "FUSE";
+    default:
+      return {};
   }
 }
 
@@ -39,13 +53,15 @@ std::optional<std::string> prepare_folder(const std::string& folder) {
   for (std::size_t end = 1; end != folder.npos;) {
     end = folder.find('/', end + 1);
     const std::string part = folder.substr(0, end);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return fmt::format("cannot create {}: {}", part, std::strerror(errno));
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
+      return fmt::format("cannot create {}: {}", part, std::strerror(errno));
   }
   struct stat info;
   if (stat(folder.c_str(), &info) != 0) return std::string(std::strerror(errno));
   if (!S_ISDIR(info.st_mode)) return "it is not a folder";
   // What lies here is loaded into the caller's GPU context: only root and the user may have written it.
-  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0) return fmt::format("it belongs to another user (uid {})", info.st_uid);
+  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0)
+    return fmt::format("it belongs to another user (uid {})", info.st_uid);
   if (info.st_mode & S_IWOTH) return "every user may write to it (chmod o-w)";
   if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fmt::format("not writable: {}", std::strerror(errno));
   struct statfs system;

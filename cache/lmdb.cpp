@@ -52,13 +52,16 @@ std::optional<std::string> damage_now(int file, std::uint64_t size) {
   for (std::uint64_t i = 0; i < 2; ++i) {
     MetaPage meta;
     if (pread(file, &meta, sizeof meta, static_cast<off_t>(i * page_bytes)) != sizeof meta) return "a meta page cannot be read";
-    if (meta.page != i || (meta.flags & 0x08) == 0 || meta.magic != 0xBEEFC0DE) return fmt::format("meta page {} is not one", i);
+    if (meta.page != i || (meta.flags & 0x08) == 0 || meta.magic != 0xBEEFC0DE)
+      return fmt::format("meta page {} is not one", i);
     if (meta.trees[0].pad != page_bytes) return fmt::format("meta page {} names another page size", i);
     for (const auto& tree : meta.trees)
-      if (tree.root != ~std::uint64_t{0} && tree.root > meta.last_page) return fmt::format("meta page {} points past its last page", i);
+      if (tree.root != ~std::uint64_t{0} && tree.root > meta.last_page)
+        return fmt::format("meta page {} points past its last page", i);
     if (meta.transaction >= newest) newest = meta.transaction, last_page = meta.last_page;
   }
-  if (last_page >= size / page_bytes) return fmt::format("it is cut off: page {} of {} is missing", size / page_bytes, last_page + 1);
+  if (last_page >= size / page_bytes)
+    return fmt::format("it is cut off: page {} of {} is missing", size / page_bytes, last_page + 1);
   return std::nullopt;
 }
 
@@ -142,7 +145,8 @@ void Environment::start() {
   MDB_txn* txn = nullptr;
   check(mdb_txn_begin(env_, nullptr, 0, &txn));
   int code = MDB_SUCCESS;
-  for (int i = 0; i < kDatabaseCount && code == MDB_SUCCESS; ++i) code = mdb_dbi_open(txn, kDatabaseNames[i], MDB_CREATE, &databases_[i]);
+  for (int i = 0; i < kDatabaseCount && code == MDB_SUCCESS; ++i)
+    code = mdb_dbi_open(txn, kDatabaseNames[i], MDB_CREATE, &databases_[i]);
   if (code == MDB_SUCCESS) code = check_schema(txn, databases_[meta]);
   if (code != MDB_SUCCESS) {
     mdb_txn_abort(txn);
@@ -163,7 +167,8 @@ void Environment::fill_file() {
   const File file(folder_ + "/data.mdb");
   struct stat now;
   if (file.descriptor < 0 || fstat(file.descriptor, &now) != 0) throw Failure{errno};
-  if (static_cast<std::size_t>(now.st_size) < info.me_mapsize && ftruncate(file.descriptor, static_cast<off_t>(info.me_mapsize)) != 0)
+  if (static_cast<std::size_t>(now.st_size) < info.me_mapsize &&
+      ftruncate(file.descriptor, static_cast<off_t>(info.me_mapsize)) != 0)
     throw Failure{errno};
 }
 

@@ -84,7 +84,8 @@ std::string key_bytes(const Digest& digest) {
 
 std::string trial_key(std::string_view problem, std::uint64_t number) {
   std::string key(problem);
-  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift & 0xff);  // big-endian: keys sort in order
+  for (int shift = 56; shift >= 0; shift -= 8)
+    key += static_cast<char>(number >> shift & 0xff);  // big-endian: keys sort in order
   return key;
 }
 
@@ -107,7 +108,8 @@ std::optional<std::string> unpack(std::string_view packed, const Digest& expecte
   const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxCubinBytes) return std::nullopt;
   std::string image(size, '\0');
-  if (ZSTD_decompress(image.data(), image.size(), packed.data(), packed.size()) != size || digest(image) != expected) return std::nullopt;
+  if (ZSTD_decompress(image.data(), image.size(), packed.data(), packed.size()) != size || digest(image) != expected)
+    return std::nullopt;
   return image;
 }
 
@@ -220,14 +222,16 @@ class LmdbStore : public Store {
 
  private:
   // The winner that stands; absent, damaged and newer ones (`newer` set) are misses, with their reasons in the log.
-  std::optional<PlanRecord> standing(const Transaction& txn, const Problem& problem, const Hardware& hardware, bool& newer) const {
+  std::optional<PlanRecord> standing(const Transaction& txn, const Problem& problem, const Hardware& hardware,
+                                     bool& newer) const {
     const auto bytes = txn.get(lmdb::plans, key_bytes(key_of(problem, hardware)));
     if (!bytes) return std::nullopt;
     std::string why;
     auto record = decode_record(*bytes, &why);
     if (record && record->problem == problem && record->hardware == hardware) return record;
     newer = !record && why.find("newer version") != why.npos;
-    log(LogLevel::warn, "cache {}: the record of {} is not used: {}", folder_, to_string(problem), record ? "it is of another problem" : why);
+    log(LogLevel::warn, "cache {}: the record of {} is not used: {}", folder_, to_string(problem),
+        record ? "it is of another problem" : why);
     return std::nullopt;
   }
 
@@ -316,7 +320,8 @@ class LmdbStore : public Store {
         else
           throw Failure{code};
       } catch (const Failure& failure) {
-        return warn_once(fmt::format("the cache in {} cannot be {}: {}", folder_, kind == Transaction::read ? "read" : "written", failure.text()));
+        return warn_once(fmt::format("the cache in {} cannot be {}: {}", folder_,
+                                     kind == Transaction::read ? "read" : "written", failure.text()));
       }
     }
   }

@@ -80,7 +80,8 @@ class MemoryStore : public Store {
 
   void sweep() {
     std::erase_if(cubins_, [&](const auto& cubin) {
-      return std::none_of(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan.second.cubin.bytes() == cubin.first; });
+      return std::none_of(plans_.begin(), plans_.end(),
+                          [&](const auto& plan) { return plan.second.cubin.bytes() == cubin.first; });
     });
   }
 

@@ -150,7 +150,8 @@ void write(ByteWriter& out, const Provenance& p) {
 Provenance read_provenance(ByteReader& in) {
   Provenance p;
   p.driver = in.text(), p.nvrtc = in.text(), p.cublaslt = in.text(), p.family_source = in.digest(), p.proposer = in.text();
-  p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(), p.search_s = in.real();
+  p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(),
+  p.search_s = in.real();
   p.provisional = in.flag(), p.note = in.text();
   return p;
 }
@@ -201,7 +202,8 @@ std::string encode(const Trial& t) {
   ByteWriter out;
   write(out, t.tactic);
   out.put(name(t.outcome)), out.put(t.why), out.put(t.us), out.put(t.ratio), out.put(t.final_timing);
-  out.put(std::int32_t{t.registers}), out.put(std::int32_t{t.smem_bytes}), out.put(std::int32_t{t.spill_bytes}), out.put(t.compile_s);
+  out.put(std::int32_t{t.registers}), out.put(std::int32_t{t.smem_bytes}), out.put(std::int32_t{t.spill_bytes}),
+      out.put(t.compile_s);
   out.put(t.proposer), out.put(std::int32_t{t.round});
   return seal(kTrialMagic, out);
 }

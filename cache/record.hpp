@@ -16,8 +16,8 @@ namespace ak {
 
 /// What a record is keyed by besides the problem. A recording has a fingerprint of its own: never served on a real GPU.
 struct Hardware {
-  std::string gpu;        // DeviceFacts::name
-  int compute = 0;        // 90
+  std::string gpu;  // DeviceFacts::name
+  int compute = 0;  // 90
   int sm_count = 0;
   std::string mig;        // profile, empty without MIG
   std::string recording;  // name of the recording that answered; empty on a real GPU
@@ -28,17 +28,17 @@ struct Hardware {
 
 /// What the winner was proven with. A mismatch on load means stale: revalidate, neither use nor throw away.
 struct Provenance {
-  std::string driver;         // "580.159"; the installed driver
-  std::string nvrtc;          // "13.0"
-  std::string cublaslt;       // "13.1.0"
-  Digest family_source;       // source_digest() of the tactic's family; zero for the vendor
-  std::string proposer;       // who named the winner
+  std::string driver;    // "580.159"; the installed driver
+  std::string nvrtc;     // "13.0"
+  std::string cublaslt;  // "13.1.0"
+  Digest family_source;  // source_digest() of the tactic's family; zero for the vendor
+  std::string proposer;  // who named the winner
   int round = 0;
   std::int64_t unix_time = 0;
-  int trials = 0;             // spent by the search
+  int trials = 0;  // spent by the search
   double search_s = 0;
-  bool provisional = false;   // the vendor anchor drifted by more than 5 %: re-time later
-  std::string note;           // why an LLM round failed, why the search ended early; one line
+  bool provisional = false;  // the vendor anchor drifted by more than 5 %: re-time later
+  std::string note;          // why an LLM round failed, why the search ended early; one line
 
   bool operator==(const Provenance&) const = default;
 };
@@ -48,8 +48,8 @@ struct PlanRecord {
   Hardware hardware;
   Tactic tactic;
   Geometry geometry;
-  Digest cubin;               // key and checksum of the image; zero for a vendor plan
-  std::string vendor_algo;    // opaque cublasLtMatmulAlgo_t bytes, with Provenance::cublaslt; empty for an own kernel
+  Digest cubin;             // key and checksum of the image; zero for a vendor plan
+  std::string vendor_algo;  // opaque cublasLtMatmulAlgo_t bytes, with Provenance::cublaslt; empty for an own kernel
   double us = 0, vendor_us = 0;
   Provenance provenance;
 

@@ -13,7 +13,9 @@ namespace {
 
 int tighter(int a, int b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
-int cores_of(double quota, double period) { return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period))) : 0; }
+int cores_of(double quota, double period) {
+  return quota > 0 && period > 0 ? std::max(1, static_cast<int>(std::ceil(quota / period))) : 0;
+}
 
 // "max 100000" or "150000 100000"
 int quota_v2(const std::string& folder) {
@@ -26,7 +28,8 @@ int quota_v2(const std::string& folder) {
 
 int quota_v1(const std::string& folder) {
   double quota = 0, period = 0;
-  if (!(std::ifstream(folder + "/cpu.cfs_quota_us") >> quota) || !(std::ifstream(folder + "/cpu.cfs_period_us") >> period)) return 0;
+  if (!(std::ifstream(folder + "/cpu.cfs_quota_us") >> quota) || !(std::ifstream(folder + "/cpu.cfs_period_us") >> period))
+    return 0;
   return cores_of(quota, period);
 }
 
@@ -50,7 +53,8 @@ int cgroup_cores(const std::string& mount, const std::string& self) {
     if (path.empty() || path[0] != '/') continue;
     if (controllers.empty()) cores = tighter(cores, tightest(mount, path, quota_v2));
     if (("," + controllers + ",").find(",cpu,") != std::string::npos)
-      for (const std::string& sub : {"/" + controllers, std::string("/cpu")}) cores = tighter(cores, tightest(mount + sub, path, quota_v1));
+      for (const std::string& sub : {"/" + controllers, std::string("/cpu")})
+        cores = tighter(cores, tightest(mount + sub, path, quota_v1));
   }
   return cores;
 }

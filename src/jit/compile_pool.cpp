@@ -27,7 +27,8 @@ void CompilePool::want_locked(const Tactic& tactic, bool first) {
     queue_.erase(at);
   }
   first ? queue_.push_front(tactic) : queue_.push_back(tactic);
-  if (idle_ < static_cast<int>(queue_.size()) && static_cast<int>(workers_.size()) < limit_) workers_.emplace_back([this] { work(); });
+  if (idle_ < static_cast<int>(queue_.size()) && static_cast<int>(workers_.size()) < limit_)
+    workers_.emplace_back([this] { work(); });
   wanted_.notify_one();
 }
 

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "cache/bytes.hpp"
 #include "cache/folder.hpp"
 #include "cache/limits.hpp"
 #include "cache/lmdb.hpp"
@@ -28,7 +29,9 @@ extern char** environ;
 namespace {
 
 struct Folder {
-  explicit Folder(const char* name) : path(fs::temp_directory_path() / ("ak_store_" + std::to_string(getpid()) + "_" + name)) { fs::remove_all(path); }
+  explicit Folder(const char* name) : path(fs::temp_directory_path() / ("ak_store_" + std::to_string(getpid()) + "_" + name)) {
+    fs::remove_all(path);
+  }
   ~Folder() { fs::remove_all(path); }
   operator std::string() const { return path; }
   const fs::path path;
@@ -299,7 +302,8 @@ TEST_CASE("a damaged database is moved aside with one warning and a fresh one wo
     store->put_if_absent(r, "image");
     CHECK(store->find(r.problem, r.hardware));
     int kept = 0;
-    for (const auto& entry : fs::directory_iterator(folder.path)) kept += entry.path().filename().string().starts_with("data.mdb.damaged-");
+    for (const auto& entry : fs::directory_iterator(folder.path))
+      kept += entry.path().filename().string().starts_with("data.mdb.damaged-");
     CHECK(kept == 1);
   };
   const auto overwrite = [](const fs::path& file, std::streamoff at, std::string_view bytes) {
@@ -405,6 +409,43 @@ TEST_CASE("a write that fails is logged, never thrown, and harms nothing stored"
   REQUIRE(durable(*store));
   CHECK(store->find(sample::problem(1), sample::hardware()));
   CHECK_FALSE(store->find(sample::problem(9), sample::hardware()));
+}
+
+TEST_CASE("what a newer version wrote is neither used nor overwritten") {
+  const Folder folder("newer");
+  const PlanRecord r = open_store(folder)->put_if_absent(sample::record(), "image");
+  std::string newer = encode(r);
+  newer[4] = 2;
+  ByteWriter sum;
+  sum.put(digest(std::string_view(newer).substr(0, newer.size() - 16)));
+  newer.replace(newer.size() - 16, 16, sum.bytes());
+  const auto key_bytes = key_of(r.problem, r.hardware).bytes();
+  const std::string key(key_bytes.begin(), key_bytes.end());
+  const auto put = [&](lmdb::Database where, std::string_view name, std::string_view value) {
+    std::string why;
+    const auto environment = lmdb::Environment::open(folder, why);
+    REQUIRE(environment);
+    lmdb::Transaction txn(*environment, lmdb::Transaction::write);
+    txn.put(where, name, value);
+    txn.commit();
+  };
+  put(lmdb::plans, key, newer);
+  const Log log;
+  {
+    const auto store = open_store(folder);
+    CHECK_FALSE(store->find(r.problem, r.hardware));
+    CHECK(log.has("by a newer version"));
+    CHECK(store->put_if_absent(r, "image") == r);
+  }
+  {
+    std::string why;
+    const auto environment = lmdb::Environment::open(folder, why);
+    REQUIRE(environment);
+    CHECK(lmdb::Transaction(*environment, lmdb::Transaction::read).get(lmdb::plans, key) == newer);
+  }
+  put(lmdb::meta, "schema", std::string_view("\2\0\0\0", 4));
+  CHECK_FALSE(durable(*open_store(folder)));
+  CHECK(log.has("it was written by a newer version"));
 }
 
 TEST_CASE("network file systems are told by their type") {
