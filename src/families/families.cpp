@@ -2,14 +2,13 @@
 
 #include "ak/types.hpp"
 #include "families/family.hpp"
-#include "families/sm90.hpp"
 
 namespace ak {
 
 // One line a family.
 
 std::span<const Family* const> families() {
-  static const std::vector<const Family*> all = {&sm90_family()};
+  static const std::vector<const Family*> all = {};
   return all;
 }
 

@@ -35,6 +35,7 @@ int Search::explore_limit() const {
 
 std::vector<Tactic> Search::refill(std::size_t count, double remaining) {
   std::vector<Tactic> added;
+  const bool waited = pending();
   const auto room = [&] { return queue_.size() < count && own_queued_ < explore_limit(); };
   for (int request = 0; request < kRequestsPerRefill && exploring_ && room(); ++request) {
     const std::size_t wanted = std::min(count - queue_.size(), kMostPerRequest);
@@ -50,11 +51,18 @@ std::vector<Tactic> Search::refill(std::size_t count, double remaining) {
       }
     }
     const std::size_t before = added.size();
+    // In turn, going on where the last refill ended: with room for one at a time the first proposer would be the only one.
+    const std::size_t first = turn_;
     for (std::size_t rank = 0; rank < wanted; ++rank)
-      for (std::size_t i = 0; i < proposers_.size(); ++i)
-        if (rank < heard[i].size() && room()) admit(*proposers_[i], heard[i][rank], added);
+      for (std::size_t j = 0; j < proposers_.size(); ++j) {
+        const std::size_t i = (first + j) % proposers_.size();
+        if (rank >= heard[i].size() || !room()) continue;
+        admit(*proposers_[i], heard[i][rank], added);
+        turn_ = (i + 1) % proposers_.size();
+      }
     if (added.size() == before) break;
   }
+  if (waited && !pending()) since_gain_ = 0;  // an answer that was waited for is heard out, however long the others had no gain
   dry_ = added.empty() && queue_.empty();
   return added;
 }
@@ -84,7 +92,8 @@ void Search::admit(const Proposer& proposer, const Proposal& proposal, std::vect
 std::optional<Candidate> Search::next(const Ready& ready) {
   running_.reset();
   if (exhausted()) exploring_ = false;
-  if (exploring_ && !pending() && (own_trials_ >= explore_limit() || since_gain_ >= limits_.patience)) {
+  // Beyond the limit no answer could be tried, so none is waited for.
+  if (exploring_ && (own_trials_ >= explore_limit() || (!pending() && since_gain_ >= limits_.patience))) {
     // The baseline is the vendor's best, so all of its candidates are still to be timed.
     queue_.clear();
     if (vendor_queue_.empty()) exploring_ = false;

@@ -102,6 +102,7 @@ class Search {
   bool exploring_ = true, dry_ = false, vendor_turn_ = true;
   int own_trials_ = 0, own_queued_ = 0, refined_ = 0, since_gain_ = 0;
   double best_us_ = 0;
+  std::size_t turn_ = 0;  // the proposer whose proposal is admitted next
 };
 
 }  // namespace ak

@@ -97,7 +97,7 @@ inline Tactic vendor_tactic(int algo) {
 }
 
 /// Compiles finish `compile_s` apart per core after they were wanted; a trial sleeps for its wall time.
-class FakeRunner final : public Runner {
+class FakeRunner : public Runner {
  public:
   Landscape land;
   std::vector<double> vendor_us = {60, 52, 55};

@@ -1,0 +1,79 @@
+// Chat: one question to a language model and its answer, or the class of its failure. Over HTTPS to any OpenAI-compatible
+// `chat/completions` (OpenAI, vLLM, llama.cpp, Ollama, gateways) or Anthropic `messages`, or through a folder (mailbox).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace ak {
+
+/// Where and how to ask. Nothing is sent until Chat::ask.
+struct ChatEndpoint {
+  std::string provider;               // openai, anthropic, mailbox:DIR
+  std::string url;                    // base URL, "https://host/v1"; empty: the provider's own
+  std::string model;
+  std::function<std::string()> key;   // the secret; called on the asking thread for each question, must return soon. May be empty
+  int max_tokens = 6144;              // of the answer, a reasoning model's thinking included
+  double connect_s = 5;
+  double request_s = 120;             // one attempt; the deadline of ask() covers them all
+};
+
+struct ChatRequest {
+  std::string system, user;
+  std::string schema;  // JSON schema of the answer; empty: none. Dropped where the endpoint refuses it
+};
+
+enum class ChatFault : std::uint8_t {
+  none,
+  setup,       // no key, an unusable folder, TLS
+  transport,   // no connection, cut off
+  timeout,     // the deadline came first
+  cancelled,
+  http,        // a status other than 200
+  quota,       // out of credit: asking again will not help
+  truncated,   // the model hit its token limit
+  refused,     // the model or a filter declined
+  malformed,   // not the API's JSON, or no text in it
+  too_large,
+};
+
+std::string_view name(ChatFault fault);
+
+struct ChatReply {
+  ChatFault fault = ChatFault::none;
+  std::string why;    // one line for the log and the record; the key never stands in it
+  std::string text;   // the model's words, untrusted; empty on a fault
+  int status = 0;     // last HTTP status
+  int attempts = 0;   // requests sent
+  std::int64_t input_tokens = 0, output_tokens = 0;
+  double seconds = 0;
+
+  bool ok() const { return fault == ChatFault::none; }
+};
+
+class Chat {
+ public:
+  virtual ~Chat() = default;
+  /// Never throws. Returns by the deadline, and within milliseconds once stop is requested.
+  virtual ChatReply ask(const ChatRequest& request, Deadline deadline, std::stop_token stop) = 0;
+  /// For logs: "openai gpt-x at https://host/v1/chat/completions".
+  virtual std::string describe() const = 0;
+};
+
+/// Throws Error{invalid_argument} that names what is wrong with the endpoint.
+std::unique_ptr<Chat> make_chat(const ChatEndpoint& endpoint);
+
+/// Writes DIR/<digest>.prompt.txt, whole and self-contained, and awaits DIR/<digest>.reply.txt. The digest is of the prompt's
+/// text, so a recorded reply answers the same prompt again. Write a reply under another name and rename it.
+std::unique_ptr<Chat> make_mailbox_chat(const std::string& folder);
+
+/// Every appearance of the secret, and of any six or more of its characters in a row, becomes "***".
+std::string redact(std::string text, std::string_view secret);
+
+}  // namespace ak

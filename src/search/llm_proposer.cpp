@@ -1,0 +1,157 @@
+#include "search/llm_proposer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/log.hpp"
+#include "search/llm_facts.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kLeastSeconds = 0.5;   // a question with less time left is not worth its tokens
+constexpr double kLeastGain = 0.005;    // two rounds with less than this end the conversation
+constexpr std::size_t kLeastNews = 4;   // trials between two questions
+
+double best_us(std::span<const Trial> history) {
+  double best = 0;
+  for (const Trial& trial : history)
+    if (trial.tactic.family != FamilyId::vendor && trial.correct() && trial.us > 0 && (best == 0 || trial.us < best)) best = trial.us;
+  return best;
+}
+
+}  // namespace
+
+LlmProposer::LlmProposer(const LlmOptions& options, Deadline deadline) : options_(options), deadline_(deadline) {
+  try {
+    chat_ = make_chat(options_.endpoint);
+  } catch (const std::exception& error) {
+    fail(0, error.what());
+  }
+}
+
+LlmProposer::~LlmProposer() = default;
+
+void LlmProposer::fail(int round, const std::string& why) {
+  std::lock_guard lock(mutex_);
+  note_ += fmt::format("{}round {}: {}", note_.empty() ? "" : "; ", round, why);
+  log(LogLevel::warn, "llm: round {}: {}; the search goes on without it", round, why);
+}
+
+// A round only when enough was learned since the last: half of its proposals ran and others too, and it still pays.
+bool LlmProposer::worth_asking(const SearchView& view) const {
+  if (rounds_ == 0) return true;
+  const std::size_t wanted = static_cast<std::size_t>(std::max(1, options_.proposals));
+  if (view.history.size() < history_at_ask_ + std::max(kLeastNews, wanted / 2)) return false;
+  std::unordered_set<Tactic, TacticHash> tried, refused;
+  for (const Trial& trial : view.history) (trial.outcome == Outcome::constraints ? refused : tried).insert(trial.tactic);
+  std::ptrdiff_t waiting = 0;
+  for (const Tactic& tactic : last_round_) waiting += tried.contains(tactic) ? -1 : refused.contains(tactic) ? 0 : 1;
+  if (waiting > 0) return false;
+  if (rounds_ < 3) return true;
+  const double before = best_at_ask_[static_cast<std::size_t>(rounds_) - 2], now = best_us(view.history);
+  return before == 0 || now < before * (1 - kLeastGain);
+}
+
+void LlmProposer::start_round(const SearchView& view) {
+  const int round = rounds_++;
+  history_at_ask_ = view.history.size();
+  best_at_ask_.push_back(best_us(view.history));
+  last_round_.clear();
+  Prompt prompt = make_prompt(prompt_facts(view, round, options_.proposals));
+  log(LogLevel::info, "llm: round {}: asking {} for {} proposals ({} bytes)", round, chat_->describe(), options_.proposals,
+      prompt.system.size() + prompt.user.size());
+  {
+    std::lock_guard lock(mutex_);
+    state_ = State::asking;
+    usage_.rounds = rounds_;
+  }
+  thread_ = std::jthread([this, prompt = std::move(prompt)](std::stop_token stop) {
+    ChatReply answer = chat_->ask({prompt.system, prompt.user, prompt.schema}, deadline_, stop);
+    LlmReply reply;
+    try {
+      if (answer.ok()) reply = parse_reply(answer.text, static_cast<std::size_t>(std::max(1, options_.proposals)) * 2);
+    } catch (const std::exception& error) {  // memory
+      reply.fault = error.what();
+    }
+    std::lock_guard lock(mutex_);
+    answer_ = std::move(answer);
+    reply_ = std::move(reply);
+    state_ = State::arrived;
+  });
+}
+
+void LlmProposer::take_answer() {
+  ChatReply answer;
+  LlmReply reply;
+  {
+    std::lock_guard lock(mutex_);
+    if (state_ != State::arrived) return;
+    answer = std::move(answer_);
+    reply = std::move(reply_);
+    state_ = State::idle;
+    usage_.requests += answer.attempts;
+    usage_.input_tokens += answer.input_tokens;
+    usage_.output_tokens += answer.output_tokens;
+    usage_.seconds += answer.seconds;
+    usage_.proposals += static_cast<int>(reply.items.size());
+    usage_.rejected += reply.rejections;
+  }
+  const int round = rounds_ - 1;
+  if (!answer.ok()) {
+    fail(round, fmt::format("{} ({})", answer.why, ak::name(answer.fault)));
+    silent_ = true;  // the client has retried what can be
+    return;
+  }
+  log(LogLevel::info, "llm: round {}: {} proposals, {} items rejected, {} + {} tokens, {:.2f} s", round, reply.items.size(), reply.rejections,
+      answer.input_tokens, answer.output_tokens, answer.seconds);
+  for (const auto& why : reply.rejected) log(LogLevel::info, "llm: round {}: {}", round, why);
+  if (!reply.fault.empty()) fail(round, reply.fault);
+  for (ReplyItem& item : reply.items) {
+    log(LogLevel::debug, "llm: round {}: {}: {}", round, to_string(item.tactic), item.why);
+    arrived_.push_back({item.tactic, round});
+    last_round_.push_back(item.tactic);
+  }
+}
+
+std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t count) {
+  if (!chat_) return {};
+  take_answer();
+  // Kept until the search knows them: it may have had no room.
+  std::erase_if(arrived_, [&](const Proposal& proposal) {
+    const auto same = [&](const Trial& trial) { return trial.tactic == proposal.tactic; };
+    return view.knows(proposal.tactic) || std::any_of(view.history.begin(), view.history.end(), same);
+  });
+  bool idle;
+  {
+    std::lock_guard lock(mutex_);
+    idle = state_ == State::idle;
+  }
+  if (idle && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds && worth_asking(view))
+    start_round(view);
+  return {arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(std::min(count, arrived_.size()))};
+}
+
+bool LlmProposer::pending() const {
+  std::lock_guard lock(mutex_);
+  return state_ != State::idle || !arrived_.empty();
+}
+
+std::string LlmProposer::note() const {
+  std::lock_guard lock(mutex_);
+  if (state_ == State::asking) return fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
+  return note_;
+}
+
+LlmUsage LlmProposer::usage() const {
+  std::lock_guard lock(mutex_);
+  return usage_;
+}
+
+std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline) {
+  return std::make_unique<LlmProposer>(options, deadline);
+}
+
+}  // namespace ak
