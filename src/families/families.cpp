@@ -2,13 +2,14 @@
 
 #include "ak/types.hpp"
 #include "families/family.hpp"
+#include "families/sm90.hpp"
 
 namespace ak {
 
 // One line a family.
 
 std::span<const Family* const> families() {
-  static const std::vector<const Family*> all = {};
+  static const std::vector<const Family*> all = {&sm90_family()};
   return all;
 }
 

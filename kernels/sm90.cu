@@ -1,0 +1,177 @@
+// sm90: persistent, warp-specialised GEMM for Hopper. One producer thread fills a ring of shared-memory stages by TMA;
+// consumer warpgroups multiply by wgmma and finish their tiles while the producer already loads the next.
+
+namespace ak::sm90 {
+
+// One operand's part of a stage. `slices` CTAs of the cluster need the same data: each loads one slice of it for all.
+// Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all k, sliced by k.
+template <bool major_k, int extent, int slices>
+__device__ __forceinline__ void load_operand(u32 to, const TensorMap& map, u32 barrier, int origin, int k, int slice, u16 ctas, u64 policy) {
+  constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
+  constexpr int box_bytes = (major_k ? extent : kDepth) * kChunk;
+  constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
+#pragma unroll
+  for (int box = 0; box < boxes; ++box) {
+    const u32 at = to + box * box_bytes + slice * slice_rows * kChunk;
+    const int x = (major_k ? k : origin) + 64 * box, y = (major_k ? origin : k) + slice * slice_rows;
+    if constexpr (slices > 1)
+      tma_load_multicast(at, map, barrier, x, y, policy, ctas);
+    else
+      tma_load(at, map, barrier, x, y, policy);
+  }
+}
+
+constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F0000000000000, kEvictLast = 0x14F0000000000000;
+
+__device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right) {
+  // CTAs that share rows share the left operand, those that share columns the right one.
+  u16 left_ctas = 0, right_ctas = 0;
+  for (int i = 0; i < kClusterColumns; ++i) left_ctas |= 1 << (work.row_rank + i * kClusterRows);
+  for (int i = 0; i < kClusterRows; ++i) right_ctas |= 1 << (i + work.column_rank * kClusterRows);
+  for (u32 index = work.first; index < work.count; index += work.step) {
+    const Work::Tile tile = work.tile(index);
+    for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
+      barrier_wait(ring.empty(), ring.parity ^ 1);
+      barrier_expect(ring.full(), kStageBytes);
+      load_operand<kLeftMajorK, kRows, kClusterColumns>(ring.left(), left, ring.full(), tile.row, i * kDepth, work.column_rank, left_ctas,
+                                                       kSwap ? kEvictFirst : kEvictNormal);
+      load_operand<kRightMajorK, kColumns, kClusterRows>(ring.right(), right, ring.full(), tile.column, i * kDepth, work.row_rank, right_ctas,
+                                                        kSwap ? kEvictLast : kEvictNormal);
+    }
+  }
+}
+
+// A warp has read a stage: tell every CTA whose producer may write it.
+__device__ __forceinline__ void release(u32 empty) {
+  const int lane = threadIdx.x % 32;
+  if constexpr (kCluster > kSplit) {
+    barrier_arrive_at(empty, lane, kCluster);
+  } else {
+    if (lane == 0) barrier_arrive(empty);
+  }
+}
+
+// acc = left . right over the CTA's part of k. One group of wgmmas stays in flight, so a stage is released one step late.
+__device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first_block, float (&acc)[kBlocks][kColumns / 2]) {
+  u32 keep = 0, previous = 0;
+  if constexpr (kSplit > 1) {  // the last slices may be empty
+    keep = 1;
+#pragma unroll
+    for (auto& block : acc)
+#pragma unroll
+      for (float& v : block) v = 0.0f;
+  }
+#pragma unroll 1
+  for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
+    barrier_wait(ring.full(), ring.parity);
+    const u64 left = wgmma_descriptor(ring.left() + first_block * (kLeftMajorK ? 64 : kDepth) * kChunk, kDepth * kChunk);
+    const u64 right = wgmma_descriptor(ring.right(), kDepth * kChunk);
+    wgmma_fence();
+#pragma unroll
+    for (int step = 0; step < kDepth / 16; ++step) {
+      const u32 left_at = kLeftMajorK ? step / 4 * kRows * kChunk + step % 4 * 32 : step * 16 * kChunk;
+      const u32 right_at = kRightMajorK ? step / 4 * kColumns * kChunk + step % 4 * 32 : step * 16 * kChunk;
+#pragma unroll
+      for (int block = 0; block < kBlocks; ++block)
+        wgmma<!kLeftMajorK, !kRightMajorK>(acc[block], left + ((left_at + block * (kLeftMajorK ? 64 : kDepth) * kChunk) >> 4),
+                                           right + (right_at >> 4), keep);
+      keep = 1;
+    }
+    wgmma_commit();
+    if (i > work.k_begin) {
+      wgmma_wait<1>();
+      release(previous);
+    }
+    previous = ring.empty();
+  }
+}
+
+__device__ __forceinline__ void consume(const KernelArgs& args, const Work& work, const TensorMap& map_d, Ring ring) {
+  const int group = threadIdx.x / 128, warp = threadIdx.x / 32;
+  const u32 staging = ring.base + kStagingAt + warp * kStagingBytes;
+  const int first_block = kPingpong ? 0 : group * kBlocks;
+  const int depth = work.k_end - work.k_begin;
+  const u32 stride = kPingpong ? 2 * work.step : work.step;
+  u32 index = work.first;
+  if (kPingpong && group == 1) {
+    index += work.step;
+    ring.skip(depth);
+  }
+  for (; index < work.count; index += stride) {
+    float acc[kBlocks][kColumns / 2];
+    // Pingpong: warpgroup g multiplies when barrier 1 + g says that the tile before has issued its last wgmma.
+    if (kPingpong && index != work.first) named_sync(1 + group, 256);
+    multiply(work, ring, first_block, acc);
+    if (kPingpong && index + work.step < work.count) named_arrive(2 - group, 256);
+    wgmma_wait<0>();
+#pragma unroll
+    for (auto& block : acc) wgmma_settle(block);
+    if (kSplit == 1) release(ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
+    const Work::Tile tile = work.tile(index);
+    const int row = tile.row + 64 * first_block;
+    if constexpr (kSplit > 1) {
+      named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
+      leave_partial(ring.base, acc);
+    } else {
+      store_tile(args, work, map_d, staging, row, tile.column, acc);
+    }
+    if (kPingpong) ring.skip(depth);
+    if (AK_STORE && index + stride >= work.count) tma_store_wait<0>();
+  }
+  // Nothing may follow the loop here: ptxas would fit it, and with it the loop, into the registers from before setmaxnreg.
+}
+
+}  // namespace ak::sm90
+
+extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
+    ak_kernel(const __grid_constant__ ak::KernelArgs args, const __grid_constant__ ak::TensorMap map_a, const __grid_constant__ ak::TensorMap map_b
+#if AK_STORE
+              ,
+              const __grid_constant__ ak::TensorMap map_d
+#endif
+    ) {
+  using namespace ak;
+  using namespace ak::sm90;
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const ak::TensorMap& left = kSwap ? map_b : map_a;
+  const ak::TensorMap& right = kSwap ? map_a : map_b;
+#if !AK_STORE
+  const ak::TensorMap& map_d = map_a;  // not used
+#endif
+  Ring ring{smem_address(shared)};
+  const u32 rank = kCluster > 1 ? cluster_rank() : 0;
+
+  if (threadIdx.x == kConsumerThreads) {
+    if (ring.base % 1024) __trap();
+    tma_prefetch(left);
+    tma_prefetch(right);
+    for (int s = 0; s < kStages; ++s) {
+      barrier_init(ring.full(s), 1);
+      // Every consumer warp of every CTA that this stage's data came from or went to.
+      barrier_init(ring.empty(s), (kPingpong ? 4 : kConsumers * 4) * (kCluster / kSplit));
+    }
+    barrier_init_fence();
+  }
+  if constexpr (kCluster > 1)
+    cluster_sync();
+  else
+    __syncthreads();
+
+  const Work work(args, rank);
+  if (threadIdx.x >= kConsumerThreads) {
+    if constexpr (kConsumers > 1) registers_down<kProducerRegisters>();
+    if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right);
+    __syncwarp();
+  } else {
+    if constexpr (kConsumers > 1) registers_up<kConsumerRegisters>();
+    consume(args, work, map_d, ring);
+  }
+  if constexpr (kSplit > 1) {
+    cluster_sync();  // every CTA's partial sums are in its shared memory
+    if (threadIdx.x < kConsumerThreads) {
+      const Work::Tile tile = work.tile(work.first);
+      store_sum(args, work, ring.base, rank, tile.row + threadIdx.x / 128 * kBlocks * 64, tile.column);
+    }
+  }
+  if constexpr (kCluster > 1) cluster_sync();  // no CTA leaves while another may still read it or signal it
+}

@@ -1,0 +1,102 @@
+// sm90: what one CTA works on. The tensor core multiplies a `left` operand (its 64-row axis) by a `right` one (its 8..256
+// columns). Left is A and right is B; with swap_ab left is B and right is A, rows run along n, and every knob describes that
+// transposed problem: D^T = B^T A^T.
+#pragma once
+
+namespace ak::sm90 {
+
+constexpr bool kSwap = AK_SWAP_AB;
+constexpr int kRows = AK_TILE_M, kColumns = AK_TILE_N, kDepth = AK_TILE_K;  // output tile, and k of one stage
+constexpr int kStages = AK_STAGES;
+constexpr int kSplit = AK_SPLIT_K;
+constexpr int kClusterRows = AK_CLUSTER_M, kClusterColumns = AK_CLUSTER_N;  // tiles of a cluster
+constexpr int kCluster = kClusterRows * kClusterColumns * kSplit;           // CTAs of a cluster
+
+// Cooperative warpgroups share a tile; pingpong ones own a tile each and take turns on the tensor cores.
+constexpr bool kPingpong = AK_SCHEDULE == 2;
+constexpr int kConsumers = kPingpong ? 2 : kRows == 64 ? 1 : kRows == 192 ? 3 : 2;
+constexpr int kBlocks = kRows / 64 / (kPingpong ? 1 : kConsumers);  // 64-row blocks of a warpgroup
+constexpr int kConsumerThreads = 128 * kConsumers;
+// Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share.
+constexpr int kThreads = kConsumerThreads + (kConsumers == 1 ? 32 : 128);
+constexpr int kAccumulators = kBlocks * kColumns / 2;  // per thread
+constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
+constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ? 240 : 232;
+
+constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
+constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
+
+// --- shared memory: ring of stages | staging of the epilogue | full and empty barriers (src/families/sm90.cpp has the same sums)
+constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
+__device__ constexpr int padded(int extent, bool major_k) { return major_k ? extent : (extent + 63) / 64 * 64; }
+constexpr int kLeftBytes = kRows * kDepth * 2;
+constexpr int kRightBytes = padded(kColumns, kRightMajorK) * kDepth * 2;
+constexpr int kStageBytes = kLeftBytes + kRightBytes;
+constexpr int kStagingBytes = 2048;  // per warp
+constexpr int kStagingAt = kStages * kStageBytes;
+constexpr int kBarriersAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
+
+struct Ring {
+  u32 base;  // shared-memory address, a multiple of 1024
+  int slot = 0;
+  u32 parity = 0;
+
+  __device__ u32 left() const { return base + slot * kStageBytes; }
+  __device__ u32 right() const { return left() + kLeftBytes; }
+  __device__ u32 full() const { return full(slot); }
+  __device__ u32 empty() const { return empty(slot); }
+  __device__ u32 full(int s) const { return base + kBarriersAt + 8 * s; }
+  __device__ u32 empty(int s) const { return full(s) + 8 * kStages; }
+  __device__ void next() {
+    if (++slot == kStages) slot = 0, parity ^= 1;
+  }
+  __device__ void skip(int stages) {
+    const u32 at = slot + stages;
+    slot = at % kStages;
+    parity ^= at / kStages & 1;
+  }
+};
+
+// Which tiles and which part of k a CTA works on. Clusters take tiles cluster_id, cluster_id + clusters, ...
+struct Work {
+  int rows, columns;              // of the whole left and right operand
+  u32 tiles_down, tiles_across;   // in clusters
+  u32 first, step, count;         // tiles of this cluster: first, first + step, ... below count
+  int row_rank, column_rank;      // place in the cluster
+  int k_begin, k_end;             // in stages
+
+  __device__ Work(const KernelArgs& args, u32 rank) {
+    rows = kSwap ? args.n : args.m;
+    columns = kSwap ? args.m : args.n;
+    tiles_down = (rows - 1) / (kRows * kClusterRows) + 1;
+    tiles_across = (columns - 1) / (kColumns * kClusterColumns) + 1;
+    first = blockIdx.x / kCluster;
+    step = gridDim.x / kCluster;
+    count = tiles_down * tiles_across;
+    row_rank = kSplit > 1 ? 0 : rank % kClusterRows;
+    column_rank = kSplit > 1 ? 0 : rank / kClusterRows;
+    const int depth = (args.k - 1) / kDepth + 1;
+    const int share = (depth - 1) / kSplit + 1;
+    k_begin = kSplit > 1 ? min(static_cast<int>(rank) * share, depth) : 0;
+    k_end = min(k_begin + share, depth);
+  }
+
+  struct Tile { int row, column; };  // of its first element
+
+  // Groups of AK_RASTER tile rows are walked column by column, so that what is in flight at once shares its operands in L2.
+  __device__ Tile tile(u32 index) const {
+    u32 down, across;
+    if (AK_RASTER > 0) {
+      const u32 group = index / (AK_RASTER * tiles_across), above = group * AK_RASTER;
+      const u32 height = min(static_cast<u32>(AK_RASTER), tiles_down - above), inside = index - above * tiles_across;
+      down = above + inside % height;
+      across = inside / height;
+    } else {
+      down = index / tiles_across;
+      across = index % tiles_across;
+    }
+    return {static_cast<int>(down * kClusterRows + row_rank) * kRows, static_cast<int>(across * kClusterColumns + column_rank) * kColumns};
+  }
+};
+
+}  // namespace ak::sm90

@@ -1,0 +1,102 @@
+// Command-line words -> problems and options.
+#include "api/arguments.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "core/activation.hpp"
+
+namespace ak::cli {
+namespace {
+
+template <class... Args>
+[[noreturn]] void bad(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(ErrorCode::invalid_argument, fmt::format(format, std::forward<Args>(args)...));
+}
+
+std::string activation_names() {
+  std::string names;
+  for (int i = 0; i < kActivationCount; ++i) names += fmt::format("{}{}", i ? " " : "", name(static_cast<Activation>(i)));
+  return names;
+}
+
+DType dtype_of(const std::string& text, const char* option) {
+  const auto dtype = parse_dtype(text);
+  if (!dtype) bad("{}: '{}' is not f16, bf16 or f32", option, text);
+  return *dtype;
+}
+
+}  // namespace
+
+Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const std::string& activation,
+                           const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
+                           bool alpha) {
+  const auto kind = parse_activation(activation);
+  if (!kind) bad("activation: '{}' is none of {}", activation, activation_names());
+  const DType in = dtype_of(dtype, "dtype"), out_type = out.empty() ? in : dtype_of(out, "out");
+  const auto transposed = [&](std::size_t at) {
+    if (layout.size() != 2 || (layout[at] != 'n' && layout[at] != 't')) bad("layout: '{}' is none of nt nn tt tn", layout);
+    return layout[at] == 't';
+  };
+  const auto view = [&](std::int64_t rows, std::int64_t cols, bool flip) {
+    return ConstMatrix{nullptr, rows, cols, flip ? rows : cols, in, flip ? Order::col : Order::row};
+  };
+  static const float aligned_bias alignas(16)[4] = {};
+  Epilogue epilogue;
+  epilogue.activation = *kind;
+  epilogue.alpha = alpha ? 0.5f : 1.0f;
+  epilogue.beta = c ? 1.0f : 0.0f;
+  if (bias) epilogue.bias = aligned_bias, epilogue.bias_dtype = out_type;
+  const Matrix d{nullptr, m, n, n, out_type, Order::row};
+  epilogue.c = d;
+  const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, n, transposed(1)), d, epilogue, Data::optional,
+                                          {"A", "B", "C", "D", "bias", "activation"});
+  if (call.empty) bad("{}x{}x{}: D has no elements, there is nothing to tune", m, n, k);
+  return call.problem;
+}
+
+void ProblemArguments::add_to(CLI::App* command) {
+  command->add_option("size", sizes, "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)")->expected(3)->type_name("M N K");
+  command->add_option("--act", activation, activation_names())->capture_default_str();
+  command->add_option("--dtype", dtype, "of A and B: bf16 or f16")->capture_default_str();
+  command->add_option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");
+  command->add_option("--layout", layout, "a letter for A, one for B: n as written, t transposed; nt is a linear layer, w[N,K]")
+      ->capture_default_str();
+  command->add_flag("--bias", bias, "add a bias of N elements");
+  command->add_flag("--c", c, "add beta * C");
+  command->add_flag("--alpha", alpha, "with an alpha other than 1");
+  command->add_option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
+}
+
+Problem ProblemArguments::problem() const {
+  if (!text.empty()) {
+    if (!sizes.empty()) bad("give either M N K or --problem, not both");
+    return parse_problem(text);
+  }
+  if (sizes.size() != 3) bad("give M N K, or --problem");
+  return contiguous_problem(sizes[0], sizes[1], sizes[2], activation, dtype, out, layout, bias, c, alpha);
+}
+
+void SearchArguments::add_cache_to(CLI::App* command) {
+  command->add_option_function<std::string>(
+      "--cache", [this](const std::string& folder) { cache = folder, cache_given = true; },
+      "folder of the records (AK_CACHE_DIR)");
+}
+
+void SearchArguments::add_to(CLI::App* command) {
+  add_cache_to(command);
+  command->add_option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)")->check(CLI::PositiveNumber);
+  command->add_option("--trials", trials, "most trials per problem (AK_MAX_TRIALS)")->check(CLI::PositiveNumber);
+  command->add_option("--recording", recording, "answer trials from this file instead of a GPU (AK_RECORDING)");
+}
+
+Options SearchArguments::options() const {
+  Options options;
+  if (cache_given) options.cache_dir = cache;
+  if (budget_s > 0) options.budget_s = budget_s;
+  if (trials > 0) options.max_trials = trials;
+  if (!recording.empty()) options.recording = recording;
+  return options;
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/cli.hpp"
+#include "cli/problem_list.hpp"
+#include "cli/progress.hpp"
+#include "context.hpp"
+#include "core/activation.hpp"
+#include "families/family.hpp"
+#include "machine/gpu.hpp"
+#include "machine/recording.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  ProblemArguments problem;
+  SearchArguments search;
+  std::string tactic, file, format = "text";
+  double seconds = 30;
+};
+
+// All arms of one problem, timed interleaved in one window; 0 where there is no such arm.
+struct Row {
+  Problem problem;
+  std::string own_tactic, why;
+  double own_us = 0, fused_us = 0, separate_us = 0;
+  bool from_recording = false;
+
+  double vendor_us() const {
+    if (fused_us <= 0 || separate_us <= 0) return std::max(fused_us, separate_us);
+    return std::min(fused_us, separate_us);
+  }
+};
+
+std::unique_ptr<Machine> open_machine(const Settings& settings) {
+  return settings.recording.empty() ? make_gpu_machine() : make_recording_machine(settings.recording);
+}
+
+// --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
+std::optional<Tactic> own_tactic(const Problem& problem, const std::string& given, Machine& machine, Store& store) {
+  if (!given.empty()) {
+    const Tactic tactic = parse_tactic(given);
+    if (tactic.family != FamilyId::vendor)
+      if (const auto why = family(tactic.family).rejects(problem, tactic, machine.device()))
+        throw Error(ErrorCode::invalid_argument, fmt::format("--tactic: {}", *why));
+    return tactic;
+  }
+  const auto record = store.find(problem, machine.hardware());
+  if (record && record->tactic.family != FamilyId::vendor) return record->tactic;
+  const Trial* best = nullptr;
+  const std::vector<Trial> history = store.trials(problem, machine.hardware());
+  for (const Trial& t : history)
+    if (t.correct() && t.tactic.family != FamilyId::vendor && (!best || t.us < best->us)) best = &t;
+  return best ? std::optional(best->tactic) : std::nullopt;
+}
+
+Row bench_one(const Problem& problem, const State& state, Machine& machine, Store& store) {
+  Row row;
+  row.problem = problem;
+  row.from_recording = !machine.launches();
+  const Deadline deadline = Deadline::in(state.seconds);
+  const auto runner = machine.runner(problem);
+  std::vector<Tactic> arms;
+
+  const auto own = own_tactic(problem, state.tactic, machine, store);
+  if (own) {
+    row.own_tactic = to_string(*own);
+    const Trial trial = runner->run(*own, Effort::full, deadline);
+    if (trial.correct())
+      arms.push_back(*own);
+    else
+      row.why = fmt::format("{}: {}", name(trial.outcome), trial.why);
+  } else {
+    row.why = "no own kernel is known: run `ak tune` first, or give --tactic";
+  }
+
+  Trial best[2];  // fused, separate
+  for (const Tactic& tactic : runner->vendor_tactics()) {
+    const Trial trial = runner->run(tactic, Effort::quick, deadline);
+    Trial& leader = best[tactic.separate];
+    if (trial.correct() && (!leader.correct() || trial.us < leader.us)) leader = trial;
+  }
+  for (const Trial& leader : best)
+    if (leader.correct()) arms.push_back(leader.tactic);
+
+  for (const Trial& trial : runner->finals(arms, deadline)) {
+    if (!trial.correct()) continue;
+    if (own && trial.tactic == *own) row.own_us = trial.us;
+    if (best[0].correct() && trial.tactic == best[0].tactic) row.fused_us = trial.us;
+    if (best[1].correct() && trial.tactic == best[1].tactic) row.separate_us = trial.us;
+  }
+  return row;
+}
+
+Json to_json(const Row& row) {
+  const Problem& p = row.problem;
+  return {{"problem", to_string(p)},
+          {"m", p.m},
+          {"n", p.n},
+          {"k", p.k},
+          {"dtype", name(p.in)},
+          {"activation", name(p.epilogue.activation)},
+          {"own_us", row.own_us},
+          {"own_tactic", row.own_tactic},
+          {"vendor_us", row.vendor_us()},
+          {"fused_us", row.fused_us},
+          {"separate_us", row.separate_us},
+          {"floor_us", floor_us(p)},
+          {"from_recording", row.from_recording},
+          {"why", row.why}};
+}
+
+void print(const Row& row, const std::string& format) {
+  if (format == "csv") {
+    fmt::print("{},{},{},{},{},{:.3f},{},{:.3f},{:.3f},{:.3f},{:.3f}\n", row.problem.m, row.problem.n, row.problem.k,
+               name(row.problem.in), name(row.problem.epilogue.activation), row.own_us, row.own_tactic, row.vendor_us(),
+               row.fused_us, row.separate_us, floor_us(row.problem));
+    return;
+  }
+  fmt::print("{}{}\n", to_string(row.problem), row.from_recording ? "   (times from a recording)" : "");
+  fmt::print("  own                {:>11}   {}\n", shown_us(row.own_us), row.own_us > 0 ? row.own_tactic : row.why);
+  fmt::print("  cuBLASLt fused     {:>11}\n", shown_us(row.fused_us));
+  fmt::print("  cuBLASLt + pass    {:>11}\n", shown_us(row.separate_us));
+  fmt::print("  floor              {:>11}\n", shown_us(floor_us(row.problem)));
+  if (row.own_us > 0 && row.vendor_us() > 0) fmt::print("  vendor over own    {:>10.3f}x\n", row.vendor_us() / row.own_us);
+}
+
+int bench(const State& state) {
+  std::vector<Problem> problems;
+  int faults = 0;
+  if (!state.file.empty()) {
+    const ProblemList list = read_problem_list(state.file);
+    for (const auto& item : list.items) problems.push_back(item.problem);
+    faults = static_cast<int>(list.faults.size());
+  } else {
+    problems.push_back(state.problem.problem());
+  }
+  if (!state.tactic.empty()) parse_tactic(state.tactic);  // a bad one is reported before the GPU is opened
+
+  const Settings settings = resolve(state.search.options());
+  const auto machine = open_machine(settings);
+  const auto store = open_store(settings.cache_dir);
+  ProgressBar bar;
+  Json rows = Json::array();
+  if (state.format == "csv") fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us\n");
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
+    const Row row = bench_one(problems[i], state, *machine, *store);
+    faults += row.own_us <= 0;
+    bar.clear();
+    if (state.format == "json")
+      rows.push_back(to_json(row));
+    else
+      print(row, state.format);
+  }
+  if (state.format == "json") fmt::print("{}\n", rows.dump(2));
+  return faults ? kFailed : kOk;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command =
+      app.add_subcommand("bench", "Time the own kernel, cuBLASLt's fused epilogue and its GEMM + pass, interleaved");
+  state->problem.add_to(command);
+  state->search.add_cache_to(command);
+  command->add_option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
+  command->add_option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
+  command->add_option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
+  command->add_option("--seconds", state->seconds, "most seconds per problem")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
+  command->add_flag_callback("--json", [state] { state->format = "json"; });
+  on_run(command, [state] { return bench(*state); });
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,83 @@
+// The `ak` tool: one file per subcommand, each adding itself to the command line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "ak/ak.hpp"
+#include "cache/record.hpp"
+#include "core/problem.hpp"
+#include "core/trial.hpp"
+
+namespace ak::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Exit codes, documented in --help.
+enum Exit : int {
+  kOk = 0,
+  kFailed = 1,       // the work, or a part of it, failed
+  kUsage = 2,        // the command line or a list is wrong
+  kUnavailable = 3,  // no GPU, driver or library, and no recording
+};
+
+/// Registers `body` as what runs when the subcommand was chosen; its result is the exit code.
+using Body = std::function<int()>;
+void on_run(CLI::App* command, Body body);
+
+void add_tune(CLI::App& app);
+void add_warm(CLI::App& app);
+void add_ls(CLI::App& app);
+void add_show(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_sweep(CLI::App& app);
+void add_doctor(CLI::App& app);
+void add_env(CLI::App& app);
+
+/// M N K and what describes the rest of a call, as options of a subcommand.
+struct ProblemArguments {
+  std::vector<std::int64_t> sizes;
+  std::string activation = "identity", dtype = "bf16", out, layout = "nt", text;
+  bool bias = false, c = false, alpha = false;
+
+  void add_to(CLI::App* command);
+  bool given() const { return !sizes.empty() || !text.empty(); }
+  /// Throws Error{invalid_argument} naming the option.
+  Problem problem() const;
+};
+
+/// The problem of a contiguous call: D[m,n] row-major; layout has a letter for A and one for B, n as written, t transposed, so
+/// that "nt" is a linear layer x[m,k] . w[n,k]^T. Throws Error{invalid_argument} naming the field.
+Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const std::string& activation,
+                           const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
+                           bool alpha);
+
+/// Search settings that a subcommand offers: --budget, --trials, --recording, --cache.
+struct SearchArguments {
+  double budget_s = 0;
+  int trials = 0;
+  std::string recording, cache;
+  bool cache_given = false;
+
+  void add_to(CLI::App* command);
+  void add_cache_to(CLI::App* command);
+  Options options() const;
+};
+
+Json to_json(const Explanation& explanation);
+Json to_json(const Trial& trial);
+Json to_json(const PlanRecord& record);
+
+/// Several lines for a person.
+void print(const Explanation& explanation);
+
+/// "12.3 us", "1.24 ms"; "-" for 0.
+std::string shown_us(double us);
+
+/// max(bytes / 4.65 TB/s, flops / 790 TFLOP/s) + 0.8 us: what an H200 could do at best, a yardstick and not a law.
+double floor_us(const Problem& problem);
+
+}  // namespace ak::cli

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/library.hpp"
+#include "cli/cli.hpp"
+#include "context.hpp"
+#include "gpu/device.hpp"
+#include "gpu/driver.hpp"
+#include "jit/compiler.hpp"
+#include "llm/chat.hpp"
+
+namespace ak::cli {
+namespace {
+
+enum class Health { good, note, bad };
+
+struct Check {
+  std::string what;
+  Health health;
+  std::string detail, remedy;
+};
+
+Check check_driver() {
+  std::string why;
+  if (!gpu_available(&why))
+    return {
+        "GPU", Health::bad, why,
+        "install NVIDIA's driver for CUDA 13 (release 580 or later) and check that nvidia-smi lists the GPU; in a container, "
+        "start it with --gpus all. Without a GPU only recordings work (AK_RECORDING)"};
+  const DeviceFacts facts = device_facts();
+  const std::string detail = fmt::format("{} (sm_{}, {} SMs{}), driver {}", facts.name, facts.compute(), facts.sm_count,
+                                         facts.mig.empty() ? "" : ", MIG " + facts.mig, driver_version());
+  if (facts.compute() < 80) return {"GPU", Health::bad, detail, "a GPU of compute capability 8.0 or later is needed"};
+  return {"GPU", Health::good, detail, ""};
+}
+
+Check check_nvrtc() {
+  std::string why;
+  if (!compiler_available(&why))
+    return {"NVRTC", Health::bad, why,
+            "install CUDA 13's NVRTC (libnvrtc.so.13; package cuda-nvrtc-13-0) or set CUDA_HOME to a toolkit. Known problems "
+            "still run without it, new ones are served by cuBLASLt"};
+  return {"NVRTC", Health::good, compiler_version(), ""};
+}
+
+Check check_cublaslt() {
+  const SharedLibrary library("cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"});
+  if (!library.found())
+    return {"cuBLASLt", Health::bad, library.error(),
+            "install CUDA 13's cuBLAS (libcublasLt.so.13; package libcublas-13-0) or set CUDA_HOME to a toolkit. Without it "
+            "there is "
+            "no baseline to compare with and nothing to fall back on"};
+  const auto version = reinterpret_cast<std::size_t (*)()>(library.try_symbol("cublasLtGetVersion"));
+  return {"cuBLASLt", Health::good, version ? fmt::format("version {}", version()) : "version unknown", ""};
+}
+
+Check check_cache(const Settings& settings) {
+  if (settings.cache_dir.empty())
+    return {"cache", Health::note, "off: records live in memory only",
+            "unset AK_CACHE_DIR, or set it to a folder, to keep winners"};
+  const std::string where = open_store(settings.cache_dir)->describe();
+  if (where.starts_with("memory only"))
+    return {"cache", Health::bad, where, "set AK_CACHE_DIR to a folder of yours on a local disk"};
+  std::error_code error;
+  const auto space = std::filesystem::space(settings.cache_dir, error);
+  if (!error && space.available < (64u << 20))
+    return {"cache", Health::bad, fmt::format("{}: {} MiB free", where, space.available >> 20),
+            "free disk space, or move AK_CACHE_DIR"};
+  return {"cache", Health::good, where, ""};
+}
+
+Check check_llm(const Settings& settings) {
+  if (settings.llm.empty()) return {"LLM", Health::good, "none: the built-in proposers search", ""};
+  try {
+    const auto chat = make_chat({settings.llm, settings.llm_endpoint, settings.llm_model, settings.llm_key});
+    if (settings.llm == "openai" || settings.llm == "anthropic")
+      if (settings.llm_endpoint.empty() && !settings.llm_key)
+        return {"LLM", Health::bad, chat->describe() + ", no key",
+                "set AK_LLM_KEY, or AK_LLM_KEY_FILE to a file that holds it"};
+    return {"LLM", Health::good, chat->describe() + " (not asked)", ""};
+  } catch (const Error& error) {
+    return {"LLM", Health::bad, error.what(), "correct AK_LLM, AK_LLM_ENDPOINT and AK_LLM_MODEL; `ak env` shows them"};
+  }
+}
+
+Check check_file(const char* what, const std::string& path, const char* variable) {
+  if (access(path.c_str(), R_OK) != 0)
+    return {what, Health::bad, path + " cannot be read", fmt::format("correct or unset {}", variable)};
+  return {what, Health::note, path, fmt::format("{} is set; unset it for normal use", variable)};
+}
+
+int doctor(bool json) {
+  const Settings settings = resolve({});
+  std::vector<Check> checks = {check_driver(), check_nvrtc(), check_cublaslt(), check_cache(settings), check_llm(settings)};
+  if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));
+  if (const char* folder = std::getenv("AK_KERNEL_DIR")) checks.push_back(check_file("kernels", folder, "AK_KERNEL_DIR"));
+
+  constexpr const char* kNames[] = {"ok", "note", "missing"};
+  Json rows = Json::array();
+  bool all_good = true;
+  for (const Check& c : checks) {
+    const char* health = kNames[static_cast<int>(c.health)];
+    all_good &= c.health != Health::bad;
+    rows.push_back({{"what", c.what}, {"health", health}, {"detail", c.detail}, {"remedy", c.remedy}});
+    if (json) continue;
+    fmt::print("{:<8} {:<10} {}\n", health, c.what, c.detail);
+    if (!c.remedy.empty()) fmt::print("{:19} {}\n", "", c.remedy);
+  }
+  if (json) fmt::print("{}\n", rows.dump(2));
+  if (all_good) return kOk;
+  return checks[0].health == Health::bad ? kUnavailable : kFailed;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command =
+      app.add_subcommand("doctor", "Check driver, libraries, cache and LLM settings; each fault with its remedy");
+  command->add_flag("--json", *json);
+  on_run(command, [json] { return doctor(*json); });
+}
+
+}  // namespace ak::cli

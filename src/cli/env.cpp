@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "context.hpp"
+
+namespace ak::cli {
+
+void add_env(CLI::App& app) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("env", "Every environment variable, its value here and where that came from");
+  command->add_flag("--json", *json);
+  on_run(command, [json] {
+    const Settings settings = resolve({});
+    Json rows = Json::array();
+    for (const auto& e : settings.entries) {
+      if (*json)
+        rows.push_back({{"variable", e.variable}, {"value", e.value}, {"source", e.source}, {"meaning", e.meaning}});
+      else
+        fmt::print("{:<20} {:<28} {:<12} {}\n", e.variable, e.value.empty() ? "-" : e.value, e.source, e.meaning);
+    }
+    if (*json) fmt::print("{}\n", rows.dump(2));
+    return kOk;
+  });
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,59 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/cli.hpp"
+
+namespace ak::cli {
+namespace {
+
+Body chosen;
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::invalid_argument:
+      return kUsage;
+    case ErrorCode::missing_library:
+    case ErrorCode::driver:
+      return kUnavailable;
+    default:
+      return kFailed;
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Autokernel: GEMM + activation on NVIDIA GPUs, tuned on first use and remembered", "ak");
+  app.set_version_flag("--version", "ak " + version());
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done; 1 the work or a part of it failed; 2 the command line or a list is wrong;\n"
+      "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
+      "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
+  for (const auto add : {add_tune, add_warm, add_ls, add_show, add_bench, add_sweep, add_doctor, add_env}) add(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return chosen();
+}
+
+}  // namespace
+
+void on_run(CLI::App* command, Body body) {
+  command->callback([body = std::move(body)] { chosen = body; });
+}
+
+}  // namespace ak::cli
+
+int main(int argc, char** argv) {
+  try {
+    return ak::cli::run(argc, argv);
+  } catch (const ak::Error& error) {
+    fmt::print(stderr, "ak: {}\n", error.what());
+    return ak::cli::exit_code(error.code());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "ak: {}\n", error.what());
+    return ak::cli::kFailed;
+  }
+}

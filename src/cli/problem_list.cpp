@@ -1,0 +1,95 @@
+#include "cli/problem_list.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "cli/cli.hpp"
+
+namespace ak::cli {
+namespace {
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
+  return first == text.npos ? "" : text.substr(first, last - first + 1);
+}
+
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields;
+  std::istringstream in(line);
+  for (std::string field; std::getline(in, field, ',');) fields.push_back(trimmed(field));
+  if (line.ends_with(',')) fields.emplace_back();
+  return fields;
+}
+
+[[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
+
+Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
+  if (fields.size() != header.size()) bad(fmt::format("{} fields under a header of {}", fields.size(), header.size()));
+  std::map<std::string, std::string> row;
+  for (std::size_t i = 0; i < header.size(); ++i) row[header[i]] = fields[i];
+  const auto size = [&](const char* key) {
+    const std::string& text = row[key];
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc() || end != text.data() + text.size())
+      bad(fmt::format("{}: '{}' is not a number", key, text));
+    return value;
+  };
+  const auto word = [&](const char* key, const char* fallback) { return row[key].empty() ? std::string(fallback) : row[key]; };
+  const auto flag = [&](const char* key) {
+    const std::string text = word(key, "0");
+    if (text != "0" && text != "1") bad(fmt::format("{}: '{}' is not 0 or 1", key, text));
+    return text == "1";
+  };
+  const std::string activation = row.count("act") ? word("act", "identity") : word("activation", "identity");
+  const std::int64_t m = size("m"), n = size("n"), k = size("k");
+  return contiguous_problem(m, n, k, activation, word("dtype", "bf16"), word("out", ""), word("layout", "nt"), flag("bias"),
+                            flag("c"), flag("alpha"));
+}
+
+}  // namespace
+
+ProblemList parse_problem_list(std::string_view text) {
+  ProblemList list;
+  std::vector<std::string> header;
+  std::istringstream in{std::string(text)};
+  int number = 0;
+  for (std::string raw; std::getline(in, raw);) {
+    ++number;
+    const std::string line = trimmed(raw);
+    if (line.empty() || line[0] == '#') continue;
+    try {
+      // A problem's text has commas too (align=16,16,16,16), but its first word is MxNxK.
+      const bool is_text = line.substr(0, line.find(' ')).find('x') != line.npos && line.find(',') > line.find('x');
+      const auto fields = fields_of(line);
+      if (is_text) {
+        list.items.push_back({number, parse_problem(line)});
+      } else if (header.empty() && fields.size() >= 3 && fields[0] == "m" && fields[1] == "n" && fields[2] == "k") {
+        header = fields;
+      } else {
+        static const std::vector<std::string> kPlain{"m", "n", "k"};
+        list.items.push_back({number, csv_problem(header.empty() ? kPlain : header, fields)});
+      }
+    } catch (const Error& error) {
+      list.faults.push_back({number, error.what()});
+    }
+  }
+  return list;
+}
+
+ProblemList read_problem_list(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf()))
+    throw Error(ErrorCode::invalid_argument, fmt::format("{}: cannot be read, or is empty", file));
+  ProblemList list = parse_problem_list(text.str());
+  for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, fault.why);
+  return list;
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,101 @@
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "cli/cli.hpp"
+#include "context.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  ProblemArguments problem;
+  SearchArguments search;
+  bool json = false;
+  int top = 10;
+};
+
+void print_record(const PlanRecord& r) {
+  const Provenance& p = r.provenance;
+  fmt::print("problem   {}\n", to_string(r.problem));
+  fmt::print("hardware  {} (sm_{}, {} SMs{})\n", r.hardware.gpu, r.hardware.compute, r.hardware.sm_count,
+             r.hardware.mig.empty() ? "" : ", MIG " + r.hardware.mig);
+  if (!r.hardware.recording.empty())
+    fmt::print("          times come from the recording {}; nothing was launched\n", r.hardware.recording);
+  fmt::print("winner    {}\n", to_string(r.tactic));
+  fmt::print("time      {}   vendor {} ({:.3f}x)   floor {}\n", shown_us(r.us), shown_us(r.vendor_us),
+             r.us > 0 ? r.vendor_us / r.us : 0, shown_us(floor_us(r.problem)));
+  fmt::print("search    {} trials in {:.2f} s, named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n", p.trials, p.search_s,
+             p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
+             p.provisional ? ", provisional: the GPU was busy" : "");
+  fmt::print("made with driver {}, NVRTC {}, cuBLASLt {}\n", p.driver.empty() ? "-" : p.driver, p.nvrtc.empty() ? "-" : p.nvrtc,
+             p.cublaslt.empty() ? "-" : p.cublaslt);
+  if (!p.note.empty()) fmt::print("note      {}\n", p.note);
+}
+
+// Correct ones by time, then the others as they came.
+void print_leader_board(std::vector<Trial> trials, int top) {
+  int by_outcome[7] = {};
+  for (const Trial& t : trials) ++by_outcome[static_cast<int>(t.outcome)];
+  fmt::print("\n{} trials:", trials.size());
+  for (int i = 0; i < 7; ++i)
+    if (by_outcome[i]) fmt::print(" {} {}", by_outcome[i], name(static_cast<Outcome>(i)));
+  fmt::print("\n{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}\n", "time", "ratio", "regs", "smem", "proposer", "tactic");
+  std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
+    return a.correct() != b.correct() ? a.correct() : a.correct() && a.us < b.us;
+  });
+  int correct = 0, other = 0;
+  for (const Trial& t : trials) {
+    if ((t.correct() ? correct : other)++ >= top) continue;
+    if (t.correct())
+      fmt::print("{:>11}  {:>6.3f}  {:>4}  {:>7}  {:<10} {}{}\n", shown_us(t.us), t.ratio, t.registers, t.smem_bytes,
+                 t.proposer, to_string(t.tactic), t.final_timing ? "  (final)" : "");
+    else
+      fmt::print("{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}: {}\n", name(t.outcome), "", "", "", t.proposer, to_string(t.tactic),
+                 t.why);
+  }
+}
+
+int show(const State& state) {
+  const Problem problem = state.problem.problem();
+  const auto store = open_store(resolve(state.search.options()).cache_dir);
+  Json found = Json::array();
+  int count = 0;
+  std::vector<PlanRecord> records;
+  store->for_each([&](const PlanRecord& r) {
+    if (r.problem == problem) records.push_back(r);
+  });
+  for (const PlanRecord& r : records) {
+    const std::vector<Trial> trials = store->trials(r.problem, r.hardware);
+    if (state.json) {
+      Json row = to_json(r), history = Json::array();
+      for (const Trial& t : trials) history.push_back(to_json(t));
+      row["floor_us"] = floor_us(r.problem);
+      row["history"] = std::move(history);
+      found.push_back(std::move(row));
+      continue;
+    }
+    if (count++) fmt::print("\n");
+    print_record(r);
+    print_leader_board(trials, state.top);
+  }
+  if (state.json) fmt::print("{}\n", found.dump(2));
+  if (records.empty()) fmt::print(stderr, "no record of {} in {}\n", to_string(problem), store->describe());
+  return records.empty() ? kFailed : kOk;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command = app.add_subcommand("show", "Show the record of a problem and the trials of its search");
+  state->problem.add_to(command);
+  state->search.add_cache_to(command);
+  command->add_option("--top", state->top, "rows of each kind in the leader board")->capture_default_str();
+  command->add_flag("--json", state->json, "the record and its whole history");
+  on_run(command, [state] { return show(*state); });
+}
+
+}  // namespace ak::cli

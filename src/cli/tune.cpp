@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "cli/progress.hpp"
+#include "context.hpp"
+
+namespace ak::cli {
+
+void add_tune(CLI::App& app) {
+  struct State {
+    ProblemArguments problem;
+    SearchArguments search;
+    bool force = false, json = false;
+  };
+  auto state = std::make_shared<State>();
+  CLI::App* command = app.add_subcommand("tune", "Search the kernel of one problem, or load the one that is known");
+  state->problem.add_to(command);
+  state->search.add_to(command);
+  command->add_flag("--force", state->force, "search again although a record stands, and replace it");
+  command->add_flag("--json", state->json);
+  on_run(command, [state] {
+    const Problem problem = state->problem.problem();
+    ProgressBar bar;
+    double best_us = 0;
+    Options options = state->search.options();
+    options.progress = [&](const TuneProgress& p) {
+      bar.update(p.budget_s > 0 ? p.elapsed_s / p.budget_s : 0,
+                 fmt::format("{} trials  {:.1f} s  best {}  {}", p.trials, p.elapsed_s, shown_us(p.best_us), p.best));
+      if (!bar.on_terminal() && p.best_us > 0 && p.best_us != best_us)
+        bar.line(fmt::format("trial {}: {}  {}", p.trials, shown_us(p.best_us), p.best));
+      best_us = p.best_us;
+    };
+    Context context(options);
+    const Explanation e = state->force ? context.impl().retune(problem) : context.impl().prepare(problem);
+    bar.clear();
+    if (state->json)
+      fmt::print("{}\n", to_json(e).dump(2));
+    else
+      print(e);
+    return kOk;
+  });
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/cli.hpp"
+#include "cli/problem_list.hpp"
+#include "cli/progress.hpp"
+#include "context.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  std::string file;
+  SearchArguments search;
+  bool force = false, json = false, dry_run = false;
+};
+
+int warm(const State& state) {
+  const ProblemList list = read_problem_list(state.file);
+  const int bad_lines = list.faults.empty() ? kOk : kUsage;
+  if (state.dry_run) {
+    for (const auto& item : list.items) fmt::print("{}\n", to_string(item.problem));
+    return bad_lines;
+  }
+  if (list.items.empty()) {
+    fmt::print(stderr, "{}: no problem in it\n", state.file);
+    return kUsage;
+  }
+
+  ProgressBar bar;
+  std::string current;
+  double done = 0;
+  Options options = state.search.options();
+  const double total = static_cast<double>(list.items.size());
+  options.progress = [&](const TuneProgress& p) {
+    bar.update((done + (p.budget_s > 0 ? std::min(1.0, p.elapsed_s / p.budget_s) : 0)) / total,
+               fmt::format("{:.0f}/{:.0f}  {}  {} trials  best {}", done + 1, total, current, p.trials, shown_us(p.best_us)));
+  };
+  Context context(options);
+  int tuned = 0, known = 0, failed = 0;
+  Json rows = Json::array();
+  for (const auto& item : list.items) {
+    current = fmt::format("{}x{}x{}", item.problem.m, item.problem.n, item.problem.k);
+    const std::string place = fmt::format("[{:.0f}/{:.0f}] {}", done + 1, total, to_string(item.problem));
+    bar.update(done / total, place);
+    try {
+      // What stands in the store was finished before: that is how a second run resumes.
+      if (!state.force && context.impl().store().find(item.problem, context.impl().hardware())) {
+        ++known;
+        if (!bar.on_terminal()) bar.line(place + ": known");
+      } else {
+        const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
+        ++tuned;
+        bar.line(fmt::format("{}: {} ({}), vendor {}, {} trials in {:.1f} s", place, e.served_by, shown_us(e.us),
+                             shown_us(e.vendor_us), e.trials, e.search_s));
+        rows.push_back(to_json(e));
+      }
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
+      ++failed;
+      bar.line(fmt::format("{}:{}: {}", state.file, item.line, error.what()));
+    }
+    ++done;
+  }
+  bar.clear();
+  if (state.json)
+    fmt::print(
+        "{}\n",
+        Json{{"tuned", tuned}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}}
+            .dump(2));
+  else
+    fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", tuned, known, failed, list.faults.size());
+  return failed ? kFailed : bad_lines;
+}
+
+}  // namespace
+
+void add_warm(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command = app.add_subcommand("warm", "Tune every problem of a list; problems with a record are skipped");
+  command
+      ->add_option("file", state->file,
+                   "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha], or problems as `ak ls` prints them")
+      ->required();
+  state->search.add_to(command);
+  command->add_flag("--force", state->force, "search again although records stand, and replace them");
+  command->add_flag("--dry-run", state->dry_run, "only read the list and print its problems");
+  command->add_flag("--json", state->json);
+  on_run(command, [state] { return warm(*state); });
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,172 @@
+// The ak tool as a script sees it: exit codes, stdout, stderr. No GPU.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <simdjson.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+struct Result {
+  int code;
+  std::string output;  // stdout, and stderr behind it
+};
+
+Result ak(const std::string& arguments, const std::string& environment = "") {
+  const std::string command = fmt::format("env AK_CACHE_DIR= {} '{}/ak' {} 2>&1", environment, AK_BINARY_DIR, arguments);
+  FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe);
+  Result result;
+  char buffer[4096];
+  for (std::size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) result.output.append(buffer, n);
+  const int status = pclose(pipe);
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return result;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// A file that is gone when the test ends.
+struct File {
+  std::string path;
+  explicit File(const std::string& text)
+      : path((std::filesystem::temp_directory_path() / fmt::format("ak_list_{}", getpid())).string()) {
+    std::ofstream(path) << text;
+  }
+  ~File() { std::filesystem::remove(path); }
+};
+
+}  // namespace
+
+TEST_CASE("every subcommand explains itself, and the exit codes are documented") {
+  const Result top = ak("--help");
+  CHECK(top.code == 0);
+  CHECK(has(top.output, "Exit codes"));
+  for (const char* command : {"tune", "warm", "ls", "show", "bench", "sweep", "doctor", "env"}) {
+    CAPTURE(command);
+    CHECK(has(top.output, command));
+    const Result help = ak(fmt::format("{} --help", command));
+    CHECK(help.code == 0);
+    CHECK(has(help.output, "Usage"));
+  }
+  CHECK(ak("--version").output == "ak 0.1.0\n");
+}
+
+TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
+  CHECK(ak("").code == 2);
+  CHECK(ak("tuen 1 2 3").code == 2);
+  CHECK(ak("tune 1 2").code == 2);
+  CHECK(ak("tune 1 2 x").code == 2);
+  const auto wrong = [](const std::string& arguments, const std::string& message) {
+    const Result r = ak(arguments);
+    CAPTURE(arguments);
+    CAPTURE(r.output);
+    CHECK(r.code == 2);
+    CHECK(has(r.output, message));
+  };
+  wrong("tune 16 32 64 --act swish", "'swish' is none of identity relu");
+  wrong("tune 16 32 64 --dtype f64", "dtype: 'f64'");
+  wrong("tune 16 32 64 --dtype f32", "A: f32 inputs");
+  wrong("tune 16 32 64 --out int8", "out: 'int8'");
+  wrong("tune 16 32 64 --layout nx", "layout: 'nx'");
+  wrong("tune 16 32 0 --problem 16x32x64", "not both");
+  wrong("tune 0 32 64", "nothing to tune");
+  wrong("tune -- -1 32 64", "negative size");
+  wrong("tune --problem 16x32", "expected MxNxK");
+  wrong("tune", "give M N K");
+  wrong("tune 1 2 3 --budget -1", "--budget");
+  wrong("warm", "file");
+  wrong("warm /no/such/list", "/no/such/list");
+  wrong("bench 16 32 64 --tactic 'sm91 tile_m=1'", "sm91");
+}
+
+TEST_CASE("a bad setting in the environment names the variable") {
+  const Result r = ak("ls", "AK_MODE=fast");
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "AK_MODE"));
+  CHECK(has(r.output, "fast"));
+}
+
+TEST_CASE("warm reads both kinds of list; bad lines are named with file and line, the good ones stay") {
+  const File list(
+      "# a comment\n"
+      "m,n,k,class,act,bias\n"
+      "16,4096,4096,decode,silu,1\n"
+      "16,4096,abc,decode,silu,1\n"
+      "16,4096\n"
+      "\n"
+      "16,1001,4096,decode,,0\n"
+      "64x128x256 bf16 align=16,16,16,16 relu\n"
+      "64x128x256 bf16 align=16,16,16,16 reul\n");
+  const Result r = ak("warm --dry-run " + list.path);
+  CAPTURE(r.output);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, list.path + ":4: k: 'abc' is not a number"));
+  CHECK(has(r.output, list.path + ":5: 2 fields under a header of 6"));
+  CHECK(has(r.output, list.path + ":9: problem: 'reul'"));
+  CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 silu bias=column:bf16"));
+  CHECK(has(r.output, "16x1001x4096 bf16 a=k b=k out=bf16 align=16,16,16,2 identity"));
+  CHECK(has(r.output, "64x128x256 bf16 a=k b=k out=bf16 align=16,16,16,16 relu"));
+}
+
+TEST_CASE("a plain m,n,k list needs no header") {
+  const File list("1,4096,14336\n2,32,64\n");
+  const Result r = ak("warm --dry-run " + list.path);
+  CHECK(r.code == 0);
+  CHECK(r.output ==
+        "1x4096x14336 bf16 a=k b=k out=bf16 align=16,16,16,16 identity\n2x32x64 bf16 a=k b=k out=bf16 align=16,16,16,16 "
+        "identity\n");
+}
+
+TEST_CASE("without a GPU or a recording the tool says so and exits with 3") {
+  if (ak("doctor").code == 0) return;  // a machine with everything
+  const Result r = ak("tune 16 4096 4096", "CUDA_VISIBLE_DEVICES=");
+  CAPTURE(r.output);
+  CHECK(r.code == 3);
+  CHECK(has(r.output, "ak: "));
+}
+
+TEST_CASE("ls and show on an empty cache") {
+  CHECK(ak("ls").code == 0);
+  CHECK(has(ak("ls").output, "0 records"));
+  CHECK(ak("ls --json").output == "[]\n");
+  const Result r = ak("show 16 4096 4096");
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "no record of 16x4096x4096"));
+}
+
+TEST_CASE("doctor names each thing and a remedy for what is missing; env shows every variable and hides the key") {
+  simdjson::dom::parser parser;
+  const Result doctor = ak("doctor --json", "CUDA_VISIBLE_DEVICES= AK_LLM=openai AK_LLM_ENDPOINT=ftp://x");
+  simdjson::dom::array checks;
+  REQUIRE(parser.parse(doctor.output).get(checks) == simdjson::SUCCESS);
+  int missing = 0;
+  std::string names;
+  for (const auto check : checks) {
+    names += std::string(check["what"].get_c_str()) + " ";
+    if (std::string_view(check["health"].get_string()) != "missing") continue;
+    ++missing;
+    CHECK(std::string_view(check["remedy"].get_string()).size() > 10);
+  }
+  CHECK(has(names, "GPU NVRTC cuBLASLt cache LLM"));
+  CHECK(missing >= 1);
+  CHECK(doctor.code != 0);
+
+  const Result env = ak("env", "AK_LLM_KEY=canary123 AK_BUDGET_S=7");
+  CHECK(env.code == 0);
+  CHECK(!has(env.output, "canary123"));
+  CHECK(has(env.output, "AK_BUDGET_S"));
+  REQUIRE(parser.parse(ak("env --json", "AK_BUDGET_S=7").output).get(checks) == simdjson::SUCCESS);
+  bool found = false;
+  for (const auto entry : checks)
+    if (std::string_view(entry["variable"].get_string()) == "AK_BUDGET_S") {
+      found = true;
+      CHECK(std::string_view(entry["value"].get_string()) == "7");
+      CHECK(std::string_view(entry["source"].get_string()) == "environment");
+    }
+  CHECK(found);
+}

@@ -1,0 +1,60 @@
+#include <doctest/doctest.h>
+
+#include "families/sm90.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
+
+using namespace ak;
+
+namespace {
+
+// The tactic must pass the static gate: no spills, no serialised wgmma, setmaxnreg honoured.
+void compiles(const std::string& problem_text, const std::string& tactic_text) {
+  const auto p = parse_problem(problem_text);
+  const auto t = parse_tactic("sm90 " + tactic_text);
+  CAPTURE(problem_text);
+  CAPTURE(tactic_text);
+  REQUIRE(sm90_family().rejects(p, t, DeviceFacts{}).value_or("") == "");
+  const auto compiled = compile(make_source(sm90_family().sources(), p, t), "sm_90a");
+  CAPTURE(compiled.log);
+  CHECK(compiled.failure == "");
+  CHECK(compiled.spill_bytes == 0);
+  CHECK(!compiled.gated);
+  CHECK(compiled.ok());
+}
+
+}  // namespace
+
+TEST_CASE("sm90 compiles for every pair of layouts, dtype and output") {
+  for (const char* layout : {"a=k b=k", "a=k b=n", "a=m b=k", "a=m b=n"})
+    for (const char* types : {"bf16 out=bf16", "f16 out=f16", "bf16 out=f32"}) {
+      const std::string p = std::string("300x264x200 ") + types + " " + layout + " relu bias=column:f32 c alpha";
+      compiles(p, "tile_m=128 tile_n=128 tile_k=64 stages=4 schedule=cooperative store=1 cluster_m=2");
+      compiles(p, "tile_m=64 tile_n=24 tile_k=128 stages=4 schedule=cooperative swap_ab=1 split_k=2");
+    }
+}
+
+TEST_CASE("sm90 compiles every activation") {
+  for (int i = 0; i < kActivationCount; ++i) {
+    Problem p = parse_problem("16x4096x4096 bf16 bias=column");
+    p.epilogue.activation = static_cast<Activation>(i);
+    compiles(to_string(p), "tile_m=64 tile_n=16 tile_k=128 stages=8 schedule=cooperative swap_ab=1");
+  }
+}
+
+TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills") {
+  for (const char* t : {
+           "tile_m=64 tile_n=256 tile_k=64 stages=5 schedule=cooperative store=1",
+           "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative store=1",
+           "tile_m=192 tile_n=192 tile_k=64 stages=4 schedule=cooperative store=1 cluster_n=2",
+           "tile_m=256 tile_n=128 tile_k=64 stages=4 schedule=cooperative store=1 cluster_n=2 raster=8",
+           "tile_m=256 tile_n=192 tile_k=64 stages=3 schedule=cooperative store=1 cluster_m=2",
+           "tile_m=128 tile_n=208 tile_k=64 stages=3 schedule=pingpong store=1 raster=8",
+           "tile_m=128 tile_n=192 tile_k=64 stages=5 schedule=pingpong store=1 cluster_m=2",
+           "tile_m=192 tile_n=128 tile_k=64 stages=4 schedule=pingpong store=1",
+           "tile_m=64 tile_n=48 tile_k=128 stages=4 schedule=pingpong store=1",
+           "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative split_k=3",
+       })
+    compiles("4096x4096x4096 bf16 silu bias=column", t);
+  compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column", "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative");
+}

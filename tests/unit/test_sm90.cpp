@@ -1,0 +1,137 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "families/sm90.hpp"
+
+using namespace ak;
+
+namespace {
+
+const DeviceFacts kH200;
+
+Problem problem(std::int64_t m, std::int64_t n, std::int64_t k) {
+  Problem p;
+  p.m = m, p.n = n, p.k = k;
+  p.epilogue.activation = Activation::relu;
+  p.epilogue.bias = BiasAxis::column;
+  return p;
+}
+
+Tactic tactic(const std::string& knobs) { return parse_tactic("sm90 schedule=cooperative " + knobs); }
+
+std::string why(const Problem& p, const Tactic& t) { return sm90_family().rejects(p, t, kH200).value_or(""); }
+
+}  // namespace
+
+TEST_CASE("sm90 offers a rich, valid space for every aligned problem of the suite") {
+  std::ifstream suite(AK_SOURCE_DIR "/tests/bench/suite.csv");
+  std::string line;
+  std::getline(suite, line);
+  std::vector<std::string> columns;
+  for (std::istringstream header(line); std::getline(header, line, ',');) columns.push_back(line);
+  const auto at = [&](const char* name) { return std::find(columns.begin(), columns.end(), name) - columns.begin(); };
+  int rows = 0;
+  while (std::getline(suite, line)) {
+    std::vector<std::string> cells;
+    for (std::istringstream row(line); std::getline(row, line, ',');) cells.push_back(line);
+    const auto p = problem(std::stoll(cells[at("m")]), std::stoll(cells[at("n")]), std::stoll(cells[at("k")]));
+    if (p.k % 8 != 0) continue;
+    ++rows;
+    CAPTURE(to_string(p));
+    std::vector<Tactic> space;
+    sm90_family().enumerate(p, kH200, space);
+    CHECK(space.size() >= 40);
+    CHECK(space.size() <= 4000);
+    std::set<std::string> texts;
+    for (const Tactic& t : space) {
+      texts.insert(to_string(t));
+      REQUIRE(why(p, t) == "");
+      const double cost = sm90_family().cost_us(p, t, kH200);
+      REQUIRE(cost > 1.0);
+      REQUIRE(cost < 1e6);
+    }
+    CHECK(texts.size() == space.size());
+  }
+  CHECK(rows > 50);
+}
+
+TEST_CASE("sm90 refuses what TMA and wgmma cannot do, and says why") {
+  const auto refused = [](const Problem& p, const DeviceFacts& d = kH200) { return sm90_family().refuses(p, d).value_or(""); };
+  CHECK(refused(problem(64, 64, 64)) == "");
+  auto p = problem(64, 64, 63);
+  p.align_a = 2;
+  CHECK(refused(p).find("16-byte") != std::string::npos);
+  DeviceFacts ampere;
+  ampere.compute_major = 8;
+  CHECK(refused(problem(64, 64, 64), ampere).find("9.0") != std::string::npos);
+  std::vector<Tactic> none;
+  sm90_family().enumerate(problem(64, 64, 64), ampere, none);
+  CHECK(none.empty());
+}
+
+TEST_CASE("sm90 rejects each impossible knob with its own reason") {
+  const auto p = problem(4096, 4096, 4096);
+  CHECK(why(p, tactic("tile_m=128 tile_n=256 tile_k=64 stages=4 store=1")) == "");
+  CHECK(why(p, tactic("tile_m=128 tile_n=256 tile_k=64 stages=5")).find("shared memory") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=256 tile_n=256 tile_k=64 stages=3")).find("accumulators") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=96 tile_n=128 tile_k=64 stages=4")).find("tile_m") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=24 tile_k=64 stages=4")).find("wgmma width") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=32 stages=4")).find("tile_k") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=64 stages=1")).find("stages") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 cluster_m=4")).find("clusters") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 split_k=9")).find("split_k") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 warps_m=2")).find("no knobs") != std::string::npos);
+  CHECK(why(p, parse_tactic("sm80 tile_m=128")).find("family") != std::string::npos);
+  auto strict = p;
+  strict.numerics = Numerics::single_pass;
+  CHECK(why(strict, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 split_k=2")).find("reduction order") != std::string::npos);
+  auto odd = problem(4096, 4097, 4096);
+  odd.align_d = 2;
+  CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4")) == "");
+  CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=1")).find("store") != std::string::npos);
+  odd.align_d = 16;  // a padded leading dimension: the copy engine would write past the row's end
+  CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=1")).find("whole 16 bytes") != std::string::npos);
+}
+
+TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the operands") {
+  const auto p = problem(4096, 4096, 4096);
+  auto t = tactic("tile_m=128 tile_n=256 tile_k=64 stages=4 cluster_m=2 store=1");
+  auto g = sm90_family().geometry(p, t, kH200);
+  CHECK(g.grid[0] == 132);
+  CHECK(g.cluster[0] == 2);
+  CHECK(g.threads == 384);
+  CHECK(g.smem_bytes == 4 * (128 + 256) * 64 * 2 + 4 * 16 + 8 * 2048);
+  REQUIRE(g.map_count == 3);
+  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
+  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 128, 128});  // half of 256: the cluster shares B
+  CHECK(g.maps[2] == TensorMapSpec{Operand::d, 32, 16, 64});
+
+  t = tactic("tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2");
+  g = sm90_family().geometry(problem(16, 4096, 4096), t, kH200);
+  CHECK(g.grid[0] == 128);  // 64 tiles of weights, each by a cluster of two
+  CHECK(g.cluster[0] == 2);
+  CHECK(g.threads == 160);
+  REQUIRE(g.map_count == 2);
+  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 16, 128});
+  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 64, 128});
+
+  auto transposed = p;
+  transposed.b_major = Major::mn;
+  g = sm90_family().geometry(transposed, tactic("tile_m=128 tile_n=208 tile_k=64 stages=3"), kH200);
+  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 64, 128});
+  CHECK(g.smem_bytes == 3 * ((128 + 256) * 64 * 2 + 16));  // 208 columns lie in four chunks of 64
+
+  g = sm90_family().geometry(problem(300, 300, 64), tactic("tile_m=128 tile_n=128 tile_k=64 stages=4"), kH200);
+  CHECK(g.grid[0] == 9);
+}
+
+TEST_CASE("sm90's cost prefers big tiles for big problems and split or narrow work for few tokens") {
+  const auto cost = [](const Problem& p, const char* knobs) { return sm90_family().cost_us(p, tactic(knobs), kH200); };
+  const auto large = problem(4096, 4096, 4096), decode = problem(16, 4096, 4096);
+  CHECK(cost(large, "tile_m=128 tile_n=256 tile_k=64 stages=4 store=1") < cost(large, "tile_m=64 tile_n=32 tile_k=64 stages=8 store=1"));
+  CHECK(cost(decode, "tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2") < cost(decode, "tile_m=128 tile_n=16 tile_k=64 stages=4 swap_ab=1"));
+}
