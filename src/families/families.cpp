@@ -2,6 +2,8 @@
 
 #include "ak/types.hpp"
 #include "families/family.hpp"
+#include "families/skinny.hpp"
+#include "families/sm80.hpp"
 #include "families/sm90.hpp"
 
 namespace ak {
@@ -9,7 +11,7 @@ namespace ak {
 // One line a family.
 
 std::span<const Family* const> families() {
-  static const std::vector<const Family*> all = {&sm90_family()};
+  static const std::vector<const Family*> all = {&sm90_family(), &sm80_family(), &skinny_family()};
   return all;
 }
 

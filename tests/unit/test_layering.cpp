@@ -21,7 +21,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"base", {"ak"}},
     {"core", {"base"}},
     {"cache", {"core"}},
-    {"families", {"core"}},
+    {"families", {"core", "kernels"}},
     {"jit", {"core"}},
     {"llm", {"core"}},
     {"search", {"families", "cache", "llm"}},

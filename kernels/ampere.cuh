@@ -1,0 +1,133 @@
+// What compute capability 8.0 and later share: asynchronous copies to shared memory, ldmatrix, mma.sync, and reads of rows
+// whose alignment is less than their vectors'. No headers.
+#pragma once
+
+namespace ak {
+
+struct alignas(16) Words4 {
+  u32 w[4];
+};
+
+__device__ __forceinline__ u32 shared_address(const void* pointer) {
+  return static_cast<u32>(__cvta_generic_to_shared(pointer));
+}
+
+// --- cp.async: 4, 8 or 16 bytes, both ends aligned to the size --------------------------------------------------------------
+template <int bytes>
+__device__ __forceinline__ void copy_async(u32 to, const void* from) {
+  if constexpr (bytes == 16)
+    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global.L2::128B [%0], [%1], %2;" ::"r"(to), "l"(from), "n"(bytes) : "memory");
+}
+
+// Reads the first `valid` bytes only and fills the rest with zeros.
+template <int bytes>
+__device__ __forceinline__ void copy_async(u32 to, const void* from, int valid) {
+  if constexpr (bytes == 16)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(valid) : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(from), "n"(bytes), "r"(valid) : "memory");
+}
+
+__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int pending>
+__device__ __forceinline__ void await_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+// --- matrix fragments
+// ---------------------------------------------------------------------------------------------------------
+template <bool transpose>
+__device__ __forceinline__ void load_matrices(u32 (&r)[4], u32 address) {
+  if constexpr (transpose)
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address));
+  else
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(address));
+}
+
+// d[16x8] += a[16x16] * b[16x8], f32 accumulation.
+template <int type>
+__device__ __forceinline__ void mma(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1) {
+  if constexpr (type == BF16)
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  else
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// --- rows of any alignment
+// ---------------------------------------------------------------------------------------------------- A 16-byte run at any
+// even address lies in two aligned 16-byte words. Both are read whole and shifted in registers. The word that holds an
+// operand's first byte begins inside its allocation, which is aligned to far more; only past `end` is care needed.
+__device__ __forceinline__ Words4 read_words(const void* aligned) {
+  Words4 v;
+  asm("ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3]) : "l"(aligned));
+  return v;
+}
+
+// Zeros from `end` on; not one byte past it is read.
+__device__ __forceinline__ Words4 read_words(const char* aligned, const char* end) {
+  if (aligned + 16 <= end) return read_words(aligned);
+  u64 low = 0, high = 0;
+#pragma unroll 1
+  for (int i = 0; i < 8 && aligned + 2 * i < end; ++i) {
+    const u64 element = *reinterpret_cast<const u16*>(aligned + 2 * i);
+    if (i < 4)
+      low |= element << (16 * i);
+    else
+      high |= element << (16 * i - 64);
+  }
+  return {static_cast<u32>(low), static_cast<u32>(low >> 32), static_cast<u32>(high), static_cast<u32>(high >> 32)};
+}
+
+// The 16 bytes that start `offset` bytes (even, 0..14) into the 32 of first and second.
+__device__ __forceinline__ Words4 shift_words(const Words4& first, const Words4& second, u32 offset) {
+  u32 w[8] = {first.w[0], first.w[1], first.w[2], first.w[3], second.w[0], second.w[1], second.w[2], second.w[3]};
+  u32 x[6], y[5];
+#pragma unroll
+  for (int i = 0; i < 6; ++i) x[i] = offset & 8 ? w[i + 2] : w[i];
+#pragma unroll
+  for (int i = 0; i < 5; ++i) y[i] = offset & 4 ? x[i + 1] : x[i];
+  Words4 out;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) out.w[i] = __funnelshift_r(y[i], y[i + 1], (offset & 2) * 8);
+  return out;
+}
+
+// Keeps the first `elements` of eight 16-bit ones, zeros the rest.
+__device__ __forceinline__ void keep_elements(Words4& v, int elements) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) v.w[i] = elements >= 2 * i + 2 ? v.w[i] : elements == 2 * i + 1 ? v.w[i] & 0xffff : 0;
+}
+
+__device__ __forceinline__ void store_shared(u32 to, const Words4& v) {
+  asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(to), "r"(v.w[0]), "r"(v.w[1]), "r"(v.w[2]), "r"(v.w[3])
+               : "memory");
+}
+
+// --- split-K
+// -------------------------------------------------------------------------------------------------------------------- Call
+// with this CTA's partial sums written. True, in every thread, for the CTA that came last; its counter is zero again.
+__device__ __forceinline__ bool last_of_split(void* workspace, unsigned tile, unsigned slices) {
+  __shared__ unsigned arrived;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    unsigned* counter = static_cast<unsigned*>(workspace) + tile;
+    arrived = atomicAdd(counter, 1u);
+    if (arrived == slices - 1) *counter = 0;
+  }
+  __syncthreads();
+  __threadfence();
+  return arrived == slices - 1;
+}
+
+}  // namespace ak

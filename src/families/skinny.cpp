@@ -1,0 +1,170 @@
+// skinny: at most 8 rows of A; B streams once through plain loads (kernels/skinny.cu).
+#include "families/skinny.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/args.cuh"
+
+namespace ak {
+namespace {
+
+constexpr std::string_view kSources[] = {"ampere.cuh", "skinny.cu"};
+constexpr int kMaxRows = 8;
+constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+bool one_of(int value, std::initializer_list<int> allowed) {
+  return std::find(allowed.begin(), allowed.end(), value) != allowed.end();
+}
+
+int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
+int smem_bytes(const Tactic& t) { return t.warps_m * t.tile_m * t.tile_n * 4; }
+std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n); }
+
+// Independent 16-byte runs a lane has in flight.
+int runs(const Problem& p, const Tactic& t) { return t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1); }
+
+int registers(const Problem& p, const Tactic& t) {
+  const int rows = p.b_major == Major::k ? t.tile_n / t.warps_n : 4;
+  return runs(p, t) * (p.align_b == 16 ? 4 : 8) + 2 * rows * t.tile_m + 12 * rows + 48;
+}
+
+int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
+  const int by_smem = d.smem_per_sm / (smem_bytes(t) + 1024);
+  const int by_registers = d.registers_per_sm / (std::min(255, (registers(p, t) + 7) / 8 * 8) * threads(t));
+  return std::max(1, std::min({by_smem, by_registers, 2048 / threads(t), 32}));
+}
+
+class Skinny final : public Family {
+ public:
+  FamilyId id() const override { return FamilyId::skinny; }
+  std::span<const std::string_view> sources() const override { return kSources; }
+
+  std::optional<std::string> refuses(const Problem& p, const DeviceFacts& d) const override {
+    if (d.compute() < 80) return fmt::format("compute capability {}.{}: skinny needs 8.0", d.compute_major, d.compute_minor);
+    if (p.in == DType::f32) return "f32 inputs: skinny takes f16 or bf16";
+    if (p.batch != 1) return "batched problems are not served";
+    if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
+    if (p.m > kMaxRows) return fmt::format("m={}: beyond {} rows the FMAs take longer than the memory", p.m, kMaxRows);
+    if (std::max(p.n, p.k) > kMaxExtent) return "an extent near 2^31 overflows run arithmetic";
+    return std::nullopt;
+  }
+
+  std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
+    if (auto why = refuses(p, d)) return why;
+    if (t.family != FamilyId::skinny) return "not a skinny tactic";
+    if (!one_of(t.tile_m, {1, 2, 4, 8})) return "tile_m must be 1, 2, 4 or 8";
+    if (p.m > t.tile_m) return fmt::format("tile_m={} must hold all m={} rows", t.tile_m, p.m);
+    if (!one_of(t.unroll, {1, 2, 4, 8})) return "unroll must be 1, 2, 4 or 8";
+    if (!one_of(t.warps_m, {1, 2, 4, 8})) return "warps_m (warps that share k) must be 1, 2, 4 or 8";
+    if (!one_of(t.warps_n, {1, 2, 4, 8, 16})) return "warps_n must be 1, 2, 4, 8 or 16";
+    if (t.warps_m * t.warps_n > 16) return "warps_m x warps_n must be at most 16 (512 threads)";
+    if (p.b_major == Major::k) {
+      if (t.tile_n < 1 || t.tile_n % t.warps_n || !one_of(t.tile_n / t.warps_n, {1, 2, 4}))
+        return "tile_n must be 1, 2 or 4 rows of B for each of warps_n warps";
+    } else {
+      if (!one_of(t.tile_n, {32, 64, 128, 256})) return "tile_n must be 32, 64, 128 or 256 when B is contiguous along n";
+      if (t.warps_n != 1) return "warps_n must be 1 when B is contiguous along n: all warps share k";
+    }
+    if (t.tile_k || t.stages != 1 || t.schedule || t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.raster || t.store ||
+        t.algo || t.separate)
+      return "tile_k, stages, schedule, cluster_m, cluster_n, swap_ab, raster, store, algo and separate are not knobs of "
+             "skinny";
+    if (const int need = registers(p, t), have = std::min(224, d.registers_per_sm / threads(t)); need > have)
+      return fmt::format("about {} registers a thread of {}", need, have);
+    if (smem_bytes(t) + 64 > d.smem_per_block)
+      return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(t) + 64, d.smem_per_block);
+    return rejects_split(p, t);
+  }
+
+  void enumerate(const Problem& p, const DeviceFacts& d, std::vector<Tactic>& out) const override {
+    if (refuses(p, d)) return;
+    Tactic t;
+    t.family = FamilyId::skinny;
+    for (t.tile_m = 1; t.tile_m < p.m;) t.tile_m *= 2;
+    const auto with_splits = [&] {
+      for (const std::int16_t split : {1, 2, 4, 8, 16}) {
+        t.split_k = split;
+        if (split > 1 && (split - 1) * ctas(p, t) >= resident(p, t, d) * d.sm_count) break;  // the grid is full without
+        if (!rejects(p, t, d)) out.push_back(t);
+      }
+    };
+    for (const std::int16_t unroll : {1, 2, 4, 8}) {
+      t.unroll = unroll;
+      for (const std::int16_t warps_m : {1, 2, 4, 8}) {
+        t.warps_m = warps_m;
+        if (p.b_major == Major::k) {
+          if (warps_m > 1 && 256 * (warps_m - 1) * unroll >= p.k) continue;  // warps without work
+          for (const std::int16_t warps_n : {1, 2, 4, 8})
+            for (const std::int16_t rows : {1, 2, 4}) {
+              t.warps_n = warps_n, t.tile_n = static_cast<std::int16_t>(warps_n * rows);
+              const int warps = t.warps_m * t.warps_n;
+              if (warps >= 4 && warps <= 8 && runs(p, t) <= 8) with_splits();
+            }
+        } else {
+          for (const std::int16_t tile_n : {32, 64, 128, 256}) {
+            t.warps_n = 1, t.tile_n = tile_n;
+            if (warps_m >= 4) with_splits();
+          }
+        }
+      }
+    }
+  }
+
+  // Memory-bound: bytes over the bandwidth that the bytes in flight can draw, or the FMAs, plus launch, tail and reduction.
+  double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
+    const double grid = static_cast<double>(ctas(p, t)) * t.split_k;
+    const double slots = static_cast<double>(resident(p, t, d)) * d.sm_count;
+    const double running = std::min(grid, slots);
+    const double row_bytes = 16.0 * std::min<double>(runs(p, t), std::max(1.0, p.k / 8.0 / (t.warps_m * 32.0) / t.split_k));
+    const double in_flight = running / d.sm_count * threads(t) * row_bytes;
+    const double drawn = std::min(1.0, in_flight / 40960);
+    const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;
+    const double weight_bytes = 2.0 * p.n * p.k;
+    const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 0.97 * drawn),
+                                      weight_bytes / (d.memory_tb_s * 1e6) * std::min(balance, 2.0));
+
+    const double clock = d.clock_ghz * 1e3 * 0.95;
+    const double rows = p.b_major == Major::k ? t.tile_n / t.warps_n : 4;
+    const double per_run =
+        8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.align_b >= 8 ? 4 : 24) + (p.align_a >= 8 ? 0 : 20 * t.tile_m / rows);
+    const double issue_us = static_cast<double>(p.n) * p.k / 8 / 32 * per_run / (4.0 * d.sm_count * clock) / 0.8;
+    double us = 2.6 + std::max(memory_us, issue_us) + 0.25 * t.warps_m * t.tile_m / 8.0;
+    if (t.split_k > 1) us += 1.0 + 0.05 * t.split_k;
+    return us;
+  }
+
+  Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
+    Geometry g;
+    g.grid = {static_cast<std::uint32_t>(ctas(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+    g.threads = static_cast<std::uint32_t>(threads(t));
+    g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(t));
+    if (t.split_k > 1) g.workspace_bytes = kCounterBytes + ctas(p, t) * t.split_k * t.tile_m * t.tile_n * 4;
+    return g;
+  }
+
+ private:
+  static std::optional<std::string> rejects_split(const Problem& p, const Tactic& t) {
+    if (t.split_k < 1 || t.split_k > 32) return "split_k must be 1 to 32";
+    if (t.split_k == 1) return std::nullopt;
+    if (p.numerics == Numerics::single_pass) return "split_k > 1 changes the order of the sum, which single_pass forbids";
+    const auto parts = p.b_major == Major::k ? ceil_div(p.k, 8) : p.k;
+    if ((t.split_k - 1) * ceil_div(parts, t.split_k) >= parts)
+      return fmt::format("split_k={} leaves a slice of k={} empty", t.split_k, p.k);
+    if (ctas(p, t) > kCounterBytes / 4) return fmt::format("split_k > 1 has counters for {} CTAs along n", kCounterBytes / 4);
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+const Family& skinny_family() {
+  static const Skinny instance;
+  return instance;
+}
+
+}  // namespace ak
