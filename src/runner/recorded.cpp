@@ -1,0 +1,126 @@
+#include "runner/recorded.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ak/types.hpp"
+#include "base/log.hpp"
+#include "families/family.hpp"
+#include "jit/source.hpp"
+
+namespace ak {
+namespace {
+
+void check_digests(const Recording& recording) {
+  for (const Family* own : families()) {
+    const std::string family(name(own->id()));
+    const auto recorded = recording.header.digests.find(family);
+    if (recorded != recording.header.digests.end() && recorded->second != source_digest(own->sources()))
+      warn_once(fmt::format("recording {}: the device code of {} has changed since; its times are of the old code",
+                            recording.name, family));
+  }
+}
+
+// Never compiled: a constraint says that it cannot be.
+bool needs_cubin(const Trial& trial) {
+  return trial.tactic.family != FamilyId::vendor && trial.outcome != Outcome::constraints;
+}
+
+}  // namespace
+
+RecordedRunner::RecordedRunner(Recording recording, int threads)
+    : recording_(std::move(recording)),
+      pool_(
+          recording_.header.device.arch(),
+          [this](const Tactic& tactic) {
+            return make_source(family(tactic.family).sources(), recording_.header.problem, tactic);
+          },
+          threads) {
+  if (std::string why; !compiler_available(&why))
+    throw Error(ErrorCode::missing_library,
+                fmt::format("recording {}: its tactics are compiled, but {}", recording_.name, why));
+  for (const RecordedTrial& recorded : recording_.trials) index_.emplace(recorded.trial.tactic, &recorded);
+  check_digests(recording_);
+}
+
+const RecordedTrial* RecordedRunner::find(const Tactic& tactic) const {
+  const auto at = index_.find(tactic);
+  return at == index_.end() ? nullptr : at->second;
+}
+
+std::vector<Tactic> RecordedRunner::vendor_tactics() {
+  std::vector<Tactic> out;
+  for (const RecordedTrial& recorded : recording_.trials)
+    if (recorded.trial.tactic.family == FamilyId::vendor) out.push_back(recorded.trial.tactic);
+  return out;
+}
+
+void RecordedRunner::prefetch(std::span<const Tactic> tactics) {
+  for (const Tactic& tactic : tactics)
+    if (const auto recorded = find(tactic); recorded && needs_cubin(recorded->trial)) pool_.want(tactic);
+}
+
+bool RecordedRunner::ready(const Tactic& tactic) {
+  const auto recorded = find(tactic);
+  return !recorded || !needs_cubin(recorded->trial) || pool_.ready(tactic);
+}
+
+Trial RecordedRunner::run(const Tactic& tactic, Effort effort, Deadline deadline) {
+  Trial trial;
+  trial.tactic = tactic;
+  const auto recorded = find(tactic);
+  if (!recorded) {
+    trial.why = "not in the recording";
+    return trial;
+  }
+  trial = recorded->trial;
+  trial.final_timing = trial.correct() && effort == Effort::full;
+  if (!needs_cubin(trial)) return trial;
+
+  const auto failed = [&](Outcome outcome, std::string why, double compile_s) {
+    trial = {};
+    trial.tactic = tactic, trial.outcome = outcome, trial.why = std::move(why), trial.compile_s = compile_s;
+    return trial;
+  };
+  try {
+    const auto compiled = pool_.get(tactic, deadline);
+    if (!compiled) return failed(Outcome::timeout, "its compile did not end in time", 0);
+    // A recorded failure stands. What ran on the GPU but does not compile here has no cubin to give.
+    if (!compiled->failure.empty() && trial.correct()) return failed(Outcome::compile, compiled->failure, compiled->seconds);
+    trial.compile_s = compiled->seconds;
+  } catch (const Error& error) {  // a family that this build does not have
+    return failed(Outcome::compile, error.what(), 0);
+  }
+  return trial;
+}
+
+std::vector<Trial> RecordedRunner::finals(std::span<const Tactic> tactics, Deadline deadline) {
+  // Times of two windows do not compare: the recorded final ones only when all were in that window.
+  const bool all_final = std::all_of(tactics.begin(), tactics.end(), [&](const Tactic& tactic) {
+    const auto recorded = find(tactic);
+    return recorded && recorded->final_us > 0;
+  });
+  std::vector<Trial> out;
+  double vendor_us = 0;
+  for (const Tactic& tactic : tactics) {
+    Trial trial = run(tactic, Effort::full, deadline);
+    if (all_final && trial.correct()) trial.us = find(tactic)->final_us;
+    if (trial.correct() && tactic.family == FamilyId::vendor && (vendor_us == 0 || trial.us < vendor_us)) vendor_us = trial.us;
+    out.push_back(std::move(trial));
+  }
+  if (vendor_us > 0)
+    for (Trial& trial : out)
+      if (trial.correct()) trial.ratio = vendor_us / trial.us;
+  return out;
+}
+
+Artifact RecordedRunner::artifact(const Tactic& tactic) {
+  if (tactic.family == FamilyId::vendor) return {};
+  const auto compiled = pool_.get(tactic, Deadline::never());
+  if (!compiled || compiled->cubin.empty())
+    throw Error(ErrorCode::internal, fmt::format("recording {}: no cubin of {}", recording_.name, to_string(tactic)));
+  return {compiled->cubin, family(tactic.family).geometry(recording_.header.problem, tactic, recording_.header.device), {}};
+}
+
+}  // namespace ak
