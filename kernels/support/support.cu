@@ -1,2 +1,3 @@
 // Compiled at build time for every supported architecture, so that the vendor plan and the checks need no NVRTC.
 #include "kernels/support/pass.cuh"
+#include "kernels/support/reference.cuh"

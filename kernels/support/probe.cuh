@@ -1,0 +1,191 @@
+// Making inputs, poisoning outputs, and looking at what a kernel left behind. Types are ak::DType, passed at run time: these
+// kernels are bound by memory.
+#pragma once
+
+#include "kernels/args.cuh"
+#include "kernels/support/probe_args.cuh"
+#include "kernels/types.cuh"
+
+namespace ak::probe {
+
+__device__ __forceinline__ u64 mix(u64 x) {  // splitmix64
+  x += 0x9e3779b97f4a7c15ull;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+  return x ^ (x >> 31);
+}
+
+__device__ __forceinline__ float load(const void* p, i64 i, int type) {
+  if (type == F32) return static_cast<const float*>(p)[i];
+  const u16 v = static_cast<const u16*>(p)[i];
+  return type == BF16 ? to_float<BF16>(v) : to_float<F16>(v);
+}
+
+__device__ __forceinline__ void store(void* p, i64 i, int type, float value) {
+  if (type == F32)
+    static_cast<float*>(p)[i] = value;
+  else
+    static_cast<u16*>(p)[i] = type == BF16 ? from_float<BF16>(value) : from_float<F16>(value);
+}
+
+// A NaN whose payload depends on the place, so that moved poison is no poison.
+__device__ __forceinline__ u32 poison(u64 seed, i64 i, int type) {
+  const u32 h = static_cast<u32>(mix(seed ^ static_cast<u64>(i)));
+  if (type == F32) return 0x7f800001u | (h & 0x807ffffeu);
+  if (type == BF16) return (0x7f81u | (h & 0x807eu));
+  return (0x7c01u | (h & 0x83feu));
+}
+
+__device__ __forceinline__ u32 bits(const void* p, i64 i, int type) {
+  return type == F32 ? static_cast<const u32*>(p)[i] : static_cast<const u16*>(p)[i];
+}
+
+__device__ __forceinline__ i64 thread() { return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ __forceinline__ i64 threads() { return static_cast<i64>(gridDim.x) * blockDim.x; }
+
+// The activations in double, so that the float ones of the kernels are held to something better than themselves.
+namespace exact {
+__device__ inline double exp(double x) { return ::exp(x); }
+__device__ inline double expm1(double x) { return ::expm1(x); }
+__device__ inline double log1p(double x) { return ::log1p(x); }
+__device__ inline double tanh(double x) { return ::tanh(x); }
+__device__ inline double erfc(double x) { return ::erfc(x); }
+__device__ inline double sigmoid(double x) { return 1 / (1 + ::exp(-x)); }
+__device__ inline double min(double a, double b) { return ::fmin(a, b); }
+__device__ inline double max(double a, double b) { return ::fmax(a, b); }
+__device__ inline double abs(double x) { return ::fabs(x); }
+
+enum Activation {
+#define AK_ACTIVATION(name, expression) activation_##name,
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+};
+
+template <int activation>
+__device__ inline double activate(double x, double slope);
+#define AK_ACTIVATION(name, expression)                                                           \
+  template <>                                                                                     \
+  __device__ inline double activate<activation_##name>(double x, [[maybe_unused]] double slope) { \
+    return expression;                                                                            \
+  }
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+}  // namespace exact
+
+}  // namespace ak::probe
+
+// p[r * ld + c] = scale * a standard normal number (kind 0) or scale * one of -1, 0, 1 (kind 1). Depends on seed, r and c only.
+extern "C" __global__ void ak_fill(void* p, long long rows, long long cols, long long ld, int type, int kind, float scale,
+                                   unsigned long long seed) {
+  using namespace ak::probe;
+  for (long long r = blockIdx.y; r < rows; r += gridDim.y)
+    for (long long c = thread(); c < cols; c += threads()) {
+      const ak::u64 h = mix(mix(seed + static_cast<ak::u64>(r)) ^ static_cast<ak::u64>(c));
+      float value;
+      if (kind == 0) {
+        const float u = (static_cast<ak::u32>(h) + 0.5f) * 2.3283064e-10f, v = static_cast<ak::u32>(h >> 32) * 2.3283064e-10f;
+        value = sqrtf(-2.0f * __logf(fminf(u, 0.9999999f))) * __cosf(6.2831853f * v);
+      } else {
+        value = static_cast<float>(static_cast<int>(h % 3) - 1);
+      }
+      store(p, r * ld + c, type, scale * value);
+    }
+}
+
+extern "C" __global__ void ak_poison(void* p, long long count, int type, unsigned long long seed) {
+  using namespace ak::probe;
+  for (long long i = thread(); i < count; i += threads()) {
+    if (type == ak::F32)
+      static_cast<ak::u32*>(p)[i] = poison(seed, i, type);
+    else
+      static_cast<ak::u16*>(p)[i] = static_cast<ak::u16>(poison(seed, i, type));
+  }
+}
+
+// Counts in *broken the elements of the strided region first + r * ld + c that no longer hold ak_poison's pattern.
+extern "C" __global__ void ak_check_poison(const void* p, long long first, long long rows, long long cols, long long ld,
+                                           int type, unsigned long long seed, unsigned long long* broken) {
+  using namespace ak::probe;
+  ak::u32 mine = 0;
+  for (long long r = blockIdx.y; r < rows; r += gridDim.y)
+    for (long long c = thread(); c < cols; c += threads()) {
+      const long long i = first + r * ld + c;
+      mine += bits(p, i, type) != poison(seed, i, type);
+    }
+  if (mine) atomicAdd(broken, static_cast<unsigned long long>(mine));
+}
+
+// Adds a hash of every 16-byte block and its place to *sum; order does not matter.
+extern "C" __global__ void ak_hash(const uint4* p, long long blocks, unsigned long long* sum) {
+  using namespace ak::probe;
+  ak::u64 mine = 0;
+  for (long long i = thread(); i < blocks; i += threads()) {
+    const uint4 v = p[i];
+    mine +=
+        mix(mix((static_cast<ak::u64>(v.x) << 32 | v.y) ^ static_cast<ak::u64>(i)) + (static_cast<ak::u64>(v.z) << 32 | v.w));
+  }
+  for (int d = 16; d; d /= 2) mine += __shfl_xor_sync(~0u, mine, d);
+  if (threadIdx.x % 32 == 0) atomicAdd(sum, static_cast<unsigned long long>(mine));
+}
+
+// Counts in *different the 16-byte blocks in which a and b differ.
+extern "C" __global__ void ak_equal(const uint4* a, const uint4* b, long long blocks, unsigned long long* different) {
+  using namespace ak::probe;
+  ak::u32 mine = 0;
+  for (long long i = thread(); i < blocks; i += threads()) {
+    const uint4 x = a[i], y = b[i];
+    mine += x.x != y.x || x.y != y.y || x.z != y.z || x.w != y.w;
+  }
+  if (mine) atomicAdd(different, static_cast<unsigned long long>(mine));
+}
+
+namespace ak::probe {
+
+template <int activation>
+__device__ __forceinline__ void compare(const KernelArgs& args, const Comparison& what, Finding* finding) {
+  const auto act = [&](double x) { return exact::activate<activation>(x, static_cast<double>(args.slope)); };
+  float worst = 0;
+  ak::u64 bad = 0, first = ~0ull;
+  for (i64 r = blockIdx.y; r < args.m; r += gridDim.y)
+    for (i64 c = thread(); c < args.n; c += threads()) {
+      const float got = load(args.d, r * args.ldd + c, what.out);
+      const double bias = what.bias_axis ? load(args.bias, what.bias_axis == 1 ? c : r, what.bias_type) : 0.0f;
+      const double beta_c = args.c ? args.beta * load(args.c, r * args.ldc + c, what.out) : 0.0f;
+      const float p = what.reference.pre[r * args.n + c];
+      double error;
+      if (!accepts(got, p, slack(what.tolerance, p, what.reference.row_norms[r], what.reference.column_norms[c], bias, beta_c), what.out, act,
+                   &error)) {
+        ++bad;
+        first = ::min(first, static_cast<ak::u64>(r * args.n + c));
+      }
+      worst = fmaxf(worst, static_cast<float>(error));
+    }
+  for (int d = 16; d; d /= 2) worst = fmaxf(worst, __shfl_xor_sync(~0u, worst, d));
+  if (threadIdx.x % 32 == 0 && worst > 0) atomicMax(&finding->error, __float_as_uint(worst));
+  if (bad) {
+    atomicAdd(&finding->violations, static_cast<unsigned long long>(bad));
+    atomicMin(&finding->first, static_cast<unsigned long long>(first));
+  }
+}
+
+}  // namespace ak::probe
+
+// Holds every element of args.d to args' problem. One entry an activation: a kernel with all of them in one switch would
+// take the registers of the greediest.
+#define AK_ACTIVATION(name, expression)                                                                                  \
+  extern "C" __global__ void ak_compare_##name(ak::KernelArgs args, ak::Comparison what, ak::Finding* finding) { \
+    ak::probe::compare<ak::probe::exact::activation_##name>(args, what, finding);                                        \
+  }
+#include "ak/activations.def"
+#undef AK_ACTIVATION
+
+// Each SM's cycle counter and the time, for the clock between two such looks: out[2 * sm], out[2 * sm + 1].
+extern "C" __global__ void ak_clocks(unsigned long long* out) {
+  unsigned int sm;
+  unsigned long long cycles, nanoseconds;
+  asm volatile("mov.u32 %0, %%smid;" : "=r"(sm));
+  asm volatile("mov.u64 %0, %%clock64;" : "=l"(cycles));
+  asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(nanoseconds));
+  out[2 * sm] = cycles;
+  out[2 * sm + 1] = nanoseconds;
+}

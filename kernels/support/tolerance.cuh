@@ -1,0 +1,73 @@
+// When is an element of D right? One definition for the device's compare kernel and the host's unit tests.
+//
+// The reference gives the linear part p = alpha*acc + bias + beta*c in f32. A right kernel may have summed in another order,
+// on tensor cores that truncate, and rounded in other places; so its own p lies within `slack` of ours, and D may be the
+// activation of anything in between, rounded to the output type.
+#pragma once
+
+#if defined(__CUDACC__)
+#define AK_HOST_DEVICE __host__ __device__
+#else
+#include <cmath>
+#define AK_HOST_DEVICE
+#endif
+
+namespace ak {
+
+constexpr double kUnit = 1.0 / 16777216;  // 2^-24: half an ulp of f32, relative
+
+// What a comparison must know besides the element.
+struct Tolerance {
+  double k = 0;
+  double alpha = 1;
+  // Relative rounding of the linear part before the activation: 0, or half an ulp of the output type for a plan that stores
+  // the plain product first and applies bias and activation in a second pass.
+  double intermediate = 0;
+  // 0 where every sum is exact (small integers), else 1.
+  double summation = 1;
+};
+
+// Half an ulp, relative, of an ak::DType (f16, bf16, f32).
+AK_HOST_DEVICE inline double relative_half_ulp(int type) { return type == 0 ? 1.0 / 2048 : type == 1 ? 1.0 / 256 : kUnit; }
+// What flushing a denormal costs: one step of f16's, f32's smallest normal number for the others.
+AK_HOST_DEVICE inline double denormal_step(int type) { return type == 0 ? 5.9604644775390625e-08 : 1.1754943508222875e-38; }
+AK_HOST_DEVICE inline double largest(int type) {
+  return type == 0 ? 65504.0 : type == 1 ? 3.3895313892515355e38 : 3.4028234663852886e38;
+}
+
+// Distance from p within which a right kernel's own linear part lies. row_norm and column_norm are the Euclidean norms of
+// A's row and B's column: sums of k products of independent signs have partial sums of norm_a * norm_b / sqrt(k) * sqrt(j), so
+// an f32 accumulation with one rounding a step is off by about 2^-24 * norm_a * norm_b. The term in sqrt(k) and the one
+// in k are the shrink of tensor cores that truncate after every eight products.
+AK_HOST_DEVICE inline double slack(const Tolerance& t, double p, double row_norm, double column_norm, double bias,
+                                   double beta_c) {
+  const double addends = fabs(bias) + fabs(beta_c), norms = fabs(t.alpha) * row_norm * column_norm;
+  const double product = fabs(p) + addends;
+  const double sum = t.summation * ((8 + sqrt(t.k) / 8) * norms + t.k / 8 * product);
+  return kUnit * (sum + 4 * (product + addends)) + t.intermediate * (product + addends);
+}
+
+// Whether `got`, read back from D, is the activation of something within `slack` of p, rounded to `type`. `error` gets
+// |got - want| over what is allowed: the smaller, the more the bound has in reserve.
+template <class Activate>
+AK_HOST_DEVICE inline bool accepts(double got, double p, double slack, int type, const Activate& activate, double* error) {
+  *error = 1e30;
+  if (!(got == got)) return false;
+  const double want = activate(p);
+  const double below = fabs(activate(p - slack) - want), above = fabs(activate(p + slack) - want);
+  const double half = relative_half_ulp(type);
+  // 2^-18: what the device's exp, tanh and erfc may lose. The last term: x * sigmoid(x) with a flushed sigmoid.
+  const double spread = (below > above ? below : above) + fabs(want) / 262144;
+  const double allowed = spread + half * 1.01 * (fabs(want) + spread) + denormal_step(type) * (1 + fabs(p));
+  // Overflow is right where the reference may overflow too.
+  if (fabs(got) > largest(type)) {
+    const bool right = (got > 0) == (want > 0) && fabs(want) + spread * 1.01 >= largest(type) * (1 + half / 2);
+    *error = right ? 0 : 1e30;
+    return right;
+  }
+  if (!(allowed < 1e300) || !(want == want)) return false;
+  *error = fabs(got - want) / allowed;
+  return *error <= 1;
+}
+
+}  // namespace ak

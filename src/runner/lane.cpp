@@ -1,0 +1,47 @@
+#include "runner/lane.hpp"
+
+#include <chrono>
+#include <thread>
+
+namespace ak {
+
+void Lane::wait(Deadline deadline) {
+  mark_.record(stream());
+  wait(mark_, deadline);
+}
+
+void Lane::wait(const Event& event, Deadline deadline) {
+  const auto start = Clock::now();
+  while (!event.done()) {
+    if (deadline.passed()) throw TimedOut{};
+    // Spin while the answer is near; a long kernel need not cost a core.
+    if (seconds_since(start) < 1e-3)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
+const std::string& Lane::fault() {
+  if (fault_.empty()) {
+    const CUresult result = driver().cuStreamQuery(stream());
+    if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) fault_ = describe(result);
+  }
+  return fault_;
+}
+
+bool Lane::drain(double seconds) {
+  const auto deadline = Deadline::in(seconds);
+  for (;;) {
+    const CUresult result = driver().cuStreamQuery(stream());
+    if (result == CUDA_SUCCESS) return true;
+    if (result != CUDA_ERROR_NOT_READY) return fault(), false;
+    if (deadline.passed()) {
+      fault_ = "a kernel did not end";
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+}  // namespace ak

@@ -1,0 +1,40 @@
+// Lane: the stream on which candidates are proven and timed. It never waits longer than it was told to, and it knows when
+// the context is lost.
+#pragma once
+
+#include <string>
+
+#include "base/clock.hpp"
+#include "gpu/owners.hpp"
+
+namespace ak {
+
+/// Thrown by Lane::wait: the work is still running.
+struct TimedOut {};
+
+class Lane {
+ public:
+  /// In the current context.
+  Lane() : stream_(OwnedStream::make()), mark_(Event::make(Event::Timing::off)) {}
+
+  CUstream stream() const { return stream_.get(); }
+
+  /// Until all enqueued work ended. Throws TimedOut, or Error{driver} for a fault; the latter loses the context.
+  void wait(Deadline deadline);
+  /// The same, until an event recorded on this stream is done.
+  void wait(const Event& event, Deadline deadline);
+
+  /// What lost the context; empty while it works. Checked against the driver.
+  const std::string& fault();
+
+  /// After TimedOut: waits until the stream is idle. False when it does not end within the given seconds or the context is
+  /// lost.
+  bool drain(double seconds);
+
+ private:
+  OwnedStream stream_;
+  Event mark_;
+  std::string fault_;
+};
+
+}  // namespace ak

@@ -1,0 +1,56 @@
+#include "runner/layout.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
+
+// Appends a region to the block and moves `end` behind it.
+Region place(std::int64_t& end, std::int64_t rows, std::int64_t cols, DType type, int align, Spacing spacing,
+             std::int64_t guard) {
+  const std::int64_t size = size_of(type), step = std::max<std::int64_t>(align, size) / size;
+  Region r;
+  r.rows = rows, r.cols = cols, r.type = type;
+  r.ld = round_up(spacing == Spacing::tight ? cols : cols + 5, step);
+  const std::int64_t before = round_up(guard, 256) / size;
+  // A stride better than the class leaves it to the pointer to be of the class.
+  const bool shifted = align < 16 && (r.ld * size) % (2 * align) == 0;
+  r.first = before + (shifted ? step : 0);
+  r.elements = round_up((r.last() + before) * size, 256) / size;
+  r.begin = end;
+  end += r.bytes();
+  return r;
+}
+
+void* at(std::uint64_t base, const Region& r) {
+  return r.elements ? reinterpret_cast<void*>(base + r.begin + r.first * size_of(r.type)) : nullptr;
+}
+
+}  // namespace
+
+Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
+  const auto& e = p.epilogue;
+  Layout l;
+  std::int64_t end = 0;
+  l.a = p.a_major == Major::k ? place(end, p.m, p.k, p.in, p.align_a, spacing, guard)
+                              : place(end, p.k, p.m, p.in, p.align_a, spacing, guard);
+  l.b = p.b_major == Major::k ? place(end, p.n, p.k, p.in, p.align_b, spacing, guard)
+                              : place(end, p.k, p.n, p.in, p.align_b, spacing, guard);
+  if (e.has_c) l.c = place(end, p.m, p.n, e.out, p.align_c, spacing, guard);
+  if (e.bias != BiasAxis::none)
+    l.bias = place(end, 1, e.bias == BiasAxis::column ? p.n : p.m, e.bias_dtype, 16, Spacing::tight, guard);
+  l.d = place(end, p.m, p.n, e.out, p.align_d, spacing, guard);
+  l.bytes = end;
+  return l;
+}
+
+KernelArgs Layout::args(const Problem& p, std::uint64_t base) const {
+  KernelArgs args{};
+  args.a = at(base, a), args.b = at(base, b), args.c = at(base, c), args.d = at(base, d), args.bias = at(base, bias);
+  args.lda = a.ld, args.ldb = b.ld, args.ldc = c.ld, args.ldd = d.ld;
+  args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
+  args.alpha = 1;
+  return args;
+}
+
+}  // namespace ak

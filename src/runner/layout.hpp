@@ -1,0 +1,41 @@
+// Where the operands of one instance of a problem lie inside one block of device memory: real alignment classes, leading
+// dimensions as a caller would have them, guard bands around each. Arithmetic only, no CUDA.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/problem.hpp"
+#include "kernels/args.cuh"
+
+namespace ak {
+
+/// `tight` is what a caller has: the smallest leading dimension of the class. `gapped` leaves room after every row, so that
+/// what is read or written there shows.
+enum class Spacing { tight, gapped };
+
+struct Region {
+  std::int64_t begin = 0;                   // bytes from the block's start, a multiple of 256
+  std::int64_t elements = 0;                // of the whole region, guards included; 0: the problem has no such operand
+  std::int64_t first = 0;                   // element of row 0, column 0
+  std::int64_t rows = 0, cols = 0, ld = 0;  // as stored: cols are contiguous
+  DType type = DType::bf16;
+
+  std::int64_t bytes() const { return elements * size_of(type); }       // a multiple of 256
+  std::int64_t last() const { return first + (rows - 1) * ld + cols; }  // one past the last element
+};
+
+struct Layout {
+  Region a, b, c, bias, d;
+  std::int64_t bytes = 0;
+
+  /// Everything but D lies before it.
+  std::int64_t input_bytes() const { return d.begin; }
+  /// Pointers and leading dimensions for a block at `base`, the sizes of the problem, alpha 1, beta 0, slope 0.
+  KernelArgs args(const Problem& problem, std::uint64_t base) const;
+};
+
+/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes.
+Layout make_layout(const Problem& problem, Spacing spacing, std::int64_t guard_bytes);
+
+}  // namespace ak

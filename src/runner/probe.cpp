@@ -1,0 +1,135 @@
+#include "runner/probe.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/activation.hpp"
+
+namespace ak {
+namespace {
+
+struct Grid {
+  unsigned x = 1, y = 1;
+};
+
+Strides strides_of(const Problem& p, const KernelArgs& args) {
+  const bool ak = p.a_major == Major::k, bk = p.b_major == Major::k;
+  const auto& e = p.epilogue;
+  return {ak ? args.lda : 1,
+          ak ? 1 : args.lda,
+          bk ? 1 : args.ldb,
+          bk ? args.ldb : 1,
+          static_cast<int>(p.in),
+          static_cast<int>(e.out),
+          static_cast<int>(e.bias_dtype),
+          static_cast<int>(e.bias)};
+}
+
+Comparison comparison_of(const Problem& p, const ReferenceView& r, const Tolerance& tolerance) {
+  const auto& e = p.epilogue;
+  return {r, static_cast<int>(e.out), static_cast<int>(e.bias_dtype), static_cast<int>(e.bias), tolerance};
+}
+
+template <class... Args>
+void launch(CUstream stream, CUfunction function, Grid grid, unsigned threads, Args... args) {
+  void* parameters[] = {&args...};
+  CUlaunchConfig config{};
+  config.gridDimX = grid.x, config.gridDimY = grid.y, config.gridDimZ = 1;
+  config.blockDimX = threads, config.blockDimY = 1, config.blockDimZ = 1;
+  config.hStream = stream;
+  check(driver().cuLaunchKernelEx(&config, function, parameters, nullptr), "launching a check");
+}
+
+constexpr unsigned kThreads = 256;
+
+Grid over(std::int64_t count) {
+  return {static_cast<unsigned>(std::clamp<std::int64_t>((count + kThreads - 1) / kThreads, 1, 4096))};
+}
+
+// Columns along x, rows along y; both loop.
+Grid over(std::int64_t rows, std::int64_t cols) {
+  const auto x = std::clamp<std::int64_t>((cols + kThreads - 1) / kThreads, 1, 64);
+  return {static_cast<unsigned>(x),
+          static_cast<unsigned>(std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(1, 8192 / x)))};
+}
+
+void* at(std::uint64_t base, const Region& r) { return reinterpret_cast<void*>(base + r.begin); }
+
+}  // namespace
+
+Tolerance tolerance_of(const Problem& problem, double alpha) {
+  Tolerance t;
+  t.k = static_cast<double>(problem.k);
+  t.alpha = alpha;
+  return t;
+}
+
+void Probe::fill(CUstream stream, std::uint64_t base, const Region& r, Values values, float scale, std::uint64_t seed) const {
+  if (!r.elements) return;
+  launch(stream, resources_.support_kernel("ak_fill"), over(r.rows, r.cols), kThreads,
+         reinterpret_cast<void*>(base + r.begin + r.first * size_of(r.type)), static_cast<long long>(r.rows),
+         static_cast<long long>(r.cols), static_cast<long long>(r.ld), static_cast<int>(r.type), static_cast<int>(values),
+         scale, static_cast<unsigned long long>(seed));
+}
+
+void Probe::poison(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed) const {
+  if (!r.elements) return;
+  launch(stream, resources_.support_kernel("ak_poison"), over(r.elements), kThreads, at(base, r),
+         static_cast<long long>(r.elements), static_cast<int>(r.type), static_cast<unsigned long long>(seed));
+}
+
+void Probe::check_guards(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed, Finding* finding) const {
+  const auto region = [&](std::int64_t first, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
+    if (rows < 1 || cols < 1) return;
+    launch(stream, resources_.support_kernel("ak_check_poison"), over(rows, cols), kThreads, at(base, r),
+           static_cast<long long>(first), static_cast<long long>(rows), static_cast<long long>(cols),
+           static_cast<long long>(ld), static_cast<int>(r.type), static_cast<unsigned long long>(seed), &finding->broken);
+  };
+  region(0, 1, r.first, r.first);
+  region(r.first + r.cols, r.rows - 1, r.ld - r.cols, r.ld);
+  region(r.last(), 1, r.elements - r.last(), r.elements);
+}
+
+void Probe::hash(CUstream stream, std::uint64_t base, std::int64_t bytes, Finding* finding) const {
+  launch(stream, resources_.support_kernel("ak_hash"), over(bytes / 16), kThreads, reinterpret_cast<void*>(base),
+         static_cast<long long>(bytes / 16), &finding->hash);
+}
+
+void Probe::equal(CUstream stream, std::uint64_t x, std::uint64_t y, std::int64_t bytes, Finding* finding) const {
+  launch(stream, resources_.support_kernel("ak_equal"), over(bytes / 16), kThreads, reinterpret_cast<void*>(x),
+         reinterpret_cast<void*>(y), static_cast<long long>(bytes / 16), &finding->different);
+}
+
+void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& out) const {
+  const Strides s = strides_of(p, args);
+  const Grid tiles{static_cast<unsigned>((p.n + 127) / 128), static_cast<unsigned>((p.m + 127) / 128)};
+  launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, 256, args, s,
+         out.pre);
+  const auto norms = [&](const void* x, std::int64_t outers, long long outer_stride, long long k_stride, float* to) {
+    launch(stream, resources_.support_kernel("ak_norms"), over(k_stride == 1 ? outers * 32 : outers), kThreads, x,
+           static_cast<long long>(outers), static_cast<long long>(p.k), outer_stride, k_stride, s.in, to);
+  };
+  norms(args.a, p.m, s.a_row, s.a_k, out.row_norms);
+  norms(args.b, p.n, s.b_column, s.b_k, out.column_norms);
+}
+
+void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference, int samples,
+                   std::uint64_t seed, Finding* finding) const {
+  launch(stream, resources_.support_kernel("ak_sample_reference"), Grid{static_cast<unsigned>(samples)}, 128, args,
+         strides_of(p, args), comparison_of(p, reference, tolerance_of(p, args.alpha)), static_cast<unsigned long long>(seed),
+         &finding->wrong_samples);
+}
+
+void Probe::compare(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference,
+                    const Tolerance& tolerance, Finding* finding) const {
+  const auto name = fmt::format("ak_compare_{}", ak::name(p.epilogue.activation));
+  launch(stream, resources_.support_kernel(name.c_str()), over(p.m, p.n), kThreads, args,
+         comparison_of(p, reference, tolerance), finding);
+}
+
+void Probe::clocks(CUstream stream, std::uint64_t* out, int sm_count) const {
+  launch(stream, resources_.support_kernel("ak_clocks"), Grid{static_cast<unsigned>(4 * sm_count)}, 1, out);
+}
+
+}  // namespace ak

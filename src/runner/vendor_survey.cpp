@@ -1,0 +1,136 @@
+#include "runner/vendor_survey.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kCoarseGraphUs = 60, kFineGraphUs = 400;
+constexpr int kCoarseRounds = 2, kFineRounds = 5;
+constexpr std::size_t kLeaders = 3;  // of each kind, timed together
+constexpr double kOutOfReach = 1.6;  // a single launch this much slower than the best so far is not timed again
+
+Tactic vendor_tactic(int rank, VendorKind kind) {
+  Tactic t;
+  t.family = FamilyId::vendor;
+  t.algo = static_cast<std::int16_t>(rank);
+  t.separate = kind == VendorKind::separate;
+  return t;
+}
+
+}  // namespace
+
+VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch)
+    : problem_(problem), resources_(resources), stopwatch_(stopwatch) {}
+
+// All heuristics of a kind with a coarse time each, in their own order; us 0: failed or out of reach.
+std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem, VendorKind kind, Deadline deadline) {
+  std::vector<Entry> entries;
+  const auto algos = vendor_heuristics(resources_, problem, kind);
+  for (std::size_t i = 0; i < algos.size(); ++i)
+    entries.push_back(
+        {std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0});
+  double best = 0;
+  std::vector<Entry*> near;
+  for (Entry& entry : entries) {
+    try {
+      const double us = stopwatch_.estimate(*entry.plan, 1, deadline);
+      if (best == 0 || us < best) best = us;
+      if (us < kOutOfReach * best + 5) near.push_back(&entry), entry.us = us;
+    } catch (const Error& error) {
+      log(LogLevel::info, "cuBLASLt heuristic {} failed: {}", to_string(entry.plan->tactic()), error.what());
+    }
+  }
+  if (near.size() > 1) time(near, kCoarseGraphUs, kCoarseRounds, deadline);
+  return entries;
+}
+
+void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline) {
+  std::vector<Arm> arms;
+  std::vector<const Arm*> pointers;
+  for (const Entry* entry : entries) arms.push_back(stopwatch_.arm(*entry->plan, graph_us, entry->us, deadline));
+  for (const Arm& arm : arms) pointers.push_back(&arm);
+  const Window window = stopwatch_.window(pointers, rounds, deadline);
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.median(i);
+}
+
+void VendorSurvey::run(Deadline deadline) {
+  std::string why;
+  if (!vendor_available(&why)) {
+    log(LogLevel::warn, "no vendor baseline: {}", why);
+    return;
+  }
+  Problem plain = problem_;
+  plain.epilogue.activation = Activation::identity;
+  plain.epilogue.bias = BiasAxis::none;
+  plain.epilogue.bias_dtype = DType::bf16;
+
+  const auto by_time = [](const Entry* x, const Entry* y) { return x->us < y->us; };
+  const auto leaders_of = [&](std::vector<Entry>& entries) {
+    std::vector<Entry*> timed;
+    for (Entry& entry : entries)
+      if (entry.us > 0) timed.push_back(&entry);
+    std::sort(timed.begin(), timed.end(), by_time);
+    if (timed.size() > kLeaders) timed.resize(kLeaders);
+    return timed;
+  };
+
+  std::vector<Entry> gemms = candidates(plain, VendorKind::fused, deadline), fused, separate;
+  std::vector<Entry*> best_gemms = leaders_of(gemms);
+  if (!gemms.empty() && std::find(best_gemms.begin(), best_gemms.end(), &gemms[0]) == best_gemms.end())
+    best_gemms.push_back(&gemms[0]);
+  const bool is_plain = plain == problem_;
+  if (!is_plain) fused = candidates(problem_, VendorKind::fused, deadline);
+  std::vector<Entry*> best_fused = is_plain ? best_gemms : leaders_of(fused);
+  // A separate plan is a plain product and our pass, so the ranks agree and the best products give the best sums.
+  if (vendor_offers(problem_.epilogue, VendorKind::separate))
+    for (const Entry* gemm : best_gemms)
+      separate.push_back(
+          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0});
+
+  std::vector<Entry*> all = best_gemms;
+  if (!is_plain) all.insert(all.end(), best_fused.begin(), best_fused.end());
+  for (Entry& entry : separate) all.push_back(&entry);
+  if (all.empty()) return;
+  for (Entry* entry : all)
+    if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, deadline);
+  time(all, kFineGraphUs, kFineRounds, deadline);
+
+  const auto least = [&](const std::vector<Entry*>& entries) -> const Entry* {
+    const auto it = std::min_element(entries.begin(), entries.end(), by_time);
+    return it == entries.end() ? nullptr : *it;
+  };
+  if (const Entry* best = least(best_gemms)) times_.gemm_us = best->us, arms_.gemm = best->plan;
+  if (!gemms.empty()) times_.first_us = gemms[0].us, arms_.first = gemms[0].plan;
+  std::vector<Entry*> serving = best_fused;
+  if (const Entry* best = least(best_fused)) times_.fused_us = best->us, arms_.fused = best->plan;
+  std::vector<Entry*> both;
+  for (Entry& entry : separate) {
+    both.push_back(&entry);
+    if (entry.plan->tactic().algo == 0) times_.separate_us = entry.us, arms_.separate_first = entry.plan;
+  }
+  if (const Entry* best = least(both)) arms_.separate = best->plan;
+  serving.insert(serving.end(), both.begin(), both.end());
+  std::sort(serving.begin(), serving.end(), by_time);
+  for (const Entry* entry : serving) leaders_.push_back(entry->plan->tactic()), plans_.push_back(entry->plan);
+  if (serving.empty()) return;
+  anchor_ = serving[0]->plan;
+  times_.best_us = serving[0]->us;
+  if (serving.size() > 4) leaders_.resize(4);
+}
+
+PlanPtr VendorSurvey::plan(const Tactic& tactic) {
+  for (const PlanPtr& plan : plans_)
+    if (plan->tactic() == tactic) return plan;
+  try {
+    plans_.push_back(VendorPlan::of_rank(resources_, problem_, tactic));
+    return plans_.back();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::driver) throw;
+    return nullptr;
+  }
+}
+
+}  // namespace ak

@@ -1,0 +1,48 @@
+// VendorSurvey: what cuBLASLt can do for a problem. All heuristics are timed coarsely, then the best of each kind together.
+#pragma once
+
+#include <vector>
+
+#include "plan/vendor.hpp"
+#include "runner/local.hpp"
+#include "runner/measure.hpp"
+
+namespace ak {
+
+class VendorSurvey {
+ public:
+  VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch);
+
+  /// Without cuBLASLt, or where it serves nothing, it stays empty. Throws TimedOut.
+  void run(Deadline deadline);
+
+  const VendorTimes& times() const { return times_; }
+  /// The fastest way cuBLASLt serves the problem; null when there is none.
+  PlanPtr anchor() const { return anchor_; }
+  /// Candidates worth a trial, fastest first.
+  const std::vector<Tactic>& leaders() const { return leaders_; }
+  /// Any candidate of the survey, or one built now; null when cuBLASLt offers no such rank.
+  PlanPtr plan(const Tactic& tactic);
+  const LocalRunner::VendorArms& arms() const { return arms_; }
+  /// A longer window's figure for the best.
+  void refine(double best_us) { times_.best_us = best_us; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const VendorPlan> plan;
+    double us = 0;
+  };
+  std::vector<Entry> candidates(const Problem& problem, VendorKind kind, Deadline deadline);
+  void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
+
+  const Problem problem_;
+  Resources& resources_;
+  Stopwatch& stopwatch_;
+  VendorTimes times_;
+  PlanPtr anchor_;
+  std::vector<Tactic> leaders_;
+  std::vector<PlanPtr> plans_;
+  LocalRunner::VendorArms arms_;
+};
+
+}  // namespace ak

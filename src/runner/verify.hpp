@@ -1,0 +1,106 @@
+// Verify: a wrong kernel must never win. A case is an instance of a problem whose right answer is known; a kernel is run on
+// cases and everything it left behind is looked at: D against its bound, the guards around D, the inputs, the bits of a
+// second run.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tactic.hpp"
+#include "plan/plan.hpp"
+#include "runner/lane.hpp"
+#include "runner/layout.hpp"
+#include "runner/probe.hpp"
+
+namespace ak {
+
+/// What the inputs hold. `normal`: the linear part has a standard deviation near 2, where activations bend; `wide`: near 24,
+/// into their tails and f16's overflow of squares; `integers`: -1, 0 and 1, so that f32 sums are exact in any order.
+enum class Data { normal, wide, integers };
+
+/// Inputs in device memory with their reference. The memory around the inputs is NaN: a kernel that uses what it must not read
+/// shows it in D.
+class Case {
+ public:
+  /// Allocates and enqueues the filling and the reference. Throws Error{out_of_memory}.
+  Case(const Lane& lane, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed);
+  /// The same in memory that the caller owns and has laid out and filled: only the reference is made.
+  Case(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
+       const KernelArgs& args);
+
+  const Problem problem;
+  const Layout layout;
+  KernelArgs args;
+  std::uint64_t base = 0;
+  ReferenceView reference;
+  Tolerance tolerance;
+  std::uint64_t input_hash = 0;  // known once trusted
+  bool trusted = false;          // a sample of the reference agreed with double precision
+
+  std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes() + reference_.bytes()); }
+
+ private:
+  void refer(const Lane& lane, const Probe& probe);
+
+  Buffer memory_, reference_;
+};
+
+/// Scalars that a kernel cannot ignore unseen, and the scales of the inputs.
+void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
+                 Data data, std::uint64_t seed, KernelArgs& args);
+
+struct Verdict {
+  bool right = true;
+  std::string why;   // one line when not
+  double error = 0;  // the worst element's error over its bound
+};
+
+struct Run {
+  const Plan* plan;
+  Case* on;
+};
+
+class Verifier {
+ public:
+  /// At most this many runs in one check.
+  static constexpr std::size_t kRuns = 16;
+
+  Verifier(Lane& lane, const Probe& probe);
+
+  /// Waits for the case's reference, samples it in double precision and takes the hash of its inputs. check() does so itself.
+  void trust(Case& on, Deadline deadline);
+
+  /// Each run once on poisoned D: bound, guards, inputs. The first failure is told. Throws TimedOut, Error{driver}.
+  Verdict check(std::span<const Run> runs, Deadline deadline);
+
+  /// Holds what is in the trusted case's D now (poisoned with kPoison before it was written) to the reference: for outputs of a
+  /// timed loop.
+  Verdict inspect(Case& on, double intermediate, Deadline deadline);
+
+  /// `times` launches on fresh poison must give equal bits; `between` is enqueued before each.
+  Verdict repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline);
+
+  static constexpr std::uint64_t kPoison = 0x5eed;
+
+ private:
+  void begin(std::size_t slots);
+  std::span<const Finding> finish(std::size_t slots, Deadline deadline);
+  Verdict judge(const Finding& finding, const Case& on, Deadline deadline);
+
+  Lane& lane_;
+  const Probe& probe_;
+  Buffer device_;
+  std::unique_ptr<Finding[], void (*)(Finding*)> host_;  // pinned: kRuns fresh ones, then kRuns as read back
+  Buffer spare_;
+};
+
+/// Rounding of the linear part that a plan of this tactic may do before its activation.
+double intermediate_rounding(const Tactic& tactic, DType out);
+
+/// Small sizes at which tilings go wrong: one more and one less than the tile, 1, primes, k tails. Same structure, so the
+/// same cubin.
+std::vector<Problem> edge_problems(const Problem& problem, const Tactic& tactic);
+
+}  // namespace ak
