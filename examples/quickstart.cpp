@@ -170,7 +170,7 @@ int main(int argc, char** argv) try {
   const char* recording = std::getenv("AK_RECORDING");
   const bool launches = !recording || !*recording;
   if (launches && !has_gpu()) {
-    std::fprintf(stderr, "quickstart: no GPU here; set AK_RECORDING to a file of tests/recordings\n");
+    std::fprintf(stderr, "quickstart: no GPU here; set AK_RECORDING to tests/recordings\n");
     return 3;
   }
 

@@ -33,6 +33,7 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
                            bool alpha) {
   const auto kind = parse_activation(activation);
   if (!kind) bad("activation: '{}' is none of {}", activation, activation_names());
+  if (dtype == "f32") bad("dtype: f32 inputs are not served, only f16 and bf16");
   const DType in = dtype_of(dtype, "dtype"), out_type = out.empty() ? in : dtype_of(out, "out");
   const auto transposed = [&](std::size_t at) {
     if (layout.size() != 2 || (layout[at] != 'n' && layout[at] != 't')) bad("layout: '{}' is none of nt nn tt tn", layout);
@@ -97,6 +98,10 @@ Options SearchArguments::options() const {
   if (trials > 0) options.max_trials = trials;
   if (!recording.empty()) options.recording = recording;
   return options;
+}
+
+std::shared_ptr<Store> open_cache(const std::string& folder) {
+  return folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
 }
 
 }  // namespace ak::cli

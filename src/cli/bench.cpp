@@ -141,7 +141,7 @@ int bench(const State& state) {
 
   const Settings settings = resolve(state.search.options());
   const auto machine = open_machine(settings);
-  const auto store = open_store(settings.cache_dir);
+  const auto store = open_cache(settings.cache_dir);
   ProgressBar bar;
   Json rows = Json::array();
   if (state.format == "csv") fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us\n");

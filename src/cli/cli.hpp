@@ -9,6 +9,7 @@
 
 #include "ak/ak.hpp"
 #include "cache/record.hpp"
+#include "cache/store.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
 
@@ -70,6 +71,9 @@ struct SearchArguments {
 Json to_json(const Explanation& explanation);
 Json to_json(const Trial& trial);
 Json to_json(const PlanRecord& record);
+
+/// The store that a context with these options uses.
+std::shared_ptr<Store> open_cache(const std::string& folder);
 
 /// Several lines for a person.
 void print(const Explanation& explanation);

@@ -15,7 +15,7 @@ void add_ls(CLI::App& app) {
   state->search.add_cache_to(command);
   command->add_flag("--json", state->json);
   on_run(command, [state] {
-    const auto store = open_store(resolve(state->search.options()).cache_dir);
+    const auto store = open_cache(resolve(state->search.options()).cache_dir);
     Json rows = Json::array();
     int count = 0;
     store->for_each([&](const PlanRecord& r) {

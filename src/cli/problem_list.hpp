@@ -26,7 +26,8 @@ struct ProblemList {
 /// and lines that begin with # are skipped. A bad line is a Fault, never the end.
 ProblemList parse_problem_list(std::string_view text);
 
-/// Of a file; each fault is printed to stderr as "file:line: what is wrong". Throws Error{invalid_argument} when it cannot be read.
+/// Of a file; each fault is printed to stderr as "file:line: what is wrong". Throws Error{invalid_argument} when it cannot be
+/// read.
 ProblemList read_problem_list(const std::string& file);
 
 }  // namespace ak::cli

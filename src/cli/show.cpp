@@ -60,7 +60,7 @@ void print_leader_board(std::vector<Trial> trials, int top) {
 
 int show(const State& state) {
   const Problem problem = state.problem.problem();
-  const auto store = open_store(resolve(state.search.options()).cache_dir);
+  const auto store = open_cache(resolve(state.search.options()).cache_dir);
   Json found = Json::array();
   int count = 0;
   std::vector<PlanRecord> records;

@@ -70,7 +70,7 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   };
   wrong("tune 16 32 64 --act swish", "'swish' is none of identity relu");
   wrong("tune 16 32 64 --dtype f64", "dtype: 'f64'");
-  wrong("tune 16 32 64 --dtype f32", "A: f32 inputs");
+  wrong("tune 16 32 64 --dtype f32", "dtype: f32 inputs");
   wrong("tune 16 32 64 --out int8", "out: 'int8'");
   wrong("tune 16 32 64 --layout nx", "layout: 'nx'");
   wrong("tune 16 32 0 --problem 16x32x64", "not both");

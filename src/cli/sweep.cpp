@@ -1,0 +1,84 @@
+#include "runner/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "cli/problem_list.hpp"
+#include "cli/progress.hpp"
+#include "context.hpp"
+#include "gpu/device.hpp"
+#include "machine/gpu.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  ProblemArguments problem;
+  std::string file, into = ".";
+  SweepBudget budget;
+};
+
+// True when the recording is whole.
+bool sweep_one(const Problem& problem, const State& state, Machine& machine, ProgressBar& bar) {
+  std::vector<Tactic> tactics;
+  const Space space = machine.space(problem);
+  for (const RankedTactic& ranked : space.tactics) tactics.push_back(ranked.tactic);
+  Tactic vendor;
+  vendor.family = FamilyId::vendor;
+  const std::string cublaslt = machine.provenance(vendor, true).cublaslt;
+  RecordingWriter writer(state.into, make_header(problem, machine.device(), tactics, driver_version(), cublaslt));
+  const auto runner = machine.runner(problem);
+  double best_us = 0;
+  const std::string path = sweep(tactics, *runner, writer, state.budget, [&](const SweepProgress& p) {
+    if (p.trial->correct() && (best_us == 0 || p.trial->us < best_us)) best_us = p.trial->us;
+    bar.update(p.total ? static_cast<double>(p.done) / p.total : 0,
+               fmt::format("{}/{}  {:.0f} s  best {}  {}", p.done, p.total, p.elapsed_s, shown_us(best_us),
+                           to_string(p.trial->tactic)));
+  });
+  bar.clear();
+  if (path.empty())
+    fmt::print("{}: stopped after {} trials; the same command resumes\n", to_string(problem), writer.size());
+  else
+    fmt::print("{}: {} trials, best {}: {}\n", to_string(problem), writer.size(), shown_us(best_us), path);
+  return !path.empty();
+}
+
+int run(const State& state) {
+  std::vector<Problem> problems;
+  int code = kOk;
+  if (!state.file.empty()) {
+    const ProblemList list = read_problem_list(state.file);
+    for (const auto& item : list.items) problems.push_back(item.problem);
+    if (!list.faults.empty()) code = kUsage;
+  } else {
+    problems.push_back(state.problem.problem());
+  }
+  const auto machine = make_gpu_machine();
+  ProgressBar bar;
+  for (const Problem& problem : problems)
+    if (!sweep_one(problem, state, *machine, bar)) code = kFailed;
+  return code;
+}
+
+}  // namespace
+
+void add_sweep(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command =
+      app.add_subcommand("sweep", "Run a problem's whole space, or an even sample of it, and record every trial");
+  state->problem.add_to(command);
+  command->add_option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
+  command->add_option("--into", state->into, "folder of the recordings; an unfinished one there is resumed")
+      ->capture_default_str();
+  command->add_option("--most", state->budget.most, "own tactics to run at most, the cheapest and an even sample of the rest")
+      ->capture_default_str();
+  command->add_option("--seconds", state->budget.seconds, "per problem; what is left undone is done by the next run")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--trial-seconds", state->budget.trial_s, "of one trial, its compile included")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->footer("Exits with 1 while a recording is unfinished: run it again.");
+  on_run(command, [state] { return run(*state); });
+}
+
+}  // namespace ak::cli
