@@ -14,83 +14,100 @@ __device__ __forceinline__ float load_as_float(const void* p, i64 index, int typ
   return type == BF16 ? to_float<BF16>(v) : to_float<F16>(v);
 }
 
-// `width` neighbours as one access; the row starts are aligned to it.
+// `width` neighbours as one access, kept packed until they are used: registers are what bounds the loads in flight.
 template <int type, int width>
-struct alignas(sizeof(typename Storage<type>::T) * width) Chunk {
-  typename Storage<type>::T v[width];
-};
+struct Chunk {
+  using T = typename Storage<type>::T;
+  static constexpr int kWords = sizeof(T) * width / 4, kPerWord = 4 / sizeof(T);
+  struct alignas(16) { u32 w[kWords]; } raw;
 
-// Each thread owns `width` columns and every kPassRowsPerThread * blockDim.y * gridDim.y-th group of rows.
-template <class Activation, int type, int width>
+  __device__ __forceinline__ float at(int i) const {
+    if constexpr (type == F32) return __uint_as_float(raw.w[i]);
+    else return to_float<type>(static_cast<u16>(raw.w[i / kPerWord] >> (i % kPerWord * 16)));
+  }
+  __device__ __forceinline__ void set(const float (&y)[width]) {
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) {
+      if constexpr (type == F32) raw.w[i] = __float_as_uint(y[i]);
+      else raw.w[i] = pack<type>(y[2 * i], y[2 * i + 1]);
+    }
+  }
+};
+// Each thread owns `width` columns of some rows, beginning where D's addresses are aligned: a row's first and last chunk may be
+// partial. One body serves all alignments, for it is compiled for every activation.
+template <class Activation, int type>
 __device__ __forceinline__ void run(const PassArgs& args) {
   using T = typename Storage<type>::T;
+  constexpr int width = 16 / sizeof(T);
   using C = Chunk<type, width>;
-  const i64 column = (static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x) * width;
-  if (column >= args.columns) return;
-  const int count = args.columns - column < width ? static_cast<int>(args.columns - column) : width;
-  const bool whole = count == width;
+  const i64 chunk_column = (static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x) * width;
+  const bool wide = args.access != kPassElements, shifted = args.access == kPassShifted;
 
-  const auto read = [&](const void* base, i64 ld, i64 row, float (&out)[width]) {
-    const T* at = static_cast<const T*>(base) + row * ld + column;
-    if (whole) {
-      const C chunk = *reinterpret_cast<const C*>(at);
-#pragma unroll
-      for (int i = 0; i < width; ++i) out[i] = to_float<type>(chunk.v[i]);
-    } else {
-#pragma unroll
-      for (int i = 0; i < width; ++i) out[i] = i < count ? to_float<type>(at[i]) : 0.0f;
-    }
+  const auto column_of = [&](i64 row) -> i64 {
+    const u64 at = reinterpret_cast<u64>(static_cast<const T*>(args.d) + row * args.ldd) / sizeof(T);
+    return chunk_column - (shifted ? static_cast<int>(at % width) : 0);
+  };
+  const auto whole = [&](i64 column) { return wide && column >= 0 && column + width <= args.columns; };
+  const auto read = [&](C& chunk, const void* base, i64 ld, i64 row, i64 column) {
+    if (base) chunk.raw = *reinterpret_cast<const decltype(chunk.raw)*>(static_cast<const T*>(base) + row * ld + column);
   };
 
-  float column_bias[width] = {};
-  if (args.bias_axis == 1) {
-#pragma unroll
-    for (int i = 0; i < width; ++i)
-      if (i < count) column_bias[i] = load_as_float(args.bias, column + i, args.bias_type);
-  }
-
-  const i64 step = static_cast<i64>(blockDim.y) * gridDim.y;
-  for (i64 first = static_cast<i64>(blockIdx.y) * blockDim.y + threadIdx.y; first < args.rows; first += step * kPassRowsPerThread) {
-    float x[kPassRowsPerThread][width] = {}, c[kPassRowsPerThread][width] = {};
+  float bias[width] = {};
+  bool bias_read = false;
+  const int per_thread = args.rows_per_thread;
+  for (i64 first = static_cast<i64>(blockIdx.y) * blockDim.y * per_thread + threadIdx.y; first < args.rows;
+       first += static_cast<i64>(gridDim.y) * blockDim.y * per_thread) {
+    C x[kPassRowsPerThread], c[kPassRowsPerThread];
     // All loads before the first store: X may be D.
 #pragma unroll
     for (int j = 0; j < kPassRowsPerThread; ++j) {
-      const i64 row = first + j * step;
-      if (row >= args.rows) continue;
-      if (args.x) read(args.x, args.ldx, row, x[j]);
-      if (args.c) read(args.c, args.ldc, row, c[j]);
+      const i64 row = first + j * static_cast<int>(blockDim.y);
+      const i64 column = column_of(row);
+      if (j >= per_thread || row >= args.rows || !whole(column)) continue;
+      read(x[j], args.x, args.ldx, row, column);
+      read(c[j], args.c, args.ldc, row, column);
     }
 #pragma unroll
     for (int j = 0; j < kPassRowsPerThread; ++j) {
-      const i64 row = first + j * step;
-      if (row >= args.rows) continue;
-      const float row_bias = args.bias_axis == 2 ? load_as_float(args.bias, row, args.bias_type) : 0.0f;
-      C chunk;
+      const i64 row = first + j * static_cast<int>(blockDim.y);
+      const i64 column = column_of(row);
+      if (j >= per_thread || row >= args.rows || !whole(column)) continue;
+      if (args.bias_axis == 2) {
+        const float one = load_as_float(args.bias, row, args.bias_type);
+#pragma unroll
+        for (int i = 0; i < width; ++i) bias[i] = one;
+      } else if (args.bias_axis == 1 && (shifted || !bias_read)) {
+#pragma unroll
+        for (int i = 0; i < width; ++i) bias[i] = load_as_float(args.bias, column + i, args.bias_type);
+        bias_read = true;
+      }
+      float y[width];
 #pragma unroll
       for (int i = 0; i < width; ++i) {
-        float y = args.x ? args.alpha * x[j][i] : 0.0f;
-        y += args.bias_axis == 2 ? row_bias : column_bias[i];
-        if (args.c) y += args.beta * c[j][i];
-        chunk.v[i] = from_float<type>(Activation::apply(y, args.slope));
+        y[i] = bias[i];
+        if (args.x) y[i] += args.alpha * x[j].at(i);
+        if (args.c) y[i] += args.beta * c[j].at(i);
+        y[i] = Activation::apply(y[i], args.slope);
       }
-      T* at = static_cast<T*>(args.d) + row * args.ldd + column;
-      if (whole) {
-        *reinterpret_cast<C*>(at) = chunk;
-      } else {
-#pragma unroll
-        for (int i = 0; i < width; ++i)
-          if (i < count) at[i] = chunk.v[i];
+      C chunk;
+      chunk.set(y);
+      *reinterpret_cast<decltype(chunk.raw)*>(static_cast<T*>(args.d) + row * args.ldd + column) = chunk.raw;
+    }
+    // The chunks at a row's ends, where the wide access would leave it.
+#pragma unroll 1
+    for (int j = 0; j < per_thread; ++j) {
+      const i64 row = first + j * static_cast<int>(blockDim.y);
+      const i64 column = column_of(row);
+      if (row >= args.rows || whole(column)) continue;
+#pragma unroll 1
+      for (i64 col = column < 0 ? 0 : column; col < column + width && col < args.columns; ++col) {
+        float y = args.bias_axis ? load_as_float(args.bias, args.bias_axis == 1 ? col : row, args.bias_type) : 0.0f;
+        if (args.x) y += args.alpha * to_float<type>(static_cast<const T*>(args.x)[row * args.ldx + col]);
+        if (args.c) y += args.beta * to_float<type>(static_cast<const T*>(args.c)[row * args.ldc + col]);
+        static_cast<T*>(args.d)[row * args.ldd + col] = from_float<type>(Activation::apply(y, args.slope));
       }
     }
   }
-}
-
-template <class Activation, int type>
-__device__ __forceinline__ void dispatch(const PassArgs& args) {
-  if (args.vector)
-    run<Activation, type, 16 / sizeof(typename Storage<type>::T)>(args);
-  else
-    run<Activation, type, 1>(args);
 }
 
 }  // namespace ak::pass
@@ -104,17 +121,17 @@ __device__ __forceinline__ void dispatch(const PassArgs& args) {
     }                                                                                        \
   };                                                                                         \
   }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads)                             \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
       pass_##name##_f16(const __grid_constant__ ak::PassArgs args) {                         \
-    ak::pass::dispatch<ak::math::Activation_##name, ak::F16>(args);                          \
+    ak::pass::run<ak::math::Activation_##name, ak::F16>(args);                          \
   }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads)                             \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
       pass_##name##_bf16(const __grid_constant__ ak::PassArgs args) {                        \
-    ak::pass::dispatch<ak::math::Activation_##name, ak::BF16>(args);                         \
+    ak::pass::run<ak::math::Activation_##name, ak::BF16>(args);                         \
   }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads)                             \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
       pass_##name##_f32(const __grid_constant__ ak::PassArgs args) {                         \
-    ak::pass::dispatch<ak::math::Activation_##name, ak::F32>(args);                          \
+    ak::pass::run<ak::math::Activation_##name, ak::F32>(args);                          \
   }
 #include "ak/activations.def"
 #undef AK_ACTIVATION

@@ -14,10 +14,17 @@ struct PassArgs {
   float alpha, beta, slope;
   int bias_axis;      // 0 none, 1 one per column, 2 one per row
   int bias_type;      // ak::Type
-  int vector;         // 1: every row of X, C and D starts on 16 bytes
+  int access;         // PassAccess
+  int rows_per_thread;  // 1 .. kPassRowsPerThread
+};
+
+enum PassAccess {
+  kPassElements = 0,  // one element at a time: X or C is shifted against D (rare, and slow)
+  kPassAligned = 1,   // every row of X, C and D starts on 16 bytes
+  kPassShifted = 2,   // rows start anywhere, but those of X and C as far from a 16-byte boundary as D's
 };
 
 constexpr int kPassThreads = 256;     // per CTA, split by the host over columns (x) and rows (y)
-constexpr int kPassRowsPerThread = 4; // in flight before the first store
+constexpr int kPassRowsPerThread = 2; // in flight before the first store
 
 }  // namespace ak

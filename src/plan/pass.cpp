@@ -24,25 +24,31 @@ PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
   return p;
 }
 
-bool vector_rows(const PassArgs& args, DType dtype) {
-  const auto aligned = [&](const void* base, long long ld) {
-    return !base || (reinterpret_cast<std::uintptr_t>(base) % 16 == 0 && ld * size_of(dtype) % 16 == 0);
+PassAccess pass_access(const PassArgs& args, DType dtype) {
+  // Distance of a row from D's, modulo 16 bytes, for every row: the starts' and the leading dimensions' must agree.
+  const auto apart = [&](const void* base, long long ld) {
+    const auto start = reinterpret_cast<std::uintptr_t>(base) - reinterpret_cast<std::uintptr_t>(args.d);
+    return base && (start % 16 != 0 || (ld - args.ldd) * size_of(dtype) % 16 != 0);
   };
-  return aligned(args.x, args.ldx) && aligned(args.c, args.ldc) && aligned(args.d, args.ldd);
+  if (apart(args.x, args.ldx) || apart(args.c, args.ldc)) return kPassElements;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(args.d) % 16 == 0 && args.ldd * size_of(dtype) % 16 == 0;
+  return aligned ? kPassAligned : kPassShifted;
 }
 
 PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
   const auto chunks = [](long long count, long long size) { return (count + size - 1) / size; };
-  const long long across = chunks(args.columns, args.vector ? 16 / size_of(dtype) : 1);
+  const long long width = 16 / size_of(dtype);
+  const long long across = chunks(args.columns + (args.access == kPassShifted ? width - 1 : 0), width);
   const auto block_x = std::min<std::uint64_t>(std::bit_ceil(static_cast<std::uint64_t>(across)), kPassThreads);
   const auto block_y = kPassThreads / block_x;
   const long long grid_x = chunks(across, static_cast<long long>(block_x));
   const long long groups = chunks(args.rows, static_cast<long long>(block_y));
-  // One row a thread until every SM has work, then kPassRowsPerThread.
-  const long long spread = chunks(2LL * sm_count, grid_x);
-  const long long grid_y = std::min({groups, std::max(chunks(groups, kPassRowsPerThread), spread), 65535LL});
+  // One row a thread until every SM has several CTAs.
+  const int per_thread = static_cast<int>(std::clamp(grid_x * groups / (4LL * sm_count), 1LL, static_cast<long long>(kPassRowsPerThread)));
+  const long long grid_y = std::min(chunks(groups, per_thread), 65535LL);
   return {{static_cast<std::uint32_t>(grid_x), static_cast<std::uint32_t>(grid_y)},
-          {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)}};
+          {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)},
+          per_thread};
 }
 
 Pass::Pass(Resources& resources, Activation activation, DType dtype)
@@ -52,8 +58,9 @@ Pass::Pass(Resources& resources, Activation activation, DType dtype)
 
 void Pass::launch(Stream stream, PassArgs args) const {
   if (args.rows <= 0 || args.columns <= 0) return;
-  args.vector = vector_rows(args, dtype_);
+  args.access = pass_access(args, dtype_);
   const PassShape shape = pass_shape(args, dtype_, sm_count_);
+  args.rows_per_thread = shape.rows_per_thread;
   CUlaunchConfig launch{};
   launch.gridDimX = shape.grid[0], launch.gridDimY = shape.grid[1], launch.gridDimZ = 1;
   launch.blockDimX = shape.block[0], launch.blockDimY = shape.block[1], launch.blockDimZ = 1;

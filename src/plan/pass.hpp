@@ -16,13 +16,14 @@ std::string pass_kernel_name(Activation activation, DType dtype);
 /// The pass over a call's D. X is left null and C is the call's; a caller that works in place sets x = d and clears c.
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args);
 
-/// Whether every row of X, C and D starts on 16 bytes.
-bool vector_rows(const PassArgs& args, DType dtype);
+/// How wide the rows of X, C and D allow one access to be.
+PassAccess pass_access(const PassArgs& args, DType dtype);
 
 struct PassShape {
   std::array<std::uint32_t, 2> grid, block;
+  int rows_per_thread;
 };
-/// Every element of rows x columns belongs to one thread; a small D spreads over all SMs, a large one has several rows in flight a thread.
+/// For args.access. A small D spreads over all SMs, a large one has several rows in flight a thread.
 PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count);
 
 /// The pass of one activation and type, loaded.
@@ -30,7 +31,7 @@ class Pass {
  public:
   Pass() = default;
   Pass(Resources& resources, Activation activation, DType dtype);
-  /// args.vector is set here. Nothing is launched for an empty D.
+  /// args.access and rows_per_thread are set here. Nothing is launched for an empty D.
   void launch(Stream stream, PassArgs args) const;
 
  private:

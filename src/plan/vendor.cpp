@@ -3,8 +3,8 @@
 #include <cublasLt.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "base/library.hpp"
 #include "kernels/args.cuh"
@@ -20,6 +20,7 @@ struct CublasLt {
   decltype(cublasLtMatmul)* matmul;
   decltype(cublasLtMatmulAlgoGetHeuristic)* heuristics;
   decltype(cublasLtMatmulAlgoCheck)* algo_check;
+  decltype(cublasLtMatmulAlgoConfigGetAttribute)* algo_get;
   decltype(cublasLtMatrixLayoutInit_internal)* layout_init;
   decltype(cublasLtMatmulDescInit_internal)* desc_init;
   decltype(cublasLtMatmulDescSetAttribute)* desc_set;
@@ -33,6 +34,7 @@ struct CublasLt {
     library.bind(matmul, "cublasLtMatmul");
     library.bind(heuristics, "cublasLtMatmulAlgoGetHeuristic");
     library.bind(algo_check, "cublasLtMatmulAlgoCheck");
+    library.bind(algo_get, "cublasLtMatmulAlgoConfigGetAttribute");
     library.bind(layout_init, "cublasLtMatrixLayoutInit_internal");
     library.bind(desc_init, "cublasLtMatmulDescInit_internal");
     library.bind(desc_set, "cublasLtMatmulDescSetAttribute");
@@ -107,6 +109,13 @@ struct Described {
     check_lt(lt().layout_init(&out, sizeof out, data_type(l.dtype), l.rows, l.cols, l.ld), "describing a matrix");
   }
 };
+
+bool reduces_in_output_type(const VendorAlgo& algo) {
+  std::uint32_t scheme = CUBLASLT_REDUCTION_SCHEME_NONE;
+  std::size_t written = 0;
+  lt().algo_get(view(algo), CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme, sizeof scheme, &written);
+  return (scheme & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) != 0;
+}
 
 int epilogue_of(const Problem& problem, VendorKind kind) {
   return kind == VendorKind::fused ? vendor_epilogue(problem.epilogue).value() : CUBLASLT_EPILOGUE_DEFAULT;
@@ -213,6 +222,7 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& p
     std::memcpy(algo.opaque.data(), &results[i].algo, sizeof results[i].algo);
     algo.workspace_bytes = static_cast<std::int64_t>(results[i].workspaceSize);
     algo.waves = results[i].wavesCount;
+    algo.reduced = problem.epilogue.out != DType::f32 && reduces_in_output_type(algo);
   }
   return algos;
 }
@@ -244,8 +254,11 @@ std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Pro
   tactic.family = FamilyId::vendor;
   for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
     tactic.separate = kind == VendorKind::separate;
-    if (const auto algos = vendor_heuristics(resources, problem, kind, 1); !algos.empty())
-      return std::make_shared<VendorPlan>(resources, problem, tactic, algos.front());
+    const auto algos = vendor_heuristics(resources, problem, kind, 8);
+    const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced);
+    if (first == algos.end()) continue;
+    tactic.algo = static_cast<std::int16_t>(first - algos.begin());
+    return std::make_shared<VendorPlan>(resources, problem, tactic, *first);
   }
   throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has no algorithm for {}", to_string(problem)));
 }

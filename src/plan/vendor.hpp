@@ -56,12 +56,13 @@ struct VendorAlgo {
   std::array<std::uint64_t, 8> opaque{};
   std::int64_t workspace_bytes = 0;
   float waves = 0;
+  bool reduced = false;  // split-K whose partial sums are rounded to D's type: less than f32 accumulation
 };
 
 constexpr std::int64_t kVendorWorkspaceBytes = std::int64_t{64} << 20;
 constexpr int kVendorHeuristics = 64;
 
-/// The library's heuristics for the problem, likeliest first; empty when it serves none. Legal during capture. Throws
+/// The library's heuristics for the problem, likeliest first; empty when it serves none (it has no f16 -> bf16, nor the reverse). Legal during capture. Throws
 /// Error{missing_library}.
 std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind, int limit = kVendorHeuristics);
 
@@ -76,8 +77,8 @@ class VendorPlan : public Plan {
   static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic, std::string_view blob,
                                              std::string* why = nullptr);
 
-  /// What serves any call without a search: the first heuristic, fused where cuBLASLt has the epilogue. Throws
-  /// Error{unsupported} when it has none at all.
+  /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
+  /// Throws Error{unsupported} when there is none.
   static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem);
 
   void launch(Stream stream, const CallArgs& args) const override;

@@ -13,6 +13,16 @@ namespace {
 constexpr std::int64_t kSmallest = std::int64_t{4} << 20;
 constexpr std::size_t kFirstSlots = 64;
 
+// The handle: cuStreamGetId fails on a stream that captures. A handle that the driver uses again names a stream that may use the
+// scratch again. Two handles name other streams than themselves.
+std::uint64_t key_of(Stream stream) {
+  if (stream == CU_STREAM_PER_THREAD) {
+    static thread_local char mine;
+    return reinterpret_cast<std::uint64_t>(&mine);
+  }
+  return reinterpret_cast<std::uint64_t>(stream ? stream : CU_STREAM_LEGACY);
+}
+
 std::string mib(std::int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
 }  // namespace
@@ -33,9 +43,7 @@ Workspaces::Slot& Workspaces::Slots::probe(std::uint64_t key) const {
 }
 
 void* Workspaces::get(Stream stream, std::int64_t bytes) {
-  unsigned long long id = 0;
-  check(driver().cuStreamGetId(stream, &id), "asking for a stream's number");
-  const std::uint64_t key = id + 1;
+  const std::uint64_t key = key_of(stream);
   const Block* block = current_.load(std::memory_order_acquire)->probe(key).block.load(std::memory_order_acquire);
   if (block && static_cast<std::int64_t>(block->buffer.bytes()) >= bytes) [[likely]]
     return block->buffer.data();

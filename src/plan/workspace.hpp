@@ -21,8 +21,7 @@ class Workspaces {
   ~Workspaces();
 
   /// At least `bytes` of device memory for work on the stream: kCounterBytes of counters, zeroed when it was allocated, then
-  /// scratch. Two driver queries of a few ns when the stream has enough already; else it allocates, which is legal during
-  /// capture. Throws Error{out_of_memory} that names the sizes.
+  /// scratch. A probe of a few ns when the stream has enough already; else it allocates, which is legal during capture. Throws Error{out_of_memory} that names the sizes.
   void* get(Stream stream, std::int64_t bytes);
 
   /// Bytes held by all streams together, smaller buffers that were outgrown included: graphs may still use them.
@@ -34,7 +33,7 @@ class Workspaces {
     Buffer buffer;
   };
   struct Slot {
-    std::atomic<std::uint64_t> key{0};  // stream number + 1; 0: empty
+    std::atomic<std::uint64_t> key{0};  // of the stream; 0: empty
     std::atomic<const Block*> block{nullptr};
   };
   struct Slots {

@@ -114,35 +114,45 @@ TEST_CASE("cuBLASLt fuses identity, relu and tanh-gelu with a column bias of D's
         }
 }
 
-TEST_CASE("the pass covers every element once, fits the grid and spreads a small D") {
-  for (const bool vector : {false, true})
+TEST_CASE("the pass covers every element, fits the grid and spreads a small D") {
+  for (const PassAccess access : {kPassElements, kPassAligned, kPassShifted})
     for (const DType dtype : {DType::bf16, DType::f32})
       for (const long long rows : {1ll, 3ll, 16ll, 333ll, 4096ll, 70000000ll})
         for (const long long columns : {1ll, 7ll, 64ll, 1001ll, 16384ll, 2000000000ll}) {
           PassArgs args{};
-          args.rows = rows, args.columns = columns, args.vector = vector;
+          args.rows = rows, args.columns = columns, args.access = access;
           const auto s = pass_shape(args, dtype, 132);
-          const long long width = vector ? 16 / size_of(dtype) : 1;
+          const long long width = 16 / size_of(dtype);
+          const long long reach = columns + (access == kPassShifted ? width - 1 : 0);  // the first chunk may begin early
           CHECK(s.block[0] * s.block[1] == kPassThreads);
           CHECK(s.grid[1] >= 1);
           CHECK(s.grid[1] <= 65535);
-          CHECK(s.grid[0] <= 2147483647u);
-          CHECK(static_cast<long long>(s.grid[0]) * s.block[0] * width >= columns);
-          CHECK((static_cast<long long>(s.grid[0]) - 1) * s.block[0] * width < columns);
-          // Below one row of CTAs per SM, every group of rows has its own CTA.
+          CHECK(s.rows_per_thread >= 1);
+          CHECK(s.rows_per_thread <= kPassRowsPerThread);
+          CHECK(static_cast<long long>(s.grid[0]) * s.block[0] * width >= reach);
+          CHECK((static_cast<long long>(s.grid[0]) - 1) * s.block[0] * width < reach);
+          // Until every SM has a CTA, no thread has two rows.
           if (static_cast<long long>(s.grid[0]) * s.grid[1] < 132) CHECK(static_cast<long long>(s.grid[1]) * s.block[1] >= rows);
         }
 }
 
-TEST_CASE("the pass takes 16 bytes at a time only where every row allows it") {
+TEST_CASE("the pass takes 16 bytes at a time where the rows of X and C lie like those of D") {
   PassArgs args{};
   args.d = reinterpret_cast<void*>(0x1000), args.ldd = 16;
-  CHECK(vector_rows(args, DType::bf16));
-  args.ldd = 12;
-  CHECK(!vector_rows(args, DType::bf16));
-  CHECK(vector_rows(args, DType::f32));
-  args.c = reinterpret_cast<void*>(0x1008), args.ldc = 16;
-  CHECK(!vector_rows(args, DType::f32));
+  CHECK(pass_access(args, DType::bf16) == kPassAligned);
+  args.ldd = 13;
+  CHECK(pass_access(args, DType::bf16) == kPassShifted);
+  CHECK(pass_access(args, DType::f32) == kPassShifted);
+  args.x = args.d, args.ldx = args.ldd;
+  CHECK(pass_access(args, DType::f32) == kPassShifted);
+  args.c = reinterpret_cast<void*>(0x1002), args.ldc = 13;
+  CHECK(pass_access(args, DType::bf16) == kPassElements);
+  args.c = reinterpret_cast<void*>(0x1010), args.ldc = 12;
+  CHECK(pass_access(args, DType::bf16) == kPassElements);
+  args.ldc = 21;
+  CHECK(pass_access(args, DType::bf16) == kPassShifted);
+  args.ldd = args.ldx = 12, args.ldc = 20;
+  CHECK(pass_access(args, DType::f32) == kPassAligned);
 }
 
 TEST_CASE("every activation and type has a pass kernel's name of its own") {

@@ -1,0 +1,200 @@
+// cuBLASLt as a plan against fp64 products: both kinds, all layouts and types, odd sizes, under capture.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+
+#include "../allocations.hpp"
+#include "core/activation.hpp"
+#include "device_matrix.hpp"
+#include "plan/vendor.hpp"
+
+using namespace ak;
+using test::DeviceMatrix;
+
+namespace {
+
+struct Operands {
+  Problem p;
+  DeviceMatrix a, b, c, d, bias;
+  CallArgs args{};
+
+  Operands(const Problem& problem, unsigned seed, std::int64_t bias_offset = 0)
+      : p(problem),
+        a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).lda, offset(p.align_a)),
+        b(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb, offset(p.align_b)),
+        c(p.m, p.n, p.epilogue.out, representative_args(p).ldc, offset(p.align_c)),
+        d(p.m, p.n, p.epilogue.out, representative_args(p).ldd, offset(p.align_d)),
+        bias(1, p.epilogue.bias == BiasAxis::row ? p.m : p.n, p.epilogue.bias_dtype, 0, bias_offset) {
+    a.random(seed), b.random(seed + 1), c.random(seed + 2), bias.random(seed + 3), d.fill(std::nan(""));
+    args = representative_args(p);
+    args.a = a.data(), args.b = b.data(), args.c = p.epilogue.has_c ? c.data() : nullptr, args.d = d.data();
+    args.bias = p.epilogue.bias == BiasAxis::none ? nullptr : bias.data();
+    args.alpha = p.epilogue.unit_alpha ? 1.0f : 0.5f, args.beta = p.epilogue.has_c ? -0.75f : 0.0f, args.slope = 0.25f;
+  }
+
+  int wrong() {
+    d.download();
+    const auto& e = p.epilogue;
+    int count = d.damaged() != 0;
+    for (std::int64_t i = 0; i < p.m; ++i)
+      for (std::int64_t j = 0; j < p.n; ++j) {
+        double sum = 0, size = 0;
+        for (std::int64_t l = 0; l < p.k; ++l) {
+          const double term = (p.a_major == Major::k ? a.at(i, l) : a.at(l, i)) * (p.b_major == Major::k ? b.at(j, l) : b.at(l, j));
+          sum += term, size += std::abs(term);
+        }
+        const double extra_c = e.has_c ? args.beta * c.at(i, j) : 0;
+        const double extra_bias = e.bias == BiasAxis::none ? 0 : bias.at(0, e.bias == BiasAxis::row ? i : j);
+        const double pre = args.alpha * sum + extra_c + extra_bias;
+        const double want = activate(e.activation, pre, args.slope), got = d.at(i, j);
+        // The separate pass rounds twice; a slope is at most 2 + 2|x|; cuBLASLt's gelu uses the tensor pipe's tanh.
+        const double gelu = e.activation == Activation::gelu_tanh ? 0x1p-10 * std::abs(pre) : 0;
+        const double slope = e.activation == Activation::relu_squared ? 2 + 2 * std::abs(pre) : 1.2;
+        const double bound = test::epsilon(e.out) * 1.01 * (std::abs(want) + slope * std::abs(pre - extra_bias)) +
+                             slope * 0x1p-22 * (size + std::abs(extra_c) + std::abs(extra_bias)) + gelu + test::tiny(e.out);
+        if (!(std::abs(got - want) <= bound) && ++count == 1) MESSAGE("at ", i, ",", j, " got ", got, " want ", want, " bound ", bound);
+      }
+    return count;
+  }
+
+ private:
+  static std::int64_t offset(int align) { return align == 16 ? 0 : align; }
+};
+
+Tactic vendor_tactic(VendorKind kind, int rank = 0) {
+  Tactic t;
+  t.family = FamilyId::vendor;
+  t.algo = static_cast<std::int16_t>(rank);
+  t.separate = kind == VendorKind::separate;
+  return t;
+}
+
+}  // namespace
+
+TEST_CASE("a miss during a global-mode capture is served: heuristic, scratch and launch") {
+  // First in this file on purpose: no handle, no scratch and no loaded kernel exist yet.
+  const OwnedStream stream = OwnedStream::make();
+  Operands o(parse_problem("64x96x4096 silu bias=column"), 5);
+  std::shared_ptr<VendorPlan> plan;
+  const Graph graph = Graph::capture(
+      stream.get(),
+      [&](CUstream s) {
+        plan = VendorPlan::fallback(resources(), o.p);
+        plan->launch(s, o.args);
+      },
+      CU_STREAM_CAPTURE_MODE_GLOBAL);
+  for (int i = 0; i < 2; ++i) {
+    o.d.fill(std::nan(""));
+    graph.launch(stream.get());
+    stream.synchronize();
+    CHECK(o.wrong() == 0);
+  }
+}
+
+TEST_CASE("cuBLASLt's plans are right, fused and separate") {
+  const char* sizes[] = {"16x32x64", "17x33x65", "1x128x96", "64x1x32", "40x72x264", "5x7x3"};
+  const char* epilogues[] = {"identity", "relu", "relu bias=column", "gelu_tanh bias=column", "silu", "silu bias=row:f32", "relu bias=column c", "mish bias=column:f32 c alpha", "identity bias=column alpha", "identity c alpha"};
+  std::map<std::string, int> served, refused;
+  int reduced = 0;
+  unsigned seed = 0;
+  for (const char* size : sizes)
+    for (const Major a : {Major::k, Major::mn})
+      for (const Major b : {Major::k, Major::mn})
+        for (const DType in : {DType::f16, DType::bf16})
+          for (const DType out : {DType::f16, DType::bf16, DType::f32})
+            for (const char* epilogue : epilogues) {
+              ++seed;
+              Problem p = parse_problem(std::string(size) + " " + epilogue);
+              p.in = in, p.a_major = a, p.b_major = b, p.epilogue.out = out;
+              if (p.epilogue.bias == BiasAxis::column && p.epilogue.bias_dtype == DType::bf16) p.epilogue.bias_dtype = out;
+              const int align = 2 << seed % 4;
+              p.align_a = p.align_b = static_cast<std::uint8_t>(align);
+              p.align_c = p.align_d = static_cast<std::uint8_t>(std::max(align, size_of(out)));
+              if (!p.epilogue.has_c) p.align_c = 16;
+              for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
+                if (!vendor_offers(p.epilogue, kind)) continue;
+                CAPTURE(to_string(p));
+                const auto algos = vendor_heuristics(resources(), p, kind);
+                const std::string group = std::string(name(in)) + "->" + std::string(name(out)) + (kind == VendorKind::fused ? " fused " : " separate ") + epilogue;
+                (algos.empty() ? refused : served)[group] += 1;
+                for (const std::size_t rank : {std::size_t{0}, seed % std::max<std::size_t>(algos.size(), 1)}) {
+                  if (rank >= algos.size()) continue;
+                  if (algos[rank].reduced) {  // legitimately less accurate than f32 accumulation
+                    ++reduced;
+                    continue;
+                  }
+                  Operands o(p, seed);
+                  CAPTURE(rank);
+                  const VendorPlan plan(resources(), p, vendor_tactic(kind, static_cast<int>(rank)), algos[rank]);
+                  plan.launch(nullptr, o.args);
+                  CHECK(o.wrong() == 0);
+                }
+              }
+            }
+  int total = 0;
+  for (const auto& [group, count] : served) total += count;
+  MESSAGE(total, " problems served, ", reduced, " algorithms skipped for reduced accumulation");
+  CHECK(total > 1000);
+  // Only a change between the 16-bit types is refused.
+  for (const auto& [group, count] : refused) {
+    CAPTURE(group);
+    CHECK((group.starts_with("f16->bf16") || group.starts_with("bf16->f16")));
+  }
+}
+
+TEST_CASE("a bias that is not 16-byte aligned is served through the pass") {
+  const Problem p = parse_problem("32x64x128 relu bias=column");
+  Operands o(p, 3, 2);
+  VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused))->launch(nullptr, o.args);
+  CHECK(o.wrong() == 0);
+}
+
+TEST_CASE("C may be D itself") {
+  for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
+    Operands o(parse_problem("48x64x80 relu c bias=column"), 9);
+    o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.ldd), o.c.random(11);
+    o.args.c = o.d.data(), o.args.ldc = o.args.ldd;
+    VendorPlan::of_rank(resources(), o.p, vendor_tactic(kind))->launch(nullptr, o.args);
+    CHECK(o.wrong() == 0);
+  }
+}
+
+TEST_CASE("a stored algorithm comes back, a foreign or damaged one is refused") {
+  const Problem p = parse_problem("64x128x256 relu");
+  const Tactic t = vendor_tactic(VendorKind::fused, 1);
+  const std::string blob = VendorPlan::of_rank(resources(), p, t)->blob();
+  std::string why;
+  const auto plan = VendorPlan::of_blob(resources(), p, t, blob, &why);
+  REQUIRE_MESSAGE(plan, why);
+  CHECK(plan->blob() == blob);
+  Operands o(p, 21);
+  plan->launch(nullptr, o.args);
+  CHECK(o.wrong() == 0);
+
+  std::string foreign = blob;
+  foreign[0] ^= 1;
+  CHECK(!VendorPlan::of_blob(resources(), p, t, foreign, &why));
+  CHECK(why.find("version") != why.npos);
+  CHECK(!VendorPlan::of_blob(resources(), p, t, blob.substr(1), &why));
+  CHECK_THROWS_WITH_AS(VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused, 500)), doctest::Contains("algo=500"), Error);
+}
+
+TEST_CASE("a bucket's plan serves smaller m") {
+  Problem p = parse_problem("128x256x512 gelu_erf");
+  const auto plan = VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::separate));
+  p.m = 65;
+  Operands o(p, 31);
+  plan->launch(nullptr, o.args);
+  CHECK(o.wrong() == 0);
+}
+
+TEST_CASE("a vendor launch allocates nothing of ours") {
+  Operands o(parse_problem("64x96x4096 silu bias=column"), 5);
+  const auto plan = VendorPlan::fallback(resources(), o.p);
+  plan->launch(nullptr, o.args);
+  const auto before = allocations();
+  for (int i = 0; i < 10; ++i) plan->launch(nullptr, o.args);
+  CHECK(allocations() == before);
+  check(driver().cuCtxSynchronize(), "waiting");
+}
