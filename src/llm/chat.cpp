@@ -24,8 +24,8 @@ namespace dom = simdjson::dom;
 constexpr int kMostRetries = 2;
 constexpr double kFirstBackoff = 0.5;  // seconds; doubles
 constexpr std::size_t kMostQuoted = 300;
-constexpr std::string_view kFaultNames[] = {"none",  "setup", "transport", "timeout", "cancelled", "http",
-                                            "quota", "truncated", "refused", "malformed", "too large"};
+constexpr std::string_view kFaultNames[] = {"none",  "setup",     "transport", "timeout",   "cancelled", "http",
+                                            "quota", "truncated", "refused",   "malformed", "too large"};
 
 // What an endpoint and model accept, learned from their 400s and kept for the process.
 struct Capabilities {
@@ -75,8 +75,8 @@ ApiError read_error(const std::string& body) {
 }
 
 bool out_of_credit(const ApiError& error) {
-  for (const char* code : {"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached", "billing_hard_limit_reached",
-                           "billing_error", "quota_exceeded"})
+  for (const char* code : {"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached",
+                           "billing_hard_limit_reached", "billing_error", "quota_exceeded"})
     if (error.code == code || error.type == code) return true;
   return error.message.find("credit balance is too low") != std::string::npos;
 }
@@ -95,7 +95,9 @@ class HttpChat : public Chat {
     check_url(url_);
   }
 
-  std::string describe() const override { return fmt::format("{} {} at {}", endpoint_.provider, endpoint_.model, shown_url(url_)); }
+  std::string describe() const override {
+    return fmt::format("{} {} at {}", endpoint_.provider, endpoint_.model, shown_url(url_));
+  }
 
   ChatReply ask(const ChatRequest& request, Deadline deadline, std::stop_token stop) override {
     const auto start = Clock::now();
@@ -117,7 +119,8 @@ class HttpChat : public Chat {
     reply.why = redact(reply.why, key);
     if (!reply.ok()) reply.text.clear();
     // A hostile server may say our own key back; what follows goes into logs and records.
-    for (std::size_t at; !key.empty() && (at = reply.text.find(key)) != reply.text.npos;) reply.text.replace(at, key.size(), "***");
+    for (std::size_t at; !key.empty() && (at = reply.text.find(key)) != reply.text.npos;)
+      reply.text.replace(at, key.size(), "***");
     reply.seconds = seconds_since(start);
     return reply;
   }
@@ -139,8 +142,9 @@ class HttpChat : public Chat {
       if (can.limit == Capabilities::Limit::max_tokens) out["max_tokens"] = endpoint_.max_tokens;
       if (can.limit == Capabilities::Limit::max_completion_tokens) out["max_completion_tokens"] = endpoint_.max_tokens;
       if (can.schema && !request.schema.empty())
-        out["response_format"] = {{"type", "json_schema"},
-                                  {"json_schema", {{"name", "proposals"}, {"strict", true}, {"schema", Json::parse(request.schema)}}}};
+        out["response_format"] = {
+            {"type", "json_schema"},
+            {"json_schema", {{"name", "proposals"}, {"strict", true}, {"schema", Json::parse(request.schema)}}}};
     }
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
@@ -161,14 +165,16 @@ class HttpChat : public Chat {
     using Limit = Capabilities::Limit;
     if (can.temperature && mentions({"temperature"})) return can.temperature = false, true;
     if (can.schema && has_schema &&
-        mentions({"response_format", "output_config", "output_format", "json_schema", "schema", "structured output", "grammar", "guided"}))
+        mentions({"response_format", "output_config", "output_format", "json_schema", "schema", "structured output", "grammar",
+                  "guided"}))
       return can.schema = false, true;
     if (!anthropic_ && can.limit != Limit::none && mentions({"max_tokens", "max_completion_tokens"}))
       return can.limit = can.limit == Limit::max_tokens ? Limit::max_completion_tokens : Limit::none, true;
     return false;
   }
 
-  void exchange(const ChatRequest& request, const std::string& key, Deadline deadline, std::stop_token stop, ChatReply& reply) const {
+  void exchange(const ChatRequest& request, const std::string& key, Deadline deadline, std::stop_token stop,
+                ChatReply& reply) const {
     const std::string identity = url_ + ' ' + endpoint_.model;
     Capabilities can;
     {
@@ -177,7 +183,8 @@ class HttpChat : public Chat {
     }
     for (int retries = 0, adapted = 0;;) {
       ++reply.attempts;
-      const HttpReply http = http_post(url_, headers(key), body(request, can), endpoint_.connect_s, deadline.sooner(endpoint_.request_s), stop);
+      const HttpReply http =
+          http_post(url_, headers(key), body(request, can), endpoint_.connect_s, deadline.sooner(endpoint_.request_s), stop);
       reply.status = http.status;
       const bool again = judge(http, deadline, reply);
       if (reply.ok()) return;
@@ -217,21 +224,31 @@ class HttpChat : public Chat {
       return false;
     };
     switch (http.fault) {
-      case HttpReply::Fault::none: break;
-      case HttpReply::Fault::cancelled: return fail(ChatFault::cancelled, http.why);
-      case HttpReply::Fault::too_large: return fail(ChatFault::too_large, http.why);
-      case HttpReply::Fault::refused: return fail(ChatFault::setup, http.why);
-      case HttpReply::Fault::timeout: fail(ChatFault::timeout, http.why); return !deadline.passed();
-      case HttpReply::Fault::connection: fail(ChatFault::transport, http.why); return true;
+      case HttpReply::Fault::none:
+        break;
+      case HttpReply::Fault::cancelled:
+        return fail(ChatFault::cancelled, http.why);
+      case HttpReply::Fault::too_large:
+        return fail(ChatFault::too_large, http.why);
+      case HttpReply::Fault::refused:
+        return fail(ChatFault::setup, http.why);
+      case HttpReply::Fault::timeout:
+        fail(ChatFault::timeout, http.why);
+        return !deadline.passed();
+      case HttpReply::Fault::connection:
+        fail(ChatFault::transport, http.why);
+        return true;
     }
     if (http.status == 200) {
       read(http.body, reply);
       return false;
     }
-    if (http.status >= 300 && http.status < 400) return fail(ChatFault::http, fmt::format("HTTP {}: redirects are not followed", http.status));
+    if (http.status >= 300 && http.status < 400)
+      return fail(ChatFault::http, fmt::format("HTTP {}: redirects are not followed", http.status));
     const ApiError error = read_error(http.body);
     const std::string kind = error.code.empty() ? error.type : error.code;
-    std::string why = fmt::format("HTTP {}{}{}{}{}", http.status, kind.empty() ? "" : " ", one_line(kind, kMostQuoted), error.message.empty() ? "" : ": ", error.message);
+    std::string why = fmt::format("HTTP {}{}{}{}{}", http.status, kind.empty() ? "" : " ", one_line(kind, kMostQuoted),
+                                  error.message.empty() ? "" : ": ", error.message);
     if (out_of_credit(error)) return fail(ChatFault::quota, std::move(why));
     fail(ChatFault::http, std::move(why));
     return http.status == 408 || http.status == 409 || http.status == 429 || http.status >= 500;
@@ -245,7 +262,8 @@ class HttpChat : public Chat {
       reply.why = fmt::format("the reply is not JSON: {}", simdjson::error_message(error));
       return;
     }
-    const std::string_view in = anthropic_ ? "input_tokens" : "prompt_tokens", out = anthropic_ ? "output_tokens" : "completion_tokens";
+    const std::string_view in = anthropic_ ? "input_tokens" : "prompt_tokens",
+                           out = anthropic_ ? "output_tokens" : "completion_tokens";
     reply.input_tokens += number_or_zero(root["usage"][in]);
     reply.output_tokens += number_or_zero(root["usage"][out]);
     // Why it stopped, before what it said: a truncated answer often has no content at all.
@@ -253,7 +271,8 @@ class HttpChat : public Chat {
     const std::string_view reason = text_or(stopped);
     if (reason == "length" || reason == "max_tokens" || reason == "model_context_window_exceeded") {
       reply.fault = ChatFault::truncated;
-      reply.why = fmt::format("the answer was cut off ({}) after {} tokens; limit {}", reason, reply.output_tokens, endpoint_.max_tokens);
+      reply.why = fmt::format("the answer was cut off ({}) after {} tokens; limit {}", reason, reply.output_tokens,
+                              endpoint_.max_tokens);
       return;
     }
     if (reason == "content_filter" || reason == "refusal" || !text_or(root["choices"].at(0)["message"]["refusal"]).empty()) {
@@ -308,7 +327,8 @@ std::unique_ptr<Chat> make_chat(const ChatEndpoint& endpoint) {
   constexpr std::string_view kMailbox = "mailbox:";
   if (endpoint.provider.starts_with(kMailbox)) return make_mailbox_chat(endpoint.provider.substr(kMailbox.size()));
   if (endpoint.provider == "openai" || endpoint.provider == "anthropic") return std::make_unique<HttpChat>(endpoint);
-  throw Error(ErrorCode::invalid_argument, fmt::format("LLM provider '{}': expected openai, anthropic or mailbox:DIR", one_line(endpoint.provider, kMostQuoted)));
+  throw Error(ErrorCode::invalid_argument, fmt::format("LLM provider '{}': expected openai, anthropic or mailbox:DIR",
+                                                       one_line(endpoint.provider, kMostQuoted)));
 }
 
 }  // namespace ak

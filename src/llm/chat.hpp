@@ -15,13 +15,14 @@ namespace ak {
 
 /// Where and how to ask. Nothing is sent until Chat::ask.
 struct ChatEndpoint {
-  std::string provider;               // openai, anthropic, mailbox:DIR
-  std::string url;                    // base URL, "https://host/v1"; empty: the provider's own
+  std::string provider;  // openai, anthropic, mailbox:DIR
+  std::string url;       // base URL, "https://host/v1"; empty: the provider's own
   std::string model;
-  std::function<std::string()> key;   // the secret; called on the asking thread for each question, must return soon. May be empty
-  int max_tokens = 6144;              // of the answer, a reasoning model's thinking included
+  std::function<std::string()>
+      key;                // the secret; called on the asking thread for each question, must return soon. May be empty
+  int max_tokens = 6144;  // of the answer, a reasoning model's thinking included
   double connect_s = 5;
-  double request_s = 120;             // one attempt; the deadline of ask() covers them all
+  double request_s = 120;  // one attempt; the deadline of ask() covers them all
 };
 
 struct ChatRequest {
@@ -31,15 +32,15 @@ struct ChatRequest {
 
 enum class ChatFault : std::uint8_t {
   none,
-  setup,       // no key, an unusable folder, TLS
-  transport,   // no connection, cut off
-  timeout,     // the deadline came first
+  setup,      // no key, an unusable folder, TLS
+  transport,  // no connection, cut off
+  timeout,    // the deadline came first
   cancelled,
-  http,        // a status other than 200
-  quota,       // out of credit: asking again will not help
-  truncated,   // the model hit its token limit
-  refused,     // the model or a filter declined
-  malformed,   // not the API's JSON, or no text in it
+  http,       // a status other than 200
+  quota,      // out of credit: asking again will not help
+  truncated,  // the model hit its token limit
+  refused,    // the model or a filter declined
+  malformed,  // not the API's JSON, or no text in it
   too_large,
 };
 
@@ -47,10 +48,10 @@ std::string_view name(ChatFault fault);
 
 struct ChatReply {
   ChatFault fault = ChatFault::none;
-  std::string why;    // one line for the log and the record; the key never stands in it
-  std::string text;   // the model's words, untrusted; empty on a fault
-  int status = 0;     // last HTTP status
-  int attempts = 0;   // requests sent
+  std::string why;   // one line for the log and the record; the key never stands in it
+  std::string text;  // the model's words, untrusted; empty on a fault
+  int status = 0;    // last HTTP status
+  int attempts = 0;  // requests sent
   std::int64_t input_tokens = 0, output_tokens = 0;
   double seconds = 0;
 

@@ -84,15 +84,20 @@ const char* first_variable(std::initializer_list<const char*> names) {
 
 HttpReply::Fault classify(CURLcode code) {
   switch (code) {
-    case CURLE_OK: return HttpReply::Fault::none;
-    case CURLE_OPERATION_TIMEDOUT: return HttpReply::Fault::timeout;
-    case CURLE_WRITE_ERROR: return HttpReply::Fault::too_large;
+    case CURLE_OK:
+      return HttpReply::Fault::none;
+    case CURLE_OPERATION_TIMEDOUT:
+      return HttpReply::Fault::timeout;
+    case CURLE_WRITE_ERROR:
+      return HttpReply::Fault::too_large;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return HttpReply::Fault::refused;
-    default: return HttpReply::Fault::connection;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return HttpReply::Fault::refused;
+    default:
+      return HttpReply::Fault::connection;
   }
 }
 
@@ -106,7 +111,8 @@ void check_url(const std::string& text) {
   if (!part(url.get(), CURLUPART_USER).empty() || !part(url.get(), CURLUPART_PASSWORD).empty())
     bad("a user name or password in the URL; give the secret as the key");
   const std::string scheme = part(url.get(), CURLUPART_SCHEME);
-  if (scheme == "http" && !loopback(url.get())) bad(fmt::format("{}: plain http is for this machine only; use https", shown_url(text)));
+  if (scheme == "http" && !loopback(url.get()))
+    bad(fmt::format("{}: plain http is for this machine only; use https", shown_url(text)));
   if (scheme != "http" && scheme != "https") bad(fmt::format("scheme '{}': expected https", scheme));
 }
 
@@ -114,8 +120,8 @@ std::string shown_url(const std::string& text) {
   const Url url = parse_url(text);
   if (!url) return "(not a URL)";
   const std::string port = part(url.get(), CURLUPART_PORT);
-  return fmt::format("{}://{}{}{}{}", part(url.get(), CURLUPART_SCHEME), part(url.get(), CURLUPART_HOST), port.empty() ? "" : ":", port,
-                     part(url.get(), CURLUPART_PATH));
+  return fmt::format("{}://{}{}{}{}", part(url.get(), CURLUPART_SCHEME), part(url.get(), CURLUPART_HOST),
+                     port.empty() ? "" : ":", port, part(url.get(), CURLUPART_PATH));
 }
 
 HttpReply http_post(const std::string& url, const std::vector<std::string>& headers, const std::string& body, double connect_s,
@@ -174,7 +180,8 @@ HttpReply http_post(const std::string& url, const std::vector<std::string>& head
     }
     while (const CURLMsg* message = curl_multi_info_read(multi.get(), &queued))
       if (message->msg == CURLMSG_DONE) done = true, code = message->data.result;
-    if (!done) curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(std::min(1000.0, deadline.remaining() * 1000 + 1)), nullptr);
+    if (!done)
+      curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(std::min(1000.0, deadline.remaining() * 1000 + 1)), nullptr);
   }
   curl_multi_remove_handle(multi.get(), easy.get());
 
@@ -186,10 +193,16 @@ HttpReply http_post(const std::string& url, const std::vector<std::string>& head
   reply.status = static_cast<int>(status);
   reply.retry_after_s = static_cast<double>(retry_after);
   switch (reply.fault) {
-    case HttpReply::Fault::none: break;
-    case HttpReply::Fault::cancelled: reply.why = "cancelled"; break;
-    case HttpReply::Fault::too_large: reply.why = fmt::format("the reply is larger than {} MiB", kMostReplyBytes >> 20); break;
-    default: reply.why = *detail ? detail : curl_easy_strerror(code);
+    case HttpReply::Fault::none:
+      break;
+    case HttpReply::Fault::cancelled:
+      reply.why = "cancelled";
+      break;
+    case HttpReply::Fault::too_large:
+      reply.why = fmt::format("the reply is larger than {} MiB", kMostReplyBytes >> 20);
+      break;
+    default:
+      reply.why = *detail ? detail : curl_easy_strerror(code);
   }
   if (reply.fault != HttpReply::Fault::none) reply.body.clear();
   return reply;

@@ -15,9 +15,9 @@ inline constexpr std::size_t kMostReplyBytes = 4u << 20;
 struct HttpReply {
   enum class Fault { none, connection, timeout, cancelled, too_large, refused };  // refused: TLS verification, a bad URL
   Fault fault = Fault::none;
-  std::string why;            // of the fault; no secret in it
-  int status = 0;             // 0 when there was no answer
-  double retry_after_s = 0;   // the server's Retry-After; 0 when absent
+  std::string why;           // of the fault; no secret in it
+  int status = 0;            // 0 when there was no answer
+  double retry_after_s = 0;  // the server's Retry-After; 0 when absent
   std::string body;
 };
 

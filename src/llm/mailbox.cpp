@@ -87,7 +87,8 @@ class MailboxChat : public Chat {
     std::condition_variable_any nap;
     std::unique_lock lock(mutex);
     // A reply still being written grows: it counts once two looks agree.
-    for (std::optional<Letter> before; !letter || !before || before->text != letter->text; letter = read_letter(stem + ".reply.txt")) {
+    for (std::optional<Letter> before; !letter || !before || before->text != letter->text;
+         letter = read_letter(stem + ".reply.txt")) {
       before = std::move(letter);
       if (stop.stop_requested() || deadline.passed()) {
         reply.fault = stop.stop_requested() ? ChatFault::cancelled : ChatFault::timeout;

@@ -19,10 +19,13 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kSystem =
-    "You tune one GPU kernel: D = act(alpha * A.B + bias + beta * C), f32 accumulation. You propose kernel configurations; each is "
-    "compiled, verified and timed, and only measured time counts. You see a typed space of knobs, derived numbers and, after the first "
+    "You tune one GPU kernel: D = act(alpha * A.B + bias + beta * C), f32 accumulation. You propose kernel configurations; "
+    "each is "
+    "compiled, verified and timed, and only measured time counts. You see a typed space of knobs, derived numbers and, after "
+    "the first "
     "round, measurements. A cost model and a local search already try the obvious leaders, so add what they would miss. "
-    "Reason from the numbers: idle slots in the last wave, bytes fetched per multiply-add, pipeline depth against shared memory, "
+    "Reason from the numbers: idle slots in the last wave, bytes fetched per multiply-add, pipeline depth against shared "
+    "memory, "
     "registers, the epilogue's share of the time. Answer with JSON only.";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMeanings = {{
@@ -30,7 +33,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMeaning
     {"tile_n", "columns of the CTA's output tile"},
     {"tile_k", "k step of one pipeline stage"},
     {"stages", "depth of the shared-memory ring"},
-    {"schedule", "basic; cooperative: warpgroups share a tile; pingpong: a tile each, one's epilogue under the other's multiply"},
+    {"schedule",
+     "basic; cooperative: warpgroups share a tile; pingpong: a tile each, one's epilogue under the other's multiply"},
     {"warps_m", "warps of a CTA along m"},
     {"warps_n", "warps of a CTA along n"},
     {"cluster_m", "CTAs per cluster along m"},
@@ -56,7 +60,8 @@ std::string difference(const Tactic& from, const Tactic& to) {
   std::string text;
   for (const Knob& knob : kKnobs)
     if (from.*knob.member != to.*knob.member)
-      text += fmt::format("{}{} {}->{}", text.empty() ? "" : ", ", knob.name, knob_value(knob, from.*knob.member), knob_value(knob, to.*knob.member));
+      text += fmt::format("{}{} {}->{}", text.empty() ? "" : ", ", knob.name, knob_value(knob, from.*knob.member),
+                          knob_value(knob, to.*knob.member));
   return text;
 }
 
@@ -83,7 +88,10 @@ class Writer {
     device();
     problem();
     space();
-    derived("Cost model's leaders, not measured (predicted us; tiles; waves; idle % of slots; smem KiB; accumulators % of registers):", facts_.candidates, 10);
+    derived(
+        "Cost model's leaders, not measured (predicted us; tiles; waves; idle % of slots; smem KiB; accumulators % of "
+        "registers):",
+        facts_.candidates, 10);
     measurements();
     request();
     return std::move(text_);
@@ -100,21 +108,25 @@ class Writer {
 
   void device() {
     const DeviceFacts& d = facts_.device;
-    line("DEVICE {}: compute {}.{}, {} SMs at {:.3g} GHz, shared memory {} B per CTA and {} B per SM, {} registers per SM, L2 {:.3g} MiB, memory {:.3g} TB/s",
-         one_line(d.name, 64), d.compute_major, d.compute_minor, d.sm_count, d.clock_ghz, d.smem_per_block, d.smem_per_sm, d.registers_per_sm,
-         static_cast<double>(d.l2_bytes) / (1 << 20), d.memory_tb_s);
+    line(
+        "DEVICE {}: compute {}.{}, {} SMs at {:.3g} GHz, shared memory {} B per CTA and {} B per SM, {} registers per SM, L2 "
+        "{:.3g} MiB, memory {:.3g} TB/s",
+        one_line(d.name, 64), d.compute_major, d.compute_minor, d.sm_count, d.clock_ghz, d.smem_per_block, d.smem_per_sm,
+        d.registers_per_sm, static_cast<double>(d.l2_bytes) / (1 << 20), d.memory_tb_s);
   }
 
   void problem() {
     const Problem& p = facts_.problem;
     const Roofline roof = roofline(p, facts_.device);
     line("PROBLEM {}", to_string(p));
-    line("m={} n={} k={}, inputs {}, output {}, activation {}; {:.4g} GFLOP, {:.4g} MB, {:.4g} FLOP per byte", p.m, p.n, p.k, name(p.in),
-         name(p.epilogue.out), name(p.epilogue.activation), p.flops() / 1e9, p.bytes() / 1e6, p.bytes() > 0 ? p.flops() / p.bytes() : 0.0);
+    line("m={} n={} k={}, inputs {}, output {}, activation {}; {:.4g} GFLOP, {:.4g} MB, {:.4g} FLOP per byte", p.m, p.n, p.k,
+         name(p.in), name(p.epilogue.out), name(p.epilogue.activation), p.flops() / 1e9, p.bytes() / 1e6,
+         p.bytes() > 0 ? p.flops() / p.bytes() : 0.0);
     line("ROOFLINE tensor {:.4g} us, memory {:.4g} us: bound by {}, floor {:.4g} us", roof.tensor_us, roof.memory_us,
          roof.tensor_us > roof.memory_us ? "tensor cores" : "memory", roof.floor_us());
     if (facts_.vendor_us > 0)
-      line("VENDOR cuBLASLt's best: {:.4g} us, {:.3g}x the floor. Beat it.", facts_.vendor_us, facts_.vendor_us / std::max(1e-9, roof.floor_us()));
+      line("VENDOR cuBLASLt's best: {:.4g} us, {:.3g}x the floor. Beat it.", facts_.vendor_us,
+           facts_.vendor_us / std::max(1e-9, roof.floor_us()));
   }
 
   void space() {
@@ -126,7 +138,8 @@ class Writer {
         for (const std::int16_t value : values.values) words.push_back(knob_value(*values.knob, value));
         line("  {}: {}", values.knob->name, fmt::join(words, " "));
       }
-      for (std::size_t i = 0; i < family.rules.size() && i < most(12); ++i) line("  refused: {}", one_line(family.rules[i], 150));
+      for (std::size_t i = 0; i < family.rules.size() && i < most(12); ++i)
+        line("  refused: {}", one_line(family.rules[i], 150));
     }
     for (const auto& refusal : facts_.refusals) line("not available, {}", one_line(refusal, 150));
     text_ += "Knobs:";
@@ -146,8 +159,8 @@ class Writer {
     line("\n{}", title);
     for (std::size_t i = 0; i < list.size() && i < most(count); ++i) {
       const DerivedNumbers& d = list[i];
-      line("  {}: {:.4g} us; {}; {:.3g}; {:.0f}%; {:.0f}; {:.0f}%", to_string(d.tactic), d.predicted_us, d.tiles, d.waves, d.tail_percent,
-           d.smem_bytes / 1024.0, d.accumulator_percent);
+      line("  {}: {:.4g} us; {}; {:.3g}; {:.0f}%; {:.0f}; {:.0f}%", to_string(d.tactic), d.predicted_us, d.tiles, d.waves,
+           d.tail_percent, d.smem_bytes / 1024.0, d.accumulator_percent);
     }
   }
 
@@ -156,12 +169,15 @@ class Writer {
     for (const Trial* trial : standing(facts_.history)) (trial->correct() && trial->us > 0 ? correct : failed).push_back(trial);
     if (correct.empty() && failed.empty()) return;
     std::stable_sort(correct.begin(), correct.end(), [](const Trial* a, const Trial* b) { return a->us < b->us; });
-    line("\nMEASURED {} tactics tried, {} ran correctly, {} failed", correct.size() + failed.size(), correct.size(), failed.size());
+    line("\nMEASURED {} tactics tried, {} ran correctly, {} failed", correct.size() + failed.size(), correct.size(),
+         failed.size());
     if (!correct.empty()) {
       const Trial& best = *correct.front();
       const double floor = roofline(facts_.problem, facts_.device).floor_us();
-      line("best: {}: {:.4g} us, {:.3g}x the floor{}, {} registers, {} B smem", to_string(best.tactic), best.us, best.us / std::max(1e-9, floor),
-           facts_.vendor_us > 0 ? fmt::format(", {:.3f}x the vendor's speed", facts_.vendor_us / best.us) : "", best.registers, best.smem_bytes);
+      line("best: {}: {:.4g} us, {:.3g}x the floor{}, {} registers, {} B smem", to_string(best.tactic), best.us,
+           best.us / std::max(1e-9, floor),
+           facts_.vendor_us > 0 ? fmt::format(", {:.3f}x the vendor's speed", facts_.vendor_us / best.us) : "", best.registers,
+           best.smem_bytes);
       if (correct.size() > 1) text_ += "others, as changes from the best:\n";
       for (std::size_t i = 1; i < correct.size() && i <= most(12); ++i)
         line("  {:+.1f}%: {}", (correct[i]->us / best.us - 1) * 100, difference(best.tactic, correct[i]->tactic));
@@ -187,7 +203,8 @@ class Writer {
         std::string row = fmt::format("  {} {}:", name(family.family), values.knob->name);
         std::size_t shown = 0;
         for (const auto& [value, best] : seen)
-          if (shown++ < most(12)) row += fmt::format(" {}={:.4g} ({})", knob_value(*values.knob, value), best.first, best.second);
+          if (shown++ < most(12))
+            row += fmt::format(" {}={:.4g} ({})", knob_value(*values.knob, value), best.first, best.second);
         line("{}", row);
       }
   }
@@ -199,21 +216,25 @@ class Writer {
       ++count;
     }
     for (const auto& [outcome, entry] : classes)
-      line("failed as {}: {}, e.g. {}: {}", name(outcome), entry.first, to_string(entry.second->tactic), one_line(entry.second->why, 160));
+      line("failed as {}: {}, e.g. {}: {}", name(outcome), entry.first, to_string(entry.second->tactic),
+           one_line(entry.second->why, 160));
     // Proposals that fail teach little: after many failures, stay near what works.
     int own = 0, lost = 0;
     for (const Trial& trial : facts_.history)
       if (trial.proposer == "llm") ++own, lost += !trial.correct();
     if (own >= 3 && lost * 3 >= own)
-      line("{} of your {} proposals failed: make most of the next ones changes of one or two knobs from a tactic that ran.", lost, own);
+      line("{} of your {} proposals failed: make most of the next ones changes of one or two knobs from a tactic that ran.",
+           lost, own);
   }
 
   void request() {
     const int n = facts_.proposals;
     const int safe = (n * 2 + 2) / 5, bold = n / 5;
-    line("\nTASK round {}: propose {} new tactics, most promising first: about {} safe (near the leaders), {} balanced, {} bold (a different idea). "
-         "None that was tried. Knob values outside the lists are allowed where no rule refuses them.",
-         facts_.round, n, safe, n - safe - bold, bold);
+    line(
+        "\nTASK round {}: propose {} new tactics, most promising first: about {} safe (near the leaders), {} balanced, {} bold "
+        "(a different idea). "
+        "None that was tried. Knob values outside the lists are allowed where no rule refuses them.",
+        facts_.round, n, safe, n - safe - bold, bold);
     line("Reply with one JSON object and nothing else, \"why\" first and at most ten words; a knob left out has its default:");
     line("{}", example().dump(-1, ' ', false, Json::error_handler_t::replace));
   }
@@ -247,7 +268,8 @@ std::string make_schema(const PromptFacts& facts) {
   properties["family"] = {{"type", "string"}, {"enum", names}};
   for (const Knob& knob : kKnobs) {
     const bool used = std::any_of(facts.families.begin(), facts.families.end(), [&](const FamilySpace& family) {
-      return std::any_of(family.knobs.begin(), family.knobs.end(), [&](const KnobValues& v) { return v.knob->member == knob.member; });
+      return std::any_of(family.knobs.begin(), family.knobs.end(),
+                         [&](const KnobValues& v) { return v.knob->member == knob.member; });
     });
     if (!used) continue;
     required.emplace_back(knob.name);

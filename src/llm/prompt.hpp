@@ -22,21 +22,21 @@ struct KnobValues {
 /// One family's part of the space.
 struct FamilySpace {
   FamilyId family = FamilyId::sm80;
-  std::size_t tactics = 0;          // legal combinations
-  std::vector<KnobValues> knobs;    // those with a choice, and those fixed at something else than their default
-  std::vector<std::string> rules;   // why combinations are refused, one example each
+  std::size_t tactics = 0;         // legal combinations
+  std::vector<KnobValues> knobs;   // those with a choice, and those fixed at something else than their default
+  std::vector<std::string> rules;  // why combinations are refused, one example each
 };
 
 /// What can be said of a tactic before it runs.
 struct DerivedNumbers {
   Tactic tactic;
   double predicted_us = 0;
-  std::int64_t tiles = 0;           // CTA tiles, slices of k counted
-  int ctas_per_sm = 1;              // by shared memory and threads
-  double waves = 0;                 // tiles / CTAs that run at once
-  double tail_percent = 0;          // of the machine's slots idle over all waves
+  std::int64_t tiles = 0;   // CTA tiles, slices of k counted
+  int ctas_per_sm = 1;      // by shared memory and threads
+  double waves = 0;         // tiles / CTAs that run at once
+  double tail_percent = 0;  // of the machine's slots idle over all waves
   int smem_bytes = 0;
-  double accumulator_percent = 0;   // f32 accumulators as a share of an SM's registers
+  double accumulator_percent = 0;  // f32 accumulators as a share of an SM's registers
 };
 
 struct PromptFacts {
@@ -49,7 +49,7 @@ struct PromptFacts {
   std::span<const Trial> history;          // every trial so far; empty in round 0
   double vendor_us = 0;                    // 0: unknown
   int round = 0;
-  int proposals = 12;                      // wanted
+  int proposals = 12;  // wanted
 };
 
 struct Prompt {

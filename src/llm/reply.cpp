@@ -67,7 +67,8 @@ std::string value_text(const Knob& knob, dom::element value) {
     whole = static_cast<std::int64_t>(real);  // 128.0
   else if (value.is_bool() || value.get(whole) != simdjson::SUCCESS)
     reject(knob.name, "expected a whole number");
-  if (whole < knob.unset || whole > kLargestValue) reject(knob.name, fmt::format("expected {} to {}", knob.unset, kLargestValue));
+  if (whole < knob.unset || whole > kLargestValue)
+    reject(knob.name, fmt::format("expected {} to {}", knob.unset, kLargestValue));
   return fmt::format("{}", whole);
 }
 
@@ -76,7 +77,8 @@ ReplyItem read_item(std::string_view json) {
   if (json.size() > kMostItemText) reject("item", fmt::format("longer than {} bytes", kMostItemText));
   thread_local dom::parser parser;
   dom::object fields;
-  if (const auto error = parser.parse(simdjson::padded_string(json)).get(fields)) reject("JSON", simdjson::error_message(error));
+  if (const auto error = parser.parse(simdjson::padded_string(json)).get(fields))
+    reject("JSON", simdjson::error_message(error));
   if (fields.size() > kMostFields) reject("item", "too many fields");
   ReplyItem item;
   std::string family, knobs;

@@ -16,13 +16,14 @@ struct ReplyItem {
 };
 
 struct LlmReply {
-  std::vector<ReplyItem> items;        // distinct, in the order given
-  std::vector<std::string> rejected;   // "item 3: tile_m: expected a whole number"; at most kMostReasons
-  int rejections = 0;                  // all of them, those beyond the cap too
-  std::string fault;                   // why there is no item at all; empty otherwise
+  std::vector<ReplyItem> items;       // distinct, in the order given
+  std::vector<std::string> rejected;  // "item 3: tile_m: expected a whole number"; at most kMostReasons
+  int rejections = 0;                 // all of them, those beyond the cap too
+  std::string fault;                  // why there is no item at all; empty otherwise
 };
 
-inline constexpr std::size_t kMostReplyText = 1u << 20, kMostItemText = 4096, kMostItems = 64, kMostScanned = 1024, kMostReasons = 8;
+inline constexpr std::size_t kMostReplyText = 1u << 20, kMostItemText = 4096, kMostItems = 64, kMostScanned = 1024,
+                             kMostReasons = 8;
 
 /// Items are the innermost JSON objects of the text, each read by itself:
 ///   {"why": "...", "family": "sm90", "tile_m": 128, ..., "schedule": "pingpong"}

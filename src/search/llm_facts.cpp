@@ -38,7 +38,8 @@ class RuleProbe {
       for (std::size_t i = 0; i < family_.knobs.size(); ++i)
         for (std::size_t j = i + 1; j < family_.knobs.size(); ++j)
           for (const std::int16_t a : ends(family_.knobs[i]))
-            for (const std::int16_t b : ends(family_.knobs[j])) probe(base, {{family_.knobs[i].knob, a}, {family_.knobs[j].knob, b}});
+            for (const std::int16_t b : ends(family_.knobs[j]))
+              probe(base, {{family_.knobs[i].knob, a}, {family_.knobs[j].knob, b}});
     return std::move(rules_);
   }
 
@@ -107,12 +108,14 @@ std::vector<DerivedNumbers> fastest(const SearchView& view) {
     if (trial.tactic.family != FamilyId::vendor) last[trial.tactic] = &trial;
   std::vector<const Trial*> order;
   for (const Trial& trial : view.history)
-    if (const auto it = last.find(trial.tactic); it != last.end() && it->second == &trial && trial.correct() && trial.us > 0) order.push_back(&trial);
+    if (const auto it = last.find(trial.tactic); it != last.end() && it->second == &trial && trial.correct() && trial.us > 0)
+      order.push_back(&trial);
   std::stable_sort(order.begin(), order.end(), [](const Trial* a, const Trial* b) { return a->us < b->us; });
   if (order.size() > kMostMeasured) order.resize(kMostMeasured);
   std::vector<DerivedNumbers> list;
   for (const Trial* trial : order)
-    list.push_back(derive(view.problem, view.device, trial->tactic, view.space.cost_us ? view.space.cost_us(trial->tactic) : 0));
+    list.push_back(
+        derive(view.problem, view.device, trial->tactic, view.space.cost_us ? view.space.cost_us(trial->tactic) : 0));
   return list;
 }
 
@@ -130,7 +133,8 @@ DerivedNumbers derive(const Problem& p, const DeviceFacts& device, const Tactic&
   d.smem_bytes = static_cast<int>(geometry.smem_bytes);
   const int by_smem = device.smem_per_sm / (d.smem_bytes + 1024);  // the driver keeps 1 KiB a CTA
   const int by_threads = 2048 / static_cast<int>(std::max(1u, geometry.threads));
-  const double accumulators = static_cast<double>(t.tile_m) * t.tile_n * (t.schedule == static_cast<int>(Schedule::pingpong) ? 2 : 1);
+  const double accumulators =
+      static_cast<double>(t.tile_m) * t.tile_n * (t.schedule == static_cast<int>(Schedule::pingpong) ? 2 : 1);
   d.accumulator_percent = 100 * accumulators / device.registers_per_sm;
   const int by_registers = accumulators > 0 ? static_cast<int>(device.registers_per_sm / accumulators) : by_threads;
   d.ctas_per_sm = std::max(1, std::min({by_smem, by_threads, by_registers}));

@@ -11,14 +11,15 @@
 namespace ak {
 namespace {
 
-constexpr double kLeastSeconds = 0.5;   // a question with less time left is not worth its tokens
-constexpr double kLeastGain = 0.005;    // two rounds with less than this end the conversation
-constexpr std::size_t kLeastNews = 4;   // trials between two questions
+constexpr double kLeastSeconds = 0.5;  // a question with less time left is not worth its tokens
+constexpr double kLeastGain = 0.005;   // two rounds with less than this end the conversation
+constexpr std::size_t kLeastNews = 4;  // trials between two questions
 
 double best_us(std::span<const Trial> history) {
   double best = 0;
   for (const Trial& trial : history)
-    if (trial.tactic.family != FamilyId::vendor && trial.correct() && trial.us > 0 && (best == 0 || trial.us < best)) best = trial.us;
+    if (trial.tactic.family != FamilyId::vendor && trial.correct() && trial.us > 0 && (best == 0 || trial.us < best))
+      best = trial.us;
   return best;
 }
 
@@ -105,8 +106,8 @@ void LlmProposer::take_answer() {
     silent_ = true;  // the client has retried what can be
     return;
   }
-  log(LogLevel::info, "llm: round {}: {} proposals, {} items rejected, {} + {} tokens, {:.2f} s", round, reply.items.size(), reply.rejections,
-      answer.input_tokens, answer.output_tokens, answer.seconds);
+  log(LogLevel::info, "llm: round {}: {} proposals, {} items rejected, {} + {} tokens, {:.2f} s", round, reply.items.size(),
+      reply.rejections, answer.input_tokens, answer.output_tokens, answer.seconds);
   for (const auto& why : reply.rejected) log(LogLevel::info, "llm: round {}: {}", round, why);
   if (!reply.fault.empty()) fail(round, reply.fault);
   for (ReplyItem& item : reply.items) {
@@ -129,7 +130,8 @@ std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t c
     std::lock_guard lock(mutex_);
     idle = state_ == State::idle;
   }
-  if (idle && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds && worth_asking(view))
+  if (idle && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds &&
+      worth_asking(view))
     start_round(view);
   return {arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(std::min(count, arrived_.size()))};
 }
@@ -141,7 +143,8 @@ bool LlmProposer::pending() const {
 
 std::string LlmProposer::note() const {
   std::lock_guard lock(mutex_);
-  if (state_ == State::asking) return fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
+  if (state_ == State::asking)
+    return fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
   return note_;
 }
 

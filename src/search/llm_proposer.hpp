@@ -17,17 +17,17 @@ namespace ak {
 
 struct LlmOptions {
   ChatEndpoint endpoint;
-  int rounds = 2;       // questions at most
-  int proposals = 12;   // wanted per round
+  int rounds = 2;      // questions at most
+  int proposals = 12;  // wanted per round
 };
 
 struct LlmUsage {
-  int rounds = 0;           // questions asked
-  int requests = 0;         // HTTP requests, retries included
-  int proposals = 0;        // tactics taken from the answers
-  int rejected = 0;         // items of the answers that were no tactic
+  int rounds = 0;     // questions asked
+  int requests = 0;   // HTTP requests, retries included
+  int proposals = 0;  // tactics taken from the answers
+  int rejected = 0;   // items of the answers that were no tactic
   std::int64_t input_tokens = 0, output_tokens = 0;
-  double seconds = 0;       // waiting for answers
+  double seconds = 0;  // waiting for answers
 };
 
 class LlmProposer final : public Proposer {
@@ -55,11 +55,11 @@ class LlmProposer final : public Proposer {
   std::unique_ptr<Chat> chat_;
 
   // The search's thread only.
-  int rounds_ = 0;                                    // questions asked
+  int rounds_ = 0;  // questions asked
   std::size_t history_at_ask_ = 0;
-  std::vector<double> best_at_ask_;                   // us, by round; 0 while unknown
-  std::vector<Proposal> arrived_;                     // not yet known to the search, as far as was seen
-  std::vector<Tactic> last_round_;                    // named by the last answer
+  std::vector<double> best_at_ask_;  // us, by round; 0 while unknown
+  std::vector<Proposal> arrived_;    // not yet known to the search, as far as was seen
+  std::vector<Tactic> last_round_;   // named by the last answer
   bool silent_ = false;
 
   mutable std::mutex mutex_;  // guards what follows

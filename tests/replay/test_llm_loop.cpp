@@ -45,7 +45,8 @@ Tuned tune_with(OddRunner& runner, const std::string& url, double seconds = kBud
   std::vector<std::unique_ptr<Proposer>> proposers;
   for (const auto* name : {"local", "offline"}) proposers.push_back(make_proposer(name));
   if (!url.empty())
-    proposers.push_back(make_llm_proposer({{"openai", url, "m", [] { return std::string("sk-loop-secret"); }, 500, 1, 20}, 2, 4}, Deadline::in(seconds)));
+    proposers.push_back(make_llm_proposer(
+        {{"openai", url, "m", [] { return std::string("sk-loop-secret"); }, 500, 1, 20}, 2, 4}, Deadline::in(seconds)));
   return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {seconds, 100000, 8});
 }
 
@@ -59,7 +60,8 @@ const Trial* first_trial(const Tuned& tuned, const Tactic& tactic) {
 
 TEST_CASE("the loop: a tactic that only the reply names is tried, wins where it is best, and the history says who named it") {
   LlmServer server([](const auto&, auto& response, int call) {
-    answer(response, openai_says(call ? R"({"proposals":[{"family":"sm80","tile_m":120,"tile_n":120,"tile_k":72,"stages":4}]})" : kNamesIt));
+    answer(response, openai_says(call ? R"({"proposals":[{"family":"sm80","tile_m":120,"tile_n":120,"tile_k":72,"stages":4}]})"
+                                      : kNamesIt));
   });
   OddRunner without;
   without.odd_us = 20;
@@ -112,7 +114,10 @@ TEST_CASE("the loop: whatever the server does, the offline result stands within 
     LlmServer::Handler handler;
   };
   const Failure failures[] = {
-      {"401", [](const auto&, auto& r, int) { answer(r, {{"error", {{"message", "who are you"}}}}, 401); }},
+      {"401",
+       [](const auto&, auto& r, int) {
+         answer(r, {{"error", {{"message", "who are you"}}}}, 401);
+       }},
       {"429", [](const auto&, auto& r, int) { r.set_header("Retry-After", "100"), answer(r, json::object(), 429); }},
       {"500", [](const auto&, auto& r, int) { answer(r, json::object(), 500); }},
       {"redirect", [](const auto&, auto& r, int) { r.status = 302, r.set_header("Location", "http://127.0.0.1:1/"); }},
@@ -121,10 +126,13 @@ TEST_CASE("the loop: whatever the server does, the offline result stands within 
       {"too large", [](const auto&, auto& r, int) { r.set_content(std::string(5 << 20, ' '), "application/json"); }},
       {"no JSON", [](const auto&, auto& r, int) { answer(r, openai_says("sorry")); }},
       {"not an own kernel family", [](const auto&, auto& r, int) { answer(r, openai_says(R"({"family":"rm -rf"})")); }},
-      {"llm", [](const auto&, auto& r, int) {  // cut in the middle, every time
-         r.set_content_provider(1000, "application/json", [](std::size_t at, std::size_t, httplib::DataSink& sink) { return !at && sink.write("{", 1); });
+      {"llm",
+       [](const auto&, auto& r, int) {  // cut in the middle, every time
+         r.set_content_provider(1000, "application/json",
+                                [](std::size_t at, std::size_t, httplib::DataSink& sink) { return !at && sink.write("{", 1); });
        }},
-      {"late", [](const auto&, auto&, int) {  // silent
+      {"late",
+       [](const auto&, auto&, int) {  // silent
          std::this_thread::sleep_for(std::chrono::duration<double>(kBudget + 2));
        }},
   };

@@ -59,12 +59,16 @@ TEST_CASE("chat: the OpenAI request has the shape the API wants, and its answer 
              {"max_tokens", 500},
              {"messages", {{{"role", "system"}, {"content", "be brief"}}, {{"role", "user"}, {"content", "which tile?"}}}},
              {"response_format",
-              {{"type", "json_schema"}, {"json_schema", {{"name", "proposals"}, {"strict", true}, {"schema", {{"type", "object"}}}}}}}});
+              {{"type", "json_schema"},
+               {"json_schema", {{"name", "proposals"}, {"strict", true}, {"schema", {{"type", "object"}}}}}}}});
 }
 
 TEST_CASE("chat: the Anthropic request has the shape the API wants, and only its text blocks are read") {
   LlmServer server([](const auto&, auto& response, int) {
-    answer(response, {{"content", {{{"type", "thinking"}, {"thinking", "hm"}}, {{"type", "text"}, {"text", "use "}}, {{"type", "text"}, {"text", "256"}}}},
+    answer(response, {{"content",
+                       {{{"type", "thinking"}, {"thinking", "hm"}},
+                        {{"type", "text"}, {"text", "use "}},
+                        {{"type", "text"}, {"text", "256"}}}},
                       {"stop_reason", "end_turn"},
                       {"usage", {{"input_tokens", 7}, {"output_tokens", 9}}}});
   });
@@ -80,19 +84,23 @@ TEST_CASE("chat: the Anthropic request has the shape the API wants, and only its
   CHECK(request.get_header_value("x-api-key") == kSecret);
   CHECK(request.get_header_value("anthropic-version") == "2023-06-01");
   CHECK(!request.has_header("Authorization"));
-  CHECK(json::parse(request.body) == json{{"model", to.model},
-                                          {"stream", false},
-                                          {"temperature", 0.3},
-                                          {"max_tokens", 500},
-                                          {"system", "be brief"},
-                                          {"messages", {{{"role", "user"}, {"content", "which tile?"}}}},
-                                          {"output_config", {{"format", {{"type", "json_schema"}, {"schema", {{"type", "object"}}}}}}}});
+  CHECK(json::parse(request.body) ==
+        json{{"model", to.model},
+             {"stream", false},
+             {"temperature", 0.3},
+             {"max_tokens", 500},
+             {"system", "be brief"},
+             {"messages", {{{"role", "user"}, {"content", "which tile?"}}}},
+             {"output_config", {{"format", {{"type", "json_schema"}, {"schema", {{"type", "object"}}}}}}}});
 }
 
 TEST_CASE("chat: a base URL is completed once, whatever its end") {
   LlmServer server([](const auto&, auto& response, int) { answer(response, openai_says("x")); });
-  for (const auto& [base, path] : {std::pair{"", "/v1/chat/completions"}, {"/", "/v1/chat/completions"}, {"/v1/", "/v1/chat/completions"},
-                                   {"/api/v3", "/api/v3/chat/completions"}, {"/x/chat/completions", "/x/chat/completions"}}) {
+  for (const auto& [base, path] : {std::pair{"", "/v1/chat/completions"},
+                                   {"/", "/v1/chat/completions"},
+                                   {"/v1/", "/v1/chat/completions"},
+                                   {"/api/v3", "/api/v3/chat/completions"},
+                                   {"/x/chat/completions", "/x/chat/completions"}}) {
     ChatEndpoint to = endpoint(server);
     to.url = server.url(base);
     CHECK(ask(to).ok());
@@ -153,7 +161,9 @@ TEST_CASE("chat: 5xx and 529 are tried again, twice at most") {
 
 TEST_CASE("chat: 400, 401, 403, 404, 413 and quota codes are never tried again") {
   for (const int status : {400, 401, 403, 404, 413}) {
-    LlmServer server([&](const auto&, auto& response, int) { answer(response, {{"error", {{"message", "no"}, {"code", "denied"}}}}, status); });
+    LlmServer server([&](const auto&, auto& response, int) {
+      answer(response, {{"error", {{"message", "no"}, {"code", "denied"}}}}, status);
+    });
     const ChatReply reply = ask(endpoint(server));
     CAPTURE(status);
     CHECK(reply.fault == ChatFault::http);
@@ -162,7 +172,9 @@ TEST_CASE("chat: 400, 401, 403, 404, 413 and quota codes are never tried again")
     CHECK(server.calls() == 1);
   }
   for (const auto* code : {"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached"}) {
-    LlmServer server([&](const auto&, auto& response, int) { answer(response, {{"error", {{"message", "pay"}, {"code", code}}}}, 429); });
+    LlmServer server([&](const auto&, auto& response, int) {
+      answer(response, {{"error", {{"message", "pay"}, {"code", code}}}}, 429);
+    });
     const ChatReply reply = ask(endpoint(server));
     CHECK(reply.fault == ChatFault::quota);
     CHECK(server.calls() == 1);
@@ -173,7 +185,8 @@ TEST_CASE("chat: a refused parameter is left out, one at a time, and stays out f
   LlmServer server([](const auto& request, auto& response, int) {
     const json body = json::parse(request.body);
     const auto refuse = [&](const char* parameter) {
-      answer(response, {{"error", {{"message", std::string("Unsupported parameter: '") + parameter + "'"}, {"param", parameter}}}}, 400);
+      answer(response,
+             {{"error", {{"message", std::string("Unsupported parameter: '") + parameter + "'"}, {"param", parameter}}}}, 400);
     };
     if (body.contains("max_tokens")) return refuse("max_tokens");
     if (body.contains("temperature")) return refuse("temperature");
@@ -194,9 +207,16 @@ TEST_CASE("chat: Anthropic's refusals name the parameter in the message only") {
     const json body = json::parse(request.body);
     CHECK(body.contains("max_tokens"));  // mandatory there
     if (body.contains("temperature"))
-      return answer(response, {{"type", "error"}, {"error", {{"type", "invalid_request_error"}, {"message", "`temperature` may not be set"}}}}, 400);
+      return answer(
+          response,
+          {{"type", "error"}, {"error", {{"type", "invalid_request_error"}, {"message", "`temperature` may not be set"}}}},
+          400);
     if (body.contains("output_config"))
-      return answer(response, {{"type", "error"}, {"error", {{"type", "invalid_request_error"}, {"message", "output_config: Extra inputs are not permitted"}}}}, 400);
+      return answer(
+          response,
+          {{"type", "error"},
+           {"error", {{"type", "invalid_request_error"}, {"message", "output_config: Extra inputs are not permitted"}}}},
+          400);
     answer(response, {{"content", {{{"type", "text"}, {"text", "ok"}}}}, {"stop_reason", "end_turn"}});
   });
   CHECK(ask(endpoint(server, "anthropic")).text == "ok");
@@ -217,7 +237,9 @@ TEST_CASE("chat: why the model stopped is looked at before what it said") {
     LlmServer server([&](const auto&, auto& response, int) { answer(response, body); });
     return ask(endpoint(server, provider)).fault;
   };
-  const auto choice = [](json message, json finish) { return json{{"choices", {{{"message", message}, {"finish_reason", finish}}}}}; };
+  const auto choice = [](json message, json finish) {
+    return json{{"choices", {{{"message", message}, {"finish_reason", finish}}}}};
+  };
   CHECK(outcome(choice({{"content", nullptr}}, "length")) == ChatFault::truncated);
   CHECK(outcome(choice({{"content", "{\"proposals\": [{"}}, "length")) == ChatFault::truncated);
   CHECK(outcome(choice({{"content", nullptr}}, "content_filter")) == ChatFault::refused);
@@ -232,10 +254,11 @@ TEST_CASE("chat: why the model stopped is looked at before what it said") {
 
 TEST_CASE("chat: hostile bodies are malformed, never a crash") {
   std::string deep(100000, '[');
-  for (const std::string& body : {std::string("<html>login</html>"), std::string(""), std::string("null"), std::string("[]"), std::string("{"), deep,
-                                  std::string("{\"choices\":[]}"), std::string("{\"choices\":[null]}"), std::string("{\"choices\":{\"0\":1}}"),
-                                  std::string("\xff\xfe\x00{", 4), std::string("{\"choices\":[{\"message\":{\"content\":[1,{},null]}}]}"),
-                                  std::string("{\"usage\":{\"prompt_tokens\":-5,\"completion_tokens\":1e400}}")}) {
+  for (const std::string& body :
+       {std::string("<html>login</html>"), std::string(""), std::string("null"), std::string("[]"), std::string("{"), deep,
+        std::string("{\"choices\":[]}"), std::string("{\"choices\":[null]}"), std::string("{\"choices\":{\"0\":1}}"),
+        std::string("\xff\xfe\x00{", 4), std::string("{\"choices\":[{\"message\":{\"content\":[1,{},null]}}]}"),
+        std::string("{\"usage\":{\"prompt_tokens\":-5,\"completion_tokens\":1e400}}")}) {
     LlmServer server([&](const auto&, auto& response, int) { response.set_content(body, "application/json"); });
     const ChatReply reply = ask(endpoint(server));
     CHECK(reply.fault == ChatFault::malformed);
@@ -334,7 +357,8 @@ TEST_CASE("chat: cancelling also ends the wait between two tries") {
   ChatReply reply;
   const auto start = Clock::now();
   {
-    std::jthread thread([&](std::stop_token stop) { reply = make_chat(endpoint(server))->ask(kQuestion, Deadline::in(300), stop); });
+    std::jthread thread(
+        [&](std::stop_token stop) { reply = make_chat(endpoint(server))->ask(kQuestion, Deadline::in(300), stop); });
     while (server.calls() == 0) std::this_thread::yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
@@ -348,9 +372,12 @@ TEST_CASE("chat: the key stands in no log and no error, whatever the server says
     LlmServer server([&](const auto&, auto& response, int) {
       response.set_header("Location", std::string("http://127.0.0.1/") + kSecret);
       if (status == 200) return answer(response, openai_says(std::string("your key is ") + kSecret + " and " + kSecret));
-      answer(response, {{"error", {{"message", std::string("Incorrect API key provided: ") + kSecret + " " + std::string(kSecret).substr(3, 12)},
-                                   {"code", kSecret},
-                                   {"param", kSecret}}}}, status);
+      answer(response,
+             {{"error",
+               {{"message", std::string("Incorrect API key provided: ") + kSecret + " " + std::string(kSecret).substr(3, 12)},
+                {"code", kSecret},
+                {"param", kSecret}}}},
+             status);
     });
     for (const auto* provider : {"openai", "anthropic"}) {
       const auto chat = make_chat(endpoint(server, provider));
@@ -407,7 +434,8 @@ TEST_CASE("chat: an endpoint is checked before anything is sent") {
   CHECK_THROWS_WITH_AS(make("mailbox:/no/such/folder", ""), doctest::Contains("/no/such/folder"), Error);
   CHECK(make("openai", "")->describe() == "openai m at https://api.openai.com/v1/chat/completions");
   CHECK(make("anthropic", "https://gw.example.com?token=hidden")->describe().find("hidden") == std::string::npos);
-  for (const auto* local : {"http://127.0.0.1:80", "http://localhost:8000/v1", "http://[::1]:9/v1"}) CHECK_NOTHROW(make("openai", local));
+  for (const auto* local : {"http://127.0.0.1:80", "http://localhost:8000/v1", "http://[::1]:9/v1"})
+    CHECK_NOTHROW(make("openai", local));
 }
 
 TEST_CASE("mailbox: the whole prompt is written, the reply awaited; a recorded reply answers the same prompt again") {
@@ -438,6 +466,7 @@ TEST_CASE("mailbox: the whole prompt is written, the reply awaited; a recorded r
   CHECK(seconds_since(other) < 1);
   std::ofstream(folder + "/" + digest("s\n\nu").hex() + ".reply.txt") << std::string((4 << 20) + 1, 'x');
   CHECK(chat->ask({"s", "u", ""}, Deadline::in(5), {}).fault == ChatFault::too_large);
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) CHECK(entry.path().extension() == ".txt");  // no leftovers
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    CHECK(entry.path().extension() == ".txt");  // no leftovers
   std::filesystem::remove_all(folder);
 }

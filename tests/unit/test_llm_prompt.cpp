@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
-
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "core/roofline.hpp"
 #include "families/family.hpp"
@@ -74,7 +73,8 @@ TEST_CASE("prompt: derived numbers are right") {
   CHECK(d.ctas_per_sm == 1);
   CHECK(d.waves == doctest::Approx(512.0 / 132));
   CHECK(d.tail_percent == doctest::Approx(100 * (1 - 512.0 / (4 * 132))));
-  const DerivedNumbers split = derive(parse_problem("16x4096x4096"), device, parse_tactic("sm90 tile_m=64 tile_n=16 tile_k=64 split_k=4 swap_ab=1"), 1);
+  const DerivedNumbers split =
+      derive(parse_problem("16x4096x4096"), device, parse_tactic("sm90 tile_m=64 tile_n=16 tile_k=64 split_k=4 swap_ab=1"), 1);
   CHECK(split.tiles == 64 * 1 * 4);  // swapped: n takes tile_m
   const Roofline roof = roofline(p, device);
   CHECK(roof.tensor_us == doctest::Approx(2.0 * 4096 * 4096 * 4096 / (4096.0 * 132 * 1.98e9) * 1e6));
@@ -156,10 +156,13 @@ TEST_CASE("prompt: its example is a reply that parses, and the schema is flat an
 
 TEST_CASE("prompt: every suite problem of every family on several GPUs fits, and no family trips over the probing") {
   DeviceFacts h200, a100, rtx;
-  a100.name = "NVIDIA A100", a100.compute_major = 8, a100.sm_count = 108, a100.smem_per_block = 166912, a100.smem_per_sm = 167936;
-  rtx.name = "NVIDIA L40S", rtx.compute_major = 8, rtx.compute_minor = 9, rtx.sm_count = 142, rtx.smem_per_block = 101376, rtx.smem_per_sm = 102400;
+  a100.name = "NVIDIA A100", a100.compute_major = 8, a100.sm_count = 108, a100.smem_per_block = 166912,
+  a100.smem_per_sm = 167936;
+  rtx.name = "NVIDIA L40S", rtx.compute_major = 8, rtx.compute_minor = 9, rtx.sm_count = 142, rtx.smem_per_block = 101376,
+  rtx.smem_per_sm = 102400;
   for (const DeviceFacts& device : {h200, a100, rtx})
-    for (const auto* text : {"4096x4096x4096 relu", "16x4096x4096 silu", "1x8192x2048", "333x1001x777 align=2,2,2,2", "8x16384x512 out=f32", "2048x64x65536"}) {
+    for (const auto* text : {"4096x4096x4096 relu", "16x4096x4096 silu", "1x8192x2048", "333x1001x777 align=2,2,2,2",
+                             "8x16384x512 out=f32", "2048x64x65536"}) {
       const Problem problem = parse_problem(text);
       const Space space = make_space(problem, device);
       const Prompt prompt = make_prompt(prompt_facts({problem, device, space, {}}, 0, 12));
@@ -167,4 +170,36 @@ TEST_CASE("prompt: every suite problem of every family on several GPUs fits, and
       CHECK(prompt.system.size() + prompt.user.size() <= kMostPromptBytes);
       CHECK(prompt.schema.empty() == space.tactics.empty());
     }
+}
+
+TEST_CASE("prompt: no family trips over any knob value that a reply may hold") {
+  constexpr std::int16_t kValues[] = {0, 1, 2, 3, 4, 7, 8, 16, 32, 64, 96, 128, 192, 256, 257, 512, 1024, 4095, 4096};
+  DeviceFacts device;
+  std::uint64_t state = 1;
+  const auto draw = [&](std::size_t count) {
+    return (state = state * 6364136223846793005ull + 1442695040888963407ull, (state >> 33) % count);
+  };
+  for (const auto* text : {"4096x4096x4096", "1x1x1", "16x4096x4096 out=f32", "7x13x5 align=2,2,2,2"}) {
+    const Problem problem = parse_problem(text);
+    const Space space = make_space(problem, device);
+    for (const Family* family : families()) {
+      Tactic start;
+      for (const RankedTactic& ranked : space.tactics)
+        if (ranked.tactic.family == family->id()) start = ranked.tactic;
+      start.family = family->id();
+      for (int i = 0; i < 20000; ++i) {
+        Tactic t = start;
+        for (std::size_t changes = 1 + draw(4); changes-- > 0;) {
+          const Knob& knob = kKnobs[draw(kKnobs.size())];
+          const std::int16_t value = kValues[draw(std::size(kValues))];
+          if (value >= knob.unset) t.*knob.member = value;
+        }
+        if (family->refuses(problem, device) || family->rejects(problem, t, device)) continue;
+        CAPTURE(to_string(t));
+        CHECK(std::isfinite(family->cost_us(problem, t, device)));
+        CHECK(family->geometry(problem, t, device).smem_bytes <= static_cast<std::uint32_t>(device.smem_per_block));
+        CHECK(derive(problem, device, t, 1).tiles > 0);
+      }
+    }
+  }
 }

@@ -43,12 +43,14 @@ struct Scene {
   void try_them(const std::vector<Proposal>& proposals, double us) {
     for (const Proposal& proposal : proposals) {
       Trial trial;
-      trial.tactic = proposal.tactic, trial.outcome = Outcome::correct, trial.us = us, trial.proposer = "llm", trial.round = proposal.round;
+      trial.tactic = proposal.tactic, trial.outcome = Outcome::correct, trial.us = us, trial.proposer = "llm",
+      trial.round = proposal.round;
       history.push_back(trial);
     }
   }
   void try_offline(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) history.push_back(land.trial(space.tactics[(history.size() * 5 + 1) % space.tactics.size()].tactic));
+    for (std::size_t i = 0; i < count; ++i)
+      history.push_back(land.trial(space.tactics[(history.size() * 5 + 1) % space.tactics.size()].tactic));
   }
 };
 
@@ -114,7 +116,9 @@ TEST_CASE("llm proposer: what is known already is not named again") {
 TEST_CASE("llm proposer: another round only after enough news, with the feedback in the question") {
   LlmServer server([](const auto&, auto& response, int call) {
     json items = json::array();
-    for (int i = 0; i < 3; ++i) items.push_back({{"family", "sm80"}, {"tile_m", 32 + 16 * (3 * call + i)}, {"tile_n", 64}, {"tile_k", 32}, {"stages", 3}});
+    for (int i = 0; i < 3; ++i)
+      items.push_back(
+          {{"family", "sm80"}, {"tile_m", 32 + 16 * (3 * call + i)}, {"tile_n", 64}, {"tile_k", 32}, {"stages", 3}});
     answer(response, openai_says(json{{"proposals", items}}.dump()));
   });
   Scene scene;
@@ -141,7 +145,8 @@ TEST_CASE("llm proposer: another round only after enough news, with the feedback
   scene.try_offline(20);
   for (const Trial& trial : std::vector<Trial>(scene.history)) scene.history.push_back(trial);
   std::vector<Proposal> third;
-  for (int i = 6; i < 9; ++i) third.push_back({parse_tactic(fmt::format("sm80 tile_m={} tile_n=64 tile_k=32 stages=3", 32 + 16 * i)), 2});
+  for (int i = 6; i < 9; ++i)
+    third.push_back({parse_tactic(fmt::format("sm80 tile_m={} tile_n=64 tile_k=32 stages=3", 32 + 16 * i)), 2});
   scene.try_them(third, 32);
   CHECK(scene.wait(proposer).empty());
   CHECK(proposer.usage().rounds == 3);
@@ -161,12 +166,18 @@ TEST_CASE("llm proposer: any failure is a note and a warning, and the key is in 
     CHECK(proposer.note().find(kKey) == std::string::npos);
     return proposer.note();
   };
-  CHECK(note([](const auto&, auto& r, int) { answer(r, {{"error", {{"message", std::string("bad key ") + kKey}}}}, 401); }).find("401") != std::string::npos);
+  CHECK(note([](const auto&, auto& r, int) {
+          answer(r, {{"error", {{"message", std::string("bad key ") + kKey}}}}, 401);
+        }).find("401") != std::string::npos);
   CHECK(note([](const auto&, auto& r, int) { r.set_content("<html>", "text/html"); }).find("malformed") != std::string::npos);
   CHECK(note([](const auto&, auto& r, int) { answer(r, openai_says("", "length")); }).find("truncated") != std::string::npos);
-  CHECK(note([](const auto&, auto& r, int) { answer(r, openai_says("I would rather not")); }).find("no JSON object") != std::string::npos);
-  CHECK(note([](const auto&, auto& r, int) { answer(r, openai_says(R"({"family":"sm99"})")); }).find("sm99") != std::string::npos);
-  CHECK(note([](const auto&, auto&, int) { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }, 1).find("timeout") != std::string::npos);
+  CHECK(note([](const auto&, auto& r, int) { answer(r, openai_says("I would rather not")); }).find("no JSON object") !=
+        std::string::npos);
+  CHECK(note([](const auto&, auto& r, int) { answer(r, openai_says(R"({"family":"sm99"})")); }).find("sm99") !=
+        std::string::npos);
+  CHECK(
+      note([](const auto&, auto&, int) { std::this_thread::sleep_for(std::chrono::milliseconds(1500)); }, 1).find("timeout") !=
+      std::string::npos);
 
   LogCapture log;
   LlmProposer wrong({{"gemini", "", "", {}, 1, 1, 1}, 1, 3}, Deadline::in(1));
@@ -199,7 +210,8 @@ TEST_CASE("llm proposer: a mailbox replays a recorded reply for the same questio
   REQUIRE(mkdtemp(folder.data()));
   Scene scene;
   const Prompt prompt = make_prompt(prompt_facts(scene.view(), 0, 3));
-  std::ofstream(folder + "/" + digest(prompt.system + "\n\n" + prompt.user).hex() + ".reply.txt") << "```json\n" << kThree << "\n```\n";
+  std::ofstream(folder + "/" + digest(prompt.system + "\n\n" + prompt.user).hex() + ".reply.txt") << "```json\n"
+                                                                                                  << kThree << "\n```\n";
   for (int run = 0; run < 2; ++run) {
     LlmProposer proposer({{"mailbox:" + folder, "", "", {}, 0, 0, 0}, 1, 3}, Deadline::in(10));
     CHECK(scene.wait(proposer).size() == 3);

@@ -8,7 +8,8 @@ using namespace ak;
 
 namespace {
 
-const std::string kItem = R"({"why": "fills the waves", "family": "sm90", "tile_m": 128, "tile_n": 256, "tile_k": 64, "stages": 4, "schedule": "pingpong"})";
+const std::string kItem =
+    R"({"why": "fills the waves", "family": "sm90", "tile_m": 128, "tile_n": 256, "tile_k": 64, "stages": 4, "schedule": "pingpong"})";
 const char* kTactic = "sm90 tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=pingpong";
 
 void check_one(const std::string& text) {
@@ -46,7 +47,8 @@ TEST_CASE("reply: thinking, fences, prose and other wrappers do no harm") {
   check_one(kItem + "\n" + kItem);  // named twice
   check_one("{\"proposals\":[" + kItem + ",{\"why\":\"cut of");
   check_one("\xef\xbb\xbf" + kItem);
-  check_one(R"({"family":"sm90","tile_m":128.0,"tile_n":256,"tile_k":64,"stages":4,"schedule":2,"split_k":null,"risk":"bold","notes":[1]})");
+  check_one(
+      R"({"family":"sm90","tile_m":128.0,"tile_n":256,"tile_k":64,"stages":4,"schedule":2,"split_k":null,"risk":"bold","notes":[1]})");
   CHECK(parse_reply("<think>" + kItem).items.empty());  // cut off while it thought
 }
 
@@ -77,8 +79,9 @@ TEST_CASE("reply: a bad item is rejected with its reason and its neighbours stay
 }
 
 TEST_CASE("reply: nothing usable has a reason") {
-  for (const std::string& text : {std::string(), std::string("I cannot help with that."), std::string("{}"), std::string("{{{{"), std::string("null"),
-                                  std::string(2 << 20, 'x'), std::string("\0\0\0", 3), std::string("{\"proposals\":[]}")}) {
+  for (const std::string& text :
+       {std::string(), std::string("I cannot help with that."), std::string("{}"), std::string("{{{{"), std::string("null"),
+        std::string(2 << 20, 'x'), std::string("\0\0\0", 3), std::string("{\"proposals\":[]}")}) {
     const LlmReply reply = parse_reply(text);
     CHECK(reply.items.empty());
     CHECK(!reply.fault.empty());
@@ -87,7 +90,9 @@ TEST_CASE("reply: nothing usable has a reason") {
 
 TEST_CASE("reply: cut at every byte, it gives the items that are whole") {
   std::string text = "{\"proposals\": [";
-  for (const int tile : {64, 128, 192, 256}) text += (tile == 64 ? "" : ", ") + ("{\"why\": \"a \\\"{quote}\\\"\", \"family\": \"sm90\", \"tile_m\": " + std::to_string(tile) + "}");
+  for (const int tile : {64, 128, 192, 256})
+    text += (tile == 64 ? "" : ", ") +
+            ("{\"why\": \"a \\\"{quote}\\\"\", \"family\": \"sm90\", \"tile_m\": " + std::to_string(tile) + "}");
   text += "]}";
   std::size_t before = 0;
   for (std::size_t length = 0; length <= text.size(); ++length) {
@@ -100,7 +105,8 @@ TEST_CASE("reply: cut at every byte, it gives the items that are whole") {
 
 TEST_CASE("reply: any one byte damaged costs one item at most two, never the process") {
   std::string good = "{\"proposals\": [";
-  for (int tile = 16; tile <= 128; tile += 16) good += (tile == 16 ? "" : ",\n") + ("{\"family\": \"sm90\", \"tile_m\": " + std::to_string(tile) + "}");
+  for (int tile = 16; tile <= 128; tile += 16)
+    good += (tile == 16 ? "" : ",\n") + ("{\"family\": \"sm90\", \"tile_m\": " + std::to_string(tile) + "}");
   good += "]}";
   for (std::size_t at = 0; at < good.size(); ++at)
     for (const char byte : {'\0', '\xff', '{', '}', '"', '\\', '\n', '9', '\x80'}) {
@@ -134,7 +140,8 @@ TEST_CASE("reply: ten thousand items, deep nesting and quote bombs stay cheap") 
 }
 
 TEST_CASE("reply: bytes that are no UTF-8, and NULs, spoil only the words they stand in") {
-  const LlmReply reply = parse_reply("{\"why\": \"caf\xe9 \xff\", \"family\": \"sm90\", \"tile_m\": 64}" + std::string(1, '\0') + kItem);
+  const LlmReply reply =
+      parse_reply("{\"why\": \"caf\xe9 \xff\", \"family\": \"sm90\", \"tile_m\": 64}" + std::string(1, '\0') + kItem);
   REQUIRE(reply.items.size() == 2);
   CHECK(reply.items[0].why.substr(0, 3) == "caf");
   for (const char c : reply.items[0].why) CHECK((c >= 0x20 && c <= 0x7e));
