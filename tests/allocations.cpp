@@ -1,7 +1,7 @@
+#include "allocations.hpp"
+
 #include <cstdlib>
 #include <new>
-
-#include "allocations.hpp"
 
 namespace {
 thread_local std::size_t count = 0;

@@ -86,8 +86,8 @@ DeviceFacts device_facts() {
   facts.l2_bytes = attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
   facts.clock_ghz = attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE) * 1e-6;
   // Two transfers a clock; reads achieve about 0.945 of the pins' rate.
-  facts.memory_tb_s =
-      2e3 * attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * attribute(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8 * 1e-12 * 0.945;
+  facts.memory_tb_s = 2e3 * attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) *
+                      attribute(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8 * 1e-12 * 0.945;
   return facts;
 }
 

@@ -8,6 +8,7 @@
 #include "ak/types.hpp"
 
 // Names as cuda.h spells them; where it maps a name to a versioned one (cuMemAlloc -> cuMemAlloc_v2), the table follows it.
+// clang-format off
 #define AK_DRIVER_FUNCTIONS(X)                                                                                               \
   X(cuDriverGetVersion) X(cuGetErrorName) X(cuGetErrorString)                                                                \
   X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDeviceTotalMem)                          \
@@ -27,6 +28,7 @@
   X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventQuery) X(cuEventSynchronize)                                  \
   X(cuGraphCreate) X(cuGraphDestroy) X(cuGraphInstantiateWithFlags) X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecDestroy)  \
   X(cuTensorMapEncodeTiled)
+// clang-format on
 
 namespace ak {
 
@@ -37,8 +39,8 @@ struct Driver {
   CUresult (*event_elapsed_ms)(float* ms, CUevent from, CUevent to);  // the form that every driver has
 };
 
-/// Opens libcuda and runs cuInit on first use. Throws Error{missing_library} without libcuda or with one too old, Error{driver} when
-/// there is no usable GPU; a later call tries again.
+/// Opens libcuda and runs cuInit on first use. Throws Error{missing_library} without libcuda or with one too old, Error{driver}
+/// when there is no usable GPU; a later call tries again.
 const Driver& driver();
 
 /// Whether driver() works and a device exists; `why` gets the reason when not.

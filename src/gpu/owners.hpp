@@ -13,7 +13,8 @@
 
 namespace ak {
 
-/// While it lives, calls of this thread that global-mode captures forbid (allocation, synchronisation, event queries) are legal.
+/// While it lives, calls of this thread that global-mode captures forbid (allocation, synchronisation, event queries) are
+/// legal.
 class RelaxedCapture {
  public:
   RelaxedCapture() { exchange(); }
@@ -38,7 +39,8 @@ class ContextScope {
   ContextScope& operator=(const ContextScope&) = delete;
 };
 
-/// A driver handle and the context it lives in. Traits::release(handle) frees it; failures at that point are nobody's to handle.
+/// A driver handle and the context it lives in. Traits::release(handle) frees it; failures at that point are nobody's to
+/// handle.
 template <class Traits>
 class Owner {
  public:
@@ -83,7 +85,8 @@ class Event : public Owner<EventTraits> {
   static Event make(Timing timing = Timing::on) {
     CUevent event = nullptr;
     const CUcontext context = current_context();
-    check(driver().cuEventCreate(&event, timing == Timing::on ? CU_EVENT_DEFAULT : CU_EVENT_DISABLE_TIMING), "creating an event");
+    check(driver().cuEventCreate(&event, timing == Timing::on ? CU_EVENT_DEFAULT : CU_EVENT_DISABLE_TIMING),
+          "creating an event");
     return Event(context, event);
   }
   void record(CUstream stream) const { check(driver().cuEventRecord(get(), stream), "recording an event"); }

@@ -33,8 +33,8 @@ CUtensorMapSwizzle swizzle(std::int32_t bytes) {
 void encode(CUtensorMap& map, const TensorMapShape& shape) {
   const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
   const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
-  check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box, step,
-                                        CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
+  check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,
+                                        step, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
                                         CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
         "encoding a tensor map");
 }
@@ -42,7 +42,8 @@ void encode(CUtensorMap& map, const TensorMapShape& shape) {
 }  // namespace
 
 TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args) {
-  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n), k = static_cast<std::uint64_t>(args.k);
+  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
+             k = static_cast<std::uint64_t>(args.k);
   TensorMapShape shape;
   long long ld = 0;
   switch (spec.operand) {
@@ -65,16 +66,19 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   return shape;
 }
 
-KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry)
+KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
+                       const Geometry& geometry)
     : problem_(problem), tactic_(tactic), geometry_(geometry), workspaces_(resources.workspaces()) {
   const ContextScope scope(resources.context());
   module_ = Module::load(cubin);
   function_ = module_.find("ak_kernel");
   if (!function_) throw Error(ErrorCode::driver, fmt::format("the cubin of '{}' has no ak_kernel", to_string(tactic)));
-  check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, static_cast<int>(geometry.smem_bytes)),
+  check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                    static_cast<int>(geometry.smem_bytes)),
         "reserving shared memory");
   if (geometry.cluster[0] * geometry.cluster[1] * geometry.cluster[2] > 8)
-    check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1), "allowing a large cluster");
+    check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),
+          "allowing a large cluster");
 }
 
 void KernelPlan::launch(Stream stream, const CallArgs& args) const {

@@ -9,7 +9,9 @@
 
 namespace ak {
 
-std::string pass_kernel_name(Activation activation, DType dtype) { return fmt::format("pass_{}_{}", name(activation), name(dtype)); }
+std::string pass_kernel_name(Activation activation, DType dtype) {
+  return fmt::format("pass_{}_{}", name(activation), name(dtype));
+}
 
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
   PassArgs p{};
@@ -44,7 +46,8 @@ PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
   const long long grid_x = chunks(across, static_cast<long long>(block_x));
   const long long groups = chunks(args.rows, static_cast<long long>(block_y));
   // One row a thread until every SM has several CTAs.
-  const int per_thread = static_cast<int>(std::clamp(grid_x * groups / (4LL * sm_count), 1LL, static_cast<long long>(kPassRowsPerThread)));
+  const int per_thread =
+      static_cast<int>(std::clamp(grid_x * groups / (4LL * sm_count), 1LL, static_cast<long long>(kPassRowsPerThread)));
   const long long grid_y = std::min(chunks(groups, per_thread), 65535LL);
   return {{static_cast<std::uint32_t>(grid_x), static_cast<std::uint32_t>(grid_y)},
           {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)},

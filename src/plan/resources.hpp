@@ -19,8 +19,8 @@ class Resources {
   const DeviceFacts& facts() const { return facts_; }
   Workspaces& workspaces() { return workspaces_; }
 
-  /// A kernel of kernels/support/, by its unmangled name; the fatbin is loaded on first use. Throws Error{internal} for an unknown
-  /// name, Error{driver} when this GPU cannot run the fatbin.
+  /// A kernel of kernels/support/, by its unmangled name; the fatbin is loaded on first use. Throws Error{internal} for an
+  /// unknown name, Error{driver} when this GPU cannot run the fatbin.
   CUfunction support_kernel(const char* name);
 
   /// cuBLASLt's handle in this context, made by `make` on first use (plan/vendor).
@@ -35,8 +35,8 @@ class Resources {
   void* vendor_handle_ = nullptr;
 };
 
-/// Of the current context (gpu/device.hpp: current_context). Made on first use and kept for the life of the process, for captured
-/// graphs may use what it holds. Not for the hot path.
+/// Of the current context (gpu/device.hpp: current_context). Made on first use and kept for the life of the process, for
+/// captured graphs may use what it holds. Not for the hot path.
 Resources& resources();
 
 }  // namespace ak

@@ -53,8 +53,8 @@ class Table {
 
   std::atomic<const Slots*> current_;
   std::atomic<std::uint64_t> epoch_{0};
-  mutable std::mutex mutex_;                        // of writers
-  std::vector<std::unique_ptr<Slots>> all_slots_;   // outgrown ones too: a reader may still be in one
+  mutable std::mutex mutex_;                       // of writers
+  std::vector<std::unique_ptr<Slots>> all_slots_;  // outgrown ones too: a reader may still be in one
   std::vector<PlanPtr> plans_;
   std::size_t size_ = 0;
 };

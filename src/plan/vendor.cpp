@@ -72,7 +72,9 @@ static_assert(sizeof(Operation) == sizeof(cublasLtMatmulDescOpaque_t));
 static_assert(sizeof(VendorAlgo::opaque) == sizeof(cublasLtMatmulAlgo_t));
 
 cublasLtMatmulDesc_t view(Operation& operation) { return reinterpret_cast<cublasLtMatmulDesc_t>(operation.data()); }
-const cublasLtMatmulAlgo_t* view(const VendorAlgo& algo) { return reinterpret_cast<const cublasLtMatmulAlgo_t*>(algo.opaque.data()); }
+const cublasLtMatmulAlgo_t* view(const VendorAlgo& algo) {
+  return reinterpret_cast<const cublasLtMatmulAlgo_t*>(algo.opaque.data());
+}
 
 template <class T>
 void set(Operation& operation, cublasLtMatmulDescAttributes_t attribute, T value) {
@@ -100,9 +102,7 @@ Operation make_operation(const Problem& problem, int epilogue) {
 struct Described {
   cublasLtMatrixLayoutOpaque_t first, second, c, d;
 
-  explicit Described(const VendorLayouts& l) {
-    init(first, l.first), init(second, l.second), init(c, l.c), init(d, l.d);
-  }
+  explicit Described(const VendorLayouts& l) { init(first, l.first), init(second, l.second), init(c, l.c), init(d, l.d); }
 
  private:
   static void init(cublasLtMatrixLayoutOpaque_t& out, const VendorLayout& l) {
@@ -161,7 +161,8 @@ bool vendor_offers(const EpilogueSpec& e, VendorKind kind) {
 }
 
 VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args) {
-  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n), k = static_cast<std::uint64_t>(args.k);
+  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
+             k = static_cast<std::uint64_t>(args.k);
   const bool a_k = problem.a_major == Major::k, b_k = problem.b_major == Major::k;
   VendorLayouts l;
   l.first = {problem.in, b_k ? k : n, b_k ? n : k, args.ldb, b_k};
@@ -211,7 +212,8 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& p
   std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(limit));
   int count = 0;
   const RelaxedCapture relaxed;
-  const cublasStatus_t status = lt().heuristics(handle, view(operation), &l.first, &l.second, &l.c, &l.d, &preference, limit, results.data(), &count);
+  const cublasStatus_t status =
+      lt().heuristics(handle, view(operation), &l.first, &l.second, &l.c, &l.d, &preference, limit, results.data(), &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE) return {};
   check_lt(status, "asking for algorithms");
 
@@ -235,17 +237,20 @@ VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tacti
       handle_(resources.vendor_handle(make_handle)),
       workspaces_(resources.workspaces()) {
   if (!vendor_offers(problem.epilogue, kind_))
-    throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt does not offer '{}' for {}", to_string(tactic), to_string(problem)));
+    throw Error(ErrorCode::unsupported,
+                fmt::format("cuBLASLt does not offer '{}' for {}", to_string(tactic), to_string(problem)));
   const int epilogue = epilogue_of(problem, kind_);
   operation_ = make_operation(problem, epilogue);
   plain_ = make_operation(problem, CUBLASLT_EPILOGUE_DEFAULT);
-  if (kind_ == VendorKind::separate || has_bias(epilogue)) pass_ = Pass(resources, problem.epilogue.activation, problem.epilogue.out);
+  if (kind_ == VendorKind::separate || has_bias(epilogue))
+    pass_ = Pass(resources, problem.epilogue.activation, problem.epilogue.out);
 }
 
 std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Problem& problem, const Tactic& tactic) {
   const auto algos = vendor_heuristics(resources, problem, kind_of(tactic), std::max(tactic.algo + 1, 1));
   if (tactic.algo < 0 || static_cast<std::size_t>(tactic.algo) >= algos.size())
-    throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has {} algorithms for {}, not '{}'", algos.size(), to_string(problem), to_string(tactic)));
+    throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has {} algorithms for {}, not '{}'", algos.size(),
+                                                    to_string(problem), to_string(tactic)));
   return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)]);
 }
 
@@ -271,8 +276,8 @@ std::string VendorPlan::blob() const {
   return blob;
 }
 
-std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Problem& problem, const Tactic& tactic, std::string_view blob,
-                                                std::string* why) {
+std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
+                                                std::string_view blob, std::string* why) {
   const auto refuse = [&](std::string reason) {
     if (why) *why = std::move(reason);
     return nullptr;
@@ -282,7 +287,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   if (blob.size() != sizeof version + sizeof algo.opaque) return refuse("the stored algorithm has a wrong size");
   std::memcpy(&version, blob.data(), sizeof version);
   std::memcpy(algo.opaque.data(), blob.data() + sizeof version, sizeof algo.opaque);
-  if (version != lt().version()) return refuse(fmt::format("stored by cuBLASLt version {}, this is {}", version, lt().version()));
+  if (version != lt().version())
+    return refuse(fmt::format("stored by cuBLASLt version {}, this is {}", version, lt().version()));
   if (!vendor_offers(problem.epilogue, kind_of(tactic))) return refuse("cuBLASLt does not offer this epilogue");
 
   Operation operation = make_operation(problem, epilogue_of(problem, kind_of(tactic)));
@@ -291,7 +297,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   const auto handle = static_cast<cublasLtHandle_t>(resources.vendor_handle(make_handle));
   const RelaxedCapture relaxed;
   const cublasStatus_t status = lt().algo_check(handle, view(operation), &l.first, &l.second, &l.c, &l.d, view(algo), &result);
-  if (status != CUBLAS_STATUS_SUCCESS) return refuse(fmt::format("cuBLASLt refuses the algorithm: {}", lt().status_name(status)));
+  if (status != CUBLAS_STATUS_SUCCESS)
+    return refuse(fmt::format("cuBLASLt refuses the algorithm: {}", lt().status_name(status)));
   algo.workspace_bytes = static_cast<std::int64_t>(result.workspaceSize);
   algo.waves = result.wavesCount;
   return std::make_shared<VendorPlan>(resources, problem, tactic, algo);
@@ -310,8 +317,8 @@ void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = e.has_c ? args.beta : 0.0f;
   const std::int64_t needed = own_algo ? algo_.workspace_bytes : 0;
   void* workspace = needed > 0 ? static_cast<char*>(workspaces_.get(stream, kCounterBytes + needed)) + kCounterBytes : nullptr;
-  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second, &beta,
-                       e.has_c ? args.c : args.d, &l.c, args.d, &l.d, own_algo ? view(algo_) : nullptr, workspace,
+  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second,
+                       &beta, e.has_c ? args.c : args.d, &l.c, args.d, &l.d, own_algo ? view(algo_) : nullptr, workspace,
                        static_cast<std::size_t>(needed), stream),
            "launching a matrix product");
   if (separate) {

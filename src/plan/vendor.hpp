@@ -24,12 +24,12 @@ std::string vendor_version();
 /// fused: all of the epilogue inside cublasLtMatmul. separate: alpha and beta*C there, bias and activation in our pass.
 enum class VendorKind { fused, separate };
 
-/// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, and a bias of
-/// D's type along what is a column of canonical D.
+/// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, and a bias
+/// of D's type along what is a column of canonical D.
 std::optional<int> vendor_epilogue(const EpilogueSpec& epilogue);
 
-/// Whether the kind is a way of its own to serve the epilogue: every epilogue has one, relu with a column bias has both, a plain
-/// GEMM is fused only.
+/// Whether the kind is a way of its own to serve the epilogue: every epilogue has one, relu with a column bias has both, a
+/// plain GEMM is fused only.
 bool vendor_offers(const EpilogueSpec& epilogue, VendorKind kind);
 
 /// A matrix as cuBLASLt sees it: column-major rows x cols.
@@ -62,9 +62,10 @@ struct VendorAlgo {
 constexpr std::int64_t kVendorWorkspaceBytes = std::int64_t{64} << 20;
 constexpr int kVendorHeuristics = 64;
 
-/// The library's heuristics for the problem, likeliest first; empty when it serves none (it has no f16 -> bf16, nor the reverse). Legal during capture. Throws
-/// Error{missing_library}.
-std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind, int limit = kVendorHeuristics);
+/// The library's heuristics for the problem, likeliest first; empty when it serves none (it has no f16 -> bf16, nor the
+/// reverse). Legal during capture. Throws Error{missing_library}.
+std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind,
+                                          int limit = kVendorHeuristics);
 
 class VendorPlan : public Plan {
  public:
@@ -74,8 +75,8 @@ class VendorPlan : public Plan {
   static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic);
 
   /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now.
-  static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic, std::string_view blob,
-                                             std::string* why = nullptr);
+  static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
+                                             std::string_view blob, std::string* why = nullptr);
 
   /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
   /// Throws Error{unsupported} when there is none.
@@ -93,7 +94,7 @@ class VendorPlan : public Plan {
   VendorKind kind_;
   void* handle_;
   Workspaces& workspaces_;
-  Pass pass_;                               // null kernel when never needed
+  Pass pass_;                                  // null kernel when never needed
   std::array<std::uint64_t, 32> operation_{};  // cublasLtMatmulDescOpaque_t, without the bias pointer
   std::array<std::uint64_t, 32> plain_{};      // the same with the default epilogue
 };

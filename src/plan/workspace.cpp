@@ -13,8 +13,8 @@ namespace {
 constexpr std::int64_t kSmallest = std::int64_t{4} << 20;
 constexpr std::size_t kFirstSlots = 64;
 
-// The handle: cuStreamGetId fails on a stream that captures. A handle that the driver uses again names a stream that may use the
-// scratch again. Two handles name other streams than themselves.
+// The handle: cuStreamGetId fails on a stream that captures. A handle that the driver uses again names a stream that may use
+// the scratch again. Two handles name other streams than themselves.
 std::uint64_t key_of(Stream stream) {
   if (stream == CU_STREAM_PER_THREAD) {
     static thread_local char mine;
@@ -77,7 +77,8 @@ void* Workspaces::grow(std::uint64_t key, std::int64_t bytes) {
     throw Error(error.code(), fmt::format("a workspace of {} ({} held so far): {}", mib(size), mib(held), error.what()));
   }
   const auto counters = std::min<std::int64_t>(size, kCounterBytes);
-  check(driver().cuMemsetD8Async(block->buffer.get(), 0, static_cast<std::size_t>(counters), stream_.get()), "zeroing a workspace");
+  check(driver().cuMemsetD8Async(block->buffer.get(), 0, static_cast<std::size_t>(counters), stream_.get()),
+        "zeroing a workspace");
   stream_.synchronize();
 
   if (slot->key.load(std::memory_order_relaxed) == 0) {

@@ -21,7 +21,8 @@ class Workspaces {
   ~Workspaces();
 
   /// At least `bytes` of device memory for work on the stream: kCounterBytes of counters, zeroed when it was allocated, then
-  /// scratch. A probe of a few ns when the stream has enough already; else it allocates, which is legal during capture. Throws Error{out_of_memory} that names the sizes.
+  /// scratch. A probe of a few ns when the stream has enough already; else it allocates, which is legal during capture. Throws
+  /// Error{out_of_memory} that names the sizes.
   void* get(Stream stream, std::int64_t bytes);
 
   /// Bytes held by all streams together, smaller buffers that were outgrown included: graphs may still use them.
@@ -48,7 +49,7 @@ class Workspaces {
   CUcontext context_;
   std::atomic<std::int64_t> cap_, held_{0};
   std::atomic<const Slots*> current_;
-  std::mutex mutex_;  // of what follows, and of every write above
+  std::mutex mutex_;                               // of what follows, and of every write above
   std::vector<std::unique_ptr<Slots>> all_slots_;  // outgrown ones too: a reader may still be in one
   std::vector<std::unique_ptr<Block>> blocks_;
   std::size_t streams_ = 0;

@@ -22,7 +22,8 @@ inline double read_element(const unsigned char* at, DType dtype) {
   }
   unsigned short bits;
   std::memcpy(&bits, at, 2);
-  return dtype == DType::f16 ? __half2float(__half(__half_raw{bits})) : __bfloat162float(__nv_bfloat16(__nv_bfloat16_raw{bits}));
+  return dtype == DType::f16 ? __half2float(__half(__half_raw{bits}))
+                             : __bfloat162float(__nv_bfloat16(__nv_bfloat16_raw{bits}));
 }
 
 inline void write_element(unsigned char* at, DType dtype, double value) {
@@ -82,7 +83,9 @@ class DeviceMatrix {
  private:
   static constexpr std::int64_t kGuard = 256;
   static constexpr unsigned char kFill = 0xa5;
-  std::size_t index(std::int64_t r, std::int64_t c) const { return static_cast<std::size_t>(offset_ + (r * ld_ + c) * size_of(dtype_)); }
+  std::size_t index(std::int64_t r, std::int64_t c) const {
+    return static_cast<std::size_t>(offset_ + (r * ld_ + c) * size_of(dtype_));
+  }
 
   std::int64_t outer_, inner_, ld_;
   DType dtype_;

@@ -33,8 +33,16 @@ int wrong_elements(const Case& t, unsigned seed) {
   DeviceMatrix bias(1, t.bias == BiasAxis::row ? t.rows : t.columns, t.bias_dtype, 0, size_of(t.bias_dtype));
   x.random(seed, 3), c.random(seed + 1), bias.random(seed + 2), separate.fill(std::nan(""));
   DeviceMatrix& d = t.in_place ? (t.has_x ? x : c) : separate;
-  const DeviceMatrix x_before = [&] { DeviceMatrix m(t.rows, t.columns, t.dtype, t.ld, t.offset); m.random(seed, 3); return m; }();
-  const DeviceMatrix c_before = [&] { DeviceMatrix m(t.rows, t.columns, t.dtype, t.ld, t.offset); m.random(seed + 1); return m; }();
+  const DeviceMatrix x_before = [&] {
+    DeviceMatrix m(t.rows, t.columns, t.dtype, t.ld, t.offset);
+    m.random(seed, 3);
+    return m;
+  }();
+  const DeviceMatrix c_before = [&] {
+    DeviceMatrix m(t.rows, t.columns, t.dtype, t.ld, t.offset);
+    m.random(seed + 1);
+    return m;
+  }();
 
   PassArgs args{};
   args.x = t.has_x ? x.data() : nullptr, args.c = t.has_c ? c.data() : nullptr, args.d = d.data();
@@ -57,8 +65,10 @@ int wrong_elements(const Case& t, unsigned seed) {
       const double size = std::abs(terms[0]) + std::abs(terms[1]) + std::abs(terms[2]);
       const double want = activate(t.activation, pre, slope), got = d.at(r, col);
       // Rounding of the output, 2^-20 of the activation, and f32 cancellation in the sum through a slope of at most 2 + 2|x|.
-      const double bound = (test::epsilon(t.dtype) * 1.01 + 0x1p-20) * std::abs(want) + 4 * 0x1p-24 * size * (2 + 2 * std::abs(pre)) + test::tiny(t.dtype);
-      if (!(std::abs(got - want) <= bound) && ++wrong == 1) MESSAGE("at ", r, ",", col, " got ", got, " want ", want, " bound ", bound);
+      const double bound = (test::epsilon(t.dtype) * 1.01 + 0x1p-20) * std::abs(want) +
+                           4 * 0x1p-24 * size * (2 + 2 * std::abs(pre)) + test::tiny(t.dtype);
+      if (!(std::abs(got - want) <= bound) && ++wrong == 1)
+        MESSAGE("at ", r, ",", col, " got ", got, " want ", want, " bound ", bound);
     }
   return wrong;
 }
@@ -70,7 +80,8 @@ TEST_CASE("the pass is right for every activation, type, bias, C, alignment and 
     std::int64_t rows, columns, ld, offset_elements;
   };
   // Aligned, odd ld, misaligned start, tails narrower than 16 bytes, one row, one column, several rows a thread.
-  const Extent extents[] = {{17, 64, 64, 0}, {33, 129, 136, 0}, {5, 203, 203, 0}, {9, 96, 96, 1}, {1, 1, 1, 0}, {300, 1, 8, 0}, {1, 1000, 1000, 0}, {2111, 24, 24, 0}};
+  const Extent extents[] = {{17, 64, 64, 0}, {33, 129, 136, 0}, {5, 203, 203, 0},   {9, 96, 96, 1},
+                            {1, 1, 1, 0},    {300, 1, 8, 0},    {1, 1000, 1000, 0}, {2111, 24, 24, 0}};
   unsigned seed = 1;
   int cases = 0;
   for (int a = 0; a < kActivationCount; ++a)
@@ -78,8 +89,17 @@ TEST_CASE("the pass is right for every activation, type, bias, C, alignment and 
       for (const BiasAxis bias : {BiasAxis::none, BiasAxis::column, BiasAxis::row})
         for (int flags = 0; flags < 8; ++flags) {
           const Extent& e = extents[seed % std::size(extents)];
-          Case t{static_cast<Activation>(a), dtype, bias, kTypes[seed / 3 % 3], (flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0,
-                 e.rows, e.columns, e.ld, e.offset_elements * size_of(dtype)};
+          Case t{static_cast<Activation>(a),
+                 dtype,
+                 bias,
+                 kTypes[seed / 3 % 3],
+                 (flags & 1) != 0,
+                 (flags & 2) != 0,
+                 (flags & 4) != 0,
+                 e.rows,
+                 e.columns,
+                 e.ld,
+                 e.offset_elements * size_of(dtype)};
           if (t.in_place && !t.has_x && !t.has_c) continue;
           ++seed, ++cases;
           CAPTURE(std::string(name(t.activation)));
@@ -96,7 +116,9 @@ TEST_CASE("the pass is right for every activation, type, bias, C, alignment and 
         for (const BiasAxis bias : {BiasAxis::column, BiasAxis::row}) {
           CAPTURE(e.columns);
           ++cases;
-          CHECK(wrong_elements({Activation::silu, dtype, bias, bias_dtype, true, true, true, e.rows, e.columns, e.ld, e.offset_elements * size_of(dtype)}, ++seed) == 0);
+          CHECK(wrong_elements({Activation::silu, dtype, bias, bias_dtype, true, true, true, e.rows, e.columns, e.ld,
+                                e.offset_elements * size_of(dtype)},
+                               ++seed) == 0);
         }
   MESSAGE(cases, " cases");
 }
@@ -116,7 +138,8 @@ TEST_CASE("a zero product is act(bias + beta*C), and neither A nor B is read") {
   d.download();
   for (int r = 0; r < 9; ++r)
     for (int col = 0; col < 40; ++col)
-      CHECK(d.at(r, col) == doctest::Approx(activate(Activation::gelu_erf, bias.at(0, col) + 2 * c.at(r, col), 0)).epsilon(0.005));
+      CHECK(d.at(r, col) ==
+            doctest::Approx(activate(Activation::gelu_erf, bias.at(0, col) + 2 * c.at(r, col), 0)).epsilon(0.005));
 
   args.beta = 0;  // C is not read then
   c.fill(std::nan(""));
@@ -148,7 +171,9 @@ TEST_CASE("the pass's speed, for the record") {
     args.x = args.d = d.data(), args.ldx = args.ldd = columns, args.rows = rows, args.columns = columns, args.alpha = 1;
     const Pass pass(resources(), activation, DType::bf16);
     constexpr int kRepeat = 20;
-    const Graph graph = Graph::capture(stream.get(), [&](CUstream s) { for (int i = 0; i < kRepeat; ++i) pass.launch(s, args); });
+    const Graph graph = Graph::capture(stream.get(), [&](CUstream s) {
+      for (int i = 0; i < kRepeat; ++i) pass.launch(s, args);
+    });
     const Event start = Event::make(), stop = Event::make();
     double best = 1e30;
     for (int i = 0; i < 5; ++i) {
@@ -158,7 +183,8 @@ TEST_CASE("the pass's speed, for the record") {
       stop.synchronize();
       best = std::min(best, stop.us_since(start) / kRepeat);
     }
-    MESSAGE(std::string(name(activation)), " bf16 in place ", rows, "x", columns, ": ", best, " us, ", 4.0 * rows * columns / best * 1e-6, " TB/s");
+    MESSAGE(std::string(name(activation)), " bf16 in place ", rows, "x", columns, ": ", best, " us, ",
+            4.0 * rows * columns / best * 1e-6, " TB/s");
     CHECK(best > 0);
   };
   report(16, 4096, Activation::silu);

@@ -115,8 +115,10 @@ TEST_CASE("a launch on a fresh stream inside a global-mode capture allocates its
   const KernelPlan small(resources(), cubin.data(), copy.p, Tactic{}, copy_geometry(1024));
   const KernelPlan large(resources(), cubin.data(), copy.p, Tactic{}, copy_geometry(32 << 20));
   const OwnedStream stream = OwnedStream::make();
-  const Graph first = Graph::capture(stream.get(), [&](CUstream s) { small.launch(s, copy.args); }, CU_STREAM_CAPTURE_MODE_GLOBAL);
-  const Graph second = Graph::capture(stream.get(), [&](CUstream s) { large.launch(s, copy.args); }, CU_STREAM_CAPTURE_MODE_GLOBAL);
+  const Graph first = Graph::capture(
+      stream.get(), [&](CUstream s) { small.launch(s, copy.args); }, CU_STREAM_CAPTURE_MODE_GLOBAL);
+  const Graph second = Graph::capture(
+      stream.get(), [&](CUstream s) { large.launch(s, copy.args); }, CU_STREAM_CAPTURE_MODE_GLOBAL);
   for (int i = 0; i < 3; ++i)  // the first graph still holds the buffer that was outgrown
     for (const Graph* graph : {&first, &second}) {
       graph->launch(stream.get());
@@ -136,7 +138,10 @@ TEST_CASE("plans are built and dropped during somebody's global-mode capture wit
         std::thread([&] {
           const ContextScope scope(resources().context());
           const KernelPlan other(resources(), cubin.data(), copy.p, Tactic{}, copy_geometry(1024));
-          const Buffer dropped = [] { const RelaxedCapture relaxed; return Buffer::make(1 << 20); }();
+          const Buffer dropped = [] {
+            const RelaxedCapture relaxed;
+            return Buffer::make(1 << 20);
+          }();
         }).join();
         plan.launch(s, copy.args);
       },
@@ -177,17 +182,20 @@ TEST_CASE("scratch: one buffer a stream, zeroed counters, a cap that names the s
 
 TEST_CASE("an unloadable kernel is an error that says what was tried") {
   const std::string cubin = cubin_of("extern \"C\" __global__ void another() {}");
-  CHECK_THROWS_WITH_AS(KernelPlan(resources(), cubin.data(), Problem{}, Tactic{}, Geometry{}), doctest::Contains("ak_kernel"), Error);
+  CHECK_THROWS_WITH_AS(KernelPlan(resources(), cubin.data(), Problem{}, Tactic{}, Geometry{}), doctest::Contains("ak_kernel"),
+                       Error);
   const std::string good = cubin_of(kCopyKernel);
   Geometry greedy = copy_geometry(0);
   greedy.smem_bytes = 1 << 20;
-  CHECK_THROWS_WITH_AS(KernelPlan(resources(), good.data(), Problem{}, Tactic{}, greedy), doctest::Contains("shared memory"), Error);
+  CHECK_THROWS_WITH_AS(KernelPlan(resources(), good.data(), Problem{}, Tactic{}, greedy), doctest::Contains("shared memory"),
+                       Error);
 }
 
 TEST_CASE("what the device says of itself") {
   const DeviceFacts& f = resources().facts();
-  MESSAGE(f.name, " sm_", f.compute(), " ", f.sm_count, " SMs, smem ", f.smem_per_block, "/", f.smem_per_sm, ", L2 ", f.l2_bytes, ", ", f.clock_ghz,
-          " GHz, ", f.memory_tb_s, " TB/s, mig '", f.mig, "', driver ", driver_version(), ", cuBLASLt ", vendor_version());
+  MESSAGE(f.name, " sm_", f.compute(), " ", f.sm_count, " SMs, smem ", f.smem_per_block, "/", f.smem_per_sm, ", L2 ",
+          f.l2_bytes, ", ", f.clock_ghz, " GHz, ", f.memory_tb_s, " TB/s, mig '", f.mig, "', driver ", driver_version(),
+          ", cuBLASLt ", vendor_version());
   const auto start = Clock::now();
   const Module support = Module::load(support_fatbin().data());
   MESSAGE("the kernels compiled at build time load in ", seconds_since(start) * 1e3, " ms");
@@ -202,11 +210,13 @@ TEST_CASE("the hot path on the host, for the record") {
   const Problem p = parse_problem("256x256x256");
   DeviceMatrix a(256, 256, DType::bf16), b(256, 256, DType::bf16), d(256, 256, DType::bf16);
   CallArgs args{};
-  args.a = a.data(), args.b = b.data(), args.d = d.data(), args.lda = args.ldb = args.ldd = 256, args.m = args.n = args.k = 256, args.alpha = 1;
+  args.a = a.data(), args.b = b.data(), args.d = d.data(), args.lda = args.ldb = args.ldd = 256, args.m = args.n = args.k = 256,
+  args.alpha = 1;
   Geometry three;
   three.threads = 128;
   three.map_count = 3;
-  three.maps = {TensorMapSpec{Operand::a, 64, 64, 128}, TensorMapSpec{Operand::b, 64, 64, 128}, TensorMapSpec{Operand::d, 64, 64, 128}};
+  three.maps = {TensorMapSpec{Operand::a, 64, 64, 128}, TensorMapSpec{Operand::b, 64, 64, 128},
+                TensorMapSpec{Operand::d, 64, 64, 128}};
   Geometry scratch = three;
   scratch.workspace_bytes = kCounterBytes + 4096;
   const auto plan = std::make_shared<KernelPlan>(resources(), cubin.data(), p, Tactic{}, three);
@@ -224,7 +234,8 @@ TEST_CASE("the hot path on the host, for the record") {
   KernelArgs bare_args = args;
   void* parameters[] = {&bare_args, &maps[0], &maps[1], &maps[2]};
   CUlaunchConfig bare{};
-  bare.gridDimX = bare.gridDimY = bare.gridDimZ = 1, bare.blockDimX = 128, bare.blockDimY = bare.blockDimZ = 1, bare.hStream = stream.get();
+  bare.gridDimX = bare.gridDimY = bare.gridDimZ = 1, bare.blockDimX = 128, bare.blockDimY = bare.blockDimZ = 1,
+  bare.hStream = stream.get();
 
   struct Arm {
     const char* name;
@@ -236,7 +247,11 @@ TEST_CASE("the hot path on the host, for the record") {
       {"kernel plan, 3 tensor maps", [&] { plan->launch(stream.get(), args); }, {}},
       {"find + kernel plan", [&] { table.find(p)->launch(stream.get(), args); }, {}},
       {"kernel plan with scratch", [&] { with_scratch.launch(stream.get(), args); }, {}},
-      {"find alone", [&] { if (!table.find(p)) std::abort(); }, {}},
+      {"find alone",
+       [&] {
+         if (!table.find(p)) std::abort();
+       },
+       {}},
       {"vendor plan", [&] { vendor->launch(stream.get(), args); }, {}},
   };
   for (int round = 0; round < 60; ++round)

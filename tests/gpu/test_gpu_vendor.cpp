@@ -21,8 +21,10 @@ struct Operands {
 
   Operands(const Problem& problem, unsigned seed, std::int64_t bias_offset = 0)
       : p(problem),
-        a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).lda, offset(p.align_a)),
-        b(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb, offset(p.align_b)),
+        a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).lda,
+          offset(p.align_a)),
+        b(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb,
+          offset(p.align_b)),
         c(p.m, p.n, p.epilogue.out, representative_args(p).ldc, offset(p.align_c)),
         d(p.m, p.n, p.epilogue.out, representative_args(p).ldd, offset(p.align_d)),
         bias(1, p.epilogue.bias == BiasAxis::row ? p.m : p.n, p.epilogue.bias_dtype, 0, bias_offset) {
@@ -41,7 +43,8 @@ struct Operands {
       for (std::int64_t j = 0; j < p.n; ++j) {
         double sum = 0, size = 0;
         for (std::int64_t l = 0; l < p.k; ++l) {
-          const double term = (p.a_major == Major::k ? a.at(i, l) : a.at(l, i)) * (p.b_major == Major::k ? b.at(j, l) : b.at(l, j));
+          const double term =
+              (p.a_major == Major::k ? a.at(i, l) : a.at(l, i)) * (p.b_major == Major::k ? b.at(j, l) : b.at(l, j));
           sum += term, size += std::abs(term);
         }
         const double extra_c = e.has_c ? args.beta * c.at(i, j) : 0;
@@ -53,7 +56,8 @@ struct Operands {
         const double slope = e.activation == Activation::relu_squared ? 2 + 2 * std::abs(pre) : 1.2;
         const double bound = test::epsilon(e.out) * 1.01 * (std::abs(want) + slope * std::abs(pre - extra_bias)) +
                              slope * 0x1p-22 * (size + std::abs(extra_c) + std::abs(extra_bias)) + gelu + test::tiny(e.out);
-        if (!(std::abs(got - want) <= bound) && ++count == 1) MESSAGE("at ", i, ",", j, " got ", got, " want ", want, " bound ", bound);
+        if (!(std::abs(got - want) <= bound) && ++count == 1)
+          MESSAGE("at ", i, ",", j, " got ", got, " want ", want, " bound ", bound);
       }
     return count;
   }
@@ -94,7 +98,16 @@ TEST_CASE("a miss during a global-mode capture is served: heuristic, scratch and
 
 TEST_CASE("cuBLASLt's plans are right, fused and separate") {
   const char* sizes[] = {"16x32x64", "17x33x65", "1x128x96", "64x1x32", "40x72x264", "5x7x3"};
-  const char* epilogues[] = {"identity", "relu", "relu bias=column", "gelu_tanh bias=column", "silu", "silu bias=row:f32", "relu bias=column c", "mish bias=column:f32 c alpha", "identity bias=column alpha", "identity c alpha"};
+  const char* epilogues[] = {"identity",
+                             "relu",
+                             "relu bias=column",
+                             "gelu_tanh bias=column",
+                             "silu",
+                             "silu bias=row:f32",
+                             "relu bias=column c",
+                             "mish bias=column:f32 c alpha",
+                             "identity bias=column alpha",
+                             "identity c alpha"};
   std::map<std::string, int> served, refused;
   int reduced = 0;
   unsigned seed = 0;
@@ -116,7 +129,8 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
                 if (!vendor_offers(p.epilogue, kind)) continue;
                 CAPTURE(to_string(p));
                 const auto algos = vendor_heuristics(resources(), p, kind);
-                const std::string group = std::string(name(in)) + "->" + std::string(name(out)) + (kind == VendorKind::fused ? " fused " : " separate ") + epilogue;
+                const std::string group = std::string(name(in)) + "->" + std::string(name(out)) +
+                                          (kind == VendorKind::fused ? " fused " : " separate ") + epilogue;
                 (algos.empty() ? refused : served)[group] += 1;
                 for (const std::size_t rank : {std::size_t{0}, seed % std::max<std::size_t>(algos.size(), 1)}) {
                   if (rank >= algos.size()) continue;
@@ -177,7 +191,8 @@ TEST_CASE("a stored algorithm comes back, a foreign or damaged one is refused") 
   CHECK(!VendorPlan::of_blob(resources(), p, t, foreign, &why));
   CHECK(why.find("version") != why.npos);
   CHECK(!VendorPlan::of_blob(resources(), p, t, blob.substr(1), &why));
-  CHECK_THROWS_WITH_AS(VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused, 500)), doctest::Contains("algo=500"), Error);
+  CHECK_THROWS_WITH_AS(VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused, 500)),
+                       doctest::Contains("algo=500"), Error);
 }
 
 TEST_CASE("a bucket's plan serves smaller m") {

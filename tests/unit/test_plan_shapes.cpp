@@ -105,7 +105,8 @@ TEST_CASE("cuBLASLt fuses identity, relu and tanh-gelu with a column bias of D's
           e.activation = static_cast<Activation>(i);
           e.bias = bias, e.bias_dtype = bias_dtype, e.has_c = has_c;
           CAPTURE(std::string(name(e.activation)));
-          const bool can_fuse = fused.contains(e.activation) && bias != BiasAxis::row && (bias == BiasAxis::none || bias_dtype == e.out);
+          const bool can_fuse =
+              fused.contains(e.activation) && bias != BiasAxis::row && (bias == BiasAxis::none || bias_dtype == e.out);
           CHECK(vendor_offers(e, VendorKind::fused) == can_fuse);
           CHECK(vendor_epilogue(e).has_value() == can_fuse);
           // A plain GEMM has nothing left for the pass; all else does.
@@ -132,7 +133,8 @@ TEST_CASE("the pass covers every element, fits the grid and spreads a small D") 
           CHECK(static_cast<long long>(s.grid[0]) * s.block[0] * width >= reach);
           CHECK((static_cast<long long>(s.grid[0]) - 1) * s.block[0] * width < reach);
           // Until every SM has a CTA, no thread has two rows.
-          if (static_cast<long long>(s.grid[0]) * s.grid[1] < 132) CHECK(static_cast<long long>(s.grid[1]) * s.block[1] >= rows);
+          if (static_cast<long long>(s.grid[0]) * s.grid[1] < 132)
+            CHECK(static_cast<long long>(s.grid[1]) * s.block[1] >= rows);
         }
 }
 
@@ -158,7 +160,8 @@ TEST_CASE("the pass takes 16 bytes at a time where the rows of X and C lie like 
 TEST_CASE("every activation and type has a pass kernel's name of its own") {
   std::set<std::string> names;
   for (int i = 0; i < kActivationCount; ++i)
-    for (const DType dtype : {DType::f16, DType::bf16, DType::f32}) names.insert(pass_kernel_name(static_cast<Activation>(i), dtype));
+    for (const DType dtype : {DType::f16, DType::bf16, DType::f32})
+      names.insert(pass_kernel_name(static_cast<Activation>(i), dtype));
   CHECK(names.size() == 3 * kActivationCount);
   CHECK(names.contains("pass_leaky_relu_bf16"));
 }
