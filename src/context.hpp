@@ -5,39 +5,22 @@
 #include "cache/record.hpp"
 #include "cache/store.hpp"
 #include "core/problem.hpp"
+#include "machine/machine.hpp"
 #include "plan/plan.hpp"
+#include "settings.hpp"
 #include "tune/tuner.hpp"
 
 namespace ak {
 
-/// Options with the environment and the defaults filled in, each with where it came from (for `ak env`).
-struct Settings {
-  struct Entry {
-    std::string variable, value, source, meaning;  // source: option, environment, default. A key's value is never shown.
-  };
-  std::string cache_dir;
-  Mode mode = Mode::tune;
-  double budget_s = 3, process_budget_s = 600;
-  int max_trials = 100000;
-  std::string llm, llm_endpoint, llm_model;
-  std::function<std::string()> llm_key;
-  int llm_rounds = 2, llm_proposals = 12;
-  std::string recording;
-  std::function<void(const TuneProgress&)> progress;
-  std::vector<Entry> entries;
-};
-
-/// Throws Error{invalid_argument} naming the variable and its value.
-Settings resolve(const Options& options);
-
 /// The canonical side of ak::Context. Thread-safe; problems are as api/arguments makes them.
 struct Context::Impl {
-  explicit Impl(Settings settings);
+  /// machine: serves everything (a recording, a test); null: a GPU's, one for each CUDA context that calls.
+  explicit Impl(Settings settings, std::unique_ptr<Machine> machine = nullptr);
   ~Impl();
 
   /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.
   void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
-  /// Load or tune the plan of exactly this problem.
+  /// Load or tune the plan of exactly this problem; a provisional record is tuned again.
   Explanation prepare(const Problem& problem);
   /// As prepare, but searches even when a record stands, and replaces it (`ak tune --force`).
   Explanation retune(const Problem& problem);

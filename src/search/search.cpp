@@ -137,8 +137,9 @@ void Search::report(Trial trial) {
     refined_ += timed(trial);
   } else if (!vendor) {
     ++since_gain_;
-    if (timed(trial) && (best_us_ == 0 || trial.us < best_us_ * (1 - limits_.gain))) since_gain_ = 0;
-    if (timed(trial) && (best_us_ == 0 || trial.us < best_us_)) best_us_ = trial.us;
+    const double us = timed(trial) ? score(trial) : INFINITY;
+    if (us < (best_us_ == 0 ? INFINITY : best_us_ * (1 - limits_.gain))) since_gain_ = 0;
+    if (us < (best_us_ == 0 ? INFINITY : best_us_)) best_us_ = us;
   }
   record(std::move(trial), is_full ? full : quick);
 }
@@ -156,7 +157,11 @@ void Search::report_finals(std::span<const Trial> trials) {
   }
 }
 
+// Microseconds as if every window had run at the vendor's one speed; plain microseconds without a vendor.
+double Search::score(const Trial& trial) const { return trial.ratio > 0 && anchor_us_ > 0 ? anchor_us_ / trial.ratio : trial.us; }
+
 void Search::record(Trial trial, Phase phase) {
+  if (anchor_us_ == 0 && is_vendor(trial.tactic) && timed(trial)) anchor_us_ = trial.us;
   history_.push_back(std::move(trial));
   phases_.push_back(phase);
 }
@@ -176,7 +181,8 @@ std::vector<std::size_t> Search::standings(bool vendor, Phase least) const {
   for (const auto& [tactic, i] : last)
     if (timed(history_[i]) && phases_[i] >= least) order.push_back(i);
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return history_[a].us != history_[b].us ? history_[a].us < history_[b].us : a < b;
+    const double x = score(history_[a]), y = score(history_[b]);
+    return x != y ? x < y : a < b;
   });
   return order;
 }

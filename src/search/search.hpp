@@ -6,7 +6,8 @@
 //   finals      the fastest of those and of the vendor's, interleaved in one window (finalists(), report_finals())
 //
 // Why not rank by the mean of repeated runs: a trial's time is already a median, and the best of many noisy medians is a lucky
-// one. So the winner is never taken from the exploration: it is decided in the finals, where all arms share one window.
+// one. So the winner is never taken from the exploration: it is decided in the finals, where all arms share one window. Until
+// then tactics are compared by their ratio to the vendor in their own window, for the clock changes between windows.
 #pragma once
 
 #include <deque>
@@ -84,6 +85,7 @@ class Search {
   std::optional<Candidate> next_leader();
   std::vector<std::size_t> standings(bool vendor, Phase least) const;
   const Trial* fastest(bool vendor) const;
+  double score(const Trial& trial) const;
   void admit(const Proposer& proposer, const Proposal& proposal, std::vector<Tactic>& added);
   void record(Trial trial, Phase phase);
   int explore_limit() const;
@@ -101,7 +103,7 @@ class Search {
   std::vector<std::string> failures_;
   bool exploring_ = true, dry_ = false, vendor_turn_ = true;
   int own_trials_ = 0, own_queued_ = 0, refined_ = 0, since_gain_ = 0;
-  double best_us_ = 0;
+  double best_us_ = 0, anchor_us_ = 0;
   std::size_t turn_ = 0;  // the proposer whose proposal is admitted next
 };
 

@@ -38,8 +38,11 @@ class Tuning {
     refill();  // compiles start first: loading the vendor's library takes as long as a compile
     search_.offer_vendor(runner_.vendor_tactics());
     explore();
+    result_.explore_s = seconds_since(start_);
     refine();
+    result_.refine_s = seconds_since(start_) - result_.explore_s;
     decide();
+    result_.finals_s = seconds_since(start_) - result_.refine_s - result_.explore_s;
     return finish();
   }
 
@@ -140,6 +143,7 @@ class Tuning {
     if (result_.winner) result_.artifact = runner_.artifact(result_.winner->tactic);
     result_.history.assign(search_.history().begin(), search_.history().end());
     result_.seconds = seconds_since(start_);
+    result_.trials = search_.own_trials();
     result_.compiles = runner_.compiles();
     result_.provisional = runner_.anchor_drift() > kMostDrift;
     note(search_.note());

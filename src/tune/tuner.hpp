@@ -38,6 +38,8 @@ struct Tuned {
   std::vector<Trial> history;
   Artifact artifact;                  // of the winner
   double seconds = 0;
+  double explore_s = 0, refine_s = 0, finals_s = 0;
+  int trials = 0;                     // runs of own tactics
   int compiles = 0;
   bool provisional = false;
   std::string note;                   // why the LLM fell silent, why the search ended early

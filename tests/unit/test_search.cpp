@@ -217,6 +217,28 @@ TEST_CASE("candidates that are ready go first") {
   CHECK(search.queued() == 5);
 }
 
+TEST_CASE("tactics of different windows are compared by their ratio to the vendor") {
+  Landscape land;
+  land.failing = 1e-9;
+  const Space space = land.space();
+  Search search(land.problem, land.device, space, some({"offline"}), {.trials = 4});
+  search.offer_vendor(std::vector<Tactic>{vendor_tactic(0)});
+  const auto run = [&](double us, double ratio) {
+    search.refill(2, 1);
+    const auto candidate = search.next();
+    REQUIRE(candidate);
+    Trial trial = land.trial(candidate->tactic);
+    trial.outcome = Outcome::correct, trial.us = us, trial.ratio = ratio;
+    search.report(trial);
+    return candidate->tactic;
+  };
+  run(50, 1);                         // the vendor, at the first window's clock
+  run(45, 50.0 / 45);                 // 1.11x
+  const Tactic better = run(48, 1.2);  // a slower clock: the vendor took 57.6 there
+  REQUIRE(search.best());
+  CHECK(search.best()->tactic == better);
+}
+
 TEST_CASE("a tactic that fails later loses what it had won") {
   Landscape land;
   land.failing = 1e-9;

@@ -1,0 +1,116 @@
+#include "machine/gpu.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "families/family.hpp"
+#include "gpu/device.hpp"
+#include "gpu/owners.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
+#include "plan/kernel_plan.hpp"
+#include "plan/pass.hpp"
+#include "plan/resources.hpp"
+#include "plan/vendor.hpp"
+#include "runner/local.hpp"
+
+namespace ak {
+namespace {
+
+class Gpu final : public Machine {
+ public:
+  explicit Gpu(Resources& resources) : resources_(resources), hardware_(Hardware::of(resources.facts())) {}
+
+  const DeviceFacts& device() const override { return resources_.facts(); }
+  const Hardware& hardware() const override { return hardware_; }
+  bool launches() const override { return true; }
+
+  std::optional<std::string> no_compiler() const override {
+    std::string why;
+    return compiler_available(&why) ? std::nullopt : std::optional(why);
+  }
+
+  Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
+    const bool vendor = tactic.family == FamilyId::vendor;
+    Provenance today;
+    today.driver = driver_version();
+    if (open_libraries) today.nvrtc = compiler_version();
+    if ((vendor || open_libraries) && vendor_available()) today.cublaslt = vendor_version();
+    if (!vendor) today.family_source = source_digest(family(tactic.family).sources());
+    return today;
+  }
+
+  std::shared_ptr<void> relax_capture() const override { return std::make_shared<RelaxedCapture>(); }
+
+  // An error means that some capture would not even be asked now: then nothing may synchronise either.
+  bool capturing(Stream stream) const override {
+    CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+    return driver().cuStreamIsCapturing(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
+  }
+
+  void check_stream(Stream stream) const override {
+    if (!stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD) return;
+    CUcontext owner = nullptr;
+    if (const CUresult result = driver().cuStreamGetCtx(stream, &owner); result != CUDA_SUCCESS)
+      throw Error(ErrorCode::invalid_argument, fmt::format("stream: {}", describe(result)));
+    if (owner != resources_.context())
+      throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context than the one that is current");
+  }
+
+  Space space(const Problem& problem) const override { return make_space(problem, device()); }
+  std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
+
+  PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
+    if (record.tactic.family != FamilyId::vendor)
+      return std::make_shared<KernelPlan>(resources_, cubin.data(), record.problem, record.tactic, record.geometry);
+    std::string why;
+    PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why);
+    if (!plan) throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt's recorded algorithm: {}", why));
+    return plan;
+  }
+
+  PlanPtr vendor(const Problem& problem, std::string& why) override {
+    try {
+      return VendorPlan::fallback(resources_, problem);
+    } catch (const Error& error) {
+      why = error.what();
+      return nullptr;
+    }
+  }
+
+  PlanPtr untuned(const Problem& problem, std::string& why) override {
+    if (const auto absent = no_compiler()) {
+      why = *absent;
+      return nullptr;
+    }
+    const Space space = make_space(problem, device());
+    const RankedTactic* first = nullptr;
+    for (const RankedTactic& ranked : space.tactics)
+      if (ranked.tactic.family == FamilyId::sm80 && !first) first = &ranked;
+    if (!first) {
+      why = fmt::format("no own kernel serves it: {}", fmt::join(space.refusals, "; "));
+      return nullptr;
+    }
+    const Family& own = family(first->tactic.family);
+    const Compiled compiled = compile(make_source(own.sources(), problem, first->tactic), device().arch());
+    if (!compiled.ok()) {
+      why = fmt::format("'{}' does not compile: {}", to_string(first->tactic), compiled.failure);
+      return nullptr;
+    }
+    return std::make_shared<KernelPlan>(resources_, compiled.cubin.data(), problem, first->tactic,
+                                        own.geometry(problem, first->tactic, device()));
+  }
+
+  PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
+
+ private:
+  Resources& resources_;
+  const Hardware hardware_;
+};
+
+}  // namespace
+
+std::unique_ptr<Machine> make_gpu_machine() { return std::make_unique<Gpu>(resources()); }
+
+}  // namespace ak

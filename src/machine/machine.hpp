@@ -1,0 +1,53 @@
+// Machine: where problems are served: one CUDA context of a GPU, or a recording. What the cold path needs of it, so that the
+// cold path itself is tested without either.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/record.hpp"
+#include "core/device_facts.hpp"
+#include "plan/plan.hpp"
+#include "runner/runner.hpp"
+#include "search/space.hpp"
+
+namespace ak {
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+
+  virtual const DeviceFacts& device() const = 0;
+  virtual const Hardware& hardware() const = 0;
+  /// Whether plans can be launched. A recording's plans are all nullptr.
+  virtual bool launches() const = 0;
+  /// Why no own kernel can be made here (no NVRTC); nullopt when they can.
+  virtual std::optional<std::string> no_compiler() const = 0;
+
+  /// Versions and source digest of today, to compare a tactic's record with; proposer and times are left empty. What cannot be
+  /// told stays empty: a library that is absent or, unless open_libraries, not needed by the tactic to run and not open yet.
+  virtual Provenance provenance(const Tactic& tactic, bool open_libraries) const = 0;
+
+  /// While the answer lives, this thread's driver calls do not disturb a capture that runs elsewhere.
+  virtual std::shared_ptr<void> relax_capture() const = 0;
+  virtual bool capturing(Stream stream) const = 0;
+  /// Throws Error{invalid_argument} for a stream of another CUDA context.
+  virtual void check_stream(Stream stream) const = 0;
+
+  /// The tactics that its runner can answer for.
+  virtual Space space(const Problem& problem) const = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem) = 0;
+
+  /// A loaded winner; cubin is empty for a vendor's. Throws Error.
+  virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;
+  /// cuBLASLt's first heuristic, without timing anything. nullptr when it is absent, with the reason.
+  virtual PlanPtr vendor(const Problem& problem, std::string& why) = 0;
+  /// The cost model's first sm80 tactic, compiled now and neither verified nor timed: when there is no vendor. nullptr with the reason.
+  virtual PlanPtr untuned(const Problem& problem, std::string& why) = 0;
+  /// k = 0: D = act(bias + beta * C). Throws Error.
+  virtual PlanPtr pass(const Problem& problem) = 0;
+};
+
+}  // namespace ak

@@ -1,0 +1,142 @@
+#include "settings.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/log.hpp"
+#include "cache/store.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kDefaultBudget = 3, kDefaultBudgetWithLlm = 20;
+constexpr double kLongest = 86400 * 30;
+
+constexpr std::string_view kModes[] = {"tune", "hit", "off"};
+
+std::optional<std::string> environment(const char* variable) {
+  const char* text = std::getenv(variable);
+  return text ? std::optional<std::string>(text) : std::nullopt;
+}
+
+[[noreturn]] void bad(std::string_view variable, std::string_view value, std::string_view source, std::string_view expected) {
+  throw Error(ErrorCode::invalid_argument, fmt::format("{}{}='{}': expected {}", variable, source == "option" ? " (option)" : "", value, expected));
+}
+
+class Resolver {
+ public:
+  std::vector<Settings::Entry> entries;
+
+  /// The option wins over the environment, that over the default; an empty variable counts as unset unless empty_is_value.
+  std::string text(const char* variable, const std::optional<std::string>& option, std::string fallback, std::string_view meaning,
+                   bool empty_is_value = false) {
+    auto set = environment(variable);
+    if (set && set->empty() && !empty_is_value) set.reset();
+    source_ = option ? "option" : set ? "environment" : "default";
+    std::string value = option ? *option : set ? *set : std::move(fallback);
+    entries.push_back({variable, value, std::string(source_), std::string(meaning)});
+    return value;
+  }
+
+  double number(const char* variable, const std::optional<double>& option, double fallback, double least, double most,
+                std::string_view meaning) {
+    const auto shown = option ? std::optional(fmt::format("{}", *option)) : std::nullopt;
+    const std::string value = text(variable, shown, fmt::format("{}", fallback), meaning);
+    double parsed = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    if (error != std::errc() || end != value.data() + value.size() || !(parsed >= least && parsed <= most))
+      bad(variable, value, source_, fmt::format("a number from {} to {}", least, most));
+    return parsed;
+  }
+
+  int integer(const char* variable, const std::optional<int>& option, int fallback, int least, int most, std::string_view meaning) {
+    const auto wide = option ? std::optional<double>(*option) : std::nullopt;
+    const double value = number(variable, wide, fallback, least, most, meaning);
+    if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
+    return static_cast<int>(value);
+  }
+
+  /// What this code does not read itself (the log, the kernel folder), for completeness.
+  void shown(const char* variable, std::string fallback, std::string_view meaning) { text(variable, std::nullopt, std::move(fallback), meaning); }
+
+  std::string_view source() const { return source_; }
+
+ private:
+  std::string_view source_;
+};
+
+std::string read_key_file(const std::string& path) {
+  std::ifstream in(path);
+  std::string key;
+  if (!std::getline(in, key)) throw Error(ErrorCode::invalid_argument, fmt::format("AK_LLM_KEY_FILE='{}': cannot be read", path));
+  while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back()))) key.pop_back();
+  return key;
+}
+
+// The variable is read when the key is needed and never copied into the settings.
+std::function<std::string()> key_source(const Options& options, Resolver& read) {
+  const auto variable = environment("AK_LLM_KEY"), file = environment("AK_LLM_KEY_FILE");
+  const bool by_variable = variable && !variable->empty(), by_file = file && !file->empty();
+  read.entries.push_back({"AK_LLM_KEY", options.llm_key ? "(callback)" : by_variable ? "(set)" : "",
+                          options.llm_key ? "option" : by_variable ? "environment" : "default", "the secret; never shown, logged or stored"});
+  read.entries.push_back({"AK_LLM_KEY_FILE", by_file ? *file : "", by_file ? "environment" : "default", "a file whose first line is the secret"});
+  if (options.llm_key) return options.llm_key;
+  if (by_variable) return [] { return environment("AK_LLM_KEY").value_or(""); };
+  if (by_file) return [path = *file] { return read_key_file(path); };
+  return {};
+}
+
+}  // namespace
+
+Settings resolve(const Options& options) {
+  Settings s;
+  Resolver read;
+  // default_cache_folder() knows the variable too; here it is read to tell the source.
+  s.cache_dir = read.text("AK_CACHE_DIR", options.cache_dir, environment("AK_CACHE_DIR") ? "" : default_cache_folder(),
+                          "folder of the records; empty: in memory only", true);
+
+  const auto mode_option = options.mode ? std::optional(std::string(kModes[static_cast<int>(*options.mode)])) : std::nullopt;
+  const std::string mode = read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
+  const auto at = std::find(std::begin(kModes), std::end(kModes), mode);
+  if (at == std::end(kModes)) bad("AK_MODE", mode, read.source(), "tune, hit or off");
+  s.mode = static_cast<Mode>(at - std::begin(kModes));
+
+  s.llm = read.text("AK_LLM", options.llm, "", "openai, anthropic or mailbox:DIR; empty: no LLM");
+  if (!s.llm.empty() && s.llm != "openai" && s.llm != "anthropic" && !(s.llm.starts_with("mailbox:") && s.llm.size() > 8))
+    bad("AK_LLM", s.llm, read.source(), "openai, anthropic or mailbox:DIR");
+  s.llm_endpoint = read.text("AK_LLM_ENDPOINT", options.llm_endpoint, "", "base URL; empty: the provider's own");
+  s.llm_model = read.text("AK_LLM_MODEL", options.llm_model, "", "model name");
+  s.llm_key = key_source(options, read);
+  s.llm_rounds = read.integer("AK_LLM_ROUNDS", options.llm_rounds, 2, 0, 100, "questions per search");
+  s.llm_proposals = read.integer("AK_LLM_PROPOSALS", options.llm_proposals, 12, 1, 256, "tactics asked for per question");
+
+  s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm, 0.05, kLongest,
+                           "wall seconds of one search");
+  s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest, "wall seconds of all searches of a context");
+  s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
+  s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
+
+  const std::string forced = read.text("AK_FORCE_TACTIC", std::nullopt, "", "use this tactic instead of searching");
+  if (!forced.empty()) {
+    try {
+      s.force_tactic = parse_tactic(forced);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::invalid_argument, fmt::format("AK_FORCE_TACTIC='{}': {}", forced, error.what()));
+    }
+  }
+  read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
+  const std::string level = read.text("AK_LOG", std::nullopt, "off", "off, error, warn, info or debug, to stderr");
+  if (LogLevel parsed; !parse_log_level(level, parsed)) bad("AK_LOG", level, read.source(), "off, error, warn, info or debug");
+
+  s.progress = options.progress;
+  s.entries = std::move(read.entries);
+  return s;
+}
+
+}  // namespace ak

@@ -1,0 +1,34 @@
+// Settings: Options with the environment and the defaults filled in, each with where it came from.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ak/ak.hpp"
+#include "core/tactic.hpp"
+
+namespace ak {
+
+struct Settings {
+  struct Entry {
+    std::string variable, value, source, meaning;  // source: option, environment, default. A key's value is never shown.
+  };
+  std::string cache_dir;                 // empty: records live in memory only
+  Mode mode = Mode::tune;
+  double budget_s = 3, process_budget_s = 600;
+  int max_trials = 100000;
+  std::string llm, llm_endpoint, llm_model;
+  std::function<std::string()> llm_key;  // empty when no key is configured
+  int llm_rounds = 2, llm_proposals = 12;
+  std::string recording;
+  std::optional<Tactic> force_tactic;    // AK_FORCE_TACTIC: instead of searching
+  std::function<void(const TuneProgress&)> progress;
+  std::vector<Entry> entries;            // one per variable, for `ak env`
+};
+
+/// Reads the environment once. Throws Error{invalid_argument} naming the variable (or the option) and its value.
+Settings resolve(const Options& options);
+
+}  // namespace ak

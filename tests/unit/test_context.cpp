@@ -1,0 +1,395 @@
+// The cold path on a fake machine: no GPU, no compiler, real store and real search.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "context.hpp"
+#include "landscape.hpp"
+
+using namespace ak;
+using ak::testing::FakeRunner;
+using ak::testing::Landscape;
+
+namespace {
+
+class FakePlan final : public Plan {
+ public:
+  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches) : image(std::move(image)), tactic_(tactic), launches_(launches) {}
+  void launch(Stream, const CallArgs&) const override { ++launches_; }
+  const Tactic& tactic() const override { return tactic_; }
+  const std::string image;
+
+ private:
+  Tactic tactic_;
+  std::atomic<int>& launches_;
+};
+
+// What the machine is like and what was asked of it; shared with the test, since the context owns the machine.
+struct World {
+  Landscape land;
+  DeviceFacts device;
+  Hardware hardware = Hardware::of(DeviceFacts{});
+  Provenance today = [] {
+    Provenance p;
+    p.driver = "580.1", p.nvrtc = "13.0", p.cublaslt = "13.1", p.family_source = digest("kernels");
+    return p;
+  }();
+  bool has_vendor = true, has_untuned = true, launches = true;
+  std::optional<std::string> no_compiler;
+  std::vector<double> vendor_us = {60, 52};
+  double finals_scale = 1, drift = 0, quick_s = 0.0002;
+  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, load_breaks{false};
+  std::atomic<int> runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
+  std::vector<Tactic> ran_first;  // of each runner
+  std::mutex mutex;
+};
+
+class FakeMachine final : public Machine {
+ public:
+  explicit FakeMachine(World& world) : w_(world) {}
+  const DeviceFacts& device() const override { return w_.device; }
+  const Hardware& hardware() const override { return w_.hardware; }
+  bool launches() const override { return w_.launches; }
+  std::optional<std::string> no_compiler() const override { return w_.no_compiler; }
+  Provenance provenance(const Tactic& tactic, bool) const override {
+    Provenance p = w_.today;
+    if (tactic.family == FamilyId::vendor) p.family_source = {};
+    return p;
+  }
+  std::shared_ptr<void> relax_capture() const override { return nullptr; }
+  bool capturing(Stream) const override { return w_.capturing; }
+  void check_stream(Stream) const override {
+    if (w_.foreign_stream) throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context");
+  }
+  Space space(const Problem&) const override { return w_.land.space(); }
+
+  struct Watched : Runner {
+    explicit Watched(World& w) : w(w) {
+      inner.land = w.land, inner.vendor_us = w.vendor_us, inner.finals_scale = w.finals_scale, inner.drift = w.drift, inner.quick_s = w.quick_s;
+      const int now = ++w.searching;
+      if (now > w.most_searching) w.most_searching = now;
+    }
+    ~Watched() override {
+      --w.searching;
+      const std::lock_guard lock(w.mutex);
+      const auto own = std::find_if(inner.ran.begin(), inner.ran.end(), [](const Tactic& t) { return t.family != FamilyId::vendor; });
+      if (own != inner.ran.end()) w.ran_first.push_back(*own);
+    }
+    std::vector<Tactic> vendor_tactics() override { return inner.vendor_tactics(); }
+    void prefetch(std::span<const Tactic> t) override { inner.prefetch(t); }
+    bool ready(const Tactic& t) override { return inner.ready(t); }
+    Trial run(const Tactic& t, Effort e, Deadline d) override {
+      if (w.runner_breaks) throw Error(ErrorCode::driver, "the device is gone");
+      return inner.run(t, e, d);
+    }
+    std::vector<Trial> finals(std::span<const Tactic> t, Deadline d) override { return inner.finals(t, d); }
+    Artifact artifact(const Tactic& t) override { return inner.artifact(t); }
+    VendorTimes vendor() override { return inner.vendor(); }
+    int compiles() const override { return inner.compiles(); }
+    double anchor_drift() override { return inner.drift; }
+    World& w;
+    FakeRunner inner;
+  };
+  std::unique_ptr<Runner> runner(const Problem&) override {
+    ++w_.runners;
+    return std::make_unique<Watched>(w_);
+  }
+  PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
+    if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
+    ++w_.loads;
+    if (!w_.launches) return nullptr;
+    return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched);
+  }
+  PlanPtr vendor(const Problem&, std::string& why) override {
+    if (!w_.has_vendor) return why = "cuBLASLt is not available", nullptr;
+    ++w_.vendor_plans;
+    return std::make_shared<FakePlan>(testing::vendor_tactic(0), "", w_.launched);
+  }
+  PlanPtr untuned(const Problem& problem, std::string& why) override {
+    if (!w_.has_untuned) return why = "NVRTC is not available", nullptr;
+    return std::make_shared<FakePlan>(space(problem).tactics.front().tactic, "untuned", w_.launched);
+  }
+  PlanPtr pass(const Problem&) override {
+    ++w_.passes;
+    return std::make_shared<FakePlan>(Tactic{}, "pass", w_.launched);
+  }
+
+ private:
+  World& w_;
+};
+
+Settings quick(Mode mode = Mode::tune) {
+  Settings s;
+  s.mode = mode;
+  s.budget_s = 0.5;
+  s.max_trials = 40;
+  s.cache_dir = "";
+  return s;
+}
+
+// A context over a world; several may share a folder.
+struct Fixture {
+  World world;
+  Problem problem = world.land.problem;
+  std::unique_ptr<Context::Impl> context;
+
+  explicit Fixture(Settings settings = quick()) { open(std::move(settings)); }
+  void open(Settings settings) { context = std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world)); }
+  void call() { context->matmul_act(nullptr, problem, {}); }
+};
+
+std::string fresh_folder(const char* name) {
+  const std::string folder = std::string(AK_BINARY_DIR) + "/" + name;
+  std::filesystem::remove_all(folder);
+  return folder;
+}
+
+}  // namespace
+
+TEST_CASE("a first call searches and launches; the next ones are table hits") {
+  Fixture f;
+  f.call();
+  CHECK(f.world.launched == 1);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().trials > 10);
+  for (int i = 0; i < 5; ++i) f.call();
+  CHECK(f.world.launched == 6);
+  CHECK(f.world.runners == 1);
+  CHECK(f.world.loads == 1);
+  const Explanation e = f.context->explain(f.problem);
+  CHECK(e.source == "this process");
+  CHECK(e.vendor_us == 52);
+  CHECK(e.us < 50);
+  CHECK(e.trials == f.context->counters().trials);
+  CHECK(!e.proposer.empty());
+  CHECK(e.served_by.starts_with("sm80 "));
+  CHECK(!f.context->store().trials(f.problem, f.world.hardware).empty());
+}
+
+TEST_CASE("the next process loads what the first one stored: no trial, no compile") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_hit");
+  Fixture first(settings);
+  first.call();
+  const std::string winner = first.context->explain(first.problem).served_by;
+  first.context.reset();
+
+  Fixture second(settings);
+  CHECK(second.context->explain(second.problem).source == "store");
+  second.call();
+  CHECK(second.context->counters().store_hits == 1);
+  CHECK(second.context->counters().searches == 0);
+  CHECK(second.context->counters().compiles == 0);
+  CHECK(second.world.runners == 0);
+  CHECK(second.context->explain(second.problem).served_by == winner);
+}
+
+TEST_CASE("a stale record is proven again, the old winner first, and replaced") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_stale");
+  Fixture first(settings);
+  first.call();
+  const Tactic winner = first.context->store().find(first.problem, first.world.hardware)->tactic;
+
+  first.world.today.driver = "590.1";
+  first.open(settings);
+  CHECK(first.context->explain(first.problem).note.find("590.1") != std::string::npos);
+  first.call();
+  CHECK(first.context->counters().searches == 1);
+  CHECK(first.context->counters().store_hits == 0);
+  REQUIRE(first.world.ran_first.size() == 2);
+  CHECK(first.world.ran_first.back() == winner);
+  CHECK(first.context->store().find(first.problem, first.world.hardware)->provenance.driver == "590.1");
+
+  first.world.today.driver = "600.1";  // in mode hit it is neither used nor thrown away
+  settings.mode = Mode::hit;
+  first.open(settings);
+  first.call();
+  CHECK(first.context->counters().vendor_fallbacks == 1);
+  CHECK(first.context->store().find(first.problem, first.world.hardware));
+}
+
+TEST_CASE("an absent NVRTC makes no record stale; changed kernels do") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_nvrtc");
+  Fixture f(settings);
+  f.call();
+  f.world.today.nvrtc = "";
+  f.world.no_compiler = "NVRTC is not available";
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 1);
+  f.world.today.family_source = digest("other kernels");
+  f.open(settings);
+  f.call();  // proven again: without a compiler only the vendor stands
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->explain(f.problem).served_by.starts_with("cuBLASLt"));
+  CHECK(f.context->explain(f.problem).note.find("NVRTC") != std::string::npos);
+}
+
+TEST_CASE("modes: hit and off never search") {
+  for (const Mode mode : {Mode::hit, Mode::off}) {
+    Fixture f(quick(mode));
+    CHECK(f.context->explain(f.problem).source == "none");
+    f.call();
+    f.call();
+    CHECK(f.world.runners == 0);
+    CHECK(f.world.vendor_plans == 1);
+    CHECK(f.world.launched == 2);
+    CHECK(f.context->explain(f.problem).source == "vendor fallback");
+  }
+}
+
+TEST_CASE("a capture gets the vendor at once and leaves the problem open to be tuned") {
+  Fixture f;
+  f.world.capturing = true;
+  f.call();
+  f.call();
+  CHECK(f.world.runners == 0);
+  CHECK(f.world.vendor_plans == 1);
+  CHECK(f.world.launched == 2);
+  f.world.capturing = false;
+  f.call();
+  CHECK(f.context->counters().searches == 1);
+  f.world.capturing = true;  // a hit works in a capture
+  f.call();
+  CHECK(f.world.vendor_plans == 1);
+  CHECK(f.world.launched == 4);
+}
+
+TEST_CASE("k = 0 is served by the pass without a search") {
+  Fixture f;
+  f.problem.k = 0;
+  f.call();
+  f.call();
+  CHECK(f.world.passes == 1);
+  CHECK(f.world.runners == 0);
+  CHECK(f.context->explain(f.problem).served_by == "the separate pass");
+}
+
+TEST_CASE("a stream of another context is named") {
+  Fixture f;
+  f.world.foreign_stream = true;
+  CHECK_THROWS_WITH_AS(f.call(), doctest::Contains("stream"), Error);
+  CHECK(f.world.runners == 0);
+}
+
+TEST_CASE("threads that ask for one problem wait for one search; other problems are searched in turn") {
+  Fixture f;
+  f.world.quick_s = 0.001;
+  Problem other = f.problem;
+  other.m = 512;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) threads.emplace_back([&, i] { f.context->matmul_act(nullptr, i % 2 ? other : f.problem, {}); });
+  for (auto& thread : threads) thread.join();
+  CHECK(f.world.launched == 6);
+  CHECK(f.context->counters().searches == 2);
+  CHECK(f.world.most_searching == 1);
+}
+
+TEST_CASE("the process budget ends searches, not calls") {
+  Settings settings = quick();
+  settings.process_budget_s = 0.05;
+  Fixture f(settings);
+  f.call();
+  CHECK(f.context->counters().searches == 0);
+  CHECK(f.world.launched == 1);
+  CHECK(f.context->explain(f.problem).note.find("budget") != std::string::npos);
+}
+
+TEST_CASE("what fails inside degrades: a broken runner, a failed load, no vendor, and at last an error that says why") {
+  Fixture broken;
+  broken.world.runner_breaks = true;
+  broken.call();
+  CHECK(broken.world.launched == 1);
+  CHECK(broken.context->explain(broken.problem).source == "vendor fallback");
+  CHECK(broken.context->explain(broken.problem).note.find("the device is gone") != std::string::npos);
+
+  Fixture unloadable;
+  unloadable.world.load_breaks = true;
+  unloadable.call();
+  CHECK(unloadable.context->explain(unloadable.problem).source == "vendor fallback");
+
+  Fixture no_vendor(quick(Mode::hit));
+  no_vendor.world.has_vendor = false;
+  no_vendor.call();
+  CHECK(no_vendor.world.launched == 1);
+  CHECK(no_vendor.context->explain(no_vendor.problem).source == "untuned");
+
+  Fixture nothing(quick(Mode::hit));
+  nothing.world.has_vendor = nothing.world.has_untuned = false;
+  try {
+    nothing.call();
+    FAIL("served by nothing");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::missing_library);
+    CHECK(std::string(error.what()).find("cuBLASLt") != std::string::npos);
+    CHECK(std::string(error.what()).find("NVRTC") != std::string::npos);
+  }
+}
+
+TEST_CASE("a recording tunes and explains, and says that it cannot launch") {
+  Fixture f;
+  f.world.launches = false;
+  f.world.hardware.recording = "h200";
+  const Explanation e = f.context->prepare(f.problem);
+  CHECK(e.from_recording);
+  CHECK(e.source == "this process");
+  CHECK(e.us > 0);
+  CHECK_THROWS_WITH_AS(f.call(), doctest::Contains("recording"), Error);
+  f.context->prepare(f.problem);
+  CHECK(f.context->counters().searches == 1);
+}
+
+TEST_CASE("retune searches again; prepare re-times a provisional record, a call does not") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_provisional");
+  Fixture f(settings);
+  f.world.drift = 0.2;
+  f.call();
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
+  f.world.drift = 0;
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().searches == 0);
+  f.context->prepare(f.problem);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(!f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
+  f.context->prepare(f.problem);
+  CHECK(f.context->counters().searches == 1);
+  f.context->retune(f.problem);
+  CHECK(f.context->counters().searches == 2);
+}
+
+TEST_CASE("a forced tactic is verified once and used instead of searching; one that cannot serve is passed over") {
+  Settings settings = quick();
+  const Landscape land;
+  for (const RankedTactic& ranked : land.space().tactics)
+    if (land.outcome(ranked.tactic) == Outcome::correct) settings.force_tactic = ranked.tactic;
+  Fixture f(settings);
+  f.call();
+  CHECK(f.context->counters().trials == 1);
+  CHECK(f.context->explain(f.problem).served_by == to_string(*settings.force_tactic));
+  CHECK(!f.context->store().find(f.problem, f.world.hardware));
+
+  settings.force_tactic->tile_m = 4096;
+  Fixture wrong(settings);
+  wrong.call();
+  CHECK(wrong.context->counters().searches == 1);
+}
+
+TEST_CASE("progress of a search is shown in the caller's words") {
+  Settings settings = quick();
+  int shown = 0;
+  settings.progress = [&](const TuneProgress& p) {
+    ++shown;
+    CHECK(p.problem == to_string(Landscape{}.problem));
+    CHECK(p.budget_s > 0);
+  };
+  Fixture f(settings);
+  f.call();
+  CHECK(shown > 20);
+}

@@ -1,0 +1,128 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+
+#include "ak/types.hpp"
+#include "settings.hpp"
+
+using namespace ak;
+
+namespace {
+
+// Every AK_ variable as given for the time of a test, the others unset.
+class Environment {
+ public:
+  explicit Environment(std::map<std::string, std::string> set) {
+    for (const char* name : {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM", "AK_LLM_ENDPOINT",
+                             "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS", "AK_LLM_PROPOSALS", "AK_RECORDING",
+                             "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG"}) {
+      if (const char* old = std::getenv(name)) before_[name] = old;
+      unsetenv(name);
+    }
+    for (const auto& [name, value] : set) setenv(name.c_str(), value.c_str(), 1), set_.push_back(name);
+  }
+  ~Environment() {
+    for (const auto& name : set_) unsetenv(name.c_str());
+    for (const auto& [name, value] : before_) setenv(name.c_str(), value.c_str(), 1);
+  }
+
+ private:
+  std::map<std::string, std::string> before_;
+  std::vector<std::string> set_;
+};
+
+const Settings::Entry& entry(const Settings& s, std::string_view variable) {
+  const auto it = std::find_if(s.entries.begin(), s.entries.end(), [&](const auto& e) { return e.variable == variable; });
+  REQUIRE(it != s.entries.end());
+  return *it;
+}
+
+}  // namespace
+
+TEST_CASE("defaults, then the environment, then the options; each entry says which") {
+  {
+    Environment none({});
+    const Settings s = resolve({});
+    CHECK(s.mode == Mode::tune);
+    CHECK(s.budget_s == 3);
+    CHECK(s.max_trials == 100000);
+    CHECK(!s.llm_key);
+    CHECK(!s.force_tactic);
+    CHECK(!s.cache_dir.empty());
+    for (const auto& e : s.entries) CHECK(e.source == "default");
+    for (const auto& e : s.entries) CHECK(!e.meaning.empty());
+  }
+  Environment some({{"AK_MODE", "hit"}, {"AK_BUDGET_S", "1.5"}, {"AK_MAX_TRIALS", "40"}, {"AK_CACHE_DIR", "/tmp/x"},
+                    {"AK_FORCE_TACTIC", "sm90 tile_m=128 stages=4"}});
+  Options options;
+  options.budget_s = 0.5;
+  const Settings s = resolve(options);
+  CHECK(s.mode == Mode::hit);
+  CHECK(s.budget_s == 0.5);
+  CHECK(s.max_trials == 40);
+  CHECK(s.cache_dir == "/tmp/x");
+  REQUIRE(s.force_tactic);
+  CHECK(s.force_tactic->tile_m == 128);
+  CHECK(entry(s, "AK_BUDGET_S").source == "option");
+  CHECK(entry(s, "AK_MODE").source == "environment");
+  CHECK(entry(s, "AK_MODE").value == "hit");
+  CHECK(entry(s, "AK_LLM").source == "default");
+}
+
+TEST_CASE("an LLM lengthens the default budget; an empty variable is an unset one, but an empty cache folder means memory") {
+  Environment some({{"AK_LLM", "anthropic"}, {"AK_MODE", ""}, {"AK_CACHE_DIR", ""}});
+  const Settings s = resolve({});
+  CHECK(s.budget_s == 20);
+  CHECK(s.mode == Mode::tune);
+  CHECK(s.cache_dir.empty());
+}
+
+TEST_CASE("a bad value names its variable and itself") {
+  for (const auto& [variable, value] : std::map<std::string, std::string>{{"AK_MODE", "fast"},
+                                                                          {"AK_BUDGET_S", "soon"},
+                                                                          {"AK_BUDGET_S ", "-1"},
+                                                                          {"AK_BUDGET_S  ", "nan"},
+                                                                          {"AK_PROCESS_BUDGET_S", "1s"},
+                                                                          {"AK_MAX_TRIALS", "2.5"},
+                                                                          {"AK_LLM", "gpt"},
+                                                                          {"AK_LLM ", "mailbox:"},
+                                                                          {"AK_LLM_ROUNDS", "-2"},
+                                                                          {"AK_LLM_PROPOSALS", "0"},
+                                                                          {"AK_FORCE_TACTIC", "sm99 tile_m=1"},
+                                                                          {"AK_LOG", "loud"}}) {
+    const std::string name = variable.substr(0, variable.find(' '));
+    CAPTURE(name);
+    Environment one(std::map<std::string, std::string>{{name, value}});
+    try {
+      resolve({});
+      FAIL("accepted " << value);
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::invalid_argument);
+      CHECK(std::string(error.what()).find(name) != std::string::npos);
+      CHECK(std::string(error.what()).find(value) != std::string::npos);
+    }
+  }
+  Environment none({});
+  Options options;
+  options.max_trials = -3;
+  CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains("AK_MAX_TRIALS (option)='-3'"), Error);
+}
+
+TEST_CASE("the key comes from the callback, the variable or the file, and is never among the entries") {
+  const std::string secret = "sk-very-secret", path = std::string(AK_BINARY_DIR) + "/test_key.txt";
+  std::ofstream(path) << secret << " \nsecond line\n";
+  Environment both({{"AK_LLM_KEY", secret + "1"}, {"AK_LLM_KEY_FILE", path}});
+  Options options;
+  CHECK(resolve(options).llm_key() == secret + "1");
+  options.llm_key = [&] { return secret + "2"; };
+  const Settings s = resolve(options);
+  CHECK(s.llm_key() == secret + "2");
+  for (const auto& e : s.entries) CHECK(e.value.find(secret) == std::string::npos);
+  unsetenv("AK_LLM_KEY");
+  CHECK(resolve({}).llm_key() == secret);
+  setenv("AK_LLM_KEY_FILE", "/no/such/file", 1);
+  CHECK_THROWS_WITH_AS(resolve({}).llm_key(), doctest::Contains("AK_LLM_KEY_FILE"), Error);
+}
