@@ -15,6 +15,7 @@
 #include <cstring>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,17 +82,16 @@ class Board {
     for (const auto& [outcome, count] : outcomes_) std::printf(" %d %s", count, outcome.c_str());
     std::printf("\n");
     std::stable_sort(trials_.begin(), trials_.end(), [](const Row& a, const Row& b) { return rank(a) < rank(b); });
-    std::string last;
+    std::set<std::string> seen;  // a tactic that was timed again stands once
     int shown = 0, refused = 0;
     for (const Row& row : trials_) {
       const bool correct = row.outcome == "correct";
-      if (correct && (row.tactic == last || ++shown > 8)) continue;  // a tactic that was timed again stands once
+      if (correct && (!seen.insert(row.tactic).second || ++shown > 8)) continue;
       if (!correct && ++refused > 3) continue;
       if (correct)
         std::printf("  %9.2f us  %s\n", row.us, row.tactic.c_str());
       else
         std::printf("  %12s  %s\n", row.outcome.c_str(), row.tactic.c_str());
-      last = row.tactic;
     }
   }
 

@@ -47,7 +47,7 @@ export AK_CACHE_DIR=$work/cache_llm AK_LLM=mailbox:$work/mailbox AK_LLM_ROUNDS=2
   done
 ) &
 player=$!
-trap 'kill $player 2>/dev/null' EXIT
+trap 'kill $player 2>/dev/null || true' EXIT
 "$ak_build/examples/quickstart" "${problem[@]}"
 "$ak_build/ak" show --json "${problem[@]:0:3}" --act "${problem[3]}" --bias |
   grep -c '"proposer": "llm"' | sed 's/^/llm         trials that the replies named: /'

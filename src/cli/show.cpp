@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <unordered_map>
 
 #include "cli/cli.hpp"
 #include "context.hpp"
@@ -35,7 +36,7 @@ void print_record(const PlanRecord& r) {
   if (!p.note.empty()) fmt::print("note      {}\n", p.note);
 }
 
-// Correct ones by time, then the others as they came.
+// Correct ones by time, each tactic's last timing; then the others as they came.
 void print_leader_board(std::vector<Trial> trials, int top) {
   int by_outcome[7] = {};
   for (const Trial& t : trials) ++by_outcome[static_cast<int>(t.outcome)];
@@ -43,11 +44,20 @@ void print_leader_board(std::vector<Trial> trials, int top) {
   for (int i = 0; i < 7; ++i)
     if (by_outcome[i]) fmt::print(" {} {}", by_outcome[i], name(static_cast<Outcome>(i)));
   fmt::print("\n{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}\n", "time", "ratio", "regs", "smem", "proposer", "tactic");
+  std::unordered_map<Tactic, double, TacticHash> last_us;
+  for (const Trial& t : trials)
+    if (t.correct()) last_us[t.tactic] = t.us;
+  const auto is_last = [&](const Trial& t) {  // once: what was shown is forgotten
+    const auto it = last_us.find(t.tactic);
+    return it != last_us.end() && it->second == t.us && last_us.erase(t.tactic);
+  };
   std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
-    return a.correct() != b.correct() ? a.correct() : a.correct() && a.us < b.us;
+    return a.correct() != b.correct() ? a.correct()
+                                      : a.correct() && (a.us != b.us ? a.us < b.us : a.final_timing && !b.final_timing);
   });
   int correct = 0, other = 0;
   for (const Trial& t : trials) {
+    if (t.correct() && !is_last(t)) continue;
     if ((t.correct() ? correct : other)++ >= top) continue;
     if (t.correct())
       fmt::print("{:>11}  {:>6.3f}  {:>4}  {:>7}  {:<10} {}{}\n", shown_us(t.us), t.ratio, t.registers, t.smem_bytes,
