@@ -88,7 +88,7 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
 
 __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work, const TensorMap& map_d, Ring ring) {
   const int group = threadIdx.x / 128, warp = threadIdx.x / 32;
-  const u32 staging = ring.base + kStagingAt + warp * kStagingBytes;
+  const u32 staging = ring.base + kStagingAt + warp * kStagingBytes, column_bias = ring.base + kBiasAt + group * kColumns * 4;
   const int first_block = kPingpong ? 0 : group * kBlocks;
   const int depth = work.k_end - work.k_begin;
   const u32 stride = kPingpong ? 2 * work.step : work.step;
@@ -98,6 +98,16 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
     ring.skip(depth);
   }
   for (; index < work.count; index += stride) {
+    const Work::Tile tile = work.tile(index);
+    const int row = tile.row + 64 * first_block;
+    RowBias row_bias[kBlocks];
+    if constexpr (kSplit > 1) {
+      prefetch_bias(args, work, row, tile.column);
+    } else {
+      if (kBiasOnColumns) stage_column_bias(args, work, column_bias, tile.column);
+#pragma unroll
+      for (int block = 0; block < kBlocks; ++block) row_bias[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
+    }
     float acc[kBlocks][kColumns / 2];
     // Pingpong: warpgroup g multiplies when barrier 1 + g says that the tile before has issued its last wgmma.
     if (kPingpong && index != work.first) named_sync(1 + group, 256);
@@ -107,13 +117,11 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
 #pragma unroll
     for (auto& block : acc) wgmma_settle(block);
     if (kSplit == 1) release(ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
-    const Work::Tile tile = work.tile(index);
-    const int row = tile.row + 64 * first_block;
     if constexpr (kSplit > 1) {
       named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
       leave_partial(ring.base, acc);
     } else {
-      store_tile(args, work, map_d, staging, row, tile.column, acc);
+      store_tile(args, work, map_d, staging, column_bias, row_bias, row, tile.column, acc);
     }
     if (kPingpong) ring.skip(depth);
     if (AK_STORE && index + stride >= work.count) tma_store_wait<0>();
@@ -159,11 +167,11 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
 
   const Work work(args, rank);
   if (threadIdx.x >= kConsumerThreads) {
-    if constexpr (kConsumers > 1) registers_down<kProducerRegisters>();
+    if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
     if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right);
     __syncwarp();
   } else {
-    if constexpr (kConsumers > 1) registers_up<kConsumerRegisters>();
+    if constexpr (kMoveRegisters) registers_up<kConsumerRegisters>();
     consume(args, work, map_d, ring);
   }
   if constexpr (kSplit > 1) {

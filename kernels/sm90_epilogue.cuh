@@ -5,8 +5,6 @@
 namespace ak::sm90 {
 
 constexpr bool kOut16 = sizeof(Out) == 2;
-constexpr bool kBiasOnRows = AK_BIAS == (kSwap ? 1 : 2);
-constexpr bool kBiasOnColumns = AK_BIAS == (kSwap ? 2 : 1);
 
 // Coordinates here are the tensor core's; D's are the same, or transposed.
 __device__ __forceinline__ float bias_at(const KernelArgs& args, int row, int column) {
@@ -16,23 +14,30 @@ __device__ __forceinline__ Out* d_at(const KernelArgs& args, int row, int column
   return static_cast<Out*>(args.d) + (kSwap ? column * args.ldd + row : row * args.ldd + column);
 }
 
-// The two row biases of a quad, the same for all quads of a 64-row block.
+// The two row biases of a quad, the same for all quads of a 64-row block: loaded before the mainloop, which hides the way to memory.
 struct RowBias {
   float v[2] = {0.0f, 0.0f};
-  __device__ RowBias(const KernelArgs& args, const Work& work, int row) {
+  __device__ void load(const KernelArgs& args, const Work& work, int row) {
     if (kBiasOnRows)
-      for (int h = 0; h < 2; ++h)
-        if (row + 8 * h < work.rows) v[h] = bias_at(args, row + 8 * h, 0);
+#pragma unroll
+      for (int h = 0; h < 2; ++h) v[h] = row + 8 * h < work.rows ? bias_at(args, row + 8 * h, 0) : 0.0f;
   }
 };
 
+// The tile's column biases, in f32 in shared memory for one warpgroup; staged before the mainloop.
+__device__ __forceinline__ void stage_column_bias(const KernelArgs& args, const Work& work, u32 to, int column) {
+  const int group = threadIdx.x / 128;
+  named_sync(4 + group, 128);  // all four warps are done with the last tile's
+  for (int c = threadIdx.x % 128; c < kColumns; c += 128)
+    asm volatile("st.shared.f32 [%0], %1;" ::"r"(to + 4 * c), "f"(column + c < work.columns ? bias_at(args, 0, column + c) : 0.0f) : "memory");
+  named_sync(4 + group, 128);
+}
+__device__ __forceinline__ void load_column_bias(u32 at, float (&bias)[2]) {
+  asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(bias[0]), "=f"(bias[1]) : "r"(at));
+}
+
 __device__ __forceinline__ void finish_quad(const KernelArgs& args, const Work& work, int row, int column, const RowBias& row_bias,
-                                            float (&v)[4]) {
-  float column_bias[2] = {0.0f, 0.0f};
-  if (kBiasOnColumns)
-#pragma unroll
-    for (int e = 0; e < 2; ++e)
-      if (column + e < work.columns) column_bias[e] = bias_at(args, 0, column + e);
+                                            const float (&column_bias)[2], float (&v)[4]) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     const int r = row + 8 * h;
@@ -139,8 +144,8 @@ __device__ __forceinline__ void stage_quads(u32 strip, int first, const float (&
 }
 
 // A warpgroup's part of the tile: kBlocks x 64 rows from `row` on.
-__device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& work, const TensorMap& map_d, u32 staging, int row, int column,
-                                           float (&acc)[kBlocks][kColumns / 2]) {
+__device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& work, const TensorMap& map_d, u32 staging, u32 column_biases,
+                                           const RowBias (&row_bias)[kBlocks], int row, int column, float (&acc)[kBlocks][kColumns / 2]) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
   constexpr int together = kColumns % 16 == 0 ? 2 : 1;  // quads
   u32 strip = staging;
@@ -149,7 +154,6 @@ __device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& w
     const int warp_row = row + 64 * block + 16 * warp;
     if (warp_row >= work.rows) break;
     const int lane_row = warp_row + lane / 4;
-    const RowBias row_bias(args, work, lane_row);
 #pragma unroll
     for (int first = 0; first < kColumns / 8; first += together) {
       const int in_strip = first % kStripQuads, strip_column = column + 8 * (first - in_strip);
@@ -164,7 +168,9 @@ __device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& w
         const int lane_column = column + 8 * (first + j) + lane % 4 * 2;
 #pragma unroll
         for (int e = 0; e < 4; ++e) v[j][e] = acc[block][4 * (first + j) + e];
-        finish_quad(args, work, lane_row, lane_column, row_bias, v[j]);
+        float column_bias[2] = {0.0f, 0.0f};
+        if (kBiasOnColumns) load_column_bias(column_biases + 4 * (lane_column - column), column_bias);
+        finish_quad(args, work, lane_row, lane_column, row_bias[block], column_bias, v[j]);
         if (!AK_STORE) store_quad(args, work, lane_row, lane_column, v[j]);
       }
       if constexpr (AK_STORE) {
@@ -198,20 +204,45 @@ __device__ __forceinline__ void leave_partial(u32 scratch, const float (&acc)[kB
 }
 __device__ __forceinline__ void store_sum(const KernelArgs& args, const Work& work, u32 scratch, u32 rank, int row, int column) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-  for (int quad = rank; quad < kBlocks * (kColumns / 8); quad += kSplit) {
-    const int block = quad / (kColumns / 8), j = quad % (kColumns / 8);
-    const int lane_row = row + 64 * block + 16 * warp + lane / 4, lane_column = column + 8 * j + lane % 4 * 2;
-    float parts[kSplit][4], v[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  constexpr int quads = kBlocks * (kColumns / 8);
+  constexpr int most = (quads + kSplit - 1) / kSplit, room = kSplit < 8 ? 8 / kSplit : 1;
+  constexpr int batch = most < room ? most : room;  // quads whose loads are in flight together
+#pragma unroll 1
+  for (int first = rank; first < quads; first += batch * kSplit) {
+    float parts[batch][kSplit][4], column_bias[batch][2];
+    RowBias row_bias[batch];
+    int rows[batch], columns[batch];
 #pragma unroll
-    for (int s = 0; s < kSplit; ++s) load_from_cta(parts[s], scratch + (quad * kConsumerThreads + threadIdx.x) * 16, s);
+    for (int i = 0; i < batch; ++i) {
+      const int quad = min(first + i * kSplit, quads - 1), block = quad / (kColumns / 8), j = quad % (kColumns / 8);
+      rows[i] = row + 64 * block + 16 * warp + lane / 4;
+      columns[i] = column + 8 * j + lane % 4 * 2;
+      row_bias[i].load(args, work, rows[i]);
 #pragma unroll
-    for (int s = 0; s < kSplit; ++s)
+      for (int e = 0; e < 2; ++e) column_bias[i][e] = kBiasOnColumns && columns[i] + e < work.columns ? bias_at(args, 0, columns[i] + e) : 0.0f;
 #pragma unroll
-      for (int e = 0; e < 4; ++e) v[e] += parts[s][e];
-    const RowBias row_bias(args, work, lane_row);
-    finish_quad(args, work, lane_row, lane_column, row_bias, v);
-    store_quad(args, work, lane_row, lane_column, v);
+      for (int s = 0; s < kSplit; ++s) load_from_cta(parts[i][s], scratch + (quad * kConsumerThreads + threadIdx.x) * 16, s);
+    }
+#pragma unroll
+    for (int i = 0; i < batch; ++i) {
+      if (first + i * kSplit >= quads) break;
+      float v[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll
+      for (int s = 0; s < kSplit; ++s)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) v[e] += parts[i][s][e];
+      finish_quad(args, work, rows[i], columns[i], row_bias[i], column_bias[i], v);
+      store_quad(args, work, rows[i], columns[i], v);
+    }
   }
+}
+
+// split_k loads biases only when the sums are ready: bring them near while the mainloop runs.
+__device__ __forceinline__ void prefetch_bias(const KernelArgs& args, const Work& work, int row, int column) {
+  const int at = threadIdx.x % 128 * 2;
+  const int index = kBiasOnRows ? row + at : column + at;
+  if (AK_BIAS && index < (kBiasOnRows ? work.rows : work.columns))
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(static_cast<const Bias*>(args.bias) + index));
 }
 
 }  // namespace ak::sm90

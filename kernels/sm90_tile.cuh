@@ -17,7 +17,9 @@ constexpr bool kPingpong = AK_SCHEDULE == 2;
 constexpr int kConsumers = kPingpong ? 2 : kRows == 64 ? 1 : kRows == 192 ? 3 : 2;
 constexpr int kBlocks = kRows / 64 / (kPingpong ? 1 : kConsumers);  // 64-row blocks of a warpgroup
 constexpr int kConsumerThreads = 128 * kConsumers;
-// Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share.
+// Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share. After
+// split_k's sums all warps join again, which would hold them to the producer's few.
+constexpr bool kMoveRegisters = kConsumers > 1 && kSplit == 1;
 constexpr int kThreads = kConsumerThreads + (kConsumers == 1 ? 32 : 128);
 constexpr int kAccumulators = kBlocks * kColumns / 2;  // per thread
 constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
@@ -26,7 +28,7 @@ constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ?
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 
-// --- shared memory: ring of stages | staging of the epilogue | full and empty barriers (src/families/sm90.cpp has the same sums)
+// --- shared memory: ring of stages | staging of the epilogue | column biases | full and empty barriers (src/families/sm90.cpp has the same sums)
 constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
 __device__ constexpr int padded(int extent, bool major_k) { return major_k ? extent : (extent + 63) / 64 * 64; }
 constexpr int kLeftBytes = kRows * kDepth * 2;
@@ -34,7 +36,9 @@ constexpr int kRightBytes = padded(kColumns, kRightMajorK) * kDepth * 2;
 constexpr int kStageBytes = kLeftBytes + kRightBytes;
 constexpr int kStagingBytes = 2048;  // per warp
 constexpr int kStagingAt = kStages * kStageBytes;
-constexpr int kBarriersAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
+constexpr int kBiasAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
+constexpr bool kBiasOnRows = AK_BIAS == (kSwap ? 1 : 2), kBiasOnColumns = AK_BIAS == (kSwap ? 2 : 1);
+constexpr int kBarriersAt = kBiasAt + (kBiasOnColumns && kSplit == 1 ? kConsumers * kColumns * 4 : 0);
 
 struct Ring {
   u32 base;  // shared-memory address, a multiple of 1024

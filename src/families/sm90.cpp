@@ -23,7 +23,7 @@ struct View {
   bool swap, pingpong, left_major_k, right_major_k;
   std::int64_t rows, columns;  // of the whole problem
   int consumers, blocks, accumulators;
-  std::int64_t left_bytes, right_bytes, stage_bytes, staging_bytes, smem_bytes;
+  std::int64_t left_bytes, right_bytes, stage_bytes, epilogue_bytes, smem_bytes;
 
   View(const Problem& p, const Tactic& t)
       : swap(t.swap_ab != 0),
@@ -38,8 +38,9 @@ struct View {
     left_bytes = 2ll * t.tile_m * t.tile_k;
     right_bytes = 2ll * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
-    staging_bytes = t.store && t.split_k == 1 ? 4ll * consumers * kStagingBytes : 0;
-    smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + staging_bytes;
+    const bool column_bias = p.epilogue.bias == (swap ? BiasAxis::row : BiasAxis::column);
+    epilogue_bytes = t.split_k > 1 ? 0 : (t.store ? 4ll * consumers * kStagingBytes : 0) + (column_bias ? 4ll * consumers * t.tile_n : 0);
+    smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + epilogue_bytes;
   }
 
   int threads() const { return 128 * consumers + (consumers == 1 ? 32 : 128); }
@@ -60,7 +61,7 @@ std::int64_t resident_clusters(const Tactic& t, const DeviceFacts& device) {
 int max_stages(const Problem& p, Tactic t, const DeviceFacts& device) {
   t.stages = 1;
   const View v(p, t);
-  return static_cast<int>((device.smem_per_block - v.staging_bytes) / (v.stage_bytes + kBarrierBytes));
+  return static_cast<int>((device.smem_per_block - v.epilogue_bytes) / (v.stage_bytes + kBarrierBytes));
 }
 
 class Sm90 final : public Family {
@@ -97,10 +98,11 @@ class Sm90 final : public Family {
 
     const View v(p, t);
     if (v.pingpong && t.tile_m > 192) return "pingpong gives each warpgroup a whole tile: tile_m at most 192";
-    const int limit = v.consumers == 3 ? 96 : v.consumers == 1 ? 128 : 208;
+    // With split_k no registers move to the consumers.
+    const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
+    const int limit = registers == 255 ? 128 : registers == 240 ? 208 : registers - 48;
     if (v.accumulators > limit)
-      return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators, limit,
-                         v.consumers == 3 ? 160 : v.consumers == 1 ? 255 : 240);
+      return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators, limit, registers);
 
     if (t.cluster_m < 1 || t.cluster_n < 1 || t.cluster_m > 2 || t.cluster_n > 2 || t.cluster_m * t.cluster_n > 2) return "clusters are 1x1, 2x1 or 1x2";
     if (t.cluster_m > 1 && v.right_major_k && t.tile_n % (8 * t.cluster_m) != 0)
@@ -247,7 +249,7 @@ double Sm90::cost_us(const Problem& p, const Tactic& t, const DeviceFacts& devic
   const double wgmmas = t.tile_m / 64.0 * (t.tile_k / 16.0);
   const double tensor = wgmmas * std::max(t.tile_n / 2.0, (64.0 + t.tile_n) * 32 / 128) + 24;
   const double l2_bytes = static_cast<double>(v.left_bytes) / t.cluster_n + static_cast<double>(v.right_bytes) / t.cluster_m;
-  const double l2 = l2_bytes / 44;
+  const double l2 = l2_bytes / 60;
   // Sustained matrix work runs below the boost clock: power.
   const double work_share = std::min(1.0, p.flops() / 2e10);
   const double ghz = device.clock_ghz * (1.0 - 0.2 * work_share);

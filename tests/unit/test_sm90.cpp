@@ -104,7 +104,7 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.grid[0] == 132);
   CHECK(g.cluster[0] == 2);
   CHECK(g.threads == 384);
-  CHECK(g.smem_bytes == 4 * (128 + 256) * 64 * 2 + 4 * 16 + 8 * 2048);
+  CHECK(g.smem_bytes == 4 * (128 + 256) * 64 * 2 + 4 * 16 + 8 * 2048 + 2 * 256 * 4);
   REQUIRE(g.map_count == 3);
   CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
   CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 128, 128});  // half of 256: the cluster shares B
@@ -123,7 +123,7 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   transposed.b_major = Major::mn;
   g = sm90_family().geometry(transposed, tactic("tile_m=128 tile_n=208 tile_k=64 stages=3"), kH200);
   CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 64, 128});
-  CHECK(g.smem_bytes == 3 * ((128 + 256) * 64 * 2 + 16));  // 208 columns lie in four chunks of 64
+  CHECK(g.smem_bytes == 3 * ((128 + 256) * 64 * 2 + 16) + 2 * 208 * 4);  // 208 columns lie in four chunks of 64
 
   g = sm90_family().geometry(problem(300, 300, 64), tactic("tile_m=128 tile_n=128 tile_k=64 stages=4"), kH200);
   CHECK(g.grid[0] == 9);
