@@ -57,12 +57,14 @@ __device__ __forceinline__ void tma_prefetch(const TensorMap& map) {
 }
 __device__ __forceinline__ void tma_load(u32 to, const TensorMap& map, u32 barrier, int x, int y, u64 policy) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, {%3, %4}], [%2], "
+      "%5;" ::"r"(to),
       "l"(&map), "r"(barrier), "r"(x), "r"(y), "l"(policy)
       : "memory");
 }
 // Into the same place of every CTA in `ctas`, completing on each one's own barrier.
-__device__ __forceinline__ void tma_load_multicast(u32 to, const TensorMap& map, u32 barrier, int x, int y, u64 policy, u16 ctas) {
+__device__ __forceinline__ void tma_load_multicast(u32 to, const TensorMap& map, u32 barrier, int x, int y, u64 policy,
+                                                   u16 ctas) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster.L2::cache_hint"
       " [%0], [%1, {%3, %4}], [%2], %5, %6;" ::"r"(to),
@@ -71,11 +73,14 @@ __device__ __forceinline__ void tma_load_multicast(u32 to, const TensorMap& map,
 }
 
 __device__ __forceinline__ void tma_store(const TensorMap& map, u32 from, int x, int y) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map), "r"(from), "r"(x), "r"(y) : "memory");
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map), "r"(from), "r"(x),
+               "r"(y)
+               : "memory");
 }
 __device__ __forceinline__ void tma_store_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 // All but the newest `pending` committed stores of this thread have read their shared memory.
-template <int pending> __device__ __forceinline__ void tma_store_wait() {
+template <int pending>
+__device__ __forceinline__ void tma_store_wait() {
   asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(pending) : "memory");
 }
 // Shared memory written by ordinary stores, before the copy engine reads it.
@@ -103,14 +108,18 @@ __device__ __forceinline__ void load_from_cta(float (&v)[4], u32 address, u32 ct
 
 // --- named barriers and registers of a warpgroup ------------------------------------------------------------------------
 
-__device__ __forceinline__ void named_sync(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
+__device__ __forceinline__ void named_sync(int id, int threads) {
+  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
 __device__ __forceinline__ void named_arrive(int id, int threads) {
   asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
-template <int registers> __device__ __forceinline__ void registers_down() {
+template <int registers>
+__device__ __forceinline__ void registers_down() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
 }
-template <int registers> __device__ __forceinline__ void registers_up() {
+template <int registers>
+__device__ __forceinline__ void registers_up() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));
 }
 
@@ -123,11 +132,13 @@ __device__ __forceinline__ u32 transpose_8x8(u32 v) {
 }
 // Four matrices to the row addresses that lanes 0-7, 8-15, 16-23, 24-31 hold.
 __device__ __forceinline__ void store_8x8(u32 address, u32 v0, u32 v1, u32 v2, u32 v3) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v0), "r"(v1), "r"(v2), "r"(v3)
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v0), "r"(v1), "r"(v2),
+               "r"(v3)
                : "memory");
 }
 __device__ __forceinline__ void store_8x8_transposed(u32 address, u32 v0, u32 v1, u32 v2, u32 v3) {
-  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v0), "r"(v1), "r"(v2), "r"(v3)
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(v0), "r"(v1),
+               "r"(v2), "r"(v3)
                : "memory");
 }
 __device__ __forceinline__ void store_8x8_transposed(u32 address, u32 v0, u32 v1) {

@@ -14,7 +14,8 @@ __device__ __forceinline__ Out* d_at(const KernelArgs& args, int row, int column
   return static_cast<Out*>(args.d) + (kSwap ? column * args.ldd + row : row * args.ldd + column);
 }
 
-// The two row biases of a quad, the same for all quads of a 64-row block: loaded before the mainloop, which hides the way to memory.
+// The two row biases of a quad, the same for all quads of a 64-row block: loaded before the mainloop, which hides the way to
+// memory.
 struct RowBias {
   float v[2] = {0.0f, 0.0f};
   __device__ void load(const KernelArgs& args, const Work& work, int row) {
@@ -29,15 +30,17 @@ __device__ __forceinline__ void stage_column_bias(const KernelArgs& args, const 
   const int group = threadIdx.x / 128;
   named_sync(4 + group, 128);  // all four warps are done with the last tile's
   for (int c = threadIdx.x % 128; c < kColumns; c += 128)
-    asm volatile("st.shared.f32 [%0], %1;" ::"r"(to + 4 * c), "f"(column + c < work.columns ? bias_at(args, 0, column + c) : 0.0f) : "memory");
+    asm volatile("st.shared.f32 [%0], %1;" ::"r"(to + 4 * c),
+                 "f"(column + c < work.columns ? bias_at(args, 0, column + c) : 0.0f)
+                 : "memory");
   named_sync(4 + group, 128);
 }
 __device__ __forceinline__ void load_column_bias(u32 at, float (&bias)[2]) {
   asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(bias[0]), "=f"(bias[1]) : "r"(at));
 }
 
-__device__ __forceinline__ void finish_quad(const KernelArgs& args, const Work& work, int row, int column, const RowBias& row_bias,
-                                            const float (&column_bias)[2], float (&v)[4]) {
+__device__ __forceinline__ void finish_quad(const KernelArgs& args, const Work& work, int row, int column,
+                                            const RowBias& row_bias, const float (&column_bias)[2], float (&v)[4]) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     const int r = row + 8 * h;
@@ -60,8 +63,7 @@ __device__ __forceinline__ void finish_quad(const KernelArgs& args, const Work& 
       }
     }
 #pragma unroll
-    for (int e = 0; e < 2; ++e)
-      v[2 * h + e] = finish(args, v[2 * h + e], kBiasOnRows ? row_bias.v[h] : column_bias[e], c[e]);
+    for (int e = 0; e < 2; ++e) v[2 * h + e] = finish(args, v[2 * h + e], kBiasOnRows ? row_bias.v[h] : column_bias[e], c[e]);
   }
 }
 
@@ -105,11 +107,16 @@ __device__ __forceinline__ void store_quad(const KernelArgs& args, const Work& w
   }
 }
 
-// Through shared memory and TMA: a strip of 16 rows (of the warp) x 8 * kStripQuads columns is transposed to D's order under the
-// copy engine's swizzle, and one lane sends it off. The copy engine clips at D's edges, and a warp waits for nobody but itself.
-// Two or four strips fit a warp's staging, so the copy of one overlaps the making of the next.
-constexpr int kStripQuads = kSwap ? (kColumns % 32 == 0 ? 4 : kColumns % 16 == 0 ? 2 : 1) : kOut16 && kColumns % 32 == 0 ? 4 : 2;
-constexpr int kStripRowBytes = kSwap ? 32 : 8 * kStripQuads * static_cast<int>(sizeof(Out));  // along D's rows; also the swizzle
+// Through shared memory and TMA: a strip of 16 rows (of the warp) x 8 * kStripQuads columns is transposed to D's order under
+// the copy engine's swizzle, and one lane sends it off. The copy engine clips at D's edges, and a warp waits for nobody but
+// itself. Two or four strips fit a warp's staging, so the copy of one overlaps the making of the next.
+constexpr int kStripQuads = kSwap                          ? (kColumns % 32 == 0   ? 4
+                                                              : kColumns % 16 == 0 ? 2
+                                                                                   : 1)
+                            : kOut16 && kColumns % 32 == 0 ? 4
+                                                           : 2;
+constexpr int kStripRowBytes =
+    kSwap ? 32 : 8 * kStripQuads * static_cast<int>(sizeof(Out));  // along D's rows; also the swizzle
 constexpr int kStripBytes = 16 * 8 * kStripQuads * static_cast<int>(sizeof(Out));
 constexpr int kStrips = kStagingBytes / kStripBytes > 4 ? 4 : kStagingBytes / kStripBytes;
 
@@ -127,7 +134,8 @@ __device__ __forceinline__ void stage_quads(u32 strip, int first, const float (&
     for (int j = 0; j < 2; ++j)
 #pragma unroll
       for (int h = 0; h < 2; ++h)
-        asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(strip_at(strip, lane / 4 + 8 * h, 2 * (first + j) + lane % 4 / 2) + lane % 2 * 8),
+        asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(
+                         strip_at(strip, lane / 4 + 8 * h, 2 * (first + j) + lane % 4 / 2) + lane % 2 * 8),
                      "f"(v[j][2 * h]), "f"(v[j][2 * h + 1])
                      : "memory");
   } else {
@@ -137,15 +145,17 @@ __device__ __forceinline__ void stage_quads(u32 strip, int first, const float (&
     if constexpr (!kSwap)
       store_8x8(strip_at(strip, lane % 16, first + lane / 16), packed[0], packed[1], packed[2], packed[3]);
     else if constexpr (pair)
-      store_8x8_transposed(strip_at(strip, 8 * (first + lane / 16) + lane % 8, lane / 8 % 2), packed[0], packed[1], packed[2], packed[3]);
+      store_8x8_transposed(strip_at(strip, 8 * (first + lane / 16) + lane % 8, lane / 8 % 2), packed[0], packed[1], packed[2],
+                           packed[3]);
     else
       store_8x8_transposed(strip_at(strip, 8 * first + lane % 8, lane / 8 % 2), packed[0], packed[1]);
   }
 }
 
 // A warpgroup's part of the tile: kBlocks x 64 rows from `row` on.
-__device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& work, const TensorMap& map_d, u32 staging, u32 column_biases,
-                                           const RowBias (&row_bias)[kBlocks], int row, int column, float (&acc)[kBlocks][kColumns / 2]) {
+__device__ __forceinline__ void store_tile(const KernelArgs& args, const Work& work, const TensorMap& map_d, u32 staging,
+                                           u32 column_biases, const RowBias (&row_bias)[kBlocks], int row, int column,
+                                           float (&acc)[kBlocks][kColumns / 2]) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
   constexpr int together = kColumns % 16 == 0 ? 2 : 1;  // quads
   u32 strip = staging;
@@ -197,12 +207,14 @@ __device__ __forceinline__ void leave_partial(u32 scratch, const float (&acc)[kB
 #pragma unroll
     for (int j = 0; j < kColumns / 8; ++j) {
       const float* v = &acc[block][4 * j];
-      asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(scratch + ((block * (kColumns / 8) + j) * kConsumerThreads + threadIdx.x) * 16),
+      asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(
+                       scratch + ((block * (kColumns / 8) + j) * kConsumerThreads + threadIdx.x) * 16),
                    "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3])
                    : "memory");
     }
 }
-__device__ __forceinline__ void store_sum(const KernelArgs& args, const Work& work, u32 scratch, u32 rank, int row, int column) {
+__device__ __forceinline__ void store_sum(const KernelArgs& args, const Work& work, u32 scratch, u32 rank, int row,
+                                          int column) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
   constexpr int quads = kBlocks * (kColumns / 8);
   constexpr int most = (quads + kSplit - 1) / kSplit, room = kSplit < 8 ? 8 / kSplit : 1;
@@ -219,7 +231,8 @@ __device__ __forceinline__ void store_sum(const KernelArgs& args, const Work& wo
       columns[i] = column + 8 * j + lane % 4 * 2;
       row_bias[i].load(args, work, rows[i]);
 #pragma unroll
-      for (int e = 0; e < 2; ++e) column_bias[i][e] = kBiasOnColumns && columns[i] + e < work.columns ? bias_at(args, 0, columns[i] + e) : 0.0f;
+      for (int e = 0; e < 2; ++e)
+        column_bias[i][e] = kBiasOnColumns && columns[i] + e < work.columns ? bias_at(args, 0, columns[i] + e) : 0.0f;
 #pragma unroll
       for (int s = 0; s < kSplit; ++s) load_from_cta(parts[i][s], scratch + (quad * kConsumerThreads + threadIdx.x) * 16, s);
     }

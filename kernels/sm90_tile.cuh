@@ -28,7 +28,8 @@ constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ?
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 
-// --- shared memory: ring of stages | staging of the epilogue | column biases | full and empty barriers (src/families/sm90.cpp has the same sums)
+// --- shared memory: ring of stages | staging of the epilogue | column biases | full and empty barriers (src/families/sm90.cpp
+// has the same sums)
 constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
 __device__ constexpr int padded(int extent, bool major_k) { return major_k ? extent : (extent + 63) / 64 * 64; }
 constexpr int kLeftBytes = kRows * kDepth * 2;
@@ -63,11 +64,11 @@ struct Ring {
 
 // Which tiles and which part of k a CTA works on. Clusters take tiles cluster_id, cluster_id + clusters, ...
 struct Work {
-  int rows, columns;              // of the whole left and right operand
-  u32 tiles_down, tiles_across;   // in clusters
-  u32 first, step, count;         // tiles of this cluster: first, first + step, ... below count
-  int row_rank, column_rank;      // place in the cluster
-  int k_begin, k_end;             // in stages
+  int rows, columns;             // of the whole left and right operand
+  u32 tiles_down, tiles_across;  // in clusters
+  u32 first, step, count;        // tiles of this cluster: first, first + step, ... below count
+  int row_rank, column_rank;     // place in the cluster
+  int k_begin, k_end;            // in stages
 
   __device__ Work(const KernelArgs& args, u32 rank) {
     rows = kSwap ? args.n : args.m;
@@ -85,7 +86,9 @@ struct Work {
     k_end = min(k_begin + share, depth);
   }
 
-  struct Tile { int row, column; };  // of its first element
+  struct Tile {
+    int row, column;
+  };  // of its first element
 
   // Groups of AK_RASTER tile rows are walked column by column, so that what is in flight at once shares its operands in L2.
   __device__ Tile tile(u32 index) const {
@@ -99,7 +102,8 @@ struct Work {
       down = index / tiles_across;
       across = index % tiles_across;
     }
-    return {static_cast<int>(down * kClusterRows + row_rank) * kRows, static_cast<int>(across * kClusterColumns + column_rank) * kColumns};
+    return {static_cast<int>(down * kClusterRows + row_rank) * kRows,
+            static_cast<int>(across * kClusterColumns + column_rank) * kColumns};
   }
 };
 

@@ -39,7 +39,8 @@ struct View {
     right_bytes = 2ll * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
     const bool column_bias = p.epilogue.bias == (swap ? BiasAxis::row : BiasAxis::column);
-    epilogue_bytes = t.split_k > 1 ? 0 : (t.store ? 4ll * consumers * kStagingBytes : 0) + (column_bias ? 4ll * consumers * t.tile_n : 0);
+    epilogue_bytes =
+        t.split_k > 1 ? 0 : (t.store ? 4ll * consumers * kStagingBytes : 0) + (column_bias ? 4ll * consumers * t.tile_n : 0);
     smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + epilogue_bytes;
   }
 
@@ -70,7 +71,9 @@ class Sm90 final : public Family {
   std::span<const std::string_view> sources() const override { return kSources; }
 
   std::optional<std::string> refuses(const Problem& p, const DeviceFacts& device) const override {
-    if (!device.hopper()) return fmt::format("wgmma and TMA multicast need compute capability 9.0, this GPU has {}.{}", device.compute_major, device.compute_minor);
+    if (!device.hopper())
+      return fmt::format("wgmma and TMA multicast need compute capability 9.0, this GPU has {}.{}", device.compute_major,
+                         device.compute_minor);
     if (p.align_a < 16 || p.align_b < 16)
       return fmt::format("TMA needs rows of A and B on 16-byte boundaries, they are on {} and {}", p.align_a, p.align_b);
     if (p.in == DType::f32) return "wgmma is used for f16 and bf16 inputs only";
@@ -89,7 +92,8 @@ class Sm90 final : public Family {
       return "schedule is cooperative or pingpong";
     for (const auto flag : {t.swap_ab, t.store})
       if (flag != 0 && flag != 1) return "swap_ab and store are 0 or 1";
-    if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256) return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
+    if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
+      return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
     if (t.tile_n < 8 || t.tile_n > 256 || t.tile_n % (t.swap_ab ? 8 : 16) != 0)
       return fmt::format("tile_n {} is no wgmma width: 16 to 256 in steps of 16 (from 8 in steps of 8 with swap_ab)", t.tile_n);
     if (t.tile_k != 64 && t.tile_k != 128) return "tile_k is 64 or 128: one or two 128-byte swizzle rows";
@@ -102,9 +106,11 @@ class Sm90 final : public Family {
     const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
     const int limit = registers == 255 ? 128 : registers == 240 ? 208 : registers - 48;
     if (v.accumulators > limit)
-      return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators, limit, registers);
+      return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators,
+                         limit, registers);
 
-    if (t.cluster_m < 1 || t.cluster_n < 1 || t.cluster_m > 2 || t.cluster_n > 2 || t.cluster_m * t.cluster_n > 2) return "clusters are 1x1, 2x1 or 1x2";
+    if (t.cluster_m < 1 || t.cluster_n < 1 || t.cluster_m > 2 || t.cluster_n > 2 || t.cluster_m * t.cluster_n > 2)
+      return "clusters are 1x1, 2x1 or 1x2";
     if (t.cluster_m > 1 && v.right_major_k && t.tile_n % (8 * t.cluster_m) != 0)
       return fmt::format("multicast halves tile_n {} into parts that are no whole 8-row swizzle atoms", t.tile_n);
     if (t.split_k < 1 || t.split_k > 8) return "split_k is 1 to 8: the slices of a tile form one portable cluster";
@@ -115,15 +121,19 @@ class Sm90 final : public Family {
       if (t.store) return "split_k stores directly: store is 0";
       if (t.raster) return "split_k has no raster";
       if (ceil_div(p.k, t.tile_k) < t.split_k) return fmt::format("k has fewer than {} stages to split", t.split_k);
-      if (4ll * t.tile_m * t.tile_n > t.stages * v.stage_bytes) return "the partial tile in f32 does not fit where the stages were";
+      if (4ll * t.tile_m * t.tile_n > t.stages * v.stage_bytes)
+        return "the partial tile in f32 does not fit where the stages were";
     }
     if (t.store) {
-      if (p.align_d < 16) return fmt::format("store 1 needs rows of D on 16-byte boundaries for TMA, they are on {}", p.align_d);
-      if (p.n * size_of(p.epilogue.out) % 16 != 0) return fmt::format("store 1 writes whole 16 bytes, a row of D ends inside them at n {}", p.n);
+      if (p.align_d < 16)
+        return fmt::format("store 1 needs rows of D on 16-byte boundaries for TMA, they are on {}", p.align_d);
+      if (p.n * size_of(p.epilogue.out) % 16 != 0)
+        return fmt::format("store 1 writes whole 16 bytes, a row of D ends inside them at n {}", p.n);
       if (v.swap && p.epilogue.out == DType::f32) return "store 1 with swap_ab transposes 16-bit results only";
     }
     if (v.smem_bytes > device.smem_per_block)
-      return fmt::format("{} bytes of shared memory ({} stages of {}), a block has {}", v.smem_bytes, t.stages, v.stage_bytes, device.smem_per_block);
+      return fmt::format("{} bytes of shared memory ({} stages of {}), a block has {}", v.smem_bytes, t.stages, v.stage_bytes,
+                         device.smem_per_block);
     if (v.clusters(t) * cluster_size(t) > kIntMax) return "more than 2^31 tiles";
     return std::nullopt;
   }
@@ -167,7 +177,11 @@ class Sm90 final : public Family {
     g.maps[0] = v.swap ? right : left;
     g.maps[1] = v.swap ? left : right;
     if (t.store) {  // a strip of one warp, see sm90_epilogue.cuh
-      const int quads = v.swap ? (t.tile_n % 32 == 0 ? 4 : t.tile_n % 16 == 0 ? 2 : 1) : size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 ? 4 : 2;
+      const int quads = v.swap                                               ? (t.tile_n % 32 == 0   ? 4
+                                                                                : t.tile_n % 16 == 0 ? 2
+                                                                                                     : 1)
+                        : size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 ? 4
+                                                                             : 2;
       if (v.swap)
         g.maps[2] = {Operand::d, 16, 8 * quads, 32};
       else
@@ -206,9 +220,11 @@ class Sm90 final : public Family {
       for (const int store : {0, 1}) {
         t.store = static_cast<std::int16_t>(store);
         const int most = max_stages(p, t, device);
-        std::vector<int> depths{most};
+        std::vector<int> depths{most};  // fewer stages than fit can be faster
         for (const int depth : {most / 2, 4, most - 1})
-          if (depth >= 3 && depth < most && std::find(depths.begin(), depths.end(), depth) == depths.end() && depths.size() < (store ? 3u : 2u)) depths.push_back(depth);
+          if (depth >= 3 && depth < most && std::find(depths.begin(), depths.end(), depth) == depths.end() &&
+              depths.size() < (store ? 3u : 2u))
+            depths.push_back(depth);
         for (const int stages : depths) {
           t.stages = static_cast<std::int16_t>(std::min(stages, 16));
           for (const auto& [cluster_m, cluster_n] : {std::pair{1, 1}, std::pair{2, 1}, std::pair{1, 2}}) {
@@ -244,16 +260,20 @@ double Sm90::cost_us(const Problem& p, const Tactic& t, const DeviceFacts& devic
   const double busy_sms = std::min(clusters, resident) * size;
   const double k_stages = std::ceil(std::ceil(static_cast<double>(p.k) / t.tile_k) / t.split_k);
 
-  // One stage of one CTA, in clocks: the tensor core's N/2 a wgmma, its operands from shared memory at 128 bytes a clock, and the
-  // stage's bytes out of L2; a cluster fetches shared operands once.
+  // One stage of one CTA, in clocks: the tensor core's N/2 a wgmma; its operands from shared memory at 128 bytes a clock; the
+  // stage's way into the SM at 58 bytes a clock (measured; multicast saves L2 reads, not this); a floor for issue and barriers;
+  // and what the ring's depth leaves uncovered of a load's latency (one stage is being multiplied, a second not yet released).
   const double wgmmas = t.tile_m / 64.0 * (t.tile_k / 16.0);
   const double tensor = wgmmas * std::max(t.tile_n / 2.0, (64.0 + t.tile_n) * 32 / 128) + 24;
+  const double bytes = static_cast<double>(v.stage_bytes);
   const double l2_bytes = static_cast<double>(v.left_bytes) / t.cluster_n + static_cast<double>(v.right_bytes) / t.cluster_m;
-  const double l2 = l2_bytes / 60;
+  const double transfer = std::max(bytes / 62, l2_bytes / 54);
+  const double latency = (900 + transfer) / (t.stages - 1);
+  const double stage = std::max({tensor, transfer, latency, 330.0});
   // Sustained matrix work runs below the boost clock: power.
   const double work_share = std::min(1.0, p.flops() / 2e10);
-  const double ghz = device.clock_ghz * (1.0 - 0.2 * work_share);
-  const double mainloop = k_stages * std::max(tensor, l2);
+  const double ghz = device.clock_ghz * (1.0 - 0.25 * work_share);
+  const double mainloop = k_stages * stage;
   const double output = static_cast<double>(t.tile_m) * t.tile_n;
   const double epilogue = 400 + output * (t.store ? 0.055 : 0.085) * (v.consumers == 1 ? 2.0 : 1.0);
   // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
@@ -262,16 +282,16 @@ double Sm90::cost_us(const Problem& p, const Tactic& t, const DeviceFacts& devic
 
   // Memory: operands are read once more for every group of tiles that no longer finds them in L2.
   const double input = 2.0 * (static_cast<double>(p.m) + static_cast<double>(p.n)) * static_cast<double>(p.k);
-  const double in_flight_rows = std::sqrt(busy_sms * t.tile_m * t.tile_n * (t.raster ? 1.0 : 0.6));
-  const double reread = static_cast<double>(p.m) * p.n / in_flight_rows * 2 * 2.0 * p.k;
-  const double from_memory = input < 0.7 * static_cast<double>(device.l2_bytes) ? input : std::max(input, std::min(reread, 4 * input) * 0.6);
-  const double memory_us = (from_memory + p.bytes() - input) / (device.memory_tb_s * 1e6);
-  // An SM draws no more than what it has in flight in one latency of about 0.9 us.
-  const double in_flight = static_cast<double>(t.stages * v.stage_bytes);
-  const double draw_us = k_stages * static_cast<double>(v.stage_bytes) * waves / (in_flight / 0.9 + 1);
+  const double side = std::sqrt(busy_sms * output * (t.raster ? 1.0 : 0.6));  // of the square of D that is in flight at once
+  const double reread = 2 * static_cast<double>(p.m) * static_cast<double>(p.n) / side * 2.0 * static_cast<double>(p.k);
+  const double from_memory =
+      input < 0.7 * static_cast<double>(device.l2_bytes) ? input : std::max(input, std::min(reread, 4 * input) * 0.6);
+  const double memory_us = (from_memory + p.bytes() - input) / (0.94 * device.memory_tb_s * 1e6);
 
-  const double fixed = 2.6 + 0.35 * (size > 1) + (t.split_k > 1 ? 0.9 + 0.1 * t.split_k : 0.0);
-  return fixed + std::max({compute_us, memory_us, draw_us}) + 0.1 * std::min(compute_us, memory_us);
+  // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
+  const double split_us = t.split_k > 1 ? 1.2 + output * 4 / 1024 * 0.06 + (waves - 1) * 3.0 : 0.0;
+  const double fixed_us = 2.6 + 0.2 * (size > 1);
+  return fixed_us + std::max(compute_us, memory_us) + 0.1 * std::min(compute_us, memory_us) + split_us;
 }
 
 }  // namespace

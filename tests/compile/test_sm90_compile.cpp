@@ -56,5 +56,6 @@ TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills"
            "tile_m=128 tile_n=224 tile_k=64 stages=4 schedule=cooperative split_k=3",
        })
     compiles("4096x4096x4096 bf16 silu bias=column", t);
-  compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column", "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative");
+  compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column",
+           "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative");
 }

@@ -132,6 +132,8 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
 TEST_CASE("sm90's cost prefers big tiles for big problems and split or narrow work for few tokens") {
   const auto cost = [](const Problem& p, const char* knobs) { return sm90_family().cost_us(p, tactic(knobs), kH200); };
   const auto large = problem(4096, 4096, 4096), decode = problem(16, 4096, 4096);
-  CHECK(cost(large, "tile_m=128 tile_n=256 tile_k=64 stages=4 store=1") < cost(large, "tile_m=64 tile_n=32 tile_k=64 stages=8 store=1"));
-  CHECK(cost(decode, "tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2") < cost(decode, "tile_m=128 tile_n=16 tile_k=64 stages=4 swap_ab=1"));
+  CHECK(cost(large, "tile_m=128 tile_n=256 tile_k=64 stages=4 store=1") <
+        cost(large, "tile_m=64 tile_n=32 tile_k=64 stages=8 store=1"));
+  CHECK(cost(decode, "tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2") <
+        cost(decode, "tile_m=128 tile_n=16 tile_k=64 stages=4 swap_ab=1"));
 }
