@@ -75,6 +75,9 @@ Json to_json(const PlanRecord& record);
 /// The store that a context with these options uses.
 std::shared_ptr<Store> open_cache(const std::string& folder);
 
+/// Whether a tactic that was searched for, or forced, serves the problem; else the note says why not.
+bool tuned(const Explanation& explanation);
+
 /// Several lines for a person.
 void print(const Explanation& explanation);
 

@@ -67,6 +67,8 @@ Json to_json(const PlanRecord& r) {
           {"note", p.note}};
 }
 
+bool tuned(const Explanation& e) { return e.source == "store" || e.source == "this process"; }
+
 void print(const Explanation& e) {
   fmt::print("problem    {}\n", e.problem);
   fmt::print("hardware   {}{}\n", e.hardware, e.from_recording ? "  (times come from a recording, nothing was launched)" : "");

@@ -37,7 +37,7 @@ void add_tune(CLI::App& app) {
       fmt::print("{}\n", to_json(e).dump(2));
     else
       print(e);
-    return kOk;
+    return tuned(e) ? kOk : kFailed;
   });
 }
 

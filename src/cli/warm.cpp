@@ -38,7 +38,7 @@ int warm(const State& state) {
                fmt::format("{:.0f}/{:.0f}  {}  {} trials  best {}", done + 1, total, current, p.trials, shown_us(p.best_us)));
   };
   Context context(options);
-  int tuned = 0, known = 0, failed = 0;
+  int done_now = 0, known = 0, failed = 0;
   Json rows = Json::array();
   for (const auto& item : list.items) {
     current = fmt::format("{}x{}x{}", item.problem.m, item.problem.n, item.problem.k);
@@ -51,7 +51,8 @@ int warm(const State& state) {
         if (!bar.on_terminal()) bar.line(place + ": known");
       } else {
         const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
-        ++tuned;
+        if (!tuned(e)) throw Error(ErrorCode::unsupported, e.note);
+        ++done_now;
         bar.line(fmt::format("{}: {} ({}), vendor {}, {} trials in {:.1f} s", place, e.served_by, shown_us(e.us),
                              shown_us(e.vendor_us), e.trials, e.search_s));
         rows.push_back(to_json(e));
@@ -67,10 +68,10 @@ int warm(const State& state) {
   if (state.json)
     fmt::print(
         "{}\n",
-        Json{{"tuned", tuned}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}}
+        Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}}
             .dump(2));
   else
-    fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", tuned, known, failed, list.faults.size());
+    fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", done_now, known, failed, list.faults.size());
   return failed ? kFailed : bad_lines;
 }
 

@@ -1,68 +1,31 @@
 // The ak tool as a script sees it: exit codes, stdout, stderr. No GPU.
-#include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <simdjson.h>
-#include <sys/wait.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <string>
+#include "tests/cli/tool.hpp"
 
-namespace {
-
-struct Result {
-  int code;
-  std::string output;  // stdout, and stderr behind it
-};
-
-Result ak(const std::string& arguments, const std::string& environment = "") {
-  const std::string command = fmt::format("env AK_CACHE_DIR= {} '{}/ak' {} 2>&1", environment, AK_BINARY_DIR, arguments);
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe);
-  Result result;
-  char buffer[4096];
-  for (std::size_t n; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) result.output.append(buffer, n);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return result;
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
-// A file that is gone when the test ends.
-struct File {
-  std::string path;
-  explicit File(const std::string& text)
-      : path((std::filesystem::temp_directory_path() / fmt::format("ak_list_{}", getpid())).string()) {
-    std::ofstream(path) << text;
-  }
-  ~File() { std::filesystem::remove(path); }
-};
-
-}  // namespace
+using namespace ak_tool;
 
 TEST_CASE("every subcommand explains itself, and the exit codes are documented") {
-  const Result top = ak("--help");
+  const Result top = run_ak("--help");
   CHECK(top.code == 0);
   CHECK(has(top.output, "Exit codes"));
   for (const char* command : {"tune", "warm", "ls", "show", "bench", "sweep", "doctor", "env"}) {
     CAPTURE(command);
     CHECK(has(top.output, command));
-    const Result help = ak(fmt::format("{} --help", command));
+    const Result help = run_ak(fmt::format("{} --help", command));
     CHECK(help.code == 0);
     CHECK(has(help.output, "Usage"));
   }
-  CHECK(ak("--version").output == "ak 0.1.0\n");
+  CHECK(run_ak("--version").output == "ak 0.1.0\n");
 }
 
 TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
-  CHECK(ak("").code == 2);
-  CHECK(ak("tuen 1 2 3").code == 2);
-  CHECK(ak("tune 1 2").code == 2);
-  CHECK(ak("tune 1 2 x").code == 2);
+  CHECK(run_ak("").code == 2);
+  CHECK(run_ak("tuen 1 2 3").code == 2);
+  CHECK(run_ak("tune 1 2").code == 2);
+  CHECK(run_ak("tune 1 2 x").code == 2);
   const auto wrong = [](const std::string& arguments, const std::string& message) {
-    const Result r = ak(arguments);
+    const Result r = run_ak(arguments);
     CAPTURE(arguments);
     CAPTURE(r.output);
     CHECK(r.code == 2);
@@ -85,7 +48,7 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
 }
 
 TEST_CASE("a bad setting in the environment names the variable") {
-  const Result r = ak("ls", "AK_MODE=fast");
+  const Result r = run_ak("ls", "AK_MODE=fast");
   CHECK(r.code == 2);
   CHECK(has(r.output, "AK_MODE"));
   CHECK(has(r.output, "fast"));
@@ -102,7 +65,7 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
       "16,1001,4096,decode,,0\n"
       "64x128x256 bf16 align=16,16,16,16 relu\n"
       "64x128x256 bf16 align=16,16,16,16 reul\n");
-  const Result r = ak("warm --dry-run " + list.path);
+  const Result r = run_ak("warm --dry-run " + list.path);
   CAPTURE(r.output);
   CHECK(r.code == 2);
   CHECK(has(r.output, list.path + ":4: k: 'abc' is not a number"));
@@ -115,7 +78,7 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
 
 TEST_CASE("a plain m,n,k list needs no header") {
   const File list("1,4096,14336\n2,32,64\n");
-  const Result r = ak("warm --dry-run " + list.path);
+  const Result r = run_ak("warm --dry-run " + list.path);
   CHECK(r.code == 0);
   CHECK(r.output ==
         "1x4096x14336 bf16 a=k b=k out=bf16 align=16,16,16,16 identity\n2x32x64 bf16 a=k b=k out=bf16 align=16,16,16,16 "
@@ -123,25 +86,25 @@ TEST_CASE("a plain m,n,k list needs no header") {
 }
 
 TEST_CASE("without a GPU or a recording the tool says so and exits with 3") {
-  if (ak("doctor").code == 0) return;  // a machine with everything
-  const Result r = ak("tune 16 4096 4096", "CUDA_VISIBLE_DEVICES=");
+  if (run_ak("doctor").code == 0) return;  // a machine with everything
+  const Result r = run_ak("tune 16 4096 4096", "CUDA_VISIBLE_DEVICES=");
   CAPTURE(r.output);
   CHECK(r.code == 3);
   CHECK(has(r.output, "ak: "));
 }
 
 TEST_CASE("ls and show on an empty cache") {
-  CHECK(ak("ls").code == 0);
-  CHECK(has(ak("ls").output, "0 records"));
-  CHECK(ak("ls --json").output == "[]\n");
-  const Result r = ak("show 16 4096 4096");
+  CHECK(run_ak("ls").code == 0);
+  CHECK(has(run_ak("ls").output, "0 records"));
+  CHECK(run_ak("ls --json").output == "[]\n");
+  const Result r = run_ak("show 16 4096 4096");
   CHECK(r.code == 1);
   CHECK(has(r.output, "no record of 16x4096x4096"));
 }
 
 TEST_CASE("doctor names each thing and a remedy for what is missing; env shows every variable and hides the key") {
   simdjson::dom::parser parser;
-  const Result doctor = ak("doctor --json", "CUDA_VISIBLE_DEVICES= AK_LLM=openai AK_LLM_ENDPOINT=ftp://x");
+  const Result doctor = run_ak("doctor --json", "CUDA_VISIBLE_DEVICES= AK_LLM=openai AK_LLM_ENDPOINT=ftp://x");
   simdjson::dom::array checks;
   REQUIRE(parser.parse(doctor.output).get(checks) == simdjson::SUCCESS);
   int missing = 0;
@@ -156,11 +119,11 @@ TEST_CASE("doctor names each thing and a remedy for what is missing; env shows e
   CHECK(missing >= 1);
   CHECK(doctor.code != 0);
 
-  const Result env = ak("env", "AK_LLM_KEY=canary123 AK_BUDGET_S=7");
+  const Result env = run_ak("env", "AK_LLM_KEY=canary123 AK_BUDGET_S=7");
   CHECK(env.code == 0);
   CHECK(!has(env.output, "canary123"));
   CHECK(has(env.output, "AK_BUDGET_S"));
-  REQUIRE(parser.parse(ak("env --json", "AK_BUDGET_S=7").output).get(checks) == simdjson::SUCCESS);
+  REQUIRE(parser.parse(run_ak("env --json", "AK_BUDGET_S=7").output).get(checks) == simdjson::SUCCESS);
   bool found = false;
   for (const auto entry : checks)
     if (std::string_view(entry["variable"].get_string()) == "AK_BUDGET_S") {

@@ -1,0 +1,113 @@
+// Whole commands on a recording. Its times are made up: the cost model's, with a deterministic spread.
+#include <nlohmann/json.hpp>
+
+#include "runner/recording.hpp"
+#include "runner/sweep.hpp"
+#include "search/space.hpp"
+#include "tests/cli/tool.hpp"
+
+using namespace ak_tool;
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+namespace {
+
+// A folder with one recording in it, and an empty cache beside it.
+struct Recorded {
+  const fs::path folder = fs::temp_directory_path() / fmt::format("ak_cli_{}", getpid());
+  const std::string environment = fmt::format("AK_CACHE_DIR='{}' AK_RECORDING='{}' AK_MAX_TRIALS=12",
+                                              (folder / "cache").string(), (folder / "made_up").string());
+  Recorded() {
+    fs::remove_all(folder);
+    fs::create_directories(folder / "made_up");
+    const auto problem = ak::parse_problem("16x512x1024 bf16 align=16,16,16,16 silu");
+    const ak::DeviceFacts device;
+    std::vector<ak::Tactic> tactics;
+    const ak::Space space = ak::make_space(problem, device);
+    for (const auto& ranked : space.tactics) tactics.push_back(ranked.tactic);
+    REQUIRE(tactics.size() >= 20);
+    ak::RecordingWriter writer((folder / "made_up").string(), ak::make_header(problem, device, tactics, "1.0", "1.0"));
+    const auto add = [&](const ak::Tactic& tactic, double us) {
+      ak::RecordedTrial each;
+      each.trial.tactic = tactic;
+      each.trial.outcome = ak::Outcome::correct;
+      each.trial.us = each.final_us = us;
+      each.trial.ratio = 50 / us;
+      writer.add(each);
+    };
+    ak::Tactic vendor;
+    vendor.family = ak::FamilyId::vendor;
+    vendor.separate = 1;
+    add(vendor, 50);
+    for (std::size_t i = 0; i < tactics.size(); ++i) add(tactics[i], space.tactics[i].cost_us * (1 + i % 7 / 20.0));
+    ak::VendorTimes times;
+    times.best_us = times.separate_us = 50;
+    writer.finish(times, 0);
+  }
+  ~Recorded() { fs::remove_all(folder); }
+
+  Result run(const std::string& arguments) const { return run_ak(arguments, environment); }
+  // stdout alone, as JSON.
+  Json json(const std::string& arguments) const {
+    const Result r = run_ak(arguments + " --json", environment, "2>/dev/null");
+    CAPTURE(r.output);
+    Json parsed = Json::parse(r.output, nullptr, false);
+    REQUIRE(!parsed.is_discarded());
+    return parsed;
+  }
+};
+
+}  // namespace
+
+TEST_CASE(
+    "a recorded problem: tune searches, then hits; ls, show and bench read what it left; all say that it is a recording") {
+  const Recorded recorded;
+  const std::string problem = "16 512 1024 --act silu";
+
+  const Json first = recorded.json("tune " + problem);
+  CHECK(first["trials"] > 0);
+  CHECK(first["from_recording"] == true);
+  CHECK(first["us"] < 50);
+  CHECK(first["vendor_us"] == 50);
+  const Json again = recorded.json("tune " + problem);
+  CHECK(again["source"] == "store");
+  CHECK(again["served_by"] == first["served_by"]);
+  CHECK(has(recorded.run("tune " + problem).output, "times come from a recording"));
+  CHECK(recorded.json("tune --force " + problem)["source"] != "store");
+
+  const Json list = recorded.json("ls");
+  REQUIRE(list.size() == 1);
+  CHECK(list[0]["recording"] == "made_up");
+  const Json shown = recorded.json("show " + problem);
+  REQUIRE(shown.size() == 1);
+  CHECK(shown[0]["history"].size() >= 10);
+  CHECK(has(recorded.run("show " + problem).output, "nothing was launched"));
+  CHECK(recorded.json("show --problem '" + list[0]["problem"].get<std::string>() + "'") == shown);
+
+  const Json bench = recorded.json("bench " + problem);
+  REQUIRE(bench.size() == 1);
+  CHECK(bench[0]["own_us"] > 0);
+  CHECK(bench[0]["separate_us"] == 50);
+  CHECK(bench[0]["from_recording"] == true);
+  const Result csv = recorded.run("bench --format csv " + problem);
+  CHECK(csv.output.starts_with("m,n,k,dtype,activation,own_us"));
+}
+
+TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tells of the bad ones") {
+  const Recorded recorded;
+  const File list("m,n,k,act\n16,512,1024,silu\n16,512\n");
+  const Result first = recorded.run("warm " + list.path);
+  CAPTURE(first.output);
+  CHECK(first.code == 2);
+  CHECK(has(first.output, list.path + ":3: "));
+  CHECK(has(first.output, "1 tuned, 0 known before, 0 failed, 1 bad lines"));
+  const File good("m,n,k,act\n16,512,1024,silu\n");
+  const Result second = recorded.run("warm " + good.path);
+  CHECK(second.code == 0);
+  CHECK(has(second.output, "0 tuned, 1 known before"));
+  const File foreign("m,n,k,act\n17,512,1024,silu\n16,512,1024,silu\n");
+  const Result third = recorded.run("warm " + foreign.path);
+  CAPTURE(third.output);
+  CHECK(third.code == 1);
+  CHECK(has(third.output, "0 tuned, 1 known before, 1 failed"));
+}
