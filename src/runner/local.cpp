@@ -186,18 +186,18 @@ struct LocalRunner::Impl {
     const PlanPtr anchor = vendor_survey(deadline).anchor();
     if (!anchor) return nullptr;
     auto& arm = graph_us > kQuickGraphUs ? long_anchor : short_anchor;
-    if (arm.plan != anchor.get()) arm = stopwatch->arm(*anchor, graph_us, survey->times().best_us, deadline);
+    if (arm.plan != anchor.get()) arm = stopwatch->arm(*anchor, graph_us, survey->anchor_us(), deadline);
     return &arm;
   }
 
-  void note_anchor(double us) {
-    if (anchor_first == 0) anchor_first = us;
-    anchor_last = us;
+  void note_anchor(double us, double mhz) {
+    anchor_last = {us, mhz};
+    if (anchor_first.us == 0) anchor_first = anchor_last;
   }
 
   void measure_quick(const Candidate& candidate, Trial& trial, Deadline deadline) {
     const Arm* anchor = anchor_arm(kQuickGraphUs, deadline);
-    const double vendor_us = anchor ? survey->times().best_us : 0;
+    const double vendor_us = anchor ? survey->anchor_us() : 0;
     const double estimate = stopwatch->estimate(*candidate.plan, 1, deadline);
     if (vendor_us > 0 && estimate > kHopeless * (vendor_us + 6)) {
       trial.us = estimate, trial.ratio = vendor_us / estimate;
@@ -210,7 +210,7 @@ struct LocalRunner::Impl {
     clock_mhz = window.clock_mhz;
     if (!anchor) return;
     trial.ratio = window.ratio(0, 1);
-    note_anchor(window.median(1));
+    note_anchor(window.median(1), window.clock_mhz);
   }
 
   void measure_full(const Tactic& tactic, const Candidate& candidate, Trial& trial, Deadline deadline) {
@@ -234,7 +234,7 @@ struct LocalRunner::Impl {
     clock_mhz = window.clock_mhz;
     if (!anchor) return;
     trial.ratio = window.ratio(1, 0);
-    note_anchor(window.median(0));
+    note_anchor(window.median(0), window.clock_mhz);
   }
 
   const Problem problem;
@@ -251,7 +251,11 @@ struct LocalRunner::Impl {
   std::unique_ptr<Case> quick_case, loop_case, seed_cases[3];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::unique_ptr<Case>> edge_cases;
   Arm short_anchor, long_anchor;
-  double anchor_first = 0, anchor_last = 0, clock_mhz = 0, worst = 0;
+  struct Anchored {
+    double us = 0, mhz = 0;
+  };
+  Anchored anchor_first, anchor_last;
+  double clock_mhz = 0, worst = 0;
   bool busy = false;  // a wait timed out and the stream may still be running
 };
 
@@ -324,7 +328,7 @@ std::vector<Trial> LocalRunner::finals(std::span<const Tactic> tactics, Deadline
   if (best) {
     impl_->survey->refine(window.median(*best));
     for (std::size_t i = 0; i < arms.size(); ++i)
-      if (arms[i].plan == impl_->survey->anchor().get()) impl_->note_anchor(window.median(i));
+      if (arms[i].plan == impl_->survey->anchor().get()) impl_->note_anchor(window.median(i), window.clock_mhz);
   }
   std::size_t arm = 0;
   for (Trial& trial : trials) {
@@ -362,8 +366,13 @@ VendorTimes LocalRunner::vendor() { return impl_->survey ? impl_->survey->times(
 int LocalRunner::compiles() const { return impl_->pool.compiles(); }
 double LocalRunner::clock_mhz() const { return impl_->clock_mhz; }
 
+// A large product heats the chip and slows its own clock: that is no busy GPU. So the drift is what the clock does not explain.
 double LocalRunner::anchor_drift() {
-  return impl_->anchor_first > 0 ? std::abs(impl_->anchor_last / impl_->anchor_first - 1) : 0;
+  const auto &first = impl_->anchor_first, &last = impl_->anchor_last;
+  if (first.us <= 0) return 0;
+  const double in_time = std::abs(last.us / first.us - 1);
+  if (first.mhz <= 0 || last.mhz <= 0) return in_time;
+  return std::min(in_time, std::abs(last.us * last.mhz / (first.us * first.mhz) - 1));
 }
 
 PlanPtr LocalRunner::plan(const Tactic& tactic) {

@@ -9,7 +9,8 @@ namespace {
 
 constexpr double kCoarseGraphUs = 60, kFineGraphUs = 400;
 constexpr int kCoarseRounds = 2, kFineRounds = 5;
-constexpr std::size_t kLeaders = 3;  // of each kind, timed together
+constexpr std::size_t kLeaders = 3;    // of each kind, timed together
+constexpr std::size_t kLeastRight = 2;  // of them, at least, such as may serve
 constexpr double kOutOfReach = 1.6;  // a single launch this much slower than the best so far is not timed again
 
 Tactic vendor_tactic(int rank, VendorKind kind) {
@@ -31,7 +32,7 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
   const auto algos = vendor_heuristics(resources_, problem, kind);
   for (std::size_t i = 0; i < algos.size(); ++i)
     entries.push_back(
-        {std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0});
+        {std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0, !algos[i].reduced});
   double best = 0;
   std::vector<Entry*> near;
   for (Entry& entry : entries) {
@@ -73,7 +74,12 @@ void VendorSurvey::run(Deadline deadline) {
     for (Entry& entry : entries)
       if (entry.us > 0) timed.push_back(&entry);
     std::sort(timed.begin(), timed.end(), by_time);
-    if (timed.size() > kLeaders) timed.resize(kLeaders);
+    std::size_t right = 0, place = 0;
+    std::erase_if(timed, [&](const Entry* entry) {
+      const bool stays = place++ < kLeaders || (entry->right && right < kLeastRight);
+      right += stays && entry->right;
+      return !stays;
+    });
     return timed;
   };
 
@@ -88,7 +94,7 @@ void VendorSurvey::run(Deadline deadline) {
   if (vendor_offers(problem_.epilogue, VendorKind::separate))
     for (const Entry* gemm : best_gemms)
       separate.push_back(
-          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0});
+          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0, gemm->right});
 
   std::vector<Entry*> all = best_gemms;
   if (!is_plain) all.insert(all.end(), best_fused.begin(), best_fused.end());
@@ -114,11 +120,14 @@ void VendorSurvey::run(Deadline deadline) {
   if (const Entry* best = least(both)) arms_.separate = best->plan;
   serving.insert(serving.end(), both.begin(), both.end());
   std::sort(serving.begin(), serving.end(), by_time);
-  for (const Entry* entry : serving) leaders_.push_back(entry->plan->tactic()), plans_.push_back(entry->plan);
   if (serving.empty()) return;
-  anchor_ = serving[0]->plan;
   times_.best_us = serving[0]->us;
-  if (serving.size() > 4) leaders_.resize(4);
+  for (const Entry* entry : serving) {
+    plans_.push_back(entry->plan);
+    if (!entry->right) continue;
+    if (!anchor_) anchor_ = entry->plan, anchor_us_ = entry->us;
+    if (leaders_.size() < 4) leaders_.push_back(entry->plan->tactic());
+  }
 }
 
 PlanPtr VendorSurvey::plan(const Tactic& tactic) {

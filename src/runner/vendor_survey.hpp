@@ -17,20 +17,26 @@ class VendorSurvey {
   void run(Deadline deadline);
 
   const VendorTimes& times() const { return times_; }
-  /// The fastest way cuBLASLt serves the problem; null when there is none.
+  /// The fastest way cuBLASLt serves the problem with f32 accumulation; null when there is none. times() knows of the faster
+  /// ones too that round split-K's partial sums to D's type: they count as baseline, and never serve.
   PlanPtr anchor() const { return anchor_; }
-  /// Candidates worth a trial, fastest first.
+  double anchor_us() const { return anchor_us_; }
+  /// Candidates worth a trial, fastest first; all accumulate in f32.
   const std::vector<Tactic>& leaders() const { return leaders_; }
   /// Any candidate of the survey, or one built now; null when cuBLASLt offers no such rank.
   PlanPtr plan(const Tactic& tactic);
   const LocalRunner::VendorArms& arms() const { return arms_; }
-  /// A longer window's figure for the best.
-  void refine(double best_us) { times_.best_us = best_us; }
+  /// A longer window's figure for the anchor. The baseline follows where the anchor is it.
+  void refine(double anchor_us) {
+    if (times_.best_us == anchor_us_ || anchor_us < times_.best_us) times_.best_us = anchor_us;
+    anchor_us_ = anchor_us;
+  }
 
  private:
   struct Entry {
     std::shared_ptr<const VendorPlan> plan;
     double us = 0;
+    bool right = true;  // accumulates in f32 throughout
   };
   std::vector<Entry> candidates(const Problem& problem, VendorKind kind, Deadline deadline);
   void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
@@ -40,6 +46,7 @@ class VendorSurvey {
   Stopwatch& stopwatch_;
   VendorTimes times_;
   PlanPtr anchor_;
+  double anchor_us_ = 0;
   std::vector<Tactic> leaders_;
   std::vector<PlanPtr> plans_;
   LocalRunner::VendorArms arms_;
