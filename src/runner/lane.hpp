@@ -14,8 +14,11 @@ struct TimedOut {};
 
 class Lane {
  public:
-  /// In the current context.
-  Lane() : stream_(OwnedStream::make()), mark_(Event::make(Event::Timing::off)) {}
+  /// In the current context. Streams of lanes that ended idle are used again, because scratch memory stays with its stream.
+  Lane();
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
 
   CUstream stream() const { return stream_.get(); }
 

@@ -7,11 +7,11 @@ constexpr std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + t
 
 // Appends a region to the block and moves `end` behind it.
 Region place(std::int64_t& end, std::int64_t rows, std::int64_t cols, DType type, int align, Spacing spacing,
-             std::int64_t guard) {
+             std::int64_t guard, std::int64_t more = 0) {
   const std::int64_t size = size_of(type), step = std::max<std::int64_t>(align, size) / size;
   Region r;
   r.rows = rows, r.cols = cols, r.type = type;
-  r.ld = round_up(spacing == Spacing::tight ? cols : cols + 5, step);
+  r.ld = round_up(spacing == Spacing::tight ? cols : cols + 5 + more * step, step);
   const std::int64_t before = round_up(guard, 256) / size;
   // A stride better than the class leaves it to the pointer to be of the class.
   const bool shifted = align < 16 && (r.ld * size) % (2 * align) == 0;
@@ -39,7 +39,7 @@ Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
   if (e.has_c) l.c = place(end, p.m, p.n, e.out, p.align_c, spacing, guard);
   if (e.bias != BiasAxis::none)
     l.bias = place(end, 1, e.bias == BiasAxis::column ? p.n : p.m, e.bias_dtype, 16, Spacing::tight, guard);
-  l.d = place(end, p.m, p.n, e.out, p.align_d, spacing, guard);
+  l.d = place(end, p.m, p.n, e.out, p.align_d, spacing, guard, 1);  // never C's leading dimension
   l.bytes = end;
   return l;
 }

@@ -364,6 +364,7 @@ Artifact LocalRunner::artifact(const Tactic& tactic) {
 
 VendorTimes LocalRunner::vendor() { return impl_->survey ? impl_->survey->times() : VendorTimes{}; }
 int LocalRunner::compiles() const { return impl_->pool.compiles(); }
+std::string LocalRunner::fault() const { return impl_->lane ? impl_->lane->fault() : std::string(); }
 double LocalRunner::clock_mhz() const { return impl_->clock_mhz; }
 
 // A large product heats the chip and slows its own clock: that is no busy GPU. So the drift is what the clock does not explain.

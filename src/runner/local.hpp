@@ -49,6 +49,8 @@ class LocalRunner : public Runner {
   Timing time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
   /// The plan of a tactic that ran correctly; null otherwise.
   PlanPtr plan(const Tactic& tactic);
+  /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.
+  std::string fault() const;
   /// Mean SM clock of the last window, MHz.
   double clock_mhz() const;
 

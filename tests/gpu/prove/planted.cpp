@@ -1,0 +1,166 @@
+#include "prove/planted.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <sstream>
+
+#include "families/family.hpp"
+
+namespace ak::proof {
+namespace {
+
+constexpr const char* kSm80Kernel = "extern \"C\" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(";
+constexpr const char* kSm80End = "if (!reduce_slices(args, sum)) return;";
+
+}  // namespace
+
+std::string Planted::apply(std::string source) const {
+  for (const auto& [from, to] : changes) {
+    const auto at = source.find(from);
+    if (at == source.npos) throw Error(ErrorCode::internal, fmt::format("planted '{}': the source has no '{}'", name, from));
+    source.replace(at, from.size(), to);
+  }
+  return source;
+}
+
+std::optional<Tactic> find_tactic(const Problem& problem, std::string_view text, const DeviceFacts& device) {
+  std::istringstream words{std::string(text)};
+  std::string word;
+  words >> word;
+  const auto id = parse_family(word);
+  if (!id) throw Error(ErrorCode::internal, fmt::format("no family '{}'", word));
+  std::vector<std::pair<const Knob*, int>> wanted;
+  while (words >> word) {
+    const auto equals = word.find('=');
+    const Knob* knob = find_knob(word.substr(0, equals));
+    int value = 0;
+    if (!knob || equals == word.npos || std::from_chars(word.data() + equals + 1, word.data() + word.size(), value).ec != std::errc())
+      throw Error(ErrorCode::internal, fmt::format("no knob '{}'", word));
+    wanted.push_back({knob, value});
+  }
+  const Family& own = family(*id);
+  std::vector<Tactic> all;
+  own.enumerate(problem, device, all);
+  std::optional<Tactic> best;
+  double best_us = 0;
+  for (const Tactic& t : all) {
+    bool fits = true;
+    for (const auto& [knob, value] : wanted) fits &= t.*knob->member == value;
+    if (!fits || own.rejects(problem, t, device)) continue;
+    const double us = own.cost_us(problem, t, device);
+    if (!best || us < best_us) best = t, best_us = us;
+  }
+  return best;
+}
+
+const std::vector<Planted>& planted_kernels() {
+  static const std::vector<Planted> all = {
+      // --- the epilogue
+      {"bias forgotten", "256x256x256 out=bf16 bias=column:bf16", "sm80", {{"if (AK_BIAS) x += bias;", ""}}},
+      {"bias of the neighbouring column",
+       "256x256x256 bias=column:bf16",
+       "sm80 store=1",
+       {{"(args.bias)[column]", "(args.bias)[column ? column - 1 : 0]"}}},
+      {"bias indexed by column where it runs along rows",
+       "256x256x256 bias=row:bf16",
+       "sm90",
+       {{"(args.bias)[row]", "(args.bias)[column % args.m]"}}},
+      {"beta taken for 1", "256x256x256 c", "sm80", {{"x += args.beta * c;", "x += c;"}}},
+      {"C forgotten", "256x256x256 c", "sm80", {{"if (AK_HAS_C) x += args.beta * c;", ""}}},
+      {"C read with D's leading dimension", "256x256x256 c", "sm80", {{"row * args.ldc + column", "row * args.ldd + column"}}},
+      {"alpha ignored", "256x256x256 alpha", "sm90", {{"AK_UNIT_ALPHA ? accumulator : args.alpha * accumulator", "accumulator"}}},
+      {"a fixed slope", "256x256x256 leaky_relu", "sm80", {{"slope * x : x", "0.01f * x : x"}}},
+      {"activation forgotten", "256x256x256 silu", "sm90", {{"return math::activate(x, args.slope);", "return x;"}}},
+      {"another activation in the tail",
+       "256x256x256 gelu_erf out=f32",
+       "sm80",
+       {{"return math::activate(x, args.slope);", "return x < -4.0f ? 0.0f : math::activate(x, args.slope);"}}},
+      {"rounded to bf16 before the activation",
+       "256x256x256 f16 out=f16 silu",
+       "sm80",
+       {{"return math::activate(x, args.slope);", "return math::activate(to_float<BF16>(from_float<BF16>(x)), args.slope);"}}},
+      // --- k
+      {"sm80: the k tail missed", "256x256x1024", "sm80 split_k=1", {{"stage_end = (args.k + AK_TILE_K - 1) / AK_TILE_K", "stage_end = args.k / AK_TILE_K"}}},
+      {"sm90: the k tail missed", "256x256x1024", "sm90 split_k=1", {{"const int depth = (args.k - 1) / kDepth + 1;", "const int depth = args.k / kDepth;"}}},
+      {"skinny: the k tail missed", "4x512x1024", "skinny split_k=1", {{"end = (args.k + 7) / 8", "end = args.k / 8"}}},
+      {"sm80: half accumulation",
+       "256x256x1024 f16 out=f16",
+       "sm80",
+       {{"mma<AK_IN>(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);",
+         "{ mma<AK_IN>(sum[i][j], f.a[i], f.b[j / 2][j % 2 * 2], f.b[j / 2][j % 2 * 2 + 1]);\n"
+         "for (float& v : sum[i][j]) v = to_float<F16>(from_float<F16>(v)); }"}}},
+      {"skinny: half accumulation",
+       "4x512x4096 f16 out=f16",
+       "skinny unroll=2",
+       {{"sums[r][m][e % 2] += wide[r][e] * x[e];",
+         "sums[r][m][e % 2] = to_float<F16>(from_float<F16>(sums[r][m][e % 2] + wide[r][e] * x[e]));"}}},
+      {"sm80: a slice of k left out",
+       "256x256x1024",
+       "sm80 split_k=4",
+       {{"for (int slice = 0; slice < AK_SPLIT_K; ++slice)", "for (int slice = 0; slice < AK_SPLIT_K - 1; ++slice)"}}},
+      {"sm90: slices of k that do not cover it", "16x512x8192", "sm90 split_k=4", {{"const int share = (depth - 1) / kSplit + 1;", "const int share = depth / kSplit;"}}},
+      {"skinny: lanes left out of the sum", "4x512x1024", "skinny", {{"distance = 16; distance > 0;", "distance = 16; distance > 1;"}}},
+      // --- edges and bounds
+      {"sm80: the last row unwritten", "250x256x256", "sm80 store=0", {{"if (row >= args.m) break;", "if (row + 1 >= args.m) break;"}}},
+      {"sm80: one row too many", "250x256x256", "sm80 store=0", {{"if (row >= args.m) break;", "if (row > args.m) break;"}}},
+      {"sm80: one column too many",
+       "250x251x256",
+       "sm80 store=0",
+       {{"if (column + 1 < args.n) store_one", "if (column + 1 <= args.n) store_one"}}},
+      {"sm80: an element before D",
+       "256x256x256",
+       "sm80",
+       {{kSm80End, "if (!reduce_slices(args, sum)) return; if (blockIdx.x + threadIdx.x == 0) static_cast<Out*>(args.d)[-1] = 0;"}}},
+      {"sm80: a k tail that reads what lies behind",
+       "256x256x1000",
+       "sm80",
+       {{"left < 0 ? 0 : left < piece / 2 ? left : piece / 2", "left <= 0 ? 0 : piece / 2"}}},
+      {"sm80: tiles lost where the raster group does not divide",
+       "5120x4096x4096",
+       "sm80 raster=8",
+       {{"const int rows = tiles_m - first < group ? tiles_m - first : group;", "const int rows = group;"}}},
+      {"sm90: the last rows of a tile unwritten", "256x256x256", "sm90 split_k=1", {{"if (warp_row >= work.rows) break;", "if (warp_row + 16 >= work.rows) break;"}}},
+      {"sm90: one bias for two columns",
+       "256x256x256 bias=column:bf16",
+       "sm90 swap_ab=0",
+       {{"row_bias.v[h] : column_bias[e]", "row_bias.v[h] : column_bias[0]"}}},
+      {"skinny: rows that D does not have", "3x512x512", "skinny tile_m=4", {{"if (row >= args.m || column >= args.n) continue;", "if (column >= args.n) continue;"}}},
+      // --- order of things
+      {"sm80: stages read before they arrived", "512x512x1024", "sm80", {{"await_copies<AK_STAGES - 2>();\n        __syncthreads();", "__syncthreads();"}}},
+      {"sm80: the slab of the store read before it is written",
+       "512x512x512",
+       "sm80 store=1",
+       {{"float* to = slab +", "if (threadIdx.x / 32 == 1) __nanosleep(5000);\n    float* to = slab +"},
+        {"    __syncthreads();\n#pragma unroll 1\n    for (int index = threadIdx.x;", "#pragma unroll 1\n    for (int index = threadIdx.x;"}}},
+      {"sm90: stages read before they arrived", "512x512x1024", "sm90", {{"barrier_wait(ring.full(), ring.parity);", ""}}},
+      {"sm90: accumulators that start with what was there", "512x512x1024", "sm90 split_k=1", {{"u32 keep = 0, previous = 0;", "u32 keep = 1, previous = 0;"}}},
+      {"skinny: partial sums read before they are written",
+       "4x512x8192",
+       "skinny",
+       {{"partial_sums(args, column0, partial);\n  __syncthreads();", "partial_sums(args, column0, partial);"}}},
+      {"sm80: slices of k summed in an order that time decides",
+       "512x512x4096 out=f32",
+       "sm80 split_k=4",
+       {{"#pragma unroll 1\n  for (int slice = 0;", "  const int turn = static_cast<int>(clock64() >> 4 & 3);\n#pragma unroll 1\n  for (int slice = 0;"},
+        {"__ldcg(at(slice, q))", "__ldcg(at((slice + turn) % AK_SPLIT_K, q))"}}},
+      // --- what a benchmark would not see
+      {"sm80: works on its first launches only",
+       "256x256x256",
+       "sm80",
+       {{kSm80Kernel, std::string("__device__ unsigned int launched;\n") + kSm80Kernel},
+        {"extern __shared__ __align__(1024) char shared[];",
+         "extern __shared__ __align__(1024) char shared[];\n"
+         "  if (threadIdx.x == 0) atomicAdd(&launched, 1u);\n  if (launched > 3u * gridDim.x * gridDim.y) return;"}}},
+      {"sm80: an input changed",
+       "256x256x256",
+       "sm80",
+       {{kSm80End,
+         "if (!reduce_slices(args, sum)) return; if (blockIdx.x + 1 == gridDim.x && threadIdx.x == 0) "
+         "const_cast<In*>(static_cast<const In*>(args.a))[0] ^= 1;"}}},
+      {"sm80: nothing written", "256x256x256", "sm80", {{kSm80End, "if (args.m > 0) return;"}}},
+  };
+  return all;
+}
+
+}  // namespace ak::proof

@@ -1,0 +1,72 @@
+// tests/gpu/record.json and the progress of a run that may be killed: one JSON object a line, appended as results come.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/problem.hpp"
+
+namespace ak::proof {
+
+struct Count {
+  int passed = 0, failed = 0;
+};
+
+struct BenchRow {
+  std::int64_t m = 0, n = 0, k = 0;
+  std::string kind, dtype, activation;  // kind: the suite's class
+  double ak_us = 0;
+  std::optional<double> own_us;
+  std::string own_tactic;
+  double vendor_us = 0, lt_first_us = 0, lt_gemm_us = 0;
+  std::optional<double> lt_fused_us, lt_separate_us;
+  double clock_mhz = 0, search_s = 0;
+  int trials = 0;
+
+  std::string key() const;
+};
+
+struct Record {
+  std::string gpu, driver, date;
+  std::map<std::string, std::string> digests;  // family -> digest of the device source that was proven
+  std::map<std::string, Count> tests;          // by family, "verify" and "sanitizer"
+  std::vector<BenchRow> bench;
+};
+
+/// Of every own family, as the source stands now.
+std::map<std::string, std::string> current_digests();
+
+/// Throws Error{invalid_argument} naming what is wrong. A missing file is an empty record.
+Record read_record(const std::string& path);
+void write_record(const std::string& path, const Record& record);
+
+/// One line of a run's progress.
+struct Step {
+  std::string id;      // "case 17", "planted ...", "bench ..."; the last one of an id counts
+  std::string group;   // a family, "verify", "sanitizer" or "bench"
+  std::string digest;  // of the sources it was run with
+  bool passed = false;
+  std::string note;
+  std::optional<BenchRow> bench;
+};
+
+class ProgressFile {
+ public:
+  /// With `resume` the file's steps are read first (a torn last line is dropped), else it is emptied.
+  ProgressFile(std::string path, bool resume);
+  /// A step of this id that was run with this digest.
+  const Step* find(const std::string& id, const std::string& digest) const;
+  void append(const Step& step);
+  const std::map<std::string, Step>& steps() const { return steps_; }
+
+ private:
+  std::string path_;
+  std::map<std::string, Step> steps_;
+};
+
+/// Counts of the groups that were run replace the record's, bench rows replace those of the same key, digests those of `families`.
+void merge(Record& record, const std::map<std::string, Step>& steps, const std::vector<std::string>& families);
+
+}  // namespace ak::proof

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The proof on this machine's GPU: every family's correctness, planted wrong kernels, compute-sanitizer, and the benchmark against
+# cuBLASLt; merged into tests/gpu/record.json. A killed run continues with --resume.
+#
+#   tests/gpu/run.sh [--family F] [--rows ROWS] [--activations LIST] [--only STEPS] [--resume]
+#
+# ROWS: all (the default), a class of tests/bench/suite.csv, or line numbers from 0: 0-9,12. STEPS: any of
+# correctness,planted,sanitize,bench. AK_PROVE names a built ak_prove to use instead of building one.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+rows=all activations=relu,silu only=correctness,planted,sanitize,bench
+resume=() family=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --family) family=(--family "$2"); shift 2 ;;
+    --rows) rows=$2; shift 2 ;;
+    --activations) activations=$2; shift 2 ;;
+    --only) only=$2; shift 2 ;;
+    --resume) resume=(--resume); shift ;;
+    *) sed -n '2,9p' "$0"; exit 2 ;;
+  esac
+done
+
+prove=${AK_PROVE:-}
+if [ -z "$prove" ]; then
+  . "$here/../setup.sh"
+  ak_build_targets ak_prove
+  prove=$ak_build/tests/ak_prove
+fi
+progress=${AK_PROGRESS:-$(dirname "$prove")/proof.jsonl}
+[ ${#resume[@]} -gt 0 ] || rm -f "$progress"
+
+status=0
+step() { # NAME ARGUMENT...
+  case ,$only, in *",$1,"*) ;; *) return ;; esac
+  "$prove" "$@" --progress "$progress" --resume || status=1
+}
+step correctness "${family[@]}"
+# A fault loses the GPU context of a process; what it left is done by the next one.
+[ "$status" = 0 ] || step correctness "${family[@]}"
+step planted
+if command -v compute-sanitizer >/dev/null; then
+  step sanitize "${family[@]}"
+else
+  case ,$only, in *,sanitize,*) echo "compute-sanitizer is not on PATH: that part is not run"; status=1 ;; esac
+fi
+step bench --suite "$here/../bench/suite.csv" --rows "$rows" --activations "$activations"
+"$prove" record --progress "$progress" "$here/record.json" || status=1
+exit $status
