@@ -2,6 +2,9 @@
 // mma.sync. Operands whose rows are aligned to 4 bytes or more arrive by cp.async; the rest as aligned 16-byte words that are
 // shifted in registers on their way to shared memory, one tile ahead of the arithmetic.
 //
+// With schedule=cooperative the first CTAs copy every operand whose rows are not aligned to 16 bytes into aligned rows in the
+// workspace, once, and the others then take it from there: the shift is paid once instead of once a tile.
+//
 // One CTA makes one tile_m x tile_n tile of D (of one slice of k when split_k > 1); warps_m x warps_n warps share it.
 
 namespace ak {
@@ -159,8 +162,11 @@ struct OperandTile {
   }
 };
 
-using TileA = OperandTile<AK_A_MAJOR_K, AK_TILE_M, AK_ALIGN_A>;
-using TileB = OperandTile<AK_B_MAJOR_K, AK_TILE_N, AK_ALIGN_B>;
+constexpr bool kPack = AK_SCHEDULE == 1;
+constexpr bool kPackA = kPack && AK_ALIGN_A < 16, kPackB = kPack && AK_ALIGN_B < 16;
+
+using TileA = OperandTile<AK_A_MAJOR_K, AK_TILE_M, kPackA ? 16 : AK_ALIGN_A>;
+using TileB = OperandTile<AK_B_MAJOR_K, AK_TILE_N, kPackB ? 16 : AK_ALIGN_B>;
 constexpr int kStageBytes = TileA::bytes + TileB::bytes;
 
 struct Fragments {
@@ -185,22 +191,126 @@ __device__ __forceinline__ void load_fragments(Fragments& f, u32 stage, int step
   }
 }
 
+// What a CTA does: which tile of how many, which slice of k.
+struct Work {
+  int tile, tiles, slice;
+};
+
+// Counters of the workspace: the cooperative schedule's three, then one for each tile that is split.
+enum Counter { kTicket = 0, kPacked = 1, kPassed = 2, kFirstSplit = 4 };
+
+// An operand as it comes and its copy: rows of `inner` elements, in the copy at multiples of 128 bytes.
+struct Pack {
+  static constexpr int segment = 2048;  // elements of a row that a warp copies at once
+  const char* from;
+  char* to;
+  i64 pitch;  // bytes, of the original
+  int rows, inner;
+
+  __device__ __forceinline__ i64 copy_pitch() const { return static_cast<i64>(inner + 63) / 64 * 128; }
+  __device__ __forceinline__ int segments() const { return (inner + segment - 1) / segment; }
+  __device__ __forceinline__ i64 units() const { return static_cast<i64>(rows) * segments(); }
+
+  __device__ __forceinline__ void copy(i64 unit) const {
+    constexpr int runs = segment / 256;
+    const int row = unit / segments(), element0 = unit % segments() * segment + threadIdx.x % 32 * 8;
+    const char* at = from + row * pitch + static_cast<i64>(element0) * 2;
+    const char* end = from + (rows - 1) * pitch + static_cast<i64>(inner) * 2;
+    const u32 offset = reinterpret_cast<u64>(at) & 15;
+    Words4 words[runs][2] = {};
+#pragma unroll
+    for (int i = 0; i < runs; ++i) {
+      const int left = inner - element0 - i * 256;
+      if (left > 0) words[i][0] = read_words(at - offset + i * 512, end);
+      if ((left < 8 ? left : 8) * 2 + static_cast<int>(offset) > 16) words[i][1] = read_words(at - offset + i * 512 + 16, end);
+    }
+#pragma unroll
+    for (int i = 0; i < runs; ++i) {
+      const int left = inner - element0 - i * 256;
+      if (left <= 0) break;
+      Words4 v = shift_words(words[i][0], words[i][1], offset);
+      keep_elements(v, left);
+      *reinterpret_cast<uint4*>(to + row * copy_pitch() + static_cast<i64>(element0 + i * 256) * 2) =
+          make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
+    }
+  }
+};
+
+__device__ __forceinline__ Pack pack_of_a(const KernelArgs& args) {
+  return {static_cast<const char*>(args.a), static_cast<char*>(args.workspace) + kCounterBytes, args.lda * 2,
+          AK_A_MAJOR_K ? args.m : args.k, AK_A_MAJOR_K ? args.k : args.m};
+}
+__device__ __forceinline__ Pack pack_of_b(const KernelArgs& args) {
+  const Pack a = pack_of_a(args);
+  return {static_cast<const char*>(args.b), a.to + (kPackA ? a.rows * a.copy_pitch() : 0), args.ldb * 2,
+          AK_B_MAJOR_K ? args.n : args.k, AK_B_MAJOR_K ? args.k : args.n};
+}
+
+// Partial sums of a split k, after the copies.
+__device__ __forceinline__ float4* split_sums(const KernelArgs& args) {
+  const Pack b = pack_of_b(args);
+  return reinterpret_cast<float4*>(b.to + (kPackB ? b.rows * b.copy_pitch() : 0));
+}
+
+// Takes this CTA's work. CTAs number themselves as they start: the first ones copy, the rest wait until all copies are made. A
+// CTA waits only for CTAs that started before it, so that some CTA always makes progress however few fit on the GPU at once.
+// False when the work was a copy, done here.
+__device__ __forceinline__ bool take_work(const KernelArgs& args, int tiles, Work& work) {
+  if constexpr (!kPack) {
+    work = {static_cast<int>(blockIdx.x), tiles, static_cast<int>(blockIdx.y)};
+    return true;
+  }
+  __shared__ unsigned ticket;
+  unsigned* counters = static_cast<unsigned*>(args.workspace);
+  if (threadIdx.x == 0) ticket = atomicAdd(counters + kTicket, 1u);
+  __syncthreads();
+  const unsigned multiplies = tiles * AK_SPLIT_K, copies = gridDim.x - multiplies;
+  if (ticket < copies) {
+    const Pack a = pack_of_a(args), b = pack_of_b(args);
+    const i64 units_a = kPackA ? a.units() : 0, units = units_a + (kPackB ? b.units() : 0);
+#pragma unroll 1
+    for (i64 unit = ticket * (kThreads / 32) + threadIdx.x / 32; unit < units; unit += copies * (kThreads / 32)) {
+      const bool first = unit < units_a;
+      const Pack p{first ? a.from : b.from, first ? a.to : b.to, first ? a.pitch : b.pitch, first ? a.rows : b.rows,
+                   first ? a.inner : b.inner};
+      p.copy(first ? unit : unit - units_a);
+    }
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) atomicAdd(counters + kPacked, 1u);
+    return false;
+  }
+  if (threadIdx.x == 0) {
+    unsigned packed = 0;
+    for (int tries = 0; packed < copies; ++tries) {
+      asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(packed) : "l"(counters + kPacked) : "memory");
+      if (packed < copies) __nanosleep(64);
+      if (tries == 1 << 26) __trap();
+    }
+    // The last to pass leaves the counters as it found them.
+    if (atomicAdd(counters + kPassed, 1u) == multiplies - 1) counters[kTicket] = counters[kPacked] = counters[kPassed] = 0;
+  }
+  __syncthreads();
+  work = {static_cast<int>((ticket - copies) % tiles), tiles, static_cast<int>((ticket - copies) / tiles)};
+  return true;
+}
+
 using Accumulators = float[kBlocksM][kBlocksN][4];
 
 // Sums the slices of k in their order, whichever CTA comes last. True for the CTA that now holds the sum.
-__device__ __forceinline__ bool reduce_slices(const KernelArgs& args, Accumulators& sum) {
+__device__ __forceinline__ bool reduce_slices(const KernelArgs& args, const Work& work, Accumulators& sum) {
 #if AK_SPLIT_K > 1
   constexpr int quads = kBlocksM * kBlocksN;
-  float4* partial = reinterpret_cast<float4*>(static_cast<char*>(args.workspace) + kCounterBytes);
+  float4* partial = split_sums(args) + threadIdx.x;
   const auto at = [&](int slice, int quad) {
-    return partial + ((static_cast<i64>(slice) * gridDim.x + blockIdx.x) * quads + quad) * kThreads + threadIdx.x;
+    return partial + ((static_cast<i64>(slice) * work.tiles + work.tile) * quads + quad) * kThreads;
   };
 #pragma unroll
   for (int q = 0; q < quads; ++q) {
     const auto& v = sum[q / kBlocksN][q % kBlocksN];
-    __stcg(at(blockIdx.y, q), make_float4(v[0], v[1], v[2], v[3]));
+    __stcg(at(work.slice, q), make_float4(v[0], v[1], v[2], v[3]));
   }
-  if (!last_of_split(args.workspace, blockIdx.x, AK_SPLIT_K)) return false;
+  if (!last_of_split(args.workspace, kFirstSplit + work.tile, AK_SPLIT_K)) return false;
 #pragma unroll
   for (int q = 0; q < quads; ++q) {
     auto& v = sum[q / kBlocksN][q % kBlocksN];
@@ -319,8 +429,10 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
 
   // Which tile: rows of tiles, or groups of AK_RASTER rows walked column by column, so that neighbours in time share L2.
   const int tiles_m = (args.m + AK_TILE_M - 1) / AK_TILE_M, tiles_n = (args.n + AK_TILE_N - 1) / AK_TILE_N;
+  Work work;
+  if (!take_work(args, tiles_m * tiles_n, work)) return;
   constexpr int group = AK_RASTER > 1 ? AK_RASTER : 1;
-  const int first = blockIdx.x / (group * tiles_n) * group, within = blockIdx.x % (group * tiles_n);
+  const int first = work.tile / (group * tiles_n) * group, within = work.tile % (group * tiles_n);
   const int rows = tiles_m - first < group ? tiles_m - first : group;
   const int row0 = (first + within % rows) * AK_TILE_M, column0 = within / rows * AK_TILE_N;
 
@@ -328,12 +440,14 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
   int stage_begin = 0, stage_end = (args.k + AK_TILE_K - 1) / AK_TILE_K;
   if (AK_SPLIT_K > 1) {
     const int each = (stage_end + AK_SPLIT_K - 1) / AK_SPLIT_K;
-    stage_begin = blockIdx.y * each;
+    stage_begin = work.slice * each;
     stage_end = stage_end < stage_begin + each ? stage_end : stage_begin + each;
   }
 
   TileA a{static_cast<const char*>(args.a), args.lda * 2, row0, args.m, args.k};
   TileB b{static_cast<const char*>(args.b), args.ldb * 2, column0, args.n, args.k};
+  if (kPackA) a.data = pack_of_a(args).to, a.pitch = pack_of_a(args).copy_pitch();
+  if (kPackB) b.data = pack_of_b(args).to, b.pitch = pack_of_b(args).copy_pitch();
 
 #pragma unroll 1
   for (int s = 0; s < AK_STAGES - 1; ++s) {
@@ -381,7 +495,7 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
   }
   await_copies<0>();
 
-  if (!reduce_slices(args, sum)) return;
+  if (!reduce_slices(args, work, sum)) return;
   if (AK_STORE == 1)
     store_shared_rows(args, sum, shared, row0, column0);
   else

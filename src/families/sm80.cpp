@@ -12,6 +12,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kSources[] = {"ampere.cuh", "sm80.cu"};
+constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that the cooperative schedule uses
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
@@ -24,6 +25,21 @@ int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
 int stage_bytes(const Tactic& t) { return (t.tile_m + t.tile_n) * t.tile_k * 2; }
 std::int64_t tiles(const Problem& p, const Tactic& t) { return ceil_div(p.m, t.tile_m) * ceil_div(p.n, t.tile_n); }
 bool shifted(int align) { return align < 4; }  // too little for cp.async: through registers
+
+// The cooperative schedule copies operands of less than 16-byte alignment into aligned rows first.
+bool packs(const Tactic& t) { return t.schedule == static_cast<int>(Schedule::cooperative); }
+int read_align(int align, const Tactic& t) { return packs(t) ? 16 : align; }
+
+// Bytes of the copy of an operand of rows x inner elements; 0 when it is read where it is.
+std::int64_t pack_bytes(std::int64_t rows, std::int64_t inner, int align, const Tactic& t) {
+  return packs(t) && align < 16 ? rows * ceil_div(inner, 64) * 128 : 0;
+}
+std::int64_t pack_bytes_a(const Problem& p, const Tactic& t) {
+  return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.align_a, t) : pack_bytes(p.k, p.m, p.align_a, t);
+}
+std::int64_t pack_bytes_b(const Problem& p, const Tactic& t) {
+  return p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t);
+}
 
 int smem_bytes(const Tactic& t) {
   const int slab = t.store ? t.warps_m * 16 * (t.tile_n + 8) * 4 : 0;
@@ -41,8 +57,8 @@ int staging(int extent, int align, const Tactic& t) {
 int registers(const Problem& p, const Tactic& t) {
   const int accumulators = t.tile_m * t.tile_n / threads(t);
   const int fragments = t.tile_m / t.warps_m / 4 + t.tile_n / t.warps_n / 4;
-  return accumulators + 2 * fragments + staging(t.tile_m, p.align_a, t) + staging(t.tile_n, p.align_b, t) + 40 +
-         (t.split_k > 1 ? 16 : 0);
+  return accumulators + 2 * fragments + staging(t.tile_m, read_align(p.align_a, t), t) +
+         staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
@@ -96,8 +112,12 @@ class Sm80 final : public Family {
       return "tile_n must be a multiple of 16 x warps_n: ldmatrix loads two mma blocks of 8 columns";
     if (t.raster < 0 || t.raster > 64) return "raster must be 0 to 64";
     if (!one_of(t.store, {0, 1})) return "store must be 0 or 1";
-    if (t.schedule || t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.unroll != 1 || t.algo || t.separate)
-      return "schedule, cluster_m, cluster_n, swap_ab, unroll, algo and separate are not knobs of sm80";
+    if (!one_of(t.schedule, {0, 1})) return "schedule must be basic or cooperative";
+    if (packs(t) && p.align_a == 16 && p.align_b == 16)
+      return "schedule=cooperative has nothing to copy: both operands are aligned";
+    if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
+    if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.unroll != 1 || t.algo || t.separate)
+      return "cluster_m, cluster_n, swap_ab, unroll, algo and separate are not knobs of sm80";
     const int accumulators = t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));
@@ -121,26 +141,27 @@ class Sm80 final : public Family {
         {128, 160, 4, 2}, {128, 192, 2, 4}, {128, 256, 2, 4}, {256, 64, 4, 1},  {256, 64, 4, 2},  {256, 128, 4, 2},
     };
     if (refuses(p, d)) return;
-    const bool through_registers = shifted(p.align_a) || shifted(p.align_b);
     for (const Shape& shape : shapes) {
       if (shape.m > 16 && shape.m >= 2 * p.m) continue;  // half the tile or more would be padding
       if (shape.n > 32 && shape.n >= 2 * p.n) continue;
       Tactic t;
       t.family = FamilyId::sm80;
       t.tile_m = shape.m, t.tile_n = shape.n, t.warps_m = shape.warps_m, t.warps_n = shape.warps_n;
-      for (const std::int16_t tile_k : {32, 64})
-        for (const std::int16_t stages : {2, 3, 4, 6})
-          for (const std::int16_t split : {1, 2, 3, 4, 6, 8, 12, 16})
-            for (const std::int16_t raster : {0, 8}) {
-              t.tile_k = tile_k, t.stages = stages, t.split_k = split, t.raster = raster;
-              if (through_registers ? stages > 3 : stages < 3) continue;
-              if (raster && (ceil_div(p.m, t.tile_m) < 4 || tiles(p, t) < 2 * d.sm_count)) continue;  // no order to choose
-              if (split > 1 && (split - 1) * tiles(p, t) >= 2 * d.sm_count) continue;  // the grid is full without
-              for (const std::int16_t store : {0, 1}) {
-                t.store = store;
-                if (!rejects(p, t, d)) out.push_back(t);
+      for (const std::int16_t schedule : {0, 1})
+        for (const std::int16_t tile_k : {32, 64})
+          for (const std::int16_t stages : {2, 3, 4, 6})
+            for (const std::int16_t split : {1, 2, 3, 4, 6, 8, 12, 16})
+              for (const std::int16_t raster : {0, 8}) {
+                const bool through_registers = !schedule && (shifted(p.align_a) || shifted(p.align_b));
+                t.schedule = schedule, t.tile_k = tile_k, t.stages = stages, t.split_k = split, t.raster = raster;
+                if (through_registers ? stages > 3 : stages < 3) continue;
+                if (raster && (ceil_div(p.m, t.tile_m) < 4 || tiles(p, t) < 2 * d.sm_count)) continue;  // no order to choose
+                if (split > 1 && (split - 1) * tiles(p, t) >= 2 * d.sm_count) continue;  // the grid is full without
+                for (const std::int16_t store : {0, 1}) {
+                  t.store = store;
+                  if (!rejects(p, t, d)) out.push_back(t);
+                }
               }
-            }
     }
   }
 
@@ -158,12 +179,13 @@ class Sm80 final : public Family {
     const double fragments = 2.0 * t.tile_k * (t.tile_m * t.warps_n + t.tile_n * t.warps_m) / 128;
     const auto fill = [&](int extent, int align) {
       const double bytes = 2.0 * extent * t.tile_k;
+      align = read_align(align, t);
       return shifted(align) ? bytes * 3 / 128 : bytes / (align == 4 ? 48 : align == 8 ? 96 : 128);
     };
     const double shared = fragments + fill(t.tile_m, p.align_a) + fill(t.tile_n, p.align_b);
     const double busy = std::max(tensor, shared) + 0.15 * std::min(tensor, shared);
     // A stage's load latency is spread over the stages in flight; a barrier and few warps leave gaps.
-    const bool through_registers = shifted(p.align_a) || shifted(p.align_b);
+    const bool through_registers = shifted(read_align(p.align_a, t)) || shifted(read_align(p.align_b, t));
     const double latency = through_registers ? 900.0 : 1000.0 / (t.stages - 1) + 60;
     const double alone = std::max(tensor * 4.0 / std::min(4, warps), busy);
     const double throughput = per_sm * steps * busy;
@@ -178,15 +200,26 @@ class Sm80 final : public Family {
     const double l2_us = l2_bytes / (5.5e6 * d.sm_count / 132);
     double us = 2.7 + std::max({sm_us, memory_us, l2_us});
     if (t.split_k > 1) us += 1.2 + 8.0 * t.split_k * static_cast<double>(p.m) * p.n / 3e6;
+    if (packs(t)) us += 2.0 + 2.0 * (pack_bytes_a(p, t) + pack_bytes_b(p, t)) / (d.memory_tb_s * 0.7e6);
     return us;
   }
 
-  Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
+  Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
+    const auto multiplies = tiles(p, t) * t.split_k;
+    const std::int64_t packed = pack_bytes_a(p, t) + pack_bytes_b(p, t);
     Geometry g;
-    g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
     g.threads = static_cast<std::uint32_t>(threads(t));
     g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(t));
-    if (t.split_k > 1) g.workspace_bytes = kCounterBytes + tiles(p, t) * t.split_k * t.tile_m * t.tile_n * 4;
+    if (packs(t)) {
+      // A warp copies 4 KiB of a row at a time; as many CTAs copy as fit on the GPU.
+      const auto copies =
+          std::clamp<std::int64_t>(packed / (4096 * t.warps_m * t.warps_n), 1, std::int64_t{d.sm_count} * resident(p, t, d));
+      g.grid = {static_cast<std::uint32_t>(copies + multiplies), 1, 1};
+    } else {
+      g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+    }
+    if (packs(t) || t.split_k > 1)
+      g.workspace_bytes = kCounterBytes + packed + (t.split_k > 1 ? multiplies * t.tile_m * t.tile_n * 4 : 0);
     return g;
   }
 
@@ -198,7 +231,7 @@ class Sm80 final : public Family {
     const auto stages = ceil_div(p.k, t.tile_k);
     if ((t.split_k - 1) * ceil_div(stages, t.split_k) >= stages)
       return fmt::format("split_k={} leaves a slice of k empty: k has {} stages", t.split_k, stages);
-    if (tiles(p, t) > kCounterBytes / 4) return fmt::format("split_k > 1 has counters for {} tiles", kCounterBytes / 4);
+    if (tiles(p, t) > kSplitCounters) return fmt::format("split_k > 1 has counters for {} tiles", kSplitCounters);
     return std::nullopt;
   }
 };

@@ -102,6 +102,7 @@ TEST_CASE("sm80 rejects with the physical reason") {
       {"sm80 tile_m=256 tile_n=128 tile_k=64 stages=6 warps_m=4 warps_n=2", "shared memory"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 cluster_m=2", "cluster_m"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 schedule=pingpong", "schedule"},
+      {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 schedule=cooperative", "nothing to copy"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 raster=99", "raster"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 store=2", "store"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 split_k=33", "split_k"},
@@ -158,6 +159,27 @@ TEST_CASE("sm80's launch covers D, and its workspace holds every slice's partial
   const Geometry h = sm80().geometry(problem(300, 200, 4096), staged, {});
   CHECK(h.workspace_bytes == 0);
   CHECK(h.smem_bytes == std::max(2 * (64 + 256) * 32 * 2, 2 * 16 * (256 + 8) * 4));
+}
+
+TEST_CASE("sm80's cooperative schedule copies what is not aligned, and only that") {
+  const Tactic t = parse_tactic("sm80 tile_m=128 tile_n=64 tile_k=64 stages=3 warps_m=2 warps_n=2 schedule=cooperative");
+  Problem p = problem(300, 200, 4097);
+  p.align_a = p.align_b = 2;
+  CHECK(!sm80().rejects(p, t, {}));
+  const std::int64_t row = 65 * 128;  // 4097 elements, up to the next multiple of 128 bytes
+  CHECK(sm80().geometry(p, t, {}).workspace_bytes == kCounterBytes + 500 * row);
+  CHECK(sm80().geometry(p, t, {}).grid[0] == 3 * 4 + 500 * row / (4 * 4096));
+  p.align_a = 16;
+  CHECK(sm80().geometry(p, t, {}).workspace_bytes == kCounterBytes + 200 * row);
+  p.b_major = Major::mn;
+  CHECK(sm80().geometry(p, t, {}).workspace_bytes == kCounterBytes + 4097 * 4 * 128);
+  // The copies of a large problem are shared by as many CTAs as are resident, no more.
+  Problem large = problem(4096, 4097, 4097);
+  large.align_a = large.align_b = 2;
+  const auto copies = sm80().geometry(large, t, {}).grid[0] - 32 * 65;
+  CHECK(copies % 132 == 0);
+  CHECK(copies >= 132);
+  CHECK(copies <= 132 * 16);
 }
 
 TEST_CASE("sm80's cost prefers what the hardware prefers") {
