@@ -108,6 +108,9 @@ __device__ __forceinline__ void keep_elements(Words4& v, int elements) {
   for (int i = 0; i < 4; ++i) v.w[i] = elements >= 2 * i + 2 ? v.w[i] : elements == 2 * i + 1 ? v.w[i] & 0xffff : 0;
 }
 
+__device__ __forceinline__ void store_shared(u32 to, u16 v) {
+  asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory");
+}
 __device__ __forceinline__ void store_shared(u32 to, const Words4& v) {
   asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(to), "r"(v.w[0]), "r"(v.w[1]), "r"(v.w[2]), "r"(v.w[3])
                : "memory");

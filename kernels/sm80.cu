@@ -102,12 +102,22 @@ struct OperandTile {
       }
   }
 
+  __device__ __forceinline__ const char* end() const {
+    return data + ((major_k ? size : k) - 1) * pitch + static_cast<i64>(major_k ? k : size) * 2;
+  }
+
   __device__ __forceinline__ void copy(u32 stage, int k0) const {
     if (origin + extent <= size && k0 + AK_TILE_K <= k)
       for_each_piece(k0, [&](const Piece& p, const char* from, int) { copy_async<piece>(stage + p.offset, from); });
     else
       for_each_edge_piece(k0, [&](const Piece& p, const char* from, int, int elements) {
-        copy_async<piece>(stage + p.offset, from, elements * 2);
+        if (elements == 0 || from + piece <= end()) {
+          copy_async<piece>(stage + p.offset, from, elements * 2);
+        } else {  // the operand's last piece: past its end nothing is touched
+#pragma unroll 1
+          for (int e = 0; e < piece / 2; ++e)
+            store_shared(stage + p.offset + e * 2, e < elements ? reinterpret_cast<const u16*>(from)[e] : u16{0});
+        }
       });
   }
 
@@ -127,7 +137,7 @@ struct OperandTile {
         staged[i][1] = read_words(from + 16);
       });
     } else {
-      const char* end = data + ((major_k ? size : k) - 1) * pitch + static_cast<i64>(major_k ? k : size) * 2;
+      const char* end = this->end();
       for_each_edge_piece(k0, [&](const Piece&, const char* from, int i, int elements) {
         const u32 offset = misalignment(from);
         staged[i][0] = staged[i][1] = {};
@@ -201,36 +211,47 @@ enum Counter { kTicket = 0, kPacked = 1, kPassed = 2, kFirstSplit = 4 };
 
 // An operand as it comes and its copy: rows of `inner` elements, in the copy at multiples of 128 bytes.
 struct Pack {
-  static constexpr int segment = 2048;  // elements of a row that a warp copies at once
+  static constexpr int runs = 16;  // of 512 bytes, that a warp has in flight
   const char* from;
   char* to;
   i64 pitch;  // bytes, of the original
   int rows, inner;
 
+  // A row is copied in equal parts, in chunks of 16 bytes.
   __device__ __forceinline__ i64 copy_pitch() const { return static_cast<i64>(inner + 63) / 64 * 128; }
-  __device__ __forceinline__ int segments() const { return (inner + segment - 1) / segment; }
-  __device__ __forceinline__ i64 units() const { return static_cast<i64>(rows) * segments(); }
+  __device__ __forceinline__ int chunks() const { return (inner + 7) / 8; }
+  __device__ __forceinline__ int parts() const { return (chunks() + 32 * runs - 1) / (32 * runs); }
+  __device__ __forceinline__ i64 units() const { return static_cast<i64>(rows) * parts(); }
 
+  // Lane l reads chunk l of each run once and gets the words of chunk l + 1 from its neighbour; the last lane's neighbour is
+  // the first of the next run.
   __device__ __forceinline__ void copy(i64 unit) const {
-    constexpr int runs = segment / 256;
-    const int row = unit / segments(), element0 = unit % segments() * segment + threadIdx.x % 32 * 8;
-    const char* at = from + row * pitch + static_cast<i64>(element0) * 2;
-    const char* end = from + (rows - 1) * pitch + static_cast<i64>(inner) * 2;
+    const int lane = threadIdx.x % 32;
+    const int row = unit / parts(), each = (chunks() + parts() - 1) / parts();
+    const int first = unit % parts() * each, last = first + each < chunks() ? first + each : chunks();
+    const char* at = from + row * pitch + static_cast<i64>(first) * 16;
     const u32 offset = reinterpret_cast<u64>(at) & 15;
-    Words4 words[runs][2] = {};
+    at -= offset;
+    const char* end = from + (rows - 1) * pitch + static_cast<i64>(inner) * 2;
+    Words4 words[runs + 1] = {};
 #pragma unroll
-    for (int i = 0; i < runs; ++i) {
-      const int left = inner - element0 - i * 256;
-      if (left > 0) words[i][0] = read_words(at - offset + i * 512, end);
-      if ((left < 8 ? left : 8) * 2 + static_cast<int>(offset) > 16) words[i][1] = read_words(at - offset + i * 512 + 16, end);
+    for (int i = 0; i <= runs; ++i) {
+      const int chunk = first + i * 32 + lane;  // one more than the part has, for the last one's neighbour
+      if (chunk <= last && at + i * 512 + lane * 16 < end && (i < runs || lane == 0))
+        words[i] = read_words(at + i * 512 + lane * 16, end);
     }
 #pragma unroll
     for (int i = 0; i < runs; ++i) {
-      const int left = inner - element0 - i * 256;
-      if (left <= 0) break;
-      Words4 v = shift_words(words[i][0], words[i][1], offset);
-      keep_elements(v, left);
-      *reinterpret_cast<uint4*>(to + row * copy_pitch() + static_cast<i64>(element0 + i * 256) * 2) =
+      if (first + i * 32 >= last) break;
+      Words4 next;
+#pragma unroll
+      for (int w = 0; w < 4; ++w)
+        next.w[w] = __shfl_sync(0xffffffffu, lane == 0 ? words[i + 1].w[w] : words[i].w[w], (lane + 1) % 32);
+      const int chunk = first + i * 32 + lane;
+      if (chunk >= last) continue;
+      Words4 v = shift_words(words[i], next, offset);
+      keep_elements(v, inner - chunk * 8);
+      *reinterpret_cast<uint4*>(to + row * copy_pitch() + static_cast<i64>(chunk) * 16) =
           make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
     }
   }
@@ -367,6 +388,8 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
   constexpr bool aligned = AK_ALIGN_D >= width * size;
   constexpr int pitch = AK_TILE_N + 8;
   constexpr int vectors = AK_TILE_N / width + (aligned ? 0 : 1);
+  constexpr int lanes = vectors > 16 ? 32 : vectors > 8 ? 16 : vectors > 4 ? 8 : 4;  // of a warp, on one row
+  constexpr int rows_at_once = 32 / lanes;
   float* slab = reinterpret_cast<float*>(shared);
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int columns = args.n - column0 < AK_TILE_N ? args.n - column0 : AK_TILE_N;
@@ -380,41 +403,46 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
       *reinterpret_cast<float2*>(to + j * 8 + 8 * pitch) = make_float2(sum[i][j][2], sum[i][j][3]);
     }
     __syncthreads();
-#pragma unroll 1
-    for (int index = threadIdx.x; index < AK_WARPS_M * 16 * vectors; index += kThreads) {
-      const int slab_row = index / vectors;
+#pragma unroll 2
+    for (int slab_row = warp * rows_at_once + lane / lanes; slab_row < AK_WARPS_M * 16;
+         slab_row += kThreads / 32 * rows_at_once) {
       const int row = row0 + slab_row / 16 * kWarpM + i * 16 + slab_row % 16;
       if (row >= args.m) continue;
       Out* d = static_cast<Out*>(args.d) + row * args.ldd + column0;
-      const int first = index % vectors * width - (aligned ? 0 : static_cast<int>(reinterpret_cast<u64>(d) / size % 2));
-      if (first >= columns) continue;
-      const float* from = slab + slab_row * pitch + first;
-      float y[width];
+      const int odd = aligned ? 0 : static_cast<int>(reinterpret_cast<u64>(d) / size % 2);
 #pragma unroll
-      for (int e = 0; e < width; ++e) {
-        const int column = first + e;
-        const bool exists = column >= 0 && column < columns;
-        y[e] = exists ? finish(args, from[e], load_bias(args, row, column0 + column), load_c(args, row, column0 + column)) : 0;
-      }
-      if (first >= 0 && first + width <= columns) {
-        if constexpr (width * size == 4) {
-          *reinterpret_cast<u32*>(d + first) = pack<AK_OUT>(y[0], y[1]);
-        } else if constexpr (width * size == 8 && size == 2) {
-          *reinterpret_cast<uint2*>(d + first) = make_uint2(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]));
-        } else if constexpr (size == 2) {
-          *reinterpret_cast<uint4*>(d + first) = make_uint4(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]),
-                                                            pack<AK_OUT>(y[4], y[5]), pack<AK_OUT>(y[6], y[7]));
-        } else if constexpr (width == 4) {
-          *reinterpret_cast<float4*>(d + first) = make_float4(y[0], y[1], y[2], y[3]);
-        } else if constexpr (aligned) {
-          *reinterpret_cast<float2*>(d + first) = make_float2(y[0], y[1]);
-        } else {
-          d[first] = y[0], d[first + 1] = y[1];
+      for (int vector = 0; vector < vectors; vector += lanes) {
+        const int first = (vector + lane % lanes) * width - odd;
+        if (first >= columns) continue;
+        const float* from = slab + slab_row * pitch + first;
+        float y[width];
+#pragma unroll
+        for (int e = 0; e < width; ++e) {
+          const int column = first + e;
+          const bool exists = column >= 0 && column < columns;
+          y[e] =
+              exists ? finish(args, from[e], load_bias(args, row, column0 + column), load_c(args, row, column0 + column)) : 0;
         }
-      } else {
+        if (first >= 0 && first + width <= columns) {
+          if constexpr (width * size == 4) {
+            *reinterpret_cast<u32*>(d + first) = pack<AK_OUT>(y[0], y[1]);
+          } else if constexpr (width * size == 8 && size == 2) {
+            *reinterpret_cast<uint2*>(d + first) = make_uint2(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]));
+          } else if constexpr (size == 2) {
+            *reinterpret_cast<uint4*>(d + first) = make_uint4(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]),
+                                                              pack<AK_OUT>(y[4], y[5]), pack<AK_OUT>(y[6], y[7]));
+          } else if constexpr (width == 4) {
+            *reinterpret_cast<float4*>(d + first) = make_float4(y[0], y[1], y[2], y[3]);
+          } else if constexpr (aligned) {
+            *reinterpret_cast<float2*>(d + first) = make_float2(y[0], y[1]);
+          } else {
+            d[first] = y[0], d[first + 1] = y[1];
+          }
+        } else {
 #pragma unroll
-        for (int e = 0; e < width; ++e)
-          if (first + e >= 0 && first + e < columns) d[first + e] = from_float<AK_OUT>(y[e]);
+          for (int e = 0; e < width; ++e)
+            if (first + e >= 0 && first + e < columns) d[first + e] = from_float<AK_OUT>(y[e]);
+        }
       }
     }
   }

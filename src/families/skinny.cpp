@@ -120,7 +120,9 @@ class Skinny final : public Family {
     const double grid = static_cast<double>(ctas(p, t)) * t.split_k;
     const double slots = static_cast<double>(resident(p, t, d)) * d.sm_count;
     const double running = std::min(grid, slots);
-    const double row_bytes = 16.0 * std::min<double>(runs(p, t), std::max(1.0, p.k / 8.0 / (t.warps_m * 32.0) / t.split_k));
+    const double deep =
+        std::min<double>(t.unroll, std::max(1.0, p.k / 8.0 / (t.warps_m * 32.0) / t.split_k));  // a short k fills no more
+    const double row_bytes = 16.0 * runs(p, t) / t.unroll * deep;
     const double in_flight = running / d.sm_count * threads(t) * row_bytes;
     const double drawn = std::min(1.0, in_flight / 40960);
     const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;

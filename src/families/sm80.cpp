@@ -50,7 +50,7 @@ int smem_bytes(const Tactic& t) {
 // registers, addresses for narrow copies.
 int staging(int extent, int align, const Tactic& t) {
   const int chunks = static_cast<int>(ceil_div(extent * t.tile_k / 8, threads(t)));
-  return shifted(align) ? 8 * chunks + 8 : align == 16 ? 0 : 8;
+  return shifted(align) ? 8 * chunks + 8 : align == 16 ? 0 : std::min(24, chunks * 16 / align);
 }
 
 // What ptxas needs: accumulators, two sets of fragments, staging, addresses, the reduction's.
@@ -73,7 +73,7 @@ double mma_flops(const DeviceFacts& d) {
     case 8:
       return d.compute_minor == 0 ? 2048 * 0.9 : 512;
     case 9:
-      return 4096 * 0.62;
+      return 4096 * 0.55;
     case 10:
       return 2048;
     default:
@@ -180,7 +180,7 @@ class Sm80 final : public Family {
     const auto fill = [&](int extent, int align) {
       const double bytes = 2.0 * extent * t.tile_k;
       align = read_align(align, t);
-      return shifted(align) ? bytes * 3 / 128 : bytes / (align == 4 ? 48 : align == 8 ? 96 : 128);
+      return shifted(align) ? bytes * 8 / 128 : bytes / (align == 4 ? 48 : align == 8 ? 96 : 128);
     };
     const double shared = fragments + fill(t.tile_m, p.align_a) + fill(t.tile_n, p.align_b);
     const double busy = std::max(tensor, shared) + 0.15 * std::min(tensor, shared);
@@ -200,7 +200,7 @@ class Sm80 final : public Family {
     const double l2_us = l2_bytes / (5.5e6 * d.sm_count / 132);
     double us = 2.7 + std::max({sm_us, memory_us, l2_us});
     if (t.split_k > 1) us += 1.2 + 8.0 * t.split_k * static_cast<double>(p.m) * p.n / 3e6;
-    if (packs(t)) us += 2.0 + 2.0 * (pack_bytes_a(p, t) + pack_bytes_b(p, t)) / (d.memory_tb_s * 0.7e6);
+    if (packs(t)) us += 4.5 + 2.0 * (pack_bytes_a(p, t) + pack_bytes_b(p, t)) / (d.memory_tb_s * 0.5e6);
     return us;
   }
 
@@ -211,7 +211,7 @@ class Sm80 final : public Family {
     g.threads = static_cast<std::uint32_t>(threads(t));
     g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(t));
     if (packs(t)) {
-      // A warp copies 4 KiB of a row at a time; as many CTAs copy as fit on the GPU.
+      // A warp copies some KiB of a row at a time; as many CTAs copy as fit on the GPU.
       const auto copies =
           std::clamp<std::int64_t>(packed / (4096 * t.warps_m * t.warps_n), 1, std::int64_t{d.sm_count} * resident(p, t, d));
       g.grid = {static_cast<std::uint32_t>(copies + multiplies), 1, 1};
