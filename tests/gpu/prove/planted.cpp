@@ -11,7 +11,7 @@ namespace ak::proof {
 namespace {
 
 constexpr const char* kSm80Kernel = "extern \"C\" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(";
-constexpr const char* kSm80End = "if (!reduce_slices(args, sum)) return;";
+constexpr const char* kSm80End = "if (!reduce_slices(args, work, sum)) return;";
 
 }  // namespace
 
@@ -111,7 +111,7 @@ const std::vector<Planted>& planted_kernels() {
       {"sm80: an element before D",
        "256x256x256",
        "sm80",
-       {{kSm80End, "if (!reduce_slices(args, sum)) return; if (blockIdx.x + threadIdx.x == 0) static_cast<Out*>(args.d)[-1] = 0;"}}},
+       {{kSm80End, "if (!reduce_slices(args, work, sum)) return; if (blockIdx.x + threadIdx.x == 0) static_cast<Out*>(args.d)[-1] = 0;"}}},
       {"sm80: a k tail that reads what lies behind",
        "256x256x1000",
        "sm80",
@@ -132,7 +132,7 @@ const std::vector<Planted>& planted_kernels() {
        "512x512x512",
        "sm80 store=1",
        {{"float* to = slab +", "if (threadIdx.x / 32 == 1) __nanosleep(5000);\n    float* to = slab +"},
-        {"    __syncthreads();\n#pragma unroll 1\n    for (int index = threadIdx.x;", "#pragma unroll 1\n    for (int index = threadIdx.x;"}}},
+        {"    __syncthreads();\n#pragma unroll 2\n    for (int slab_row = warp", "#pragma unroll 2\n    for (int slab_row = warp"}}},
       {"sm90: stages read before they arrived", "512x512x1024", "sm90", {{"barrier_wait(ring.full(), ring.parity);", ""}}},
       {"sm90: accumulators that start with what was there", "512x512x1024", "sm90 split_k=1", {{"u32 keep = 0, previous = 0;", "u32 keep = 1, previous = 0;"}}},
       {"skinny: partial sums read before they are written",
@@ -156,7 +156,7 @@ const std::vector<Planted>& planted_kernels() {
        "256x256x256",
        "sm80",
        {{kSm80End,
-         "if (!reduce_slices(args, sum)) return; if (blockIdx.x + 1 == gridDim.x && threadIdx.x == 0) "
+         "if (!reduce_slices(args, work, sum)) return; if (blockIdx.x + 1 == gridDim.x && threadIdx.x == 0) "
          "const_cast<In*>(static_cast<const In*>(args.a))[0] ^= 1;"}}},
       {"sm80: nothing written", "256x256x256", "sm80", {{kSm80End, "if (args.m > 0) return;"}}},
   };
