@@ -8,7 +8,7 @@
 #include "ak/ak.h"
 #include "ak/ak.hpp"
 #include "ak/cublas.h"
-#include "api/arguments.hpp"
+#include "api/cublas_arguments.hpp"
 #include "context.hpp"
 
 static_assert(ak_activation_count == ak::kActivationCount);
@@ -147,40 +147,6 @@ void copy_out(const ak::Explanation& from, ak_explanation* to) {
   to->from_recording = from.from_recording;
 }
 
-ak::DType dtype_of_cuda(int value, const char* name) {
-  switch (value) {
-    case ak_cublas_r_16f:
-      return ak::DType::f16;
-    case ak_cublas_r_16bf:
-      return ak::DType::bf16;
-    case ak_cublas_r_32f:
-      return ak::DType::f32;
-  }
-  throw ak::Error(ak::ErrorCode::unsupported, std::string(name) + ": cudaDataType " + std::to_string(value) + " is not served");
-}
-
-// A column-major operand of op(X) = rows x cols.
-ak::ConstMatrix operand(const void* data, int op, std::int64_t rows, std::int64_t cols, int ld, ak::DType dtype,
-                        const char* name) {
-  if (op == ak_cublas_op_n) return {data, rows, cols, ld, dtype, ak::Order::col};
-  if (op == ak_cublas_op_t || op == ak_cublas_op_c) return {data, rows, cols, ld, dtype, ak::Order::row};
-  throw ak::Error(ak::ErrorCode::invalid_argument,
-                  std::string(name) + ": " + std::to_string(op) + " is not a cublasOperation_t");
-}
-
-void check_compute_type(int type) {
-  switch (type) {
-    case ak_cublas_compute_32f:
-    case ak_cublas_compute_32f_pedantic:
-    case ak_cublas_compute_32f_fast_16f:
-    case ak_cublas_compute_32f_fast_16bf:
-    case ak_cublas_compute_32f_fast_tf32:
-      return;
-  }
-  throw ak::Error(ak::ErrorCode::unsupported,
-                  "computeType: " + std::to_string(type) + " does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does");
-}
-
 }  // namespace
 
 extern "C" {
@@ -267,21 +233,10 @@ ak_status ak_cublasGemmEx(ak_context* context, ak_stream stream, int transa, int
                           int Ctype, int ldc, int computeType, int /*algo*/, ak_activation activation, float slope,
                           const void* bias, int biasType) {
   return guard([&] {
-    check_compute_type(computeType);
-    const ak::ConstMatrix a = operand(A, transa, m, k, lda, dtype_of_cuda(Atype, "Atype"), "transa");
-    const ak::ConstMatrix b = operand(B, transb, k, n, ldb, dtype_of_cuda(Btype, "Btype"), "transb");
-    const ak::Matrix c{C, m, n, ldc, dtype_of_cuda(Ctype, "Ctype"), ak::Order::col};
-    ak::Epilogue epilogue;
-    epilogue.activation = narrowed<ak::Activation>(activation);
-    epilogue.alpha = required(static_cast<const float*>(alpha), "alpha");
-    epilogue.beta = required(static_cast<const float*>(beta), "beta");
-    epilogue.slope = slope;
-    epilogue.bias = bias;
-    if (bias) epilogue.bias_dtype = dtype_of_cuda(biasType, "biasType");
-    // Transposed as a whole, so that the bias runs along what cuBLAS calls rows: C^T = op(B)^T op(A)^T.
-    epilogue.c = ak::ConstMatrix(c.transposed());
-    const auto call = ak::canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, ak::Data::required,
-                                       {"B", "A", "C", "C", "bias", "activation"});
+    const ak::CanonicalCall call = ak::canonicalize_cublas(
+        {transa, transb, m,       n,    k, alpha, A,   Atype,       lda,
+         B,      Btype,  ldb,     beta, C, Ctype, ldc, computeType, narrowed<ak::Activation>(activation),
+         slope,  bias,   biasType});
     if (!call.empty) context_of(context).impl().matmul_act(stream, call.problem, call.args);
   });
 }

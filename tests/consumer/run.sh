@@ -41,11 +41,21 @@ with_pkg_config() { # compiler, file, options...
   "$compiler" "$@" "$here/$file" $flags -o "$work/with_pkg_config" && "$work/with_pkg_config"
 }
 
+readme_example() {
+  awk '/^```cpp/ { on = 1; next } /^```/ { on = 0 } on' "$source/README.md" >"$work/readme.cpp"
+  local cuda flags
+  cuda=$(sed -n 's/^CUDAToolkit_NVCC_EXECUTABLE[^=]*=\(.*\)\/bin\/nvcc$/\1/p' "$build/CMakeCache.txt")
+  flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name autokernel.pc)") pkg-config --cflags --libs autokernel) || return 1
+  # shellcheck disable=SC2086
+  [ -s "$work/readme.cpp" ] && g++ -std=c++17 -Wall -Wextra -Werror -I"$cuda/include" "$work/readme.cpp" $flags -L"$cuda/lib64" -lcudart_static -lrt -o "$work/readme"
+}
+
 check "install" cmake --install "$build" --prefix "$work/prefix"
 check "C++ through find_package" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/prefix"
 check "C alone through find_package" build_and_run c -DCMAKE_PREFIX_PATH="$work/prefix"
 check "C++17 through pkg-config" with_pkg_config g++ cpp/main.cpp -std=c++17 -Wall -Wextra -pedantic -Werror
 check "C99 through pkg-config" with_pkg_config gcc c/main.c -std=c99 -Wall -Wextra -pedantic -Werror
+check "the README's example compiles and links" readme_example
 check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -8,7 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "api/arguments.hpp"
+#include "ak/cublas.h"
+#include "api/cublas_arguments.hpp"
 #include "core/activation.hpp"
 
 using namespace ak;
@@ -325,4 +326,54 @@ TEST_CASE("messages use the caller's names") {
   const ArgumentNames names{"x", "w", "c", "y", "bias", "activation"};
   CHECK_THROWS_WITH_AS(canonicalize(v.a, v.b, v.d, v.e, Data::required, names),
                        doctest::Contains("w: its 6 rows differ from x"), Error);
+}
+
+TEST_CASE("cuBLAS-shaped arguments compute what cublasGemmEx would, with a bias along the rows of C") {
+  std::mt19937 random(11);
+  const auto small = [&] { return static_cast<float>(static_cast<int>(random() % 7) - 3); };
+  const int m = 5, n = 3, k = 7;
+  for (const int transa : {ak_cublas_op_n, ak_cublas_op_t, ak_cublas_op_c})
+    for (const int transb : {ak_cublas_op_n, ak_cublas_op_t})
+      for (const float beta : {0.0f, 2.0f}) {
+        const int lda = transa == ak_cublas_op_n ? m + 1 : k + 2, ldb = transb == ak_cublas_op_n ? k + 3 : n + 1, ldc = m + 2;
+        std::vector<std::uint16_t> a(100), b(100);
+        std::vector<float> c(100), bias(m);
+        for (auto& x : a) x = to_bf16(small());
+        for (auto& x : b) x = to_bf16(small());
+        for (auto& x : c) x = small();
+        for (auto& x : bias) x = small();
+        std::vector<float> expected = c;
+        const float alpha = 3;
+        for (int row = 0; row < m; ++row)
+          for (int col = 0; col < n; ++col) {
+            double sum = 0;
+            for (int i = 0; i < k; ++i)
+              sum += static_cast<double>(from_bf16(transa == ak_cublas_op_n ? a[row + i * lda] : a[i + row * lda])) *
+                     from_bf16(transb == ak_cublas_op_n ? b[i + col * ldb] : b[col + i * ldb]);
+            const double x = alpha * sum + bias[row] + beta * expected[row + col * ldc];
+            expected[row + col * ldc] = static_cast<float>(std::max(x, 0.0));
+          }
+        run_canonical(canonicalize_cublas({transa,
+                                           transb,
+                                           m,
+                                           n,
+                                           k,
+                                           &alpha,
+                                           a.data(),
+                                           ak_cublas_r_16bf,
+                                           lda,
+                                           b.data(),
+                                           ak_cublas_r_16bf,
+                                           ldb,
+                                           &beta,
+                                           c.data(),
+                                           ak_cublas_r_32f,
+                                           ldc,
+                                           ak_cublas_compute_32f,
+                                           Activation::relu,
+                                           0,
+                                           bias.data(),
+                                           ak_cublas_r_32f}));
+        CHECK(c == expected);
+      }
 }

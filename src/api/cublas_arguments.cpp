@@ -1,0 +1,67 @@
+#include "api/cublas_arguments.hpp"
+
+#include <string>
+
+#include "ak/cublas.h"
+
+namespace ak {
+namespace {
+
+DType dtype_of_cuda(int value, const char* name) {
+  switch (value) {
+    case ak_cublas_r_16f:
+      return DType::f16;
+    case ak_cublas_r_16bf:
+      return DType::bf16;
+    case ak_cublas_r_32f:
+      return DType::f32;
+  }
+  throw Error(ErrorCode::unsupported, std::string(name) + ": cudaDataType " + std::to_string(value) + " is not served");
+}
+
+// A column-major operand of op(X) = rows x cols.
+ConstMatrix operand(const void* data, int op, std::int64_t rows, std::int64_t cols, int ld, DType dtype, const char* name) {
+  if (op == ak_cublas_op_n) return {data, rows, cols, ld, dtype, Order::col};
+  if (op == ak_cublas_op_t || op == ak_cublas_op_c) return {data, rows, cols, ld, dtype, Order::row};
+  throw Error(ErrorCode::invalid_argument, std::string(name) + ": " + std::to_string(op) + " is not a cublasOperation_t");
+}
+
+void check_compute_type(int type) {
+  switch (type) {
+    case ak_cublas_compute_32f:
+    case ak_cublas_compute_32f_pedantic:
+    case ak_cublas_compute_32f_fast_16f:
+    case ak_cublas_compute_32f_fast_16bf:
+    case ak_cublas_compute_32f_fast_tf32:
+      return;
+  }
+  throw Error(ErrorCode::unsupported,
+              "computeType: " + std::to_string(type) + " does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does");
+}
+
+float scalar(const void* pointer, const char* name) {
+  if (!pointer) throw Error(ErrorCode::invalid_argument, std::string(name) + ": is null");
+  return *static_cast<const float*>(pointer);
+}
+
+}  // namespace
+
+CanonicalCall canonicalize_cublas(const CublasArguments& x) {
+  check_compute_type(x.computeType);
+  const ConstMatrix a = operand(x.A, x.transa, x.m, x.k, x.lda, dtype_of_cuda(x.Atype, "Atype"), "transa");
+  const ConstMatrix b = operand(x.B, x.transb, x.k, x.n, x.ldb, dtype_of_cuda(x.Btype, "Btype"), "transb");
+  const Matrix c{x.C, x.m, x.n, x.ldc, dtype_of_cuda(x.Ctype, "Ctype"), Order::col};
+  Epilogue epilogue;
+  epilogue.activation = x.activation;
+  epilogue.alpha = scalar(x.alpha, "alpha");
+  epilogue.beta = scalar(x.beta, "beta");
+  epilogue.slope = x.slope;
+  epilogue.bias = x.bias;
+  if (x.bias) epilogue.bias_dtype = dtype_of_cuda(x.biasType, "biasType");
+  // Transposed as a whole, so that the bias runs along what cuBLAS calls rows: C^T = op(B)^T op(A)^T.
+  epilogue.c = c.transposed();
+  return canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, Data::required,
+                      {"B", "A", "C", "C", "bias", "activation"});
+}
+
+}  // namespace ak

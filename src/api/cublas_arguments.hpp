@@ -1,0 +1,28 @@
+// cublasGemmEx's arguments -> a canonical call.
+#pragma once
+
+#include "api/arguments.hpp"
+
+namespace ak {
+
+/// As ak/cublas.h has them, in its order and with its enum values.
+struct CublasArguments {
+  int transa, transb, m, n, k;
+  const void* alpha;
+  const void* A;
+  int Atype, lda;
+  const void* B;
+  int Btype, ldb;
+  const void* beta;
+  void* C;
+  int Ctype, ldc, computeType;
+  Activation activation;
+  float slope;
+  const void* bias;
+  int biasType;
+};
+
+/// Throws Error{invalid_argument | unsupported} that names the argument as cuBLAS does.
+CanonicalCall canonicalize_cublas(const CublasArguments& arguments);
+
+}  // namespace ak
