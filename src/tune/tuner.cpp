@@ -37,6 +37,7 @@ class Tuning {
   Tuned run() {
     refill();  // compiles start first: loading the vendor's library takes as long as a compile
     search_.offer_vendor(runner_.vendor_tactics());
+    log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -67,9 +68,13 @@ class Tuning {
   }
 
   const Trial& run(const Candidate& candidate, Deadline deadline) {
+    const auto before = Clock::now();
     search_.report(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline));
-    show(search_.history().back());
-    return search_.history().back();
+    const Trial& trial = search_.history().back();
+    log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_), seconds_since(before) * 1e3,
+        trial.compile_s, search_.queued(), trial.proposer);
+    show(trial);
+    return trial;
   }
 
   void show(const Trial& trial) {
