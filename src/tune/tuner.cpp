@@ -29,7 +29,7 @@ class Tuning {
         budget_(budget),
         progress_(progress),
         deadline_(Deadline::in(budget.seconds)),
-        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 5 / 2))),
+        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 3 / 2))),
         search_(problem, device, space, std::move(proposers), limits(budget)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
   }
@@ -60,9 +60,10 @@ class Tuning {
     if (!line.empty()) note_ += (note_.empty() ? "" : "; ") + line;
   }
 
-  // Half a queue at a time, so that later proposals know of earlier trials.
+  // A quarter of the queue at a time. Compiles are the bottleneck, so the queue is short: what waits in it was proposed without
+  // knowing the trials before it.
   void refill() {
-    if (search_.queued() > ahead_ / 2 && !search_.pending()) return;
+    if (search_.queued() > ahead_ * 3 / 4 && !search_.pending()) return;
     const auto added = search_.refill(ahead_, deadline_.remaining() / budget_.seconds);
     if (!added.empty()) runner_.prefetch(added);
   }

@@ -18,7 +18,7 @@ namespace ak {
 struct Budget {
   double seconds = 3;     // wall clock: waiting, compiling, verifying and timing
   int trials = 100000;    // runs of own tactics; the vendor's candidates are the baseline and not counted
-  int ahead = 0;          // candidates that compile ahead of the trials; 0: five for every two usable cores
+  int ahead = 0;          // candidates that compile ahead of the trials; 0: three for every two usable cores
 };
 
 /// After every trial; best is the fastest correct one so far. Called on the tuning thread.

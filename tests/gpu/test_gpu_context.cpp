@@ -221,6 +221,13 @@ TEST_CASE("figures: first calls of suite rows, second load, hot call" * doctest:
     layer.call(again, nullptr);
     MESSAGE("  stored: record to launch " << seconds_since(second) * 1e3 << " ms, load " << again.counters().last_load_s * 1e3 << " ms");
   }
+  for (const auto& [m, n, k] : rows) {  // what a longer search would have found
+    if (std::getenv("AK_TEST_LONG") == nullptr) break;
+    Layer layer(m, n, k);
+    Context context(options("", 12));
+    const Explanation e = context.prepare(layer.a(), layer.b(), layer.d(), layer.epilogue());
+    MESSAGE(m << "x" << n << "x" << k << " in 12 s: " << e.trials << " trials: " << e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us");
+  }
   std::sort(seconds.begin(), seconds.end());
   MESSAGE("first call: median " << (seconds[4] + seconds[5]) / 2 << " s, worst " << seconds.back() << " s");
 
