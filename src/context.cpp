@@ -342,7 +342,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     }
     log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record", space.tactics.size(),
         budget, describe(site.machine->hardware()));
-    const auto runner = site.machine->runner(problem);
+    auto runner = site.machine->runner(problem);
     ProgressSink show;
     if (settings.progress)
       show = [&](const Progress& p) {
@@ -353,6 +353,9 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     Tuned tuned = tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
     if (!without.empty()) tuned.note += (tuned.note.empty() ? "" : "; ") + without;
     count([&](Counters& c) { ++c.searches, c.trials += tuned.trials, c.compiles += tuned.compiles, searched_s += tuned.seconds; });
+    const auto ended = Clock::now();
+    runner.reset();
+    log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
     return adopt(site, problem, std::move(tuned), replace);
   } catch (const Error& error) {
     log(LogLevel::error, "{}: the search failed: {}", text, error.what());

@@ -268,6 +268,8 @@ void LocalRunner::prefetch(std::span<const Tactic> tactics) {
     if (tactic.family != FamilyId::vendor && !impl_->refused(impl_->problem, tactic)) impl_->pool.want(tactic);
 }
 
+void LocalRunner::drop_prefetched() { impl_->pool.drop_waiting(); }
+
 bool LocalRunner::ready(const Tactic& tactic) {
   return tactic.family == FamilyId::vendor || impl_->refused(impl_->problem, tactic) || impl_->pool.ready(tactic);
 }

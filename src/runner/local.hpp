@@ -25,6 +25,7 @@ class LocalRunner : public Runner {
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
   std::vector<Tactic> vendor_tactics() override;
   void prefetch(std::span<const Tactic> tactics) override;
+  void drop_prefetched() override;
   bool ready(const Tactic& tactic) override;
   Trial run(const Tactic& tactic, Effort effort, Deadline deadline) override;
   std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) override;

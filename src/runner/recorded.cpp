@@ -61,6 +61,8 @@ void RecordedRunner::prefetch(std::span<const Tactic> tactics) {
     if (const auto recorded = find(tactic); recorded && needs_cubin(recorded->trial)) pool_.want(tactic);
 }
 
+void RecordedRunner::drop_prefetched() { pool_.drop_waiting(); }
+
 bool RecordedRunner::ready(const Tactic& tactic) {
   const auto recorded = find(tactic);
   return !recorded || !needs_cubin(recorded->trial) || pool_.ready(tactic);

@@ -41,6 +41,8 @@ class Runner {
 
   /// Starts compiling on all cores, in this order, and returns at once. Never required: run() compiles what it lacks.
   virtual void prefetch(std::span<const Tactic> tactics) = 0;
+  /// What was prefetched and has not begun to compile is wanted no longer; the timing that follows gets the cores to itself.
+  virtual void drop_prefetched() {}
   /// Whether run(tactic) would not wait for a compiler.
   virtual bool ready(const Tactic& tactic) = 0;
 

@@ -18,7 +18,13 @@ constexpr double kQuickShare = 0.25;      // of the budget, at most, for one qui
 constexpr double kFullShare = 0.5;        // of what is left, at most, for one leader at full effort
 constexpr auto kPoll = std::chrono::microseconds(300);
 
-double paired_gain(const Trial& own, double vendor_us) { return own.ratio > 0 ? own.ratio : vendor_us > 0 ? vendor_us / own.us : 0; }
+// How much faster than the vendor, of the same window: the median of the rounds' ratios and the ratio of their medians must both
+// say so, for in a disturbed window they part.
+double paired_gain(const Trial& own, const Trial& vendor) {
+  const double of_medians = vendor.us / own.us;
+  if (own.ratio <= 0) return of_medians;
+  return vendor.final_timing ? std::min(own.ratio, of_medians) : own.ratio;
+}
 
 class Tuning {
  public:
@@ -93,6 +99,7 @@ class Tuning {
       refill();
       const auto candidate = search_.next(ready);
       if (candidate && candidate->full) {  // the search ended its exploration by itself
+        runner_.drop_prefetched();
         run(*candidate, deadline_.sooner(kFullShare * deadline_.remaining()));
         return;
       }
@@ -106,6 +113,7 @@ class Tuning {
       if (const auto candidate = search_.next(); candidate && !candidate->full) run(*candidate, deadline_);
     if (search_.pending()) note("a proposer's answer came too late");
     search_.stop_exploring();
+    runner_.drop_prefetched();
   }
 
   void refine() {
@@ -134,8 +142,7 @@ class Tuning {
     const Trial* vendor = search_.best_vendor();
     if (own) result_.own = *own;
     // Only full effort proves a kernel; without a vendor a briefly verified one is still better than none.
-    const double vendor_us = vendor ? vendor->us : 0;
-    if (own && vendor && own->final_timing && paired_gain(*own, vendor_us) >= kDisplacement)
+    if (own && vendor && own->final_timing && paired_gain(*own, *vendor) >= kDisplacement)
       result_.winner = *own;
     else if (vendor)
       result_.winner = *vendor;

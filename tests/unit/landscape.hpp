@@ -105,7 +105,8 @@ class FakeRunner : public Runner {
   int cores = 4;
   double drift = 0, finals_scale = 1;  // own times in the finals are scaled by this
   bool full_effort_fails = false;
-  int ran_rejected = 0, runs = 0, full_runs = 0, waited_for_compile = 0;
+  int ran_rejected = 0, runs = 0, full_runs = 0, waited_for_compile = 0, dropped = 0;
+  double finals_ratio = 0;  // given as the own trials' ratio in the finals; 0: the true one
   std::vector<Tactic> ran;
 
   std::vector<Tactic> vendor_tactics() override {
@@ -118,6 +119,10 @@ class FakeRunner : public Runner {
       last_ = std::max(last_, Clock::now()) + seconds(compile_s / cores);
       done_at_.emplace(to_string(t), std::max(last_, Clock::now() + seconds(compile_s)));
     }
+  }
+  void drop_prefetched() override {
+    ++dropped;
+    last_ = Clock::now();
   }
   bool ready(const Tactic& t) override {
     const auto it = done_at_.find(to_string(t));
@@ -155,7 +160,7 @@ class FakeRunner : public Runner {
       Trial trial = t.family == FamilyId::vendor ? vendor_trial(t) : land.trial(t);
       if (t.family != FamilyId::vendor) trial.us *= finals_scale;
       trial.final_timing = true;
-      if (best > 0 && trial.us > 0) trial.ratio = best / trial.us;
+      if (best > 0 && trial.us > 0) trial.ratio = finals_ratio > 0 && t.family != FamilyId::vendor ? finals_ratio : best / trial.us;
       trials.push_back(trial);
     }
     return trials;

@@ -59,6 +59,7 @@ TEST_CASE("an own kernel that wins by more than 1 % displaces the vendor, proven
   CHECK(tuned.artifact.cubin == to_string(tuned.winner->tactic));
   CHECK(runner.land.us(tuned.winner->tactic) < 1.05 * runner.land.optimum());
   CHECK(runner.full_runs == 4);
+  CHECK(runner.dropped == 1);
   CHECK(runner.ran_rejected == 0);
   CHECK(runner.runs <= 100);
   CHECK(shown == static_cast<int>(tuned.history.size()));
@@ -74,6 +75,13 @@ TEST_CASE("the vendor stays when the own kernel's lead is under 1 % in the final
   CHECK(tied.own);
   CHECK(tied.artifact.vendor_algo == to_string(tied.winner->tactic));
   CHECK(tied.winner->tactic.algo == 1);
+
+  FakeRunner disturbed;  // the rounds' ratios say 1.1x, the medians of the same window 0.95x
+  disturbed.finals_scale = 55 / disturbed.land.optimum();
+  disturbed.finals_ratio = 1.1;
+  const Tuned torn = tune_on(disturbed, 2, 60);
+  REQUIRE(torn.winner);
+  CHECK(torn.winner->tactic.family == FamilyId::vendor);
 
   FakeRunner fooled;
   fooled.full_effort_fails = true;
