@@ -2,7 +2,6 @@
 // belongs to the device code as it stands.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +31,8 @@ struct Scratch {
 BenchRow some_row() {
   BenchRow r;
   r.m = 16, r.n = 4096, r.k = 4096, r.kind = "decode_narrow", r.dtype = "bf16", r.activation = "silu";
-  r.ak_us = 10.125, r.own_us = 10.125, r.own_tactic = "skinny tile_m=16", r.vendor_us = 12.9, r.lt_first_us = 12.7, r.lt_gemm_us = 12.7;
+  r.ak_us = 10.125, r.own_us = 10.125, r.own_tactic = "skinny tile_m=16", r.vendor_us = 12.9, r.lt_first_us = 12.7,
+  r.lt_gemm_us = 12.7;
   r.lt_separate_us = 14, r.clock_mhz = 1980, r.search_s = 2.4, r.trials = 31;
   return r;
 }
@@ -132,8 +132,8 @@ TEST_CASE("the correctness cases cover every pair of levels that can occur, and 
       for (std::size_t j = i + 1; j < row.size(); ++j) seen.insert({i, row[i], j, row[j]});
   }
   const auto index = [](const char* name) {
-    return static_cast<std::size_t>(std::find_if(factors().begin(), factors().end(), [&](const Factor& f) { return f.name == name; }) -
-                                    factors().begin());
+    return static_cast<std::size_t>(
+        std::find_if(factors().begin(), factors().end(), [&](const Factor& f) { return f.name == name; }) - factors().begin());
   };
   const auto absent = [&](std::size_t i, int a, std::size_t j, int b) {
     if (i == index("family") && a == static_cast<int>(FamilyId::sm90) - 1 && j == index("align_in")) return b < 3;

@@ -48,9 +48,16 @@ std::set<Pair> possible_pairs(const DeviceFacts& device) {
 }  // namespace
 
 const std::vector<Factor>& factors() {
-  static const std::vector<Factor> all = {
-      {"family", kFamilyCount - 1}, {"in", 2},        {"layout", 4}, {"activation", kActivationCount}, {"out", 3}, {"align_in", 4},
-      {"align_out", 4},             {"bias", 3}, {"c", 2},      {"alpha", 2}};
+  static const std::vector<Factor> all = {{"family", kFamilyCount - 1},
+                                          {"in", 2},
+                                          {"layout", 4},
+                                          {"activation", kActivationCount},
+                                          {"out", 3},
+                                          {"align_in", 4},
+                                          {"align_out", 4},
+                                          {"bias", 3},
+                                          {"c", 2},
+                                          {"alpha", 2}};
   return all;
 }
 
@@ -114,7 +121,7 @@ const std::vector<std::int64_t>& edge_sizes() {
 }
 
 const std::vector<std::int64_t>& edge_depths() {
-  static const std::vector<std::int64_t> depths = {1,  2,   3,   7,   8,   9,   15,  16,  17,  31,  32,  33,   63,   64,  65,
+  static const std::vector<std::int64_t> depths = {1,  2,   3,   7,   8,   9,   15,  16,  17,  31,  32,  33,  63,   64,   65,
                                                    97, 127, 128, 129, 192, 255, 257, 333, 511, 512, 513, 777, 1024, 1031, 2049};
   return depths;
 }

@@ -42,8 +42,8 @@ struct ProofCase {
 /// The rows with sizes: every m, n and k of the edge lists meets every family.
 std::vector<ProofCase> proof_cases(const DeviceFacts& device, std::size_t at_least, std::uint64_t seed);
 
-const std::vector<std::int64_t>& edge_sizes();    // of m and n
-const std::vector<std::int64_t>& edge_depths();   // of k
+const std::vector<std::int64_t>& edge_sizes();   // of m and n
+const std::vector<std::int64_t>& edge_depths();  // of k
 
 /// Up to `count` tactics of the case's family, drawn by its id from all that the family enumerates and lets pass.
 std::vector<Tactic> drawn_tactics(const ProofCase& proof_case, const DeviceFacts& device, std::size_t count);

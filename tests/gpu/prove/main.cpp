@@ -76,7 +76,9 @@ Step prove_case(const ProofCase& c, Resources& resources, Effort effort, bool* l
   for (const Tactic& tactic : tactics) {
     double error = 0;
     const Trial trial = runner.verify(tactic, effort, Deadline::in(20), &error);
-    if (trial.outcome == Outcome::spills || (trial.outcome == Outcome::compile && trial.why.find("assembler") != std::string::npos)) continue;
+    if (trial.outcome == Outcome::spills ||
+        (trial.outcome == Outcome::compile && trial.why.find("assembler") != std::string::npos))
+      continue;
     step.passed = trial.correct();
     if (lost) *lost = !runner.fault().empty();
     step.note = fmt::format("{} | {} | {}", to_string(c.problem), to_string(tactic),
@@ -98,7 +100,8 @@ int correctness(const Settings& settings, std::size_t first, std::size_t last) {
   std::atomic<bool> lost{false};
   std::vector<ProofCase> todo;
   for (const ProofCase& c : cases) {
-    if (static_cast<std::size_t>(c.id) < first || static_cast<std::size_t>(c.id) >= last || !wanted(settings, c.family)) continue;
+    if (static_cast<std::size_t>(c.id) < first || static_cast<std::size_t>(c.id) >= last || !wanted(settings, c.family))
+      continue;
     const Step* before = progress.find(fmt::format("case {}", c.id), digests.at(std::string(name(c.family))));
     if (!before || !before->passed) todo.push_back(c);
   }
@@ -152,7 +155,8 @@ int planted_one(int index, bool mutate) {
   const Trial trial = runner.verify(*tactic, Effort::full, Deadline::in(30));
   fmt::print("{} | {}: {}\n", to_string(*tactic), name(trial.outcome), trial.why);
   std::fflush(stdout);
-  const bool seen = trial.outcome == Outcome::incorrect || trial.outcome == Outcome::runtime || trial.outcome == Outcome::timeout;
+  const bool seen =
+      trial.outcome == Outcome::incorrect || trial.outcome == Outcome::runtime || trial.outcome == Outcome::timeout;
   // A lost context makes orderly shutdown noisy; what counts has been said.
   std::_Exit((mutate ? seen : trial.correct()) ? 0 : 1);
 }
@@ -210,7 +214,9 @@ int sanitizer_set(const Settings& settings) {
   Resources& gpu = resources();
   int failed = 0, taken[kFamilyCount] = {};
   for (const ProofCase& c : proof_cases(gpu.facts(), kCases, kSeed)) {
-    if (!wanted(settings, c.family) || c.problem.m * c.problem.n * c.problem.k > 1 << 21 || taken[static_cast<int>(c.family)] >= kSanitizerCases) continue;
+    if (!wanted(settings, c.family) || c.problem.m * c.problem.n * c.problem.k > 1 << 21 ||
+        taken[static_cast<int>(c.family)] >= kSanitizerCases)
+      continue;
     ++taken[static_cast<int>(c.family)];
     const Step step = prove_case(c, gpu, Effort::quick);
     if (!step.passed) ++failed, fmt::print("FAILED {}: {}\n", step.id, step.note);
@@ -232,9 +238,10 @@ int sanitize(const Settings& settings) {
     Step step;
     step.id = fmt::format("{} {}", tool, family), step.group = "sanitizer", step.digest = digest;
     const std::string log = settings.progress + "." + tool + "." + family + ".log";
-    const ChildResult child = run_child(fmt::format(
-        "timeout -s KILL 300 compute-sanitizer --tool {} --error-exitcode 9 --kernel-name kernel_name=ak_kernel --log-file '{}' '{}' sanitizer-set --family {} 2>&1",
-        tool, log, settings.self, family));
+    const ChildResult child =
+        run_child(fmt::format("timeout -s KILL 300 compute-sanitizer --tool {} --error-exitcode 9 --kernel-name "
+                              "kernel_name=ak_kernel --log-file '{}' '{}' sanitizer-set --family {} 2>&1",
+                              tool, log, settings.self, family));
     std::ifstream in(log);
     std::string last;
     for (std::string line; std::getline(in, line);)
@@ -249,12 +256,14 @@ int sanitize(const Settings& settings) {
   });
   // And a race that the tool must see, or it saw nothing above.
   const auto& all = planted_kernels();
-  const auto race = std::find_if(all.begin(), all.end(), [](const Planted& p) { return p.name.find("slab of the store") != p.name.npos; });
+  const auto race =
+      std::find_if(all.begin(), all.end(), [](const Planted& p) { return p.name.find("slab of the store") != p.name.npos; });
   Step seen;
   seen.id = "racecheck of a planted race", seen.group = "sanitizer", seen.digest = digest;
-  const ChildResult child = run_child(
-      fmt::format("timeout -s KILL 300 compute-sanitizer --tool racecheck --error-exitcode 9 --kernel-name kernel_name=ak_kernel '{}' planted-one {} --wrong 2>&1",
-                  settings.self, race - all.begin()));
+  const ChildResult child =
+      run_child(fmt::format("timeout -s KILL 300 compute-sanitizer --tool racecheck --error-exitcode 9 --kernel-name "
+                            "kernel_name=ak_kernel '{}' planted-one {} --wrong 2>&1",
+                            settings.self, race - all.begin()));
   seen.passed = child.status == 9;
   seen.note = fmt::format("exit {} {}", child.status, child.line);
   progress.append(seen);
@@ -288,7 +297,9 @@ std::vector<SuiteRow> read_suite(const std::string& path) {
 BenchRow bench_row(const SuiteRow& suite, Activation activation, const Settings& settings) {
   Problem p;
   p.m = suite.m, p.n = suite.n, p.k = suite.k;
-  const auto align = [](std::int64_t extent) { return static_cast<std::uint8_t>(std::min<std::int64_t>(16, (extent * 2) & -(extent * 2))); };
+  const auto align = [](std::int64_t extent) {
+    return static_cast<std::uint8_t>(std::min<std::int64_t>(16, (extent * 2) & -(extent * 2)));
+  };
   p.align_a = p.align_b = align(p.k), p.align_d = align(p.n);
   p.epilogue.activation = activation;
   p.epilogue.bias = BiasAxis::column;
@@ -312,7 +323,8 @@ BenchRow bench_row(const SuiteRow& suite, Activation activation, const Settings&
     return plans.size() - 1;
   };
   const auto first = add(arms.first), gemm = add(arms.gemm), fused = add(arms.fused), separate_first = add(arms.separate_first),
-             separate = add(arms.separate), own_arm = add(own);
+             separate = add(arms.separate), own_arm = add(own),
+             winner = tuned.winner ? add(runner.plan(tuned.winner->tactic)) : std::nullopt;
   const auto timing = runner.time(plans, 15, 1500, Deadline::in(20));
   const auto us = [&](std::optional<std::size_t> arm) { return arm ? std::optional(timing.us[*arm]) : std::nullopt; };
 
@@ -324,8 +336,7 @@ BenchRow bench_row(const SuiteRow& suite, Activation activation, const Settings&
   row.lt_first_us = us(first).value_or(0), row.lt_gemm_us = us(gemm).value_or(0);
   row.vendor_us = std::min(us(fused).value_or(1e30), us(separate).value_or(1e30));
   if (row.vendor_us > 1e29) row.vendor_us = 0;
-  const bool own_won = tuned.winner && tuned.winner->tactic.family != FamilyId::vendor;
-  row.ak_us = own_won && row.own_us ? *row.own_us : row.vendor_us;
+  row.ak_us = us(winner).value_or(row.vendor_us);
   row.clock_mhz = timing.clock_mhz, row.search_s = tuned.seconds;
   for (const Trial& trial : tuned.history) row.trials += trial.tactic.family != FamilyId::vendor;
   return row;
@@ -355,15 +366,18 @@ int bench(const Settings& settings) {
     for (std::size_t i = 0; i < suite.size(); ++i) {
       if (!row_wanted(settings.rows, i, suite[i].kind)) continue;
       Step step;
-      step.id = fmt::format("bench {}x{}x{} {}", suite[i].m, suite[i].n, suite[i].k, text), step.group = "bench", step.digest = digest;
+      step.id = fmt::format("bench {}x{}x{} {}", suite[i].m, suite[i].n, suite[i].k, text), step.group = "bench",
+      step.digest = digest;
       if (const Step* before = progress.find(step.id, digest); before && before->bench) continue;
       try {
         step.bench = bench_row(suite[i], *activation, settings);
         step.passed = true;
         const BenchRow& r = *step.bench;
-        fmt::print("{:>28} {:<13} own {:9.2f} vendor {:9.2f} gemm {:9.2f} separate {:9.2f} | own/vendor {:.3f}x | {:4.0f} MHz {} trials {:.1f} s | {}\n",
-                   r.key(), r.kind, r.own_us.value_or(0), r.vendor_us, r.lt_gemm_us, r.lt_separate_us.value_or(0),
-                   r.own_us ? r.vendor_us / *r.own_us : 0, r.clock_mhz, r.trials, r.search_s, r.own_tactic);
+        fmt::print(
+            "{:>28} {:<13} own {:9.2f} vendor {:9.2f} gemm {:9.2f} separate {:9.2f} | own/vendor {:.3f}x | {:4.0f} MHz {} "
+            "trials {:.1f} s | {}\n",
+            r.key(), r.kind, r.own_us.value_or(0), r.vendor_us, r.lt_gemm_us, r.lt_separate_us.value_or(0),
+            r.own_us ? r.vendor_us / *r.own_us : 0, r.clock_mhz, r.trials, r.search_s, r.own_tactic);
         progress.append(step);
       } catch (const Error& error) {
         ++failed;
@@ -394,7 +408,8 @@ int write(const Settings& settings) {
     const auto own = digests.find(step.group);
     if (step.digest != (own != digests.end() ? own->second : all_digests())) continue;
     steps[id] = step;
-    if (own != digests.end() && std::find(proven.begin(), proven.end(), step.group) == proven.end()) proven.push_back(step.group);
+    if (own != digests.end() && std::find(proven.begin(), proven.end(), step.group) == proven.end())
+      proven.push_back(step.group);
   }
   merge(record, steps, proven);
   write_record(settings.record, record);

@@ -1,5 +1,5 @@
-// Planted wrong kernels: real ones with a change to their source. Verification must accept none of them, and must refuse none of
-// the same kernels without the change.
+// Planted wrong kernels: real ones with a change to their source. Verification must accept none of them, and must refuse none
+// of the same kernels without the change.
 #pragma once
 
 #include <optional>
@@ -15,9 +15,9 @@
 namespace ak::proof {
 
 struct Planted {
-  std::string name;     // what is wrong
-  std::string problem;  // parse_problem
-  std::string tactic;   // a family and the knobs that matter: find_tactic
+  std::string name;                                          // what is wrong
+  std::string problem;                                       // parse_problem
+  std::string tactic;                                        // a family and the knobs that matter: find_tactic
   std::vector<std::pair<std::string, std::string>> changes;  // each replaces the first occurrence of `first`
 
   /// The mutated source. Throws Error{internal} when a change does not apply.

@@ -90,7 +90,8 @@ Record read_record(const std::string& path) {
   if (const auto error = parser.parse(bytes).get(root)) bad(fmt::format("{}: {}", path, simdjson::error_message(error)));
   try {
     record.gpu = text(root, "gpu"), record.driver = text(root, "driver"), record.date = text(root, "date");
-    for (const auto [key, value] : root["digests"].get_object()) record.digests[std::string(key)] = std::string(value.get_string().value());
+    for (const auto [key, value] : root["digests"].get_object())
+      record.digests[std::string(key)] = std::string(value.get_string().value());
     for (const auto [key, value] : root["tests"]["by_group"].get_object())
       record.tests[std::string(key)] = {static_cast<int>(integer(value, "passed")), static_cast<int>(integer(value, "failed"))};
     for (const element row : root["bench"].get_array()) record.bench.push_back(bench_row(row));

@@ -66,7 +66,8 @@ class ProgressFile {
   std::map<std::string, Step> steps_;
 };
 
-/// Counts of the groups that were run replace the record's, bench rows replace those of the same key, digests those of `families`.
+/// Counts of the groups that were run replace the record's, bench rows replace those of the same key, digests those of
+/// `families`.
 void merge(Record& record, const std::map<std::string, Step>& steps, const std::vector<std::string>& families);
 
 }  // namespace ak::proof
