@@ -76,8 +76,10 @@ Step prove_case(const ProofCase& c, Resources& resources, Effort effort, bool* l
   for (const Tactic& tactic : tactics) {
     double error = 0;
     const Trial trial = runner.verify(tactic, effort, Deadline::in(20), &error);
+    // What the assembler cannot fit is no kernel; any other compile that fails is a failure.
+    const auto says = [&](const char* text) { return trial.why.find(text) != std::string::npos; };
     if (trial.outcome == Outcome::spills ||
-        (trial.outcome == Outcome::compile && trial.why.find("assembler") != std::string::npos))
+        (trial.outcome == Outcome::compile && (says("assembler") || says("Ptx assembly aborted"))))
       continue;
     step.passed = trial.correct();
     if (lost) *lost = !runner.fault().empty();
@@ -157,8 +159,9 @@ int planted_one(int index, bool mutate) {
   std::fflush(stdout);
   const bool seen =
       trial.outcome == Outcome::incorrect || trial.outcome == Outcome::runtime || trial.outcome == Outcome::timeout;
-  // A lost context makes orderly shutdown noisy; what counts has been said.
-  std::_Exit((mutate ? seen : trial.correct()) ? 0 : 1);
+  const int status = (mutate ? seen : trial.correct()) ? 0 : 1;
+  if (!runner.fault().empty()) std::_Exit(status);  // with a lost context, orderly shutdown only makes noise
+  return status;
 }
 
 struct ChildResult {
