@@ -13,7 +13,8 @@
 namespace ak {
 namespace {
 
-constexpr double kReserve = 0.22;         // of the budget, for full effort and finals
+constexpr double kLeastReserve = 0.14, kMostReserve = 0.25;  // of the budget, for full effort and finals:
+constexpr double kReserveTrials = 24;                         //   they take about as long as so many quick trials
 constexpr double kQuickShare = 0.25;      // of the budget, at most, for one quick trial, compile included
 constexpr double kFullShare = 0.5;        // of what is left, at most, for one leader at full effort
 constexpr auto kPoll = std::chrono::microseconds(300);
@@ -60,7 +61,10 @@ class Tuning {
     return limits;
   }
 
-  double reserve() const { return kReserve * budget_.seconds; }
+  double reserve() const {
+    const double expected = quick_trials_ ? kReserveTrials * quick_s_ / quick_trials_ : 0;
+    return std::clamp(expected, kLeastReserve * budget_.seconds, kMostReserve * budget_.seconds);
+  }
 
   void note(const std::string& line) {
     if (!line.empty()) note_ += (note_.empty() ? "" : "; ") + line;
@@ -78,6 +82,7 @@ class Tuning {
     const auto before = Clock::now();
     search_.report(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline));
     const Trial& trial = search_.history().back();
+    if (!candidate.full && trial.correct()) quick_s_ += seconds_since(before), ++quick_trials_;
     log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_), seconds_since(before) * 1e3,
         trial.compile_s, search_.queued(), trial.proposer);
     show(trial);
@@ -174,6 +179,8 @@ class Tuning {
   Search search_;
   Tuned result_;
   std::string note_;
+  double quick_s_ = 0;  // of correct quick trials together
+  int quick_trials_ = 0;
 };
 
 }  // namespace

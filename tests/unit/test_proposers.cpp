@@ -61,6 +61,18 @@ TEST_CASE("offline starts with the model's best and spreads over tile shapes") {
   CHECK(spread.size() > plain.size());
 }
 
+TEST_CASE("a search's first proposals hold light tiles, which compile soon") {
+  Fixture f;
+  for (auto& ranked : f.space.tactics)
+    if (ranked.tactic.tile_m * ranked.tactic.tile_n <= 64 * 128) ranked.cost_us *= 10;  // never by their own merit
+  const auto light = [](const std::vector<Proposal>& list) {
+    return std::count_if(list.begin(), list.end(), [](const Proposal& p) { return p.tactic.tile_m * p.tactic.tile_n <= 64 * 128; });
+  };
+  CHECK(light(make_proposer("offline")->propose(f.view(), 16)) == 4);
+  for (std::size_t i = 0; i < 10; ++i) f.try_out(f.space.tactics[i].tactic);
+  CHECK(light(make_proposer("offline")->propose(f.view(), 16)) == 0);
+}
+
 TEST_CASE("offline hands out the whole space and no more") {
   Fixture f;
   f.space.tactics.resize(50);
