@@ -89,12 +89,12 @@ TEST_CASE("the surrogate learns where the cost model is wrong") {
     if (ranked.tactic.tile_n == 256) ranked.cost_us /= 3;
   const auto first = make_proposer("offline")->propose(f.view(), 8);
   for (const auto& p : first) f.try_out(p.tactic);
-  for (std::size_t i = 0; i < f.space.tactics.size(); i += 100) f.try_out(f.space.tactics[i].tactic);
+  for (std::size_t i = 0; i < f.space.tactics.size(); i += 50) f.try_out(f.space.tactics[i].tactic);
   const auto share = [](const std::vector<Proposal>& list) {
     return std::count_if(list.begin(), list.end(), [](const Proposal& p) { return p.tactic.tile_n == 256; });
   };
   const auto later = make_proposer("offline")->propose(f.view(), 8);
-  CHECK(share(first) >= 7);
+  CHECK(share(first) >= 6);  // but for the light ones
   CHECK(share(later) <= 3);
 }
 

@@ -1,0 +1,89 @@
+// Search quality on recorded sweeps: no GPU, no compiler, times from the recordings. A sweep is a sample of its space, so these
+// fractions are of the best of the sample.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+#include <unordered_map>
+
+#include "runner/recording.hpp"
+#include "search/proposers.hpp"
+#include "search/search.hpp"
+
+using namespace ak;
+
+namespace {
+
+constexpr int kPoints[] = {1, 4, 8, 16, 32, 64};
+
+struct Sweep {
+  Recording recording;
+  Space space;
+  std::unordered_map<Tactic, const Trial*, TacticHash> trials;
+  double optimum = INFINITY;
+
+  explicit Sweep(const std::string& file) : recording(Recording::read(file)) {
+    space = make_space(recording.header.problem, recording.header.device);
+    for (const RecordedTrial& each : recording.trials)
+      if (each.trial.tactic.family != FamilyId::vendor) {
+        trials[each.trial.tactic] = &each.trial;
+        if (each.trial.correct()) optimum = std::min(optimum, each.trial.us);
+      }
+    std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !trials.contains(ranked.tactic); });
+    space.rejects = [this](const Tactic& t) { return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded"); };
+  }
+
+  // optimum / best after each of kPoints trials. `ahead` candidates wait at any time, as while they compile.
+  std::vector<double> run(std::initializer_list<std::string_view> proposers, std::uint64_t seed, std::size_t ahead) const {
+    std::vector<std::unique_ptr<Proposer>> list;
+    for (const auto name : proposers) list.push_back(make_proposer(name, {seed, {}}));
+    Search search(recording.header.problem, recording.header.device, space, std::move(list), {.patience = 100000});
+    std::vector<double> fractions;
+    double best = INFINITY;
+    for (int n = 1; n <= kPoints[std::size(kPoints) - 1]; ++n) {
+      if (search.queued() <= ahead * 3 / 4) search.refill(ahead, 1);
+      if (const auto candidate = search.next(); candidate && !candidate->full) {
+        const Trial& trial = *trials.at(candidate->tactic);
+        if (trial.correct()) best = std::min(best, trial.us);
+        search.report(trial);
+      }
+      if (std::find(std::begin(kPoints), std::end(kPoints), n) != std::end(kPoints)) fractions.push_back(optimum / best);
+    }
+    return fractions;
+  }
+};
+
+std::string shown(const std::vector<double>& fractions) {
+  std::string text;
+  for (std::size_t i = 0; i < fractions.size(); ++i) text += fmt::format("  {}: {:.3f}", kPoints[i], fractions[i]);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("on recorded sweeps the offline search is near the optimum after 64 trials, and random is not") {
+  const auto files = recording_files(std::string(AK_SOURCE_DIR) + "/tests/recordings");
+  REQUIRE(files.size() >= 6);
+  std::vector<double> log_offline(std::size(kPoints)), log_random(std::size(kPoints));
+  double worst = 1;
+  for (const auto& file : files) {
+    const Sweep sweep(file);
+    CAPTURE(file);
+    REQUIRE(sweep.trials.size() >= 300);
+    const auto offline = sweep.run({"local", "offline"}, 1, 24);
+    MESSAGE(to_string(sweep.recording.header.problem) << ": " << sweep.space.tactics.size() << " tactics, offline" << shown(offline));
+    for (std::size_t i = 0; i < offline.size(); ++i) log_offline[i] += std::log(std::max(offline[i], 1e-3)) / static_cast<double>(files.size());
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      const auto random = sweep.run({"random"}, seed, 24);
+      for (std::size_t i = 0; i < random.size(); ++i) log_random[i] += std::log(std::max(random[i], 1e-3)) / 10 / static_cast<double>(files.size());
+    }
+    worst = std::min(worst, offline.back());
+  }
+  for (auto* logs : {&log_offline, &log_random})
+    for (double& value : *logs) value = std::exp(value);
+  MESSAGE("geometric mean, offline" << shown(log_offline) << "; random" << shown(log_random));
+  CHECK(log_offline.back() > 0.97);
+  CHECK(log_offline[3] > log_random[3]);
+  CHECK(worst > 0.9);
+}
