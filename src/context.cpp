@@ -33,7 +33,8 @@ using PerProblem = std::unordered_map<Problem, Value, ProblemHash>;
 bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor; }
 
 std::string served_by(const Tactic& tactic) {
-  return is_vendor(tactic) ? fmt::format("cuBLASLt, heuristic {}{}", tactic.algo, tactic.separate ? " + separate pass" : "") : to_string(tactic);
+  return is_vendor(tactic) ? fmt::format("cuBLASLt, heuristic {}{}", tactic.algo, tactic.separate ? " + separate pass" : "")
+                           : to_string(tactic);
 }
 
 std::string describe(const Hardware& h) {
@@ -59,16 +60,16 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
 
 // How a problem is served, and what explain() says of it.
 struct Served {
-  PlanPtr plan;                // nullptr from a recording
-  std::string source;          // this process, store, vendor fallback, none
-  PlanRecord record;           // tactic, times and provenance, as far as known
+  PlanPtr plan;        // nullptr from a recording
+  std::string source;  // this process, store, vendor fallback, none
+  PlanRecord record;   // tactic, times and provenance, as far as known
   std::string note;
-  bool lasting = true;         // false: the next call asks again
+  bool lasting = true;  // false: the next call asks again
 };
 
 struct Ask {
-  bool retune = false;         // search even when a record stands
-  bool recheck = false;        // a provisional record does not stand
+  bool retune = false;   // search even when a record stands
+  bool recheck = false;  // a provisional record does not stand
 };
 
 // What one CUDA context has.
@@ -79,10 +80,10 @@ struct Site {
   Table table;
   Site* next = nullptr;
 
-  std::mutex mutex;                                      // of what follows
+  std::mutex mutex;  // of what follows
   PerProblem<Served> served;
   PerProblem<std::shared_future<Served>> under_way;
-  PerProblem<Served> stand_ins;                          // of captures and of searches that could not start; the first stays: a graph may hold it
+  PerProblem<Served> stand_ins;  // of captures and of searches that could not start; the first stays: a graph may hold it
 };
 
 }  // namespace
@@ -90,10 +91,10 @@ struct Site {
 struct Context::Impl::State {
   Settings settings;
   std::shared_ptr<Store> store;
-  std::unique_ptr<Site> only;           // the machine given to the constructor
-  std::atomic<Site*> sites{nullptr};    // else one per CUDA context, newest first; never removed
+  std::unique_ptr<Site> only;         // the machine given to the constructor
+  std::atomic<Site*> sites{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
-  std::timed_mutex tuning;              // two searches at once would time each other
+  std::timed_mutex tuning;  // two searches at once would time each other
   mutable std::mutex counting;
   Counters counters;
   double searched_s = 0;
@@ -132,7 +133,8 @@ void Context::Impl::matmul_act(Stream stream, const Problem& problem, const Call
     if (!site.machine->launches())
       throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
     site.machine->check_stream(stream);
-    cold = site.machine->capturing(stream) ? state_->stand_in(site, problem, "met during a stream capture") : state_->plan_for(site, problem, {});
+    cold = site.machine->capturing(stream) ? state_->stand_in(site, problem, "met during a stream capture")
+                                           : state_->plan_for(site, problem, {});
     plan = cold.plan.get();
   }
   try {
@@ -181,8 +183,8 @@ Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask as
       lock.unlock();
       return result.get();
     }
-    if (const auto it = site.served.find(problem); it != site.served.end() && !ask.retune &&
-                                                   !(ask.recheck && it->second.record.provenance.provisional))
+    if (const auto it = site.served.find(problem);
+        it != site.served.end() && !ask.retune && !(ask.recheck && it->second.record.provenance.provisional))
       return it->second;
     site.under_way.emplace(problem, promise.get_future().share());
   }
@@ -241,10 +243,12 @@ Served Context::Impl::State::serve(Site& site, const Problem& problem, Ask ask) 
     if (!why && ask.recheck && old->provenance.provisional) why = "its times are provisional";
     if (!why)
       if (auto served = load(site, *old)) return *served;
-    log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem), why.value_or("its cubin cannot be loaded"));
+    log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
+        why.value_or("its cubin cannot be loaded"));
     replace = true;
   }
-  if (settings.mode == Mode::hit) return fallback(site, problem, old ? "its record is stale and AK_MODE is hit" : "no record and AK_MODE is hit");
+  if (settings.mode == Mode::hit)
+    return fallback(site, problem, old ? "its record is stale and AK_MODE is hit" : "no record and AK_MODE is hit");
   return search(site, problem, old, replace);
 }
 
@@ -291,11 +295,12 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
 // --- the search ------------------------------------------------------------------------------------------------------
 
 std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& site, const std::optional<PlanRecord>& old,
-                                                                         Deadline deadline) {
+                                                                       Deadline deadline) {
   ProposerInputs inputs;
   if (old) inputs.portfolio.push_back({old->problem, old->tactic});
   store->for_each([&](const PlanRecord& record) {
-    if (record.hardware == site.machine->hardware() && !is_vendor(record.tactic)) inputs.portfolio.push_back({record.problem, record.tactic});
+    if (record.hardware == site.machine->hardware() && !is_vendor(record.tactic))
+      inputs.portfolio.push_back({record.problem, record.tactic});
   });
   std::vector<std::unique_ptr<Proposer>> list;
   list.push_back(make_proposer("portfolio", inputs));
@@ -340,19 +345,23 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
       without = fmt::format("no own kernels: {}", *why);
       log(LogLevel::warn, "{}: {}", text, without);
     }
-    log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record", space.tactics.size(),
-        budget, describe(site.machine->hardware()));
+    log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record",
+        space.tactics.size(), budget, describe(site.machine->hardware()));
     auto runner = site.machine->runner(problem);
     ProgressSink show;
     if (settings.progress)
       show = [&](const Progress& p) {
         settings.progress({text, to_string(p.trial->tactic), std::string(name(p.trial->outcome)), p.trial->us,
-                           p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s, p.budget_s});
+                           p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s,
+                           p.budget_s});
       };
     auto list = without.empty() ? proposers(site, old, Deadline::in(budget)) : std::vector<std::unique_ptr<Proposer>>{};
-    Tuned tuned = tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
+    Tuned tuned =
+        tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
     if (!without.empty()) tuned.note += (tuned.note.empty() ? "" : "; ") + without;
-    count([&](Counters& c) { ++c.searches, c.trials += tuned.trials, c.compiles += tuned.compiles, searched_s += tuned.seconds; });
+    count([&](Counters& c) {
+      ++c.searches, c.trials += tuned.trials, c.compiles += tuned.compiles, searched_s += tuned.seconds;
+    });
     const auto ended = Clock::now();
     runner.reset();
     log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
@@ -368,12 +377,21 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
   store->add_trials(problem, site.machine->hardware(), tuned.history);
   if (!tuned.winner) return fallback(site, problem, tuned.note);
   const Trial& winner = *tuned.winner;
-  log(LogLevel::info, "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} finals{}{}",
-      text, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds, tuned.explore_s,
-      tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
+  log(LogLevel::info,
+      "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} "
+      "finals{}{}",
+      text, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
+      tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
 
-  PlanRecord record{problem, site.machine->hardware(), winner.tactic, tuned.artifact.geometry, {}, tuned.artifact.vendor_algo,
-                    winner.us, tuned.vendor.best_us, site.machine->provenance(winner.tactic, true)};
+  PlanRecord record{problem,
+                    site.machine->hardware(),
+                    winner.tactic,
+                    tuned.artifact.geometry,
+                    {},
+                    tuned.artifact.vendor_algo,
+                    winner.us,
+                    tuned.vendor.best_us,
+                    site.machine->provenance(winner.tactic, true)};
   if (!is_vendor(winner.tactic)) record.cubin = digest(tuned.artifact.cubin);
   record.provenance.proposer = winner.proposer;
   record.provenance.round = winner.round;
@@ -414,7 +432,8 @@ Served Context::Impl::State::fallback(Site& site, const Problem& problem, const 
     served.note += fmt::format("; {}", no_vendor);
   }
   if (!served.plan)
-    throw Error(ErrorCode::missing_library, fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
+    throw Error(ErrorCode::missing_library,
+                fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
   served.record.tactic = served.plan->tactic();
   log(LogLevel::info, "{}: served by {}: {}", to_string(problem), served_by(served.record.tactic), served.note);
   return served;

@@ -30,7 +30,7 @@ struct Context::Impl {
 
   const Settings& settings() const;
   Store& store();
-  const Hardware& hardware();   // of the device, or of the recording
+  const Hardware& hardware();  // of the device, or of the recording
   const DeviceFacts& device();
 
  private:

@@ -26,7 +26,8 @@ std::optional<std::string> environment(const char* variable) {
 }
 
 [[noreturn]] void bad(std::string_view variable, std::string_view value, std::string_view source, std::string_view expected) {
-  throw Error(ErrorCode::invalid_argument, fmt::format("{}{}='{}': expected {}", variable, source == "option" ? " (option)" : "", value, expected));
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("{}{}='{}': expected {}", variable, source == "option" ? " (option)" : "", value, expected));
 }
 
 class Resolver {
@@ -34,8 +35,8 @@ class Resolver {
   std::vector<Settings::Entry> entries;
 
   /// The option wins over the environment, that over the default; an empty variable counts as unset unless empty_is_value.
-  std::string text(const char* variable, const std::optional<std::string>& option, std::string fallback, std::string_view meaning,
-                   bool empty_is_value = false) {
+  std::string text(const char* variable, const std::optional<std::string>& option, std::string fallback,
+                   std::string_view meaning, bool empty_is_value = false) {
     auto set = environment(variable);
     if (set && set->empty() && !empty_is_value) set.reset();
     source_ = option ? "option" : set ? "environment" : "default";
@@ -55,7 +56,8 @@ class Resolver {
     return parsed;
   }
 
-  int integer(const char* variable, const std::optional<int>& option, int fallback, int least, int most, std::string_view meaning) {
+  int integer(const char* variable, const std::optional<int>& option, int fallback, int least, int most,
+              std::string_view meaning) {
     const auto wide = option ? std::optional<double>(*option) : std::nullopt;
     const double value = number(variable, wide, fallback, least, most, meaning);
     if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
@@ -63,7 +65,9 @@ class Resolver {
   }
 
   /// What this code does not read itself (the log, the kernel folder), for completeness.
-  void shown(const char* variable, std::string fallback, std::string_view meaning) { text(variable, std::nullopt, std::move(fallback), meaning); }
+  void shown(const char* variable, std::string fallback, std::string_view meaning) {
+    text(variable, std::nullopt, std::move(fallback), meaning);
+  }
 
   std::string_view source() const { return source_; }
 
@@ -74,7 +78,8 @@ class Resolver {
 std::string read_key_file(const std::string& path) {
   std::ifstream in(path);
   std::string key;
-  if (!std::getline(in, key)) throw Error(ErrorCode::invalid_argument, fmt::format("AK_LLM_KEY_FILE='{}': cannot be read", path));
+  if (!std::getline(in, key))
+    throw Error(ErrorCode::invalid_argument, fmt::format("AK_LLM_KEY_FILE='{}': cannot be read", path));
   while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back()))) key.pop_back();
   return key;
 }
@@ -83,9 +88,16 @@ std::string read_key_file(const std::string& path) {
 std::function<std::string()> key_source(const Options& options, Resolver& read) {
   const auto variable = environment("AK_LLM_KEY"), file = environment("AK_LLM_KEY_FILE");
   const bool by_variable = variable && !variable->empty(), by_file = file && !file->empty();
-  read.entries.push_back({"AK_LLM_KEY", options.llm_key ? "(callback)" : by_variable ? "(set)" : "",
-                          options.llm_key ? "option" : by_variable ? "environment" : "default", "the secret; never shown, logged or stored"});
-  read.entries.push_back({"AK_LLM_KEY_FILE", by_file ? *file : "", by_file ? "environment" : "default", "a file whose first line is the secret"});
+  read.entries.push_back({"AK_LLM_KEY",
+                          options.llm_key ? "(callback)"
+                          : by_variable   ? "(set)"
+                                          : "",
+                          options.llm_key ? "option"
+                          : by_variable   ? "environment"
+                                          : "default",
+                          "the secret; never shown, logged or stored"});
+  read.entries.push_back(
+      {"AK_LLM_KEY_FILE", by_file ? *file : "", by_file ? "environment" : "default", "a file whose first line is the secret"});
   if (options.llm_key) return options.llm_key;
   if (by_variable) return [] { return environment("AK_LLM_KEY").value_or(""); };
   if (by_file) return [path = *file] { return read_key_file(path); };
@@ -102,7 +114,8 @@ Settings resolve(const Options& options) {
                           "folder of the records; empty: in memory only", true);
 
   const auto mode_option = options.mode ? std::optional(std::string(kModes[static_cast<int>(*options.mode)])) : std::nullopt;
-  const std::string mode = read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
+  const std::string mode =
+      read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
   const auto at = std::find(std::begin(kModes), std::end(kModes), mode);
   if (at == std::end(kModes)) bad("AK_MODE", mode, read.source(), "tune, hit or off");
   s.mode = static_cast<Mode>(at - std::begin(kModes));
@@ -116,9 +129,10 @@ Settings resolve(const Options& options) {
   s.llm_rounds = read.integer("AK_LLM_ROUNDS", options.llm_rounds, 2, 0, 100, "questions per search");
   s.llm_proposals = read.integer("AK_LLM_PROPOSALS", options.llm_proposals, 12, 1, 256, "tactics asked for per question");
 
-  s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm, 0.05, kLongest,
-                           "wall seconds of one search");
-  s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest, "wall seconds of all searches of a context");
+  s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm, 0.05,
+                           kLongest, "wall seconds of one search");
+  s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
+                                   "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
 

@@ -15,7 +15,7 @@ struct Settings {
   struct Entry {
     std::string variable, value, source, meaning;  // source: option, environment, default. A key's value is never shown.
   };
-  std::string cache_dir;                 // empty: records live in memory only
+  std::string cache_dir;  // empty: records live in memory only
   Mode mode = Mode::tune;
   double budget_s = 3, process_budget_s = 600;
   int max_trials = 100000;
@@ -23,9 +23,9 @@ struct Settings {
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;
   std::string recording;
-  std::optional<Tactic> force_tactic;    // AK_FORCE_TACTIC: instead of searching
+  std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;
-  std::vector<Entry> entries;            // one per variable, for `ak env`
+  std::vector<Entry> entries;  // one per variable, for `ak env`
 };
 
 /// Reads the environment once. Throws Error{invalid_argument} naming the variable (or the option) and its value.

@@ -44,7 +44,8 @@ class Machine {
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;
   /// cuBLASLt's first heuristic, without timing anything. nullptr when it is absent, with the reason.
   virtual PlanPtr vendor(const Problem& problem, std::string& why) = 0;
-  /// The cost model's first sm80 tactic, compiled now and neither verified nor timed: when there is no vendor. nullptr with the reason.
+  /// The cost model's first sm80 tactic, compiled now and neither verified nor timed: when there is no vendor. nullptr with the
+  /// reason.
   virtual PlanPtr untuned(const Problem& problem, std::string& why) = 0;
   /// k = 0: D = act(bias + beta * C). Throws Error.
   virtual PlanPtr pass(const Problem& problem) = 0;

@@ -64,7 +64,8 @@ class Recorded final : public Machine {
 
   std::unique_ptr<Runner> runner(const Problem& problem) override {
     auto recording = Recording::open(path_, problem);
-    if (!recording) throw Error(ErrorCode::unsupported, fmt::format("the recording {} does not hold {}", path_, to_string(problem)));
+    if (!recording)
+      throw Error(ErrorCode::unsupported, fmt::format("the recording {} does not hold {}", path_, to_string(problem)));
     return std::make_unique<RecordedRunner>(std::move(*recording));
   }
 

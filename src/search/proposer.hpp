@@ -19,11 +19,11 @@ using TacticSet = std::unordered_set<Tactic, TacticHash>;
 struct SearchView {
   const Problem& problem;
   const DeviceFacts& device;
-  const Space& space;                  // ranked by predicted cost; own families only
-  std::span<const Trial> history;      // every trial so far, vendor's too
-  double vendor_us = 0;                // best vendor time so far; 0 while unknown
-  double remaining = 1;                // fraction of the budget that is left
-  const TacticSet* known = nullptr;    // tried, rejected or already queued: naming one of these again is a wasted proposal
+  const Space& space;                // ranked by predicted cost; own families only
+  std::span<const Trial> history;    // every trial so far, vendor's too
+  double vendor_us = 0;              // best vendor time so far; 0 while unknown
+  double remaining = 1;              // fraction of the budget that is left
+  const TacticSet* known = nullptr;  // tried, rejected or already queued: naming one of these again is a wasted proposal
 
   bool knows(const Tactic& tactic) const { return known && known->contains(tactic); }
 };

@@ -28,7 +28,8 @@ std::unique_ptr<Proposer> make_proposer(std::string_view name, const ProposerInp
 
 std::span<const std::string_view> proposer_names();
 
-/// How far two problems are from each other, 0 for the same: octaves of m, n, k, plus a penalty for each difference in structure.
+/// How far two problems are from each other, 0 for the same: octaves of m, n, k, plus a penalty for each difference in
+/// structure.
 double distance(const Problem& a, const Problem& b);
 
 std::unique_ptr<Proposer> make_offline_proposer(const ProposerInputs& inputs);

@@ -18,8 +18,8 @@ bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor;
 
 }  // namespace
 
-Search::Search(const Problem& problem, const DeviceFacts& device, const Space& space, std::vector<std::unique_ptr<Proposer>> proposers,
-               SearchLimits limits)
+Search::Search(const Problem& problem, const DeviceFacts& device, const Space& space,
+               std::vector<std::unique_ptr<Proposer>> proposers, SearchLimits limits)
     : problem_(problem), device_(device), space_(space), proposers_(std::move(proposers)), limits_(limits) {}
 
 void Search::offer_vendor(std::span<const Tactic> tactics) {
@@ -43,7 +43,8 @@ std::vector<Tactic> Search::refill(std::size_t count, double remaining) {
     std::vector<std::vector<Proposal>> heard(proposers_.size());
     for (std::size_t i = 0; i < proposers_.size(); ++i) {
       try {
-        heard[i] = proposers_[i]->propose({problem_, device_, space_, history_, vendor ? vendor->us : 0, remaining, &known_}, wanted);
+        heard[i] =
+            proposers_[i]->propose({problem_, device_, space_, history_, vendor ? vendor->us : 0, remaining, &known_}, wanted);
       } catch (const std::exception& error) {
         failures_.push_back(fmt::format("{}: {}", proposers_[i]->name(), error.what()));
         proposers_.erase(proposers_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -158,7 +159,9 @@ void Search::report_finals(std::span<const Trial> trials) {
 }
 
 // Microseconds as if every window had run at the vendor's one speed; plain microseconds without a vendor.
-double Search::score(const Trial& trial) const { return trial.ratio > 0 && anchor_us_ > 0 ? anchor_us_ / trial.ratio : trial.us; }
+double Search::score(const Trial& trial) const {
+  return trial.ratio > 0 && anchor_us_ > 0 ? anchor_us_ / trial.ratio : trial.us;
+}
 
 void Search::record(Trial trial, Phase phase) {
   if (anchor_us_ == 0 && is_vendor(trial.tactic) && timed(trial)) anchor_us_ = trial.us;
@@ -172,7 +175,8 @@ bool Search::pending() const {
 
 bool Search::exhausted() const { return dry_ && queue_.empty() && vendor_queue_.empty() && !pending(); }
 
-// Each tactic stands by its last trial: one that failed later has lost what it won before. Indices into the history, fastest first.
+// Each tactic stands by its last trial: one that failed later has lost what it won before. Indices into the history, fastest
+// first.
 std::vector<std::size_t> Search::standings(bool vendor, Phase least) const {
   std::unordered_map<Tactic, std::size_t, TacticHash> last;
   for (std::size_t i = 0; i < history_.size(); ++i)

@@ -30,11 +30,11 @@ struct Candidate {
 };
 
 struct SearchLimits {
-  int trials = 100000;   // runs of own tactics, full-effort ones included
-  int leaders = 4;       // refined at full effort
-  int finalists = 2;     // of the own kernels, and as many of the vendor's
-  int patience = 64;     // exploration ends after so many own trials without gain,
-  double gain = 0.005;   //   this much faster than the best before being a gain
+  int trials = 100000;  // runs of own tactics, full-effort ones included
+  int leaders = 4;      // refined at full effort
+  int finalists = 2;    // of the own kernels, and as many of the vendor's
+  int patience = 64;    // exploration ends after so many own trials without gain,
+  double gain = 0.005;  //   this much faster than the best before being a gain
 };
 
 class Search {
@@ -42,8 +42,8 @@ class Search {
   using Ready = std::function<bool(const Tactic&)>;
 
   /// problem, device and space must outlive the search. Proposers are asked in turn, one proposal each.
-  Search(const Problem& problem, const DeviceFacts& device, const Space& space, std::vector<std::unique_ptr<Proposer>> proposers,
-         SearchLimits limits = {});
+  Search(const Problem& problem, const DeviceFacts& device, const Space& space,
+         std::vector<std::unique_ptr<Proposer>> proposers, SearchLimits limits = {});
 
   /// The vendor's candidates, likeliest first; they are outside the trial limit.
   void offer_vendor(std::span<const Tactic> tactics);

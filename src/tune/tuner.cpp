@@ -14,13 +14,13 @@ namespace ak {
 namespace {
 
 constexpr double kLeastReserve = 0.14, kMostReserve = 0.25;  // of the budget, for full effort and finals:
-constexpr double kReserveTrials = 24;                         //   they take about as long as so many quick trials
-constexpr double kQuickShare = 0.25;      // of the budget, at most, for one quick trial, compile included
-constexpr double kFullShare = 0.5;        // of what is left, at most, for one leader at full effort
+constexpr double kReserveTrials = 24;                        //   they take about as long as so many quick trials
+constexpr double kQuickShare = 0.25;                         // of the budget, at most, for one quick trial, compile included
+constexpr double kFullShare = 0.5;                           // of what is left, at most, for one leader at full effort
 constexpr auto kPoll = std::chrono::microseconds(300);
 
-// How much faster than the vendor, of the same window: the median of the rounds' ratios and the ratio of their medians must both
-// say so, for in a disturbed window they part.
+// How much faster than the vendor, of the same window: the median of the rounds' ratios and the ratio of their medians must
+// both say so, for in a disturbed window they part.
 double paired_gain(const Trial& own, const Trial& vendor) {
   const double of_medians = vendor.us / own.us;
   if (own.ratio <= 0) return of_medians;
@@ -83,14 +83,15 @@ class Tuning {
     search_.report(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline));
     const Trial& trial = search_.history().back();
     if (!candidate.full && trial.correct()) quick_s_ += seconds_since(before), ++quick_trials_;
-    log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_), seconds_since(before) * 1e3,
-        trial.compile_s, search_.queued(), trial.proposer);
+    log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_),
+        seconds_since(before) * 1e3, trial.compile_s, search_.queued(), trial.proposer);
     show(trial);
     return trial;
   }
 
   void show(const Trial& trial) {
-    log(LogLevel::debug, "{}: {} {} {:.2f} us {}", trial.proposer, to_string(trial.tactic), name(trial.outcome), trial.us, trial.why);
+    log(LogLevel::debug, "{}: {} {} {:.2f} us {}", trial.proposer, to_string(trial.tactic), name(trial.outcome), trial.us,
+        trial.why);
     if (!progress_) return;
     const Trial* own = search_.best();
     const Trial* vendor = search_.best_vendor();

@@ -16,9 +16,9 @@
 namespace ak {
 
 struct Budget {
-  double seconds = 3;     // wall clock: waiting, compiling, verifying and timing
-  int trials = 100000;    // runs of own tactics; the vendor's candidates are the baseline and not counted
-  int ahead = 0;          // candidates that compile ahead of the trials; 0: three for every two usable cores
+  double seconds = 3;   // wall clock: waiting, compiling, verifying and timing
+  int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
+  int ahead = 0;        // candidates that compile ahead of the trials; 0: three for every two usable cores
 };
 
 /// After every trial; best is the fastest correct one so far. Called on the tuning thread.
@@ -32,17 +32,17 @@ struct Progress {
 using ProgressSink = std::function<void(const Progress&)>;
 
 struct Tuned {
-  std::optional<Trial> winner;        // own or vendor; an own kernel displaced the vendor only by 1 % or more in paired timing
-  std::optional<Trial> own;           // best own kernel, whoever won
+  std::optional<Trial> winner;  // own or vendor; an own kernel displaced the vendor only by 1 % or more in paired timing
+  std::optional<Trial> own;     // best own kernel, whoever won
   VendorTimes vendor;
   std::vector<Trial> history;
-  Artifact artifact;                  // of the winner
+  Artifact artifact;  // of the winner
   double seconds = 0;
   double explore_s = 0, refine_s = 0, finals_s = 0;
-  int trials = 0;                     // runs of own tactics
+  int trials = 0;  // runs of own tactics
   int compiles = 0;
   bool provisional = false;
-  std::string note;                   // why the LLM fell silent, why the search ended early
+  std::string note;  // why the LLM fell silent, why the search ended early
 };
 
 /// An own kernel displaces the vendor's best when it is this much faster in the finals.

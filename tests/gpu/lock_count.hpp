@@ -1,4 +1,5 @@
-// Counts the pthread mutexes that code of this program locks on the calling thread; the driver's own locks are not ours to count.
+// Counts the pthread mutexes that code of this program locks on the calling thread; the driver's own locks are not ours to
+// count.
 #pragma once
 
 #include <cstddef>

@@ -24,7 +24,8 @@ using namespace ak;
 namespace {
 
 std::string fresh_folder(const std::string& name) {
-  const std::string folder = (std::filesystem::temp_directory_path() / ("ak_" + name + "_" + std::to_string(getpid()))).string();
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("ak_" + name + "_" + std::to_string(getpid()))).string();
   std::filesystem::remove_all(folder);
   return folder;
 }
@@ -69,7 +70,8 @@ struct Layer {
       double product = 0, size = 0;
       for (std::int64_t p = 0; p < k; ++p) product += x.at(r, p) * w.at(c, p), size += std::fabs(x.at(r, p) * w.at(c, p));
       const double want = activate(activation, product + bias.at(0, c), 0);
-      worst = std::max(worst, std::fabs(y.at(r, c) - want) / (std::fabs(want) / 128 + std::fabs(product) / 200 + 1e-6 * size + 1e-7));
+      worst = std::max(worst,
+                       std::fabs(y.at(r, c) - want) / (std::fabs(want) / 128 + std::fabs(product) / 200 + 1e-6 * size + 1e-7));
     }
     return worst;
   }
@@ -90,7 +92,8 @@ TEST_CASE("a first call searches and is right; the second is a hit without alloc
   CHECK(e.source == "this process");
   CHECK(e.us > 0);
   CHECK(e.search_s < 1.5 + 1);
-  MESSAGE(e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us, " << e.trials << " trials, " << e.search_s << " s; " << e.note);
+  MESSAGE(e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us, " << e.trials << " trials, " << e.search_s
+                      << " s; " << e.note);
 
   layer.call(context, stream.get());
   layer.y.fill(0);
@@ -118,7 +121,9 @@ TEST_CASE("a second process finds what the first one stored" * doctest::timeout(
     CHECK(context.counters().searches == 1);
   }
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  CHECK(std::system(fmt::format("AK_TEST_FOLDER='{}' '{}' -tc='child of the second process' --no-skip > '{}/child.txt' 2>&1", folder, self, folder).c_str()) == 0);
+  CHECK(std::system(fmt::format("AK_TEST_FOLDER='{}' '{}' -tc='child of the second process' --no-skip > '{}/child.txt' 2>&1",
+                                folder, self, folder)
+                        .c_str()) == 0);
 }
 
 TEST_CASE("child of the second process" * doctest::skip()) {
@@ -141,7 +146,8 @@ TEST_CASE("in a capture a hit works and a miss is served by the vendor, to be tu
     const OwnedStream stream = OwnedStream::make();
     Context context(options(fresh_folder("capture"), 0.7));
     Layer layer(64, 512, 256);
-    const Graph miss = Graph::capture(stream.get(), [&](CUstream s) { layer.call(context, s); }, mode);
+    const Graph miss = Graph::capture(
+        stream.get(), [&](CUstream s) { layer.call(context, s); }, mode);
     CHECK(context.counters().searches == 0);
     CHECK(context.counters().vendor_fallbacks == 1);
     miss.launch(stream.get());
@@ -150,7 +156,8 @@ TEST_CASE("in a capture a hit works and a miss is served by the vendor, to be tu
 
     layer.call(context, stream.get());
     CHECK(context.counters().searches == 1);
-    const Graph hit = Graph::capture(stream.get(), [&](CUstream s) { layer.call(context, s); }, mode);
+    const Graph hit = Graph::capture(
+        stream.get(), [&](CUstream s) { layer.call(context, s); }, mode);
     layer.y.fill(0);
     hit.launch(stream.get());
     stream.synchronize();
@@ -191,17 +198,20 @@ TEST_CASE("k = 0 is the epilogue alone, without a search") {
   current_context();
   Context context(options(fresh_folder("k0")));
   Layer layer(33, 65, 1);
-  context.matmul_act(nullptr, {nullptr, 33, 0, 1, DType::bf16, Order::row}, {nullptr, 0, 65, 65, DType::bf16, Order::row}, layer.d(), layer.epilogue());
+  context.matmul_act(nullptr, {nullptr, 33, 0, 1, DType::bf16, Order::row}, {nullptr, 0, 65, 65, DType::bf16, Order::row},
+                     layer.d(), layer.epilogue());
   layer.y.download();
-  for (std::int64_t c = 0; c < 65; ++c) CHECK(layer.y.at(7, c) == doctest::Approx(activate(Activation::silu, layer.bias.at(0, c), 0)).epsilon(0.01));
+  for (std::int64_t c = 0; c < 65; ++c)
+    CHECK(layer.y.at(7, c) == doctest::Approx(activate(Activation::silu, layer.bias.at(0, c), 0)).epsilon(0.01));
   CHECK(context.counters().searches == 0);
 }
 
 // Figures, not a test: run with -tc='figures*' --no-skip.
 TEST_CASE("figures: first calls of suite rows, second load, hot call" * doctest::skip()) {
   current_context();
-  const std::int64_t rows[][3] = {{16, 4096, 14336}, {1, 6144, 4096},    {16, 4096, 4096},  {64, 4096, 4096},   {128, 14336, 4096},
-                                  {512, 512, 512},   {2048, 768, 768},   {1024, 4096, 4096}, {4096, 4096, 4096}, {4096, 4097, 4097}};
+  const std::int64_t rows[][3] = {{16, 4096, 14336},  {1, 6144, 4096},   {16, 4096, 4096}, {64, 4096, 4096},
+                                  {128, 14336, 4096}, {512, 512, 512},   {2048, 768, 768}, {1024, 4096, 4096},
+                                  {4096, 4096, 4096}, {4096, 4097, 4097}};
   const std::string folder = fresh_folder("figures");
   std::vector<double> seconds;
   for (const auto& [m, n, k] : rows) {
@@ -213,20 +223,23 @@ TEST_CASE("figures: first calls of suite rows, second load, hot call" * doctest:
     layer.call(context, nullptr);
     seconds.push_back(seconds_since(start));
     const Explanation e = context.explain(layer.a(), layer.b(), layer.d(), layer.epilogue());
-    MESSAGE(m << "x" << n << "x" << k << ": first call " << seconds.back() << " s, " << e.trials << " trials, " << context.counters().compiles
-              << " compiles: " << e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us " << e.note);
+    MESSAGE(m << "x" << n << "x" << k << ": first call " << seconds.back() << " s, " << e.trials << " trials, "
+              << context.counters().compiles << " compiles: " << e.served_by << " " << e.us << " us, vendor " << e.vendor_us
+              << " us " << e.note);
 
     Context again(o);
     const auto second = Clock::now();
     layer.call(again, nullptr);
-    MESSAGE("  stored: record to launch " << seconds_since(second) * 1e3 << " ms, load " << again.counters().last_load_s * 1e3 << " ms");
+    MESSAGE("  stored: record to launch " << seconds_since(second) * 1e3 << " ms, load " << again.counters().last_load_s * 1e3
+                                          << " ms");
   }
   for (const auto& [m, n, k] : rows) {  // what a longer search would have found
     if (std::getenv("AK_TEST_LONG") == nullptr) break;
     Layer layer(m, n, k);
     Context context(options("", 12));
     const Explanation e = context.prepare(layer.a(), layer.b(), layer.d(), layer.epilogue());
-    MESSAGE(m << "x" << n << "x" << k << " in 12 s: " << e.trials << " trials: " << e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us");
+    MESSAGE(m << "x" << n << "x" << k << " in 12 s: " << e.trials << " trials: " << e.served_by << " " << e.us << " us, vendor "
+              << e.vendor_us << " us");
   }
   std::sort(seconds.begin(), seconds.end());
   MESSAGE("first call: median " << (seconds[4] + seconds[5]) / 2 << " s, worst " << seconds.back() << " s");

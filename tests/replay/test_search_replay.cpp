@@ -31,7 +31,9 @@ struct Sweep {
         if (each.trial.correct()) optimum = std::min(optimum, each.trial.us);
       }
     std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !trials.contains(ranked.tactic); });
-    space.rejects = [this](const Tactic& t) { return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded"); };
+    space.rejects = [this](const Tactic& t) {
+      return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded");
+    };
   }
 
   // optimum / best after each of kPoints trials. `ahead` candidates wait at any time, as while they compile.
@@ -72,11 +74,14 @@ TEST_CASE("on recorded sweeps the offline search is near the optimum after 64 tr
     CAPTURE(file);
     REQUIRE(sweep.trials.size() >= 300);
     const auto offline = sweep.run({"local", "offline"}, 1, 24);
-    MESSAGE(to_string(sweep.recording.header.problem) << ": " << sweep.space.tactics.size() << " tactics, offline" << shown(offline));
-    for (std::size_t i = 0; i < offline.size(); ++i) log_offline[i] += std::log(std::max(offline[i], 1e-3)) / static_cast<double>(files.size());
+    MESSAGE(to_string(sweep.recording.header.problem)
+            << ": " << sweep.space.tactics.size() << " tactics, offline" << shown(offline));
+    for (std::size_t i = 0; i < offline.size(); ++i)
+      log_offline[i] += std::log(std::max(offline[i], 1e-3)) / static_cast<double>(files.size());
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
       const auto random = sweep.run({"random"}, seed, 24);
-      for (std::size_t i = 0; i < random.size(); ++i) log_random[i] += std::log(std::max(random[i], 1e-3)) / 10 / static_cast<double>(files.size());
+      for (std::size_t i = 0; i < random.size(); ++i)
+        log_random[i] += std::log(std::max(random[i], 1e-3)) / 10 / static_cast<double>(files.size());
     }
     worst = std::min(worst, offline.back());
   }

@@ -20,8 +20,8 @@ inline double unit(const Tactic& t, std::uint64_t salt) {  // a fixed number in 
 struct Landscape {
   Problem problem = parse_problem("1024x1024x1024");
   DeviceFacts device;
-  double model_error = 0.3;   // how far the cost model is off, each way
-  double failing = 0.08;      // share of tactics that fail, of every class
+  double model_error = 0.3;  // how far the cost model is off, each way
+  double failing = 0.08;     // share of tactics that fail, of every class
   std::uint64_t salt = 7;
 
   // Smooth in the octaves of each knob, with a ridge between tile_m and tile_n, and a fixed roughness per tactic.
@@ -30,7 +30,8 @@ struct Landscape {
       const double d = std::log2(std::max(value, 0.5) / best);
       return 1 + steep * d * d;
     };
-    double time = 40 * bowl(t.tile_m, 128, 0.10) * bowl(t.tile_n, 128, 0.07) * bowl(t.stages, 4, 0.15) * bowl(t.tile_k, 64, 0.08);
+    double time =
+        40 * bowl(t.tile_m, 128, 0.10) * bowl(t.tile_n, 128, 0.07) * bowl(t.stages, 4, 0.15) * bowl(t.tile_k, 64, 0.08);
     time *= bowl(t.split_k, 2, 0.06) * (t.raster == 8 ? 1.0 : 1.03);
     time *= 1 + 0.1 * std::fabs(std::log2(static_cast<double>(t.tile_m) / t.tile_n) + 1) / 3;
     return time * (1 + 0.02 * unit(t, salt));
@@ -45,7 +46,8 @@ struct Landscape {
     for (const Knob& knob : kKnobs)
       if (t.*knob.member < 0) return "a knob is negative";
     if (t.tile_m < 32 || t.tile_m > 256 || t.tile_n < 32 || t.tile_n > 256) return "tile out of range";
-    if (t.tile_k < 32 || t.tile_k > 128 || t.split_k < 1 || t.split_k > 8 || t.stages < 2 || t.stages > 6) return "out of range";
+    if (t.tile_k < 32 || t.tile_k > 128 || t.split_k < 1 || t.split_k > 8 || t.stages < 2 || t.stages > 6)
+      return "out of range";
     const double bytes = 2.0 * (t.tile_m + t.tile_n) * t.tile_k * t.stages;
     if (bytes > device.smem_per_block) return "needs more shared memory than a block has";
     return std::nullopt;
@@ -63,7 +65,8 @@ struct Landscape {
                 t.tile_m = m, t.tile_n = n, t.tile_k = k, t.stages = stages, t.split_k = split, t.raster = raster;
                 if (!rejects(t)) space.tactics.push_back({t, cost_us(t)});
               }
-    std::stable_sort(space.tactics.begin(), space.tactics.end(), [](const auto& a, const auto& b) { return a.cost_us < b.cost_us; });
+    std::stable_sort(space.tactics.begin(), space.tactics.end(),
+                     [](const auto& a, const auto& b) { return a.cost_us < b.cost_us; });
     space.rejects = [*this](const Tactic& t) { return rejects(t); };
     space.cost_us = [*this](const Tactic& t) { return cost_us(t); };
     return space;
@@ -160,7 +163,8 @@ class FakeRunner : public Runner {
       Trial trial = t.family == FamilyId::vendor ? vendor_trial(t) : land.trial(t);
       if (t.family != FamilyId::vendor) trial.us *= finals_scale;
       trial.final_timing = true;
-      if (best > 0 && trial.us > 0) trial.ratio = finals_ratio > 0 && t.family != FamilyId::vendor ? finals_ratio : best / trial.us;
+      if (best > 0 && trial.us > 0)
+        trial.ratio = finals_ratio > 0 && t.family != FamilyId::vendor ? finals_ratio : best / trial.us;
       trials.push_back(trial);
     }
     return trials;
@@ -179,7 +183,9 @@ class FakeRunner : public Runner {
   double anchor_drift() override { return drift; }
 
  private:
-  static Clock::duration seconds(double s) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); }
+  static Clock::duration seconds(double s) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
+  }
   Trial vendor_trial(const Tactic& t) {
     Trial trial;
     trial.tactic = t, trial.outcome = Outcome::correct, trial.us = vendor_us.at(static_cast<std::size_t>(t.algo));

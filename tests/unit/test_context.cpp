@@ -17,7 +17,8 @@ namespace {
 
 class FakePlan final : public Plan {
  public:
-  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches) : image(std::move(image)), tactic_(tactic), launches_(launches) {}
+  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
+      : image(std::move(image)), tactic_(tactic), launches_(launches) {}
   void launch(Stream, const CallArgs&) const override { ++launches_; }
   const Tactic& tactic() const override { return tactic_; }
   const std::string image;
@@ -68,14 +69,16 @@ class FakeMachine final : public Machine {
 
   struct Watched : Runner {
     explicit Watched(World& w) : w(w) {
-      inner.land = w.land, inner.vendor_us = w.vendor_us, inner.finals_scale = w.finals_scale, inner.drift = w.drift, inner.quick_s = w.quick_s;
+      inner.land = w.land, inner.vendor_us = w.vendor_us, inner.finals_scale = w.finals_scale, inner.drift = w.drift,
+      inner.quick_s = w.quick_s;
       const int now = ++w.searching;
       if (now > w.most_searching) w.most_searching = now;
     }
     ~Watched() override {
       --w.searching;
       const std::lock_guard lock(w.mutex);
-      const auto own = std::find_if(inner.ran.begin(), inner.ran.end(), [](const Tactic& t) { return t.family != FamilyId::vendor; });
+      const auto own =
+          std::find_if(inner.ran.begin(), inner.ran.end(), [](const Tactic& t) { return t.family != FamilyId::vendor; });
       if (own != inner.ran.end()) w.ran_first.push_back(*own);
     }
     std::vector<Tactic> vendor_tactics() override { return inner.vendor_tactics(); }
@@ -137,7 +140,9 @@ struct Fixture {
   std::unique_ptr<Context::Impl> context;
 
   explicit Fixture(Settings settings = quick()) { open(std::move(settings)); }
-  void open(Settings settings) { context = std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world)); }
+  void open(Settings settings) {
+    context = std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world));
+  }
   void call() { context->matmul_act(nullptr, problem, {}); }
 };
 

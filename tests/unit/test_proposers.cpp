@@ -31,7 +31,8 @@ TEST_CASE("every proposer keeps to the count, repeats nothing known, and is cont
     CAPTURE(std::string(name));
     Fixture f;
     for (int i = 0; i < 40; ++i) f.try_out(f.space.tactics[static_cast<std::size_t>(i) * 7].tactic);
-    const auto proposer = make_proposer(name, {5, {{f.land.problem, f.space.tactics[3].tactic}, {f.land.problem, f.space.tactics[0].tactic}}});
+    const auto proposer =
+        make_proposer(name, {5, {{f.land.problem, f.space.tactics[3].tactic}, {f.land.problem, f.space.tactics[0].tactic}}});
     CHECK(proposer->name() == name);
     const auto proposals = proposer->propose(f.view(), 10);
     CHECK(proposals.size() <= 10);
@@ -56,7 +57,9 @@ TEST_CASE("offline starts with the model's best and spreads over tile shapes") {
   REQUIRE(proposals.size() == 24);
   CHECK(proposals.front().tactic == f.space.tactics.front().tactic);
   std::set<std::pair<int, int>> plain, spread;
-  for (int i = 0; i < 24; ++i) plain.emplace(f.space.tactics[static_cast<std::size_t>(i)].tactic.tile_m, f.space.tactics[static_cast<std::size_t>(i)].tactic.tile_n);
+  for (int i = 0; i < 24; ++i)
+    plain.emplace(f.space.tactics[static_cast<std::size_t>(i)].tactic.tile_m,
+                  f.space.tactics[static_cast<std::size_t>(i)].tactic.tile_n);
   for (const auto& p : proposals) spread.emplace(p.tactic.tile_m, p.tactic.tile_n);
   CHECK(spread.size() > plain.size());
 }
@@ -66,7 +69,8 @@ TEST_CASE("a search's first proposals hold light tiles, which compile soon") {
   for (auto& ranked : f.space.tactics)
     if (ranked.tactic.tile_m * ranked.tactic.tile_n <= 64 * 128) ranked.cost_us *= 10;  // never by their own merit
   const auto light = [](const std::vector<Proposal>& list) {
-    return std::count_if(list.begin(), list.end(), [](const Proposal& p) { return p.tactic.tile_m * p.tactic.tile_n <= 64 * 128; });
+    return std::count_if(list.begin(), list.end(),
+                         [](const Proposal& p) { return p.tactic.tile_m * p.tactic.tile_n <= 64 * 128; });
   };
   CHECK(light(make_proposer("offline")->propose(f.view(), 16)) == 4);
   for (std::size_t i = 0; i < 10; ++i) f.try_out(f.space.tactics[i].tactic);

@@ -24,7 +24,8 @@ void drive(Search& search, const Landscape& land, double noise, See&& see) {
     if (!candidate) break;
     see(*candidate);
     Trial trial = land.trial(candidate->tactic, candidate->full ? noise / 4 : noise, search.history().size());
-    if (candidate->tactic.family == FamilyId::vendor) trial.outcome = Outcome::correct, trial.us = 50 + candidate->tactic.algo, trial.why.clear();
+    if (candidate->tactic.family == FamilyId::vendor)
+      trial.outcome = Outcome::correct, trial.us = 50 + candidate->tactic.algo, trial.why.clear();
     search.report(trial);
   }
 }
@@ -141,7 +142,8 @@ TEST_CASE("garbage, duplicates, floods, silence and exceptions from a proposer b
     return std::vector<Proposal>(3000, Proposal{view.space.tactics.front().tactic, 0});
   }));
   list.push_back(std::make_unique<Scripted>([](const SearchView&, std::size_t) { return std::vector<Proposal>{}; }));
-  list.push_back(std::make_unique<Scripted>([](const SearchView&, std::size_t) -> std::vector<Proposal> { throw std::runtime_error("lost"); }));
+  list.push_back(std::make_unique<Scripted>(
+      [](const SearchView&, std::size_t) -> std::vector<Proposal> { throw std::runtime_error("lost"); }));
   list.push_back(std::make_unique<Scripted>([](const SearchView&, std::size_t) {  // the vendor is not a proposer's to name
     return std::vector<Proposal>{{vendor_tactic(5), 0}};
   }));
@@ -158,8 +160,9 @@ TEST_CASE("garbage, duplicates, floods, silence and exceptions from a proposer b
   CHECK(search.best());
   CHECK(search.history().size() < 5000);
   CHECK(search.note().find("lost") != std::string::npos);
-  const auto rejected = std::count_if(search.history().begin(), search.history().end(),
-                                      [](const Trial& t) { return t.outcome == Outcome::constraints && !t.why.empty() && t.proposer == "scripted"; });
+  const auto rejected = std::count_if(search.history().begin(), search.history().end(), [](const Trial& t) {
+    return t.outcome == Outcome::constraints && !t.why.empty() && t.proposer == "scripted";
+  });
   CHECK(rejected > 0);
 }
 
@@ -232,8 +235,8 @@ TEST_CASE("tactics of different windows are compared by their ratio to the vendo
     search.report(trial);
     return candidate->tactic;
   };
-  run(50, 1);                         // the vendor, at the first window's clock
-  run(45, 50.0 / 45);                 // 1.11x
+  run(50, 1);                          // the vendor, at the first window's clock
+  run(45, 50.0 / 45);                  // 1.11x
   const Tactic better = run(48, 1.2);  // a slower clock: the vendor took 57.6 there
   REQUIRE(search.best());
   CHECK(search.best()->tactic == better);

@@ -16,9 +16,9 @@ namespace {
 class Environment {
  public:
   explicit Environment(std::map<std::string, std::string> set) {
-    for (const char* name : {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM", "AK_LLM_ENDPOINT",
-                             "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS", "AK_LLM_PROPOSALS", "AK_RECORDING",
-                             "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG"}) {
+    for (const char* name : {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM",
+                             "AK_LLM_ENDPOINT", "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS",
+                             "AK_LLM_PROPOSALS", "AK_RECORDING", "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
@@ -55,7 +55,10 @@ TEST_CASE("defaults, then the environment, then the options; each entry says whi
     for (const auto& e : s.entries) CHECK(e.source == "default");
     for (const auto& e : s.entries) CHECK(!e.meaning.empty());
   }
-  Environment some({{"AK_MODE", "hit"}, {"AK_BUDGET_S", "1.5"}, {"AK_MAX_TRIALS", "40"}, {"AK_CACHE_DIR", "/tmp/x"},
+  Environment some({{"AK_MODE", "hit"},
+                    {"AK_BUDGET_S", "1.5"},
+                    {"AK_MAX_TRIALS", "40"},
+                    {"AK_CACHE_DIR", "/tmp/x"},
                     {"AK_FORCE_TACTIC", "sm90 tile_m=128 stages=4"}});
   Options options;
   options.budget_s = 0.5;

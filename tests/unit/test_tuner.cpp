@@ -186,13 +186,16 @@ TEST_CASE("an answer waited for is heard out; one that could not be tried any mo
   auto proposers = offline();  // the slow one last: it still gets its turn
   const Tactic late = parse_tactic("sm80 tile_m=96 tile_n=96 tile_k=32 stages=3");
   proposers.push_back(std::make_unique<Slow>(0.5, late));
-  const Tuned heard = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {3, 100000, 8}, {});
-  CHECK(std::any_of(heard.history.begin(), heard.history.end(), [&](const Trial& t) { return t.tactic == late && t.proposer == "slow" && t.round == 1; }));
+  const Tuned heard =
+      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {3, 100000, 8}, {});
+  CHECK(std::any_of(heard.history.begin(), heard.history.end(),
+                    [&](const Trial& t) { return t.tactic == late && t.proposer == "slow" && t.round == 1; }));
   CHECK(heard.seconds < 2.5);
 
   proposers = offline();
   proposers.push_back(std::make_unique<Slow>(60, late));
-  const Tuned limited = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {5, 40, 8}, {});
+  const Tuned limited =
+      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {5, 40, 8}, {});
   CHECK(limited.seconds < 2);
   CHECK(limited.winner);
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMeasuredFirst = 4;  // leaders mean nothing before
 constexpr std::size_t kLeaders = 3;
-constexpr double kTooDear = 1.5;           // a neighbour predicted this much slower than its leader is not worth a compile
+constexpr double kTooDear = 1.5;  // a neighbour predicted this much slower than its leader is not worth a compile
 
 class Local final : public Proposer {
  public:
@@ -39,7 +39,8 @@ class Local final : public Proposer {
   }
 
  private:
-  static std::vector<RankedTactic> neighbours(const SearchView& view, const Surrogate& surrogate, const RankedTactic& leader, int apart) {
+  static std::vector<RankedTactic> neighbours(const SearchView& view, const Surrogate& surrogate, const RankedTactic& leader,
+                                              int apart) {
     std::vector<RankedTactic> list;
     for (const RankedTactic& ranked : view.space.tactics) {
       if (knobs_apart(ranked.tactic, leader.tactic) != apart || ranked.tactic.family != leader.tactic.family) continue;
@@ -47,7 +48,8 @@ class Local final : public Proposer {
       const double predicted = surrogate.predict_us(ranked);
       if (predicted < kTooDear * leader.cost_us) list.push_back({ranked.tactic, predicted});
     }
-    std::stable_sort(list.begin(), list.end(), [](const RankedTactic& a, const RankedTactic& b) { return a.cost_us < b.cost_us; });
+    std::stable_sort(list.begin(), list.end(),
+                     [](const RankedTactic& a, const RankedTactic& b) { return a.cost_us < b.cost_us; });
     return list;
   }
 };

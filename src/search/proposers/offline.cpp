@@ -11,9 +11,9 @@
 namespace ak {
 namespace {
 
-constexpr std::size_t kPerFamily = 256;   // candidates looked at, of the cheapest unknown
-constexpr double kCrowding = 0.04;        // a shape's next tactic counts as this much dearer for each one taken,
-constexpr int kCrowded = 8;               //   up to so many
+constexpr std::size_t kPerFamily = 256;  // candidates looked at, of the cheapest unknown
+constexpr double kCrowding = 0.04;       // a shape's next tactic counts as this much dearer for each one taken,
+constexpr int kCrowded = 8;              //   up to so many
 
 // A compile takes from 0.1 to 2 s, by the accumulators of the tile, and the first results are due before the dear ones are
 // ready: every kLightEvery-th of a search's first proposals is a light tile.
@@ -40,11 +40,13 @@ class Offline final : public Proposer {
         shapes[shape_of(ranked.tactic)].push_back({ranked.tactic, surrogate.predict_us(ranked)});
     }
     for (auto& [shape, list] : shapes)
-      std::stable_sort(list.begin(), list.end(), [](const RankedTactic& a, const RankedTactic& b) { return a.cost_us > b.cost_us; });
+      std::stable_sort(list.begin(), list.end(),
+                       [](const RankedTactic& a, const RankedTactic& b) { return a.cost_us > b.cost_us; });
 
     const bool first = surrogate.leaders().empty();
     const auto any_light = [&] {
-      return std::any_of(shapes.begin(), shapes.end(), [](const auto& each) { return is_light(each.first) && !each.second.empty(); });
+      return std::any_of(shapes.begin(), shapes.end(),
+                         [](const auto& each) { return is_light(each.first) && !each.second.empty(); });
     };
     std::vector<Proposal> proposals;
     while (proposals.size() < count) {

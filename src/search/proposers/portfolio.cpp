@@ -8,23 +8,28 @@ namespace ak {
 
 double distance(const Problem& a, const Problem& b) {
   const auto octaves = [](std::int64_t x, std::int64_t y) {
-    return std::fabs(std::log2(static_cast<double>(std::max<std::int64_t>(x, 1)) / static_cast<double>(std::max<std::int64_t>(y, 1))));
+    return std::fabs(
+        std::log2(static_cast<double>(std::max<std::int64_t>(x, 1)) / static_cast<double>(std::max<std::int64_t>(y, 1))));
   };
-  const auto alignment = [](int x, int y) { return 0.5 * std::fabs(std::log2(static_cast<double>(std::max(x, 1)) / std::max(y, 1))); };
+  const auto alignment = [](int x, int y) {
+    return 0.5 * std::fabs(std::log2(static_cast<double>(std::max(x, 1)) / std::max(y, 1)));
+  };
   const auto& e = a.epilogue;
   const auto& f = b.epilogue;
   double d = octaves(a.m, b.m) + octaves(a.n, b.n) + octaves(a.k, b.k);
   d += 2.0 * (a.a_major != b.a_major) + 2.0 * (a.b_major != b.b_major);
   d += alignment(a.align_a, b.align_a) + alignment(a.align_b, b.align_b) + 0.5 * alignment(a.align_d, b.align_d);
-  d += 0.1 * (a.in != b.in) + 0.1 * (e.activation != f.activation) + 0.1 * (e.bias != f.bias) + 0.05 * (e.bias_dtype != f.bias_dtype);
-  d += 0.5 * (size_of(e.out) != size_of(f.out)) + 0.05 * (e.out != f.out) + 0.5 * (e.has_c != f.has_c) + 0.05 * (e.unit_alpha != f.unit_alpha);
+  d += 0.1 * (a.in != b.in) + 0.1 * (e.activation != f.activation) + 0.1 * (e.bias != f.bias) +
+       0.05 * (e.bias_dtype != f.bias_dtype);
+  d += 0.5 * (size_of(e.out) != size_of(f.out)) + 0.05 * (e.out != f.out) + 0.5 * (e.has_c != f.has_c) +
+       0.05 * (e.unit_alpha != f.unit_alpha);
   return d + 1.0 * (a.numerics != b.numerics) + 8.0 * (a.batch != b.batch);
 }
 
 namespace {
 
-constexpr std::size_t kMost = 8;      // beyond these the cost model knows as much
-constexpr double kTooFar = 8;         // octaves
+constexpr std::size_t kMost = 8;  // beyond these the cost model knows as much
+constexpr double kTooFar = 8;     // octaves
 
 class Portfolio final : public Proposer {
  public:
@@ -52,6 +57,8 @@ class Portfolio final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_portfolio_proposer(const ProposerInputs& inputs) { return std::make_unique<Portfolio>(inputs.portfolio); }
+std::unique_ptr<Proposer> make_portfolio_proposer(const ProposerInputs& inputs) {
+  return std::make_unique<Portfolio>(inputs.portfolio);
+}
 
 }  // namespace ak
