@@ -50,7 +50,7 @@ std::string_view network_file_system(unsigned long type) {
 
 std::optional<std::string> prepare_folder(const std::string& folder) {
   if (folder.empty()) return "no folder given";
-  for (std::size_t end = 1; end != folder.npos;) {
+  for (std::size_t end = 0; end != folder.npos;) {
     end = folder.find('/', end + 1);
     const std::string part = folder.substr(0, end);
     if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)

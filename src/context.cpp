@@ -7,6 +7,7 @@
 #include <ctime>
 #include <future>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -23,6 +24,7 @@ namespace ak {
 namespace {
 
 constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
+constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
 
 struct ProblemHash {
   std::size_t operator()(const Problem& problem) const { return hash(problem); }
@@ -51,11 +53,18 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
   if (!today.driver.empty() && then.driver != today.driver) return changed("the driver", then.driver, today.driver);
   if (is_vendor(record.tactic)) {
     if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
+    if (then.nvrtc.empty() && !today.nvrtc.empty()) return "it was made without NVRTC, which is here now";
     return std::nullopt;
   }
+  if (then.cublaslt.empty() && !today.cublaslt.empty()) return "it was never compared with cuBLASLt, which is here now";
   if (!today.nvrtc.empty() && then.nvrtc != today.nvrtc) return changed("NVRTC", then.nvrtc, today.nvrtc);
   if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
   return std::nullopt;
+}
+
+// Only a record that was made without a compiler or a vendor asks whether they are here now: opening libraries takes its time.
+Provenance provenance_to_compare(const Machine& machine, const PlanRecord& record) {
+  return machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
 }
 
 // How a problem is served, and what explain() says of it.
@@ -72,6 +81,22 @@ struct Ask {
   bool recheck = false;  // a provisional record does not stand
 };
 
+// A problem that a thread works on; the others that ask for it wait for the result.
+struct Flight {
+  std::shared_future<Served> result;
+  std::thread::id thread;
+};
+
+// Searches of this process take turns: two at once would time each other.
+struct Turns {
+  std::timed_mutex mutex;
+  std::atomic<std::thread::id> holder{};
+};
+Turns& turns() {
+  static Turns all;
+  return all;
+}
+
 // What one CUDA context has.
 struct Site {
   std::unique_ptr<Machine> machine;
@@ -82,7 +107,7 @@ struct Site {
 
   std::mutex mutex;  // of what follows
   PerProblem<Served> served;
-  PerProblem<std::shared_future<Served>> under_way;
+  PerProblem<Flight> under_way;
   PerProblem<Served> stand_ins;  // of captures and of searches that could not start; the first stays: a graph may hold it
 };
 
@@ -94,7 +119,6 @@ struct Context::Impl::State {
   std::unique_ptr<Site> only;         // the machine given to the constructor
   std::atomic<Site*> sites{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
-  std::timed_mutex tuning;  // two searches at once would time each other
   mutable std::mutex counting;
   Counters counters;
   double searched_s = 0;
@@ -105,13 +129,16 @@ struct Context::Impl::State {
 
   Site& site();
   Site& open_site();
+  const Plan* cold_plan(Site& site, Stream stream, const Problem& problem);
   Served plan_for(Site& site, const Problem& problem, Ask ask);
   Served stand_in(Site& site, const Problem& problem, const std::string& why);
   Served serve(Site& site, const Problem& problem, Ask ask);
+  std::optional<Served> hit(Site& site, const Problem& problem, bool recheck, std::optional<PlanRecord>& old);
   std::optional<Served> load(Site& site, const PlanRecord& record);
   std::optional<Served> forced(Site& site, const Problem& problem);
   Served search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace);
-  Served adopt(Site& site, const Problem& problem, Tuned tuned, bool replace);
+  enum class Write { if_absent, replace, never };
+  Served adopt(Site& site, const Problem& problem, Tuned tuned, Write write);
   Served fallback(Site& site, const Problem& problem, const std::string& why);
   std::vector<std::unique_ptr<Proposer>> proposers(Site& site, const std::optional<PlanRecord>& old, Deadline deadline);
   Explanation explanation(Site& site, const Problem& problem, const Served& served) const;
@@ -128,21 +155,23 @@ struct Context::Impl::State {
 void Context::Impl::matmul_act(Stream stream, const Problem& problem, const CallArgs& args) {
   Site& site = state_->site();
   const Plan* plan = site.table.find(problem);
-  Served cold;
-  if (!plan) [[unlikely]] {
-    if (!site.machine->launches())
-      throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
-    site.machine->check_stream(stream);
-    cold = site.machine->capturing(stream) ? state_->stand_in(site, problem, "met during a stream capture")
-                                           : state_->plan_for(site, problem, {});
-    plan = cold.plan.get();
-  }
+  if (!plan) [[unlikely]]
+    plan = state_->cold_plan(site, stream, problem);
   try {
     plan->launch(stream, args);
   } catch (const Error&) {
     site.machine->check_stream(stream);  // the likeliest reason, in the caller's words
     throw;
   }
+}
+
+// The table or the stand-ins hold it for the life of the site.
+const Plan* Context::Impl::State::cold_plan(Site& site, Stream stream, const Problem& problem) {
+  if (!site.machine->launches())
+    throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
+  site.machine->check_stream(stream);
+  const bool capturing = site.machine->capturing(stream);
+  return (capturing ? stand_in(site, problem, "met during a stream capture") : plan_for(site, problem, {})).plan.get();
 }
 
 Site& Context::Impl::State::site() {
@@ -179,14 +208,16 @@ Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask as
   {
     std::unique_lock lock(site.mutex);
     if (const auto flight = site.under_way.find(problem); flight != site.under_way.end()) {
-      const auto result = flight->second;
+      const auto [result, thread] = flight->second;
       lock.unlock();
+      // A progress callback that calls back would wait for itself.
+      if (thread == std::this_thread::get_id()) return stand_in(site, problem, "asked for from within its own search");
       return result.get();
     }
     if (const auto it = site.served.find(problem);
         it != site.served.end() && !ask.retune && !(ask.recheck && it->second.record.provenance.provisional))
       return it->second;
-    site.under_way.emplace(problem, promise.get_future().share());
+    site.under_way.emplace(problem, Flight{promise.get_future().share(), std::this_thread::get_id()});
   }
   try {
     const auto relaxed = site.machine->relax_capture();
@@ -208,7 +239,8 @@ Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask as
   }
 }
 
-// Neither searches nor synchronises nor waits for who does, and leaves the problem open: a later call may still tune it.
+// Neither searches nor synchronises nor waits for who does. A record's kernel is loaded, which a capture allows; without one
+// the problem stays open: a later call may still tune it.
 Served Context::Impl::State::stand_in(Site& site, const Problem& problem, const std::string& why) {
   {
     const std::lock_guard lock(site.mutex);
@@ -216,10 +248,19 @@ Served Context::Impl::State::stand_in(Site& site, const Problem& problem, const 
   }
   const auto relaxed = site.machine->relax_capture();
   Served served;
-  if (problem.k == 0)
+  if (problem.k == 0) {
     served.plan = site.machine->pass(problem);
-  else
+  } else {
+    std::optional<PlanRecord> old;
+    if (settings.mode != Mode::off && !settings.force_tactic)
+      if (auto known = hit(site, problem, false, old)) {
+        if (known->plan) site.table.publish(problem, known->plan);
+        const std::lock_guard lock(site.mutex);
+        site.served.insert_or_assign(problem, *known);
+        return *known;
+      }
     served = fallback(site, problem, why);
+  }
   served.lasting = false;
   const std::lock_guard lock(site.mutex);
   return site.stand_ins.emplace(problem, served).first->second;
@@ -236,20 +277,28 @@ Served Context::Impl::State::serve(Site& site, const Problem& problem, Ask ask) 
   if (settings.force_tactic)
     if (auto served = forced(site, problem)) return *served;
 
-  std::optional<PlanRecord> old = store->find(problem, machine.hardware());
-  bool replace = ask.retune;
-  if (old && !ask.retune) {
-    auto why = stale(*old, machine.provenance(old->tactic, false));
-    if (!why && ask.recheck && old->provenance.provisional) why = "its times are provisional";
-    if (!why)
-      if (auto served = load(site, *old)) return *served;
-    log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
-        why.value_or("its cubin cannot be loaded"));
-    replace = true;
-  }
+  std::optional<PlanRecord> old;
+  if (ask.retune)
+    old = store->find(problem, machine.hardware());
+  else if (auto known = hit(site, problem, ask.recheck, old))
+    return *known;
   if (settings.mode == Mode::hit)
     return fallback(site, problem, old ? "its record is stale and AK_MODE is hit" : "no record and AK_MODE is hit");
-  return search(site, problem, old, replace);
+  return search(site, problem, old, ask.retune || old);
+}
+
+// The record that stands, loaded. One that must be proven again is left in `old`, with the reason in the log.
+std::optional<Served> Context::Impl::State::hit(Site& site, const Problem& problem, bool recheck,
+                                                std::optional<PlanRecord>& old) {
+  old = store->find(problem, site.machine->hardware());
+  if (!old) return std::nullopt;
+  auto why = stale(*old, provenance_to_compare(*site.machine, *old));
+  if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
+  if (!why)
+    if (auto served = load(site, *old)) return served;
+  log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
+      why.value_or("its cubin cannot be loaded"));
+  return std::nullopt;
 }
 
 std::optional<Served> Context::Impl::State::load(Site& site, const PlanRecord& record) {
@@ -264,7 +313,7 @@ std::optional<Served> Context::Impl::State::load(Site& site, const PlanRecord& r
     Served served{site.machine->load(record, cubin), "store", record, record.provenance.note, true};
     count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     log(LogLevel::warn, "{}: {}", to_string(record.problem), error.what());
     return std::nullopt;
   }
@@ -286,7 +335,7 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
     served.plan = site.machine->load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     return served;
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem), error.what()));
     return std::nullopt;
   }
@@ -321,22 +370,35 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
 Served Context::Impl::State::search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace) {
   const auto asked = Clock::now();
   const std::string text = to_string(problem);
-  double budget = settings.budget_s;
-  {
+  const auto process_left = [&] {
     const std::lock_guard lock(counting);
-    budget = std::min(budget, settings.process_budget_s - searched_s);
-  }
+    return settings.process_budget_s - searched_s;
+  };
+  double budget = std::min(settings.budget_s, process_left());
   if (budget < kLeastBudget) {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
     return fallback(site, problem, "the process budget is spent");
   }
-  std::unique_lock turn(tuning, std::chrono::duration<double>(budget));
-  budget -= seconds_since(asked);
+  const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
+  std::unique_lock<std::timed_mutex> turn;
+  if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));
+  const auto began = Clock::now();
+  budget = std::min(budget - seconds_since(asked), process_left());
   if (!turn || budget < kLeastBudget) {
-    Served served = fallback(site, problem, "other searches took the whole budget");
+    Served served =
+        fallback(site, problem, from_within ? "asked for from within another search" : "other searches took the whole budget");
     served.lasting = false;
     return served;
   }
+  turns().holder = std::this_thread::get_id();
+  struct Spend {
+    State& state;
+    const Clock::time_point began;
+    ~Spend() {
+      turns().holder = std::thread::id();
+      state.count([&](Counters& c) { ++c.searches, state.searched_s += seconds_since(began); });
+    }
+  } const spend{*this, began};
   try {
     Space space = site.machine->space(problem);
     std::string without;
@@ -355,24 +417,29 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
                            p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s,
                            p.budget_s});
       };
+    budget -= seconds_since(began);  // the space and what the runner opened
     auto list = without.empty() ? proposers(site, old, Deadline::in(budget)) : std::vector<std::unique_ptr<Proposer>>{};
     Tuned tuned =
         tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
+    if (budget < kFairShare * settings.budget_s) {
+      tuned.provisional = true;
+      tuned.note +=
+          fmt::format("{}cut short: {:.1f} s were left of its {:g}", tuned.note.empty() ? "" : "; ", budget, settings.budget_s);
+    }
     if (!without.empty()) tuned.note += (tuned.note.empty() ? "" : "; ") + without;
-    count([&](Counters& c) {
-      ++c.searches, c.trials += tuned.trials, c.compiles += tuned.compiles, searched_s += tuned.seconds;
-    });
+    count([&](Counters& c) { c.trials += tuned.trials, c.compiles += tuned.compiles; });
     const auto ended = Clock::now();
     runner.reset();
     log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
-    return adopt(site, problem, std::move(tuned), replace);
-  } catch (const Error& error) {
+    const bool keep = without.empty() || !old || is_vendor(old->tactic);  // an own winner outlives a process without a compiler
+    return adopt(site, problem, std::move(tuned), keep ? replace ? Write::replace : Write::if_absent : Write::never);
+  } catch (const std::exception& error) {
     log(LogLevel::error, "{}: the search failed: {}", text, error.what());
     return fallback(site, problem, fmt::format("the search failed: {}", error.what()));
   }
 }
 
-Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, bool replace) {
+Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, Write write) {
   const std::string text = to_string(problem);
   store->add_trials(problem, site.machine->hardware(), tuned.history);
   if (!tuned.winner) return fallback(site, problem, tuned.note);
@@ -401,8 +468,10 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
   record.provenance.provisional = tuned.provisional;
   record.provenance.note = tuned.note;
 
-  if (replace) {
+  if (write == Write::replace) {
     store->replace(record, tuned.artifact.cubin);
+  } else if (write == Write::never) {
+    log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text);
   } else if (const PlanRecord stands = store->put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
     // Another process was first. One winner for all, unless it cannot run here.
     if (!stale(stands, site.machine->provenance(stands.tactic, true)))
@@ -484,6 +553,12 @@ Explanation Context::Impl::retune(const Problem& problem) {
   return state_->explanation(site, problem, state_->plan_for(site, problem, {.retune = true}));
 }
 
+bool Context::Impl::proven(const Problem& problem) {
+  Machine& machine = *state_->site().machine;
+  const auto record = state_->store->find(problem, machine.hardware());
+  return record && !record->provenance.provisional && !stale(*record, provenance_to_compare(machine, *record));
+}
+
 Explanation Context::Impl::explain(const Problem& problem) {
   Site& site = state_->site();
   {
@@ -496,7 +571,7 @@ Explanation Context::Impl::explain(const Problem& problem) {
   if (state_->settings.mode == Mode::off) {
     served.note = "AK_MODE is off: cuBLASLt would serve it";
   } else if (const auto record = state_->store->find(problem, site.machine->hardware())) {
-    const auto why = stale(*record, site.machine->provenance(record->tactic, false));
+    const auto why = stale(*record, provenance_to_compare(*site.machine, *record));
     served = {nullptr, "store", *record, why ? fmt::format("stale: {}", *why) : record->provenance.note, true};
   } else {
     served.note = state_->settings.mode == Mode::tune ? "the first call would search" : "cuBLASLt would serve it";

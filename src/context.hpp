@@ -24,6 +24,8 @@ struct Context::Impl {
   Explanation prepare(const Problem& problem);
   /// As prepare, but searches even when a record stands, and replaces it (`ak tune --force`).
   Explanation retune(const Problem& problem);
+  /// Whether a record stands that prepare() would load: neither stale nor provisional.
+  bool proven(const Problem& problem);
   /// Starts no search.
   Explanation explain(const Problem& problem);
   Counters counters() const;

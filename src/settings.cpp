@@ -30,6 +30,13 @@ std::optional<std::string> environment(const char* variable) {
               fmt::format("{}{}='{}': expected {}", variable, source == "option" ? " (option)" : "", value, expected));
 }
 
+// A URL's user name and password are refused later; until then they are not shown either.
+std::string without_user(std::string value) {
+  if (const auto from = value.find("://"); from != value.npos)
+    if (const auto at = value.find('@', from); at < value.find('/', from + 3)) value.replace(from + 3, at - from - 3, "***");
+  return value;
+}
+
 class Resolver {
  public:
   std::vector<Settings::Entry> entries;
@@ -41,7 +48,7 @@ class Resolver {
     if (set && set->empty() && !empty_is_value) set.reset();
     source_ = option ? "option" : set ? "environment" : "default";
     std::string value = option ? *option : set ? *set : std::move(fallback);
-    entries.push_back({variable, value, std::string(source_), std::string(meaning)});
+    entries.push_back({variable, without_user(value), std::string(source_), std::string(meaning)});
     return value;
   }
 

@@ -56,6 +56,12 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
   return call.problem;
 }
 
+Problem problem_of_text(std::string_view text) {
+  const Problem p = parse_problem(text);
+  if (p.m == 0 || p.n == 0) bad("{}: D has no elements, there is nothing to tune", text);
+  return p;
+}
+
 void ProblemArguments::add_to(CLI::App* command) {
   command->add_option("size", sizes, "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)")->expected(3)->type_name("M N K");
   command->add_option("--act", activation, activation_names())->capture_default_str();
@@ -72,7 +78,7 @@ void ProblemArguments::add_to(CLI::App* command) {
 Problem ProblemArguments::problem() const {
   if (!text.empty()) {
     if (!sizes.empty()) bad("give either M N K or --problem, not both");
-    return parse_problem(text);
+    return problem_of_text(text);
   }
   if (sizes.size() != 3) bad("give M N K, or --problem");
   return contiguous_problem(sizes[0], sizes[1], sizes[2], activation, dtype, out, layout, bias, c, alpha);

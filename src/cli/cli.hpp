@@ -56,6 +56,9 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
                            const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
                            bool alpha);
 
+/// The problem that `ak ls` printed; one without elements is refused too.
+Problem problem_of_text(std::string_view text);
+
 /// Search settings that a subcommand offers: --budget, --trials, --recording, --cache.
 struct SearchArguments {
   double budget_s = 0;

@@ -29,7 +29,12 @@ Check check_driver() {
         "GPU", Health::bad, why,
         "install NVIDIA's driver for CUDA 13 (release 580 or later) and check that nvidia-smi lists the GPU; in a container, "
         "start it with --gpus all. Without a GPU only recordings work (AK_RECORDING)"};
-  const DeviceFacts facts = device_facts();
+  DeviceFacts facts;
+  try {
+    facts = device_facts();
+  } catch (const Error& error) {
+    return {"GPU", Health::bad, error.what(), "nvidia-smi shows who holds the GPU; it may be in exclusive mode, or out of memory"};
+  }
   const std::string detail = fmt::format("{} (sm_{}, {} SMs{}), driver {}", facts.name, facts.compute(), facts.sm_count,
                                          facts.mig.empty() ? "" : ", MIG " + facts.mig, driver_version());
   if (facts.compute() < 80) return {"GPU", Health::bad, detail, "a GPU of compute capability 8.0 or later is needed"};
@@ -79,9 +84,11 @@ Check check_llm(const Settings& settings) {
       if (settings.llm_endpoint.empty() && !settings.llm_key)
         return {"LLM", Health::bad, chat->describe() + ", no key",
                 "set AK_LLM_KEY, or AK_LLM_KEY_FILE to a file that holds it"};
+    if (settings.llm_key && settings.llm_key().empty())
+      return {"LLM", Health::bad, chat->describe() + ", the key is empty", "correct AK_LLM_KEY or AK_LLM_KEY_FILE"};
     return {"LLM", Health::good, chat->describe() + " (not asked)", ""};
   } catch (const Error& error) {
-    return {"LLM", Health::bad, error.what(), "correct AK_LLM, AK_LLM_ENDPOINT and AK_LLM_MODEL; `ak env` shows them"};
+    return {"LLM", Health::bad, error.what(), "correct the AK_LLM variable; `ak env` shows them all"};
   }
 }
 

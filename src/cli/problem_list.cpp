@@ -68,7 +68,7 @@ ProblemList parse_problem_list(std::string_view text) {
       const bool is_text = line.substr(0, line.find(' ')).find('x') != line.npos && line.find(',') > line.find('x');
       const auto fields = fields_of(line);
       if (is_text) {
-        list.items.push_back({number, parse_problem(line)});
+        list.items.push_back({number, problem_of_text(line)});
       } else if (header.empty() && fields.size() >= 3 && fields[0] == "m" && fields[1] == "n" && fields[2] == "k") {
         header = fields;
       } else {

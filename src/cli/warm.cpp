@@ -46,7 +46,7 @@ int warm(const State& state) {
     bar.update(done / total, place);
     try {
       // What stands in the store was finished before: that is how a second run resumes.
-      if (!state.force && context.impl().store().find(item.problem, context.impl().hardware())) {
+      if (!state.force && context.impl().proven(item.problem)) {
         ++known;
         if (!bar.on_terminal()) bar.line(place + ": known");
       } else {

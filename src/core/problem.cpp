@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "core/activation.hpp"
 
@@ -140,6 +142,10 @@ Problem parse_problem(std::string_view text) {
     }
   });
   if (!sized) bad(text, "expected MxNxK first");
+  if (std::max({p.m, p.n, p.k}) > std::numeric_limits<std::int32_t>::max()) bad(text, "a dimension over 2^31 - 1");
+  if (!p.epilogue.has_c) p.align_c = 16;
+  if (std::min(p.align_c, p.align_d) < size_of(p.epilogue.out))
+    bad(text, fmt::format("C and D of {} lie at multiples of {} bytes at least", name(p.epilogue.out), size_of(p.epilogue.out)));
   return p;
 }
 

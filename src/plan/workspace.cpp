@@ -34,6 +34,16 @@ Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes) : context_(con
 
 Workspaces::~Workspaces() = default;
 
+// Never the block of the empty slot where a probe ends: another stream may be moving into it, block first.
+const Workspaces::Block* Workspaces::Slots::find(std::uint64_t key) const {
+  for (std::size_t i = key * 0x9e3779b97f4a7c15ull >> 32;; ++i) {
+    const Slot& slot = slots[i & mask];
+    const std::uint64_t found = slot.key.load(std::memory_order_acquire);
+    if (found == key) return slot.block.load(std::memory_order_acquire);
+    if (found == 0) return nullptr;
+  }
+}
+
 Workspaces::Slot& Workspaces::Slots::probe(std::uint64_t key) const {
   for (std::size_t i = key * 0x9e3779b97f4a7c15ull >> 32;; ++i) {
     Slot& slot = slots[i & mask];
@@ -44,7 +54,7 @@ Workspaces::Slot& Workspaces::Slots::probe(std::uint64_t key) const {
 
 void* Workspaces::get(Stream stream, std::int64_t bytes) {
   const std::uint64_t key = key_of(stream);
-  const Block* block = current_.load(std::memory_order_acquire)->probe(key).block.load(std::memory_order_acquire);
+  const Block* block = current_.load(std::memory_order_acquire)->find(key);
   if (block && static_cast<std::int64_t>(block->buffer.bytes()) >= bytes) [[likely]]
     return block->buffer.data();
   return grow(key, bytes);

@@ -40,6 +40,7 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune 0 32 64", "nothing to tune");
   wrong("tune -- -1 32 64", "negative size");
   wrong("tune --problem 16x32", "expected MxNxK");
+  wrong("tune --problem 0x32x64", "nothing to tune");
   wrong("tune", "give M N K");
   wrong("tune 1 2 3 --budget -1", "--budget");
   wrong("warm", "file");

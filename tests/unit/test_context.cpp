@@ -42,7 +42,7 @@ struct World {
   std::optional<std::string> no_compiler;
   std::vector<double> vendor_us = {60, 52};
   double finals_scale = 1, drift = 0, quick_s = 0.0002;
-  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, load_breaks{false};
+  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false};
   std::atomic<int> runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;  // of each runner
   std::mutex mutex;
@@ -85,6 +85,7 @@ class FakeMachine final : public Machine {
     void prefetch(std::span<const Tactic> t) override { inner.prefetch(t); }
     bool ready(const Tactic& t) override { return inner.ready(t); }
     Trial run(const Tactic& t, Effort e, Deadline d) override {
+      if (w.no_memory) throw std::bad_alloc();
       if (w.runner_breaks) throw Error(ErrorCode::driver, "the device is gone");
       return inner.run(t, e, d);
     }
@@ -233,6 +234,37 @@ TEST_CASE("an absent NVRTC makes no record stale; changed kernels do") {
   CHECK(f.context->counters().searches == 1);
   CHECK(f.context->explain(f.problem).served_by.starts_with("cuBLASLt"));
   CHECK(f.context->explain(f.problem).note.find("NVRTC") != std::string::npos);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic.family != FamilyId::vendor);  // not thrown away
+}
+
+TEST_CASE("what was found without a compiler is proven again once there is one") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_compiler");
+  Fixture f(settings);
+  f.world.today.nvrtc = "";
+  f.world.no_compiler = "NVRTC is not available";
+  f.open(settings);
+  f.call();
+  CHECK(f.context->explain(f.problem).served_by.starts_with("cuBLASLt"));
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 1);
+  f.world.today.nvrtc = "13.0";
+  f.world.no_compiler.reset();
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic.family != FamilyId::vendor);
+}
+
+TEST_CASE("a search that others left little time leaves a provisional record") {
+  Settings settings = quick();
+  settings.budget_s = 1, settings.process_budget_s = 0.3;
+  Fixture f(settings);
+  f.call();
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->explain(f.problem).note.find("cut short") != std::string::npos);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
 }
 
 TEST_CASE("modes: hit and off never search") {
@@ -263,6 +295,44 @@ TEST_CASE("a capture gets the vendor at once and leaves the problem open to be t
   f.call();
   CHECK(f.world.vendor_plans == 1);
   CHECK(f.world.launched == 4);
+}
+
+TEST_CASE("a capture that a process begins with gets the recorded kernel") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_capture");
+  Fixture first(settings);
+  CHECK(!first.context->proven(first.problem));
+  first.call();
+  CHECK(first.context->proven(first.problem));
+  Fixture second(settings);
+  second.world.capturing = true;
+  second.call();
+  CHECK(second.world.loads == 1);
+  CHECK(second.world.vendor_plans == 0);
+  CHECK(second.world.launched == 1);
+  second.world.capturing = false;
+  second.call();
+  CHECK(second.world.loads == 1);
+  CHECK(second.context->counters().store_hits == 1);
+  CHECK(second.context->explain(second.problem).source == "store");
+}
+
+TEST_CASE("a progress callback may call the context again: it is served untuned, and waits for nothing") {
+  Settings settings = quick();
+  Fixture* fixture = nullptr;
+  Problem other;
+  int calls = 0;
+  settings.progress = [&](const TuneProgress&) {
+    if (++calls > 1) return;
+    fixture->call();
+    fixture->context->matmul_act(nullptr, other, {});
+  };
+  Fixture f(settings);
+  fixture = &f, other = f.problem, other.m = 512;
+  f.call();
+  CHECK(f.world.launched == 3);
+  CHECK(f.world.runners == 1);
+  CHECK(f.context->explain(f.problem).source == "this process");
 }
 
 TEST_CASE("k = 0 is served by the pass without a search") {
@@ -306,6 +376,12 @@ TEST_CASE("the process budget ends searches, not calls") {
 }
 
 TEST_CASE("what fails inside degrades: a broken runner, a failed load, no vendor, and at last an error that says why") {
+  Fixture full;
+  full.world.no_memory = true;
+  full.call();
+  CHECK(full.world.launched == 1);
+  CHECK(full.context->explain(full.problem).source == "vendor fallback");
+
   Fixture broken;
   broken.world.runner_breaks = true;
   broken.call();

@@ -50,6 +50,9 @@ TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("16x32"), doctest::Contains("16x32"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 bf61"), doctest::Contains("bf61"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=3,2,2,2"), doctest::Contains("align=3"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2147483648x3"), doctest::Contains("2^31"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 out=f32 align=16,16,16,2"), doctest::Contains("multiples of 4"), Error);
+  CHECK(parse_problem("1x2x3 align=16,16,4,16") == parse_problem("1x2x3"));  // no C, so its alignment is none
   CHECK_THROWS_WITH_AS(parse_tactic("sm91 tile_m=1"), doctest::Contains("sm91"), Error);
   CHECK_THROWS_WITH_AS(parse_tactic("sm90 tile_q=1"), doctest::Contains("tile_q"), Error);
   CHECK_THROWS_WITH_AS(parse_tactic("sm90 tile_m=99999"), doctest::Contains("tile_m=99999"), Error);

@@ -51,6 +51,13 @@ struct Log {
   std::string text;
 };
 
+// A relative path begins in here.
+struct WorkingFolder {
+  explicit WorkingFolder(const std::string& folder) { fs::create_directories(folder), fs::current_path(folder); }
+  ~WorkingFolder() { fs::current_path(before); }
+  const fs::path before = fs::current_path();
+};
+
 bool durable(const Store& store) { return store.describe().starts_with("lmdb "); }
 
 // This program again, running one case of it, with its standard output in a pipe.
@@ -472,4 +479,11 @@ TEST_CASE("the default folder follows the environment") {
   CHECK(with("", "/y", "/z") == "/y/ak");
   CHECK(with("", "relative", "/z") == "/z/.cache/ak");
   CHECK(with("", "", "/z") == "/z/.cache/ak");
+}
+
+TEST_CASE("a relative folder is made with all its parents, however short their names") {
+  Folder base("relative");
+  const WorkingFolder there(base);
+  CHECK(prepare_folder("a/b/c") == std::nullopt);
+  CHECK(fs::is_directory(base.path / "a" / "b" / "c"));
 }
