@@ -24,9 +24,9 @@ class Slow final : public Proposer {
  public:
   Slow(double seconds, Tactic tactic) : at_(Deadline::in(seconds)), tactic_(tactic) {}
   std::string_view name() const override { return "slow"; }
-  std::vector<Proposal> propose(const SearchView&, std::size_t) override {
+  std::vector<Proposal> propose(const SearchView& view, std::size_t) override {
+    given_ = view.knows(tactic_);  // named until then: there may have been no room
     if (!at_.passed() || given_) return {};
-    given_ = true;
     return {{tactic_, 1}};
   }
   bool pending() const override { return !given_; }
