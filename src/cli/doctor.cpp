@@ -33,7 +33,8 @@ Check check_driver() {
   try {
     facts = device_facts();
   } catch (const Error& error) {
-    return {"GPU", Health::bad, error.what(), "nvidia-smi shows who holds the GPU; it may be in exclusive mode, or out of memory"};
+    return {"GPU", Health::bad, error.what(),
+            "nvidia-smi shows who holds the GPU; it may be in exclusive mode, or out of memory"};
   }
   const std::string detail = fmt::format("{} (sm_{}, {} SMs{}), driver {}", facts.name, facts.compute(), facts.sm_count,
                                          facts.mig.empty() ? "" : ", MIG " + facts.mig, driver_version());

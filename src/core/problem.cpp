@@ -70,7 +70,8 @@ std::uint64_t hash(const Problem& p) {
   const auto u = [](auto v) { return static_cast<std::uint64_t>(v); };
   h = mix(h, u(p.in) | u(p.a_major) << 2 | u(p.b_major) << 3 | u(p.align_a) << 8 | u(p.align_b) << 16 | u(p.align_c) << 24 |
                  u(p.align_d) << 32 | u(p.numerics) << 40);
-  return mix(h, u(e.activation) | u(e.out) << 8 | u(e.bias) << 16 | u(e.bias_dtype) << 24 | u(e.has_c) << 32 | u(e.unit_alpha) << 33);
+  return mix(
+      h, u(e.activation) | u(e.out) << 8 | u(e.bias) << 16 | u(e.bias_dtype) << 24 | u(e.has_c) << 32 | u(e.unit_alpha) << 33);
 }
 
 // a= and b= name the contiguous axis of each operand.
@@ -145,7 +146,8 @@ Problem parse_problem(std::string_view text) {
   if (std::max({p.m, p.n, p.k}) > std::numeric_limits<std::int32_t>::max()) bad(text, "a dimension over 2^31 - 1");
   if (!p.epilogue.has_c) p.align_c = 16;
   if (std::min(p.align_c, p.align_d) < size_of(p.epilogue.out))
-    bad(text, fmt::format("C and D of {} lie at multiples of {} bytes at least", name(p.epilogue.out), size_of(p.epilogue.out)));
+    bad(text,
+        fmt::format("C and D of {} lie at multiples of {} bytes at least", name(p.epilogue.out), size_of(p.epilogue.out)));
   return p;
 }
 

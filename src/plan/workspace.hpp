@@ -39,7 +39,7 @@ class Workspaces {
   };
   struct Slots {
     explicit Slots(std::size_t count) : mask(count - 1), slots(new Slot[count]) {}
-    Slot& probe(std::uint64_t key) const;  // its slot, or the empty one where it belongs; of writers
+    Slot& probe(std::uint64_t key) const;        // its slot, or the empty one where it belongs; of writers
     const Block* find(std::uint64_t key) const;  // null when there is none
     std::size_t mask;
     std::unique_ptr<Slot[]> slots;

@@ -43,7 +43,11 @@ TEST_CASE("a problem's text reads back to the same problem") {
   p.numerics = Numerics::single_pass;
   CHECK(parse_problem(to_string(p)) == p);
   CHECK(hash(parse_problem(to_string(p))) == hash(p));
-  CHECK(parse_problem("16x32x64") == [] { Problem q; q.m = 16, q.n = 32, q.k = 64; return q; }());
+  CHECK(parse_problem("16x32x64") == [] {
+    Problem q;
+    q.m = 16, q.n = 32, q.k = 64;
+    return q;
+  }());
 }
 
 TEST_CASE("a bad problem or tactic names the bad token") {

@@ -117,7 +117,8 @@ TEST_CASE("a bad value names its variable and itself") {
 TEST_CASE("the key comes from the callback, the variable or the file, and is never among the entries") {
   const std::string secret = "sk-very-secret", path = std::string(AK_BINARY_DIR) + "/test_key.txt";
   std::ofstream(path) << secret << " \nsecond line\n";
-  Environment both({{"AK_LLM_KEY", secret + "1"}, {"AK_LLM_KEY_FILE", path}, {"AK_LLM_ENDPOINT", "https://me:" + secret + "@host/v1"}});
+  Environment both(
+      {{"AK_LLM_KEY", secret + "1"}, {"AK_LLM_KEY_FILE", path}, {"AK_LLM_ENDPOINT", "https://me:" + secret + "@host/v1"}});
   Options options;
   CHECK(resolve(options).llm_key() == secret + "1");
   options.llm_key = [&] { return secret + "2"; };
