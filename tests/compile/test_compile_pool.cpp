@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "ak/types.hpp"
 #include "jit/compile_pool.hpp"
@@ -48,14 +49,16 @@ TEST_CASE("a source that does not compile is data; one that cannot be made throw
 }
 
 TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does not wait for the queue") {
-  std::vector<int> order;
+  std::mutex mutex;
+  std::vector<int> order;  // the pool goes on while it is read
   std::atomic<bool> started{false}, hold{true};
   CompilePool pool(
       "sm_80",
       [&](const Tactic& t) {
         started = true;
         while (hold) std::this_thread::yield();
-        order.push_back(t.tile_m);  // one thread: no race
+        const std::lock_guard lock(mutex);
+        order.push_back(t.tile_m);
         return source_of(t);
       },
       1);
@@ -65,7 +68,10 @@ TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does
   CHECK_FALSE(pool.ready(numbered(5)));
   hold = false;
   REQUIRE(pool.get(numbered(5), Deadline::in(60)));
-  CHECK(order.at(1) == 5);
+  {
+    const std::lock_guard lock(mutex);
+    CHECK(order.at(1) == 5);
+  }
   pool.drop_waiting();
   CHECK(pool.compiles() < 6);
 }
