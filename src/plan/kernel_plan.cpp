@@ -30,16 +30,18 @@ CUtensorMapSwizzle swizzle(std::int32_t bytes) {
   }
 }
 
-void encode(CUtensorMap& map, const TensorMapShape& shape) {
+}  // namespace
+
+CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
+  CUtensorMap map;
   const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
   const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
   check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,
                                         step, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
                                         CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
         "encoding a tensor map");
+  return map;
 }
-
-}  // namespace
 
 TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args) {
   const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
@@ -88,7 +90,7 @@ void KernelPlan::launch(Stream stream, const CallArgs& args) const {
   CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
   void* parameters[1 + std::size(maps)] = {&kernel_args};
   for (int i = 0; i < geometry_.map_count; ++i) {
-    encode(maps[i], tensor_map_shape(geometry_.maps[i], problem_, args));
+    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, args));
     parameters[1 + i] = &maps[i];
   }
 

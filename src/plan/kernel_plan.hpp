@@ -25,6 +25,7 @@ struct TensorMapShape {
 };
 
 TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args);
+CUtensorMap encode_tensor_map(const TensorMapShape& shape);
 
 class KernelPlan : public Plan {
  public:

@@ -1,0 +1,147 @@
+// What the library costs the host: the first call of this process, and a hot call against a bare launch of the same kernel.
+//
+//   ak_latency M N K [activation]     one CSV line; latency.sh runs it twice for each of ten problems, in fresh processes
+//
+// first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
+// a search in the first process, a hit in the second. hot_us and bare_us are medians of interleaved rounds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "ak/ak.hpp"
+#include "api/arguments.hpp"
+#include "base/clock.hpp"
+#include "context.hpp"
+#include "core/activation.hpp"
+#include "gpu/device.hpp"
+#include "gpu/driver.hpp"
+#include "gpu/owners.hpp"
+#include "plan/kernel_plan.hpp"
+#include "plan/resources.hpp"
+
+using namespace ak;
+
+namespace {
+
+constexpr int kRounds = 60, kLaunches = 50;  // few enough for the launch queue to take them all without waiting
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+// The same launch with everything prepared, straight to the driver; empty for a vendor plan.
+struct BareLaunch {
+  std::unique_ptr<KernelPlan> plan;
+  Buffer workspace;
+  KernelArgs args;
+  CUtensorMap maps[3];
+  void* parameters[4];
+  CUlaunchAttribute cluster{};
+  CUlaunchConfig config{};
+
+  void operator()() { check(driver().cuLaunchKernelEx(&config, plan->function(), parameters, nullptr), "a bare launch"); }
+};
+
+std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& call, CUstream stream) {
+  auto& store = context.impl().store();
+  const auto record = store.find(call.problem, context.impl().hardware());
+  if (!record || record->tactic.family == FamilyId::vendor) return nullptr;
+  const auto cubin = store.cubin(record->cubin);
+  if (!cubin) return nullptr;
+  auto bare = std::make_unique<BareLaunch>();
+  const Geometry& g = record->geometry;
+  bare->plan = std::make_unique<KernelPlan>(resources(), cubin->data(), call.problem, record->tactic, g);
+  bare->args = call.args;
+  if (g.workspace_bytes > 0) {
+    bare->workspace = Buffer::make(static_cast<std::size_t>(g.workspace_bytes));
+    check(driver().cuMemsetD8Async(bare->workspace.get(), 0, static_cast<std::size_t>(g.workspace_bytes), stream), "zeroing scratch");
+    bare->args.workspace = bare->workspace.data();
+  }
+  bare->parameters[0] = &bare->args;
+  for (int i = 0; i < g.map_count; ++i) {
+    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, call.args));
+    bare->parameters[1 + i] = &bare->maps[i];
+  }
+  CUlaunchConfig& config = bare->config;
+  config.gridDimX = g.grid[0], config.gridDimY = g.grid[1], config.gridDimZ = g.grid[2];
+  config.blockDimX = g.threads, config.blockDimY = 1, config.blockDimZ = 1;
+  config.sharedMemBytes = g.smem_bytes, config.hStream = stream;
+  if (g.cluster != std::array<std::uint32_t, 3>{1, 1, 1}) {
+    bare->cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    bare->cluster.value.clusterDim = {g.cluster[0], g.cluster[1], g.cluster[2]};
+    config.attrs = &bare->cluster, config.numAttrs = 1;
+  }
+  return bare;
+}
+
+std::int64_t size_argument(const char* text) {
+  std::int64_t value = 0;
+  const char* end = text + std::strlen(text);
+  if (const auto parsed = std::from_chars(text, end, value); parsed.ec == std::errc() && parsed.ptr == end && value > 0) return value;
+  fmt::print(stderr, "ak_latency: '{}' is not a size\n", text);
+  std::exit(2);
+}
+
+int run(int count, char** words) {
+  const std::int64_t m = size_argument(words[1]), n = size_argument(words[2]), k = size_argument(words[3]);
+  const auto activation = parse_activation(count > 4 ? words[4] : "silu");
+  if (!activation) {
+    fmt::print(stderr, "ak_latency: '{}' is not an activation\n", words[4]);
+    return 2;
+  }
+  current_context();
+  const auto elements = [](std::int64_t count) { return Buffer::make(static_cast<std::size_t>(count) * 2); };
+  const Buffer a = elements(m * k), b = elements(n * k), bias = elements(n), d = elements(m * n);
+  const OwnedStream stream = OwnedStream::make();
+  const ConstMatrix x{a.data(), m, k, k, DType::bf16, Order::row}, w{b.data(), k, n, k, DType::bf16, Order::col};
+  const Matrix y{d.data(), m, n, n, DType::bf16, Order::row};
+  Epilogue epilogue;
+  epilogue.activation = *activation;
+  epilogue.bias = bias.data();
+
+  const auto start = Clock::now();
+  Context context;
+  context.matmul_act(stream.get(), x, w, y, epilogue);
+  const double first_s = seconds_since(start);
+  stream.synchronize();
+
+  const auto bare = bare_launch(context, canonicalize(x, w, y, epilogue), stream.get());
+  std::vector<double> hot_us, bare_us;
+  const auto time = [&](std::vector<double>& into, const std::function<void()>& enqueue) {
+    const auto from = Clock::now();
+    for (int i = 0; i < kLaunches; ++i) enqueue();
+    into.push_back(seconds_since(from) / kLaunches * 1e6);
+    stream.synchronize();
+  };
+  for (int round = 0; round < kRounds; ++round) {
+    time(hot_us, [&] { context.matmul_act(stream.get(), x, w, y, epilogue); });
+    if (bare) time(bare_us, [&] { (*bare)(); });
+  }
+  const Counters spent = context.counters();
+  const Explanation e = context.explain(x, w, y, epilogue);
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation), spent.store_hits ? "hit" : "search", first_s,
+             spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "", e.served_by);
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  if (count < 4) {
+    fmt::print(stderr, "usage: ak_latency M N K [activation]\n");
+    return 2;
+  }
+  try {
+    return run(count, words);
+  } catch (const Error& error) {
+    fmt::print(stderr, "ak_latency: {}\n", error.what());
+    return 1;
+  }
+}

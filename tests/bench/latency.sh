@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# First and second calls of ten suite problems on this machine's GPU, each in a process of its own with an empty cache and an
+# empty NVRTC disk cache; CSV on stdout. AK_LATENCY names a built ak_latency to use instead of building one.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+latency=${AK_LATENCY:-}
+if [ -z "$latency" ]; then
+  . "$here/../setup.sh"
+  ak_build_targets ak_latency
+  latency=$ak_build/tests/ak_latency
+fi
+for name in $(compgen -e | grep '^AK_' | grep -vx AK_LATENCY); do unset "$name"; done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic"
+row=0
+while read -r m n k; do
+  row=$((row + 1))
+  export HOME=$work/home$row AK_CACHE_DIR=$work/cache$row
+  mkdir -p "$HOME"
+  "$latency" "$m" "$n" "$k"
+  "$latency" "$m" "$n" "$k"
+done <<'ROWS'
+16 4096 14336
+1 6144 4096
+16 4096 4096
+64 4096 4096
+128 14336 4096
+512 512 512
+2048 768 768
+768 4096 4096
+4096 4096 4096
+4096 4097 4097
+ROWS
