@@ -35,7 +35,7 @@ printf '\n== a search guided by a language model, its replies played back from e
 export AK_CACHE_DIR=$work/cache_llm AK_LLM=mailbox:$work/mailbox AK_LLM_ROUNDS=2 AK_BUDGET_S=12
 (
   set +e
-  for reply in "$ak_root"/examples/replies/*.txt; do
+  for reply in "$ak_root"/examples/replies/*.reply.txt; do
     while :; do
       for prompt in "$work"/mailbox/*.prompt.txt; do
         answer=${prompt%.prompt.txt}.reply.txt
