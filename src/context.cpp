@@ -122,6 +122,7 @@ struct Context::Impl::State {
   mutable std::mutex counting;
   Counters counters;
   double searched_s = 0;
+  std::shared_ptr<std::atomic<std::int64_t>> llm_tokens_left;
 
   ~State() {
     for (Site* site = sites; site;) delete std::exchange(site, site->next);
@@ -195,7 +196,7 @@ Site& Context::Impl::State::open_site() {
   auto made = std::make_unique<Site>();
   made->context = current;
   made->context_id = id;
-  made->machine = make_gpu_machine();
+  made->machine = make_gpu_machine(settings.scratch_bytes);
   made->next = sites;
   sites.store(made.get(), std::memory_order_release);
   return *made.release();
@@ -361,6 +362,7 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
     llm.endpoint.key = settings.llm_key;
     llm.rounds = settings.llm_rounds;
     llm.proposals = settings.llm_proposals;
+    llm.tokens_left = llm_tokens_left;
     list.push_back(make_llm_proposer(llm, deadline));
   }
   for (const auto name : {"local", "offline"}) list.push_back(make_proposer(name, inputs));
@@ -533,6 +535,7 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
 
 Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine) : state_(std::make_unique<State>()) {
   state_->settings = std::move(settings);
+  state_->llm_tokens_left = std::make_shared<std::atomic<std::int64_t>>(state_->settings.llm_tokens);
   const std::string& folder = state_->settings.cache_dir;
   state_->store = folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
   if (!machine && !state_->settings.recording.empty()) machine = make_recording_machine(state_->settings.recording);

@@ -17,6 +17,7 @@ namespace {
 
 constexpr double kDefaultBudget = 3, kDefaultBudgetWithLlm = 20;
 constexpr double kLongest = 86400 * 30;
+constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
 constexpr std::string_view kModes[] = {"tune", "hit", "off"};
 
@@ -63,12 +64,14 @@ class Resolver {
     return parsed;
   }
 
-  int integer(const char* variable, const std::optional<int>& option, int fallback, int least, int most,
-              std::string_view meaning) {
-    const auto wide = option ? std::optional<double>(*option) : std::nullopt;
-    const double value = number(variable, wide, fallback, least, most, meaning);
+  template <class Integer>
+  Integer integer(const char* variable, const std::optional<Integer>& option, Integer fallback, Integer least, Integer most,
+                  std::string_view meaning) {
+    const auto wide = option ? std::optional(static_cast<double>(*option)) : std::nullopt;
+    const double value = number(variable, wide, static_cast<double>(fallback), static_cast<double>(least),
+                                static_cast<double>(most), meaning);
     if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
-    return static_cast<int>(value);
+    return static_cast<Integer>(value);
   }
 
   /// What this code does not read itself (the log, the kernel folder), for completeness.
@@ -135,12 +138,16 @@ Settings resolve(const Options& options) {
   s.llm_key = key_source(options, read);
   s.llm_rounds = read.integer("AK_LLM_ROUNDS", options.llm_rounds, 2, 0, 100, "questions per search");
   s.llm_proposals = read.integer("AK_LLM_PROPOSALS", options.llm_proposals, 12, 1, 256, "tactics asked for per question");
+  s.llm_tokens = read.integer<std::int64_t>("AK_LLM_TOKENS", options.llm_tokens, s.llm_tokens, 0, kMostCount,
+                                            "tokens of all searches of a context, asked and answered");
 
   s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm, 0.05,
                            kLongest, "wall seconds of one search");
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
+  s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
+                                               "most device memory for workspaces in a CUDA context");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
 
   const std::string forced = read.text("AK_FORCE_TACTIC", std::nullopt, "", "use this tactic instead of searching");
@@ -152,8 +159,11 @@ Settings resolve(const Options& options) {
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
-  const std::string level = read.text("AK_LOG", std::nullopt, "off", "off, error, warn, info or debug, to stderr");
-  if (LogLevel parsed; !parse_log_level(level, parsed)) bad("AK_LOG", level, read.source(), "off, error, warn, info or debug");
+  const std::string level = read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr");
+  LogLevel parsed;
+  if (!parse_log_level(level, parsed)) bad("AK_LOG", level, read.source(), "off, error, warn, info or debug");
+  if (options.log_level) set_log_level(parsed);
+  if (options.log) set_log_sink([sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
 
   s.progress = options.progress;
   s.entries = std::move(read.entries);

@@ -22,6 +22,8 @@ struct Settings {
   std::string llm, llm_endpoint, llm_model;
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;
+  std::int64_t llm_tokens = 200000;
+  std::int64_t scratch_bytes = std::int64_t{2} << 30;
   std::string recording;
   std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;

@@ -49,6 +49,10 @@ struct Options {
   std::function<std::string()> llm_key;         ///< the secret, asked for when needed; else AK_LLM_KEY, else the file AK_LLM_KEY_FILE
   std::optional<int> llm_rounds;                ///< AK_LLM_ROUNDS (2)
   std::optional<int> llm_proposals;             ///< AK_LLM_PROPOSALS per round (12)
+  std::optional<std::int64_t> llm_tokens;       ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
+  std::optional<std::int64_t> scratch_bytes;    ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
+  std::optional<std::string> log_level;         ///< AK_LOG=off|error|warn|info|debug; of the whole process
+  std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;         ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
   std::function<void(const TuneProgress&)> progress;
 };

@@ -51,6 +51,8 @@ bool parse_log_level(std::string_view text, LogLevel& level) {
   return false;
 }
 
+std::string_view name(LogLevel level) { return kNames[static_cast<int>(level)]; }
+
 LogLevel log_level() { return level_slot().load(std::memory_order_relaxed); }
 void set_log_level(LogLevel level) { level_slot().store(level, std::memory_order_relaxed); }
 

@@ -17,6 +17,7 @@ LogLevel log_level();
 void set_log_level(LogLevel level);
 void set_log_sink(LogSink sink);
 void log_line(LogLevel level, std::string_view line);
+std::string_view name(LogLevel level);
 bool parse_log_level(std::string_view text, LogLevel& level);
 
 template <class... Args>

@@ -35,7 +35,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine() : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine(settings.scratch_bytes) : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
@@ -77,7 +77,7 @@ Row bench_one(const Problem& problem, const State& state, Machine& machine, Stor
   }
 
   Trial best[2];  // fused, separate
-  for (const Tactic& tactic : runner->vendor_tactics()) {
+  for (const Tactic& tactic : runner->vendor_tactics(Deadline::in(10))) {
     const Trial trial = runner->run(tactic, Effort::quick, deadline);
     Trial& leader = best[tactic.separate];
     if (trial.correct() && (!leader.correct() || trial.us < leader.us)) leader = trial;

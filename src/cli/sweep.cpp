@@ -53,7 +53,7 @@ int run(const State& state) {
   } else {
     problems.push_back(state.problem.problem());
   }
-  const auto machine = make_gpu_machine();
+  const auto machine = make_gpu_machine(resolve({}).scratch_bytes);
   ProgressBar bar;
   for (const Problem& problem : problems)
     if (!sweep_one(problem, state, *machine, bar)) code = kFailed;

@@ -111,6 +111,9 @@ class Gpu final : public Machine {
 
 }  // namespace
 
-std::unique_ptr<Machine> make_gpu_machine() { return std::make_unique<Gpu>(resources()); }
+std::unique_ptr<Machine> make_gpu_machine(std::int64_t scratch_bytes) {
+  resources().workspaces().set_cap(scratch_bytes);
+  return std::make_unique<Gpu>(resources());
+}
 
 }  // namespace ak

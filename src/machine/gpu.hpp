@@ -7,7 +7,8 @@
 
 namespace ak {
 
-/// Of the current CUDA context. Throws Error{missing_library | driver}.
-std::unique_ptr<Machine> make_gpu_machine();
+/// Of the current CUDA context, whose workspaces then hold at most scratch_bytes together. Throws
+/// Error{missing_library | driver}.
+std::unique_ptr<Machine> make_gpu_machine(std::int64_t scratch_bytes);
 
 }  // namespace ak

@@ -347,11 +347,11 @@ std::vector<Trial> LocalRunner::finals(std::span<const Tactic> tactics, Deadline
   return trials;
 }
 
-std::vector<Tactic> LocalRunner::vendor_tactics() {
+std::vector<Tactic> LocalRunner::vendor_tactics(Deadline deadline) {
   std::vector<Tactic> tactics;
   Tactic vendor;
   vendor.family = FamilyId::vendor;
-  const Trial trial = impl_->guarded(vendor, [&](Trial&) { tactics = impl_->vendor_survey(Deadline::in(5)).leaders(); });
+  const Trial trial = impl_->guarded(vendor, [&](Trial&) { tactics = impl_->vendor_survey(deadline).leaders(); });
   if (!trial.correct()) warn_once("cuBLASLt's candidates could not be timed: " + trial.why);
   return tactics;
 }
@@ -384,7 +384,7 @@ PlanPtr LocalRunner::plan(const Tactic& tactic) {
 }
 
 LocalRunner::VendorArms LocalRunner::vendor_arms() {
-  vendor_tactics();
+  vendor_tactics(Deadline::in(5));
   return impl_->survey ? impl_->survey->arms() : VendorArms{};
 }
 

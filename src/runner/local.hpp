@@ -23,7 +23,7 @@ class LocalRunner : public Runner {
   ~LocalRunner() override;
 
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
-  std::vector<Tactic> vendor_tactics() override;
+  std::vector<Tactic> vendor_tactics(Deadline deadline) override;
   void prefetch(std::span<const Tactic> tactics) override;
   void drop_prefetched() override;
   bool ready(const Tactic& tactic) override;

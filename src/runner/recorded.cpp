@@ -49,7 +49,7 @@ const RecordedTrial* RecordedRunner::find(const Tactic& tactic) const {
   return at == index_.end() ? nullptr : at->second;
 }
 
-std::vector<Tactic> RecordedRunner::vendor_tactics() {
+std::vector<Tactic> RecordedRunner::vendor_tactics(Deadline) {
   std::vector<Tactic> out;
   for (const RecordedTrial& recorded : recording_.trials)
     if (recorded.trial.tactic.family == FamilyId::vendor) out.push_back(recorded.trial.tactic);

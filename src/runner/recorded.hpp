@@ -18,7 +18,7 @@ class RecordedRunner : public Runner {
   /// recording was made with: its answers then tell of the old code.
   explicit RecordedRunner(Recording recording, int threads = usable_cores());
 
-  std::vector<Tactic> vendor_tactics() override;
+  std::vector<Tactic> vendor_tactics(Deadline) override;
   void prefetch(std::span<const Tactic> tactics) override;
   void drop_prefetched() override;
   bool ready(const Tactic& tactic) override;

@@ -37,8 +37,8 @@ class Runner {
   virtual ~Runner() = default;
 
   /// What cuBLASLt offers, fused and separate, as tactics of FamilyId::vendor: those worth a trial, fastest first. All heuristics
-  /// were timed to find them.
-  virtual std::vector<Tactic> vendor_tactics() = 0;
+  /// are timed to find them, or as many as the deadline allows.
+  virtual std::vector<Tactic> vendor_tactics(Deadline deadline) = 0;
 
   /// Starts compiling on all cores, in this order, and returns at once. Never required: run() compiles what it lacks.
   virtual void prefetch(std::span<const Tactic> tactics) = 0;

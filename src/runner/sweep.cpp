@@ -74,7 +74,7 @@ std::string sweep(std::span<const Tactic> tactics, Runner& runner, RecordingWrit
                   const std::function<void(const SweepProgress&)>& progress) {
   const auto start = Clock::now();
   const Deadline deadline = Deadline::in(budget.seconds);
-  const std::vector<Tactic> chosen = sample(tactics, budget.most), vendor = runner.vendor_tactics();
+  const std::vector<Tactic> chosen = sample(tactics, budget.most), vendor = runner.vendor_tactics(Deadline::in(10));
   std::vector<Tactic> own;
   for (const Tactic& tactic : chosen)
     if (!writer.has(tactic)) own.push_back(tactic);

@@ -11,6 +11,8 @@ constexpr double kCoarseGraphUs = 60, kFineGraphUs = 400;
 constexpr int kCoarseRounds = 2, kFineRounds = 5;
 constexpr std::size_t kLeaders = 3;    // of each kind, timed together
 constexpr std::size_t kLeastRight = 2;  // of them, at least, such as may serve
+constexpr double kClearlyLong = 1000;  // us; of such a launch a single one tells enough
+constexpr double kPatience = 2;        // seconds for one launch, whatever the deadline
 constexpr double kOutOfReach = 1.6;  // a single launch this much slower than the best so far is not timed again
 
 Tactic vendor_tactic(int rank, VendorKind kind) {
@@ -36,24 +38,28 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
   double best = 0;
   std::vector<Entry*> near;
   for (Entry& entry : entries) {
+    if (best > 0 && deadline.passed()) break;  // cuBLASLt names the likeliest first
     try {
-      const double us = stopwatch_.estimate(*entry.plan, 1, deadline);
+      const double us = stopwatch_.estimate(*entry.plan, 1, Deadline::in(kPatience));
       if (best == 0 || us < best) best = us;
-      if (us < kOutOfReach * best + 5) near.push_back(&entry), entry.us = us;
+      if (us >= kOutOfReach * best + 5) continue;
+      entry.us = us;
+      if (us < kClearlyLong) near.push_back(&entry);
     } catch (const Error& error) {
       log(LogLevel::info, "cuBLASLt heuristic {} failed: {}", to_string(entry.plan->tactic()), error.what());
     }
   }
-  if (near.size() > 1) time(near, kCoarseGraphUs, kCoarseRounds, deadline);
+  if (near.size() > 1 && !deadline.passed()) time(near, kCoarseGraphUs, kCoarseRounds, deadline);
   return entries;
 }
 
 void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline) {
+  const Deadline patient = Deadline::in(std::max(deadline.remaining(), kPatience));
   std::vector<Arm> arms;
   std::vector<const Arm*> pointers;
-  for (const Entry* entry : entries) arms.push_back(stopwatch_.arm(*entry->plan, graph_us, entry->us, deadline));
+  for (const Entry* entry : entries) arms.push_back(stopwatch_.arm(*entry->plan, graph_us, entry->us, patient));
   for (const Arm& arm : arms) pointers.push_back(&arm);
-  const Window window = stopwatch_.window(pointers, rounds, deadline);
+  const Window window = stopwatch_.window(pointers, rounds, patient);
   for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.median(i);
 }
 
@@ -101,7 +107,7 @@ void VendorSurvey::run(Deadline deadline) {
   for (Entry& entry : separate) all.push_back(&entry);
   if (all.empty()) return;
   for (Entry* entry : all)
-    if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, deadline);
+    if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, Deadline::in(kPatience));
   time(all, kFineGraphUs, kFineRounds, deadline);
 
   const auto least = [&](const std::vector<Entry*>& entries) -> const Entry* {

@@ -13,7 +13,8 @@ class VendorSurvey {
  public:
   VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch);
 
-  /// Without cuBLASLt, or where it serves nothing, it stays empty. Throws TimedOut.
+  /// Without cuBLASLt, or where it serves nothing, it stays empty. At the deadline it makes do with the heuristics timed so
+  /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds.
   void run(Deadline deadline);
 
   const VendorTimes& times() const { return times_; }

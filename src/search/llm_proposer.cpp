@@ -101,6 +101,7 @@ void LlmProposer::take_answer() {
     usage_.rejected += reply.rejections;
   }
   const int round = rounds_ - 1;
+  if (options_.tokens_left) *options_.tokens_left -= answer.input_tokens + answer.output_tokens;
   if (!answer.ok()) {
     fail(round, fmt::format("{} ({})", answer.why, ak::name(answer.fault)));
     silent_ = true;  // the client has retried what can be
@@ -131,8 +132,14 @@ std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t c
     idle = state_ == State::idle;
   }
   if (idle && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds &&
-      worth_asking(view))
-    start_round(view);
+      worth_asking(view)) {
+    if (!options_.tokens_left || *options_.tokens_left > 0) {
+      start_round(view);
+    } else {
+      fail(rounds_, "the token budget is used up (AK_LLM_TOKENS)");
+      silent_ = true;
+    }
+  }
   return {arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(std::min(count, arrived_.size()))};
 }
 

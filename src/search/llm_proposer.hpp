@@ -2,6 +2,7 @@
 // feedback. It answers when it answers; whatever goes wrong is a note, never a delay and never an exception.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +20,8 @@ struct LlmOptions {
   ChatEndpoint endpoint;
   int rounds = 2;      // questions at most
   int proposals = 12;  // wanted per round
+  /// What may still be spent, shared with other searches; null: no limit. No question is asked once it is used up.
+  std::shared_ptr<std::atomic<std::int64_t>> tokens_left = {};
 };
 
 struct LlmUsage {

@@ -70,7 +70,7 @@ TEST_CASE("the recorded runner answers from its file, and compiles each tactic f
   const auto& trials = runner.recording().trials;
   const Tactic first = trials[2].trial.tactic, second = trials[3].trial.tactic;
 
-  CHECK(runner.vendor_tactics() == std::vector<Tactic>{vendor_tactic(0), vendor_tactic(1)});
+  CHECK(runner.vendor_tactics(Deadline::never()) == std::vector<Tactic>{vendor_tactic(0), vendor_tactic(1)});
   CHECK(runner.ready(vendor_tactic(0)));
   CHECK(runner.run(vendor_tactic(0), Effort::quick, Deadline::in(0)).us == 21.5);
   CHECK(runner.vendor().separate_us == 28);

@@ -112,7 +112,7 @@ class FakeRunner : public Runner {
   double finals_ratio = 0;  // given as the own trials' ratio in the finals; 0: the true one
   std::vector<Tactic> ran;
 
-  std::vector<Tactic> vendor_tactics() override {
+  std::vector<Tactic> vendor_tactics(Deadline) override {
     std::vector<Tactic> list;
     for (std::size_t i = 0; i < vendor_us.size(); ++i) list.push_back(vendor_tactic(static_cast<int>(i)));
     return list;

@@ -81,7 +81,7 @@ class FakeMachine final : public Machine {
           std::find_if(inner.ran.begin(), inner.ran.end(), [](const Tactic& t) { return t.family != FamilyId::vendor; });
       if (own != inner.ran.end()) w.ran_first.push_back(*own);
     }
-    std::vector<Tactic> vendor_tactics() override { return inner.vendor_tactics(); }
+    std::vector<Tactic> vendor_tactics(Deadline deadline) override { return inner.vendor_tactics(deadline); }
     void prefetch(std::span<const Tactic> t) override { inner.prefetch(t); }
     bool ready(const Tactic& t) override { return inner.ready(t); }
     Trial run(const Tactic& t, Effort e, Deadline d) override {

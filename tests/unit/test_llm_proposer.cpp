@@ -220,3 +220,19 @@ TEST_CASE("llm proposer: a mailbox replays a recorded reply for the same questio
   }
   std::filesystem::remove_all(folder);
 }
+
+TEST_CASE("no question is asked once the token budget is used up, and the note says so") {
+  LlmServer server([](const auto&, auto& response, int) { answer(response, openai_says(kThree)); });
+  LlmOptions limited = options(server.url());
+  limited.tokens_left = std::make_shared<std::atomic<std::int64_t>>(1);
+  Scene scene;
+  {
+    LlmProposer first(limited, Deadline::in(10));
+    CHECK(scene.wait(first).size() == 3);
+    CHECK(*limited.tokens_left <= 0);
+  }
+  LlmProposer second(limited, Deadline::in(10));
+  CHECK(scene.wait(second).empty());
+  CHECK(second.note().find("AK_LLM_TOKENS") != std::string::npos);
+  CHECK(server.calls() == 1);
+}

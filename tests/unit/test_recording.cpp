@@ -119,7 +119,7 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
 // A runner of made-up times that fails from its `fatal`-th own run on, as a lost context does.
 class Pretend : public Runner {
  public:
-  std::vector<Tactic> vendor_tactics() override { return {::vendor(0), ::vendor(1)}; }
+  std::vector<Tactic> vendor_tactics(Deadline) override { return {::vendor(0), ::vendor(1)}; }
   void prefetch(std::span<const Tactic> some) override { prefetched.insert(prefetched.end(), some.begin(), some.end()); }
   bool ready(const Tactic&) override { return true; }
   Trial run(const Tactic& tactic, Effort, Deadline) override {

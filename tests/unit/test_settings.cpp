@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "base/log.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -94,6 +96,8 @@ TEST_CASE("a bad value names its variable and itself") {
                                                                           {"AK_LLM ", "mailbox:"},
                                                                           {"AK_LLM_ROUNDS", "-2"},
                                                                           {"AK_LLM_PROPOSALS", "0"},
+                                                                          {"AK_LLM_TOKENS", "many"},
+                                                                          {"AK_SCRATCH_BYTES", "2GB"},
                                                                           {"AK_FORCE_TACTIC", "sm99 tile_m=1"},
                                                                           {"AK_LOG", "loud"}}) {
     const std::string name = variable.substr(0, variable.find(' '));
@@ -130,4 +134,21 @@ TEST_CASE("the key comes from the callback, the variable or the file, and is nev
   CHECK(resolve({}).llm_key() == secret);
   setenv("AK_LLM_KEY_FILE", "/no/such/file", 1);
   CHECK_THROWS_WITH_AS(resolve({}).llm_key(), doctest::Contains("AK_LLM_KEY_FILE"), Error);
+}
+
+TEST_CASE("a caller's log sink takes the lines at the level the caller asks for") {
+  Environment none({});
+  std::vector<std::string> lines;
+  Options options;
+  options.log_level = "info";
+  options.log = [&](std::string_view level, std::string_view line) { lines.push_back(std::string(level) + " " + std::string(line)); };
+  const LogLevel before = log_level();
+  resolve(options);
+  log(LogLevel::info, "heard {}", 1);
+  log(LogLevel::debug, "not heard");
+  set_log_sink({});
+  set_log_level(before);
+  CHECK(lines == std::vector<std::string>{"info heard 1"});
+  options.log_level = "shout";
+  CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains("shout"), Error);
 }
