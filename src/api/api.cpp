@@ -3,7 +3,7 @@
 
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 namespace ak {
 namespace {

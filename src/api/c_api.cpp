@@ -9,7 +9,7 @@
 #include "ak/ak.hpp"
 #include "ak/cublas.h"
 #include "api/cublas_arguments.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 static_assert(ak_activation_count == ak::kActivationCount);
 

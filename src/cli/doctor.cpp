@@ -5,7 +5,7 @@
 
 #include "base/library.hpp"
 #include "cli/cli.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "jit/compiler.hpp"

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/cli.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 namespace ak::cli {
 

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "cli/cli.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 namespace ak::cli {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 namespace ak::cli {
 

@@ -5,7 +5,7 @@
 #include "cli/cli.hpp"
 #include "cli/problem_list.hpp"
 #include "cli/progress.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 
 namespace ak::cli {
 namespace {

@@ -17,7 +17,7 @@
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "base/clock.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 #include "core/activation.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"

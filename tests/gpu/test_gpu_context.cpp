@@ -12,7 +12,7 @@
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "base/library.hpp"
-#include "context.hpp"
+#include "context/context.hpp"
 #include "core/activation.hpp"
 #include "device_matrix.hpp"
 #include "gpu/owners.hpp"

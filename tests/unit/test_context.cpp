@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "context.hpp"
+#include "context/context.hpp"
 #include "landscape.hpp"
 
 using namespace ak;

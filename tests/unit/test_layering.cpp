@@ -43,7 +43,7 @@ std::set<std::string> reachable(const std::string& layer) {
   return all;
 }
 
-// "src/plan/table.cpp" -> plan, "src/context.cpp" -> context, "cache/store.hpp" -> cache, "include/ak/ak.h" -> ak.
+// "src/plan/table.cpp" -> plan, "src/context/context.cpp" -> context, "cache/store.hpp" -> cache, "include/ak/ak.h" -> ak.
 std::string layer_of(const fs::path& relative) {
   auto part = relative.begin();
   const std::string top = *part++;
@@ -54,7 +54,7 @@ std::string layer_of(const fs::path& relative) {
   return top == "include" ? "ak" : top;
 }
 
-// "core/problem.hpp" -> core, "context.hpp" -> context, "<CLI/CLI.hpp>" -> nothing.
+// "core/problem.hpp" -> core, "context/context.hpp" -> context, "<CLI/CLI.hpp>" -> nothing.
 std::string layer_of_include(const std::string& line) {
   const auto open = line.find_first_of("\"<", line.find("include"));
   if (open == line.npos) return {};
@@ -119,11 +119,11 @@ TEST_CASE("a wrong edge is reported with its file and line") {
   CHECK(report("src/plan/plan.cpp", "#include \"gpu/driver.hpp\"").empty());
   CHECK(report("src/plan/plan.cpp", "#include <vector>").empty());
   CHECK(report("src/plan/plan.hpp", "#include \"kernels/args.cuh\"").empty());
-  CHECK(report("src/context.cpp", "#include \"core/problem.hpp\"").empty());
+  CHECK(report("src/context/context.cpp", "#include \"core/problem.hpp\"").empty());
   CHECK(report("src/core/problem.cpp", "#include \"gpu/driver.hpp\"") ==
         std::vector<std::string>{"src/core/problem.cpp:7: #include \"gpu/driver.hpp\": core may not use gpu"});
   CHECK(report("src/search/search.cpp", "#include \"plan/plan.hpp\"").size() == 1);
-  CHECK(report("cache/record.hpp", "#include \"context.hpp\"").size() == 1);
+  CHECK(report("cache/record.hpp", "#include \"context/context.hpp\"").size() == 1);
   CHECK(report("include/ak/ak.hpp", "#include \"core/problem.hpp\"").size() == 1);
   CHECK(report("src/plan/plan.hpp", "#include \"kernels/types.cuh\"").size() == 1);
   CHECK(report("src/odd/odd.cpp", "#include \"core/problem.hpp\"").size() == 1);

@@ -1,0 +1,299 @@
+#include "context/context.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "context/state.hpp"
+#include "gpu/device.hpp"
+#include "machine/gpu.hpp"
+#include "machine/recording.hpp"
+
+namespace ak {
+namespace {
+
+// Only a record that was made without a compiler or a vendor asks whether they are here now: opening libraries takes its time.
+Provenance provenance_to_compare(const Machine& machine, const PlanRecord& record) {
+  return machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
+}
+
+}  // namespace
+
+std::string served_by(const Tactic& tactic) {
+  return is_vendor(tactic) ? fmt::format("cuBLASLt, heuristic {}{}", tactic.algo, tactic.separate ? " + separate pass" : "")
+                           : to_string(tactic);
+}
+
+std::string describe(const Hardware& h) {
+  return fmt::format("{} sm_{} {} SMs{}{}", h.gpu, h.compute, h.sm_count, h.mig.empty() ? "" : " MIG " + h.mig,
+                     h.recording.empty() ? "" : " (recording " + h.recording + ")");
+}
+
+std::optional<std::string> stale(const PlanRecord& record, const Provenance& today) {
+  const Provenance& then = record.provenance;
+  const auto changed = [](std::string_view what, const std::string& before, const std::string& now) {
+    return fmt::format("{} is now {}, was {}", what, now, before);
+  };
+  if (!today.driver.empty() && then.driver != today.driver) return changed("the driver", then.driver, today.driver);
+  if (is_vendor(record.tactic)) {
+    if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
+    if (then.nvrtc.empty() && !today.nvrtc.empty()) return "it was made without NVRTC, which is here now";
+    return std::nullopt;
+  }
+  if (then.cublaslt.empty() && !today.cublaslt.empty()) return "it was never compared with cuBLASLt, which is here now";
+  if (!today.nvrtc.empty() && then.nvrtc != today.nvrtc) return changed("NVRTC", then.nvrtc, today.nvrtc);
+  if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
+  return std::nullopt;
+}
+
+// --- hot -------------------------------------------------------------------------------------------------------------
+
+void Context::Impl::matmul_act(Stream stream, const Problem& problem, const CallArgs& args) {
+  Site& site = state_->site();
+  const Plan* plan = site.table.find(problem);
+  if (!plan) [[unlikely]]
+    plan = state_->cold_plan(site, stream, problem);
+  try {
+    plan->launch(stream, args);
+  } catch (const Error&) {
+    site.machine->check_stream(stream);  // the likeliest reason, in the caller's words
+    throw;
+  }
+}
+
+// The table or the stand-ins hold it for the life of the site.
+const Plan* Context::Impl::State::cold_plan(Site& site, Stream stream, const Problem& problem) {
+  if (!site.machine->launches())
+    throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
+  site.machine->check_stream(stream);
+  const bool capturing = site.machine->capturing(stream);
+  return (capturing ? stand_in(site, problem, "met during a stream capture") : plan_for(site, problem, {})).plan.get();
+}
+
+Site& Context::Impl::State::site() {
+  if (only) return *only;
+  CUcontext current = nullptr;
+  unsigned long long id = 0;
+  const Driver& api = driver();
+  // A later context may get the handle of one that is gone, never its number.
+  if (api.cuCtxGetCurrent(&current) == CUDA_SUCCESS && current && api.cuCtxGetId(current, &id) == CUDA_SUCCESS)
+    for (Site* site = sites.load(std::memory_order_acquire); site; site = site->next)
+      if (site->context == current && site->context_id == id) return *site;
+  return open_site();
+}
+
+Site& Context::Impl::State::open_site() {
+  const CUcontext current = current_context();
+  const std::uint64_t id = context_id(current);
+  const std::lock_guard lock(opening);
+  for (Site* site = sites; site; site = site->next)
+    if (site->context_id == id) return *site;
+  auto made = std::make_unique<Site>();
+  made->context = current;
+  made->context_id = id;
+  made->machine = make_gpu_machine(settings.scratch_bytes);
+  made->next = sites;
+  sites.store(made.get(), std::memory_order_release);
+  return *made.release();
+}
+
+// --- cold: one thread per problem works, the others that ask for it wait ----------------------------------------------
+
+Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask ask) {
+  std::promise<Served> promise;
+  {
+    std::unique_lock lock(site.mutex);
+    if (const auto flight = site.under_way.find(problem); flight != site.under_way.end()) {
+      const auto [result, thread] = flight->second;
+      lock.unlock();
+      // A progress callback that calls back would wait for itself.
+      if (thread == std::this_thread::get_id()) return stand_in(site, problem, "asked for from within its own search");
+      return result.get();
+    }
+    if (const auto it = site.served.find(problem);
+        it != site.served.end() && !ask.retune && !(ask.recheck && it->second.record.provenance.provisional))
+      return it->second;
+    site.under_way.emplace(problem, Flight{promise.get_future().share(), std::this_thread::get_id()});
+  }
+  try {
+    const auto relaxed = site.machine->relax_capture();
+    Served served = serve(site, problem, ask);
+    if (served.plan && served.lasting) site.table.publish(problem, served.plan);
+    const std::lock_guard lock(site.mutex);
+    if (served.lasting)
+      site.served.insert_or_assign(problem, served);
+    else
+      served = site.stand_ins.emplace(problem, served).first->second;
+    site.under_way.erase(problem);
+    promise.set_value(served);
+    return served;
+  } catch (...) {
+    const std::lock_guard lock(site.mutex);
+    site.under_way.erase(problem);
+    promise.set_exception(std::current_exception());
+    throw;
+  }
+}
+
+// Neither searches nor synchronises nor waits for who does. A record's kernel is loaded, which a capture allows; without one
+// the problem stays open: a later call may still tune it.
+Served Context::Impl::State::stand_in(Site& site, const Problem& problem, const std::string& why) {
+  {
+    const std::lock_guard lock(site.mutex);
+    if (const auto it = site.stand_ins.find(problem); it != site.stand_ins.end()) return it->second;
+  }
+  const auto relaxed = site.machine->relax_capture();
+  Served served;
+  if (problem.k == 0) {
+    served.plan = site.machine->pass(problem);
+  } else {
+    std::optional<PlanRecord> old;
+    if (settings.mode != Mode::off && !settings.force_tactic)
+      if (auto known = hit(site, problem, false, old)) {
+        if (known->plan) site.table.publish(problem, known->plan);
+        const std::lock_guard lock(site.mutex);
+        site.served.insert_or_assign(problem, *known);
+        return *known;
+      }
+    served = fallback(site, problem, why);
+  }
+  served.lasting = false;
+  const std::lock_guard lock(site.mutex);
+  return site.stand_ins.emplace(problem, served).first->second;
+}
+
+Served Context::Impl::State::serve(Site& site, const Problem& problem, Ask ask) {
+  Machine& machine = *site.machine;
+  if (problem.k == 0) {
+    Served served{machine.launches() ? machine.pass(problem) : nullptr, "this process", {}, "k is 0: bias and C only", true};
+    served.record.tactic.family = FamilyId::vendor;
+    return served;
+  }
+  if (settings.mode == Mode::off) return fallback(site, problem, "AK_MODE is off");
+  if (settings.force_tactic)
+    if (auto served = forced(site, problem)) return *served;
+
+  std::optional<PlanRecord> old;
+  if (ask.retune)
+    old = store->find(problem, machine.hardware());
+  else if (auto known = hit(site, problem, ask.recheck, old))
+    return *known;
+  if (settings.mode == Mode::hit)
+    return fallback(site, problem, old ? "its record is stale and AK_MODE is hit" : "no record and AK_MODE is hit");
+  return search(site, problem, old, ask.retune || old);
+}
+
+// The record that stands, loaded. One that must be proven again is left in `old`, with the reason in the log.
+std::optional<Served> Context::Impl::State::hit(Site& site, const Problem& problem, bool recheck,
+                                                std::optional<PlanRecord>& old) {
+  old = store->find(problem, site.machine->hardware());
+  if (!old) return std::nullopt;
+  auto why = stale(*old, provenance_to_compare(*site.machine, *old));
+  if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
+  if (!why)
+    if (auto served = load(site, *old)) return served;
+  log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
+      why.value_or("its cubin cannot be loaded"));
+  return std::nullopt;
+}
+
+std::optional<Served> Context::Impl::State::load(Site& site, const PlanRecord& record) {
+  const auto start = Clock::now();
+  try {
+    std::string cubin;
+    if (!is_vendor(record.tactic)) {
+      auto found = store->cubin(record.cubin);
+      if (!found) return std::nullopt;
+      cubin = std::move(*found);
+    }
+    Served served{site.machine->load(record, cubin), "store", record, record.provenance.note, true};
+    count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
+    return served;
+  } catch (const std::exception& error) {
+    log(LogLevel::warn, "{}: {}", to_string(record.problem), error.what());
+    return std::nullopt;
+  }
+}
+
+// --- what the outside asks -------------------------------------------------------------------------------------------
+
+Explanation Context::Impl::State::explanation(Site& site, const Problem& problem, const Served& served) const {
+  const auto& record = served.record;
+  Explanation e;
+  e.problem = to_string(problem);
+  e.hardware = describe(site.machine->hardware());
+  e.source = served.source;
+  e.from_recording = !site.machine->hardware().recording.empty();
+  e.note = served.note;
+  if (served.source == "none") {
+    e.served_by = "no record";
+    return e;
+  }
+  e.served_by = problem.k == 0 ? "the separate pass" : served_by(record.tactic);
+  e.proposer = record.provenance.proposer;
+  e.us = record.us;
+  e.vendor_us = record.vendor_us;
+  e.trials = record.provenance.trials;
+  e.search_s = record.provenance.search_s;
+  return e;
+}
+
+Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine) : state_(std::make_unique<State>()) {
+  state_->settings = std::move(settings);
+  state_->llm_tokens_left = std::make_shared<std::atomic<std::int64_t>>(state_->settings.llm_tokens);
+  const std::string& folder = state_->settings.cache_dir;
+  state_->store = folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
+  if (!machine && !state_->settings.recording.empty()) machine = make_recording_machine(state_->settings.recording);
+  if (!machine) return;
+  state_->only = std::make_unique<Site>();
+  state_->only->machine = std::move(machine);
+}
+
+Context::Impl::~Impl() = default;
+
+Explanation Context::Impl::prepare(const Problem& problem) {
+  Site& site = state_->site();
+  return state_->explanation(site, problem, state_->plan_for(site, problem, {.recheck = true}));
+}
+
+Explanation Context::Impl::retune(const Problem& problem) {
+  Site& site = state_->site();
+  return state_->explanation(site, problem, state_->plan_for(site, problem, {.retune = true}));
+}
+
+bool Context::Impl::proven(const Problem& problem) {
+  Machine& machine = *state_->site().machine;
+  const auto record = state_->store->find(problem, machine.hardware());
+  return record && !record->provenance.provisional && !stale(*record, provenance_to_compare(machine, *record));
+}
+
+Explanation Context::Impl::explain(const Problem& problem) {
+  Site& site = state_->site();
+  {
+    const std::lock_guard lock(site.mutex);
+    for (const auto* known : {&site.served, &site.stand_ins})
+      if (const auto it = known->find(problem); it != known->end()) return state_->explanation(site, problem, it->second);
+  }
+  Served served;
+  served.source = "none";
+  if (state_->settings.mode == Mode::off) {
+    served.note = "AK_MODE is off: cuBLASLt would serve it";
+  } else if (const auto record = state_->store->find(problem, site.machine->hardware())) {
+    const auto why = stale(*record, provenance_to_compare(*site.machine, *record));
+    served = {nullptr, "store", *record, why ? fmt::format("stale: {}", *why) : record->provenance.note, true};
+  } else {
+    served.note = state_->settings.mode == Mode::tune ? "the first call would search" : "cuBLASLt would serve it";
+  }
+  return state_->explanation(site, problem, served);
+}
+
+Counters Context::Impl::counters() const {
+  const std::lock_guard lock(state_->counting);
+  return state_->counters;
+}
+
+const Settings& Context::Impl::settings() const { return state_->settings; }
+Store& Context::Impl::store() { return *state_->store; }
+const Hardware& Context::Impl::hardware() { return state_->site().machine->hardware(); }
+const DeviceFacts& Context::Impl::device() { return state_->site().machine->device(); }
+
+}  // namespace ak

@@ -1,0 +1,220 @@
+// What a miss costs: a search under its budgets, the record it leaves, and who serves when there is no winner.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "base/log.hpp"
+#include "context/state.hpp"
+#include "search/llm_proposer.hpp"
+#include "search/proposers.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
+constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
+
+// Searches of this process take turns: two at once would time each other.
+struct Turns {
+  std::timed_mutex mutex;
+  std::atomic<std::thread::id> holder{};
+};
+Turns& turns() {
+  static Turns all;
+  return all;
+}
+
+}  // namespace
+
+std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& problem) {
+  const Tactic& tactic = *settings.force_tactic;
+  try {
+    const auto runner = site.machine->runner(problem);
+    const auto why = is_vendor(tactic) ? std::nullopt : site.machine->space(problem).rejects(tactic);
+    if (why) throw Error(ErrorCode::unsupported, *why);
+    const Trial trial = runner->run(tactic, Effort::quick, Deadline::never());
+    count([&](Counters& c) { ++c.trials, c.compiles += runner->compiles(); });
+    if (!trial.correct()) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", name(trial.outcome), trial.why));
+    const Artifact artifact = runner->artifact(tactic);
+    Served served;
+    served.source = "this process";
+    served.record = {problem, site.machine->hardware(), tactic, artifact.geometry, {}, artifact.vendor_algo, trial.us, 0, {}};
+    served.plan = site.machine->load(served.record, artifact.cubin);
+    served.note = "AK_FORCE_TACTIC";
+    return served;
+  } catch (const std::exception& error) {
+    warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem), error.what()));
+    return std::nullopt;
+  }
+}
+
+// --- the search ------------------------------------------------------------------------------------------------------
+
+std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& site, const std::optional<PlanRecord>& old,
+                                                                       Deadline deadline) {
+  ProposerInputs inputs;
+  if (old) inputs.portfolio.push_back({old->problem, old->tactic});
+  store->for_each([&](const PlanRecord& record) {
+    if (record.hardware == site.machine->hardware() && !is_vendor(record.tactic))
+      inputs.portfolio.push_back({record.problem, record.tactic});
+  });
+  std::vector<std::unique_ptr<Proposer>> list;
+  list.push_back(make_proposer("portfolio", inputs));
+  if (!settings.llm.empty()) {
+    LlmOptions llm;
+    llm.endpoint.provider = settings.llm;
+    llm.endpoint.url = settings.llm_endpoint;
+    llm.endpoint.model = settings.llm_model;
+    llm.endpoint.key = settings.llm_key;
+    llm.rounds = settings.llm_rounds;
+    llm.proposals = settings.llm_proposals;
+    llm.tokens_left = llm_tokens_left;
+    list.push_back(make_llm_proposer(llm, deadline));
+  }
+  for (const auto name : {"local", "offline"}) list.push_back(make_proposer(name, inputs));
+  return list;
+}
+
+Served Context::Impl::State::search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace) {
+  const auto asked = Clock::now();
+  const std::string text = to_string(problem);
+  const auto process_left = [&] {
+    const std::lock_guard lock(counting);
+    return settings.process_budget_s - searched_s;
+  };
+  double budget = std::min(settings.budget_s, process_left());
+  if (budget < kLeastBudget) {
+    warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
+    return fallback(site, problem, "the process budget is spent");
+  }
+  const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
+  std::unique_lock<std::timed_mutex> turn;
+  if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));
+  const auto began = Clock::now();
+  budget = std::min(budget - seconds_since(asked), process_left());
+  if (!turn || budget < kLeastBudget) {
+    Served served =
+        fallback(site, problem, from_within ? "asked for from within another search" : "other searches took the whole budget");
+    served.lasting = false;
+    return served;
+  }
+  turns().holder = std::this_thread::get_id();
+  struct Spend {
+    State& state;
+    const Clock::time_point began;
+    ~Spend() {
+      turns().holder = std::thread::id();
+      state.count([&](Counters& c) { ++c.searches, state.searched_s += seconds_since(began); });
+    }
+  } const spend{*this, began};
+  try {
+    Space space = site.machine->space(problem);
+    std::string without;
+    if (const auto why = site.machine->no_compiler()) {
+      space.tactics.clear();
+      without = fmt::format("no own kernels: {}", *why);
+      log(LogLevel::warn, "{}: {}", text, without);
+    }
+    log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record",
+        space.tactics.size(), budget, describe(site.machine->hardware()));
+    auto runner = site.machine->runner(problem);
+    ProgressSink show;
+    if (settings.progress)
+      show = [&](const Progress& p) {
+        settings.progress({text, to_string(p.trial->tactic), std::string(name(p.trial->outcome)), p.trial->us,
+                           p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s,
+                           p.budget_s});
+      };
+    budget -= seconds_since(began);  // the space and what the runner opened
+    auto list = without.empty() ? proposers(site, old, Deadline::in(budget)) : std::vector<std::unique_ptr<Proposer>>{};
+    Tuned tuned =
+        tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
+    if (budget < kFairShare * settings.budget_s) {
+      tuned.provisional = true;
+      tuned.note +=
+          fmt::format("{}cut short: {:.1f} s were left of its {:g}", tuned.note.empty() ? "" : "; ", budget, settings.budget_s);
+    }
+    if (!without.empty()) tuned.note += (tuned.note.empty() ? "" : "; ") + without;
+    count([&](Counters& c) { c.trials += tuned.trials, c.compiles += tuned.compiles; });
+    const auto ended = Clock::now();
+    runner.reset();
+    log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
+    const bool keep = without.empty() || !old || is_vendor(old->tactic);  // an own winner outlives a process without a compiler
+    return adopt(site, problem, std::move(tuned), keep ? replace ? Write::replace : Write::if_absent : Write::never);
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "{}: the search failed: {}", text, error.what());
+    return fallback(site, problem, fmt::format("the search failed: {}", error.what()));
+  }
+}
+
+Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, Write write) {
+  const std::string text = to_string(problem);
+  store->add_trials(problem, site.machine->hardware(), tuned.history);
+  if (!tuned.winner) return fallback(site, problem, tuned.note);
+  const Trial& winner = *tuned.winner;
+  log(LogLevel::info,
+      "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} "
+      "finals{}{}",
+      text, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
+      tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
+
+  PlanRecord record{problem,
+                    site.machine->hardware(),
+                    winner.tactic,
+                    tuned.artifact.geometry,
+                    {},
+                    tuned.artifact.vendor_algo,
+                    winner.us,
+                    tuned.vendor.best_us,
+                    site.machine->provenance(winner.tactic, true)};
+  if (!is_vendor(winner.tactic)) record.cubin = digest(tuned.artifact.cubin);
+  record.provenance.proposer = winner.proposer;
+  record.provenance.round = winner.round;
+  record.provenance.unix_time = static_cast<std::int64_t>(std::time(nullptr));
+  record.provenance.trials = tuned.trials;
+  record.provenance.search_s = tuned.seconds;
+  record.provenance.provisional = tuned.provisional;
+  record.provenance.note = tuned.note;
+
+  if (write == Write::replace) {
+    store->replace(record, tuned.artifact.cubin);
+  } else if (write == Write::never) {
+    log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text);
+  } else if (const PlanRecord stands = store->put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
+    // Another process was first. One winner for all, unless it cannot run here.
+    if (!stale(stands, site.machine->provenance(stands.tactic, true)))
+      if (auto served = load(site, stands)) return *served;
+  }
+  return {site.machine->load(record, tuned.artifact.cubin), "this process", record, tuned.note, true};
+}
+
+// --- when there is no winner -----------------------------------------------------------------------------------------
+
+Served Context::Impl::State::fallback(Site& site, const Problem& problem, const std::string& why) {
+  Served served;
+  served.note = why;
+  served.record.problem = problem;
+  if (!site.machine->launches()) {
+    served.source = "none";
+    served.lasting = false;
+    return served;
+  }
+  count([](Counters& c) { ++c.vendor_fallbacks; });
+  std::string no_vendor, no_kernel;
+  served.source = "vendor fallback";
+  served.plan = site.machine->vendor(problem, no_vendor);
+  if (!served.plan) {
+    served.source = "untuned";
+    served.plan = site.machine->untuned(problem, no_kernel);
+    served.note += fmt::format("; {}", no_vendor);
+  }
+  if (!served.plan)
+    throw Error(ErrorCode::missing_library,
+                fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
+  served.record.tactic = served.plan->tactic();
+  log(LogLevel::info, "{}: served by {}: {}", to_string(problem), served_by(served.record.tactic), served.note);
+  return served;
+}
+
+}  // namespace ak

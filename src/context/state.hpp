@@ -1,0 +1,105 @@
+// What a context holds, and the steps of its cold path: context.cpp has the way of a call, search.cpp that of a miss.
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "context/context.hpp"
+#include "gpu/driver.hpp"
+#include "plan/table.hpp"
+
+namespace ak {
+
+struct ProblemHash {
+  std::size_t operator()(const Problem& problem) const { return hash(problem); }
+};
+template <class Value>
+using PerProblem = std::unordered_map<Problem, Value, ProblemHash>;
+
+// How a problem is served, and what explain() says of it.
+struct Served {
+  PlanPtr plan;        // nullptr from a recording
+  std::string source;  // this process, store, vendor fallback, none
+  PlanRecord record;   // tactic, times and provenance, as far as known
+  std::string note;
+  bool lasting = true;  // false: the next call asks again
+};
+
+struct Ask {
+  bool retune = false;   // search even when a record stands
+  bool recheck = false;  // a provisional record does not stand
+};
+
+// A problem that a thread works on; the others that ask for it wait for the result.
+struct Flight {
+  std::shared_future<Served> result;
+  std::thread::id thread;
+};
+
+// What one CUDA context has.
+struct Site {
+  std::unique_ptr<Machine> machine;
+  CUcontext context = nullptr;
+  std::uint64_t context_id = 0;
+  Table table;
+  Site* next = nullptr;
+
+  std::mutex mutex;  // of what follows
+  PerProblem<Served> served;
+  PerProblem<Flight> under_way;
+  PerProblem<Served> stand_ins;  // of captures and of searches that could not start; the first stays: a graph may hold it
+};
+
+inline bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor; }
+std::string served_by(const Tactic& tactic);
+std::string describe(const Hardware& hardware);
+/// Why a record proves nothing here any more. An absent library is no reason: hits work without NVRTC.
+std::optional<std::string> stale(const PlanRecord& record, const Provenance& today);
+
+struct Context::Impl::State {
+  Settings settings;
+  std::shared_ptr<Store> store;
+  std::unique_ptr<Site> only;         // the machine given to the constructor
+  std::atomic<Site*> sites{nullptr};  // else one per CUDA context, newest first; never removed
+  std::mutex opening;
+  mutable std::mutex counting;
+  Counters counters;
+  double searched_s = 0;
+  std::shared_ptr<std::atomic<std::int64_t>> llm_tokens_left;
+
+  ~State() {
+    for (Site* site = sites; site;) delete std::exchange(site, site->next);
+  }
+
+  Site& site();
+  Site& open_site();
+  const Plan* cold_plan(Site& site, Stream stream, const Problem& problem);
+  Served plan_for(Site& site, const Problem& problem, Ask ask);
+  Served stand_in(Site& site, const Problem& problem, const std::string& why);
+  Served serve(Site& site, const Problem& problem, Ask ask);
+  std::optional<Served> hit(Site& site, const Problem& problem, bool recheck, std::optional<PlanRecord>& old);
+  std::optional<Served> load(Site& site, const PlanRecord& record);
+  std::optional<Served> forced(Site& site, const Problem& problem);
+  Served search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace);
+  enum class Write { if_absent, replace, never };
+  Served adopt(Site& site, const Problem& problem, Tuned tuned, Write write);
+  Served fallback(Site& site, const Problem& problem, const std::string& why);
+  std::vector<std::unique_ptr<Proposer>> proposers(Site& site, const std::optional<PlanRecord>& old, Deadline deadline);
+  Explanation explanation(Site& site, const Problem& problem, const Served& served) const;
+
+  template <class Change>
+  void count(Change&& change) {
+    const std::lock_guard lock(counting);
+    change(counters);
+  }
+};
+
+}  // namespace ak
