@@ -68,8 +68,8 @@ class Resolver {
   Integer integer(const char* variable, const std::optional<Integer>& option, Integer fallback, Integer least, Integer most,
                   std::string_view meaning) {
     const auto wide = option ? std::optional(static_cast<double>(*option)) : std::nullopt;
-    const double value = number(variable, wide, static_cast<double>(fallback), static_cast<double>(least),
-                                static_cast<double>(most), meaning);
+    const double value =
+        number(variable, wide, static_cast<double>(fallback), static_cast<double>(least), static_cast<double>(most), meaning);
     if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
     return static_cast<Integer>(value);
   }

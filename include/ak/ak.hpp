@@ -26,11 +26,11 @@ enum class Mode : std::uint8_t {
 
 /// One finished trial of a running search, for a progress display.
 struct TuneProgress {
-  std::string problem;       ///< as `ak tune` would print it
-  std::string tactic;        ///< the trial that just ended
-  std::string outcome;       ///< correct, constraints, compile, spills, runtime, timeout, incorrect
-  double us = 0;             ///< its time; 0 unless correct
-  std::string best;          ///< fastest correct tactic so far
+  std::string problem;  ///< as `ak tune` would print it
+  std::string tactic;   ///< the trial that just ended
+  std::string outcome;  ///< correct, constraints, compile, spills, runtime, timeout, incorrect
+  double us = 0;        ///< its time; 0 unless correct
+  std::string best;     ///< fastest correct tactic so far
   double best_us = 0;
   int trials = 0;
   double elapsed_s = 0, budget_s = 0;
@@ -38,31 +38,31 @@ struct TuneProgress {
 
 /// Settings of a context. What is left unset comes from the environment, then from the default; what is set here wins.
 struct Options {
-  std::optional<std::string> cache_dir;         ///< AK_CACHE_DIR; "" keeps records in memory only
-  std::optional<Mode> mode;                     ///< AK_MODE=tune|hit|off
-  std::optional<double> budget_s;               ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
-  std::optional<double> process_budget_s;       ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
-  std::optional<int> max_trials;                ///< AK_MAX_TRIALS
-  std::optional<std::string> llm;               ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
-  std::optional<std::string> llm_endpoint;      ///< AK_LLM_ENDPOINT: base URL
-  std::optional<std::string> llm_model;         ///< AK_LLM_MODEL
-  std::function<std::string()> llm_key;         ///< the secret, asked for when needed; else AK_LLM_KEY, else the file AK_LLM_KEY_FILE
-  std::optional<int> llm_rounds;                ///< AK_LLM_ROUNDS (2)
-  std::optional<int> llm_proposals;             ///< AK_LLM_PROPOSALS per round (12)
-  std::optional<std::int64_t> llm_tokens;       ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
-  std::optional<std::int64_t> scratch_bytes;    ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
-  std::optional<std::string> log_level;         ///< AK_LOG=off|error|warn|info|debug; of the whole process
+  std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
+  std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off
+  std::optional<double> budget_s;           ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
+  std::optional<double> process_budget_s;   ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
+  std::optional<int> max_trials;            ///< AK_MAX_TRIALS
+  std::optional<std::string> llm;           ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
+  std::optional<std::string> llm_endpoint;  ///< AK_LLM_ENDPOINT: base URL
+  std::optional<std::string> llm_model;     ///< AK_LLM_MODEL
+  std::function<std::string()> llm_key;  ///< the secret, asked for when needed; else AK_LLM_KEY, else the file AK_LLM_KEY_FILE
+  std::optional<int> llm_rounds;         ///< AK_LLM_ROUNDS (2)
+  std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
+  std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
+  std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
+  std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug; of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
-  std::optional<std::string> recording;         ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
+  std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
   std::function<void(const TuneProgress&)> progress;
 };
 
 /// How a problem is or would be served.
 struct Explanation {
   std::string problem, hardware;
-  std::string served_by;      ///< the tactic's text, "cuBLASLt ..." or "no record"
-  std::string source;         ///< this process, store, vendor fallback, none
-  std::string proposer;       ///< who named the winner
+  std::string served_by;  ///< the tactic's text, "cuBLASLt ..." or "no record"
+  std::string source;     ///< this process, store, vendor fallback, none
+  std::string proposer;   ///< who named the winner
   double us = 0, vendor_us = 0;
   int trials = 0;
   double search_s = 0;
@@ -74,7 +74,7 @@ struct Explanation {
 struct Counters {
   std::int64_t searches = 0, trials = 0, compiles = 0;
   std::int64_t store_hits = 0, vendor_fallbacks = 0;
-  double last_load_s = 0;     ///< reading, checking and loading the cubin of the last store hit
+  double last_load_s = 0;  ///< reading, checking and loading the cubin of the last store hit
 };
 
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current
@@ -92,7 +92,8 @@ class Context {
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
-  void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation, const Matrix& y);
+  void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+              const Matrix& y);
 
   /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
   Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
@@ -116,7 +117,8 @@ Context& default_context();
 void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
 /// linear on the default context.
-void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation, const Matrix& y);
+void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+            const Matrix& y);
 
 std::string version();
 

@@ -66,11 +66,11 @@ struct Epilogue {
 
 enum class ErrorCode : int {
   ok = 0,
-  invalid_argument = 1,   ///< the message names the argument
-  unsupported = 2,        ///< a dtype mix or GPU that no kernel serves
-  missing_library = 3,    ///< libcuda, NVRTC or cuBLASLt could not be opened; the message names it
-  driver = 4,             ///< a CUDA driver call failed
-  out_of_memory = 5,      ///< device memory for workspace
+  invalid_argument = 1,  ///< the message names the argument
+  unsupported = 2,       ///< a dtype mix or GPU that no kernel serves
+  missing_library = 3,   ///< libcuda, NVRTC or cuBLASLt could not be opened; the message names it
+  driver = 4,            ///< a CUDA driver call failed
+  out_of_memory = 5,     ///< device memory for workspace
   internal = 6,
 };
 

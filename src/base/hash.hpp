@@ -11,8 +11,8 @@ namespace ak {
 struct Digest {
   std::uint64_t high = 0, low = 0;
   bool operator==(const Digest&) const = default;
-  std::string hex() const;                              ///< 32 lower-case hexadecimal digits
-  std::array<unsigned char, 16> bytes() const;          ///< big-endian, for keys and records
+  std::string hex() const;                      ///< 32 lower-case hexadecimal digits
+  std::array<unsigned char, 16> bytes() const;  ///< big-endian, for keys and records
 };
 
 Digest digest(std::string_view bytes);

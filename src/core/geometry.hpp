@@ -18,11 +18,11 @@ struct TensorMapSpec {
 
 struct Geometry {
   std::array<std::uint32_t, 3> grid{1, 1, 1};
-  std::uint32_t threads = 1;                       // per CTA
+  std::uint32_t threads = 1;  // per CTA
   std::array<std::uint32_t, 3> cluster{1, 1, 1};
-  std::uint32_t smem_bytes = 0;                    // dynamic
-  std::int64_t workspace_bytes = 0;                // 0, or kCounterBytes (kernels/args.cuh) and the scratch after them
-  std::int32_t map_count = 0;                      // tensor maps follow the KernelArgs as kernel parameters 1..map_count
+  std::uint32_t smem_bytes = 0;      // dynamic
+  std::int64_t workspace_bytes = 0;  // 0, or kCounterBytes (kernels/args.cuh) and the scratch after them
+  std::int32_t map_count = 0;        // tensor maps follow the KernelArgs as kernel parameters 1..map_count
   std::array<TensorMapSpec, 3> maps{};
   bool operator==(const Geometry&) const = default;
 };

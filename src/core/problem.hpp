@@ -57,8 +57,8 @@ struct Problem {
 /// 64-bit hash for the in-process table; not persistent.
 std::uint64_t hash(const Problem& problem);
 
-/// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16". It reads back
-/// with parse_problem; fields at their defaults may be left out.
+/// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16". It reads
+/// back with parse_problem; fields at their defaults may be left out.
 std::string to_string(const Problem& problem);
 
 /// Throws Error{invalid_argument} that names the token.

@@ -43,11 +43,21 @@ struct Knob {
 };
 
 constexpr std::array<Knob, 16> kKnobs = {{
-    {"tile_m", &Tactic::tile_m, 0},       {"tile_n", &Tactic::tile_n, 0},       {"tile_k", &Tactic::tile_k, 0},
-    {"stages", &Tactic::stages, 1},       {"schedule", &Tactic::schedule, 0},   {"warps_m", &Tactic::warps_m, 1},
-    {"warps_n", &Tactic::warps_n, 1},     {"cluster_m", &Tactic::cluster_m, 1}, {"cluster_n", &Tactic::cluster_n, 1},
-    {"split_k", &Tactic::split_k, 1},     {"swap_ab", &Tactic::swap_ab, 0},     {"raster", &Tactic::raster, 0},
-    {"store", &Tactic::store, 0},         {"unroll", &Tactic::unroll, 1},       {"algo", &Tactic::algo, 0},
+    {"tile_m", &Tactic::tile_m, 0},
+    {"tile_n", &Tactic::tile_n, 0},
+    {"tile_k", &Tactic::tile_k, 0},
+    {"stages", &Tactic::stages, 1},
+    {"schedule", &Tactic::schedule, 0},
+    {"warps_m", &Tactic::warps_m, 1},
+    {"warps_n", &Tactic::warps_n, 1},
+    {"cluster_m", &Tactic::cluster_m, 1},
+    {"cluster_n", &Tactic::cluster_n, 1},
+    {"split_k", &Tactic::split_k, 1},
+    {"swap_ab", &Tactic::swap_ab, 0},
+    {"raster", &Tactic::raster, 0},
+    {"store", &Tactic::store, 0},
+    {"unroll", &Tactic::unroll, 1},
+    {"algo", &Tactic::algo, 0},
     {"separate", &Tactic::separate, 0},
 }};
 

@@ -103,7 +103,8 @@ class Sm90 final : public Family {
     const View v(p, t);
     if (v.pingpong && t.tile_m > 192) return "pingpong gives each warpgroup a whole tile: tile_m at most 192";
     // One wgmma holds its accumulators and some 26 registers beside them at once, before any move to the consumers counts.
-    if (v.consumers == 3 && t.tile_n > 192) return "three consumer warpgroups start with 128 registers a thread: tile_n at most 192";
+    if (v.consumers == 3 && t.tile_n > 192)
+      return "three consumer warpgroups start with 128 registers a thread: tile_n at most 192";
     // With split_k no registers move to the consumers.
     const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
     const int limit = registers == 255 ? 128 : registers == 240 ? 208 : registers - 48;

@@ -78,7 +78,8 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
   const auto start = Clock::now();
   Compiled out;
   nvrtcProgram program = nullptr;
-  if (const auto status = api.create(&program, std::string(source).c_str(), "ak_kernel.cu", 0, nullptr, nullptr); status != NVRTC_SUCCESS) {
+  if (const auto status = api.create(&program, std::string(source).c_str(), "ak_kernel.cu", 0, nullptr, nullptr);
+      status != NVRTC_SUCCESS) {
     out.failure = api.error_string(status);
     return out;
   }

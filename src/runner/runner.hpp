@@ -19,25 +19,25 @@ enum class Effort { quick, full };
 
 /// What the winner needs to run again.
 struct Artifact {
-  std::string cubin;        // empty for the vendor
+  std::string cubin;  // empty for the vendor
   Geometry geometry;
   std::string vendor_algo;  // empty for an own kernel
 };
 
 struct VendorTimes {
-  double best_us = 0;       // min over fused and separate: the baseline that counts; 0 when there is no vendor
-  double first_us = 0;      // first heuristic, plain GEMM
-  double gemm_us = 0;       // best plain GEMM
-  double fused_us = 0;      // best fused epilogue; 0 where cuBLASLt has no such epilogue
-  double separate_us = 0;   // first heuristic + our pass
+  double best_us = 0;      // min over fused and separate: the baseline that counts; 0 when there is no vendor
+  double first_us = 0;     // first heuristic, plain GEMM
+  double gemm_us = 0;      // best plain GEMM
+  double fused_us = 0;     // best fused epilogue; 0 where cuBLASLt has no such epilogue
+  double separate_us = 0;  // first heuristic + our pass
 };
 
 class Runner {
  public:
   virtual ~Runner() = default;
 
-  /// What cuBLASLt offers, fused and separate, as tactics of FamilyId::vendor: those worth a trial, fastest first. All heuristics
-  /// are timed to find them, or as many as the deadline allows.
+  /// What cuBLASLt offers, fused and separate, as tactics of FamilyId::vendor: those worth a trial, fastest first. All
+  /// heuristics are timed to find them, or as many as the deadline allows.
   virtual std::vector<Tactic> vendor_tactics(Deadline deadline) = 0;
 
   /// Starts compiling on all cores, in this order, and returns at once. Never required: run() compiles what it lacks.

@@ -9,11 +9,11 @@ namespace {
 
 constexpr double kCoarseGraphUs = 60, kFineGraphUs = 400;
 constexpr int kCoarseRounds = 2, kFineRounds = 5;
-constexpr std::size_t kLeaders = 3;    // of each kind, timed together
+constexpr std::size_t kLeaders = 3;     // of each kind, timed together
 constexpr std::size_t kLeastRight = 2;  // of them, at least, such as may serve
-constexpr double kClearlyLong = 1000;  // us; of such a launch a single one tells enough
-constexpr double kPatience = 2;        // seconds for one launch, whatever the deadline
-constexpr double kOutOfReach = 1.6;  // a single launch this much slower than the best so far is not timed again
+constexpr double kClearlyLong = 1000;   // us; of such a launch a single one tells enough
+constexpr double kPatience = 2;         // seconds for one launch, whatever the deadline
+constexpr double kOutOfReach = 1.6;     // a single launch this much slower than the best so far is not timed again
 
 Tactic vendor_tactic(int rank, VendorKind kind) {
   Tactic t;
@@ -33,8 +33,8 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
   std::vector<Entry> entries;
   const auto algos = vendor_heuristics(resources_, problem, kind);
   for (std::size_t i = 0; i < algos.size(); ++i)
-    entries.push_back(
-        {std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0, !algos[i].reduced});
+    entries.push_back({std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0,
+                       !algos[i].reduced});
   double best = 0;
   std::vector<Entry*> near;
   for (Entry& entry : entries) {
@@ -100,7 +100,8 @@ void VendorSurvey::run(Deadline deadline) {
   if (vendor_offers(problem_.epilogue, VendorKind::separate))
     for (const Entry* gemm : best_gemms)
       separate.push_back(
-          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0, gemm->right});
+          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0,
+           gemm->right});
 
   std::vector<Entry*> all = best_gemms;
   if (!is_plain) all.insert(all.end(), best_fused.begin(), best_fused.end());

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kLeastReserve = 0.14, kMostReserve = 0.25;  // of the budget, for full effort and finals:
 constexpr double kReserveTrials = 24;                        //   they take about as long as so many quick trials
-constexpr double kVendorShare = 0.3;                           // of the budget, at most, to find cuBLASLt's best
+constexpr double kVendorShare = 0.3;                         // of the budget, at most, to find cuBLASLt's best
 constexpr double kQuickShare = 0.25;                         // of the budget, at most, for one quick trial, compile included
 constexpr double kFullShare = 0.5;                           // of what is left, at most, for one leader at full effort
 constexpr auto kPoll = std::chrono::microseconds(300);

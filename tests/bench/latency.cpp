@@ -61,7 +61,8 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   bare->args = call.args;
   if (g.workspace_bytes > 0) {
     bare->workspace = Buffer::make(static_cast<std::size_t>(g.workspace_bytes));
-    check(driver().cuMemsetD8Async(bare->workspace.get(), 0, static_cast<std::size_t>(g.workspace_bytes), stream), "zeroing scratch");
+    check(driver().cuMemsetD8Async(bare->workspace.get(), 0, static_cast<std::size_t>(g.workspace_bytes), stream),
+          "zeroing scratch");
     bare->args.workspace = bare->workspace.data();
   }
   bare->parameters[0] = &bare->args;
@@ -84,7 +85,8 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
 std::int64_t size_argument(const char* text) {
   std::int64_t value = 0;
   const char* end = text + std::strlen(text);
-  if (const auto parsed = std::from_chars(text, end, value); parsed.ec == std::errc() && parsed.ptr == end && value > 0) return value;
+  if (const auto parsed = std::from_chars(text, end, value); parsed.ec == std::errc() && parsed.ptr == end && value > 0)
+    return value;
   fmt::print(stderr, "ak_latency: '{}' is not a size\n", text);
   std::exit(2);
 }
@@ -126,8 +128,9 @@ int run(int count, char** words) {
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation), spent.store_hits ? "hit" : "search", first_s,
-             spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "", e.served_by);
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation), spent.store_hits ? "hit" : "search",
+             first_s, spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "",
+             e.served_by);
   return 0;
 }
 

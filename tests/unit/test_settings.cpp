@@ -1,13 +1,12 @@
 #include <doctest/doctest.h>
 
-#include "base/log.hpp"
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 
 #include "ak/types.hpp"
+#include "base/log.hpp"
 #include "settings.hpp"
 
 using namespace ak;
@@ -141,7 +140,9 @@ TEST_CASE("a caller's log sink takes the lines at the level the caller asks for"
   std::vector<std::string> lines;
   Options options;
   options.log_level = "info";
-  options.log = [&](std::string_view level, std::string_view line) { lines.push_back(std::string(level) + " " + std::string(line)); };
+  options.log = [&](std::string_view level, std::string_view line) {
+    lines.push_back(std::string(level) + " " + std::string(line));
+  };
   const LogLevel before = log_level();
   resolve(options);
   log(LogLevel::info, "heard {}", 1);

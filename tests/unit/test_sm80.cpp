@@ -52,7 +52,9 @@ TEST_CASE("sm80 has tactics for every row of the suite, and each has a finite co
     Problem p;
     char comma;
     fields >> p.m >> comma >> p.n >> comma >> p.k;
-    const auto align = [](std::int64_t ld) { return static_cast<std::uint8_t>(ld % 8 == 0 ? 16 : ld % 4 == 0 ? 8 : ld % 2 == 0 ? 4 : 2); };
+    const auto align = [](std::int64_t ld) {
+      return static_cast<std::uint8_t>(ld % 8 == 0 ? 16 : ld % 4 == 0 ? 8 : ld % 2 == 0 ? 4 : 2);
+    };
     p.align_a = p.align_b = align(p.k), p.align_d = align(p.n);
     const auto tactics = space(p);
     CHECK(tactics.size() >= 40);
@@ -71,7 +73,8 @@ TEST_CASE("sm80 has tactics for every alignment, layout, size and device") {
       for (const std::uint8_t align_b : {2, 4, 8, 16})
         for (const Major a : {Major::k, Major::mn})
           for (const Major b : {Major::k, Major::mn})
-            for (const auto& [m, n, k] : {std::array{1, 1, 1}, {1, 70000, 3}, {40, 1, 5000}, {100, 100, 0}, {4096, 4097, 4097}}) {
+            for (const auto& [m, n, k] :
+                 {std::array{1, 1, 1}, {1, 70000, 3}, {40, 1, 5000}, {100, 100, 0}, {4096, 4097, 4097}}) {
               Problem p = problem(m, n, k);
               p.align_a = align_a, p.align_b = align_b, p.a_major = a, p.b_major = b, p.align_d = 2;
               CAPTURE(to_string(p));
