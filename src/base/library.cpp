@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <link.h>
 
 #include <cstdlib>
 
@@ -22,6 +23,14 @@ SharedLibrary::SharedLibrary(std::string what, std::initializer_list<const char*
     for (const char* name : names)
       if ((handle_ = dlopen(fmt::format("{}/lib64/{}", root, name).c_str(), RTLD_LAZY | RTLD_LOCAL))) return;
   }
+}
+
+void SharedLibrary::open_beside(const std::string& name) const {
+  link_map* map = nullptr;
+  if (!handle_ || dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0 || !map) return;
+  const std::string path = map->l_name;
+  if (const auto slash = path.rfind('/'); slash != path.npos)
+    dlopen((path.substr(0, slash + 1) + name).c_str(), RTLD_LAZY | RTLD_LOCAL);
 }
 
 void* SharedLibrary::try_symbol(const char* name) const { return handle_ ? dlsym(handle_, name) : nullptr; }

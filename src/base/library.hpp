@@ -16,6 +16,9 @@ class SharedLibrary {
   const std::string& what() const { return what_; }
   const std::string& error() const { return error_; }
 
+  /// Opens a companion from this library's own folder, so that it finds it by bare name later. Quietly nothing when not there.
+  void open_beside(const std::string& name) const;
+
   void* try_symbol(const char* name) const;
   /// Throws Error{missing_library} that names the library or the symbol.
   void* symbol(const char* name) const;

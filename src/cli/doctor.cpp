@@ -48,6 +48,10 @@ Check check_nvrtc() {
     return {"NVRTC", Health::bad, why,
             "install CUDA 13's NVRTC (libnvrtc.so.13; package cuda-nvrtc-13-0) or set CUDA_HOME to a toolkit. Known problems "
             "still run without it, new ones are served by cuBLASLt"};
+  const Compiled trial = compile("extern \"C\" __global__ void ak_kernel() {}", "sm_90a");
+  if (!trial.ok())
+    return {"NVRTC", Health::bad, fmt::format("{} compiles nothing: {}", compiler_version(), trial.failure),
+            "put the toolkit's libraries (lib64) on the loader's path: /etc/ld.so.conf.d and ldconfig, or LD_LIBRARY_PATH"};
   return {"NVRTC", Health::good, compiler_version(), ""};
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/cli.hpp"
@@ -30,6 +31,12 @@ int run(int argc, char** argv) {
       "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
       "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
   for (const auto add : {add_tune, add_warm, add_ls, add_show, add_bench, add_sweep, add_doctor, add_env}) add(app);
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const auto named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), named)) {
+    fmt::print(stderr, "ak: '{}' is not a command; `ak --help` lists them\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <fstream>
@@ -26,10 +27,14 @@ std::vector<std::string> fields_of(const std::string& line) {
   return fields;
 }
 
+constexpr std::string_view kColumns[] = {"m",   "n",      "k",    "act", "activation", "dtype",
+                                         "out", "layout", "bias", "c",   "alpha",      "class"};
+
 [[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
 Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
-  if (fields.size() != header.size()) bad(fmt::format("{} fields under a header of {}", fields.size(), header.size()));
+  if (fields.size() != header.size())
+    bad(fmt::format("{} comma-separated fields, {} expected: {}", fields.size(), header.size(), fmt::join(header, ",")));
   std::map<std::string, std::string> row;
   for (std::size_t i = 0; i < header.size(); ++i) row[header[i]] = fields[i];
   const auto size = [&](const char* key) {
@@ -59,6 +64,7 @@ ProblemList parse_problem_list(std::string_view text) {
   std::vector<std::string> header;
   std::istringstream in{std::string(text)};
   int number = 0;
+  bool readable = true;  // rows under a header that is not understood could mean anything
   for (std::string raw; std::getline(in, raw);) {
     ++number;
     const std::string line = trimmed(raw);
@@ -71,6 +77,13 @@ ProblemList parse_problem_list(std::string_view text) {
         list.items.push_back({number, problem_of_text(line)});
       } else if (header.empty() && fields.size() >= 3 && fields[0] == "m" && fields[1] == "n" && fields[2] == "k") {
         header = fields;
+        for (const auto& column : header)
+          if (std::find(std::begin(kColumns), std::end(kColumns), column) == std::end(kColumns)) {
+            readable = false;
+            bad(fmt::format("'{}' is not a column ({}); the rows below it are left out", column, fmt::join(kColumns, ", ")));
+          }
+      } else if (!readable) {
+        continue;
       } else {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
         list.items.push_back({number, csv_problem(header.empty() ? kPlain : header, fields)});

@@ -36,6 +36,10 @@ struct Nvrtc {
     library.bind(cubin_size, "nvrtcGetCUBINSize");
     library.bind(cubin, "nvrtcGetCUBIN");
     library.bind(error_string, "nvrtcGetErrorString");
+    // NVRTC opens its builtins by bare name, which fails where its folder is not on the loader's path.
+    int major = 0, minor = 0;
+    version(&major, &minor);
+    library.open_beside(fmt::format("libnvrtc-builtins.so.{}.{}", major, minor));
     set_flow_callback = reinterpret_cast<decltype(set_flow_callback)>(library.try_symbol("nvrtcSetFlowCallback"));
   }
 };

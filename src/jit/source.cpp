@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -85,7 +86,9 @@ std::string essence(std::string_view text) {
 }  // namespace
 
 std::string kernel_file(std::string_view file) {
-  if (const char* folder = std::getenv("AK_KERNEL_DIR")) {
+  if (const char* folder = std::getenv("AK_KERNEL_DIR"); folder && *folder) {
+    if (!std::filesystem::is_directory(folder))
+      throw Error(ErrorCode::invalid_argument, fmt::format("AK_KERNEL_DIR='{}': not a folder", folder));
     const auto path = fmt::format("{}/{}", folder, file);
     if (std::ifstream in{path}) {
       std::ostringstream text;

@@ -159,6 +159,17 @@ class Tuning {
       note("no tactic ran correctly");
   }
 
+  // A failure when that is how all own trials ended: the compiler's fault, not the kernels'.
+  const Trial* none_compiled() const {
+    const Trial* failed = nullptr;
+    for (const Trial& trial : search_.history()) {
+      if (trial.tactic.family == FamilyId::vendor || trial.outcome == Outcome::constraints) continue;
+      if (trial.outcome != Outcome::compile) return nullptr;
+      failed = &trial;
+    }
+    return failed;
+  }
+
   Tuned finish() {
     if (result_.winner) result_.artifact = runner_.artifact(result_.winner->tactic);
     result_.history.assign(search_.history().begin(), search_.history().end());
@@ -166,6 +177,11 @@ class Tuning {
     result_.trials = search_.own_trials();
     result_.compiles = runner_.compiles();
     result_.provisional = runner_.anchor_drift() > kMostDrift;
+    if (const Trial* failed = none_compiled()) {
+      result_.provisional = true;
+      note(fmt::format("no own kernel compiled: {}", failed->why));
+      warn_once(fmt::format("no own kernel compiles here ({}); `ak doctor` checks the compiler", failed->why));
+    }
     note(search_.note());
     result_.note = std::move(note_);
     return std::move(result_);

@@ -70,11 +70,27 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
   CAPTURE(r.output);
   CHECK(r.code == 2);
   CHECK(has(r.output, list.path + ":4: k: 'abc' is not a number"));
-  CHECK(has(r.output, list.path + ":5: 2 fields under a header of 6"));
+  CHECK(has(r.output, list.path + ":5: 2 comma-separated fields, 6 expected: m,n,k"));
   CHECK(has(r.output, list.path + ":9: problem: 'reul'"));
   CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 silu bias=column:bf16"));
   CHECK(has(r.output, "16x1001x4096 bf16 a=k b=k out=bf16 align=16,16,16,2 identity"));
   CHECK(has(r.output, "64x128x256 bf16 a=k b=k out=bf16 align=16,16,16,16 relu"));
+}
+
+TEST_CASE("rows under a column that nobody knows are left out, not searched as something else") {
+  const File list("64x128x256 relu\nm,n,k,activatoin\n16,32,64,silu\n");
+  const Result r = run_ak("warm --dry-run " + list.path);
+  CAPTURE(r.output);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, list.path + ":2: 'activatoin' is not a column"));
+  CHECK(has(r.output, "64x128x256"));
+  CHECK(!has(r.output, "16x32x64"));
+}
+
+TEST_CASE("a word that is no command is named") {
+  const Result r = run_ak("frob");
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "'frob' is not a command"));
 }
 
 TEST_CASE("a plain m,n,k list needs no header") {

@@ -107,7 +107,7 @@ class FakeRunner : public Runner {
   double noise = 0, quick_s = 0.0002, full_s = 0.0005, compile_s = 0;
   int cores = 4;
   double drift = 0, finals_scale = 1;  // own times in the finals are scaled by this
-  bool full_effort_fails = false;
+  bool full_effort_fails = false, compiler_broken = false;
   int ran_rejected = 0, runs = 0, full_runs = 0, waited_for_compile = 0, dropped = 0;
   double finals_ratio = 0;  // given as the own trials' ratio in the finals; 0: the true one
   std::vector<Tactic> ran;
@@ -153,6 +153,7 @@ class FakeRunner : public Runner {
     }
     std::this_thread::sleep_for(seconds(effort == Effort::full ? full_s : quick_s));
     Trial trial = land.trial(t, noise, static_cast<std::uint64_t>(runs));
+    if (compiler_broken) trial.outcome = Outcome::compile, trial.us = 0, trial.why = "no builtins";
     if (effort == Effort::full && full_effort_fails) trial.outcome = Outcome::incorrect, trial.us = 0;
     return trial;
   }

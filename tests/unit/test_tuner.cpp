@@ -175,6 +175,18 @@ TEST_CASE("an answer under way is waited for within the deadline only") {
   CHECK(late.note.find("too late") != std::string::npos);
 }
 
+TEST_CASE("when no own kernel compiles the vendor's record is provisional and says why") {
+  FakeRunner runner;
+  runner.compiler_broken = true;
+  const Tuned tuned = tune_on(runner, 0.3, 20);
+  REQUIRE(tuned.winner);
+  CHECK(tuned.winner->tactic.family == FamilyId::vendor);
+  CHECK(tuned.provisional);
+  CHECK(tuned.note.find("no own kernel compiled: no builtins") != std::string::npos);
+  FakeRunner sound;
+  CHECK(!tune_on(sound, 0.3, 20).provisional);
+}
+
 TEST_CASE("a drifting anchor makes the result provisional") {
   FakeRunner runner;
   runner.drift = 0.08;
