@@ -19,6 +19,7 @@ if ! "$ak_build/ak" doctor --json 2>/dev/null | grep -A 1 '"what": "GPU"' | grep
   export AK_RECORDING=$recordings
   echo "No GPU here: the search runs on times recorded on an H200. Every trial goes through NVRTC to a real sm_90a cubin;"
   echo "nothing is launched."
+  export AK_BUDGET_S=10 # for a few cores; the default of 3 s is for the 16 of a GPU machine
 fi
 
 export AK_CACHE_DIR=$work/cache
@@ -32,7 +33,7 @@ printf '\n== second process: the same call\n'
 # The mailbox takes the network's place: the library writes a prompt to the folder and awaits a reply there. The n-th prompt
 # gets the n-th recorded reply.
 printf '\n== a search guided by a language model, its replies played back from examples/replies\n'
-export AK_CACHE_DIR=$work/cache_llm AK_LLM=mailbox:$work/mailbox AK_LLM_ROUNDS=2 AK_BUDGET_S=12
+export AK_CACHE_DIR=$work/cache_llm AK_LLM=mailbox:$work/mailbox AK_LLM_ROUNDS=2 AK_BUDGET_S=15
 (
   set +e
   for reply in "$ak_root"/examples/replies/*.reply.txt; do
