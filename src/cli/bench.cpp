@@ -42,17 +42,17 @@ std::unique_ptr<Machine> open_machine(const Settings& settings) {
 std::optional<Tactic> own_tactic(const Problem& problem, const std::string& given, Machine& machine, Store& store) {
   if (!given.empty()) {
     const Tactic tactic = parse_tactic(given);
-    if (tactic.family != FamilyId::vendor)
+    if (!is_vendor(tactic))
       if (const auto why = family(tactic.family).rejects(problem, tactic, machine.device()))
         throw Error(ErrorCode::invalid_argument, fmt::format("--tactic: {}", *why));
     return tactic;
   }
   const auto record = store.find(problem, machine.hardware());
-  if (record && record->tactic.family != FamilyId::vendor) return record->tactic;
+  if (record && !is_vendor(record->tactic)) return record->tactic;
   const Trial* best = nullptr;
   const std::vector<Trial> history = store.trials(problem, machine.hardware());
   for (const Trial& t : history)
-    if (t.correct() && t.tactic.family != FamilyId::vendor && (!best || t.us < best->us)) best = &t;
+    if (t.correct() && !is_vendor(t.tactic) && (!best || t.us < best->us)) best = &t;
   return best ? std::optional(best->tactic) : std::nullopt;
 }
 

@@ -58,7 +58,6 @@ struct Site {
   PerProblem<Served> stand_ins;  // of captures and of searches that could not start; the first stays: a graph may hold it
 };
 
-inline bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor; }
 std::string served_by(const Tactic& tactic);
 std::string describe(const Hardware& hardware);
 /// Why a record proves nothing here any more. An absent library is no reason: hits work without NVRTC.

@@ -36,6 +36,9 @@ struct Tactic {
   bool operator==(const Tactic&) const = default;
 };
 
+/// Whether cuBLASLt runs it.
+inline bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor; }
+
 struct Knob {
   std::string_view name;
   std::int16_t Tactic::*member;

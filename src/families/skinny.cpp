@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/arithmetic.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -14,12 +15,6 @@ namespace {
 constexpr std::string_view kSources[] = {"ampere.cuh", "skinny.cu"};
 constexpr int kMaxRows = 8;
 constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-bool one_of(int value, std::initializer_list<int> allowed) {
-  return std::find(allowed.begin(), allowed.end(), value) != allowed.end();
-}
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
 int smem_bytes(const Tactic& t) { return t.warps_m * t.tile_m * t.tile_n * 4; }

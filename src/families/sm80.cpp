@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/arithmetic.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -14,12 +15,6 @@ namespace {
 constexpr std::string_view kSources[] = {"ampere.cuh", "sm80.cu"};
 constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that the cooperative schedule uses
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-bool one_of(int value, std::initializer_list<int> allowed) {
-  return std::find(allowed.begin(), allowed.end(), value) != allowed.end();
-}
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
 int stage_bytes(const Tactic& t) { return (t.tile_m + t.tile_n) * t.tile_k * 2; }

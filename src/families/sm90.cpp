@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arithmetic.hpp"
+
 namespace ak {
 namespace {
 
@@ -15,8 +17,6 @@ constexpr std::string_view kSources[] = {"hopper.cuh", "wgmma.cuh", "sm90_tile.c
 constexpr int kBarrierBytes = 16;    // full and empty, per stage
 constexpr int kStagingBytes = 2048;  // per consumer warp
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one.
 struct View {

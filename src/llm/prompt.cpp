@@ -70,7 +70,7 @@ std::vector<const Trial*> standing(std::span<const Trial> history) {
   std::vector<const Trial*> order;
   std::unordered_map<Tactic, std::size_t, TacticHash> place;
   for (const Trial& trial : history) {
-    if (trial.tactic.family == FamilyId::vendor) continue;
+    if (is_vendor(trial.tactic)) continue;
     const auto [it, fresh] = place.emplace(trial.tactic, order.size());
     if (fresh)
       order.push_back(&trial);

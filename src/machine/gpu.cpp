@@ -32,7 +32,7 @@ class Gpu final : public Machine {
   }
 
   Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
-    const bool vendor = tactic.family == FamilyId::vendor;
+    const bool vendor = is_vendor(tactic);
     Provenance today;
     today.driver = driver_version();
     if (open_libraries) today.nvrtc = compiler_version();
@@ -62,7 +62,7 @@ class Gpu final : public Machine {
   std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
-    if (record.tactic.family != FamilyId::vendor)
+    if (!is_vendor(record.tactic))
       return std::make_shared<KernelPlan>(resources_, cubin.data(), record.problem, record.tactic, record.geometry);
     std::string why;
     PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why);

@@ -40,7 +40,7 @@ class Recorded final : public Machine {
     today.driver = header_.driver;
     today.cublaslt = header_.cublaslt;
     if (open_libraries) today.nvrtc = compiler_version();
-    if (tactic.family != FamilyId::vendor) today.family_source = source_digest(family(tactic.family).sources());
+    if (!is_vendor(tactic)) today.family_source = source_digest(family(tactic.family).sources());
     return today;
   }
 

@@ -155,6 +155,14 @@ std::optional<int> vendor_epilogue(const EpilogueSpec& e) {
   }
 }
 
+Tactic vendor_tactic(int rank, VendorKind kind) {
+  Tactic t;
+  t.family = FamilyId::vendor;
+  t.algo = static_cast<std::int16_t>(rank);
+  t.separate = kind == VendorKind::separate;
+  return t;
+}
+
 bool vendor_offers(const EpilogueSpec& e, VendorKind kind) {
   if (kind == VendorKind::fused) return vendor_epilogue(e).has_value();
   return e.activation != Activation::identity || e.bias != BiasAxis::none;

@@ -24,6 +24,9 @@ std::string vendor_version();
 /// fused: all of the epilogue inside cublasLtMatmul. separate: alpha and beta*C there, bias and activation in our pass.
 enum class VendorKind { fused, separate };
 
+/// Of the heuristic with that rank, from 0.
+Tactic vendor_tactic(int rank, VendorKind kind);
+
 /// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, and a bias
 /// of D's type along what is a column of canonical D.
 std::optional<int> vendor_epilogue(const EpilogueSpec& epilogue);

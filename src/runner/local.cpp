@@ -92,7 +92,7 @@ struct LocalRunner::Impl {
 
   // --- plans ---------------------------------------------------------------------------------------------------------
   Candidate& prepare(const Tactic& tactic, Deadline deadline, Trial& trial) {
-    if (tactic.family == FamilyId::vendor) {
+    if (is_vendor(tactic)) {
       Candidate& candidate = candidates[tactic];
       if (!candidate.plan) candidate.plan = vendor_survey(deadline).plan(tactic);
       if (!candidate.plan) throw Stop{Outcome::constraints, "cuBLASLt offers no such algorithm"};
@@ -149,7 +149,7 @@ struct LocalRunner::Impl {
     }
     const Plan* other = survey && survey->anchor() ? survey->anchor().get() : nullptr;
     hold(verifier->repeat(*candidate.plan, *quick_case, 3, other, quick_case.get(), deadline));
-    if (tactic.family != FamilyId::vendor) prove_edges(tactic, candidate, deadline);
+    if (!is_vendor(tactic)) prove_edges(tactic, candidate, deadline);
     candidate.full = true;
   }
 
@@ -265,13 +265,13 @@ LocalRunner::~LocalRunner() = default;
 
 void LocalRunner::prefetch(std::span<const Tactic> tactics) {
   for (const Tactic& tactic : tactics)
-    if (tactic.family != FamilyId::vendor && !impl_->refused(impl_->problem, tactic)) impl_->pool.want(tactic);
+    if (!is_vendor(tactic) && !impl_->refused(impl_->problem, tactic)) impl_->pool.want(tactic);
 }
 
 void LocalRunner::drop_prefetched() { impl_->pool.drop_waiting(); }
 
 bool LocalRunner::ready(const Tactic& tactic) {
-  return tactic.family == FamilyId::vendor || impl_->refused(impl_->problem, tactic) || impl_->pool.ready(tactic);
+  return is_vendor(tactic) || impl_->refused(impl_->problem, tactic) || impl_->pool.ready(tactic);
 }
 
 Trial LocalRunner::run(const Tactic& tactic, Effort effort, Deadline deadline) {
@@ -360,7 +360,7 @@ Artifact LocalRunner::artifact(const Tactic& tactic) {
   const auto it = impl_->candidates.find(tactic);
   if (it == impl_->candidates.end() || !it->second.plan)
     throw Error(ErrorCode::internal, fmt::format("'{}' has not run correctly", to_string(tactic)));
-  if (tactic.family == FamilyId::vendor) return {{}, {}, static_cast<const VendorPlan&>(*it->second.plan).blob()};
+  if (is_vendor(tactic)) return {{}, {}, static_cast<const VendorPlan&>(*it->second.plan).blob()};
   return {it->second.compiled->cubin, static_cast<const KernelPlan&>(*it->second.plan).geometry(), {}};
 }
 

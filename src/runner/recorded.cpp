@@ -23,9 +23,7 @@ void check_digests(const Recording& recording) {
 }
 
 // Never compiled: a constraint says that it cannot be.
-bool needs_cubin(const Trial& trial) {
-  return trial.tactic.family != FamilyId::vendor && trial.outcome != Outcome::constraints;
-}
+bool needs_cubin(const Trial& trial) { return !is_vendor(trial.tactic) && trial.outcome != Outcome::constraints; }
 
 }  // namespace
 
@@ -52,7 +50,7 @@ const RecordedTrial* RecordedRunner::find(const Tactic& tactic) const {
 std::vector<Tactic> RecordedRunner::vendor_tactics(Deadline) {
   std::vector<Tactic> out;
   for (const RecordedTrial& recorded : recording_.trials)
-    if (recorded.trial.tactic.family == FamilyId::vendor) out.push_back(recorded.trial.tactic);
+    if (is_vendor(recorded.trial.tactic)) out.push_back(recorded.trial.tactic);
   return out;
 }
 
@@ -108,7 +106,7 @@ std::vector<Trial> RecordedRunner::finals(std::span<const Tactic> tactics, Deadl
   for (const Tactic& tactic : tactics) {
     Trial trial = run(tactic, Effort::full, deadline);
     if (all_final && trial.correct()) trial.us = find(tactic)->final_us;
-    if (trial.correct() && tactic.family == FamilyId::vendor && (vendor_us == 0 || trial.us < vendor_us)) vendor_us = trial.us;
+    if (trial.correct() && is_vendor(tactic) && (vendor_us == 0 || trial.us < vendor_us)) vendor_us = trial.us;
     out.push_back(std::move(trial));
   }
   if (vendor_us > 0)
@@ -118,7 +116,7 @@ std::vector<Trial> RecordedRunner::finals(std::span<const Tactic> tactics, Deadl
 }
 
 Artifact RecordedRunner::artifact(const Tactic& tactic) {
-  if (tactic.family == FamilyId::vendor) return {};
+  if (is_vendor(tactic)) return {};
   const auto compiled = pool_.get(tactic, Deadline::never());
   if (!compiled || compiled->cubin.empty())
     throw Error(ErrorCode::internal, fmt::format("recording {}: no cubin of {}", recording_.name, to_string(tactic)));

@@ -26,7 +26,7 @@ std::vector<Tactic> finalists(const Recording& recording) {
   for (const RecordedTrial& recorded : recording.trials) {
     const Trial& t = recorded.trial;
     if (!t.correct()) continue;
-    if (t.tactic.family != FamilyId::vendor)
+    if (!is_vendor(t.tactic))
       own.push_back(&t);
     else if (!vendor || t.us < vendor->us)
       vendor = &t;

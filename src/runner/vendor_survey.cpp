@@ -15,14 +15,6 @@ constexpr double kClearlyLong = 1000;   // us; of such a launch a single one tel
 constexpr double kPatience = 2;         // seconds for one launch, whatever the deadline
 constexpr double kOutOfReach = 1.6;     // a single launch this much slower than the best so far is not timed again
 
-Tactic vendor_tactic(int rank, VendorKind kind) {
-  Tactic t;
-  t.family = FamilyId::vendor;
-  t.algo = static_cast<std::int16_t>(rank);
-  t.separate = kind == VendorKind::separate;
-  return t;
-}
-
 }  // namespace
 
 VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch)

@@ -46,7 +46,7 @@ float element(const void* bits, DType type) {
 
 double intermediate_rounding(const Tactic& tactic, DType out) {
   // cuBLASLt may also reduce its split k in the output type.
-  return tactic.family == FamilyId::vendor ? 2 * relative_half_ulp(static_cast<int>(out)) : 0;
+  return is_vendor(tactic) ? 2 * relative_half_ulp(static_cast<int>(out)) : 0;
 }
 
 std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {

@@ -7,14 +7,13 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/arithmetic.hpp"
 #include "families/family.hpp"
 
 namespace ak {
 namespace {
 
 constexpr std::size_t kMostCandidates = 10, kMostMeasured = 4, kMostRules = 12;
-
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 const Family* find_family(FamilyId id) {
   for (const Family* candidate : families())
@@ -105,7 +104,7 @@ std::vector<DerivedNumbers> leaders(const SearchView& view) {
 std::vector<DerivedNumbers> fastest(const SearchView& view) {
   std::unordered_map<Tactic, const Trial*, TacticHash> last;
   for (const Trial& trial : view.history)
-    if (trial.tactic.family != FamilyId::vendor) last[trial.tactic] = &trial;
+    if (!is_vendor(trial.tactic)) last[trial.tactic] = &trial;
   std::vector<const Trial*> order;
   for (const Trial& trial : view.history)
     if (const auto it = last.find(trial.tactic); it != last.end() && it->second == &trial && trial.correct() && trial.us > 0)

@@ -18,8 +18,7 @@ constexpr std::size_t kLeastNews = 4;  // trials between two questions
 double best_us(std::span<const Trial> history) {
   double best = 0;
   for (const Trial& trial : history)
-    if (trial.tactic.family != FamilyId::vendor && trial.correct() && trial.us > 0 && (best == 0 || trial.us < best))
-      best = trial.us;
+    if (!is_vendor(trial.tactic) && trial.correct() && trial.us > 0 && (best == 0 || trial.us < best)) best = trial.us;
   return best;
 }
 

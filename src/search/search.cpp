@@ -14,7 +14,6 @@ constexpr std::size_t kMostPerRequest = 64;
 constexpr int kRequestsPerRefill = 3;
 
 bool timed(const Trial& trial) { return trial.correct() && std::isfinite(trial.us) && trial.us > 0; }
-bool is_vendor(const Tactic& tactic) { return tactic.family == FamilyId::vendor; }
 
 }  // namespace
 

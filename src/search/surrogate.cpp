@@ -29,7 +29,7 @@ Surrogate::Surrogate(const SearchView& view) {
 
   std::unordered_map<Tactic, const Trial*, TacticHash> last;
   for (const Trial& trial : view.history)
-    if (trial.tactic.family != FamilyId::vendor && trial.outcome != Outcome::constraints) last[trial.tactic] = &trial;
+    if (!is_vendor(trial.tactic) && trial.outcome != Outcome::constraints) last[trial.tactic] = &trial;
   for (const Trial& trial : view.history) {  // in the order of history, so that a search repeats exactly
     if (const auto it = last.find(trial.tactic); it == last.end() || it->second != &trial) continue;
     const bool correct = trial.correct() && trial.us > 0;

@@ -163,7 +163,7 @@ class Tuning {
   const Trial* none_compiled() const {
     const Trial* failed = nullptr;
     for (const Trial& trial : search_.history()) {
-      if (trial.tactic.family == FamilyId::vendor || trial.outcome == Outcome::constraints) continue;
+      if (is_vendor(trial.tactic) || trial.outcome == Outcome::constraints) continue;
       if (trial.outcome != Outcome::compile) return nullptr;
       failed = &trial;
     }

@@ -66,14 +66,6 @@ struct Operands {
   static std::int64_t offset(int align) { return align == 16 ? 0 : align; }
 };
 
-Tactic vendor_tactic(VendorKind kind, int rank = 0) {
-  Tactic t;
-  t.family = FamilyId::vendor;
-  t.algo = static_cast<std::int16_t>(rank);
-  t.separate = kind == VendorKind::separate;
-  return t;
-}
-
 }  // namespace
 
 TEST_CASE("a miss during a global-mode capture is served: heuristic, scratch and launch") {
@@ -140,7 +132,7 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
                   }
                   Operands o(p, seed);
                   CAPTURE(rank);
-                  const VendorPlan plan(resources(), p, vendor_tactic(kind, static_cast<int>(rank)), algos[rank]);
+                  const VendorPlan plan(resources(), p, vendor_tactic(static_cast<int>(rank), kind), algos[rank]);
                   plan.launch(nullptr, o.args);
                   CHECK(o.wrong() == 0);
                 }
@@ -160,7 +152,7 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
 TEST_CASE("a bias that is not 16-byte aligned is served through the pass") {
   const Problem p = parse_problem("32x64x128 relu bias=column");
   Operands o(p, 3, 2);
-  VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused))->launch(nullptr, o.args);
+  VendorPlan::of_rank(resources(), p, vendor_tactic(0, VendorKind::fused))->launch(nullptr, o.args);
   CHECK(o.wrong() == 0);
 }
 
@@ -169,14 +161,14 @@ TEST_CASE("C may be D itself") {
     Operands o(parse_problem("48x64x80 relu c bias=column"), 9);
     o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.ldd), o.c.random(11);
     o.args.c = o.d.data(), o.args.ldc = o.args.ldd;
-    VendorPlan::of_rank(resources(), o.p, vendor_tactic(kind))->launch(nullptr, o.args);
+    VendorPlan::of_rank(resources(), o.p, vendor_tactic(0, kind))->launch(nullptr, o.args);
     CHECK(o.wrong() == 0);
   }
 }
 
 TEST_CASE("a stored algorithm comes back, a foreign or damaged one is refused") {
   const Problem p = parse_problem("64x128x256 relu");
-  const Tactic t = vendor_tactic(VendorKind::fused, 1);
+  const Tactic t = vendor_tactic(1, VendorKind::fused);
   const std::string blob = VendorPlan::of_rank(resources(), p, t)->blob();
   std::string why;
   const auto plan = VendorPlan::of_blob(resources(), p, t, blob, &why);
@@ -191,13 +183,13 @@ TEST_CASE("a stored algorithm comes back, a foreign or damaged one is refused") 
   CHECK(!VendorPlan::of_blob(resources(), p, t, foreign, &why));
   CHECK(why.find("version") != why.npos);
   CHECK(!VendorPlan::of_blob(resources(), p, t, blob.substr(1), &why));
-  CHECK_THROWS_WITH_AS(VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::fused, 500)),
+  CHECK_THROWS_WITH_AS(VendorPlan::of_rank(resources(), p, vendor_tactic(500, VendorKind::fused)),
                        doctest::Contains("algo=500"), Error);
 }
 
 TEST_CASE("a bucket's plan serves smaller m") {
   Problem p = parse_problem("128x256x512 gelu_erf");
-  const auto plan = VendorPlan::of_rank(resources(), p, vendor_tactic(VendorKind::separate));
+  const auto plan = VendorPlan::of_rank(resources(), p, vendor_tactic(0, VendorKind::separate));
   p.m = 65;
   Operands o(p, 31);
   plan->launch(nullptr, o.args);
