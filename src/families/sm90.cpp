@@ -12,7 +12,8 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"hopper.cuh", "wgmma.cuh", "sm90_tile.cuh", "sm90_epilogue.cuh", "sm90.cu"};
+constexpr std::string_view kSources[] = {"hopper.cuh",     "wgmma.cuh",      "sm90_tile.cuh", "sm90_epilogue.cuh",
+                                         "sm90_store.cuh", "sm90_split.cuh", "sm90.cu"};
 
 constexpr int kBarrierBytes = 16;    // full and empty, per stage
 constexpr int kStagingBytes = 2048;  // per consumer warp
@@ -179,7 +180,7 @@ class Sm90 final : public Family {
     g.map_count = t.store ? 3 : 2;
     g.maps[0] = v.swap ? right : left;
     g.maps[1] = v.swap ? left : right;
-    if (t.store) {  // a strip of one warp, see sm90_epilogue.cuh
+    if (t.store) {  // a strip of one warp, see sm90_store.cuh
       const int quads = v.swap                                               ? (t.tile_n % 32 == 0   ? 4
                                                                                 : t.tile_n % 16 == 0 ? 2
                                                                                                      : 1)
