@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/activation.hpp"
+
 namespace ak {
 namespace {
 
@@ -114,7 +116,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   if (a.dtype == DType::f32) refuse(kUnsupported, "{}: f32 inputs are not served, only f16 and bf16", names.a);
   if (a.dtype != b.dtype)
     refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.b, name(b.dtype), names.a, name(a.dtype));
-  if (static_cast<unsigned>(e.activation) >= static_cast<unsigned>(kActivationCount))
+  if (!known(e.activation))
     refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
 
   CanonicalCall call;

@@ -20,6 +20,15 @@ std::string activation_names() {
   return names;
 }
 
+Activation activation_of(const std::string& text) {
+  if (const auto kind = parse_activation(text)) return *kind;
+  try {
+    return own_activation(text);
+  } catch (const Error& e) {
+    bad("activation: '{}' is none of {}, and no expression of x: {}", text, activation_names(), e.what());
+  }
+}
+
 DType dtype_of(const std::string& text, const char* option) {
   const auto dtype = parse_dtype(text);
   if (!dtype) bad("{}: '{}' is not f16, bf16 or f32", option, text);
@@ -31,8 +40,7 @@ DType dtype_of(const std::string& text, const char* option) {
 Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const std::string& activation,
                            const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
                            bool alpha) {
-  const auto kind = parse_activation(activation);
-  if (!kind) bad("activation: '{}' is none of {}", activation, activation_names());
+  const auto kind = activation_of(activation);
   if (dtype == "f32") bad("dtype: f32 inputs are not served, only f16 and bf16");
   const DType in = dtype_of(dtype, "dtype"), out_type = out.empty() ? in : dtype_of(out, "out");
   const auto transposed = [&](std::size_t at) {
@@ -44,7 +52,7 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
   };
   static const float aligned_bias alignas(16)[4] = {};
   Epilogue epilogue;
-  epilogue.activation = *kind;
+  epilogue.activation = kind;
   epilogue.alpha = alpha ? 0.5f : 1.0f;
   epilogue.beta = c ? 1.0f : 0.0f;
   if (bias) epilogue.bias = aligned_bias, epilogue.bias_dtype = out_type;
@@ -64,7 +72,7 @@ Problem problem_of_text(std::string_view text) {
 
 void ProblemArguments::add_to(CLI::App* command) {
   command->add_option("size", sizes, "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)")->expected(3)->type_name("M N K");
-  command->add_option("--act", activation, activation_names())->capture_default_str();
+  command->add_option("--act", activation, activation_names() + ", or an expression of x")->capture_default_str();
   command->add_option("--dtype", dtype, "of A and B: bf16 or f16")->capture_default_str();
   command->add_option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");
   command->add_option("--layout", layout, "a letter for A, one for B: n as written, t transposed; nt is a linear layer, w[N,K]")

@@ -10,7 +10,7 @@
 namespace ak {
 
 std::string pass_kernel_name(Activation activation, DType dtype) {
-  return fmt::format("pass_{}_{}", name(activation), name(dtype));
+  return fmt::format("pass_{}_{}", identifier(activation), name(dtype));
 }
 
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {

@@ -99,7 +99,8 @@ void Recording::write(const std::string& file) const {
 }
 
 std::string recording_file_name(const Problem& p) {
-  return fmt::format("{}x{}x{}_{}_{}-{}{}", p.m, p.n, p.k, name(p.in), name(p.epilogue.activation),
+  return fmt::format("{}x{}x{}_{}_{}-{}{}", p.m, p.n, p.k, name(p.in),
+                     is_own(p.epilogue.activation) ? "own" : name(p.epilogue.activation),
                      digest(to_string(p)).hex().substr(0, 8), kSuffix);
 }
 
