@@ -111,27 +111,3 @@ __device__ __forceinline__ void run(const PassArgs& args) {
 }
 
 }  // namespace ak::pass
-
-// ak::math's vocabulary is what the expressions are written in.
-#define AK_ACTIVATION(name, expression)                                                      \
-  namespace ak::math {                                                                       \
-  struct Activation_##name {                                                                 \
-    static __device__ __forceinline__ float apply(float x, [[maybe_unused]] float slope) {   \
-      return expression;                                                                     \
-    }                                                                                        \
-  };                                                                                         \
-  }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
-      pass_##name##_f16(const __grid_constant__ ak::PassArgs args) {                         \
-    ak::pass::run<ak::math::Activation_##name, ak::F16>(args);                          \
-  }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
-      pass_##name##_bf16(const __grid_constant__ ak::PassArgs args) {                        \
-    ak::pass::run<ak::math::Activation_##name, ak::BF16>(args);                         \
-  }                                                                                          \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4) \
-      pass_##name##_f32(const __grid_constant__ ak::PassArgs args) {                         \
-    ak::pass::run<ak::math::Activation_##name, ak::F32>(args);                          \
-  }
-#include "ak/activations.def"
-#undef AK_ACTIVATION

@@ -43,35 +43,6 @@ __device__ __forceinline__ u32 bits(const void* p, i64 i, int type) {
 __device__ __forceinline__ i64 thread() { return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ __forceinline__ i64 threads() { return static_cast<i64>(gridDim.x) * blockDim.x; }
 
-// The activations in double, so that the float ones of the kernels are held to something better than themselves.
-namespace exact {
-__device__ inline double exp(double x) { return ::exp(x); }
-__device__ inline double expm1(double x) { return ::expm1(x); }
-__device__ inline double log1p(double x) { return ::log1p(x); }
-__device__ inline double tanh(double x) { return ::tanh(x); }
-__device__ inline double erfc(double x) { return ::erfc(x); }
-__device__ inline double sigmoid(double x) { return 1 / (1 + ::exp(-x)); }
-__device__ inline double min(double a, double b) { return ::fmin(a, b); }
-__device__ inline double max(double a, double b) { return ::fmax(a, b); }
-__device__ inline double abs(double x) { return ::fabs(x); }
-
-enum Activation {
-#define AK_ACTIVATION(name, expression) activation_##name,
-#include "ak/activations.def"
-#undef AK_ACTIVATION
-};
-
-template <int activation>
-__device__ inline double activate(double x, double slope);
-#define AK_ACTIVATION(name, expression)                                                           \
-  template <>                                                                                     \
-  __device__ inline double activate<activation_##name>(double x, [[maybe_unused]] double slope) { \
-    return expression;                                                                            \
-  }
-#include "ak/activations.def"
-#undef AK_ACTIVATION
-}  // namespace exact
-
 }  // namespace ak::probe
 
 // p[r * ld + c] = scale * a standard normal number (kind 0) or scale * one of -1, 0, 1 (kind 1). Depends on seed, r and c only.
@@ -138,46 +109,6 @@ extern "C" __global__ void ak_equal(const uint4* a, const uint4* b, long long bl
   }
   if (mine) atomicAdd(different, static_cast<unsigned long long>(mine));
 }
-
-namespace ak::probe {
-
-template <int activation>
-__device__ __forceinline__ void compare(const KernelArgs& args, const Comparison& what, Finding* finding) {
-  const auto act = [&](double x) { return exact::activate<activation>(x, static_cast<double>(args.slope)); };
-  float worst = 0;
-  ak::u64 bad = 0, first = ~0ull;
-  for (i64 r = blockIdx.y; r < args.m; r += gridDim.y)
-    for (i64 c = thread(); c < args.n; c += threads()) {
-      const float got = load(args.d, r * args.ldd + c, what.out);
-      const double bias = what.bias_axis ? load(args.bias, what.bias_axis == 1 ? c : r, what.bias_type) : 0.0f;
-      const double beta_c = args.c ? args.beta * load(args.c, r * args.ldc + c, what.out) : 0.0f;
-      const float p = what.reference.pre[r * args.n + c];
-      double error;
-      if (!accepts(got, p, slack(what.tolerance, p, what.reference.row_norms[r], what.reference.column_norms[c], bias, beta_c), what.out, act,
-                   &error)) {
-        ++bad;
-        first = ::min(first, static_cast<ak::u64>(r * args.n + c));
-      }
-      worst = fmaxf(worst, static_cast<float>(error));
-    }
-  for (int d = 16; d; d /= 2) worst = fmaxf(worst, __shfl_xor_sync(~0u, worst, d));
-  if (threadIdx.x % 32 == 0 && worst > 0) atomicMax(&finding->error, __float_as_uint(worst));
-  if (bad) {
-    atomicAdd(&finding->violations, static_cast<unsigned long long>(bad));
-    atomicMin(&finding->first, static_cast<unsigned long long>(first));
-  }
-}
-
-}  // namespace ak::probe
-
-// Holds every element of args.d to args' problem. One entry an activation: a kernel with all of them in one switch would
-// take the registers of the greediest.
-#define AK_ACTIVATION(name, expression)                                                                                  \
-  extern "C" __global__ void ak_compare_##name(ak::KernelArgs args, ak::Comparison what, ak::Finding* finding) { \
-    ak::probe::compare<ak::probe::exact::activation_##name>(args, what, finding);                                        \
-  }
-#include "ak/activations.def"
-#undef AK_ACTIVATION
 
 // Each SM's cycle counter and the time, for the clock between two such looks: out[2 * sm], out[2 * sm + 1].
 extern "C" __global__ void ak_clocks(unsigned long long* out) {
