@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "cache/bytes.hpp"
 #include "core/activation.hpp"
 
@@ -9,7 +11,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR";
-constexpr std::uint16_t kFormat = 1;
+constexpr std::uint16_t kFormat = 2;
 constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
 
 // --- envelope: the same for every format, so that a newer one is told from a damaged one --------------------------------
@@ -24,7 +26,12 @@ std::string seal(std::string_view magic, const ByteWriter& payload) {
   return out.bytes() + sum.bytes();
 }
 
-std::optional<std::string_view> open_seal(std::string_view magic, std::string_view bytes, std::string& why) {
+struct Sealed {
+  std::uint16_t format;
+  std::string_view payload;
+};
+
+std::optional<Sealed> open_seal(std::string_view magic, std::string_view bytes, std::string& why) {
   if (bytes.size() < kHeader + kChecksum || bytes.substr(0, 4) != magic) {
     why = "damaged: not a record";
     return std::nullopt;
@@ -35,12 +42,13 @@ std::optional<std::string_view> open_seal(std::string_view magic, std::string_vi
     return std::nullopt;
   }
   ByteReader reader(body.substr(4));
-  if (const auto format = reader.get<std::uint16_t>(); format > kFormat) {
+  const auto format = reader.get<std::uint16_t>();
+  if (format > kFormat) {
     why = fmt::format("written in format {} by a newer version; this one reads up to {}", format, kFormat);
     return std::nullopt;
   }
   const auto payload = reader.text();
-  if (reader.ok() && reader.done()) return payload;
+  if (reader.ok() && reader.done()) return Sealed{format, payload};
   why = "damaged: its length does not match";
   return std::nullopt;
 }
@@ -61,6 +69,17 @@ void write(ByteWriter& out, const Problem& p) {
   out.put(name(e.activation)), out.put(name(e.out));
   out.put(static_cast<std::uint8_t>(e.bias)), out.put(name(e.bias_dtype)), out.put(e.has_c), out.put(e.unit_alpha);
   out.put(static_cast<std::uint8_t>(p.numerics));
+}
+
+// What the epilogue has beyond a plain one, since format 2. 0 for a plain one, whose key stays what it was.
+std::uint8_t extras(const EpilogueSpec& e) {
+  return static_cast<std::uint8_t>(e.gated | e.aux << 1 | e.row_scale << 2 | e.column_scale << 3);
+}
+
+void read_extras(ByteReader& in, EpilogueSpec& e) {
+  const auto bits = in.get<std::uint8_t>();
+  if (bits > 15) in.fail();
+  e.gated = bits & 1, e.aux = bits & 2, e.row_scale = bits & 4, e.column_scale = bits & 8;
 }
 
 template <class E>
@@ -123,19 +142,20 @@ void write(ByteWriter& out, const Geometry& g) {
   out.put(g.threads);
   for (const auto x : g.cluster) out.put(x);
   out.put(g.smem_bytes), out.put(g.workspace_bytes), out.put(g.map_count);
-  for (const auto& map : g.maps)
+  for (const auto& map : std::span(g.maps).first(static_cast<std::size_t>(g.map_count)))
     out.put(static_cast<std::uint8_t>(map.operand)), out.put(map.box_inner), out.put(map.box_outer), out.put(map.swizzle_bytes);
 }
 
-Geometry read_geometry(ByteReader& in) {
+Geometry read_geometry(ByteReader& in, int format) {
   Geometry g;
   for (auto& x : g.grid) x = in.get<std::uint32_t>();
   g.threads = in.get<std::uint32_t>();
   for (auto& x : g.cluster) x = in.get<std::uint32_t>();
   g.smem_bytes = in.get<std::uint32_t>(), g.workspace_bytes = in.get<std::int64_t>(), g.map_count = in.get<std::int32_t>();
   if (g.map_count < 0 || g.map_count > static_cast<int>(g.maps.size())) in.fail();
-  for (auto& map : g.maps) {
-    map.operand = bounded(in, Operand::d);
+  const auto stored = static_cast<std::size_t>(format == 1 ? 3 : in.ok() ? g.map_count : 0);
+  for (auto& map : std::span(g.maps).first(stored)) {
+    map.operand = bounded(in, Operand::aux);
     map.box_inner = in.get<std::int32_t>(), map.box_outer = in.get<std::int32_t>(), map.swizzle_bytes = in.get<std::int32_t>();
   }
   return g;
@@ -166,12 +186,16 @@ Digest key_of(const Problem& problem, const Hardware& hardware) {
   ByteWriter p, h;
   write(p, problem);
   write(h, hardware);
-  return Hasher().field("ak-key", 1).field("problem", p.bytes()).field("hardware", h.bytes()).digest();
+  Hasher hasher;
+  hasher.field("ak-key", 1).field("problem", p.bytes()).field("hardware", h.bytes());
+  if (const auto bits = extras(problem.epilogue)) hasher.field("extras", bits);
+  return hasher.digest();
 }
 
 std::string encode(const PlanRecord& record) {
   ByteWriter out;
   write(out, record.problem);
+  out.put(extras(record.problem.epilogue));
   write(out, record.hardware);
   write(out, record.tactic);
   write(out, record.geometry);
@@ -182,13 +206,14 @@ std::string encode(const PlanRecord& record) {
 
 std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why) {
   std::string reason;
-  if (const auto payload = open_seal(kPlanMagic, bytes, reason)) {
-    ByteReader in(*payload);
+  if (const auto sealed = open_seal(kPlanMagic, bytes, reason)) {
+    ByteReader in(sealed->payload);
     PlanRecord r;
     r.problem = read_problem(in);
+    if (sealed->format >= 2) read_extras(in, r.problem.epilogue);
     r.hardware = read_hardware(in);
     r.tactic = read_tactic(in);
-    r.geometry = read_geometry(in);
+    r.geometry = read_geometry(in, sealed->format);
     r.cubin = in.digest(), r.vendor_algo = in.text(), r.us = in.real(), r.vendor_us = in.real();
     r.provenance = read_provenance(in);
     if (in.ok() && in.done()) return r;
@@ -210,9 +235,9 @@ std::string encode(const Trial& t) {
 
 std::optional<Trial> decode_trial(std::string_view bytes) {
   std::string reason;
-  const auto payload = open_seal(kTrialMagic, bytes, reason);
-  if (!payload) return std::nullopt;
-  ByteReader in(*payload);
+  const auto sealed = open_seal(kTrialMagic, bytes, reason);
+  if (!sealed) return std::nullopt;
+  ByteReader in(sealed->payload);
   Trial t;
   t.tactic = read_tactic(in);
   t.outcome = named(parse_outcome(in.text()), in);

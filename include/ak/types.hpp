@@ -52,16 +52,29 @@ struct Matrix {
   operator ConstMatrix() const { return {data, rows, cols, ld, dtype, order}; }
 };
 
-/// D = activation(alpha * A.B + bias + beta * C).
-/// bias: cols(D) elements of bias_dtype, one per column of D whatever D's order, or null.
+/// Plain:  pre = alpha * row_scale[r] * column_scale[c] * (A.B)[r,c] + bias[c] + beta * C[r,c];  D = activation(pre);  aux =
+/// pre. Gated:  gate and up are two such products of one A, without C;  D = activation(gate) * up;  aux = gate's columns, then
+/// up's.
+///
+/// bias: cols(D) elements of bias_dtype, one per column of D whatever D's order, or null. Gated: 2 * cols(D), the gate's first.
 /// c: same shape, dtype and order as D; not read when beta is 0. It may be D itself, never a partial overlap.
 /// slope: of leaky_relu below zero.
+/// gated: SwiGLU with silu, GeGLU with a gelu, ReGLU with relu. B is k x 2n, the gate's n columns before the up's, and D is
+///   m x n; or, when `up` is given, B is the gate's k x n and `up` of the same shape, dtype, order and leading dimension. D is
+///   row-major; beta is 0.
+/// aux: what the activation is given, rounded to D's dtype, for a backward pass: D's dtype and order, m x n (gated: m x 2n), an
+///   own leading dimension. It overlaps nothing else.
+/// row_scale: rows(D) floats; column_scale: cols(D) floats (gated: 2 * cols(D), the gate's first); or null.
 struct Epilogue {
   Activation activation = Activation::identity;
   float alpha = 1.0f, beta = 0.0f, slope = 0.01f;
   const void* bias = nullptr;
   DType bias_dtype = DType::bf16;
   ConstMatrix c = {};
+  bool gated = false;
+  ConstMatrix up = {};
+  Matrix aux = {};
+  const float *row_scale = nullptr, *column_scale = nullptr;
 };
 
 enum class ErrorCode : int {

@@ -96,12 +96,64 @@ void check_c(const ConstMatrix& c, const ConstMatrix& d, Data required, const Ar
   if (!same && !disjoint(c, d)) refuse(kInvalid, "{}: overlaps {} without being it", names.c, names.d);
 }
 
-void check_bias(const Epilogue& e, const ConstMatrix& d, const ArgumentNames& names) {
-  check_dtype(names.bias, e.bias_dtype);
-  check_data(names.bias, e.bias, e.bias_dtype, Data::optional);
-  if (d.data && !disjoint(ConstMatrix{e.bias, 1, d.cols, d.cols, e.bias_dtype, Order::row}, d))
-    refuse(kInvalid, "{}: overlaps {}", names.bias, names.d);
+// A vector of `elements` that is read; it may not lie in what is written.
+void check_vector(const char* name, const void* data, std::int64_t elements, DType dtype, const ConstMatrix& d,
+                  const ConstMatrix& aux, const ArgumentNames& names) {
+  check_data(name, data, dtype, Data::optional);
+  const ConstMatrix vector{data, 1, elements, elements, dtype, Order::row};
+  if (d.data && !disjoint(vector, d)) refuse(kInvalid, "{}: overlaps {}", name, names.d);
+  if (aux.data && !disjoint(vector, aux)) refuse(kInvalid, "{}: overlaps {}", name, names.aux);
 }
+
+bool given(const ConstMatrix& x) { return x.data || x.rows || x.cols; }
+
+// The shapes of a product with B, and of a gated one with two: D has half of a packed B's columns.
+void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix& d, const Epilogue& e,
+                   const ArgumentNames& names) {
+  if (a.cols != b.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} columns", names.b, b.rows, names.a, a.cols);
+  if (d.rows != a.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} rows", names.d, d.rows, names.a, a.rows);
+  if (a.dtype == DType::f32) refuse(kUnsupported, "{}: f32 inputs are not served, only f16 and bf16", names.a);
+  if (a.dtype != b.dtype)
+    refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.b, name(b.dtype), names.a, name(a.dtype));
+  const bool packed = e.gated && !given(e.up);
+  if (d.cols * (packed ? 2 : 1) != b.cols)
+    refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns{}", names.d, d.cols, names.b, b.cols,
+           packed ? ", which hold gate and up: twice as many" : "");
+  if (!e.gated && given(e.up)) refuse(kInvalid, "{}: given, but epilogue.gated is not set", names.up);
+  if (!e.gated) return;
+  if (d.order == Order::col) refuse(kUnsupported, "{}: a gated product is stored row-major, not column-major", names.d);
+  if (e.beta != 0) refuse(kUnsupported, "{}: a gated product has none, beta must be 0, not {}", names.c, e.beta);
+  if (packed) return;
+  check_shape(names.up, e.up);
+  if (e.up.rows != b.rows || e.up.cols != b.cols)
+    refuse(kInvalid, "{}: {} x {} differs from {}'s {} x {}", names.up, e.up.rows, e.up.cols, names.b, b.rows, b.cols);
+  if (e.up.dtype != b.dtype || e.up.order != b.order || Lines(e.up).pitch() != Lines(b).pitch())
+    refuse(kUnsupported, "{}: its dtype, storage order or leading dimension differs from {}'s", names.up, names.b);
+}
+
+// Its data is checked against everything else by the caller.
+void check_aux(const ConstMatrix& aux, const ConstMatrix& d, bool gated, const ArgumentNames& names) {
+  check_shape(names.aux, aux);
+  const std::int64_t columns = gated ? 2 * d.cols : d.cols;
+  if (aux.rows != d.rows || aux.cols != columns)
+    refuse(kInvalid, "{}: {} x {}, {} x {} expected", names.aux, aux.rows, aux.cols, d.rows, columns);
+  if (aux.dtype != d.dtype)
+    refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.aux, name(aux.dtype), names.d, name(d.dtype));
+  if (aux.order != d.order) refuse(kUnsupported, "{}: its storage order differs from {}'s", names.aux, names.d);
+}
+
+// The two matrices of canonical B: a packed one is a gate and, n columns on, an up.
+struct GateAndUp {
+  ConstMatrix gate, up;
+
+  GateAndUp(const ConstMatrix& b, const Epilogue& e, std::int64_t n) : gate(b), up(e.up) {
+    if (!e.gated || given(e.up)) return;
+    gate.cols = n;
+    up = gate;
+    const std::int64_t elements = b.order == Order::row ? n : n * b.ld;
+    if (b.data) up.data = static_cast<const char*>(b.data) + elements * size_of(b.dtype);
+  }
+};
 
 }  // namespace
 
@@ -110,12 +162,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   check_shape(names.a, a);
   check_shape(names.b, b);
   check_shape(names.d, d);
-  if (a.cols != b.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} columns", names.b, b.rows, names.a, a.cols);
-  if (d.rows != a.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} rows", names.d, d.rows, names.a, a.rows);
-  if (d.cols != b.cols) refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns", names.d, d.cols, names.b, b.cols);
-  if (a.dtype == DType::f32) refuse(kUnsupported, "{}: f32 inputs are not served, only f16 and bf16", names.a);
-  if (a.dtype != b.dtype)
-    refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.b, name(b.dtype), names.a, name(a.dtype));
+  check_product(a, b, d, e, names);
   if (!known(e.activation))
     refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
 
@@ -124,20 +171,43 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   if (call.empty) return call;
 
   const bool reads_inputs = a.cols > 0 && e.alpha != 0;
-  const bool reads_c = e.beta != 0;
+  const bool reads_c = e.beta != 0, stores_aux = given(ConstMatrix(e.aux));
   check_data(names.d, d.data, d.dtype, data);
+  if (stores_aux) {
+    check_aux(e.aux, d, e.gated, names);
+    check_data(names.aux, e.aux.data, e.aux.dtype, data);
+  }
+  const auto check_apart = [&](const char* name, const ConstMatrix& x) {
+    if (!x.data) return;
+    if (d.data && !disjoint(x, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, name);
+    if (e.aux.data && !disjoint(x, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, name);
+  };
+  if (d.data && e.aux.data && !disjoint(ConstMatrix(d), ConstMatrix(e.aux)))
+    refuse(kInvalid, "{}: overlaps {}", names.aux, names.d);
   if (reads_inputs) {
     check_data(names.a, a.data, a.dtype, data);
     check_data(names.b, b.data, b.dtype, data);
-    if (d.data && a.data && !disjoint(a, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, names.a);
-    if (d.data && b.data && !disjoint(b, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, names.b);
+    check_apart(names.a, a);
+    check_apart(names.b, b);
+    if (given(e.up)) {
+      check_data(names.up, e.up.data, e.up.dtype, data);
+      check_apart(names.up, e.up);
+    }
   }
-  if (reads_c) check_c(e.c, d, data, names);
-  if (e.bias) check_bias(e, d, names);
+  if (reads_c) {
+    check_c(e.c, d, data, names);
+    if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
+  }
+  const std::int64_t wide = e.gated ? 2 * d.cols : d.cols;
+  const bool scales_rows = reads_inputs && e.row_scale, scales_columns = reads_inputs && e.column_scale;
+  if (e.bias) check_dtype(names.bias, e.bias_dtype), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
+  if (scales_rows) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, d, e.aux, names);
+  if (scales_columns) check_vector(names.column_scale, e.column_scale, wide, DType::f32, d, e.aux, names);
 
   // A column-major D is its own transpose in row-major: D^T = B^T A^T.
   const bool flip = d.order == Order::col;
-  const ConstMatrix left = flip ? b.transposed() : a, right = flip ? a.transposed() : b;
+  const GateAndUp weights(b, e, d.cols);
+  const ConstMatrix left = flip ? b.transposed() : a, right = flip ? a.transposed() : weights.gate;
   Problem& p = call.problem;
   CallArgs& args = call.args;
   args = {};
@@ -165,15 +235,32 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     args.lda = a_lines.pitch();
     args.ldb = b_lines.pitch();
     args.alpha = e.alpha;
+    if (e.gated) {
+      p.align_b = std::min(p.align_b, Lines(weights.up).alignment());
+      args.b2 = weights.up.data;
+    }
+    // A flipped D has the caller's columns as its rows.
+    p.epilogue.row_scale = flip ? scales_columns : scales_rows;
+    p.epilogue.column_scale = flip ? scales_rows : scales_columns;
+    args.row_scale = flip ? e.column_scale : e.row_scale;
+    args.column_scale = flip ? e.row_scale : e.column_scale;
   }
 
   const Lines d_lines{ConstMatrix(d)};
   p.align_d = d_lines.alignment();
   p.epilogue.out = d.dtype;
   p.epilogue.activation = e.activation;
+  p.epilogue.gated = e.gated;
   args.d = d.data;
   args.ldd = d_lines.pitch();
   args.ldc = args.ldd;
+  if (stores_aux) {
+    const Lines aux_lines{ConstMatrix(e.aux)};
+    p.epilogue.aux = true;
+    p.align_d = std::min(p.align_d, aux_lines.alignment());
+    args.aux = e.aux.data;
+    args.ldaux = aux_lines.pitch();
+  }
   if (reads_c) {
     const Lines c_lines(e.c);
     p.epilogue.has_c = true;

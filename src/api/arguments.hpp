@@ -16,14 +16,16 @@ struct CanonicalCall {
 
 /// What the messages call each argument; the cuBLAS-shaped calls have their own names and order.
 struct ArgumentNames {
-  const char *a = "a", *b = "b", *c = "epilogue.c", *d = "d", *bias = "epilogue.bias", *activation = "epilogue.activation";
+  const char *a = "a", *b = "b", *c = "epilogue.c", *d = "d", *bias = "epilogue.bias", *activation = "epilogue.activation",
+             *up = "epilogue.up", *aux = "epilogue.aux", *row_scale = "epilogue.row_scale",
+             *column_scale = "epilogue.column_scale";
 };
 
 /// `required`: a call that runs, every pointer it reads or writes must be there. `optional`: a call that only asks (prepare,
 /// explain); a null pointer counts as aligned to 16 bytes.
 enum class Data { required, optional };
 
-/// D = act(alpha * A.B + bias + beta * C), turned into core/problem.hpp's canonical form.
+/// D = act(alpha * A.B + bias + beta * C) and what else Epilogue asks for, turned into core/problem.hpp's canonical form.
 /// Throws Error{invalid_argument | unsupported} that names the argument.
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue,
                            Data data = Data::required, const ArgumentNames& names = {});

@@ -6,7 +6,7 @@
 
 namespace ak {
 
-enum class Operand : std::uint8_t { a, b, d };
+enum class Operand : std::uint8_t { a, b, d, b2, aux };
 
 /// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it.
 struct TensorMapSpec {
@@ -23,7 +23,7 @@ struct Geometry {
   std::uint32_t smem_bytes = 0;      // dynamic
   std::int64_t workspace_bytes = 0;  // 0, or kCounterBytes (kernels/args.cuh) and the scratch after them
   std::int32_t map_count = 0;        // tensor maps follow the KernelArgs as kernel parameters 1..map_count
-  std::array<TensorMapSpec, 3> maps{};
+  std::array<TensorMapSpec, 5> maps{};
   bool operator==(const Geometry&) const = default;
 };
 

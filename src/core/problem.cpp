@@ -58,8 +58,11 @@ std::optional<DType> parse_dtype(std::string_view text) {
 }
 
 double Problem::bytes() const {
-  const double d = static_cast<double>(m) * n * size_of(epilogue.out);
-  return (static_cast<double>(m) * k + static_cast<double>(n) * k) * size_of(in) + d * (epilogue.has_c ? 2 : 1);
+  const auto& e = epilogue;
+  const double wide = static_cast<double>(wide_n()), rows = static_cast<double>(m);
+  const double inputs = (rows * k + wide * k) * size_of(in);
+  const double outputs = (rows * n * (e.has_c ? 2 : 1) + (e.aux ? rows * wide : 0)) * size_of(e.out);
+  return inputs + outputs + 4.0 * ((e.row_scale ? rows : 0) + (e.column_scale ? wide : 0));
 }
 
 std::uint64_t hash(const Problem& p) {
@@ -70,8 +73,8 @@ std::uint64_t hash(const Problem& p) {
   const auto u = [](auto v) { return static_cast<std::uint64_t>(v); };
   h = mix(h, u(p.in) | u(p.a_major) << 2 | u(p.b_major) << 3 | u(p.align_a) << 8 | u(p.align_b) << 16 | u(p.align_c) << 24 |
                  u(p.align_d) << 32 | u(p.numerics) << 40);
-  return mix(
-      h, u(e.activation) | u(e.out) << 8 | u(e.bias) << 16 | u(e.bias_dtype) << 24 | u(e.has_c) << 32 | u(e.unit_alpha) << 33);
+  return mix(h, u(e.activation) | u(e.out) << 8 | u(e.bias) << 16 | u(e.bias_dtype) << 24 | u(e.has_c) << 32 |
+                    u(e.unit_alpha) << 33 | u(e.gated) << 34 | u(e.aux) << 35 | u(e.row_scale) << 36 | u(e.column_scale) << 37);
 }
 
 // a= and b= name the contiguous axis of each operand.
@@ -84,6 +87,10 @@ std::string to_string(const Problem& p) {
     text += fmt::format(" bias={}:{}", e.bias == BiasAxis::column ? "column" : "row", name(e.bias_dtype));
   if (e.has_c) text += " c";
   if (!e.unit_alpha) text += " alpha";
+  if (e.gated) text += " gated";
+  if (e.aux) text += " aux";
+  if (e.row_scale || e.column_scale)
+    text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
   if (p.numerics == Numerics::single_pass) text += " single_pass";
   return text;
 }
@@ -131,6 +138,13 @@ Problem parse_problem(std::string_view text) {
       p.epilogue.has_c = true;
     } else if (token == "alpha") {
       p.epilogue.unit_alpha = false;
+    } else if (token == "gated") {
+      p.epilogue.gated = true;
+    } else if (token == "aux") {
+      p.epilogue.aux = true;
+    } else if (key == "scale") {
+      if (value != "row" && value != "column" && value != "both") bad(token, "expected scale=row|column|both");
+      p.epilogue.row_scale = value != "column", p.epilogue.column_scale = value != "row";
     } else if (token == "single_pass") {
       p.numerics = Numerics::single_pass;
     } else if (const auto dtype = parse_dtype(token); dtype && *dtype != DType::f32) {
@@ -144,6 +158,7 @@ Problem parse_problem(std::string_view text) {
   });
   if (!sized) bad(text, "expected MxNxK first");
   if (std::max({p.m, p.n, p.k}) > std::numeric_limits<std::int32_t>::max()) bad(text, "a dimension over 2^31 - 1");
+  if (p.epilogue.gated && p.epilogue.has_c) bad(text, "a gated problem has no C");
   if (!p.epilogue.has_c) p.align_c = 16;
   if (std::min(p.align_c, p.align_d) < size_of(p.epilogue.out))
     bad(text,

@@ -2,8 +2,10 @@
 //
 // Canonical form: D is always row-major. A column-major D is its own transpose, so the API swaps A and B; bias then runs
 // along the rows. What remains is
-//     D[m,n] = act(alpha * sum_k A[m,k] * B[k,n] + bias + beta * C[m,n])
-// where each of A and B is contiguous either along k or along its other axis.
+//     D[m,n] = act(pre[m,n]),  pre[m,n] = alpha * row_scale[m] * column_scale[n] * sum_k A[m,k] * B[k,n] + bias + beta * C[m,n]
+// where each of A and B is contiguous either along k or along its other axis. aux, when asked for, is pre. Gated, there are two
+// such products of one A, without C, and D[m,n] = act(gate[m,n]) * up[m,n]; bias along columns, column_scale and aux then have
+// 2n columns, the gate's before the up's. n is D's columns: each of the two B is k x n, with one leading dimension.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +34,9 @@ struct EpilogueSpec {
   DType bias_dtype = DType::bf16;  // DType::bf16 when there is no bias, so that == means same kernel
   bool has_c = false;              // beta != 0
   bool unit_alpha = true;          // alpha == 1
+  bool gated = false;              // never with has_c
+  bool aux = false;                // pre is stored too, in D's type
+  bool row_scale = false, column_scale = false;
 
   bool operator==(const EpilogueSpec&) const = default;
 };
@@ -42,23 +47,26 @@ struct Problem {
   DType in = DType::bf16;
   Major a_major = Major::k, b_major = Major::k;
   // Bytes that divide every row or column start of an operand: the largest of 2, 4, 8, 16 that divides both the pointer and
-  // ld * size. align_c is 16 when there is no C.
+  // ld * size. align_b is of B and the up matrix together, align_d of D and aux together; align_c is 16 when there is no C.
   std::uint8_t align_a = 16, align_b = 16, align_c = 16, align_d = 16;
   EpilogueSpec epilogue;
   Numerics numerics = Numerics::fast;
 
   bool operator==(const Problem&) const = default;
 
-  double flops() const { return 2.0 * m * n * k; }
-  /// Every input read once, D written once.
+  /// Columns of all products together: 2n when gated. That many columns aux has, and elements column_scale and a column bias.
+  std::int64_t wide_n() const { return epilogue.gated ? 2 * n : n; }
+  double flops() const { return 2.0 * m * wide_n() * k; }
+  /// Every input read once, D and aux written once.
   double bytes() const;
 };
 
 /// 64-bit hash for the in-process table; not persistent.
 std::uint64_t hash(const Problem& problem);
 
-/// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16". It reads
-/// back with parse_problem; fields at their defaults may be left out.
+/// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16", then
+/// "gated", "c", "alpha", "aux", "scale=row|column|both" where they apply. It reads back with parse_problem; fields at their
+/// defaults may be left out.
 std::string to_string(const Problem& problem);
 
 /// Throws Error{invalid_argument} that names the token.

@@ -87,6 +87,7 @@ class Sm80 final : public Family {
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (std::max({p.m, p.n, p.k}) > kMaxExtent) return "an extent near 2^31 overflows tile arithmetic";
+    if (auto why = beyond_plain(p.epilogue)) return why;
     return std::nullopt;
   }
 

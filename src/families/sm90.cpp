@@ -81,6 +81,7 @@ class Sm90 final : public Family {
     if (p.batch != 1) return "one matrix product a launch";
     if (p.m < 1 || p.n < 1 || p.k < 1) return "an empty product needs no kernel";
     if (p.m > kIntMax || p.n > kIntMax || p.k > kIntMax) return "TMA coordinates are 32-bit: m, n and k must stay below 2^31";
+    if (auto why = beyond_plain(p.epilogue)) return why;
     return std::nullopt;
   }
 

@@ -35,6 +35,10 @@ std::string defines(const Problem& p, const Tactic& t) {
   define(text, "BIAS_TYPE", static_cast<int>(e.bias_dtype));
   define(text, "HAS_C", e.has_c);
   define(text, "UNIT_ALPHA", e.unit_alpha);
+  define(text, "GATED", e.gated);
+  define(text, "AUX", e.aux);
+  define(text, "ROW_SCALE", e.row_scale);
+  define(text, "COLUMN_SCALE", e.column_scale);
   define(text, "A_MAJOR_K", p.a_major == Major::k);
   define(text, "B_MAJOR_K", p.b_major == Major::k);
   define(text, "ALIGN_A", p.align_a);

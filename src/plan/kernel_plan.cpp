@@ -54,12 +54,17 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
       shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
       break;
     case Operand::b:
-      shape.base = args.b, ld = args.ldb, shape.dtype = problem.in;
+    case Operand::b2:
+      shape.base = spec.operand == Operand::b ? args.b : args.b2, ld = args.ldb, shape.dtype = problem.in;
       shape.extent = problem.b_major == Major::k ? std::array{k, n} : std::array{n, k};
       break;
     case Operand::d:
       shape.base = args.d, ld = args.ldd, shape.dtype = problem.epilogue.out;
       shape.extent = {n, m};
+      break;
+    case Operand::aux:
+      shape.base = args.aux, ld = args.ldaux, shape.dtype = problem.epilogue.out;
+      shape.extent = {problem.epilogue.gated ? 2 * n : n, m};
       break;
   }
   shape.row_bytes = static_cast<std::uint64_t>(ld) * static_cast<std::uint64_t>(size_of(shape.dtype));

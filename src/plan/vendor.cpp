@@ -141,6 +141,7 @@ std::string vendor_version() {
 }
 
 std::optional<int> vendor_epilogue(const EpilogueSpec& e) {
+  if (e.gated || e.aux || e.row_scale || e.column_scale) return std::nullopt;
   if (e.bias == BiasAxis::row || (e.bias == BiasAxis::column && e.bias_dtype != e.out)) return std::nullopt;
   const bool bias = e.bias == BiasAxis::column;
   switch (e.activation) {
@@ -165,6 +166,7 @@ Tactic vendor_tactic(int rank, VendorKind kind) {
 
 bool vendor_offers(const EpilogueSpec& e, VendorKind kind) {
   if (kind == VendorKind::fused) return vendor_epilogue(e).has_value();
+  if (e.gated || e.aux || e.row_scale || e.column_scale) return false;
   return e.activation != Activation::identity || e.bias != BiasAxis::none;
 }
 

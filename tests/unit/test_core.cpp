@@ -43,11 +43,30 @@ TEST_CASE("a problem's text reads back to the same problem") {
   p.numerics = Numerics::single_pass;
   CHECK(parse_problem(to_string(p)) == p);
   CHECK(hash(parse_problem(to_string(p))) == hash(p));
+  for (int bits = 0; bits < 16; ++bits) {
+    Problem q = p;
+    auto& e = q.epilogue;
+    e.has_c = false, q.align_c = 16;
+    e.gated = bits & 1, e.aux = bits & 2, e.row_scale = bits & 4, e.column_scale = bits & 8;
+    CHECK(parse_problem(to_string(q)) == q);
+    CHECK(hash(parse_problem(to_string(q))) == hash(q));
+    CHECK((hash(q) == hash(p)) == false);
+  }
   CHECK(parse_problem("16x32x64") == [] {
     Problem q;
     q.m = 16, q.n = 32, q.k = 64;
     return q;
   }());
+}
+
+TEST_CASE("flops and bytes count both products of a gated problem, aux and the scales") {
+  const Problem plain = parse_problem("16x32x64"), gated = parse_problem("16x32x64 gated");
+  CHECK(plain.flops() == 2.0 * 16 * 32 * 64);
+  CHECK(gated.flops() == 2 * plain.flops());
+  CHECK(plain.bytes() == 2.0 * (16 * 64 + 32 * 64 + 16 * 32));
+  CHECK(gated.bytes() == 2.0 * (16 * 64 + 2 * 32 * 64 + 16 * 32));
+  CHECK(parse_problem("16x32x64 aux").bytes() == plain.bytes() + 2.0 * 16 * 32);
+  CHECK(parse_problem("16x32x64 gated aux scale=both").bytes() == gated.bytes() + 2.0 * 2 * 16 * 32 + 4.0 * (16 + 64));
 }
 
 TEST_CASE("a bad problem or tactic names the bad token") {
@@ -56,6 +75,8 @@ TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=3,2,2,2"), doctest::Contains("align=3"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2147483648x3"), doctest::Contains("2^31"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 out=f32 align=16,16,16,2"), doctest::Contains("multiples of 4"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 scale=rows"), doctest::Contains("scale=row|column|both"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 gated c"), doctest::Contains("no C"), Error);
   CHECK(parse_problem("1x2x3 align=16,16,4,16") == parse_problem("1x2x3"));  // no C, so its alignment is none
   CHECK_THROWS_WITH_AS(parse_tactic("sm91 tile_m=1"), doctest::Contains("sm91"), Error);
   CHECK_THROWS_WITH_AS(parse_tactic("sm90 tile_q=1"), doctest::Contains("tile_q"), Error);

@@ -38,6 +38,34 @@ TEST_CASE("a trial reads back to itself") {
   CHECK_FALSE(decode_trial(encode(sample::record())));
 }
 
+TEST_CASE("a record of the first format reads as one without extras") {
+  const std::string_view hex =
+      "414b504c0100a6010000100000000000000040000000000000000010000000000000010000000300000066313601001010081004000000"
+      "6d6973680300000066333202030000006633320100010d0000004e56494449412053616d706c655a000000840000000700000031672e31"
+      "3067620000000004000000736d3930060600000074696c655f6d80000600000074696c655f6e00010600000074696c655f6b4000060000"
+      "007374616765730400080000007363686564756c65020009000000636c75737465725f6d02008400000002000000010000008001000002"
+      "0000000100000001000000400d030000000000020000000200000000000000000000000000000000014000000000010000800000000000"
+      "0000000000000000000000000000000000000000000000000000000c0000000001616c676f726974686dff000000000080244000000000"
+      "00002940050000003538302e310400000031332e300600000031332e312e3001000000000000000200000000000000030000006c6c6d03"
+      "000000803bb16a000000002a00000000000000000004400113000000746865207365727665722077617320736c6f77d25edba395b400f7"
+      "cfadb926226f4a37";
+  std::string bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  CHECK(decode_record(bytes) == sample::record());
+}
+
+TEST_CASE("gated, aux and scales are remembered, and maps for them") {
+  for (int bits = 0; bits < 16; ++bits) {
+    PlanRecord r = sample::record();
+    auto& e = r.problem.epilogue;
+    e.gated = bits & 1, e.aux = bits & 2, e.row_scale = bits & 4, e.column_scale = bits & 8;
+    r.geometry.map_count = 5;
+    r.geometry.maps[3] = {Operand::b2, 64, 256, 128}, r.geometry.maps[4] = {Operand::aux, 32, 16, 64};
+    CHECK(decode_record(encode(r)) == r);
+  }
+}
+
 TEST_CASE("every flipped bit, every truncation and every extra byte of a record is noticed") {
   for (const std::string& bytes : {encode(sample::record()), encode(sample::trial())}) {
     const auto readable = [](std::string_view b) { return decode_record(b).has_value() || decode_trial(b).has_value(); };
@@ -106,6 +134,10 @@ TEST_CASE("any field of problem or hardware makes another key, and the key stays
   add([](Problem& x, Hardware&) { x.epilogue.bias_dtype = DType::f16; });
   add([](Problem& x, Hardware&) { x.epilogue.has_c = false; });
   add([](Problem& x, Hardware&) { x.epilogue.unit_alpha = true; });
+  add([](Problem& x, Hardware&) { x.epilogue.gated = true; });
+  add([](Problem& x, Hardware&) { x.epilogue.aux = true; });
+  add([](Problem& x, Hardware&) { x.epilogue.row_scale = true; });
+  add([](Problem& x, Hardware&) { x.epilogue.column_scale = true; });
   add([](Problem&, Hardware& y) { y.gpu += "!"; });
   add([](Problem&, Hardware& y) { y.compute++; });
   add([](Problem&, Hardware& y) { y.sm_count++; });

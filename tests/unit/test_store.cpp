@@ -422,7 +422,7 @@ TEST_CASE("what a newer version wrote is neither used nor overwritten") {
   const Folder folder("newer");
   const PlanRecord r = open_store(folder)->put_if_absent(sample::record(), "image");
   std::string newer = encode(r);
-  newer[4] = 2;
+  newer[4] = 9;
   ByteWriter sum;
   sum.put(digest(std::string_view(newer).substr(0, newer.size() - 16)));
   newer.replace(newer.size() - 16, 16, sum.bytes());
