@@ -127,6 +127,10 @@ ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_con
 
 ak_status ak_get_counters(ak_context* context, ak_counters* counters);
 
+/* A caller's own activation from an expression of x and slope, as ak::register_activation; *activation is a value for
+ * ak_epilogue.activation in this process. */
+ak_status ak_register_activation(const char* expression, ak_activation* activation);
+
 /* What the last failed call of this thread said; "" when none failed. Valid until the thread's next call. */
 const char* ak_last_error(void);
 const char* ak_status_name(ak_status status);

@@ -120,6 +120,14 @@ void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const
 void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
             const Matrix& y);
 
+/// A caller's own activation, for Epilogue::activation: an expression of x (the pre-activation) and slope in C's syntax, such as
+/// "x * sigmoid(1.702 * x)" or "x < 0 ? slope * x : x". It may use + - * / comparisons && || ! ?: parentheses, f32 numbers, and
+/// exp expm1 log1p tanh erfc sigmoid abs min max; kernels evaluate it in f32 as they do their own activations, and are held to
+/// the same expression in double. The same text gives the same value; the value is of this process, keys and records hold the
+/// text. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
+/// missing_library without NVRTC; unsupported beyond some two hundred in a process.
+Activation register_activation(std::string_view expression);
+
 std::string version();
 
 }  // namespace ak

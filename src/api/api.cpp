@@ -4,6 +4,9 @@
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "context/context.hpp"
+#include "core/activation.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
 
 namespace ak {
 namespace {
@@ -61,6 +64,15 @@ void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const
 void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
             const Matrix& y) {
   default_context().linear(stream, x, w, bias, activation, y);
+}
+
+Activation register_activation(std::string_view expression) {
+  const Activation activation = own_activation(expression);
+  // Any architecture says whether it compiles, and none needs a GPU.
+  const Compiled compiled = compile(activation_check_source(activation), "sm_80");
+  if (compiled.cubin.empty())
+    throw Error(ErrorCode::invalid_argument, fmt::format("activation '{}' does not compile: {}", expression, compiled.log));
+  return activation;
 }
 
 std::string version() { return fmt::format("{}.{}.{}", AK_VERSION_MAJOR, AK_VERSION_MINOR, AK_VERSION_PATCH); }

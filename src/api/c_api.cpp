@@ -201,6 +201,13 @@ ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
   });
 }
 
+ak_status ak_register_activation(const char* expression, ak_activation* activation) {
+  return guard([&] {
+    required(expression, "expression"), required(activation, "activation");
+    *activation = static_cast<ak_activation>(ak::register_activation(expression));
+  });
+}
+
 const char* ak_last_error(void) { return last_error; }
 
 const char* ak_status_name(ak_status status) {

@@ -10,7 +10,7 @@
 namespace ak {
 
 /// Values from kActivationCount on are callers' own, valid in this process only: what outlives it keeps name().
-constexpr int kMostOwnActivations = 256 - kActivationCount;
+constexpr int kMostOwnActivations = 255 - kActivationCount;  // 255 stays what nothing is
 inline bool is_own(Activation activation) { return static_cast<int>(activation) >= kActivationCount; }
 
 /// The activation of an expression (core/expression.hpp has the grammar); the same one for the same text. Throws

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "activation.cuh"};
 constexpr std::string_view kEpilogueFile = "epilogue.cuh";
+constexpr std::string_view kActivationKernels[] = {"tolerance.cuh", "pass_args.cuh", "probe_args.cuh",        "probe.cuh",
+                                                   "compare.cuh",   "pass.cuh",      "activation_kernels.cuh"};
 
 std::string upper(std::string_view text) {
   std::string out(text);
@@ -112,6 +114,20 @@ std::string make_source(std::span<const std::string_view> files, const Problem& 
   append_file(text, kEpilogueFile);
   for (const auto file : files) append_file(text, file);
   return text;
+}
+
+std::string activation_check_source(Activation activation) {
+  std::string text;
+  for (const auto file : kCommonFiles) append_file(text, file);
+  return text + activation_function(activation) +
+         "extern \"C\" __global__ void ak_kernel(float* y, float x, float slope) { *y = ak::math::activate(x, slope); }\n";
+}
+
+std::string own_activation_source(Activation activation) {
+  std::string text;
+  for (const auto file : kCommonFiles) append_file(text, file);
+  for (const auto file : kActivationKernels) append_file(text, file);
+  return text + fmt::format("AK_ACTIVATION({}, {})\n", identifier(activation), expression(activation));
 }
 
 Digest source_digest(std::span<const std::string_view> files) {

@@ -19,6 +19,12 @@ std::string kernel_file(std::string_view file);
 /// `extern "C" ak_kernel`. It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic);
 
+/// The smallest kernel of an activation: whether it compiles.
+std::string activation_check_source(Activation activation);
+
+/// The kernels of kernels/support/ that exist once an activation, for a caller's own: pass_own_N_<dtype> and ak_compare_own_N.
+std::string own_activation_source(Activation activation);
+
 /// Of a family's device files and what they all share, comments and white space aside: what a record was proven with.
 Digest source_digest(std::span<const std::string_view> files);
 

@@ -55,7 +55,7 @@ PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
 }
 
 Pass::Pass(Resources& resources, Activation activation, DType dtype)
-    : kernel_(resources.support_kernel(pass_kernel_name(activation, dtype).c_str())),
+    : kernel_(resources.activation_kernel(activation, pass_kernel_name(activation, dtype))),
       dtype_(dtype),
       sm_count_(resources.facts().sm_count) {}
 

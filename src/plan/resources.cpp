@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "base/embedded.hpp"
+#include "core/activation.hpp"
 #include "gpu/device.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
 
 namespace ak {
 
@@ -22,6 +23,24 @@ CUfunction Resources::support_kernel(const char* name) {
   }
   const CUfunction function = support_.find(name);
   if (!function) throw Error(ErrorCode::internal, fmt::format("no support kernel '{}'", name));
+  return function;
+}
+
+CUfunction Resources::activation_kernel(Activation activation, const std::string& name) {
+  if (!is_own(activation)) return support_kernel(name.c_str());
+  const std::lock_guard lock(mutex_);
+  auto found = own_activations_.find(activation);
+  if (found == own_activations_.end()) {
+    const Compiled compiled = compile(own_activation_source(activation), facts_.arch());
+    if (compiled.cubin.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("activation '{}' does not compile: {}", ak::name(activation), compiled.failure));
+    const RelaxedCapture relaxed;
+    const ContextScope scope(context_);
+    found = own_activations_.emplace(activation, Module::load(compiled.cubin.data())).first;
+  }
+  const CUfunction function = found->second.find(name.c_str());
+  if (!function) throw Error(ErrorCode::internal, fmt::format("no kernel '{}' of an own activation", name));
   return function;
 }
 

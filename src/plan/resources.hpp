@@ -3,8 +3,11 @@
 
 #include <cuda.h>
 
+#include <map>
 #include <mutex>
+#include <string>
 
+#include "ak/types.hpp"
 #include "core/device_facts.hpp"
 #include "gpu/owners.hpp"
 #include "plan/workspace.hpp"
@@ -23,6 +26,10 @@ class Resources {
   /// unknown name, Error{driver} when this GPU cannot run the fatbin.
   CUfunction support_kernel(const char* name);
 
+  /// One of the kernels that exist once an activation (kernels/support/activation_kernels.cuh). A caller's own activation is
+  /// compiled on first use: throws Error{missing_library} without NVRTC.
+  CUfunction activation_kernel(Activation activation, const std::string& name);
+
   /// cuBLASLt's handle in this context, made by `make` on first use (plan/vendor).
   void* vendor_handle(void* (*make)());
 
@@ -32,6 +39,7 @@ class Resources {
   Workspaces workspaces_;
   std::mutex mutex_;
   Module support_;
+  std::map<Activation, Module> own_activations_;
   void* vendor_handle_ = nullptr;
 };
 

@@ -124,7 +124,7 @@ void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, co
 void Probe::compare(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference,
                     const Tolerance& tolerance, Finding* finding) const {
   const auto name = fmt::format("ak_compare_{}", identifier(p.epilogue.activation));
-  launch(stream, resources_.support_kernel(name.c_str()), over(p.m, p.n), kThreads, args,
+  launch(stream, resources_.activation_kernel(p.epilogue.activation, name), over(p.m, p.n), kThreads, args,
          comparison_of(p, reference, tolerance), finding);
 }
 

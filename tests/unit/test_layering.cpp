@@ -26,14 +26,14 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"llm", {"core"}},
     {"search", {"families", "cache", "llm"}},
     {"gpu", {"base", "core"}},
-    {"plan", {"gpu", "core", "kernels"}},
+    {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
     {"runner", {"plan", "jit", "families"}},
     {"tune", {"search", "runner"}},
     {"settings", {"cache"}},
     {"machine", {"tune", "cache", "plan"}},
     {"context", {"settings", "machine", "tune", "cache", "plan"}},
     {"report", {"core", "cache"}},
-    {"api", {"context"}},
+    {"api", {"context", "jit"}},
     {"cli", {"api", "report"}},
 };
 
