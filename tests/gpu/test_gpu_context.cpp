@@ -110,6 +110,32 @@ TEST_CASE("a first call searches and is right; the second is a hit without alloc
   CHECK(locks() > locks_before);
 }
 
+TEST_CASE("a caller's own activation is searched for, fused, right, and found again by its text") {
+  current_context();
+  const OwnedStream stream = OwnedStream::make();
+  const std::string folder = fresh_folder("own");
+  Layer layer(256, 1024, 512);
+  layer.activation = register_activation("x > 4 ? 4 : x * sigmoid(1.702 * x)");
+  {
+    Context context(options(folder, 3));
+    layer.call(context, stream.get());
+    stream.synchronize();
+    CHECK(layer.error() < 1);
+    CHECK(context.counters().searches == 1);
+    const Explanation e = context.explain(layer.a(), layer.b(), layer.d(), layer.epilogue());
+    CHECK(e.problem.find("x>4?4:x*sigmoid(1.702*x)") != std::string::npos);
+    MESSAGE(e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us, " << e.trials << " trials, " << e.search_s
+                        << " s; " << e.note);
+  }
+  layer.y.fill(0);
+  Context again(options(folder));
+  layer.call(again, stream.get());
+  stream.synchronize();
+  CHECK(layer.error() < 1);
+  CHECK(again.counters().searches == 0);
+  CHECK(again.counters().store_hits == 1);
+}
+
 TEST_CASE("a second process finds what the first one stored" * doctest::timeout(60)) {
   current_context();
   const std::string folder = fresh_folder("second");
