@@ -121,10 +121,14 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
       named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
       leave_partial(ring.base, acc);
     } else {
-      store_tile(args, work, map_d, staging, column_bias, row_bias, row, tile.column, acc);
+      const Result result{args, work, column_bias, row_bias, row, tile.column, acc};
+      if constexpr (AK_STORE == 2)
+        store_result_runs(result, staging);
+      else
+        store_result(result, map_d, staging);
     }
     if (kPingpong) ring.skip(depth);
-    if (AK_STORE && index + stride >= work.count) tma_store_wait<0>();
+    if (AK_STORE == 1 && index + stride >= work.count) tma_store_wait<0>();
   }
   // Nothing may follow the loop here: ptxas would fit it, and with it the loop, into the registers from before setmaxnreg.
 }
@@ -133,7 +137,7 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
 
 extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     ak_kernel(const __grid_constant__ ak::KernelArgs args, const __grid_constant__ ak::TensorMap map_a, const __grid_constant__ ak::TensorMap map_b
-#if AK_STORE
+#if AK_STORE == 1
               ,
               const __grid_constant__ ak::TensorMap map_d
 #endif
@@ -143,7 +147,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   extern __shared__ __align__(1024) unsigned char shared[];
   const ak::TensorMap& left = kSwap ? map_b : map_a;
   const ak::TensorMap& right = kSwap ? map_a : map_b;
-#if !AK_STORE
+#if AK_STORE != 1
   const ak::TensorMap& map_d = map_a;  // not used
 #endif
   Ring ring{smem_address(shared)};

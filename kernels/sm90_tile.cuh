@@ -35,7 +35,18 @@ __device__ constexpr int padded(int extent, bool major_k) { return major_k ? ext
 constexpr int kLeftBytes = kRows * kDepth * 2;
 constexpr int kRightBytes = padded(kColumns, kRightMajorK) * kDepth * 2;
 constexpr int kStageBytes = kLeftBytes + kRightBytes;
-constexpr int kStagingBytes = 2048;  // per warp
+// store 2 keeps runs of D's rows in shared memory, kRunColumns of the tile's columns at a time: a warp's 16 rows, or with
+// swap_ab 64-row blocks of its warpgroup, in two halves that take turns.
+constexpr int kOutBytes = sizeof(Out);
+constexpr int kRunMost = kSwap ? 32 : 192 / kOutBytes, kRunParts = (kColumns + kRunMost - 1) / kRunMost;
+constexpr int kRunStep = kColumns % 16 == 0 ? 16 : 8;
+constexpr int kRunColumns = ((kColumns + kRunParts - 1) / kRunParts + kRunStep - 1) / kRunStep * kRunStep;
+constexpr int kRunElements = kSwap ? 64 * kBlocks : kRunColumns;
+constexpr int kRunPitch = kRunElements * kOutBytes + 16;
+constexpr int kRunBytes = (kSwap ? kRunColumns : 16) * kRunPitch;                         // per warp, or per warpgroup
+constexpr int kRunStaging = kSwap ? kRunBytes * (kRunParts > 1 ? 2 : 1) / 4 : kRunBytes;  // per warp
+constexpr int kStripStaging = 2048;                                                       // store 1, per warp
+constexpr int kStagingBytes = AK_STORE == 2 ? kRunStaging : kStripStaging;
 constexpr int kStagingAt = kStages * kStageBytes;
 constexpr int kBiasAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
 constexpr bool kBiasOnRows = AK_BIAS == (kSwap ? 1 : 2), kBiasOnColumns = AK_BIAS == (kSwap ? 2 : 1);

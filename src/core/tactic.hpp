@@ -28,7 +28,7 @@ struct Tactic {
   std::int16_t split_k = 1;                         // slices of k summed in a fixed order
   std::int16_t swap_ab = 0;                         // 1: n takes the tensor core's 64-row axis
   std::int16_t raster = 0;                          // tiles per raster group along m; 0: row by row
-  std::int16_t store = 0;                           // 0: direct from registers, 1: through shared memory (TMA on sm90)
+  std::int16_t store = 0;                           // 0: from registers, 1: through shared memory (sm90: by TMA), 2: sm90, row by row
   std::int16_t unroll = 1;                          // independent loads in flight (skinny)
   std::int16_t algo = 0;                            // vendor: rank of the heuristic
   std::int16_t separate = 0;                        // vendor: 1: plain GEMM + our pass, 0: fused epilogue

@@ -12,7 +12,7 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"ampere.cuh", "skinny.cu"};
+constexpr std::string_view kSources[] = {"words.cuh", "ampere.cuh", "skinny.cu"};
 constexpr int kMaxRows = 8;
 constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
 

@@ -12,11 +12,12 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"hopper.cuh",     "wgmma.cuh",      "sm90_tile.cuh", "sm90_epilogue.cuh",
-                                         "sm90_store.cuh", "sm90_split.cuh", "sm90.cu"};
+constexpr std::string_view kSources[] = {"words.cuh",     "hopper.cuh",        "wgmma.cuh",
+                                         "sm90_tile.cuh", "sm90_epilogue.cuh", "sm90_store.cuh",
+                                         "sm90_runs.cuh", "sm90_split.cuh",    "sm90.cu"};
 
 constexpr int kBarrierBytes = 16;    // full and empty, per stage
-constexpr int kStagingBytes = 2048;  // per consumer warp
+constexpr int kStagingBytes = 2048;  // of store 1, per consumer warp
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
 /// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one.
@@ -40,9 +41,20 @@ struct View {
     right_bytes = 2ll * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
     const bool column_bias = p.epilogue.bias == (swap ? BiasAxis::row : BiasAxis::column);
-    epilogue_bytes =
-        t.split_k > 1 ? 0 : (t.store ? 4ll * consumers * kStagingBytes : 0) + (column_bias ? 4ll * consumers * t.tile_n : 0);
+    epilogue_bytes = t.split_k > 1 ? 0
+                                   : consumers * (t.store == 2   ? run_bytes(p, t)
+                                                  : t.store == 1 ? 4ll * kStagingBytes
+                                                                 : 0) +
+                                         (column_bias ? 4ll * consumers * t.tile_n : 0);
     smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + epilogue_bytes;
+  }
+
+  /// Shared memory of store 2 for one warpgroup.
+  std::int64_t run_bytes(const Problem& p, const Tactic& t) const {
+    const std::int64_t size = size_of(p.epilogue.out), most = swap ? 32 : 192 / size, step = t.tile_n % 16 == 0 ? 16 : 8;
+    const auto parts = ceil_div(t.tile_n, most), part = ceil_div(ceil_div(t.tile_n, parts), step) * step;
+    const auto pitch = (swap ? 64 * blocks : part) * size + 16;
+    return pitch * (swap ? part * (parts > 1 ? 2 : 1) : 4 * 16);
   }
 
   int threads() const { return 128 * consumers + (consumers == 1 ? 32 : 128); }
@@ -92,8 +104,8 @@ class Sm90 final : public Family {
       return "sm90 has no knobs warps_m, warps_n, unroll, algo, separate";
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
-    for (const auto flag : {t.swap_ab, t.store})
-      if (flag != 0 && flag != 1) return "swap_ab and store are 0 or 1";
+    if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
+    if (t.store < 0 || t.store > 2) return "store is 0, 1 or 2";
     if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
       return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
     if (t.tile_n < 8 || t.tile_n > 256 || t.tile_n % (t.swap_ab ? 8 : 16) != 0)
@@ -109,7 +121,7 @@ class Sm90 final : public Family {
       return "three consumer warpgroups start with 128 registers a thread: tile_n at most 192";
     // With split_k no registers move to the consumers.
     const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
-    const int limit = registers == 255 ? 128 : registers == 240 ? 208 : registers - 48;
+    const int limit = registers == 255 ? 128 : registers == 240 ? (t.store == 2 ? 192 : 208) : registers - 48;
     if (v.accumulators > limit)
       return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators,
                          limit, registers);
@@ -129,12 +141,11 @@ class Sm90 final : public Family {
       if (4ll * t.tile_m * t.tile_n > t.stages * v.stage_bytes)
         return "the partial tile in f32 does not fit where the stages were";
     }
-    if (t.store) {
+    if (t.store == 1) {
       if (p.align_d < 16)
         return fmt::format("store 1 needs rows of D on 16-byte boundaries for TMA, they are on {}", p.align_d);
       if (p.n * size_of(p.epilogue.out) % 16 != 0)
         return fmt::format("store 1 writes whole 16 bytes, a row of D ends inside them at n {}", p.n);
-      if (v.swap && p.epilogue.out == DType::f32) return "store 1 with swap_ab transposes 16-bit results only";
     }
     if (v.smem_bytes > device.smem_per_block)
       return fmt::format("{} bytes of shared memory ({} stages of {}), a block has {}", v.smem_bytes, t.stages, v.stage_bytes,
@@ -178,19 +189,13 @@ class Sm90 final : public Family {
     };
     const auto left = box(v.swap ? Operand::b : Operand::a, v.left_major_k, t.tile_m, t.cluster_n);
     const auto right = box(v.swap ? Operand::a : Operand::b, v.right_major_k, t.tile_n, t.cluster_m);
-    g.map_count = t.store ? 3 : 2;
+    g.map_count = t.store == 1 ? 3 : 2;
     g.maps[0] = v.swap ? right : left;
     g.maps[1] = v.swap ? left : right;
-    if (t.store) {  // a strip of one warp, see sm90_store.cuh
-      const int quads = v.swap                                               ? (t.tile_n % 32 == 0   ? 4
-                                                                                : t.tile_n % 16 == 0 ? 2
-                                                                                                     : 1)
-                        : size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 ? 4
-                                                                             : 2;
-      if (v.swap)
-        g.maps[2] = {Operand::d, 16, 8 * quads, 32};
-      else
-        g.maps[2] = {Operand::d, 8 * quads, 16, 8 * quads * size_of(p.epilogue.out)};
+    if (t.store == 1) {  // a strip of one warp, see sm90_store.cuh
+      const int size = size_of(p.epilogue.out), columns = size == 2 && t.tile_n % 32 == 0 ? 32 : t.tile_n % 16 == 0 ? 16 : 8;
+      g.maps[2] =
+          v.swap ? TensorMapSpec{Operand::d, 16, columns, 16 * size} : TensorMapSpec{Operand::d, columns, 16, columns * size};
     }
     return g;
   }
@@ -216,13 +221,15 @@ class Sm90 final : public Family {
     const View v(p, t);
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
     const bool skinny = p.m <= 128, persistent = tiles > device.sm_count;
+    // D leaves through shared memory by TMA where that can write it, else row by row.
+    const int staged = p.align_d < 16 || p.n * size_of(p.epilogue.out) % 16 != 0 ? 2 : 1;
     const auto add = [&] {
       if (!rejects(p, t, device)) out.push_back(t);
     };
     for (const int tile_k : {64, 128}) {
       if (tile_k == 128 && !skinny && tiles > 2 * device.sm_count) continue;
       t.tile_k = static_cast<std::int16_t>(tile_k);
-      for (const int store : {0, 1}) {
+      for (const int store : {0, staged}) {
         t.store = static_cast<std::int16_t>(store);
         const int most = max_stages(p, t, device);
         std::vector<int> depths{most};  // fewer stages than fit can be faster
@@ -280,7 +287,12 @@ double Sm90::cost_us(const Problem& p, const Tactic& t, const DeviceFacts& devic
   const double ghz = device.clock_ghz * (1.0 - 0.25 * work_share);
   const double mainloop = k_stages * stage;
   const double output = static_cast<double>(t.tile_m) * t.tile_n;
-  const double epilogue = 400 + output * (t.store ? 0.055 : 0.085) * (v.consumers == 1 ? 2.0 : 1.0);
+  const double direct = p.align_d < 4 ? 0.15 : 0.085;
+  const double epilogue = 400 + output *
+                                    (t.store == 1   ? 0.055
+                                     : t.store == 2 ? 0.075
+                                                    : direct) *
+                                    (v.consumers == 1 ? 2.0 : 1.0);
   // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
   const double tile_clocks = v.pingpong ? std::max(mainloop, (mainloop + epilogue) / 2) : mainloop + epilogue;
   const double compute_us = (waves * tile_clocks + (v.pingpong ? epilogue : 0)) / (ghz * 1e3);

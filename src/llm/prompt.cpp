@@ -42,7 +42,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMeaning
     {"split_k", "slices of k in parallel, summed in fixed order"},
     {"swap_ab", "1: n takes the tensor core's 64-row axis, so tile_m counts along n and tile_n along m"},
     {"raster", "tiles per L2 raster group along m; 0: row by row"},
-    {"store", "0: from registers, 1: through shared memory"},
+    {"store", "0: from registers, 1: through shared memory, 2 (sm90): the same for rows of D off 16-byte boundaries"},
     {"unroll", "independent loads in flight"},
 }};
 

@@ -59,3 +59,17 @@ TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills"
   compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column",
            "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative");
 }
+
+TEST_CASE("sm90 compiles the store of whole runs for every alignment and output") {
+  for (const char* problem :
+       {"100x513x264 bf16 align=16,16,16,2", "100x513x264 f16 align=16,16,16,4", "100x513x264 bf16 align=16,16,16,8",
+        "100x513x264 bf16 out=f32 align=16,16,16,4", "100x513x264 bf16 align=16,16,16,16"}) {
+    const std::string p = std::string(problem) + " relu bias=column";
+    compiles(p, "tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2");
+    compiles(p, "tile_m=192 tile_n=16 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=2");
+    compiles(p, "tile_m=128 tile_n=192 tile_k=64 stages=3 schedule=pingpong store=2");
+    compiles(p, "tile_m=128 tile_n=256 tile_k=64 stages=3 schedule=cooperative store=2 cluster_m=2");
+  }
+  compiles("100x512x264 bf16 out=f32 relu", "tile_m=64 tile_n=40 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=1");
+  compiles("100x512x264 bf16 out=f32 relu", "tile_m=64 tile_n=48 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=1");
+}

@@ -93,6 +93,8 @@ TEST_CASE("sm90 rejects each impossible knob with its own reason") {
   odd.align_d = 2;
   CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4")) == "");
   CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=1")).find("store") != std::string::npos);
+  CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=2")) == "");
+  CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=3")).find("store") != std::string::npos);
   odd.align_d = 16;  // a padded leading dimension: the copy engine would write past the row's end
   CHECK(why(odd, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=1")).find("whole 16 bytes") != std::string::npos);
 }
@@ -109,6 +111,14 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
   CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 128, 128});  // half of 256: the cluster shares B
   CHECK(g.maps[2] == TensorMapSpec{Operand::d, 32, 16, 64});
+
+  // Whole runs: two warpgroups' two strips of 32 rows of D, 64 elements and a gap each.
+  g = sm90_family().geometry(p, tactic("tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2"), kH200);
+  CHECK(g.map_count == 2);
+  CHECK(g.smem_bytes == 4 * ((64 + 104) * 64 * 2 + 16) + 2 * 2 * 32 * (64 * 2 + 16));
+  // Or eight warps' strips of 16 rows, half the tile's columns and a gap each.
+  g = sm90_family().geometry(p, tactic("tile_m=128 tile_n=192 tile_k=64 stages=4 schedule=pingpong store=2"), kH200);
+  CHECK(g.smem_bytes == 4 * ((128 + 192) * 64 * 2 + 16) + 8 * 16 * (96 * 2 + 16) + 2 * 192 * 4);
 
   t = tactic("tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2");
   g = sm90_family().geometry(problem(16, 4096, 4096), t, kH200);

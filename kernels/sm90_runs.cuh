@@ -1,0 +1,104 @@
+// sm90: store 2, whole runs of D's rows at any alignment. A strip of the tile is brought to D's order in shared memory; from
+// there its rows leave as the aligned 16-byte pieces of D that they cover, shifted into place in registers, and by
+// elements what is left at both ends, where they border on other tiles.
+#pragma once
+
+namespace ak::sm90 {
+
+__device__ __forceinline__ void load_shared(Words4& v, u32 from) {
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3])
+               : "r"(from)
+               : "memory");
+}
+__device__ __forceinline__ void load_shared(u16& v, u32 from) {
+  asm volatile("ld.shared.u16 %0, [%1];" : "=h"(v) : "r"(from) : "memory");
+}
+__device__ __forceinline__ void load_shared(float& v, u32 from) {
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(from) : "memory");
+}
+
+// `count` rows of D from shared memory, `elements` of each, the first at `first`.
+__device__ __forceinline__ void store_runs(const KernelArgs& args, u32 strip, Out* first, int count, int elements) {
+  constexpr int threads = kSwap ? 128 : 32, most = kSwap ? kRunColumns : 16;  // rows
+  constexpr int in_flight = kAccumulators > 96 ? 1 : kAccumulators > 64 || kConsumers == 3 ? 2 : 4;
+  const int thread = threadIdx.x % threads, bytes = elements * kOutBytes;
+  // Bytes of a row before its first aligned piece.
+  const auto head = [&](const char* row) {
+    return AK_ALIGN_D < 16 ? min(bytes, static_cast<int>(-reinterpret_cast<u64>(row) & (16 - AK_ALIGN_D))) : 0;
+  };
+  constexpr int pieces = kRunElements * kOutBytes / 16;
+#pragma unroll in_flight
+  for (int i = thread; i < most * pieces; i += threads) {
+    const int run = i / pieces;
+    if (run >= count) break;
+    char* row = reinterpret_cast<char*>(first + run * args.ldd);
+    const int at = head(row) + i % pieces * 16;
+    if (at + 16 > bytes) continue;
+    const u32 from = strip + run * kRunPitch + (at & ~15);
+    Words4 piece;
+    load_shared(piece, from);
+    if constexpr (AK_ALIGN_D < 16) {
+      Words4 next;
+      load_shared(next, from + 16);
+      piece = shift_words(piece, next, at & (16 - AK_ALIGN_D));
+    }
+    *reinterpret_cast<uint4*>(row + at) = make_uint4(piece.w[0], piece.w[1], piece.w[2], piece.w[3]);
+  }
+  // What is left at both ends of a row: together as much as one piece, when the tile is whole.
+  constexpr int ends = 16 / kOutBytes;
+  if (AK_ALIGN_D == 16 && bytes % 16 == 0) return;
+#pragma unroll in_flight
+  for (int i = thread; i < most * ends; i += threads) {
+    const int run = i / ends;
+    if (run >= count) break;
+    char* row = reinterpret_cast<char*>(first + run * args.ldd);
+    const int begin = head(row), tail = bytes - (bytes - begin) % 16;
+    for (int at = i % ends * kOutBytes; at < begin + bytes - tail; at += 16) {
+      const int end_at = at < begin ? at : tail + at - begin;
+      load_shared(*reinterpret_cast<Out*>(row + end_at), strip + run * kRunPitch + end_at);
+    }
+  }
+}
+
+// D's rows run along the tensor core's columns, and a warp has whole runs of its own 16; with swap_ab they run along its rows,
+// and a warpgroup makes them together.
+__device__ __forceinline__ void store_result_runs(const Result& result, u32 staging) {
+  const int warp = threadIdx.x / 32 % 4, group = threadIdx.x / 128;
+  constexpr int blocks = kSwap ? kBlocks : 1;  // of a strip
+  const auto sync = [&] {
+    if constexpr (kSwap)
+      named_sync(4 + group, 128);
+    else
+      __syncwarp();
+  };
+  if (kSwap) staging -= warp * kStagingBytes;
+  sync();  // the last tile's strips have been read
+  int turn = 0;
+#pragma unroll
+  for (int block = 0; block < kBlocks; block += blocks) {
+    const int row = kSwap ? result.row : result.warp_row(block);
+#pragma unroll
+    for (int quad = 0; quad < kColumns / 8; quad += kRunColumns / 8) {
+      const int column = result.column + 8 * quad;
+      if (row >= result.work.rows || column >= result.work.columns) break;
+      const u32 strip = staging + (kSwap && turn ? kRunBytes : 0);
+#pragma unroll
+      for (int b = 0; b < blocks; ++b)
+#pragma unroll
+        for (int first = quad; first < quad + kRunColumns / 8 && first < kColumns / 8; first += kTogether) {
+          float v[2][4];
+          result.finish(block + b, first, v);
+          stage_quads(kSwap ? strip + (64 * b + 16 * warp) * kOutBytes : strip, first - quad, v);
+        }
+      sync();
+      const int rows = min(kSwap ? 64 * kBlocks : 16, result.work.rows - row);
+      const int columns = min(min(kRunColumns, kColumns - 8 * quad), result.work.columns - column);
+      store_runs(result.args, strip, d_at(result.args, row, column), kSwap ? columns : rows, kSwap ? rows : columns);
+      if (!kSwap) __syncwarp();
+      turn ^= 1;
+    }
+  }
+}
+
+}  // namespace ak::sm90
