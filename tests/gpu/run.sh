@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # The proof on this machine's GPU: every family's correctness, planted wrong kernels, compute-sanitizer, and the benchmark against
-# cuBLASLt; merged into tests/gpu/record.json. A killed run continues with --resume.
+# cuBLASLt; merged into tests/gpu/record.json. A killed run continues with --resume. It ends with the table that the record makes,
+# which also goes into the README.
 #
-#   tests/gpu/run.sh [--family F] [--rows ROWS] [--activations LIST] [--only STEPS] [--resume]
+#   tests/gpu/run.sh [--family F] [--rows ROWS] [--activations LIST] [--seconds S] [--only STEPS] [--resume]
 #
-# ROWS: all (the default), a class of tests/bench/suite.csv, or line numbers from 0: 0-9,12. STEPS: any of
+# ROWS: all (the default), or a list of classes of tests/bench/*.csv and of row numbers, counted from 0 through suite.csv, f16.csv
+# and epilogues.csv: 0-9,gated. S: no row of the benchmark is begun later than this; --resume does the rest. STEPS: any of
 # correctness,planted,sanitize,bench. AK_PROVE names a built ak_prove to use instead of building one.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-rows=all activations=relu,silu only=correctness,planted,sanitize,bench
+rows=all activations=relu,leaky_relu,silu,gelu_tanh seconds=100000 only=correctness,planted,sanitize,bench
 resume=() family=()
 while [ $# -gt 0 ]; do
   case $1 in
     --family) family=(--family "$2"); shift 2 ;;
     --rows) rows=$2; shift 2 ;;
     --activations) activations=$2; shift 2 ;;
+    --seconds) seconds=$2; shift 2 ;;
     --only) only=$2; shift 2 ;;
     --resume) resume=(--resume); shift ;;
-    *) sed -n '2,9p' "$0"; exit 2 ;;
+    *) sed -n '2,11p' "$0"; exit 2 ;;
   esac
 done
 
@@ -44,6 +47,9 @@ if command -v compute-sanitizer >/dev/null; then
 else
   case ,$only, in *,sanitize,*) echo "compute-sanitizer is not on PATH: that part is not run"; status=1 ;; esac
 fi
-step bench --suite "$here/../bench/suite.csv" --rows "$rows" --activations "$activations"
+suites=()
+for name in suite f16 epilogues; do suites+=(--suite "$here/../bench/$name.csv"); done
+step bench "${suites[@]}" --rows "$rows" --activations "$activations" --seconds "$seconds"
 "$prove" record --progress "$progress" "$here/record.json" || status=1
+"$prove" table --classes --into "$here/../../README.md" "$here/record.json" || status=1
 exit $status

@@ -68,21 +68,35 @@ TEST_CASE("a record reads back, and merging replaces what was run again and noth
   record.gpu = "NVIDIA H200", record.driver = "580.1", record.date = "2026-11-21";
   record.digests = {{"sm90", "00"}, {"sm80", "11"}};
   record.tests = {{"sm90", {7, 1}}, {"sm80", {5, 0}}};
-  record.bench = {some_row()};
+  record.nvrtc = "13.0", record.cublaslt = "13.1.0";
+  BenchRow beyond = some_row();
+  beyond.epilogue = "gated", beyond.rounds = 3, beyond.default_us = 11.5, beyond.default_tactic = "sm80 tile_m=16";
+  beyond.own_digest = "00c0ffee";
+  record.bench = {some_row(), beyond};
   write_record(scratch.file("record.json"), record);
   Record read = read_record(scratch.file("record.json"));
   CHECK(read.gpu == record.gpu);
   CHECK(read.digests == record.digests);
   CHECK(read.tests.at("sm90").failed == 1);
-  REQUIRE(read.bench.size() == 1);
+  CHECK(read.nvrtc == "13.0");
+  CHECK(read.cublaslt == "13.1.0");
+  REQUIRE(read.bench.size() == 2);
+  CHECK(read.bench[1].epilogue == "gated");
+  CHECK(read.bench[1].rounds == 3);
+  CHECK(read.bench[1].default_us == 11.5);
+  CHECK(read.bench[1].default_tactic == "sm80 tile_m=16");
+  CHECK(read.bench[1].own_digest == "00c0ffee");
+  CHECK(read.bench[0].rounds == 1);
+  CHECK(!read.bench[0].default_us);
+  read.bench.pop_back();
   CHECK(read.bench[0].own_us == 10.125);
   CHECK(!read.bench[0].lt_fused_us);
   CHECK(read.bench[0].kind == "decode_narrow");
 
   std::map<std::string, Step> steps;
-  steps["case 1"] = {"case 1", "sm90", "d", true, "", {}};
-  steps["case 2"] = {"case 2", "sm90", "d", true, "", {}};
-  Step bench{"bench a", "bench", "d", true, "", some_row()};
+  steps["case 1"] = {"case 1", "sm90", "d", true, "", {}, {}};
+  steps["case 2"] = {"case 2", "sm90", "d", true, "", {}, {}};
+  Step bench{"bench a", "bench", "d", true, "", some_row(), {}};
   bench.bench->ak_us = 9;
   steps["bench a"] = bench;
   bench.bench->activation = "relu";
@@ -106,8 +120,8 @@ TEST_CASE("a killed run's progress resumes: a torn line is dropped, another dige
   const std::string path = scratch.file("progress.jsonl");
   {
     ProgressFile progress(path, false);
-    progress.append({"case 1", "sm90", "d1", true, "note", {}});
-    progress.append({"bench x", "bench", "d1", true, "", some_row()});
+    progress.append({"case 1", "sm90", "d1", true, "note", {}, {}});
+    progress.append({"bench x", "bench", "d1", true, "", some_row(), {"sm90 tile_m=64", "sm80 tile_m=32"}});
   }
   std::ofstream(path, std::ios::app) << R"({"id": "case 2", "gro)";
   const ProgressFile resumed(path, true);
@@ -116,6 +130,7 @@ TEST_CASE("a killed run's progress resumes: a torn line is dropped, another dige
   CHECK(resumed.find("case 1", "d1")->passed);
   CHECK(!resumed.find("case 1", "d2"));
   CHECK(resumed.find("bench x", "d1")->bench->trials == 31);
+  CHECK(resumed.find("bench x", "d1")->leaders == std::vector<std::string>{"sm90 tile_m=64", "sm80 tile_m=32"});
   CHECK(ProgressFile(path, false).steps().empty());
 }
 

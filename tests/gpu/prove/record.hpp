@@ -14,25 +14,37 @@ struct Count {
   int passed = 0, failed = 0;
 };
 
+/// All times are of one window, its arms interleaved.
 struct BenchRow {
   std::int64_t m = 0, n = 0, k = 0;
   std::string kind, dtype, activation;  // kind: the suite's class
-  double ak_us = 0;
-  std::optional<double> own_us;
+  std::string epilogue;                 // tokens of parse_problem; empty: a bias and nothing else
+  double ak_us = 0;                     // as dispatched: the own kernel or the vendor's, as the search decided
+  std::optional<double> own_us;         // the best own kernel
   std::string own_tactic;
-  double vendor_us = 0, lt_first_us = 0, lt_gemm_us = 0;
+  std::string own_digest;            // of its family's device source, the first 8 digits
+  std::optional<double> default_us;  // the cost model's first choice
+  std::string default_tactic;
+  double vendor_us = 0;  // min over fused and GEMM + pass; 0: cuBLASLt serves no such problem
+  double lt_first_us = 0, lt_gemm_us = 0;
   std::optional<double> lt_fused_us, lt_separate_us;
   double clock_mhz = 0, search_s = 0;
   int trials = 0;
+  int rounds = 1;  // windows until ak_us was no more than 1 % over vendor_us; kMostRounds at most
 
   std::string key() const;
+  /// By class, size, dtype, activation.
+  bool operator<(const BenchRow& other) const;
 };
 
+constexpr double kLeastDispatched = 0.99;  // of vendor_us / ak_us
+constexpr int kMostRounds = 5;
+
 struct Record {
-  std::string gpu, driver, date;
+  std::string gpu, driver, nvrtc, cublaslt, date;
   std::map<std::string, std::string> digests;  // family -> digest of the device source that was proven
   std::map<std::string, Count> tests;          // by family, "verify" and "sanitizer"
-  std::vector<BenchRow> bench;
+  std::vector<BenchRow> bench;                 // sorted
 };
 
 /// Of every own family, as the source stands now.
@@ -50,6 +62,7 @@ struct Step {
   bool passed = false;
   std::string note;
   std::optional<BenchRow> bench;
+  std::vector<std::string> leaders;  // of a search: what is worth a trial with another activation, best first
 };
 
 class ProgressFile {

@@ -1,0 +1,66 @@
+// The subcommands of ak_prove, each of which returns its exit code, and what they share.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/tactic.hpp"
+#include "plan/resources.hpp"
+#include "prove/cases.hpp"
+#include "prove/record.hpp"
+#include "runner/runner.hpp"
+
+namespace ak::proof {
+
+constexpr std::size_t kCases = 2100;
+constexpr std::uint64_t kSeed = 2026;
+
+struct Settings {
+  std::string progress = "proof.jsonl", record, rows = "all", activations = "relu,leaky_relu,silu,gelu_tanh", family, readme;
+  std::vector<std::string> suites;
+  bool resume = false, classes = false, every_row = false;
+  double budget_s = 3;   // of one search
+  double seconds = 1e9;  // no row is begun later than this
+  std::string self;      // this program
+};
+
+/// Seeded cases of every family, those of [first, last).
+int prove_correctness(const Settings& settings, std::size_t first, std::size_t last);
+/// The first of the case's tactics that compiles without spilling decides. `lost`: whether the GPU's context was.
+Step prove_case(const ProofCase& c, Resources& resources, Effort effort, bool* lost = nullptr);
+
+/// Wrong kernels that must be refused and right ones that must not, each in a process of its own.
+int prove_planted(const Settings& settings);
+/// One of them, in this process, for a wrong kernel may fault. Prints one line.
+int prove_planted_one(int index, bool wrong);
+
+/// A few small cases of each family under compute-sanitizer, and a race that it must see.
+int prove_sanitize(const Settings& settings);
+/// Those cases, in this process.
+int prove_sanitizer_set(const Settings& settings);
+
+/// The suites' rows against cuBLASLt.
+int bench(const Settings& settings);
+
+/// Merges the progress into the record.
+int update_record(const Settings& settings);
+/// Prints a record's table; with a README given, also writes it between that file's marks.
+int print_table(const Settings& settings);
+
+bool wanted(const Settings& settings, FamilyId id);
+
+/// Of every own family's source together.
+std::string all_digests();
+
+/// Runs work(i) for i in [0, count) on `threads` threads.
+void in_parallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work);
+
+struct ChildResult {
+  int status = -1;   // -1 unless it exited
+  std::string line;  // the last one printed
+};
+ChildResult run_child(const std::string& command);
+
+}  // namespace ak::proof

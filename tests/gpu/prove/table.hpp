@@ -1,0 +1,30 @@
+// What a record says, as Markdown: the README's figures are made by this and by nothing else.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "prove/record.hpp"
+
+namespace ak::proof {
+
+/// Of the rows that have both times: geometric mean of `slow` over `fast`. 1.05: `fast` takes 1/1.05 of the time.
+struct Gain {
+  double mean = 0;  // 0: no row
+  int rows = 0;
+};
+using Time = double (*)(const BenchRow&);  // 0: the row has no such time
+Gain gain(const std::vector<const BenchRow*>& rows, Time slow, Time fast);
+
+/// The summary that the README shows.
+std::string table(const Record& record);
+/// How each class of the suite fares.
+std::string class_tables(const Record& record);
+/// A line for each benchmark row.
+std::string row_table(const Record& record);
+
+/// `text` with what stands between the lines `<!-- measured -->` and `<!-- /measured -->` replaced. Throws
+/// Error{invalid_argument} when the marks are missing.
+std::string with_table(const std::string& text, const std::string& table);
+
+}  // namespace ak::proof
