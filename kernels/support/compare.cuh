@@ -32,7 +32,7 @@ __device__ __forceinline__ void compare(const KernelArgs& args, const Comparison
       const float p = what.reference.pre[r * args.n + c];
       double error;
       if (!accepts(got, p, slack(what.tolerance, p, what.reference.row_norms[r], what.reference.column_norms[c], bias, beta_c), what.out, act,
-                   &error)) {
+                   &error, what.tolerance.formula)) {
         ++bad;
         first = ::min(first, static_cast<ak::u64>(r * args.n + c));
       }

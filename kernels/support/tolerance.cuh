@@ -25,6 +25,9 @@ struct Tolerance {
   double intermediate = 0;
   // 0 where every sum is exact (small integers), else 1.
   double summation = 1;
+  // Error of the activation's own formula per unit of |p|. 0 for ours; cuBLASLt's x/2 (1 + tanh) is nothing at all where its
+  // f32 tanh is -1.
+  double formula = 0;
 };
 
 // Half an ulp, relative, of an ak::DType (f16, bf16, f32).
@@ -50,7 +53,8 @@ AK_HOST_DEVICE inline double slack(const Tolerance& t, double p, double row_norm
 // Whether `got`, read back from D, is the activation of something within `slack` of p, rounded to `type`. `error` gets
 // |got - want| over what is allowed: the smaller, the more the bound has in reserve.
 template <class Activate>
-AK_HOST_DEVICE inline bool accepts(double got, double p, double slack, int type, const Activate& activate, double* error) {
+AK_HOST_DEVICE inline bool accepts(double got, double p, double slack, int type, const Activate& activate, double* error,
+                                   double formula = 0) {
   *error = 1e30;
   if (!(got == got)) return false;
   const double want = activate(p);
@@ -58,7 +62,7 @@ AK_HOST_DEVICE inline bool accepts(double got, double p, double slack, int type,
   const double half = relative_half_ulp(type);
   // 2^-18: what the device's exp, tanh and erfc may lose. The last term: x * sigmoid(x) with a flushed sigmoid.
   const double spread = (below > above ? below : above) + fabs(want) / 262144;
-  const double allowed = spread + half * 1.01 * (fabs(want) + spread) + denormal_step(type) * (1 + fabs(p));
+  const double allowed = spread + half * 1.01 * (fabs(want) + spread) + denormal_step(type) * (1 + fabs(p)) + formula * fabs(p);
   // Overflow is right where the reference may overflow too.
   if (fabs(got) > largest(type)) {
     const bool right = (got > 0) == (want > 0) && fabs(want) + spread * 1.01 >= largest(type) * (1 + half / 2);

@@ -44,9 +44,12 @@ float element(const void* bits, DType type) {
 
 }  // namespace
 
-double intermediate_rounding(const Tactic& tactic, DType out) {
-  // cuBLASLt may also reduce its split k in the output type.
-  return is_vendor(tactic) ? 2 * relative_half_ulp(static_cast<int>(out)) : 0;
+Tolerance tolerance_for(const Tactic& tactic, const Problem& problem, Tolerance tolerance) {
+  if (!is_vendor(tactic)) return tolerance;
+  // It may also reduce its split k in the output type.
+  tolerance.intermediate = 2 * relative_half_ulp(static_cast<int>(problem.epilogue.out));
+  if (problem.epilogue.activation == Activation::gelu_tanh && !tactic.separate) tolerance.formula = 2 * kUnit;
+  return tolerance;
 }
 
 std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {
@@ -184,9 +187,8 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
     runs[i].plan->launch(stream, on.args);
     probe_.check_guards(stream, on.base, on.layout.d, kPoison, finding);
     probe_.hash(stream, on.base, on.layout.input_bytes(), finding);
-    Tolerance tolerance = on.tolerance;
-    tolerance.intermediate = intermediate_rounding(runs[i].plan->tactic(), on.problem.epilogue.out);
-    probe_.compare(stream, on.problem, on.args, on.reference, tolerance, finding);
+    probe_.compare(stream, on.problem, on.args, on.reference, tolerance_for(runs[i].plan->tactic(), on.problem, on.tolerance),
+                   finding);
   }
   // The pinned findings are overwritten by judge's reader only on failure, so a copy is taken.
   const auto read = finish(runs.size(), deadline);
@@ -200,14 +202,12 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
   return worst;
 }
 
-Verdict Verifier::inspect(Case& on, double intermediate, Deadline deadline) {
+Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
   begin(1);
   Finding* finding = device_.data<Finding>();
   probe_.check_guards(lane_.stream(), on.base, on.layout.d, kPoison, finding);
   probe_.hash(lane_.stream(), on.base, on.layout.input_bytes(), finding);
-  Tolerance tolerance = on.tolerance;
-  tolerance.intermediate = intermediate;
-  probe_.compare(lane_.stream(), on.problem, on.args, on.reference, tolerance, finding);
+  probe_.compare(lane_.stream(), on.problem, on.args, on.reference, tolerance_for(tactic, on.problem, on.tolerance), finding);
   const Finding found = finish(1, deadline)[0];
   return judge(found, on, deadline);
 }

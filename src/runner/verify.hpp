@@ -76,8 +76,8 @@ class Verifier {
   Verdict check(std::span<const Run> runs, Deadline deadline);
 
   /// Holds what is in the trusted case's D now (poisoned with kPoison before it was written) to the reference: for outputs of a
-  /// timed loop.
-  Verdict inspect(Case& on, double intermediate, Deadline deadline);
+  /// timed loop of the tactic.
+  Verdict inspect(Case& on, const Tactic& tactic, Deadline deadline);
 
   /// `times` launches on fresh poison must give equal bits; `between` is enqueued before each.
   Verdict repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline);
@@ -96,8 +96,8 @@ class Verifier {
   Buffer spare_;
 };
 
-/// Rounding of the linear part that a plan of this tactic may do before its activation.
-double intermediate_rounding(const Tactic& tactic, DType out);
+/// With what a plan of this tactic may lose besides: cuBLASLt may round before the activation, and its gelu cancels.
+Tolerance tolerance_for(const Tactic& tactic, const Problem& problem, Tolerance tolerance);
 
 /// Small sizes at which tilings go wrong: one more and one less than the tile, 1, primes, k tails. Same structure, so the
 /// same cubin.

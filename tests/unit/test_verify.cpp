@@ -9,6 +9,7 @@
 #include "core/activation.hpp"
 #include "families/family.hpp"
 #include "kernels/support/probe_args.cuh"
+#include "plan/vendor.hpp"
 #include "runner/layout.hpp"
 #include "runner/verify.hpp"
 
@@ -120,6 +121,34 @@ TEST_CASE("a plan that rounds before its activation passes with that rounding al
     without += !passes(got, v, kBf16, Activation::silu), ++count;
   }
   CHECK(without > count / 20);
+}
+
+TEST_CASE("cuBLASLt's gelu may cancel where its tanh is -1, ours may not, and neither may lose what bf16 shows of 1") {
+  Problem problem;
+  problem.epilogue.activation = Activation::gelu_tanh;
+  Tactic own, fused = vendor_tactic(0, VendorKind::fused), separate = vendor_tactic(0, VendorKind::separate);
+  CHECK(tolerance_for(own, problem, {}).formula == 0);
+  CHECK(tolerance_for(separate, problem, {}).formula == 0);
+  const double formula = tolerance_for(fused, problem, {}).formula;
+  const auto gelu = [](double x) { return activate(Activation::gelu_tanh, x, 0); };
+  const auto textbook = [](float x) {
+    const float t = std::tanh(x * (0.79788456f + 0.035677408f * x * x));
+    return 0.5f * x * (1.0f + t);
+  };
+  double error;
+  int refused = 0;
+  for (float x = -12; x < 6; x += 0.0137f) {
+    const double got = to_type(textbook(x), kBf16);
+    CAPTURE(x);
+    CHECK(accepts(got, x, 0, kBf16, gelu, &error, formula));
+    refused += !accepts(got, x, 0, kBf16, gelu, &error);
+  }
+  CHECK(refused > 20);
+  CHECK_FALSE(accepts(0, -4.0, 0, kBf16, gelu, &error, formula));          // -1.3e-4
+  CHECK_FALSE(accepts(1.03125, 1.1598, 0, kBf16, gelu, &error, formula));  // 1.017
+  problem.epilogue.activation = Activation::relu;
+  CHECK(tolerance_for(fused, problem, {}).formula == 0);
+  CHECK(tolerance_for(fused, problem, {}).intermediate > 0);
 }
 
 TEST_CASE("half-precision accumulation is caught among a few hundred elements") {

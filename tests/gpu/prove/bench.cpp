@@ -19,7 +19,7 @@ namespace ak::proof {
 namespace {
 
 constexpr std::size_t kLeaders = 5;       // of a search, tried with the other activations
-constexpr std::size_t kDefaultTries = 4;  // the cost model's first choice is its first one that compiles and is right
+constexpr std::size_t kDefaultTries = 8;  // the cost model's first choice is its first one that compiles and is right
 constexpr int kRounds = 15;
 constexpr double kGraphUs = 1500;
 
