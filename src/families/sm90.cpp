@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/arithmetic.hpp"
+#include "families/sm90_cost.hpp"
 
 namespace ak {
 namespace {
@@ -18,6 +18,8 @@ constexpr std::string_view kSources[] = {"words.cuh",     "hopper.cuh",        "
 
 constexpr int kBarrierBytes = 16;    // full and empty, per stage
 constexpr int kStagingBytes = 2048;  // of store 1, per consumer warp
+constexpr std::int64_t kFewTokens = 256;
+constexpr double kLong = 1e10;  // operations; of longer launches fewer variants are worth a look
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
 /// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one.
@@ -157,7 +159,6 @@ class Sm90 final : public Family {
   void enumerate(const Problem& p, const DeviceFacts& device, std::vector<Tactic>& out) const override {
     if (refuses(p, device)) return;
     for (const int swap : {0, 1}) {
-      if (swap && p.m > 256) continue;  // beyond it the plain orientation fills the 64 rows as well
       for (const auto schedule : {Schedule::cooperative, Schedule::pingpong})
         for (const int tile_m : {64, 128, 192, 256})
           for (int tile_n = swap ? 8 : 16; tile_n <= 256; tile_n += swap ? 8 : 16) {
@@ -172,7 +173,12 @@ class Sm90 final : public Family {
     }
   }
 
-  double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const override;
+  double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
+    const View v(p, t);
+    return sm90_cost_us(
+        p, t, {v.rows, v.columns, v.consumers, v.left_bytes, v.right_bytes, v.clusters(t), resident_clusters(t, device)},
+        device);
+  }
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     const View v(p, t);
@@ -207,12 +213,14 @@ class Sm90 final : public Family {
     if (t.tile_m > 64 && t.tile_m >= 2 * v.rows) return false;
     if (t.tile_n > 16 && t.tile_n - v.columns >= 16) return false;
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
-    if (v.swap) {
+    if (v.swap && p.m <= kFewTokens) {
       // Few tokens: one tile covers them, or they fall into equal parts.
       const auto parts = ceil_div(v.columns, t.tile_n);
       if (parts > 2 || t.tile_n != ceil_div(ceil_div(v.columns, parts), 8) * 8) return t.tile_n == 8 && v.columns <= 16;
-    } else if (t.tile_n < 64 && tiles > 4 * device.sm_count) {
-      return false;  // narrow wgmmas are bound by shared memory: only to fill the SMs
+    } else {
+      if (t.tile_n % 16) return false;  // such widths cost more than their finer step gains
+      // Narrow wgmmas are bound by shared memory: only to fill the SMs.
+      if (t.tile_n < 64 && tiles > 4 * device.sm_count) return false;
     }
     return true;
   }
@@ -223,27 +231,29 @@ class Sm90 final : public Family {
     const bool skinny = p.m <= 128, persistent = tiles > device.sm_count;
     // D leaves through shared memory by TMA where that can write it, else row by row.
     const int staged = p.align_d < 16 || p.n * size_of(p.epilogue.out) % 16 != 0 ? 2 : 1;
+    const bool is_long = p.flops() > kLong;
     const auto add = [&] {
+      if (is_long && !t.store && t.split_k == 1) return;  // an epilogue that is worth its shared memory
       if (!rejects(p, t, device)) out.push_back(t);
     };
     for (const int tile_k : {64, 128}) {
-      if (tile_k == 128 && !skinny && tiles > 2 * device.sm_count) continue;
+      if (tile_k == 128 && !skinny && (is_long || tiles > 2 * device.sm_count)) continue;
       t.tile_k = static_cast<std::int16_t>(tile_k);
       for (const int store : {0, staged}) {
         t.store = static_cast<std::int16_t>(store);
-        const int most = max_stages(p, t, device);
+        const int most = std::min(max_stages(p, t, device), 16);
         std::vector<int> depths{most};  // fewer stages than fit can be faster
         for (const int depth : {most / 2, 4, most - 1})
-          if (depth >= 3 && depth < most && std::find(depths.begin(), depths.end(), depth) == depths.end() &&
-              depths.size() < (store ? 3u : 2u))
+          if (depth >= (skinny ? 3 : most - 1) && depth < most &&
+              std::find(depths.begin(), depths.end(), depth) == depths.end() && depths.size() < (store ? 3u : 2u))
             depths.push_back(depth);
         for (const int stages : depths) {
-          t.stages = static_cast<std::int16_t>(std::min(stages, 16));
+          t.stages = static_cast<std::int16_t>(stages);
           for (const auto& [cluster_m, cluster_n] : {std::pair{1, 1}, std::pair{2, 1}, std::pair{1, 2}}) {
             if (ceil_div(v.rows, t.tile_m) < cluster_m || ceil_div(v.columns, t.tile_n) < cluster_n) continue;
             t.cluster_m = static_cast<std::int16_t>(cluster_m);
             t.cluster_n = static_cast<std::int16_t>(cluster_n);
-            for (const int raster : {0, 8, 16}) {
+            for (const int raster : {0, 8}) {
               if (raster && (!persistent || raster > ceil_div(v.rows, t.tile_m) * 2)) continue;
               t.raster = static_cast<std::int16_t>(raster);
               add();
@@ -262,54 +272,6 @@ class Sm90 final : public Family {
     }
   }
 };
-
-double Sm90::cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const {
-  const View v(p, t);
-  const double size = cluster_size(t);
-  const double clusters = static_cast<double>(v.clusters(t));
-  const double resident = static_cast<double>(resident_clusters(t, device));
-  const double waves = std::ceil(clusters / resident);
-  const double busy_sms = std::min(clusters, resident) * size;
-  const double k_stages = std::ceil(std::ceil(static_cast<double>(p.k) / t.tile_k) / t.split_k);
-
-  // One stage of one CTA, in clocks: the tensor core's N/2 a wgmma; its operands from shared memory at 128 bytes a clock; the
-  // stage's way into the SM at 58 bytes a clock (measured; multicast saves L2 reads, not this); a floor for issue and barriers;
-  // and what the ring's depth leaves uncovered of a load's latency (one stage is being multiplied, a second not yet released).
-  const double wgmmas = t.tile_m / 64.0 * (t.tile_k / 16.0);
-  const double tensor = wgmmas * std::max(t.tile_n / 2.0, (64.0 + t.tile_n) * 32 / 128) + 24;
-  const double bytes = static_cast<double>(v.stage_bytes);
-  const double l2_bytes = static_cast<double>(v.left_bytes) / t.cluster_n + static_cast<double>(v.right_bytes) / t.cluster_m;
-  const double transfer = std::max(bytes / 62, l2_bytes / 54);
-  const double latency = (900 + transfer) / (t.stages - 1);
-  const double stage = std::max({tensor, transfer, latency, 330.0});
-  // Sustained matrix work runs below the boost clock: power.
-  const double work_share = std::min(1.0, p.flops() / 2e10);
-  const double ghz = device.clock_ghz * (1.0 - 0.25 * work_share);
-  const double mainloop = k_stages * stage;
-  const double output = static_cast<double>(t.tile_m) * t.tile_n;
-  const double direct = p.align_d < 4 ? 0.15 : 0.085;
-  const double epilogue = 400 + output *
-                                    (t.store == 1   ? 0.055
-                                     : t.store == 2 ? 0.075
-                                                    : direct) *
-                                    (v.consumers == 1 ? 2.0 : 1.0);
-  // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
-  const double tile_clocks = v.pingpong ? std::max(mainloop, (mainloop + epilogue) / 2) : mainloop + epilogue;
-  const double compute_us = (waves * tile_clocks + (v.pingpong ? epilogue : 0)) / (ghz * 1e3);
-
-  // Memory: operands are read once more for every group of tiles that no longer finds them in L2.
-  const double input = 2.0 * (static_cast<double>(p.m) + static_cast<double>(p.n)) * static_cast<double>(p.k);
-  const double side = std::sqrt(busy_sms * output * (t.raster ? 1.0 : 0.6));  // of the square of D that is in flight at once
-  const double reread = 2 * static_cast<double>(p.m) * static_cast<double>(p.n) / side * 2.0 * static_cast<double>(p.k);
-  const double from_memory =
-      input < 0.7 * static_cast<double>(device.l2_bytes) ? input : std::max(input, std::min(reread, 4 * input) * 0.6);
-  const double memory_us = (from_memory + p.bytes() - input) / (0.94 * device.memory_tb_s * 1e6);
-
-  // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
-  const double split_us = t.split_k > 1 ? 1.2 + output * 4 / 1024 * 0.06 + (waves - 1) * 3.0 : 0.0;
-  const double fixed_us = 2.6 + 0.2 * (size > 1);
-  return fixed_us + std::max(compute_us, memory_us) + 0.1 * std::min(compute_us, memory_us) + split_us;
-}
 
 }  // namespace
 

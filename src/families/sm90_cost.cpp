@@ -1,0 +1,84 @@
+#include "families/sm90_cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/arithmetic.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kFixedUs = 1.9, kClusterUs = 0.5;  // of a launch; a cluster starts and ends together
+
+// The clock under load: full speed for nothing, this much less once a launch has so many operations.
+constexpr double kClockDrop = 0.32, kFullLoad = 3e10, kDropCurve = 0.25;
+
+// One stage of one CTA.
+constexpr double kWgmmaClocks = 3.3;                // beside N/2 clocks a wgmma
+constexpr double kOddWidth = 1.06;                  // widths off the multiples of 16
+constexpr double kFillBytesPerNs = 92;              // into an SM; multicast saves L2 reads, not this
+constexpr double kLatencyUs = 0.83;                 // of a load, which the ring's depth has to cover
+constexpr double kStageUs = 0.07, kIssueUs = 0.11;  // least time of a stage, and of each 64 of its k
+
+// Epilogue of one tile.
+constexpr double kEpilogueUs = 0.07;                                                                // and each element:
+constexpr double kDirectUs = 9.5e-5, kDirectSinglesUs = 17e-5, kStagedUs = 6.6e-5, kRunsUs = 9e-5;  //   by its way to D
+constexpr double kNarrowStrip = 2.0;  // store 1 writes strips half as wide when the width is no multiple of 32
+constexpr double kLoneConsumer = 1.55;
+constexpr double kHandOverUs = 0.3;  // from one pingpong warpgroup to the other
+constexpr double kRestartUs = 0.28;  // until cooperative warpgroups multiply again
+
+constexpr double kSplitUs = 2.3, kPartialUs = 4.8e-6, kSecondWaveUs = 0.3;
+constexpr double kMemoryShare = 0.94, kKeptInL2 = 0.7;
+constexpr double kOverlap = 3.7;  // norm that joins computing and memory: neither hides the other wholly
+
+// Bytes of A and B that come from memory. While all operands fit in L2 each comes once; else each wave of tiles brings its own
+// rows and columns, and raster decides how many those are.
+double bytes_from_memory(const Problem& p, const Tactic& t, const Sm90Launch& launch, const DeviceFacts& device) {
+  const double k = static_cast<double>(p.k), input = 2.0 * static_cast<double>(p.m + p.wide_n()) * k;
+  if (input < kKeptInL2 * static_cast<double>(device.l2_bytes)) return input;
+  const auto down = ceil_div(launch.rows, t.tile_m), across = ceil_div(launch.columns, t.tile_n);
+  const auto in_flight = std::min(down * across, std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n);
+  const auto rows = t.raster ? std::min<std::int64_t>(t.raster * t.cluster_m, down)
+                             : std::min(down, ceil_div(in_flight, std::min(across, in_flight)));
+  const auto columns = std::min(across, ceil_div(in_flight, rows));
+  const double waves = static_cast<double>(down * across) / static_cast<double>(in_flight);
+  return std::max(input, waves * static_cast<double>(rows * t.tile_m + columns * t.tile_n) * 2 * k);
+}
+
+}  // namespace
+
+double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch, const DeviceFacts& device) {
+  const bool pingpong = t.schedule == static_cast<int>(Schedule::pingpong);
+  const double waves = static_cast<double>(ceil_div(launch.clusters, launch.resident));
+  const double stages = static_cast<double>(ceil_div(ceil_div(p.k, t.tile_k), t.split_k));
+  const double ghz = device.clock_ghz * (1 - kClockDrop * std::pow(std::min(1.0, p.flops() / kFullLoad), kDropCurve));
+
+  // The tensor core takes N/2 clocks a wgmma, and reads its operands from shared memory at 128 bytes a clock.
+  const double wgmmas = t.tile_m / 64.0 * (t.tile_k / 16.0) * (t.tile_n % 16 ? kOddWidth : 1.0);
+  const double tensor_us = wgmmas * std::max(t.tile_n / 2.0 + kWgmmaClocks, (64.0 + t.tile_n) / 4) / (ghz * 1e3);
+  const double fill_us = static_cast<double>(launch.left_bytes + launch.right_bytes) / (kFillBytesPerNs * 1e3);
+  const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
+  const double stage_us = std::max({tensor_us, fill_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
+
+  const double mainloop_us = stages * stage_us, elements = static_cast<double>(t.tile_m) * t.tile_n;
+  const double element_us = t.store == 2    ? kRunsUs
+                            : t.store == 1  ? (t.tile_n % 32 ? kNarrowStrip : 1.0) * kStagedUs
+                            : p.align_d < 4 ? kDirectSinglesUs
+                                            : kDirectUs;
+  const double epilogue_us = kEpilogueUs + elements * element_us * (launch.consumers == 1 ? kLoneConsumer : 1.0);
+  // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
+  const double tile_us = pingpong ? std::max(mainloop_us + kHandOverUs, (mainloop_us + epilogue_us) / 2)
+                                  : mainloop_us + epilogue_us + (waves > 1 ? kRestartUs : 0);
+  const double compute_us = waves * tile_us + (pingpong ? epilogue_us : 0);
+
+  const double output = p.bytes() - 2.0 * static_cast<double>(p.m + p.wide_n()) * static_cast<double>(p.k);
+  const double memory_us = (bytes_from_memory(p, t, launch, device) + output) / (kMemoryShare * device.memory_tb_s * 1e6);
+
+  // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
+  const double split_us = t.split_k > 1 ? kSplitUs + elements * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
+  const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0);
+  return fixed_us + split_us + std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);
+}
+
+}  // namespace ak
