@@ -251,10 +251,11 @@ class Sm90 final : public Family {
           t.stages = static_cast<std::int16_t>(stages);
           for (const auto& [cluster_m, cluster_n] : {std::pair{1, 1}, std::pair{2, 1}, std::pair{1, 2}}) {
             if (ceil_div(v.rows, t.tile_m) < cluster_m || ceil_div(v.columns, t.tile_n) < cluster_n) continue;
+            if (!skinny && !store && (cluster_m * cluster_n > 1 || (v.swap && p.m > kFewTokens))) continue;
             t.cluster_m = static_cast<std::int16_t>(cluster_m);
             t.cluster_n = static_cast<std::int16_t>(cluster_n);
             for (const int raster : {0, 8}) {
-              if (raster && (!persistent || raster > ceil_div(v.rows, t.tile_m) * 2)) continue;
+              if (raster && (!persistent || v.rows <= t.tile_m)) continue;
               t.raster = static_cast<std::int16_t>(raster);
               add();
             }
