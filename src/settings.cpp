@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "base/log.hpp"
 #include "cache/store.hpp"
@@ -72,6 +73,26 @@ class Resolver {
         number(variable, wide, static_cast<double>(fallback), static_cast<double>(least), static_cast<double>(most), meaning);
     if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
     return static_cast<Integer>(value);
+  }
+
+  bool flag(const char* variable, const std::optional<bool>& option, bool fallback, std::string_view meaning) {
+    const auto shown = option ? std::optional<std::string>(*option ? "1" : "0") : std::nullopt;
+    const std::string value = text(variable, shown, fallback ? "1" : "0", meaning);
+    if (value != "0" && value != "1") bad(variable, value, source_, "0 or 1");
+    return value == "1";
+  }
+
+  /// Separated by colons, as PATH is.
+  std::vector<std::string> files(const char* variable, const std::optional<std::vector<std::string>>& option,
+                                 std::string_view meaning) {
+    const auto shown = option ? std::optional(fmt::format("{}", fmt::join(*option, ":"))) : std::nullopt;
+    const std::string value = text(variable, shown, "", meaning);
+    if (option) return *option;
+    std::vector<std::string> list;
+    std::istringstream in(value);
+    for (std::string each; std::getline(in, each, ':');)
+      if (!each.empty()) list.push_back(each);
+    return list;
   }
 
   /// What this code does not read itself (the log, the kernel folder), for completeness.
@@ -149,6 +170,9 @@ Settings resolve(const Options& options) {
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
+
+  s.shipped = read.flag("AK_SHIPPED", options.shipped, true, "1: what the library's own pack knows is not searched for");
+  s.packs = read.files("AK_PACKS", options.packs, "packs consulted before a search, separated by colons");
 
   const std::string forced = read.text("AK_FORCE_TACTIC", std::nullopt, "", "use this tactic instead of searching");
   if (!forced.empty()) {

@@ -25,6 +25,8 @@ struct Settings {
   std::int64_t llm_tokens = 200000;
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
   std::string recording;
+  bool shipped = true;                 // the packs built into the library are consulted
+  std::vector<std::string> packs;      // files of further ones
   std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;
   std::vector<Entry> entries;  // one per variable, for `ak env`

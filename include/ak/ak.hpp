@@ -54,6 +54,8 @@ struct Options {
   std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug; of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
+  std::optional<bool> shipped;           ///< AK_SHIPPED=0|1: whether the pack that comes with the library is consulted (1)
+  std::optional<std::vector<std::string>> packs;  ///< AK_PACKS=file:file: further packs, consulted before a search
   std::function<void(const TuneProgress&)> progress;
 };
 
@@ -61,7 +63,7 @@ struct Options {
 struct Explanation {
   std::string problem, hardware;
   std::string served_by;  ///< the tactic's text, "cuBLASLt ..." or "no record"
-  std::string source;     ///< this process, store, vendor fallback, none
+  std::string source;     ///< this process, store, shipped pack, pack FILE, import, vendor fallback, untuned, none
   std::string proposer;   ///< who named the winner
   double us = 0, vendor_us = 0;
   int trials = 0;
@@ -74,7 +76,8 @@ struct Explanation {
 struct Counters {
   std::int64_t searches = 0, trials = 0, compiles = 0;
   std::int64_t store_hits = 0, vendor_fallbacks = 0;
-  double last_load_s = 0;  ///< reading, checking and loading the cubin of the last store hit
+  std::int64_t pack_hits = 0;  ///< problems that a pack or an import spared a search
+  double last_load_s = 0;      ///< reading, checking and loading the cubin of the last store hit
 };
 
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current

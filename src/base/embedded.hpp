@@ -1,4 +1,4 @@
-// The device code, embedded at build time (CMakeLists.txt generates the definition).
+// The device code and the shipped packs, embedded at build time (CMakeLists.txt generates the definition).
 #pragma once
 
 #include <span>

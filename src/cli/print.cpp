@@ -67,7 +67,7 @@ Json to_json(const PlanRecord& r) {
           {"note", p.note}};
 }
 
-bool tuned(const Explanation& e) { return e.source == "store" || e.source == "this process"; }
+bool tuned(const Explanation& e) { return e.source != "none" && e.source != "vendor fallback" && e.source != "untuned"; }
 
 void print(const Explanation& e) {
   fmt::print("problem    {}\n", e.problem);

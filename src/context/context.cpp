@@ -16,6 +16,12 @@ Provenance provenance_to_compare(const Machine& machine, const PlanRecord& recor
   return machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
 }
 
+// Why a record of the store is no winner to load.
+std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& record) {
+  if (unproven(record)) return "it was imported and not proven here yet";
+  return stale(record, provenance_to_compare(machine, record));
+}
+
 }  // namespace
 
 std::string served_by(const Tactic& tactic) {
@@ -178,8 +184,8 @@ Served Context::Impl::State::serve(Site& site, const Problem& problem, Ask ask) 
   else if (auto known = hit(site, problem, ask.recheck, old))
     return *known;
   if (settings.mode == Mode::hit)
-    return fallback(site, problem, old ? "its record is stale and AK_MODE is hit" : "no record and AK_MODE is hit");
-  return search(site, problem, old, ask.retune || old);
+    return fallback(site, problem, old ? "its record is to be proven and AK_MODE is hit" : "no record and AK_MODE is hit");
+  return search(site, problem, old, ask.retune ? std::nullopt : lead(site, problem, old), ask.retune || old);
 }
 
 // The record that stands, loaded. One that must be proven again is left in `old`, with the reason in the log.
@@ -187,7 +193,7 @@ std::optional<Served> Context::Impl::State::hit(Site& site, const Problem& probl
                                                 std::optional<PlanRecord>& old) {
   old = store->find(problem, site.machine->hardware());
   if (!old) return std::nullopt;
-  auto why = stale(*old, provenance_to_compare(*site.machine, *old));
+  auto why = to_prove(*site.machine, *old);
   if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
   if (!why)
     if (auto served = load(site, *old)) return served;
@@ -228,7 +234,8 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
     e.served_by = "no record";
     return e;
   }
-  e.served_by = problem.k == 0 ? "the separate pass" : served_by(record.tactic);
+  const bool unranked = is_vendor(record.tactic) && !served.plan && unproven(record);  // which heuristic is found here
+  e.served_by = problem.k == 0 ? "the separate pass" : unranked ? "cuBLASLt" : served_by(record.tactic);
   e.proposer = record.provenance.proposer;
   e.us = record.us;
   e.vendor_us = record.vendor_us;
@@ -242,6 +249,7 @@ Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine) : state
   state_->llm_tokens_left = std::make_shared<std::atomic<std::int64_t>>(state_->settings.llm_tokens);
   const std::string& folder = state_->settings.cache_dir;
   state_->store = folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
+  state_->packs = std::make_unique<Packs>(state_->settings.shipped, state_->settings.packs);
   if (!machine && !state_->settings.recording.empty()) machine = make_recording_machine(state_->settings.recording);
   if (!machine) return;
   state_->only = std::make_unique<Site>();
@@ -263,7 +271,7 @@ Explanation Context::Impl::retune(const Problem& problem) {
 bool Context::Impl::proven(const Problem& problem) {
   Machine& machine = *state_->site().machine;
   const auto record = state_->store->find(problem, machine.hardware());
-  return record && !record->provenance.provisional && !stale(*record, provenance_to_compare(machine, *record));
+  return record && !record->provenance.provisional && !to_prove(machine, *record);
 }
 
 Explanation Context::Impl::explain(const Problem& problem) {
@@ -278,10 +286,16 @@ Explanation Context::Impl::explain(const Problem& problem) {
   if (state_->settings.mode == Mode::off) {
     served.note = "AK_MODE is off: cuBLASLt would serve it";
   } else if (const auto record = state_->store->find(problem, site.machine->hardware())) {
-    const auto why = stale(*record, provenance_to_compare(*site.machine, *record));
-    served = {nullptr, "store", *record, why ? fmt::format("stale: {}", *why) : record->provenance.note, true};
+    const auto why = to_prove(*site.machine, *record);
+    served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note, true};
+  } else if (state_->settings.mode != Mode::tune) {
+    served.note = "cuBLASLt would serve it";
+  } else if (const auto lead = state_->lead(site, problem, {}); lead && lead->exact) {
+    served = {nullptr, lead->source, lead->record, "the first call would compile and prove it here", true};
   } else {
-    served.note = state_->settings.mode == Mode::tune ? "the first call would search" : "cuBLASLt would serve it";
+    served.note =
+        lead ? fmt::format("the first call would time what the {} has for {}", lead->source, to_string(lead->record.problem))
+             : "the first call would search";
   }
   return state_->explanation(site, problem, served);
 }

@@ -1,4 +1,5 @@
-// What a miss costs: a search under its budgets, the record it leaves, and who serves when there is no winner.
+// What a miss costs: what packs know, proven here, else a search under its budgets; the record it leaves, and who serves when
+// there is no winner.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -54,11 +55,7 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
 std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& site, const std::optional<PlanRecord>& old,
                                                                        Deadline deadline) {
   ProposerInputs inputs;
-  if (old) inputs.portfolio.push_back({old->problem, old->tactic});
-  store->for_each([&](const PlanRecord& record) {
-    if (record.hardware == site.machine->hardware() && !is_vendor(record.tactic))
-      inputs.portfolio.push_back({record.problem, record.tactic});
-  });
+  inputs.portfolio = portfolio(site, old);
   std::vector<std::unique_ptr<Proposer>> list;
   list.push_back(make_proposer("portfolio", inputs));
   if (!settings.llm.empty()) {
@@ -76,7 +73,8 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
   return list;
 }
 
-Served Context::Impl::State::search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace) {
+Served Context::Impl::State::search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old,
+                                    const std::optional<Lead>& lead, bool replace) {
   const auto asked = Clock::now();
   const std::string text = to_string(problem);
   const auto process_left = [&] {
@@ -103,11 +101,12 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
   struct Spend {
     State& state;
     const Clock::time_point began;
+    bool led = false;  // spared by a pack
     ~Spend() {
       turns().holder = std::thread::id();
-      state.count([&](Counters& c) { ++c.searches, state.searched_s += seconds_since(began); });
+      state.count([&](Counters& c) { ++(led ? c.pack_hits : c.searches), state.searched_s += seconds_since(began); });
     }
-  } const spend{*this, began};
+  } spend{*this, began};
   try {
     Space space = site.machine->space(problem);
     std::string without;
@@ -116,8 +115,6 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
       without = fmt::format("no own kernels: {}", *why);
       log(LogLevel::warn, "{}: {}", text, without);
     }
-    log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record",
-        space.tactics.size(), budget, describe(site.machine->hardware()));
     auto runner = site.machine->runner(problem);
     ProgressSink show;
     if (settings.progress)
@@ -126,29 +123,39 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
                            p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s,
                            p.budget_s});
       };
-    budget -= seconds_since(began);  // the space and what the runner opened
-    auto list = without.empty() ? proposers(site, old, Deadline::in(budget)) : std::vector<std::unique_ptr<Proposer>>{};
-    Tuned tuned =
-        tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
-    if (budget < kFairShare * settings.budget_s) {
-      tuned.provisional = true;
-      tuned.note +=
-          fmt::format("{}cut short: {:.1f} s were left of its {:g}", tuned.note.empty() ? "" : "; ", budget, settings.budget_s);
+    const auto left = [&] { return budget - seconds_since(began); };  // of it the space and what the runner opened took some
+    std::optional<Tuned> found;
+    if (lead && without.empty()) found = follow(site, *lead, problem, space, *runner, left(), show);
+    spend.led = found.has_value();
+    if (!found) {
+      budget = left();
+      log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record",
+          space.tactics.size(), budget, describe(site.machine->hardware()));
+      auto list = without.empty() ? proposers(site, old, Deadline::in(budget)) : std::vector<std::unique_ptr<Proposer>>{};
+      found = tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
+      if (budget < kFairShare * settings.budget_s) {
+        found->provisional = true;
+        found->note += fmt::format("{}cut short: {:.1f} s were left of its {:g}", found->note.empty() ? "" : "; ", budget,
+                                   settings.budget_s);
+      }
+      if (!without.empty()) found->note += (found->note.empty() ? "" : "; ") + without;
     }
-    if (!without.empty()) tuned.note += (tuned.note.empty() ? "" : "; ") + without;
+    Tuned& tuned = *found;
+    tuned.compiles = runner->compiles();
     count([&](Counters& c) { c.trials += tuned.trials, c.compiles += tuned.compiles; });
     const auto ended = Clock::now();
     runner.reset();
     log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
     const bool keep = without.empty() || !old || is_vendor(old->tactic);  // an own winner outlives a process without a compiler
-    return adopt(site, problem, std::move(tuned), keep ? replace ? Write::replace : Write::if_absent : Write::never);
+    return adopt(site, problem, std::move(tuned), keep ? replace ? Write::replace : Write::if_absent : Write::never,
+                 spend.led ? lead->source : "this process");
   } catch (const std::exception& error) {
     log(LogLevel::error, "{}: the search failed: {}", text, error.what());
     return fallback(site, problem, fmt::format("the search failed: {}", error.what()));
   }
 }
 
-Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, Write write) {
+Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, Write write, const std::string& source) {
   const std::string text = to_string(problem);
   store->add_trials(problem, site.machine->hardware(), tuned.history);
   if (!tuned.winner) return fallback(site, problem, tuned.note);
@@ -183,10 +190,10 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
     log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text);
   } else if (const PlanRecord stands = store->put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
     // Another process was first. One winner for all, unless it cannot run here.
-    if (!stale(stands, site.machine->provenance(stands.tactic, true)))
+    if (!unproven(stands) && !stale(stands, site.machine->provenance(stands.tactic, true)))
       if (auto served = load(site, stands)) return *served;
   }
-  return {site.machine->load(record, tuned.artifact.cubin), "this process", record, tuned.note, true};
+  return {site.machine->load(record, tuned.artifact.cubin), source, record, tuned.note, true};
 }
 
 // --- when there is no winner -----------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-// What a context holds, and the steps of its cold path: context.cpp has the way of a call, search.cpp that of a miss.
+// What a context holds, and the steps of its cold path: context.cpp has the way of a call, lead.cpp that of what packs know,
+// search.cpp that of a miss.
 #pragma once
 
 #include <atomic>
@@ -12,9 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "cache/pack.hpp"
 #include "context/context.hpp"
 #include "gpu/driver.hpp"
 #include "plan/table.hpp"
+#include "search/proposers.hpp"
 
 namespace ak {
 
@@ -24,10 +27,18 @@ struct ProblemHash {
 template <class Value>
 using PerProblem = std::unordered_map<Problem, Value, ProblemHash>;
 
+// What packs or an import know of a problem; nothing of it was proven on this machine.
+struct Lead {
+  std::string source;       // shipped pack, pack FILE, import
+  PlanRecord record;        // of this problem on this hardware, or of its nearest kin's
+  std::vector<Tactic> own;  // the kernels worth a trial, likeliest first
+  bool exact = true;        // record is of this very problem
+};
+
 // How a problem is served, and what explain() says of it.
 struct Served {
   PlanPtr plan;        // nullptr from a recording
-  std::string source;  // this process, store, vendor fallback, none
+  std::string source;  // Explanation::source
   PlanRecord record;   // tactic, times and provenance, as far as known
   std::string note;
   bool lasting = true;  // false: the next call asks again
@@ -66,6 +77,7 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
 struct Context::Impl::State {
   Settings settings;
   std::shared_ptr<Store> store;
+  std::unique_ptr<Packs> packs;
   std::unique_ptr<Site> only;         // the machine given to the constructor
   std::atomic<Site*> sites{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
@@ -87,9 +99,14 @@ struct Context::Impl::State {
   std::optional<Served> hit(Site& site, const Problem& problem, bool recheck, std::optional<PlanRecord>& old);
   std::optional<Served> load(Site& site, const PlanRecord& record);
   std::optional<Served> forced(Site& site, const Problem& problem);
-  Served search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, bool replace);
+  std::optional<Lead> lead(Site& site, const Problem& problem, const std::optional<PlanRecord>& old);
+  std::optional<Tuned> follow(Site& site, Lead lead, const Problem& problem, const Space& space, Runner& runner, double budget,
+                              const ProgressSink& show);
+  std::vector<PortfolioItem> portfolio(Site& site, const std::optional<PlanRecord>& old);
+  Served search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, const std::optional<Lead>& lead,
+                bool replace);
   enum class Write { if_absent, replace, never };
-  Served adopt(Site& site, const Problem& problem, Tuned tuned, Write write);
+  Served adopt(Site& site, const Problem& problem, Tuned tuned, Write write, const std::string& source);
   Served fallback(Site& site, const Problem& problem, const std::string& why);
   std::vector<std::unique_ptr<Proposer>> proposers(Site& site, const std::optional<PlanRecord>& old, Deadline deadline);
   Explanation explanation(Site& site, const Problem& problem, const Served& served) const;

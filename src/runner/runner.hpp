@@ -50,6 +50,9 @@ class Runner {
   /// Compile, gate, verify, measure. Never throws for a bad tactic: its Trial says why. proposer and round stay empty.
   virtual Trial run(const Tactic& tactic, Effort effort, Deadline deadline) = 0;
 
+  /// As run() at full effort, but the times, which may be left out: for a winner whose times are known.
+  virtual Trial prove(const Tactic& tactic, Deadline deadline) { return run(tactic, Effort::full, deadline); }
+
   /// Interleaved re-timing of the last few in one window; a Trial each, in order, final_timing set. The vendor's best is
   /// among them when it was measured.
   virtual std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) = 0;

@@ -11,10 +11,11 @@
 
 namespace ak {
 
-/// A winner of another problem on the same hardware.
+/// A winner of another problem, or of another GPU.
 struct PortfolioItem {
   Problem problem;
   Tactic tactic;
+  double apart = 0;  // what its GPU being another one adds to the distance
 };
 
 struct ProposerInputs {

@@ -131,6 +131,7 @@ Settings quick(Mode mode = Mode::tune) {
   s.budget_s = 0.5;
   s.max_trials = 40;
   s.cache_dir = "";
+  s.shipped = false;
   return s;
 }
 

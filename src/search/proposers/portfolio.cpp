@@ -39,7 +39,7 @@ class Portfolio final : public Proposer {
   std::vector<Proposal> propose(const SearchView& view, std::size_t count) override {
     std::vector<std::pair<double, const Tactic*>> near;
     for (const PortfolioItem& item : items_)
-      if (const double d = distance(item.problem, view.problem); d < kTooFar && !is_vendor(item.tactic))
+      if (const double d = item.apart + distance(item.problem, view.problem); d < kTooFar && !is_vendor(item.tactic))
         near.emplace_back(d, &item.tactic);
     std::stable_sort(near.begin(), near.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
     std::vector<Proposal> proposals;

@@ -1,0 +1,250 @@
+#include "cache/pack.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <tuple>
+
+#include "ak/types.hpp"
+#include "base/embedded.hpp"
+
+namespace ak {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::int64_t kFormat = 1;
+constexpr std::string_view kSuffix = ".pack";
+
+// --- writing -----------------------------------------------------------------------------------------------------------
+
+double rounded(double us) { return std::round(us * 1000) / 1000; }
+
+// What the records below it have in common.
+Json made_line(const PlanRecord& r) {
+  const Hardware& h = r.hardware;
+  Json j{{"gpu", h.gpu}, {"compute", h.compute}, {"sm_count", h.sm_count}};
+  if (!h.mig.empty()) j["mig"] = h.mig;
+  if (!h.recording.empty()) j["recording"] = h.recording;
+  j["driver"] = r.provenance.driver, j["nvrtc"] = r.provenance.nvrtc, j["cublaslt"] = r.provenance.cublaslt;
+  return j;
+}
+
+Json record_line(const PackEntry& entry) {
+  const PlanRecord& r = entry.record;
+  Json j{{"problem", to_string(r.problem)}, {"tactic", to_string(r.tactic)}};
+  if (entry.own) j["own"] = to_string(*entry.own);
+  j["us"] = rounded(r.us), j["vendor_us"] = rounded(r.vendor_us);
+  if (!(r.provenance.family_source == Digest{})) j["source"] = r.provenance.family_source.hex();
+  if (!r.provenance.proposer.empty()) j["proposer"] = r.provenance.proposer;
+  if (r.provenance.unix_time) j["time"] = r.provenance.unix_time;
+  return j;
+}
+
+std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+std::string checksum(std::string_view text) { return digest(text).hex(); }
+
+// --- reading -----------------------------------------------------------------------------------------------------------
+
+struct Bad {
+  std::string what;
+};
+
+std::string_view text(simdjson::dom::element line, const char* field) {
+  std::string_view value;
+  if (line[field].get(value) != simdjson::SUCCESS) throw Bad{fmt::format("no text '{}'", field)};
+  return value;
+}
+
+std::string optional_text(simdjson::dom::element line, const char* field) {
+  std::string_view value;
+  return line[field].get(value) == simdjson::SUCCESS ? std::string(value) : std::string();
+}
+
+std::int64_t integer(simdjson::dom::element line, const char* field, std::int64_t least, std::int64_t most) {
+  std::int64_t value = 0;
+  if (line[field].get(value) != simdjson::SUCCESS || value < least || value > most)
+    throw Bad{fmt::format("no whole number '{}' from {} to {}", field, least, most)};
+  return value;
+}
+
+double microseconds(simdjson::dom::element line, const char* field) {
+  double value = 0;
+  if (line[field].get(value) != simdjson::SUCCESS || !(value >= 0 && std::isfinite(value)))
+    throw Bad{fmt::format("no time '{}'", field)};
+  return value;
+}
+
+Digest digest_of_hex(const std::string& hex) {
+  if (hex.empty()) return {};
+  if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos) throw Bad{"'source' is not a digest"};
+  return {std::stoull(hex.substr(0, 16), nullptr, 16), std::stoull(hex.substr(16), nullptr, 16)};
+}
+
+class PackReader {
+ public:
+  PackReader(std::string name, const std::string& file) : file_(file) { pack_.name = std::move(name); }
+
+  Pack read(std::string_view text) {
+    const auto head_end = text.find('\n');
+    if (head_end == text.npos || !head(text.substr(0, head_end), text.substr(head_end + 1))) return std::move(pack_);
+    text.remove_prefix(head_end + 1);
+    for (line_ = 2; !text.empty(); ++line_) {
+      const auto end = std::min(text.find('\n'), text.size());
+      if (end > 0) guarded(text.substr(0, end), [&](simdjson::dom::element each) { line(each); });
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return std::move(pack_);
+  }
+
+ private:
+  void fault(std::string_view what) { pack_.faults.push_back(fmt::format("{}:{}: {}", file_, line_, what)); }
+
+  template <class Body>
+  bool guarded(std::string_view text, Body&& body) {
+    try {
+      simdjson::dom::element parsed;
+      const simdjson::padded_string padded(text);
+      if (const auto error = parser_.parse(padded).get(parsed)) throw Bad{simdjson::error_message(error)};
+      if (!parsed.is_object()) throw Bad{"not an object"};
+      body(parsed);
+      return true;
+    } catch (const Bad& bad) {
+      fault(bad.what);
+    } catch (const Error& error) {  // of a problem's or a tactic's text
+      fault(error.what());
+    }
+    return false;
+  }
+
+  bool head(std::string_view first, std::string_view rest) {
+    return guarded(first, [&](simdjson::dom::element line) {
+      if (const auto format = integer(line, "ak_pack", 1, 1000000); format > kFormat)
+        throw Bad{fmt::format("written in format {} by a newer version; this one reads up to {}", format, kFormat)};
+      if (text(line, "checksum") != checksum(rest))
+        throw Bad{"the checksum does not match the lines below: damaged or edited since `ak pack` wrote it"};
+    });
+  }
+
+  void line(simdjson::dom::element line) {
+    if (line["gpu"].error() == simdjson::SUCCESS) {
+      known_ = false;  // until all of it was read
+      made_ = {};
+      made_.hardware = {std::string(text(line, "gpu")), static_cast<int>(integer(line, "compute", 0, 10000)),
+                        static_cast<int>(integer(line, "sm_count", 0, 100000)), optional_text(line, "mig"),
+                        optional_text(line, "recording")};
+      made_.provenance.driver = text(line, "driver");
+      made_.provenance.nvrtc = text(line, "nvrtc");
+      made_.provenance.cublaslt = text(line, "cublaslt");
+      known_ = true;
+      return;
+    }
+    if (!known_) throw Bad{"a record before any line that says where it was made"};
+    PackEntry entry{made_, std::nullopt};
+    PlanRecord& r = entry.record;
+    r.problem = parse_problem(text(line, "problem"));
+    r.tactic = parse_tactic(text(line, "tactic"));
+    if (const auto own = optional_text(line, "own"); !own.empty()) entry.own = parse_tactic(own);
+    r.us = microseconds(line, "us"), r.vendor_us = microseconds(line, "vendor_us");
+    r.provenance.family_source = digest_of_hex(optional_text(line, "source"));
+    r.provenance.proposer = optional_text(line, "proposer");
+    if (line["time"].error() == simdjson::SUCCESS)
+      r.provenance.unix_time = integer(line, "time", 0, std::numeric_limits<std::int64_t>::max());
+    pack_.entries.push_back(std::move(entry));
+  }
+
+  const std::string file_;
+  simdjson::dom::parser parser_;
+  Pack pack_;
+  std::size_t line_ = 1;
+  PlanRecord made_;
+  bool known_ = false;
+};
+
+// What travels: neither the machine's own products nor how the search went.
+PackEntry portable(PackEntry entry) {
+  PlanRecord& r = entry.record;
+  if (is_vendor(r.tactic)) {
+    r.tactic = Tactic{};
+    r.tactic.family = FamilyId::vendor;
+  } else {
+    entry.own.reset();
+  }
+  r.geometry = {}, r.cubin = {}, r.vendor_algo.clear();
+  return entry;
+}
+
+}  // namespace
+
+bool unproven(const PlanRecord& record) {
+  if (!is_vendor(record.tactic)) return record.cubin == Digest{};
+  return record.vendor_algo.empty() && record.hardware.recording.empty();  // a recording has no algorithms
+}
+
+std::string pack_text(std::vector<PackEntry> entries) {
+  const auto order = [](const Problem& p) { return std::tuple(p.m, p.n, p.k, to_string(p)); };
+  std::map<std::string, std::map<decltype(order(Problem{})), std::string>> groups;
+  std::map<std::array<unsigned char, 16>, const PackEntry*> last;
+  for (PackEntry& entry : entries) {
+    entry = portable(std::move(entry));
+    last[key_of(entry.record.problem, entry.record.hardware).bytes()] = &entry;
+  }
+  for (const auto& [key, entry] : last)
+    groups[text_of(made_line(entry->record))][order(entry->record.problem)] = text_of(record_line(*entry));
+  std::string lines;
+  for (const auto& [made, records] : groups) {
+    lines += made + "\n";
+    for (const auto& [at, line] : records) lines += line + "\n";
+  }
+  return text_of(Json{{"ak_pack", kFormat}, {"records", last.size()}, {"checksum", checksum(lines)}}) + "\n" + lines;
+}
+
+Pack parse_pack(std::string name, const std::string& file, std::string_view text) {
+  return PackReader(std::move(name), file).read(text);
+}
+
+Pack read_pack(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream all;
+  if (!in || !std::filesystem::is_regular_file(file) || !(all << in.rdbuf()))
+    return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
+  return parse_pack("pack " + file, file, all.view());
+}
+
+void write_pack(const std::string& file, std::vector<PackEntry> entries) {
+  const std::string beside = fmt::format("{}.{}.new", file, ::getpid());
+  std::error_code error;
+  {
+    std::ofstream out(beside, std::ios::binary);
+    out << pack_text(std::move(entries));
+    out.close();
+    if (!out) error = std::make_error_code(std::errc::io_error);
+  }
+  if (!error) std::filesystem::rename(beside, file, error);
+  if (!error) return;
+  std::error_code ignored;
+  std::filesystem::remove(beside, ignored);
+  throw Error(ErrorCode::internal, fmt::format("{}: cannot be written: {}", file, error.message()));
+}
+
+Pack shipped_pack() {
+  Pack all{"shipped pack", {}, {}};
+  for (const EmbeddedFile& file : embedded_files()) {
+    if (!file.name.ends_with(kSuffix)) continue;
+    Pack pack = parse_pack(all.name, "shipped " + std::string(file.name), file.text);
+    all.entries.insert(all.entries.end(), pack.entries.begin(), pack.entries.end());
+    all.faults.insert(all.faults.end(), pack.faults.begin(), pack.faults.end());
+  }
+  return all;
+}
+
+}  // namespace ak

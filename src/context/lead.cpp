@@ -1,0 +1,128 @@
+// What packs and imports know of a problem: proven on this machine, then served like a winner that a search found here.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/log.hpp"
+#include "context/state.hpp"
+#include "search/proposers.hpp"
+
+namespace ak {
+namespace {
+
+// The same sizes, layouts and alignments under another activation, bias or 16-bit type: its kernels are worth a short search.
+constexpr double kKin = 0.5;
+constexpr std::size_t kKinKernels = 4;
+
+bool is_kin(const Problem& a, const Problem& b) { return a.m == b.m && a.n == b.n && a.k == b.k && distance(a, b) < kKin; }
+
+// In octaves of problem size: what another GPU's winner is worth less.
+double apart(const Hardware& a, const Hardware& b) {
+  if (a == b) return 0;
+  const double sms = std::fabs(std::log2(std::max(a.sm_count, 1) / static_cast<double>(std::max(b.sm_count, 1))));
+  return (a.compute == b.compute ? 0.5 : 2) + sms;
+}
+
+}  // namespace
+
+std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& problem, const std::optional<PlanRecord>& old) {
+  const Hardware& here = site.machine->hardware();
+  if (old) {
+    if (!unproven(*old)) return std::nullopt;  // a winner of this machine is proven again by a search
+    Lead lead{"import", *old, {}, true};
+    if (!is_vendor(old->tactic)) lead.own = {old->tactic};
+    return lead;
+  }
+  const auto lead_of = [](const Packs::Found& found, bool exact) {
+    Lead lead{*found.pack, found.entry->record, {}, exact};
+    if (const Tactic* kernel = found.entry->kernel()) lead.own = {*kernel};
+    return lead;
+  };
+  if (const auto found = packs->find(problem, here)) return lead_of(found, true);
+
+  std::vector<std::pair<double, Packs::Found>> kin;
+  for (const Pack& pack : packs->all())
+    for (const PackEntry& entry : pack.entries)
+      if (entry.record.hardware == here && entry.kernel() && is_kin(entry.record.problem, problem))
+        kin.emplace_back(distance(entry.record.problem, problem), Packs::Found{&entry, &pack.name});
+  if (kin.empty()) return std::nullopt;
+  std::stable_sort(kin.begin(), kin.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  Lead lead = lead_of(kin.front().second, false);
+  for (const auto& [d, found] : kin)
+    if (const Tactic& tactic = *found.entry->kernel();
+        lead.own.size() < kKinKernels && std::find(lead.own.begin(), lead.own.end(), tactic) == lead.own.end())
+      lead.own.push_back(tactic);
+  return lead;
+}
+
+// Nothing from a file is trusted: its kernels pass the family's rules, are compiled, gated and verified. Where all that they
+// were timed with is the same here, the times stand; else they are timed against cuBLASLt, whose own winners are always looked
+// up anew. nullopt, with the reason in the log: a search goes on.
+std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const Problem& problem, const Space& space,
+                                                  Runner& runner, double budget, const ProgressSink& show) {
+  const std::string text = to_string(problem);
+  std::erase_if(lead.own, [&](const Tactic& tactic) {
+    const auto why = space.rejects(tactic);
+    if (why) log(LogLevel::warn, "{}: {} names {}: {}", text, lead.source, to_string(tactic), *why);
+    return why.has_value();
+  });
+  const PlanRecord& record = lead.record;
+  const bool vendor = is_vendor(record.tactic);
+  if (lead.own.empty() && !vendor) return std::nullopt;
+  const auto changed = lead.exact ? stale(record, site.machine->provenance(record.tactic, true))
+                                  : std::optional(fmt::format("it is for {}", to_string(record.problem)));
+
+  Tuned tuned;
+  if (!vendor && !changed) {
+    const auto began = Clock::now();
+    Trial trial = runner.prove(record.tactic, Deadline::in(budget));
+    trial.proposer = "pack", trial.us = record.us, trial.ratio = record.us > 0 ? record.vendor_us / record.us : 0;
+    if (!trial.correct()) trial.us = trial.ratio = 0;
+    tuned.history = {trial};
+    tuned.trials = 1;
+    tuned.seconds = seconds_since(began);
+    if (trial.correct()) {
+      tuned.winner = tuned.own = trial;
+      tuned.vendor.best_us = record.vendor_us;
+      tuned.artifact = runner.artifact(record.tactic);
+      tuned.note = fmt::format("from the {}: proven here, timed where it was made", lead.source);
+      return tuned;
+    }
+    log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, lead.source, to_string(record.tactic),
+        name(trial.outcome), trial.why);
+  } else {
+    ProposerInputs inputs;
+    if (!vendor || changed)
+      for (const Tactic& tactic : lead.own) inputs.portfolio.push_back({problem, tactic});
+    std::vector<std::unique_ptr<Proposer>> list;
+    list.push_back(make_proposer("portfolio", inputs));
+    tuned = tune(problem, site.machine->device(), space, runner, std::move(list), {budget, settings.max_trials, 0}, show);
+    if (tuned.winner && (vendor || !is_vendor(tuned.winner->tactic))) {
+      tuned.note += fmt::format("{}from the {}: proven and timed here{}", tuned.note.empty() ? "" : "; ", lead.source,
+                                changed ? ", for " + *changed : "");
+      return tuned;
+    }
+    log(LogLevel::info, "{}: what the {} names does not win here", text, lead.source);
+  }
+  store->add_trials(problem, site.machine->hardware(), tuned.history);
+  count([&](Counters& c) { c.trials += tuned.trials; });
+  return std::nullopt;
+}
+
+std::vector<PortfolioItem> Context::Impl::State::portfolio(Site& site, const std::optional<PlanRecord>& old) {
+  const Hardware& here = site.machine->hardware();
+  std::vector<PortfolioItem> items;
+  if (old && !is_vendor(old->tactic)) items.push_back({old->problem, old->tactic});
+  // What was found on a recording says nothing of a GPU, and a recording's searches are compared with each other.
+  const auto add = [&](const PlanRecord& record, const Tactic* kernel) {
+    if (kernel && record.hardware.recording == here.recording)
+      items.push_back({record.problem, *kernel, apart(record.hardware, here)});
+  };
+  store->for_each([&](const PlanRecord& record) { add(record, is_vendor(record.tactic) ? nullptr : &record.tactic); });
+  for (const Pack& pack : packs->all())
+    for (const PackEntry& entry : pack.entries) add(entry.record, entry.kernel());
+  return items;
+}
+
+}  // namespace ak
