@@ -32,6 +32,8 @@ void on_run(CLI::App* command, Body body);
 void add_tune(CLI::App& app);
 void add_warm(CLI::App& app);
 void add_ls(CLI::App& app);
+void add_pack(CLI::App& app);
+void add_import(CLI::App& app);
 void add_show(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_sweep(CLI::App& app);

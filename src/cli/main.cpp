@@ -30,7 +30,8 @@ int run(int argc, char** argv) {
       "Exit codes: 0 done; 1 the work or a part of it failed; 2 the command line or a list is wrong;\n"
       "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
       "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
-  for (const auto add : {add_tune, add_warm, add_ls, add_show, add_bench, add_sweep, add_doctor, add_env}) add(app);
+  for (const auto add : {add_tune, add_warm, add_ls, add_show, add_pack, add_import, add_bench, add_sweep, add_doctor, add_env})
+    add(app);
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
   const auto named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
   if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), named)) {

@@ -70,7 +70,6 @@ struct Site {
 };
 
 std::string served_by(const Tactic& tactic);
-std::string describe(const Hardware& hardware);
 /// Why a record proves nothing here any more. An absent library is no reason: hits work without NVRTC.
 std::optional<std::string> stale(const PlanRecord& record, const Provenance& today);
 

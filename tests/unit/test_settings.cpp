@@ -19,7 +19,7 @@ class Environment {
   explicit Environment(std::map<std::string, std::string> set) {
     for (const char* name : {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM",
                              "AK_LLM_ENDPOINT", "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS",
-                             "AK_LLM_PROPOSALS", "AK_RECORDING", "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG"}) {
+                             "AK_LLM_PROPOSALS", "AK_RECORDING", "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
@@ -152,4 +152,22 @@ TEST_CASE("a caller's log sink takes the lines at the level the caller asks for"
   CHECK(lines == std::vector<std::string>{"info heard 1"});
   options.log_level = "shout";
   CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains("shout"), Error);
+}
+
+TEST_CASE("packs: the shipped one can be switched off, further ones are a list") {
+  {
+    Environment none({});
+    CHECK(resolve({}).shipped);
+    CHECK(resolve({}).packs.empty());
+  }
+  Environment set(std::map<std::string, std::string>{{"AK_SHIPPED", "0"}, {"AK_PACKS", "/a/one.pack::two.pack"}});
+  CHECK(!resolve({}).shipped);
+  CHECK(resolve({}).packs == std::vector<std::string>{"/a/one.pack", "two.pack"});
+  Options options;
+  options.shipped = true;
+  options.packs = std::vector<std::string>{"with:colon.pack"};
+  CHECK(resolve(options).shipped);
+  CHECK(resolve(options).packs == std::vector<std::string>{"with:colon.pack"});
+  Environment wrong(std::map<std::string, std::string>{{"AK_SHIPPED", "maybe"}});
+  CHECK_THROWS_WITH_AS(resolve({}), doctest::Contains("AK_SHIPPED='maybe'"), Error);
 }

@@ -23,6 +23,8 @@ double distance(const Problem& a, const Problem& b) {
        0.05 * (e.bias_dtype != f.bias_dtype);
   d += 0.5 * (size_of(e.out) != size_of(f.out)) + 0.05 * (e.out != f.out) + 0.5 * (e.has_c != f.has_c) +
        0.05 * (e.unit_alpha != f.unit_alpha);
+  d += 2.0 * (e.gated != f.gated) + 0.3 * (e.aux != f.aux) + 0.1 * (e.row_scale != f.row_scale) +
+       0.1 * (e.column_scale != f.column_scale);
   return d + 1.0 * (a.numerics != b.numerics) + 8.0 * (a.batch != b.batch);
 }
 

@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include "cache/pack.hpp"
+#include "cli/cli.hpp"
+#include "context/context.hpp"
+#include "families/family.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  std::vector<std::string> packs;
+  SearchArguments search;
+  std::string hardware;
+  bool force = false, dry_run = false, json = false;
+};
+
+// Why the tactic cannot run there, as far as that can be told without the GPU: its limits are taken for an H200's.
+std::optional<std::string> impossible(const PlanRecord& r) {
+  if (is_vendor(r.tactic)) return std::nullopt;
+  DeviceFacts facts;
+  facts.name = r.hardware.gpu, facts.compute_major = r.hardware.compute / 10, facts.compute_minor = r.hardware.compute % 10;
+  facts.sm_count = r.hardware.sm_count;
+  const Family& own = family(r.tactic.family);
+  auto why = own.refuses(r.problem, facts);
+  return why ? why : own.rejects(r.problem, r.tactic, facts);
+}
+
+int import(const State& state) {
+  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  Json rows = Json::array();
+  int taken = 0, stands = 0, refused = 0, passed_over = 0;
+  const auto say = [&](const char* what, const std::string& of, const std::string& why) {
+    if (state.json)
+      rows.push_back({{"what", what}, {"of", of}, {"why", why}});
+    else
+      fmt::print("{:<8} {}{}{}\n", what, of, why.empty() ? "" : ": ", why);
+  };
+  for (const std::string& file : state.packs) {
+    const Pack pack = read_pack(file);
+    for (const std::string& fault : pack.faults) ++refused, say("refused", file, fault);
+    for (const PackEntry& entry : pack.entries) {
+      const PlanRecord& r = entry.record;
+      if (!state.hardware.empty() && describe(r.hardware).find(state.hardware) == std::string::npos) {
+        ++passed_over;
+        continue;
+      }
+      const std::string of = fmt::format("{} on {}", to_string(r.problem), describe(r.hardware));
+      if (const auto why = impossible(r)) {
+        ++refused;
+        say("refused", of, fmt::format("{}: {}", to_string(r.tactic), *why));
+        continue;
+      }
+      const auto before = store->find(r.problem, r.hardware);
+      if (before && !state.force) {
+        ++stands;
+        say("stands", of, fmt::format("{} is there already", to_string(before->tactic)));
+        continue;
+      }
+      if (!state.dry_run) state.force ? store->replace(r, {}) : void(store->put_if_absent(r, {}));
+      ++taken;
+      say("taken", of, to_string(r.tactic));
+    }
+  }
+  if (state.json)
+    fmt::print(
+        "{}\n",
+        Json{{"taken", taken}, {"stands", stands}, {"refused", refused}, {"other_hardware", passed_over}, {"records", rows}}
+            .dump(2));
+  else
+    fmt::print("{}{} taken, {} stood before, {} refused, {} of other hardware; {}\n", state.dry_run ? "would be: " : "", taken,
+               stands, refused, passed_over, store->describe());
+  return refused ? kFailed : kOk;
+}
+
+}  // namespace
+
+void add_import(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command = app.add_subcommand(
+      "import", "Take the records of packs into the cache; each is compiled and proven by its first call or by `ak warm`");
+  command->add_option("pack", state->packs, "files that `ak pack` wrote")->required();
+  state->search.add_cache_to(command);
+  command->add_option("--hardware", state->hardware,
+                      "only records of hardware whose description has this text: H200, \"132 SMs\"");
+  command->add_flag("--force", state->force, "replace records that stand");
+  command->add_flag("--dry-run", state->dry_run, "only say what would be taken");
+  command->add_flag("--json", state->json);
+  on_run(command, [state] { return import(*state); });
+}
+
+}  // namespace ak::cli

@@ -1,0 +1,87 @@
+#include "cache/pack.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "context/context.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  std::string out, from, hardware;
+  bool provisional = false, json = false;
+};
+
+// The fastest own kernel of a problem that cuBLASLt won.
+std::optional<Tactic> best_own(Store& store, const PlanRecord& record) {
+  std::optional<Trial> best;
+  for (const Trial& t : store.trials(record.problem, record.hardware))
+    if (t.correct() && !is_vendor(t.tactic) &&
+        (!best || std::pair(!t.final_timing, t.us) < std::pair(!best->final_timing, best->us)))
+      best = t;
+  return best ? std::optional(best->tactic) : std::nullopt;
+}
+
+int pack(const State& state) {
+  Options options;
+  if (!state.from.empty()) options.cache_dir = state.from;
+  const auto store = open_cache(resolve(options).cache_dir);
+  std::vector<PlanRecord> records;
+  store->for_each([&](const PlanRecord& record) { records.push_back(record); });
+  std::vector<PackEntry> entries;
+  int recorded = 0, provisional = 0, imported = 0, elsewhere = 0;
+  for (const PlanRecord& r : records) {
+    if (!r.hardware.recording.empty())
+      ++recorded;
+    else if (unproven(r))
+      ++imported;
+    else if (r.provenance.provisional && !state.provisional)
+      ++provisional;
+    else if (!state.hardware.empty() && describe(r.hardware).find(state.hardware) == std::string::npos)
+      ++elsewhere;
+    else
+      entries.push_back({r, is_vendor(r.tactic) ? best_own(*store, r) : std::nullopt});
+  }
+  if (entries.empty()) {
+    fmt::print(stderr, "nothing to pack among {} records of {}\n", records.size(), store->describe());
+    return kFailed;
+  }
+  const std::size_t packed = entries.size();
+  write_pack(state.out, std::move(entries));
+  if (state.json) {
+    fmt::print("{}\n", Json{{"packed", packed},
+                            {"left_out",
+                             {{"of_recordings", recorded},
+                              {"provisional", provisional},
+                              {"imported_and_unproven", imported},
+                              {"other_hardware", elsewhere}}}}
+                           .dump(2));
+    return kOk;
+  }
+  fmt::print("{}: {} records of {}\n", state.out, packed, store->describe());
+  const auto left_out = [](int count, const char* why) {
+    if (count) fmt::print("left out: {} {}\n", count, why);
+  };
+  left_out(recorded, "found on recordings");
+  left_out(provisional, "provisional: the GPU was busy (--provisional takes them)");
+  left_out(imported, "imported and not proven on this machine");
+  left_out(elsewhere, "of other hardware");
+  return kOk;
+}
+
+}  // namespace
+
+void add_pack(CLI::App& app) {
+  auto state = std::make_shared<State>();
+  CLI::App* command = app.add_subcommand("pack", "Write the cache's winners to one portable file");
+  command->add_option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere")->required();
+  command->add_option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
+  command->add_option("--hardware", state->hardware,
+                      "only records of hardware whose description has this text: H200, \"132 SMs\"");
+  command->add_flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
+  command->add_flag("--json", state->json);
+  on_run(command, [state] { return pack(*state); });
+}
+
+}  // namespace ak::cli

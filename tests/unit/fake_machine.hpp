@@ -1,0 +1,155 @@
+// A machine without a GPU and without a compiler, and a context over it: the cold path is tested with real store and search.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "context/context.hpp"
+#include "landscape.hpp"
+
+namespace ak::testing {
+
+class FakePlan final : public Plan {
+ public:
+  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
+      : image(std::move(image)), tactic_(tactic), launches_(launches) {}
+  void launch(Stream, const CallArgs&) const override { ++launches_; }
+  const Tactic& tactic() const override { return tactic_; }
+  const std::string image;
+
+ private:
+  Tactic tactic_;
+  std::atomic<int>& launches_;
+};
+
+// What the machine is like and what was asked of it; shared with the test, since the context owns the machine.
+struct World {
+  Landscape land;
+  DeviceFacts device;
+  Hardware hardware = Hardware::of(DeviceFacts{});
+  Provenance today = [] {
+    Provenance p;
+    p.driver = "580.1", p.nvrtc = "13.0", p.cublaslt = "13.1", p.family_source = digest("kernels");
+    return p;
+  }();
+  bool has_vendor = true, has_untuned = true, launches = true;
+  std::optional<std::string> no_compiler;
+  std::vector<double> vendor_us = {60, 52};
+  double finals_scale = 1, drift = 0, quick_s = 0.0002;
+  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false};
+  std::atomic<int> runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
+  std::vector<Tactic> ran_first;  // of each runner
+  std::mutex mutex;
+};
+
+class FakeMachine final : public Machine {
+ public:
+  explicit FakeMachine(World& world) : w_(world) {}
+  const DeviceFacts& device() const override { return w_.device; }
+  const Hardware& hardware() const override { return w_.hardware; }
+  bool launches() const override { return w_.launches; }
+  std::optional<std::string> no_compiler() const override { return w_.no_compiler; }
+  Provenance provenance(const Tactic& tactic, bool) const override {
+    Provenance p = w_.today;
+    if (tactic.family == FamilyId::vendor) p.family_source = {};
+    return p;
+  }
+  std::shared_ptr<void> relax_capture() const override { return nullptr; }
+  bool capturing(Stream) const override { return w_.capturing; }
+  void check_stream(Stream) const override {
+    if (w_.foreign_stream) throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context");
+  }
+  Space space(const Problem&) const override { return w_.land.space(); }
+
+  struct Watched : Runner {
+    explicit Watched(World& w) : w(w) {
+      inner.land = w.land, inner.vendor_us = w.vendor_us, inner.finals_scale = w.finals_scale, inner.drift = w.drift,
+      inner.quick_s = w.quick_s;
+      const int now = ++w.searching;
+      if (now > w.most_searching) w.most_searching = now;
+    }
+    ~Watched() override {
+      --w.searching;
+      const std::lock_guard lock(w.mutex);
+      const auto own =
+          std::find_if(inner.ran.begin(), inner.ran.end(), [](const Tactic& t) { return t.family != FamilyId::vendor; });
+      if (own != inner.ran.end()) w.ran_first.push_back(*own);
+    }
+    std::vector<Tactic> vendor_tactics(Deadline deadline) override { return inner.vendor_tactics(deadline); }
+    void prefetch(std::span<const Tactic> t) override { inner.prefetch(t); }
+    bool ready(const Tactic& t) override { return inner.ready(t); }
+    Trial run(const Tactic& t, Effort e, Deadline d) override {
+      if (w.no_memory) throw std::bad_alloc();
+      if (w.runner_breaks) throw Error(ErrorCode::driver, "the device is gone");
+      return inner.run(t, e, d);
+    }
+    std::vector<Trial> finals(std::span<const Tactic> t, Deadline d) override { return inner.finals(t, d); }
+    Artifact artifact(const Tactic& t) override { return inner.artifact(t); }
+    VendorTimes vendor() override { return inner.vendor(); }
+    int compiles() const override { return inner.compiles(); }
+    double anchor_drift() override { return inner.drift; }
+    World& w;
+    FakeRunner inner;
+  };
+  std::unique_ptr<Runner> runner(const Problem&) override {
+    ++w_.runners;
+    return std::make_unique<Watched>(w_);
+  }
+  PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
+    if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
+    ++w_.loads;
+    if (!w_.launches) return nullptr;
+    return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched);
+  }
+  PlanPtr vendor(const Problem&, std::string& why) override {
+    if (!w_.has_vendor) return why = "cuBLASLt is not available", nullptr;
+    ++w_.vendor_plans;
+    return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
+  }
+  PlanPtr untuned(const Problem& problem, std::string& why) override {
+    if (!w_.has_untuned) return why = "NVRTC is not available", nullptr;
+    return std::make_shared<FakePlan>(space(problem).tactics.front().tactic, "untuned", w_.launched);
+  }
+  PlanPtr pass(const Problem&) override {
+    ++w_.passes;
+    return std::make_shared<FakePlan>(Tactic{}, "pass", w_.launched);
+  }
+
+ private:
+  World& w_;
+};
+
+inline Settings quick(Mode mode = Mode::tune) {
+  Settings s;
+  s.mode = mode;
+  s.budget_s = 0.5;
+  s.max_trials = 40;
+  s.cache_dir = "";
+  s.shipped = false;
+  return s;
+}
+
+// A context over a world; several may share a folder.
+struct Fixture {
+  World world;
+  Problem problem = world.land.problem;
+  std::unique_ptr<Context::Impl> context;
+
+  explicit Fixture(Settings settings = quick()) { open(std::move(settings)); }
+  void open(Settings settings) {
+    context = std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world));
+  }
+  void call() { context->matmul_act(nullptr, problem, {}); }
+};
+
+inline std::string fresh_folder(const char* name) {
+  const std::string folder = std::string(AK_BINARY_DIR) + "/" + name;
+  std::filesystem::remove_all(folder);
+  return folder;
+}
+
+}  // namespace ak::testing
