@@ -87,12 +87,7 @@ class Resolver {
                                  std::string_view meaning) {
     const auto shown = option ? std::optional(fmt::format("{}", fmt::join(*option, ":"))) : std::nullopt;
     const std::string value = text(variable, shown, "", meaning);
-    if (option) return *option;
-    std::vector<std::string> list;
-    std::istringstream in(value);
-    for (std::string each; std::getline(in, each, ':');)
-      if (!each.empty()) list.push_back(each);
-    return list;
+    return option ? *option : colon_list(value);
   }
 
   /// What this code does not read itself (the log, the kernel folder), for completeness.
@@ -136,6 +131,14 @@ std::function<std::string()> key_source(const Options& options, Resolver& read) 
 }
 
 }  // namespace
+
+std::vector<std::string> colon_list(const std::string& text) {
+  std::vector<std::string> list;
+  std::istringstream in(text);
+  for (std::string each; std::getline(in, each, ':');)
+    if (!each.empty()) list.push_back(each);
+  return list;
+}
 
 Settings resolve(const Options& options) {
   Settings s;

@@ -32,6 +32,9 @@ struct Settings {
   std::vector<Entry> entries;  // one per variable, for `ak env`
 };
 
+/// The words of a list that colons separate, as PATH is; empty ones are left out.
+std::vector<std::string> colon_list(const std::string& text);
+
 /// Reads the environment once. Throws Error{invalid_argument} naming the variable (or the option) and its value.
 Settings resolve(const Options& options);
 

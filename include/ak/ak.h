@@ -87,10 +87,12 @@ typedef struct ak_options {
   const char* recording;
   void (*progress)(const ak_progress* progress, void* user);
   void* progress_user;
+  const char* packs; /* files, separated by colons: further packs, consulted before a search */
+  int shipped;       /* the pack that comes with the library: 1 consulted, -1 not */
 } ak_options;
 
 #define AK_OPTIONS_INIT \
-  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL }
+  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0 }
 
 /* How a problem is or would be served; texts are cut to their arrays. */
 typedef struct ak_explanation {

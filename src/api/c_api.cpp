@@ -10,6 +10,7 @@
 #include "ak/cublas.h"
 #include "api/cublas_arguments.hpp"
 #include "context/context.hpp"
+#include "settings.hpp"
 
 static_assert(ak_activation_count == ak::kActivationCount);
 
@@ -109,6 +110,8 @@ ak::Options options_of(const ak_options* given) {
   text(o.llm_endpoint, options.llm_endpoint);
   text(o.llm_model, options.llm_model);
   text(o.recording, options.recording);
+  if (o.packs) options.packs = ak::colon_list(o.packs);
+  if (o.shipped != 0) options.shipped = o.shipped > 0;
   number(o.budget_s, options.budget_s);
   number(o.process_budget_s, options.process_budget_s);
   number(o.max_trials, options.max_trials);

@@ -1,9 +1,10 @@
 // What the library costs the host: the first call of this process, and a hot call against a bare launch of the same kernel.
 //
-//   ak_latency M N K [activation]     one CSV line; latency.sh runs it twice for each of ten problems, in fresh processes
+//   ak_latency M N K [activation]     one CSV line; latency.sh runs it for ten problems, in fresh processes
 //
 // first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
-// a search in the first process, a hit in the second. hot_us and bare_us are medians of interleaved rounds.
+// a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us and bare_us are medians of
+// interleaved rounds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -128,7 +129,10 @@ int run(int count, char** words) {
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation), spent.store_hits ? "hit" : "search",
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation),
+             spent.store_hits  ? "hit"
+             : spent.pack_hits ? "pack"
+                               : "search",
              first_s, spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "",
              e.served_by);
   return 0;

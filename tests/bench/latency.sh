@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# First and second calls of ten suite problems on this machine's GPU, each in a process of its own with an empty cache and an
-# empty NVRTC disk cache; CSV on stdout. AK_LATENCY names a built ak_latency to use instead of building one.
+# Calls of ten suite problems on this machine's GPU, each in a process of its own: a first call that searches and a second one, then
+# a first call that the shipped pack serves. The caches, NVRTC's on disk too, are empty before each first call. CSV on stdout. AK_LATENCY names a built ak_latency to use instead of building one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 latency=${AK_LATENCY:-}
@@ -16,10 +16,12 @@ echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic"
 row=0
 while read -r m n k; do
   row=$((row + 1))
-  export HOME=$work/home$row AK_CACHE_DIR=$work/cache$row
-  mkdir -p "$HOME"
-  "$latency" "$m" "$n" "$k"
-  "$latency" "$m" "$n" "$k"
+  for shipped in 0 1; do
+    export HOME=$work/home$row.$shipped AK_CACHE_DIR=$work/cache$row.$shipped AK_SHIPPED=$shipped
+    mkdir -p "$HOME"
+    "$latency" "$m" "$n" "$k"
+    [ $shipped = 1 ] || "$latency" "$m" "$n" "$k"
+  done
 done <<'ROWS'
 16 4096 14336
 1 6144 4096

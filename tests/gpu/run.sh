@@ -51,5 +51,6 @@ suites=()
 for name in suite f16 epilogues; do suites+=(--suite "$here/../bench/$name.csv"); done
 step bench "${suites[@]}" --rows "$rows" --activations "$activations" --seconds "$seconds"
 "$prove" record --progress "$progress" "$here/record.json" || status=1
+"$prove" pack "$here/record.json" "$here/../../cache/shipped/h200.pack" || status=1
 "$prove" table --classes --into "$here/../../README.md" "$here/record.json" || status=1
 exit $status

@@ -34,6 +34,7 @@ Options options(const std::string& folder, double budget_s = 1.5) {
   Options o;
   o.cache_dir = folder;
   o.mode = Mode::tune;
+  o.shipped = false;
   o.budget_s = budget_s;
   return o;
 }
@@ -230,6 +231,30 @@ TEST_CASE("k = 0 is the epilogue alone, without a search") {
   for (std::int64_t c = 0; c < 65; ++c)
     CHECK(layer.y.at(7, c) == doctest::Approx(activate(Activation::silu, layer.bias.at(0, c), 0)).epsilon(0.01));
   CHECK(context.counters().searches == 0);
+}
+
+TEST_CASE("what the shipped pack knows starts at a hit: compiled, verified, no search") {
+  current_context();
+  Options o = options(fresh_folder("shipped"));
+  o.shipped = true;
+  Layer layer(16, 4096, 4096);
+  Context context(o);
+  const Explanation before = context.explain(layer.a(), layer.b(), layer.d(), layer.epilogue());
+  if (before.source != "shipped pack") {
+    MESSAGE("this GPU is not in the shipped pack: " << before.hardware);
+    return;
+  }
+  const auto start = Clock::now();
+  layer.call(context, nullptr);
+  MESSAGE("first call: " << seconds_since(start) << " s");
+  CHECK(layer.error() < 1);
+  CHECK(context.counters().searches == 0);
+  CHECK(context.counters().pack_hits == 1);
+  const Explanation e = context.explain(layer.a(), layer.b(), layer.d(), layer.epilogue());
+  CHECK(e.source == "shipped pack");
+  Context next(o);
+  layer.call(next, nullptr);
+  CHECK(next.counters().store_hits == 1);
 }
 
 // Figures, not a test: run with -tc='figures*' --no-skip.

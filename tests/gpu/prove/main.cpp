@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "prove/pack.hpp"
 #include "prove/prove.hpp"
 
 namespace ak::proof {
@@ -82,6 +83,10 @@ int main(int argc, char** argv) {
   table_command->add_option("--into", settings.readme, "also put it between the marks of this file");
   table_command->add_flag("--classes", settings.classes, "every class by itself too");
   table_command->add_flag("--rows", settings.every_row, "every row of the benchmark too");
+  std::string pack;
+  auto* pack_command = app.add_subcommand("pack", "a record's winners as a pack; needs no GPU");
+  pack_command->add_option("record", settings.record)->required();
+  pack_command->add_option("pack", pack)->required();
   CLI11_PARSE(app, argc, argv);
   try {
     if (*correctness_command) return prove_correctness(settings, first, last);
@@ -91,6 +96,7 @@ int main(int argc, char** argv) {
     if (*set_command) return prove_sanitizer_set(settings);
     if (*bench_command) return bench(settings);
     if (*table_command) return print_table(settings);
+    if (*pack_command) return ak::write_pack(pack, pack_entries(read_record(settings.record))), 0;
     return update_record(settings);
   } catch (const ak::Error& error) {
     fmt::print(stderr, "ak_prove: {}\n", error.what());
