@@ -25,8 +25,12 @@
     ak::probe::compare<ak::probe::exact::Activation_##name>(args, what, finding);                                \
   }
 
-#define AK_PASS_KERNEL(name, suffix, type)                                \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4)       \
-      pass_##name##_##suffix(const __grid_constant__ ak::PassArgs args) { \
-    ak::pass::run<ak::math::Activation_##name, type>(args);               \
+#define AK_PASS_KERNEL(name, suffix, type)                                     \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 4)            \
+      pass_##name##_##suffix(const __grid_constant__ ak::PassArgs args) {      \
+    ak::pass::run<ak::math::Activation_##name, type, false>(args);             \
+  }                                                                            \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 3)            \
+      pass_full_##name##_##suffix(const __grid_constant__ ak::PassArgs args) { \
+    ak::pass::run<ak::math::Activation_##name, type, true>(args);              \
   }

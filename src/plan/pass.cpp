@@ -9,16 +9,22 @@
 
 namespace ak {
 
-std::string pass_kernel_name(Activation activation, DType dtype) {
-  return fmt::format("pass_{}_{}", identifier(activation), name(dtype));
+std::string pass_kernel_name(Activation activation, DType dtype, bool full) {
+  return fmt::format("pass_{}{}_{}", full ? "full_" : "", identifier(activation), name(dtype));
 }
+
+bool pass_is_full(const PassArgs& args) { return args.gated || args.aux || args.row_scale || args.column_scale; }
 
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
   PassArgs p{};
   p.c = epilogue.has_c && args.beta != 0 ? args.c : nullptr;
   p.d = args.d;
+  p.aux = epilogue.aux ? args.aux : nullptr;
   p.bias = args.bias;
-  p.ldx = args.ldd, p.ldc = args.ldc, p.ldd = args.ldd;
+  p.row_scale = epilogue.row_scale ? args.row_scale : nullptr;
+  p.column_scale = epilogue.column_scale ? args.column_scale : nullptr;
+  p.gated = epilogue.gated;
+  p.ldx = args.ldd, p.ldc = args.ldc, p.ldd = args.ldd, p.ldaux = args.ldaux;
   p.rows = args.m, p.columns = args.n;
   p.alpha = 1, p.beta = args.beta, p.slope = args.slope;
   p.bias_axis = args.bias ? static_cast<int>(epilogue.bias) : 0;
@@ -32,7 +38,12 @@ PassAccess pass_access(const PassArgs& args, DType dtype) {
     const auto start = reinterpret_cast<std::uintptr_t>(base) - reinterpret_cast<std::uintptr_t>(args.d);
     return base && (start % 16 != 0 || (ld - args.ldd) * size_of(dtype) % 16 != 0);
   };
-  if (apart(args.x, args.ldx) || apart(args.c, args.ldc)) return kPassElements;
+  const auto second_half = [&](const void* base) {
+    return base ? static_cast<const char*>(base) + args.columns * size_of(dtype) : nullptr;
+  };
+  if (apart(args.x, args.ldx) || apart(args.x2, args.ldx) || apart(args.c, args.ldc) || apart(args.aux, args.ldaux) ||
+      (args.gated && apart(second_half(args.aux), args.ldaux)))
+    return kPassElements;
   const bool aligned = reinterpret_cast<std::uintptr_t>(args.d) % 16 == 0 && args.ldd * size_of(dtype) % 16 == 0;
   return aligned ? kPassAligned : kPassShifted;
 }
@@ -55,7 +66,8 @@ PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
 }
 
 Pass::Pass(Resources& resources, Activation activation, DType dtype)
-    : kernel_(resources.activation_kernel(activation, pass_kernel_name(activation, dtype))),
+    : plain_(resources.activation_kernel(activation, pass_kernel_name(activation, dtype))),
+      full_(resources.activation_kernel(activation, pass_kernel_name(activation, dtype, true))),
       dtype_(dtype),
       sm_count_(resources.facts().sm_count) {}
 
@@ -69,7 +81,8 @@ void Pass::launch(Stream stream, PassArgs args) const {
   launch.blockDimX = shape.block[0], launch.blockDimY = shape.block[1], launch.blockDimZ = 1;
   launch.hStream = stream;
   void* parameters[] = {&args};
-  check(driver().cuLaunchKernelEx(&launch, kernel_, parameters, nullptr), "launching the separate pass");
+  check(driver().cuLaunchKernelEx(&launch, pass_is_full(args) ? full_ : plain_, parameters, nullptr),
+        "launching the separate pass");
 }
 
 PassPlan::PassPlan(Resources& resources, const Problem& problem)

@@ -1,4 +1,5 @@
-// The separate pass (kernels/support/pass.cuh) from the host: D = act(alpha * X + bias + beta * C).
+// The separate pass (kernels/support/pass.cuh) from the host: D = act(alpha * X + bias + beta * C), and what of gate, aux and
+// scales there is.
 #pragma once
 
 #include <array>
@@ -10,13 +11,15 @@
 
 namespace ak {
 
-/// "pass_silu_bf16"
-std::string pass_kernel_name(Activation activation, DType dtype);
+/// "pass_silu_bf16"; full, for what has a gate, aux or scales: "pass_full_silu_bf16".
+std::string pass_kernel_name(Activation activation, DType dtype, bool full = false);
+bool pass_is_full(const PassArgs& args);
 
-/// The pass over a call's D. X is left null and C is the call's; a caller that works in place sets x = d and clears c.
+/// The pass over a call's D. X and X2 are left null, all else is the call's: who works on a product sets x, clears what that
+/// product has in it already, and aux where nothing is left to be done to it.
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args);
 
-/// How wide the rows of X, C and D allow one access to be.
+/// How wide the rows of all matrices allow one access to be.
 PassAccess pass_access(const PassArgs& args, DType dtype);
 
 struct PassShape {
@@ -31,11 +34,12 @@ class Pass {
  public:
   Pass() = default;
   Pass(Resources& resources, Activation activation, DType dtype);
+  explicit operator bool() const { return plain_; }
   /// args.access and rows_per_thread are set here. Nothing is launched for an empty D.
   void launch(Stream stream, PassArgs args) const;
 
  private:
-  CUfunction kernel_ = nullptr;
+  CUfunction plain_ = nullptr, full_ = nullptr;
   DType dtype_ = DType::bf16;
   int sm_count_ = 1;
 };
