@@ -45,21 +45,50 @@ __device__ __forceinline__ i64 threads() { return static_cast<i64>(gridDim.x) * 
 
 }  // namespace ak::probe
 
-// p[r * ld + c] = scale * a standard normal number (kind 0) or scale * one of -1, 0, 1 (kind 1). Depends on seed, r and c only.
+namespace ak::probe {
+
+// Where some activation's expression changes: 0, hard_swish's 3 and its 0..6 clamp, mish's 30, where exp leaves f32 and 16-bit
+// outputs leave their normal range; and large ones. A few steps of the type to either side.
+__device__ inline float branch(u64 h, int type) {
+  constexpr float kPoints[] = {0, 0, 1, 3, 6, 30, 8, 9.75f, 16.625f, 88, 104, 0.0009765625f, 1e-5f, 300, 1e4f, 6e4f};
+  const float step = type == BF16 ? 0x1p-7f : type == F16 ? 0x1p-10f : 0x1p-23f;
+  const float point = kPoints[h % 16] * (1.0f + step * static_cast<float>(static_cast<int>(h >> 8 & 3) - 2));
+  return h >> 16 & 1 ? -point : point;
+}
+
+__device__ inline float value_of(int kind, u64 h, i64 r, i64 c, i64 rows, i64 cols, int type) {
+  constexpr float kPowers[] = {1, 1, 1, 1, 0.5f, 2, -1, -0.5f};
+  switch (kind) {
+    case kFillNormal: {
+      const float u = (static_cast<u32>(h) + 0.5f) * 2.3283064e-10f, v = static_cast<u32>(h >> 32) * 2.3283064e-10f;
+      return sqrtf(-2.0f * __logf(fminf(u, 0.9999999f))) * __cosf(6.2831853f * v);
+    }
+    case kFillIntegers:
+      return static_cast<float>(static_cast<int>(h % 3) - 1);
+    case kFillPowers:
+      return kPowers[h % 8];
+    case kFillBranches:
+      return branch(h, type);
+    case kFillUnitRows:
+      return r % cols == c ? 1.0f : 0.0f;
+    case kFillUnitColumns:
+      return c % rows == r ? 1.0f : 0.0f;
+    default:
+      return 0.0f;
+  }
+}
+
+}  // namespace ak::probe
+
+// p[r * ld + c] = scale * a value of the kind (Fill). Depends on seed, r and c only.
 extern "C" __global__ void ak_fill(void* p, long long rows, long long cols, long long ld, int type, int kind, float scale,
                                    unsigned long long seed) {
   using namespace ak::probe;
   for (long long r = blockIdx.y; r < rows; r += gridDim.y)
     for (long long c = thread(); c < cols; c += threads()) {
       const ak::u64 h = mix(mix(seed + static_cast<ak::u64>(r)) ^ static_cast<ak::u64>(c));
-      float value;
-      if (kind == 0) {
-        const float u = (static_cast<ak::u32>(h) + 0.5f) * 2.3283064e-10f, v = static_cast<ak::u32>(h >> 32) * 2.3283064e-10f;
-        value = sqrtf(-2.0f * __logf(fminf(u, 0.9999999f))) * __cosf(6.2831853f * v);
-      } else {
-        value = static_cast<float>(static_cast<int>(h % 3) - 1);
-      }
-      store(p, r * ld + c, type, scale * value);
+      const float value = scale * value_of(kind, h, r, c, rows, cols, type);
+      store(p, r * ld + c, type, type == ak::F16 ? fminf(fmaxf(value, -65504.0f), 65504.0f) : value);  // no infinity: others multiply it by 0
     }
 }
 

@@ -15,11 +15,25 @@ struct Finding {
   unsigned long long hash;           // of the inputs
   unsigned long long different;      // 16-byte blocks in which two outputs differ
   unsigned long long wrong_samples;  // elements of the reference that double precision contradicts
+  unsigned long long aux_violations; // elements of aux outside their bound
+  unsigned long long aux_first;      // row * aux's columns + column of the first; ~0 when there is none
 };
 
-/// A reference: the linear part alpha*acc + bias + beta*c at [row * n + column], and the norms that its bound needs.
+// What ak_fill writes, times its scale.
+enum Fill {
+  kFillNormal = 0,       // standard normal numbers
+  kFillIntegers = 1,     // -1, 0, 1
+  kFillZeros = 2,
+  kFillPowers = 3,       // 0.5, 1, 2 and their negatives; most are 1
+  kFillBranches = 4,     // where an activation changes its form, the neighbours of that, and large numbers
+  kFillUnitRows = 5,     // 1 at column row % columns of each row, else 0
+  kFillUnitColumns = 6,  // 1 at row column % rows of each column, else 0
+};
+
+/// A reference: the linear part alpha*acc + bias + beta*c at [row * wide + column], and the norms that its bound needs, times the
+/// scales. wide is n; gated, it is 2n, the gate's columns before the up's.
 struct ReferenceView {
-  float *pre, *row_norms, *column_norms;  // m*n, m, n elements
+  float *pre, *row_norms, *column_norms;  // m*wide, m, wide elements
 };
 
 /// Where the operands lie: A[i,k] at a[i * a_row + k * a_k], B[k,j] at b[k * b_k + j * b_column]. Types are ak::DType.

@@ -33,13 +33,15 @@ __device__ __forceinline__ void put(float (*tile)[kPitch], const float (&registe
 
 __device__ __forceinline__ float linear_part(const KernelArgs& args, const Strides& s, i64 r, i64 c, float accumulator) {
   float x = args.alpha * accumulator;
+  if (args.row_scale) x *= args.row_scale[r];
+  if (args.column_scale) x *= args.column_scale[c];
   if (s.bias_axis) x += load(args.bias, s.bias_axis == 1 ? c : r, s.bias_type);
   if (args.c) x += args.beta * load(args.c, r * args.ldc + c, s.out);
   return x;
 }
 
 template <int type>
-__device__ __forceinline__ void reference(const KernelArgs& args, const Strides& s, float* pre) {
+__device__ __forceinline__ void reference(const KernelArgs& args, const Strides& s, i64 first_column, i64 pitch, float* pre) {
   __shared__ __align__(16) float a_tile[2][kStep][kPitch], b_tile[2][kStep][kPitch];
   const i64 row0 = static_cast<i64>(blockIdx.y) * kTile, column0 = static_cast<i64>(blockIdx.x) * kTile;
   const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
@@ -75,24 +77,27 @@ __device__ __forceinline__ void reference(const KernelArgs& args, const Strides&
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       const i64 r = row0 + (i / 4) * 64 + 4 * ty + i % 4, c = column0 + (j / 4) * 64 + 4 * tx + j % 4;
-      if (r < args.m && c < args.n) pre[r * args.n + c] = linear_part(args, s, r, c, sum[i][j]);
+      if (r < args.m && c < args.n)
+        pre[r * pitch + first_column + c] = linear_part(args, s, r, first_column + c, sum[i][j]);
     }
 }
 
 }  // namespace ak::probe
 
-// pre[row * n + column] = alpha * acc + bias + beta * c, before the activation. 256 threads, a grid of 128 x 128 tiles with
-// columns along x.
-extern "C" __global__ void __launch_bounds__(256, 2) ak_reference_f16(ak::KernelArgs args, ak::Strides s, float* pre) {
-  ak::probe::reference<ak::F16>(args, s, pre);
+// pre[row * pitch + first_column + column] = the linear part of A.B, before the activation; first_column is n for the up of a
+// gated problem, whose matrix comes as args.b. 256 threads, a grid of 128 x 128 tiles with columns along x.
+extern "C" __global__ void __launch_bounds__(256, 2) ak_reference_f16(ak::KernelArgs args, ak::Strides s, long long first_column,
+                                                                          long long pitch, float* pre) {
+  ak::probe::reference<ak::F16>(args, s, first_column, pitch, pre);
 }
-extern "C" __global__ void __launch_bounds__(256, 2) ak_reference_bf16(ak::KernelArgs args, ak::Strides s, float* pre) {
-  ak::probe::reference<ak::BF16>(args, s, pre);
+extern "C" __global__ void __launch_bounds__(256, 2) ak_reference_bf16(ak::KernelArgs args, ak::Strides s, long long first_column,
+                                                                           long long pitch, float* pre) {
+  ak::probe::reference<ak::BF16>(args, s, first_column, pitch, pre);
 }
 
-// norms[i] = Euclidean norm over k of vector i of a strided matrix. One warp a vector where k is contiguous, else one thread.
+// norms[i] = |scale[i]| (1 without one) * Euclidean norm over k of vector i of a strided matrix. One warp a vector where k is contiguous, else one thread.
 extern "C" __global__ void ak_norms(const void* p, long long outers, long long k, long long outer_stride, long long k_stride,
-                                    int type, float* norms) {
+                                    int type, const float* scale, float* norms) {
   using namespace ak::probe;
   if (k_stride == 1) {
     const int lane = threadIdx.x % 32;
@@ -103,7 +108,7 @@ extern "C" __global__ void ak_norms(const void* p, long long outers, long long k
         sum = fmaf(x, x, sum);
       }
       for (int d = 16; d; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
-      if (lane == 0) norms[i] = sqrtf(sum);
+      if (lane == 0) norms[i] = sqrtf(sum) * (scale ? fabsf(scale[i]) : 1.0f);
     }
   } else {
     for (long long i = thread(); i < outers; i += threads()) {
@@ -113,7 +118,7 @@ extern "C" __global__ void ak_norms(const void* p, long long outers, long long k
         const float x = load(p, i * outer_stride + s * k_stride, type);
         sum = fmaf(x, x, sum);
       }
-      norms[i] = sqrtf(sum);
+      norms[i] = sqrtf(sum) * (scale ? fabsf(scale[i]) : 1.0f);
     }
   }
 }
@@ -124,11 +129,14 @@ extern "C" __global__ void ak_sample_reference(ak::KernelArgs args, ak::Strides 
                                                unsigned long long seed, unsigned long long* wrong) {
   using namespace ak::probe;
   const ak::u64 h = mix(seed ^ blockIdx.x);
-  long long r = (h >> 32) % args.m, c = (h & 0xffffffffu) % args.n;
-  if (blockIdx.x < 4) r = blockIdx.x & 1 ? args.m - 1 : 0, c = blockIdx.x & 2 ? args.n - 1 : 0;
+  const long long wide = args.b2 ? 2ll * args.n : args.n;
+  long long r = (h >> 32) % args.m, c = (h & 0xffffffffu) % wide;
+  if (blockIdx.x < 4) r = blockIdx.x & 1 ? args.m - 1 : 0, c = blockIdx.x & 2 ? wide - 1 : 0;
+  const void* b = c < args.n ? args.b : args.b2;
+  const long long column = c < args.n ? c : c - args.n;
   double sum = 0;
   for (long long k = threadIdx.x; k < args.k; k += blockDim.x)
-    sum += static_cast<double>(load(args.a, r * s.a_row + k * s.a_k, s.in)) * load(args.b, k * s.b_k + c * s.b_column, s.in);
+    sum += static_cast<double>(load(args.a, r * s.a_row + k * s.a_k, s.in)) * load(b, k * s.b_k + column * s.b_column, s.in);
   __shared__ double parts[32];
   for (int d = 16; d; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
   if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = sum;
@@ -138,7 +146,9 @@ extern "C" __global__ void ak_sample_reference(ak::KernelArgs args, ak::Strides 
   for (int w = 0; w < static_cast<int>(blockDim.x) / 32; ++w) sum += parts[w];
   const double bias = s.bias_axis ? load(args.bias, s.bias_axis == 1 ? c : r, s.bias_type) : 0.0f;
   const double beta_c = args.c ? static_cast<double>(args.beta) * load(args.c, r * args.ldc + c, s.out) : 0.0;
-  const double exact = args.alpha * sum + bias + beta_c, p = what.reference.pre[r * args.n + c];
+  if (args.row_scale) sum *= args.row_scale[r];
+  if (args.column_scale) sum *= args.column_scale[c];
+  const double exact = args.alpha * sum + bias + beta_c, p = what.reference.pre[r * wide + c];
   if (!(fabs(exact - p) <= slack(what.tolerance, p, what.reference.row_norms[r], what.reference.column_norms[c], bias, beta_c)))
     atomicAdd(wrong, 1ull);
 }

@@ -50,19 +50,21 @@ AK_HOST_DEVICE inline double slack(const Tolerance& t, double p, double row_norm
   return kUnit * (sum + 4 * (product + addends)) + t.intermediate * (product + addends);
 }
 
-// Whether `got`, read back from D, is the activation of something within `slack` of p, rounded to `type`. `error` gets
-// |got - want| over what is allowed: the smaller, the more the bound has in reserve.
+// Whether `got`, read back from D, is the activation of something within `slack` of p, times something within `up_slack` of `up`
+// (the other factor of a gated product), rounded to `type`. `error` gets |got - want| over what is allowed: the smaller, the
+// more the bound has in reserve.
 template <class Activate>
 AK_HOST_DEVICE inline bool accepts(double got, double p, double slack, int type, const Activate& activate, double* error,
-                                   double formula = 0) {
+                                   double formula = 0, double up = 1, double up_slack = 0) {
   *error = 1e30;
   if (!(got == got)) return false;
-  const double want = activate(p);
-  const double below = fabs(activate(p - slack) - want), above = fabs(activate(p + slack) - want);
+  const double gate = activate(p), want = gate * up, up_most = fabs(up) + up_slack;
+  const double below = fabs(activate(p - slack) - gate), above = fabs(activate(p + slack) - gate);
   const double half = relative_half_ulp(type);
   // 2^-18: what the device's exp, tanh and erfc may lose. The last term: x * sigmoid(x) with a flushed sigmoid.
-  const double spread = (below > above ? below : above) + fabs(want) / 262144;
-  const double allowed = spread + half * 1.01 * (fabs(want) + spread) + denormal_step(type) * (1 + fabs(p)) + formula * fabs(p);
+  const double spread = ((below > above ? below : above) + fabs(gate) / 262144 + formula * fabs(p)) * up_most + fabs(gate) * up_slack;
+  const double allowed =
+      spread + half * 1.01 * (fabs(want) + spread) + denormal_step(type) * (1 + fabs(p)) * (up_most > 1 ? up_most : 1);
   // Overflow is right where the reference may overflow too.
   if (fabs(got) > largest(type)) {
     const bool right = (got > 0) == (want > 0) && fabs(want) + spread * 1.01 >= largest(type) * (1 + half / 2);

@@ -79,7 +79,7 @@ Row bench_one(const Problem& problem, const State& state, Machine& machine, Stor
   Trial best[2];  // fused, separate
   for (const Tactic& tactic : runner->vendor_tactics(Deadline::in(10))) {
     const Trial trial = runner->run(tactic, Effort::quick, deadline);
-    Trial& leader = best[tactic.separate];
+    Trial& leader = best[tactic.separate != 0];
     if (trial.correct() && (!leader.correct() || trial.us < leader.us)) leader = trial;
   }
   for (const Trial& leader : best)

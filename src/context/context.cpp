@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "context/state.hpp"
 #include "gpu/device.hpp"
@@ -25,8 +27,9 @@ std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& re
 }  // namespace
 
 std::string served_by(const Tactic& tactic) {
-  return is_vendor(tactic) ? fmt::format("cuBLASLt, heuristic {}{}", tactic.algo, tactic.separate ? " + separate pass" : "")
-                           : to_string(tactic);
+  if (!is_vendor(tactic)) return to_string(tactic);
+  const char* const how[] = {"", " + separate pass", ", gate and up apart, + separate pass"};
+  return fmt::format("cuBLASLt, heuristic {}{}", tactic.algo, how[std::clamp<int>(tactic.separate, 0, 2)]);
 }
 
 std::string describe(const Hardware& h) {

@@ -31,7 +31,7 @@ struct Tactic {
   std::int16_t store = 0;                           // 0: from registers, 1: through shared memory (sm90: by TMA), 2: sm90, row by row
   std::int16_t unroll = 1;                          // independent loads in flight (skinny)
   std::int16_t algo = 0;                            // vendor: rank of the heuristic
-  std::int16_t separate = 0;                        // vendor: 1: plain GEMM + our pass, 0: fused epilogue
+  std::int16_t separate = 0;                        // vendor: VendorKind, 0: fused epilogue, 1: product + our pass, 2: two products + it
 
   bool operator==(const Tactic&) const = default;
 };

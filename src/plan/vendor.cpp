@@ -82,6 +82,7 @@ void set(Operation& operation, cublasLtMatmulDescAttributes_t attribute, T value
 }
 
 bool has_bias(int epilogue) { return (epilogue & CUBLASLT_EPILOGUE_BIAS) != 0; }
+bool has_aux(int epilogue) { return (epilogue & CUBLASLT_EPILOGUE_GELU_AUX) == CUBLASLT_EPILOGUE_GELU_AUX; }
 
 Operation make_operation(const Problem& problem, int epilogue) {
   Operation operation{};
@@ -94,6 +95,10 @@ Operation make_operation(const Problem& problem, int epilogue) {
     set(operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, static_cast<std::int32_t>(data_type(problem.epilogue.bias_dtype)));
     // Heuristics read its alignment only.
     set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, reinterpret_cast<const void*>(std::uintptr_t{16}));
+  }
+  if (has_aux(epilogue)) {
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, reinterpret_cast<void*>(std::uintptr_t{16}));
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{representative_args(problem).ldaux});
   }
   return operation;
 }
@@ -117,11 +122,27 @@ bool reduces_in_output_type(const VendorAlgo& algo) {
   return (scheme & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) != 0;
 }
 
-int epilogue_of(const Problem& problem, VendorKind kind) {
-  return kind == VendorKind::fused ? vendor_epilogue(problem.epilogue).value() : CUBLASLT_EPILOGUE_DEFAULT;
+bool scaled(const EpilogueSpec& e) { return e.row_scale || e.column_scale; }
+
+bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
+
+VendorKind kind_of(const Tactic& tactic) {
+  return kVendorKinds[std::clamp<int>(tactic.separate, 0, std::size(kVendorKinds) - 1)];
 }
 
-VendorKind kind_of(const Tactic& tactic) { return tactic.separate ? VendorKind::separate : VendorKind::fused; }
+// Whether one matrix of B's alignment can hold the up's columns behind the gate's.
+bool packable(const Problem& p) { return p.b_major == Major::k || p.n * size_of(p.in) % p.align_b == 0; }
+
+bool packed(const Problem& p, const CallArgs& args) {
+  const std::int64_t elements = p.b_major == Major::k ? args.n * args.ldb : args.n;
+  return args.b2 == static_cast<const char*>(args.b) + elements * size_of(p.in) &&
+         (p.b_major == Major::k || args.ldb >= 2 * args.n);
+}
+
+std::uint8_t alignment_class(std::int64_t bytes) {
+  bytes |= 16;
+  return static_cast<std::uint8_t>(bytes & -bytes);
+}
 
 }  // namespace
 
@@ -140,10 +161,15 @@ std::string vendor_version() {
   return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100);
 }
 
-std::optional<int> vendor_epilogue(const EpilogueSpec& e) {
-  if (e.gated || e.aux || e.row_scale || e.column_scale) return std::nullopt;
+std::optional<int> vendor_epilogue(const Problem& p) {
+  const EpilogueSpec& e = p.epilogue;
+  if (e.gated || scaled(e)) return std::nullopt;
   if (e.bias == BiasAxis::row || (e.bias == BiasAxis::column && e.bias_dtype != e.out)) return std::nullopt;
   const bool bias = e.bias == BiasAxis::column;
+  if (e.aux) {
+    if (e.activation != Activation::gelu_tanh || e.out == DType::f32 || p.align_d < 16) return std::nullopt;
+    return bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+  }
   switch (e.activation) {
     case Activation::identity:
       return bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
@@ -160,14 +186,44 @@ Tactic vendor_tactic(int rank, VendorKind kind) {
   Tactic t;
   t.family = FamilyId::vendor;
   t.algo = static_cast<std::int16_t>(rank);
-  t.separate = kind == VendorKind::separate;
+  t.separate = static_cast<std::int16_t>(kind);
   return t;
 }
 
-bool vendor_offers(const EpilogueSpec& e, VendorKind kind) {
-  if (kind == VendorKind::fused) return vendor_epilogue(e).has_value();
-  if (e.gated || e.aux || e.row_scale || e.column_scale) return false;
-  return e.activation != Activation::identity || e.bias != BiasAxis::none;
+bool vendor_offers(const Problem& p, VendorKind kind) {
+  const EpilogueSpec& e = p.epilogue;
+  switch (kind) {
+    case VendorKind::fused:
+      return vendor_epilogue(p).has_value();
+    case VendorKind::separate:
+      if (e.gated) return packable(p);
+      return e.activation != Activation::identity || e.bias != BiasAxis::none || e.aux || scaled(e);
+    case VendorKind::two_products:
+      return e.gated;
+  }
+  return false;
+}
+
+Problem vendor_product(const Problem& problem, VendorKind kind) {
+  if (kind == VendorKind::fused) return problem;
+  Problem p = problem;
+  EpilogueSpec& e = p.epilogue;
+  const EpilogueSpec& whole = problem.epilogue;
+  e.activation = Activation::identity;
+  e.gated = e.aux = e.row_scale = e.column_scale = false;
+  // A bias goes with the product where its sum is stored anyway: as aux, or for the pass that reads gate and up.
+  const bool keeps_bias =
+      (whole.gated || whole.aux) && !scaled(whole) && whole.bias == BiasAxis::column && whole.bias_dtype == whole.out;
+  if (!keeps_bias) e.bias = BiasAxis::none, e.bias_dtype = DType::bf16;
+  if (scaled(whole)) e.has_c = false, p.align_c = 16;
+  if (whole.gated) {
+    if (kind == VendorKind::separate) p.n *= 2;
+    if (!whole.aux)
+      p.align_d = 16;  // scratch
+    else if (kind == VendorKind::two_products)
+      p.align_d = std::min(p.align_d, alignment_class(problem.n * size_of(whole.out)));
+  }
+  return p;
 }
 
 VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args) {
@@ -197,12 +253,14 @@ CallArgs representative_args(const Problem& problem) {
   args.ldb = ld(problem.b_major == Major::k ? problem.k : problem.n, problem.align_b, problem.in);
   args.ldc = ld(problem.n, problem.align_c, problem.epilogue.out);
   args.ldd = ld(problem.n, problem.align_d, problem.epilogue.out);
+  args.ldaux = ld(problem.wide_n(), problem.align_d, problem.epilogue.out);
   args.alpha = 1, args.beta = problem.epilogue.has_c ? 1 : 0;
   return args;
 }
 
-std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind, int limit) {
-  if (!vendor_offers(problem.epilogue, kind)) return {};
+std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& whole, VendorKind kind, int limit) {
+  if (!vendor_offers(whole, kind)) return {};
+  const Problem problem = vendor_product(whole, kind);
   const auto handle = static_cast<cublasLtHandle_t>(resources.vendor_handle(make_handle));
   cublasLtMatmulPreferenceOpaque_t preference;
   check_lt(lt().preference_init(&preference, sizeof preference), "describing a preference");
@@ -217,7 +275,7 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& p
   if (problem.numerics == Numerics::single_pass)
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_NONE));
 
-  Operation operation = make_operation(problem, epilogue_of(problem, kind));
+  Operation operation = make_operation(problem, vendor_epilogue(problem).value());
   Described l(vendor_layouts(problem, representative_args(problem)));
   std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<std::size_t>(limit));
   int count = 0;
@@ -241,18 +299,23 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& p
 
 VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo)
     : problem_(problem),
+      product_(vendor_product(problem, kind_of(tactic))),
       tactic_(tactic),
       algo_(algo),
       kind_(kind_of(tactic)),
       handle_(resources.vendor_handle(make_handle)),
       workspaces_(resources.workspaces()) {
-  if (!vendor_offers(problem.epilogue, kind_))
+  if (!vendor_offers(problem, kind_))
     throw Error(ErrorCode::unsupported,
                 fmt::format("cuBLASLt does not offer '{}' for {}", to_string(tactic), to_string(problem)));
-  const int epilogue = epilogue_of(problem, kind_);
-  operation_ = make_operation(problem, epilogue);
-  plain_ = make_operation(problem, CUBLASLT_EPILOGUE_DEFAULT);
-  if (kind_ == VendorKind::separate || has_bias(epilogue))
+  const int epilogue = vendor_epilogue(product_).value();
+  operation_ = make_operation(product_, epilogue);
+  plain_ = make_operation(product_, CUBLASLT_EPILOGUE_DEFAULT);
+  if (problem.epilogue.gated && kind_ == VendorKind::separate) {
+    const auto algos = vendor_heuristics(resources, problem, VendorKind::two_products, 8);
+    if (const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced); first != algos.end()) halves_ = *first;
+  }
+  if (kind_ != VendorKind::fused || has_bias(epilogue))
     pass_ = Pass(resources, problem.epilogue.activation, problem.epilogue.out);
 }
 
@@ -266,9 +329,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Prob
 
 std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem) {
   Tactic tactic;
-  tactic.family = FamilyId::vendor;
-  for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
-    tactic.separate = kind == VendorKind::separate;
+  for (const VendorKind kind : kVendorKinds) {
+    tactic = vendor_tactic(0, kind);
     const auto algos = vendor_heuristics(resources, problem, kind, 8);
     const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced);
     if (first == algos.end()) continue;
@@ -299,10 +361,11 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   std::memcpy(algo.opaque.data(), blob.data() + sizeof version, sizeof algo.opaque);
   if (version != lt().version())
     return refuse(fmt::format("stored by cuBLASLt version {}, this is {}", version, lt().version()));
-  if (!vendor_offers(problem.epilogue, kind_of(tactic))) return refuse("cuBLASLt does not offer this epilogue");
+  if (!vendor_offers(problem, kind_of(tactic))) return refuse("cuBLASLt does not offer this epilogue");
 
-  Operation operation = make_operation(problem, epilogue_of(problem, kind_of(tactic)));
-  Described l(vendor_layouts(problem, representative_args(problem)));
+  const Problem product = vendor_product(problem, kind_of(tactic));
+  Operation operation = make_operation(product, vendor_epilogue(product).value());
+  Described l(vendor_layouts(product, representative_args(product)));
   cublasLtMatmulHeuristicResult_t result{};
   const auto handle = static_cast<cublasLtHandle_t>(resources.vendor_handle(make_handle));
   const RelaxedCapture relaxed;
@@ -314,29 +377,75 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   return std::make_shared<VendorPlan>(resources, problem, tactic, algo);
 }
 
+// D, aux, or scratch behind the algorithm's own, whose rows lie as D's do.
+VendorPlan::Target VendorPlan::target(const CallArgs& args, bool whole, bool two, std::int64_t needed, Stream stream,
+                                      void** workspace) const {
+  const EpilogueSpec& e = problem_.epilogue;
+  const std::int64_t size = size_of(e.out), unit = 16 / size, n = args.n;
+  const bool scratch = !whole && !e.aux && (e.gated || (scaled(e) && e.has_c));
+  Target out{args.d, args.ldd, 0};
+  if (!whole && e.aux) out = {args.aux, args.ldaux, n};
+  std::int64_t offset = 0;
+  if (scratch) {
+    const std::int64_t gate = (n + unit - 1) / unit * unit;
+    out.up = two ? gate : n;
+    out.ld = (e.gated ? 2 * gate : gate) + (e.gated ? 0 : args.ldd % unit);
+    offset = e.gated ? 0 : static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(args.d) % 16);
+  }
+  const std::int64_t begin = (kCounterBytes + needed + 255) / 256 * 256;
+  const std::int64_t bytes = scratch ? begin + offset + args.m * out.ld * size : needed > 0 ? kCounterBytes + needed : 0;
+  char* memory = bytes > 0 ? static_cast<char*>(workspaces_.get(stream, bytes)) : nullptr;
+  if (needed > 0) *workspace = memory + kCounterBytes;
+  if (scratch) out.data = memory + begin + offset;
+  return out;
+}
+
 void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   const EpilogueSpec& e = problem_.epilogue;
-  // The algorithm was chosen for a 16-byte aligned bias; any other goes through our pass.
-  const bool fused_bias = kind_ == VendorKind::fused && e.bias != BiasAxis::none;
-  const bool separate = kind_ == VendorKind::separate || (fused_bias && reinterpret_cast<std::uintptr_t>(args.bias) % 16 != 0);
-  const bool own_algo = !(separate && kind_ == VendorKind::fused);
+  const bool with_bias = product_.epilogue.bias != BiasAxis::none;
+  const bool two = e.gated && (kind_ == VendorKind::two_products || !packed(problem_, args));
+  const auto second_half = [&](const void* p, std::int64_t elements, DType type) {
+    return static_cast<const char*>(p) + elements * size_of(type);
+  };
+  // The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of this width.
+  const bool bias_fits = !with_bias || (aligned(args.bias) && (!two || aligned(second_half(args.bias, args.n, e.bias_dtype))));
+  const bool for_width = two == (kind_ == VendorKind::two_products);
+  const VendorAlgo* algo = !bias_fits ? nullptr : for_width ? &algo_ : halves_ ? &*halves_ : nullptr;
+  const bool whole = kind_ == VendorKind::fused && bias_fits;
 
-  Operation operation = separate ? plain_ : operation_;
-  if (fused_bias && !separate) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
-  Described l(vendor_layouts(problem_, args));
-  const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = e.has_c ? args.beta : 0.0f;
-  const std::int64_t needed = own_algo ? algo_.workspace_bytes : 0;
-  void* workspace = needed > 0 ? static_cast<char*>(workspaces_.get(stream, kCounterBytes + needed)) + kCounterBytes : nullptr;
-  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second,
-                       &beta, e.has_c ? args.c : args.d, &l.c, args.d, &l.d, own_algo ? view(algo_) : nullptr, workspace,
-                       static_cast<std::size_t>(needed), stream),
-           "launching a matrix product");
-  if (separate) {
-    PassArgs pass = pass_args(e, args);
-    pass.x = pass.d;
-    pass.c = nullptr;
-    pass_.launch(stream, pass);
+  void* workspace = nullptr;
+  const std::int64_t needed = algo ? algo->workspace_bytes : 0;
+  const Target x = target(args, whole, two, needed, stream, &workspace);
+  const bool c_here = product_.epilogue.has_c;
+  const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = c_here ? args.beta : 0.0f;
+  Operation operation = bias_fits ? operation_ : plain_;
+  if (whole && e.aux) {
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.aux);
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{args.ldaux});
   }
+  const auto multiply = [&](const void* b, void* d, const void* bias) {
+    if (with_bias && bias_fits) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    CallArgs product = args;
+    product.ldd = x.ld;
+    if (e.gated && !two) product.n *= 2;
+    Described l(vendor_layouts(product_, product));
+    check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, b, &l.first, args.a, &l.second, &beta,
+                         c_here ? args.c : d, &l.c, d, &l.d, algo ? view(*algo) : nullptr, workspace,
+                         static_cast<std::size_t>(needed), stream),
+             "launching a matrix product");
+  };
+  void* const x2 = e.gated ? const_cast<char*>(second_half(x.data, x.up, e.out)) : nullptr;
+  multiply(args.b, x.data, args.bias);
+  if (two) multiply(args.b2, x2, with_bias ? second_half(args.bias, args.n, e.bias_dtype) : nullptr);
+  if (whole) return;
+
+  PassArgs pass = pass_args(e, args);
+  pass.x = x.data, pass.x2 = x2, pass.ldx = x.ld;
+  if (c_here) pass.c = nullptr;
+  if (with_bias && bias_fits) pass.bias = nullptr, pass.bias_axis = 0;
+  // Aux holds the product; only what the pass adds to that is stored again.
+  if (!scaled(e) && pass.bias_axis == 0) pass.aux = nullptr;
+  pass_.launch(stream, pass);
 }
 
 }  // namespace ak

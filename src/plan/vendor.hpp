@@ -1,4 +1,4 @@
-// cuBLASLt as a plan: with its fused epilogue where it has one, or as a plain GEMM and our pass. Opened at run time.
+// cuBLASLt as a plan: with its fused epilogue where it has one, or as one or two products and our pass. Opened at run time.
 #pragma once
 
 #include <array>
@@ -21,19 +21,26 @@ bool vendor_available(std::string* why = nullptr);
 /// "13.1.0". Throws Error{missing_library}.
 std::string vendor_version();
 
-/// fused: all of the epilogue inside cublasLtMatmul. separate: alpha and beta*C there, bias and activation in our pass.
-enum class VendorKind { fused, separate };
+/// fused: all of the epilogue inside cublasLtMatmul. separate: one product there, with what it can of the linear part, and our
+/// pass. two_products: gated, gate and up by a product each, then our pass.
+enum class VendorKind { fused, separate, two_products };
+constexpr VendorKind kVendorKinds[] = {VendorKind::fused, VendorKind::separate, VendorKind::two_products};
 
 /// Of the heuristic with that rank, from 0.
 Tactic vendor_tactic(int rank, VendorKind kind);
 
-/// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, and a bias
-/// of D's type along what is a column of canonical D.
-std::optional<int> vendor_epilogue(const EpilogueSpec& epilogue);
+/// cublasLtEpilogue_t that computes the whole epilogue; nullopt when cuBLASLt has none: it knows relu and tanh-gelu, a bias
+/// of D's type along what is a column of canonical D, and of aux that of tanh-gelu in 16 bits on 16-byte rows.
+std::optional<int> vendor_epilogue(const Problem& problem);
 
-/// Whether the kind is a way of its own to serve the epilogue: every epilogue has one, relu with a column bias has both, a
-/// plain GEMM is fused only.
-bool vendor_offers(const EpilogueSpec& epilogue, VendorKind kind);
+/// Whether the kind is a way of its own to serve the problem: every problem has one, relu with a column bias has both, a
+/// plain GEMM is fused only. A gated one is served by one product of twice the width only where gate and up may lie side by
+/// side in one matrix of B's alignment.
+bool vendor_offers(const Problem& problem, VendorKind kind);
+
+/// The problem that cublasLtMatmul is given in such a plan: itself when fused; else what is left of it without what the pass
+/// does.
+Problem vendor_product(const Problem& problem, VendorKind kind);
 
 /// A matrix as cuBLASLt sees it: column-major rows x cols.
 struct VendorLayout {
@@ -91,14 +98,22 @@ class VendorPlan : public Plan {
   std::string blob() const;
 
  private:
-  Problem problem_;
+  // Where products go, when not to D.
+  struct Target {
+    void* data = nullptr;
+    long long ld = 0, up = 0;  // elements; `up`: from a gate to its up
+  };
+  Target target(const CallArgs& args, bool whole, bool two, std::int64_t needed, Stream stream, void** workspace) const;
+
+  Problem problem_, product_;
   Tactic tactic_;
   VendorAlgo algo_;
+  std::optional<VendorAlgo> halves_;  // of one product for two, for gate and up that do not lie side by side
   VendorKind kind_;
   void* handle_;
   Workspaces& workspaces_;
   Pass pass_;                                  // null kernel when never needed
-  std::array<std::uint64_t, 32> operation_{};  // cublasLtMatmulDescOpaque_t, without the bias pointer
+  std::array<std::uint64_t, 32> operation_{};  // cublasLtMatmulDescOpaque_t, without pointers to bias and aux
   std::array<std::uint64_t, 32> plain_{};      // the same with the default epilogue
 };
 

@@ -22,8 +22,8 @@ Region place(std::int64_t& end, std::int64_t rows, std::int64_t cols, DType type
   return r;
 }
 
-void* at(std::uint64_t base, const Region& r) {
-  return r.elements ? reinterpret_cast<void*>(base + r.begin + r.first * size_of(r.type)) : nullptr;
+void* at(std::uint64_t base, const Region& r, std::int64_t more = 0) {
+  return r.elements ? reinterpret_cast<void*>(base + r.begin + (r.first + more) * size_of(r.type)) : nullptr;
 }
 
 }  // namespace
@@ -34,12 +34,22 @@ Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
   std::int64_t end = 0;
   l.a = p.a_major == Major::k ? place(end, p.m, p.k, p.in, p.align_a, spacing, guard)
                               : place(end, p.k, p.m, p.in, p.align_a, spacing, guard);
-  l.b = p.b_major == Major::k ? place(end, p.n, p.k, p.in, p.align_b, spacing, guard)
-                              : place(end, p.k, p.n, p.in, p.align_b, spacing, guard);
+  const bool k_rows = p.b_major == Major::k;
+  const bool packed = e.gated && spacing == Spacing::tight && (k_rows || p.n * size_of(p.in) % p.align_b == 0);
+  const std::int64_t columns = packed ? 2 * p.n : p.n;
+  for (Region* b : {&l.b, &l.b2})
+    if (b == &l.b || (e.gated && !packed))
+      *b = k_rows ? place(end, columns, p.k, p.in, p.align_b, spacing, guard)
+                  : place(end, p.k, columns, p.in, p.align_b, spacing, guard);
   if (e.has_c) l.c = place(end, p.m, p.n, e.out, p.align_c, spacing, guard);
   if (e.bias != BiasAxis::none)
-    l.bias = place(end, 1, e.bias == BiasAxis::column ? p.n : p.m, e.bias_dtype, 16, Spacing::tight, guard);
+    l.bias = place(end, 1, e.bias == BiasAxis::column ? p.wide_n() : p.m, e.bias_dtype, 16, Spacing::tight, guard);
+  // A caller's scales lie anywhere.
+  const int scale_align = spacing == Spacing::tight ? 16 : 4;
+  if (e.row_scale) l.row_scale = place(end, 1, p.m, DType::f32, scale_align, Spacing::tight, guard);
+  if (e.column_scale) l.column_scale = place(end, 1, p.wide_n(), DType::f32, scale_align, Spacing::tight, guard);
   l.d = place(end, p.m, p.n, e.out, p.align_d, spacing, guard, 1);  // never C's leading dimension
+  if (e.aux) l.aux = place(end, p.m, p.wide_n(), e.out, p.align_d, spacing, guard, 2);
   l.bytes = end;
   return l;
 }
@@ -47,7 +57,10 @@ Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
 KernelArgs Layout::args(const Problem& p, std::uint64_t base) const {
   KernelArgs args{};
   args.a = at(base, a), args.b = at(base, b), args.c = at(base, c), args.d = at(base, d), args.bias = at(base, bias);
-  args.lda = a.ld, args.ldb = b.ld, args.ldc = c.ld, args.ldd = d.ld;
+  args.aux = at(base, aux), args.row_scale = static_cast<const float*>(at(base, row_scale)),
+  args.column_scale = static_cast<const float*>(at(base, column_scale));
+  if (p.epilogue.gated) args.b2 = b2.elements ? at(base, b2) : at(base, b, p.b_major == Major::k ? p.n * b.ld : p.n);
+  args.lda = a.ld, args.ldb = b.ld, args.ldc = c.ld, args.ldd = d.ld, args.ldaux = aux.ld;
   args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
   args.alpha = 1;
   return args;

@@ -26,16 +26,20 @@ struct Region {
 };
 
 struct Layout {
-  Region a, b, c, bias, d;
+  Region a, b, b2, c, bias, row_scale, column_scale, d, aux;
   std::int64_t bytes = 0;
 
-  /// Everything but D lies before it.
+  std::array<const Region*, 7> inputs() const { return {&a, &b, &b2, &c, &bias, &row_scale, &column_scale}; }
+  std::array<const Region*, 2> outputs() const { return {&d, &aux}; }
+  /// All inputs lie before D, all outputs from there on.
   std::int64_t input_bytes() const { return d.begin; }
+  std::int64_t output_bytes() const { return bytes - d.begin; }
   /// Pointers and leading dimensions for a block at `base`, the sizes of the problem, alpha 1, beta 0, slope 0.
   KernelArgs args(const Problem& problem, std::uint64_t base) const;
 };
 
-/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes.
+/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes. A
+/// gated problem's B is one matrix when tight, as far as its alignment allows, and two when gapped.
 Layout make_layout(const Problem& problem, Spacing spacing, std::int64_t guard_bytes);
 
 }  // namespace ak

@@ -159,8 +159,10 @@ struct LocalRunner::Impl {
     for (Problem p : edge_problems(problem, tactic)) {
       if (refused(p, tactic)) p.m = std::min(p.m, problem.m), p.n = problem.n < p.n ? problem.n : p.n;
       if (refused(p, tactic)) continue;
-      auto& on = edge_cases[{p.m, p.n, p.k}];
-      if (!on) on = std::make_unique<Case>(*lane, probe, p, Data::normal, Spacing::gapped, 5);
+      // The first is where the activation has its corners.
+      const Data data = plans.empty() ? Data::branches : Data::normal;
+      auto& on = edge_cases[{p.m, p.n, p.k, data}];
+      if (!on) on = std::make_unique<Case>(*lane, probe, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
       plans.push_back(load(tactic, *candidate.compiled, p));
       runs.push_back({plans.back().get(), on.get()});
     }
@@ -225,7 +227,8 @@ struct LocalRunner::Impl {
     if (anchor) arms.push_back(anchor);
     arms.push_back(&arm);
     const Window window = stopwatch->window(arms, kFullRounds, deadline, [&] {
-      probe.poison(lane->stream(), loop_case->base, loop_case->layout.d, Verifier::kPoison);
+      for (const Region* region : loop_case->layout.outputs())
+        probe.poison(lane->stream(), loop_case->base, *region, Verifier::kPoison);
     });
     hold(verifier->inspect(*loop_case, tactic, Deadline::in(std::max(1.0, deadline.remaining()))));
     trial.us = window.median(arms.size() - 1);
@@ -248,7 +251,7 @@ struct LocalRunner::Impl {
   std::optional<VendorSurvey> survey;
   std::unordered_map<Tactic, Candidate, TacticHash> candidates;
   std::unique_ptr<Case> quick_case, loop_case, seed_cases[3];
-  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::unique_ptr<Case>> edge_cases;
+  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases;
   Arm short_anchor, long_anchor;
   struct Anchored {
     double us = 0, mhz = 0;

@@ -31,8 +31,7 @@ RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& 
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);
     KernelArgs args = layout_.args(problem, at);
-    for (const Region* region : {&layout_.a, &layout_.b, &layout_.c, &layout_.bias})
-      probe.poison(lane.stream(), at, *region, Verifier::kPoison);
+    for (const Region* region : layout_.inputs()) probe.poison(lane.stream(), at, *region, Verifier::kPoison);
     fill_inputs(lane, probe, problem, layout_, at, Data::normal, 100 + i, args);
     args_.push_back(args);
   }

@@ -104,14 +104,23 @@ void Probe::equal(CUstream stream, std::uint64_t x, std::uint64_t y, std::int64_
 void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& out) const {
   const Strides s = strides_of(p, args);
   const Grid tiles{static_cast<unsigned>((p.n + 127) / 128), static_cast<unsigned>((p.m + 127) / 128)};
-  launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, 256, args, s,
-         out.pre);
-  const auto norms = [&](const void* x, std::int64_t outers, long long outer_stride, long long k_stride, float* to) {
-    launch(stream, resources_.support_kernel("ak_norms"), over(k_stride == 1 ? outers * 32 : outers), kThreads, x,
-           static_cast<long long>(outers), static_cast<long long>(p.k), outer_stride, k_stride, s.in, to);
+  const auto product = [&](const void* b, long long first_column) {
+    KernelArgs half = args;
+    half.b = b;
+    launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, 256, half,
+           s, first_column, static_cast<long long>(p.wide_n()), out.pre);
   };
-  norms(args.a, p.m, s.a_row, s.a_k, out.row_norms);
-  norms(args.b, p.n, s.b_column, s.b_k, out.column_norms);
+  const auto norms = [&](const void* x, std::int64_t outers, long long outer_stride, long long k_stride, const float* scale,
+                         float* to) {
+    launch(stream, resources_.support_kernel("ak_norms"), over(k_stride == 1 ? outers * 32 : outers), kThreads, x,
+           static_cast<long long>(outers), static_cast<long long>(p.k), outer_stride, k_stride, s.in, scale, to);
+  };
+  norms(args.a, p.m, s.a_row, s.a_k, args.row_scale, out.row_norms);
+  product(args.b, 0);
+  norms(args.b, p.n, s.b_column, s.b_k, args.column_scale, out.column_norms);
+  if (!p.epilogue.gated) return;
+  product(args.b2, p.n);
+  norms(args.b2, p.n, s.b_column, s.b_k, args.column_scale ? args.column_scale + p.n : nullptr, out.column_norms + p.n);
 }
 
 void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference, int samples,

@@ -12,9 +12,18 @@
 namespace ak {
 
 /// What a check starts from.
-constexpr Finding kNothingFound{0, ~0ull, 0, 0, 0, 0, 0, 0};
+constexpr Finding kNothingFound{0, ~0ull, 0, 0, 0, 0, 0, 0, 0, ~0ull};
 
-enum class Values : std::int32_t { normal = 0, integers = 1 };  // integers: -1, 0 and 1
+/// What ak_fill can write (kernels/support/probe_args.cuh).
+enum class Values : std::int32_t {
+  normal = kFillNormal,
+  integers = kFillIntegers,
+  zeros = kFillZeros,
+  powers = kFillPowers,
+  branches = kFillBranches,
+  unit_rows = kFillUnitRows,
+  unit_columns = kFillUnitColumns,
+};
 
 /// The bound of a kernel that rounds once, at the end.
 Tolerance tolerance_of(const Problem& problem, double alpha);
@@ -36,7 +45,7 @@ class Probe {
   /// Recomputes elements of the reference in double: finding->wrong_samples.
   void sample(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& reference, int samples,
               std::uint64_t seed, Finding* finding) const;
-  /// Holds args.d to the reference: violations, first, error.
+  /// Holds args.d and args.aux to the reference: violations, first, error, aux_violations, aux_first.
   void compare(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& reference,
                const Tolerance& tolerance, Finding* finding) const;
 

@@ -26,8 +26,8 @@ struct Artifact {
 
 struct VendorTimes {
   double best_us = 0;      // min over fused and separate: the baseline that counts; 0 when there is no vendor
-  double first_us = 0;     // first heuristic, plain GEMM
-  double gemm_us = 0;      // best plain GEMM
+  double first_us = 0;     // first heuristic, plain GEMM (gated: and our pass)
+  double gemm_us = 0;      // best plain GEMM; 0 when gated
   double fused_us = 0;     // best fused epilogue; 0 where cuBLASLt has no such epilogue
   double separate_us = 0;  // first heuristic + our pass
 };

@@ -62,9 +62,9 @@ void VendorSurvey::run(Deadline deadline) {
     return;
   }
   Problem plain = problem_;
-  plain.epilogue.activation = Activation::identity;
-  plain.epilogue.bias = BiasAxis::none;
-  plain.epilogue.bias_dtype = DType::bf16;
+  const EpilogueSpec& e = problem_.epilogue;
+  plain.epilogue = {};
+  plain.epilogue.out = e.out, plain.epilogue.has_c = e.has_c, plain.epilogue.unit_alpha = e.unit_alpha;
 
   const auto by_time = [](const Entry* x, const Entry* y) { return x->us < y->us; };
   const auto leaders_of = [&](std::vector<Entry>& entries) {
@@ -81,23 +81,34 @@ void VendorSurvey::run(Deadline deadline) {
     return timed;
   };
 
-  std::vector<Entry> gemms = candidates(plain, VendorKind::fused, deadline), fused, separate;
+  // A gated problem's product is wider than its D, where a bare one would be written: it is timed with its pass only.
+  std::vector<Entry> gemms, fused, separate[2];
+  if (!e.gated) gemms = candidates(plain, VendorKind::fused, deadline);
   std::vector<Entry*> best_gemms = leaders_of(gemms);
   if (!gemms.empty() && std::find(best_gemms.begin(), best_gemms.end(), &gemms[0]) == best_gemms.end())
     best_gemms.push_back(&gemms[0]);
   const bool is_plain = plain == problem_;
-  if (!is_plain) fused = candidates(problem_, VendorKind::fused, deadline);
+  if (!is_plain && vendor_offers(problem_, VendorKind::fused)) fused = candidates(problem_, VendorKind::fused, deadline);
   std::vector<Entry*> best_fused = is_plain ? best_gemms : leaders_of(fused);
-  // A separate plan is a plain product and our pass, so the ranks agree and the best products give the best sums.
-  if (vendor_offers(problem_.epilogue, VendorKind::separate))
-    for (const Entry* gemm : best_gemms)
-      separate.push_back(
-          {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, VendorKind::separate)), 0,
-           gemm->right});
+  std::vector<Entry*> best_separate;
+  for (const VendorKind kind : {VendorKind::separate, VendorKind::two_products}) {
+    if (!vendor_offers(problem_, kind)) continue;
+    std::vector<Entry>& entries = separate[kind == VendorKind::two_products];
+    if (vendor_product(problem_, kind) == plain) {
+      // A plain product and our pass, so the ranks agree and the best products give the best sums.
+      for (const Entry* gemm : best_gemms)
+        entries.push_back(
+            {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, kind)), 0, gemm->right});
+      for (Entry& entry : entries) best_separate.push_back(&entry);
+    } else {
+      entries = candidates(problem_, kind, deadline);
+      for (Entry* entry : leaders_of(entries)) best_separate.push_back(entry);
+    }
+  }
 
   std::vector<Entry*> all = best_gemms;
   if (!is_plain) all.insert(all.end(), best_fused.begin(), best_fused.end());
-  for (Entry& entry : separate) all.push_back(&entry);
+  all.insert(all.end(), best_separate.begin(), best_separate.end());
   if (all.empty()) return;
   for (Entry* entry : all)
     if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, Deadline::in(kPatience));
@@ -111,13 +122,11 @@ void VendorSurvey::run(Deadline deadline) {
   if (!gemms.empty()) times_.first_us = gemms[0].us, arms_.first = gemms[0].plan;
   std::vector<Entry*> serving = best_fused;
   if (const Entry* best = least(best_fused)) times_.fused_us = best->us, arms_.fused = best->plan;
-  std::vector<Entry*> both;
-  for (Entry& entry : separate) {
-    both.push_back(&entry);
-    if (entry.plan->tactic().algo == 0) times_.separate_us = entry.us, arms_.separate_first = entry.plan;
-  }
-  if (const Entry* best = least(both)) arms_.separate = best->plan;
-  serving.insert(serving.end(), both.begin(), both.end());
+  for (const Entry& entry : separate[separate[0].empty()])
+    if (entry.plan->tactic().algo == 0 && entry.us > 0) times_.separate_us = entry.us, arms_.separate_first = entry.plan;
+  if (e.gated) times_.first_us = times_.separate_us, arms_.first = arms_.separate_first;
+  if (const Entry* best = least(best_separate)) arms_.separate = best->plan;
+  serving.insert(serving.end(), best_separate.begin(), best_separate.end());
   std::sort(serving.begin(), serving.end(), by_time);
   if (serving.empty()) return;
   times_.best_us = serving[0]->us;

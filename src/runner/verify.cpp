@@ -56,13 +56,10 @@ std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {
   const auto or_else = [](int x, int fallback) { return static_cast<std::int64_t>(x > 0 ? x : fallback); };
   const std::int64_t m = or_else(t.tile_m, 16), n = or_else(t.tile_n, 32), k = or_else(t.tile_k, 64);
   const std::int64_t slices = std::max<std::int64_t>(1, t.split_k);
-  const std::int64_t sizes[][3] = {{1, 1, 1},
-                                   {m + 1, n - 1, k + 1},
-                                   {m - 1, n + 1, 2 * k - 1},
-                                   {37, 2 * n + 3, 3 * k + 7},
-                                   {2 * m + 1, 5, t.stages * k + 1},
-                                   {m, n, (slices + 1) * k + 8},
-                                   {m + 8, n + 8, 13}};
+  const std::int64_t sizes[][3] = {{m + 8, 2 * n + 8, k},        {1, 1, 1},
+                                   {m + 1, n - 1, k + 1},        {m - 1, n + 1, 2 * k - 1},
+                                   {37, 2 * n + 3, 3 * k + 7},   {2 * m + 1, 5, t.stages * k + 1},
+                                   {m, n, (slices + 1) * k + 8}, {m + 8, n + 8, 13}};
   std::vector<Problem> problems;
   for (const auto& [pm, pn, pk] : sizes) {
     Problem p = problem;
@@ -75,29 +72,37 @@ std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {
 void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& l, std::uint64_t base, Data data,
                  std::uint64_t seed, KernelArgs& args) {
   const auto& e = problem.epilogue;
-  const bool integers = data == Data::integers;
-  const Values values = integers ? Values::integers : Values::normal;
+  const bool integers = data == Data::integers, branches = data == Data::branches;
   const float deviation = data == Data::wide ? 24.0f : 2.0f;
-  const float scale = integers ? 1.0f : deviation / std::sqrt(static_cast<float>(std::max<std::int64_t>(problem.k, 1)));
-  args.alpha = e.unit_alpha ? 1.0f : integers ? -0.5f : 0.7f;
-  args.beta = e.has_c ? (integers ? 2.0f : -0.6f) : 0.0f;
+  const float scale = deviation / std::sqrt(static_cast<float>(std::max<std::int64_t>(problem.k, 1)));
+  // Exact in any order, so that what is exact stays so.
+  args.alpha = e.unit_alpha ? 1.0f : integers ? -0.5f : branches ? 0.5f : 0.7f;
+  args.beta = e.has_c ? (integers || branches ? 2.0f : -0.6f) : 0.0f;
   args.slope = 0.125f;
   const CUstream stream = lane.stream();
-  probe.fill(stream, base, l.a, values, 1.0f, seed * 8 + 1);
-  probe.fill(stream, base, l.b, values, scale, seed * 8 + 2);
-  probe.fill(stream, base, l.c, values, integers ? 1.0f : deviation, seed * 8 + 3);
-  probe.fill(stream, base, l.bias, values, integers ? 1.0f : deviation, seed * 8 + 4);
+  const auto fill = [&](const Region& region, Values exact, float factor, std::uint64_t number) {
+    const Values values = integers ? Values::integers : branches ? exact : Values::normal;
+    probe.fill(stream, base, region, values, integers ? 1.0f : factor, seed * 8 + number);
+  };
+  // A's rows select one row of B each; what is added to that is 0.
+  fill(l.a, problem.a_major == Major::k ? Values::unit_rows : Values::unit_columns, 1.0f, 1);
+  fill(l.b, Values::branches, branches ? 1 / args.alpha : scale, 2);
+  fill(l.b2, Values::branches, branches ? 1 / args.alpha : scale, 5);
+  fill(l.c, Values::zeros, deviation, 3);
+  fill(l.bias, Values::zeros, deviation, 4);
+  // Powers of two keep what is exact, and differ enough to be missed.
+  probe.fill(stream, base, l.row_scale, Values::powers, 1.0f, seed * 8 + 6);
+  probe.fill(stream, base, l.column_scale, Values::powers, 1.0f, seed * 8 + 7);
 }
 
 Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed)
     : problem(p), layout(make_layout(p, spacing, kGuardBytes)), memory_(Buffer::make(static_cast<std::size_t>(layout.bytes))) {
   base = memory_.get();
   args = layout.args(problem, base);
-  for (const Region* region : {&layout.a, &layout.b, &layout.c, &layout.bias})
-    probe.poison(lane.stream(), base, *region, Verifier::kPoison);
+  for (const Region* region : layout.inputs()) probe.poison(lane.stream(), base, *region, Verifier::kPoison);
   fill_inputs(lane, probe, problem, layout, base, data, seed, args);
   refer(lane, probe);
-  if (data == Data::integers) tolerance.summation = 0;
+  if (data == Data::integers || data == Data::branches) tolerance.summation = 0;
 }
 
 Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at,
@@ -107,8 +112,8 @@ Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout&
 }
 
 void Case::refer(const Lane& lane, const Probe& probe) {
-  const std::size_t elements = static_cast<std::size_t>(problem.m) * problem.n;
-  reference_ = Buffer::make((elements + problem.m + problem.n) * sizeof(float));
+  const std::size_t elements = static_cast<std::size_t>(problem.m) * problem.wide_n();
+  reference_ = Buffer::make((elements + problem.m + problem.wide_n()) * sizeof(float));
   reference.pre = reference_.data<float>();
   reference.row_norms = reference.pre + elements;
   reference.column_norms = reference.row_norms + problem.m;
@@ -159,21 +164,30 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
     return verdict;
   };
   if (finding.hash != on.input_hash) return wrong("an input was modified");
-  if (finding.broken) return wrong(fmt::format("wrote {} elements outside D", finding.broken));
-  if (!finding.violations) return verdict;
-  const auto row = static_cast<std::int64_t>(finding.first) / on.problem.n,
-             column = static_cast<std::int64_t>(finding.first) % on.problem.n;
-  const DType out = on.problem.epilogue.out;
-  float linear = 0;
+  if (finding.broken) return wrong(fmt::format("wrote {} elements outside D{}", finding.broken, on.args.aux ? " and aux" : ""));
+  if (!finding.violations && !finding.aux_violations) return verdict;
+
+  const Problem& p = on.problem;
+  const bool in_d = finding.violations > 0;
+  const auto columns = in_d ? p.n : p.wide_n(), first = static_cast<std::int64_t>(in_d ? finding.first : finding.aux_first);
+  const auto row = first / columns, column = first % columns;
+  const DType out = p.epilogue.out;
   unsigned char bits[4] = {};
-  const auto d = reinterpret_cast<CUdeviceptr>(on.args.d) + (row * on.args.ldd + column) * size_of(out);
-  ak::check(driver().cuMemcpyDtoHAsync(bits, d, size_of(out), lane_.stream()), "reading an element");
-  ak::check(
-      driver().cuMemcpyDtoHAsync(&linear, reinterpret_cast<CUdeviceptr>(on.reference.pre + finding.first), 4, lane_.stream()),
-      "reading an element");
+  float pre[2] = {};  // gated: the gate's and the up's
+  const auto read = [&](void* to, const void* from, std::int64_t bytes) {
+    ak::check(
+        driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), static_cast<std::size_t>(bytes), lane_.stream()),
+        "reading an element");
+  };
+  const auto at = in_d ? row * on.args.ldd + column : row * on.args.ldaux + column;
+  read(bits, static_cast<const char*>(in_d ? on.args.d : on.args.aux) + at * size_of(out), size_of(out));
+  read(&pre[0], on.reference.pre + row * p.wide_n() + column, 4);
+  if (in_d && p.epilogue.gated) read(&pre[1], on.reference.pre + row * p.wide_n() + p.n + column, 4);
   lane_.wait(deadline);
-  return wrong(fmt::format("{} wrong elements: D[{},{}] is {}, not {}", finding.violations, row, column, element(bits, out),
-                           activate(on.problem.epilogue.activation, linear, on.args.slope)));
+  const double want =
+      !in_d ? pre[0] : activate(p.epilogue.activation, pre[0], on.args.slope) * (p.epilogue.gated ? pre[1] : 1.0);
+  return wrong(fmt::format("{} wrong elements: {}[{},{}] is {}, not {}", in_d ? finding.violations : finding.aux_violations,
+                           in_d ? "D" : "aux", row, column, element(bits, out), want));
 }
 
 Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
@@ -183,9 +197,9 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Case& on = *runs[i].on;
     Finding* finding = device_.data<Finding>() + i;
-    probe_.poison(stream, on.base, on.layout.d, kPoison);
+    for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
     runs[i].plan->launch(stream, on.args);
-    probe_.check_guards(stream, on.base, on.layout.d, kPoison, finding);
+    for (const Region* region : on.layout.outputs()) probe_.check_guards(stream, on.base, *region, kPoison, finding);
     probe_.hash(stream, on.base, on.layout.input_bytes(), finding);
     probe_.compare(stream, on.problem, on.args, on.reference, tolerance_for(runs[i].plan->tactic(), on.problem, on.tolerance),
                    finding);
@@ -205,7 +219,7 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
 Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
   begin(1);
   Finding* finding = device_.data<Finding>();
-  probe_.check_guards(lane_.stream(), on.base, on.layout.d, kPoison, finding);
+  for (const Region* region : on.layout.outputs()) probe_.check_guards(lane_.stream(), on.base, *region, kPoison, finding);
   probe_.hash(lane_.stream(), on.base, on.layout.input_bytes(), finding);
   probe_.compare(lane_.stream(), on.problem, on.args, on.reference, tolerance_for(tactic, on.problem, on.tolerance), finding);
   const Finding found = finish(1, deadline)[0];
@@ -213,18 +227,18 @@ Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
 }
 
 Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline) {
-  const Region& d = on.layout.d;
-  const auto bytes = static_cast<std::size_t>(d.bytes());
+  const auto bytes = static_cast<std::size_t>(on.layout.output_bytes());
+  const std::uint64_t outputs = on.base + on.layout.d.begin;
   if (spare_.bytes() < bytes) spare_ = Buffer::make(bytes);
   begin(1);
   const CUstream stream = lane_.stream();
   for (int i = 0; i < times; ++i) {
-    probe_.poison(stream, on.base, d, kPoison);
+    for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
     plan.launch(stream, on.args);
     if (i == 0)
-      ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), on.base + d.begin, bytes, stream), "keeping an output");
+      ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), outputs, bytes, stream), "keeping an output");
     else
-      probe_.equal(stream, spare_.get(), on.base + d.begin, d.bytes(), device_.data<Finding>());
+      probe_.equal(stream, spare_.get(), outputs, on.layout.output_bytes(), device_.data<Finding>());
     if (other) other->launch(stream, other_on->args);
   }
   const Finding found = finish(1, deadline)[0];

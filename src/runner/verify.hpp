@@ -1,6 +1,6 @@
 // Verify: a wrong kernel must never win. A case is an instance of a problem whose right answer is known; a kernel is run on
-// cases and everything it left behind is looked at: D against its bound, the guards around D, the inputs, the bits of a
-// second run.
+// cases and everything it left behind is looked at: D and aux against their bounds, the guards around them, the inputs, the
+// bits of a second run.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,9 @@
 namespace ak {
 
 /// What the inputs hold. `normal`: the linear part has a standard deviation near 2, where activations bend; `wide`: near 24,
-/// into their tails and f16's overflow of squares; `integers`: -1, 0 and 1, so that f32 sums are exact in any order.
-enum class Data { normal, wide, integers };
+/// into their tails and f16's overflow of squares; `integers`: -1, 0 and 1, so that f32 sums are exact in any order;
+/// `branches`: every sum has one term, exact, which is where an activation changes its form or a neighbour of that, or large.
+enum class Data { normal, wide, integers, branches };
 
 /// Inputs in device memory with their reference. The memory around the inputs is NaN: a kernel that uses what it must not read
 /// shows it in D.
@@ -72,7 +73,7 @@ class Verifier {
   /// Waits for the case's reference, samples it in double precision and takes the hash of its inputs. check() does so itself.
   void trust(Case& on, Deadline deadline);
 
-  /// Each run once on poisoned D: bound, guards, inputs. The first failure is told. Throws TimedOut, Error{driver}.
+  /// Each run once on poisoned D and aux: bound, guards, inputs. The first failure is told. Throws TimedOut, Error{driver}.
   Verdict check(std::span<const Run> runs, Deadline deadline);
 
   /// Holds what is in the trusted case's D now (poisoned with kPoison before it was written) to the reference: for outputs of a

@@ -101,18 +101,51 @@ TEST_CASE("cuBLASLt fuses identity, relu and tanh-gelu with a column bias of D's
     for (const BiasAxis bias : {BiasAxis::none, BiasAxis::column, BiasAxis::row})
       for (const DType bias_dtype : {DType::f16, DType::bf16, DType::f32})
         for (const bool has_c : {false, true}) {
-          EpilogueSpec e;
+          Problem p = parse_problem("64x64x64");
+          EpilogueSpec& e = p.epilogue;
           e.activation = static_cast<Activation>(i);
           e.bias = bias, e.bias_dtype = bias_dtype, e.has_c = has_c;
           CAPTURE(std::string(name(e.activation)));
           const bool can_fuse =
               fused.contains(e.activation) && bias != BiasAxis::row && (bias == BiasAxis::none || bias_dtype == e.out);
-          CHECK(vendor_offers(e, VendorKind::fused) == can_fuse);
-          CHECK(vendor_epilogue(e).has_value() == can_fuse);
+          CHECK(vendor_offers(p, VendorKind::fused) == can_fuse);
+          CHECK(vendor_epilogue(p).has_value() == can_fuse);
           // A plain GEMM has nothing left for the pass; all else does.
-          CHECK(vendor_offers(e, VendorKind::separate) == (e.activation != Activation::identity || bias != BiasAxis::none));
-          CHECK((vendor_offers(e, VendorKind::fused) || vendor_offers(e, VendorKind::separate)));
+          CHECK(vendor_offers(p, VendorKind::separate) == (e.activation != Activation::identity || bias != BiasAxis::none));
+          CHECK((vendor_offers(p, VendorKind::fused) || vendor_offers(p, VendorKind::separate)));
+          CHECK_FALSE(vendor_offers(p, VendorKind::two_products));
         }
+}
+
+TEST_CASE("gated, aux and scales: who of cuBLASLt and the pass does what") {
+  const auto product = [](const char* text, VendorKind kind = VendorKind::separate) {
+    const Problem p = parse_problem(text);
+    CHECK(vendor_offers(p, kind));
+    return to_string(vendor_product(p, kind));
+  };
+  const auto plain = [](const char* text) { return to_string(parse_problem(text)); };
+  using enum VendorKind;
+  // tanh-gelu has an aux of its own; else the sum is stored as aux, bias and C included, and the pass reads it.
+  CHECK(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux bias=column")).has_value());
+  CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux align=16,16,16,8")));
+  CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux out=f32")));
+  CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 relu aux")));
+  CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 aux")));
+  CHECK(product("64x64x64 silu aux bias=column c alpha") == plain("64x64x64 bias=column c alpha"));
+  CHECK(product("64x64x64 silu aux bias=column:f32") == plain("64x64x64"));
+  // Scales come before bias and C, so all three are the pass's.
+  CHECK(product("64x64x64 scale=row bias=column c alpha") == plain("64x64x64 alpha"));
+  CHECK_FALSE(vendor_offers(parse_problem("64x64x64 relu scale=column"), fused));
+  // Gate and up: one product of twice the width, or two.
+  CHECK(product("64x64x32 silu gated bias=column") == plain("64x128x32 bias=column"));
+  CHECK(product("64x64x32 silu gated bias=column", two_products) == plain("64x64x32 bias=column"));
+  CHECK(product("64x63x32 silu gated align=16,16,16,2") == plain("64x126x32"));  // a product in scratch
+  CHECK(product("64x60x32 silu gated aux", two_products) == plain("64x60x32 align=16,16,16,8"));
+  CHECK(product("64x64x32 silu gated aux scale=both bias=column") == plain("64x128x32"));
+  CHECK_FALSE(vendor_offers(parse_problem("64x63x32 b=n silu gated"), separate));  // no 16-byte start in one matrix
+  CHECK(vendor_offers(parse_problem("64x63x32 b=n silu gated align=16,2,16,2"), separate));
+  CHECK_FALSE(vendor_offers(parse_problem("64x64x32 silu gated"), fused));
+  for (const VendorKind kind : kVendorKinds) CHECK(vendor_tactic(3, kind).separate == static_cast<int>(kind));
 }
 
 TEST_CASE("the pass covers every element, fits the grid and spreads a small D") {
@@ -155,6 +188,14 @@ TEST_CASE("the pass takes 16 bytes at a time where the rows of X and C lie like 
   CHECK(pass_access(args, DType::bf16) == kPassShifted);
   args.ldd = args.ldx = 12, args.ldc = 20;
   CHECK(pass_access(args, DType::f32) == kPassAligned);
+  args.x2 = reinterpret_cast<void*>(0x1008);
+  CHECK(pass_access(args, DType::f32) == kPassElements);
+  args.x2 = reinterpret_cast<void*>(0x2000), args.aux = reinterpret_cast<void*>(0x3000), args.ldaux = 28, args.columns = 10;
+  CHECK(pass_access(args, DType::f32) == kPassAligned);
+  args.gated = 1;  // aux's second half begins 40 bytes on
+  CHECK(pass_access(args, DType::f32) == kPassElements);
+  args.columns = 12;
+  CHECK(pass_access(args, DType::f32) == kPassAligned);
 }
 
 TEST_CASE("every activation and type has a pass kernel's name of its own") {
@@ -163,6 +204,7 @@ TEST_CASE("every activation and type has a pass kernel's name of its own") {
     for (const DType dtype : {DType::f16, DType::bf16, DType::f32})
       names.insert(pass_kernel_name(static_cast<Activation>(i), dtype));
   CHECK(names.size() == 3 * kActivationCount);
+  CHECK(pass_kernel_name(Activation::silu, DType::bf16, true) == "pass_full_silu_bf16");
   CHECK(names.contains("pass_leaky_relu_bf16"));
 }
 
