@@ -1,6 +1,7 @@
 // cuBLASLt as a plan against fp64 products: both kinds, all layouts and types, odd sizes, under capture.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -16,46 +17,73 @@ namespace {
 
 struct Operands {
   Problem p;
-  DeviceMatrix a, b, c, d, bias;
+  DeviceMatrix a, b, b2, c, d, aux, bias, row_scale, column_scale;
   CallArgs args{};
+  const bool apart;  // gated: B and the up are two matrices
 
-  Operands(const Problem& problem, unsigned seed, std::int64_t bias_offset = 0)
+  Operands(const Problem& problem, unsigned seed, std::int64_t bias_offset = 0, bool apart = true)
       : p(problem),
         a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).lda,
           offset(p.align_a)),
-        b(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb,
-          offset(p.align_b)),
+        b(p.b_major == Major::k ? columns(p, apart) : p.k, p.b_major == Major::k ? p.k : columns(p, apart), p.in,
+          representative_args(wide(p, apart)).ldb, offset(p.align_b)),
+        b2(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb,
+           offset(p.align_b)),
         c(p.m, p.n, p.epilogue.out, representative_args(p).ldc, offset(p.align_c)),
         d(p.m, p.n, p.epilogue.out, representative_args(p).ldd, offset(p.align_d)),
-        bias(1, p.epilogue.bias == BiasAxis::row ? p.m : p.n, p.epilogue.bias_dtype, 0, bias_offset) {
+        aux(p.m, p.wide_n(), p.epilogue.out, representative_args(p).ldaux, offset(p.align_d)),
+        bias(1, p.epilogue.bias == BiasAxis::row ? p.m : p.wide_n(), p.epilogue.bias_dtype, 0, bias_offset),
+        row_scale(1, p.m, DType::f32),
+        column_scale(1, p.wide_n(), DType::f32),
+        apart(apart) {
     a.random(seed), b.random(seed + 1), c.random(seed + 2), bias.random(seed + 3), d.fill(std::nan(""));
+    b2.random(seed + 4), aux.fill(std::nan("")), row_scale.random(seed + 5), column_scale.random(seed + 6);
     args = representative_args(p);
+    args.ldb = b.ld();
+    const EpilogueSpec& e = p.epilogue;
+    if (e.gated)
+      args.b2 = apart ? b2.data() : static_cast<char*>(b.data()) + (p.b_major == Major::k ? p.n * b.ld() : p.n) * size_of(p.in);
+    if (e.aux) args.aux = aux.data();
+    if (e.row_scale) args.row_scale = static_cast<const float*>(row_scale.data());
+    if (e.column_scale) args.column_scale = static_cast<const float*>(column_scale.data());
     args.a = a.data(), args.b = b.data(), args.c = p.epilogue.has_c ? c.data() : nullptr, args.d = d.data();
     args.bias = p.epilogue.bias == BiasAxis::none ? nullptr : bias.data();
     args.alpha = p.epilogue.unit_alpha ? 1.0f : 0.5f, args.beta = p.epilogue.has_c ? -0.75f : 0.0f, args.slope = 0.25f;
   }
 
   int wrong() {
-    d.download();
+    d.download(), aux.download();
     const auto& e = p.epilogue;
-    int count = d.damaged() != 0;
+    int count = (d.damaged() != 0) + (aux.damaged() != 0);
     for (std::int64_t i = 0; i < p.m; ++i)
       for (std::int64_t j = 0; j < p.n; ++j) {
-        double sum = 0, size = 0;
-        for (std::int64_t l = 0; l < p.k; ++l) {
-          const double term =
-              (p.a_major == Major::k ? a.at(i, l) : a.at(l, i)) * (p.b_major == Major::k ? b.at(j, l) : b.at(l, j));
-          sum += term, size += std::abs(term);
+        double linear[2] = {0, 1}, off[2] = {};  // gate and up, and by what a product that was rounded may be off
+        for (int half = 0; half < (e.gated ? 2 : 1); ++half) {
+          const DeviceMatrix& from = half && apart ? b2 : b;
+          const std::int64_t column = half * p.n + j, at = half && !apart ? p.n + j : j;
+          double sum = 0, size = 0;
+          for (std::int64_t l = 0; l < p.k; ++l) {
+            const double term =
+                (p.a_major == Major::k ? a.at(i, l) : a.at(l, i)) * (p.b_major == Major::k ? from.at(at, l) : from.at(l, at));
+            sum += term, size += std::abs(term);
+          }
+          const double scale = (e.row_scale ? row_scale.at(0, i) : 1) * (e.column_scale ? column_scale.at(0, column) : 1);
+          const double extra_c = e.has_c ? args.beta * c.at(i, j) : 0;
+          const double extra_bias = e.bias == BiasAxis::none ? 0 : bias.at(0, e.bias == BiasAxis::row ? i : column);
+          linear[half] = args.alpha * scale * sum + extra_c + extra_bias;
+          off[half] = test::epsilon(e.out) * 1.01 * (std::abs(linear[half]) + std::abs(extra_bias) + std::abs(extra_c)) +
+                      0x1p-22 * (std::abs(args.alpha * scale) * size + std::abs(extra_c) + std::abs(extra_bias)) +
+                      test::tiny(e.out);
+          if (e.aux && !(std::abs(aux.at(i, column) - linear[half]) <= 2 * off[half]) && ++count == 1)
+            MESSAGE("aux at ", i, ",", column, " got ", aux.at(i, column), " want ", linear[half]);
         }
-        const double extra_c = e.has_c ? args.beta * c.at(i, j) : 0;
-        const double extra_bias = e.bias == BiasAxis::none ? 0 : bias.at(0, e.bias == BiasAxis::row ? i : j);
-        const double pre = args.alpha * sum + extra_c + extra_bias;
-        const double want = activate(e.activation, pre, args.slope), got = d.at(i, j);
+        const double pre = linear[0], gate = activate(e.activation, pre, args.slope), want = gate * linear[1], got = d.at(i, j);
         // The separate pass rounds twice; a slope is at most 2 + 2|x|; cuBLASLt's gelu uses the tensor pipe's tanh.
         const double gelu = e.activation == Activation::gelu_tanh ? 0x1p-10 * std::abs(pre) : 0;
         const double slope = e.activation == Activation::relu_squared ? 2 + 2 * std::abs(pre) : 1.2;
-        const double bound = test::epsilon(e.out) * 1.01 * (std::abs(want) + slope * std::abs(pre - extra_bias)) +
-                             slope * 0x1p-22 * (size + std::abs(extra_c) + std::abs(extra_bias)) + gelu + test::tiny(e.out);
+        const double bound = test::epsilon(e.out) * 1.01 * std::abs(want) +
+                             (slope * off[0] + gelu) * (std::abs(linear[1]) + off[1]) + std::abs(gate) * off[1] +
+                             test::tiny(e.out);
         if (!(std::abs(got - want) <= bound) && ++count == 1)
           MESSAGE("at ", i, ",", j, " got ", got, " want ", want, " bound ", bound);
       }
@@ -63,6 +91,11 @@ struct Operands {
   }
 
  private:
+  static std::int64_t columns(const Problem& p, bool apart) { return p.epilogue.gated && !apart ? 2 * p.n : p.n; }
+  static Problem wide(Problem p, bool apart) {
+    p.n = columns(p, apart);
+    return p;
+  }
   static std::int64_t offset(int align) { return align == 16 ? 0 : align; }
 };
 
@@ -118,7 +151,7 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
               p.align_c = p.align_d = static_cast<std::uint8_t>(std::max(align, size_of(out)));
               if (!p.epilogue.has_c) p.align_c = 16;
               for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
-                if (!vendor_offers(p.epilogue, kind)) continue;
+                if (!vendor_offers(p, kind)) continue;
                 CAPTURE(to_string(p));
                 const auto algos = vendor_heuristics(resources(), p, kind);
                 const std::string group = std::string(name(in)) + "->" + std::string(name(out)) +
@@ -147,6 +180,77 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
     CAPTURE(group);
     CHECK((group.starts_with("f16->bf16") || group.starts_with("bf16->f16")));
   }
+}
+
+TEST_CASE("cuBLASLt's plans are right with gate, aux and scales, gate and up side by side or apart") {
+  const char* sizes[] = {"16x32x64", "17x40x72", "3x33x65", "64x8x32"};
+  const char* epilogues[] = {"silu gated",
+                             "gelu_erf gated bias=column alpha",
+                             "relu gated bias=column:f32 aux",
+                             "silu gated aux",
+                             "silu gated aux bias=column",
+                             "silu gated scale=both bias=column aux",
+                             "silu gated scale=row",
+                             "gelu_tanh aux bias=column",
+                             "gelu_tanh aux",
+                             "gelu_tanh aux bias=column c alpha",
+                             "mish aux bias=column c",
+                             "relu aux bias=row",
+                             "relu scale=both",
+                             "silu scale=column bias=column c alpha",
+                             "relu scale=row aux c",
+                             "identity aux"};
+  std::map<std::string, int> served, refused;
+  unsigned seed = 0;
+  for (const char* size : sizes)
+    for (const Major b : {Major::k, Major::mn})
+      for (const DType in : {DType::f16, DType::bf16})
+        for (const DType out : {in, DType::f32})
+          for (const char* epilogue : epilogues)
+            for (const int align : {16, 4}) {
+              ++seed;
+              Problem p = parse_problem(std::string(size) + " " + epilogue);
+              p.in = in, p.a_major = seed % 2 ? Major::k : Major::mn, p.b_major = b, p.epilogue.out = out;
+              if (p.epilogue.bias != BiasAxis::none && p.epilogue.bias_dtype == DType::bf16) p.epilogue.bias_dtype = out;
+              p.align_a = p.align_b = p.align_d = static_cast<std::uint8_t>(align);
+              p.align_c = p.epilogue.has_c ? p.align_d : 16;
+              for (const VendorKind kind : kVendorKinds) {
+                if (!vendor_offers(p, kind)) continue;
+                CAPTURE(to_string(p));
+                CAPTURE(static_cast<int>(kind));
+                const auto algos = vendor_heuristics(resources(), p, kind, 4);
+                (algos.empty() ? refused : served)[epilogue] += 1;
+                const auto right = std::ranges::find(algos, false, &VendorAlgo::reduced);
+                if (right == algos.end()) continue;
+                const VendorPlan plan(resources(), p, vendor_tactic(static_cast<int>(right - algos.begin()), kind), *right);
+                for (const bool apart : {true, false}) {
+                  if (!apart && (!p.epilogue.gated || !vendor_offers(p, VendorKind::separate))) continue;
+                  CAPTURE(apart);
+                  Operands o(p, seed, 0, apart);
+                  plan.launch(nullptr, o.args);
+                  CHECK(o.wrong() == 0);
+                }
+              }
+            }
+  int total = 0;
+  for (const auto& [epilogue, count] : served) total += count;
+  MESSAGE(total, " plans");
+  for (const auto& [epilogue, count] : refused) MESSAGE("refused: ", epilogue, " ", count);
+  CHECK(total > 400);
+}
+
+TEST_CASE("a gated bias whose second half is not aligned is served through the pass, and C may be D under scales") {
+  Operands gated(parse_problem("32x60x64 silu gated bias=column"), 5, 0, false);
+  VendorPlan::fallback(resources(), gated.p)->launch(nullptr, gated.args);
+  CHECK(gated.wrong() == 0);
+  Operands off(parse_problem("32x64x64 gelu_tanh aux bias=column"), 5, 2);
+  VendorPlan::fallback(resources(), off.p)->launch(nullptr, off.args);
+  CHECK(off.wrong() == 0);
+  Operands o(parse_problem("48x64x80 relu c bias=column scale=both"), 9);
+  o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.ldd), o.c.random(11);
+  o.args.c = o.d.data(), o.args.ldc = o.args.ldd;
+  VendorPlan::fallback(resources(), o.p)->launch(nullptr, o.args);
+  CHECK(o.wrong() == 0);
 }
 
 TEST_CASE("a bias that is not 16-byte aligned is served through the pass") {

@@ -1,0 +1,127 @@
+// Verification of gated, aux and scaled products: a right plan passes on every kind of data, and one that is wrong in any
+// single way does not.
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "plan/vendor.hpp"
+#include "runner/local.hpp"
+#include "runner/measure.hpp"
+#include "runner/verify.hpp"
+
+using namespace ak;
+
+namespace {
+
+constexpr const char* kProblems[] = {"64x96x128 silu gated",
+                                     "64x96x128 silu gated aux bias=column",
+                                     "64x96x128 f16 out=f16 relu gated aux scale=both bias=column:f32",
+                                     "40x72x64 b=n gelu_erf gated aux out=f32",
+                                     "64x96x128 gelu_tanh aux bias=column",
+                                     "64x96x128 silu aux c alpha bias=column",
+                                     "64x96x128 identity scale=row out=f32",
+                                     "64x96x128 mish scale=column aux c bias=row"};
+
+// cuBLASLt's plan, given other arguments than the caller's.
+class Altered : public Plan {
+ public:
+  Altered(const Problem& problem, std::function<void(CallArgs&)> alter)
+      : plan_(VendorPlan::fallback(resources(), problem)), alter_(std::move(alter)) {}
+  void launch(Stream stream, const CallArgs& args) const override {
+    CallArgs other = args;
+    alter_(other);
+    plan_->launch(stream, other);
+  }
+  const Tactic& tactic() const override { return plan_->tactic(); }
+
+ private:
+  std::shared_ptr<VendorPlan> plan_;
+  std::function<void(CallArgs&)> alter_;
+};
+
+struct Bench {
+  Lane lane;
+  Probe probe{resources()};
+  Verifier verifier{lane, probe};
+
+  Verdict check(
+      const Problem& p, Data data, Spacing spacing, std::function<void(CallArgs&)> alter = [](CallArgs&) {}) {
+    Case on(lane, probe, p, data, spacing, 3);
+    const Altered plan(p, std::move(alter));
+    const Run run{&plan, &on};
+    return verifier.check({&run, 1}, Deadline::in(10));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("right plans pass on every kind of data") {
+  Bench bench;
+  for (const char* text : kProblems)
+    for (const Data data : {Data::normal, Data::wide, Data::integers})
+      for (const Spacing spacing : {Spacing::tight, Spacing::gapped}) {
+        const Problem p = parse_problem(text);
+        CAPTURE(text);
+        CAPTURE(static_cast<int>(data));
+        CAPTURE(static_cast<int>(spacing));
+        const Verdict verdict = bench.check(p, data, spacing);
+        CHECK_MESSAGE(verdict.right, verdict.why);
+      }
+}
+
+TEST_CASE("every activation passes at its branch points, plain and gated") {
+  Bench bench;
+  for (int i = 0; i < kActivationCount; ++i)
+    for (const char* rest : {"out=f32", "out=bf16", "gated out=f32", "gated aux out=bf16"}) {
+      Problem p = parse_problem(std::string("64x96x64 ") + rest);
+      p.epilogue.activation = static_cast<Activation>(i);
+      CAPTURE(to_string(p));
+      const Verdict verdict = bench.check(p, Data::branches, Spacing::tight);
+      CHECK_MESSAGE(verdict.right, verdict.why);
+    }
+}
+
+TEST_CASE("a gate taken for the up, an aux or scale gone astray: each is seen") {
+  Bench bench;
+  const auto wrong = [&](const char* text, const char* says, std::function<void(CallArgs&)> alter) {
+    CAPTURE(text);
+    for (const Data data : {Data::normal, Data::wide}) {
+      const Verdict verdict = bench.check(parse_problem(text), data, Spacing::gapped, alter);
+      CHECK_FALSE(verdict.right);
+      CHECK_MESSAGE(verdict.why.find(says) != std::string::npos, verdict.why);
+    }
+  };
+  constexpr const char *kGated = "64x96x128 silu gated", *kBoth = "64x96x128 silu gated aux bias=column:f32 scale=both",
+                       *kPlain = "64x96x128 silu aux bias=column:f32 scale=both";
+  wrong(kGated, "D[", [](CallArgs& a) { std::swap(a.b, a.b2); });
+  wrong(kGated, "D[", [](CallArgs& a) { a.b2 = a.b; });
+  wrong("64x96x128 identity gated aux", "aux[", [](CallArgs& a) { std::swap(a.b, a.b2); });  // D is symmetric
+  wrong(kBoth, "D[", [](CallArgs& a) { a.row_scale++; });
+  wrong(kBoth, "D[", [](CallArgs& a) { a.column_scale++; });
+  wrong(kPlain, "D[", [](CallArgs& a) { a.bias = static_cast<const float*>(a.bias) + 1; });
+  wrong(kPlain, "D[", [](CallArgs& a) { a.alpha = 1, a.row_scale = a.column_scale; });
+  // Aux in the wrong place: outside its rows, and missing inside.
+  wrong("64x96x128 relu aux", "outside D and aux", [](CallArgs& a) { a.ldaux += 8; });
+  // Aux and D exchanged: D holds the linear part.
+  wrong("64x96x128 silu aux", "[", [](CallArgs& a) { std::swap(a.d, a.aux), std::swap(a.ldd, a.ldaux); });
+}
+
+TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated problem has an anchor") {
+  Bench bench;
+  const Problem p = parse_problem("64x512x512 silu gated aux scale=both");
+  RotatingSets sets(bench.lane, bench.probe, p, resources().facts());
+  for (int i = 0; i < sets.count(); i += sets.count() - 1) {
+    const KernelArgs& args = sets.args(i);
+    for (const void* pointer : {args.b2, static_cast<const void*>(args.aux), static_cast<const void*>(args.row_scale),
+                                static_cast<const void*>(args.column_scale)}) {
+      CHECK(reinterpret_cast<std::uint64_t>(pointer) > sets.base(i));
+      CHECK(reinterpret_cast<std::uint64_t>(pointer) < sets.base(i) + sets.layout().bytes);
+    }
+  }
+  LocalRunner runner(p, resources());
+  const auto tactics = runner.vendor_tactics(Deadline::in(10));
+  REQUIRE(!tactics.empty());
+  const Trial trial = runner.run(tactics[0], Effort::full, Deadline::in(10));
+  CHECK_MESSAGE(trial.correct(), trial.why);
+  CHECK(runner.vendor().best_us > 0);
+}
