@@ -52,17 +52,30 @@ typedef struct ak_matrix {
   ak_order order;
 } ak_matrix;
 
-/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements or null. c: read only when beta is not 0; may be D itself. */
+/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is not
+ * 0; may be D itself.
+ * gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate alone, with up beside it, both
+ * k x n of one dtype, order and ld. D is row-major m x n, beta 0.
+ * aux: what the activation is given, in D's dtype and order, m x n (gated: m x 2n, the gate's first); all zero: not stored.
+ * row_scale, column_scale: rows(D) and cols(D) (gated: 2 * cols(D)) floats that A.B is multiplied by, before bias; or null. */
 typedef struct ak_epilogue {
   ak_activation activation;
   float alpha, beta, slope;
   const void* bias;
   ak_dtype bias_dtype;
   ak_const_matrix c;
+  int gated;
+  ak_const_matrix up;
+  ak_matrix aux;
+  const float *row_scale, *column_scale;
 } ak_epilogue;
 
-#define AK_EPILOGUE_INIT \
-  { ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, {NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row} }
+#define AK_NO_MATRIX \
+  { NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
+#define AK_EPILOGUE_INIT                                                                                      \
+  {                                                                                                           \
+    ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL \
+  }
 
 /* One finished trial of a running search. The texts live until the callback returns. */
 typedef struct ak_progress {
@@ -89,10 +102,11 @@ typedef struct ak_options {
   void* progress_user;
   const char* packs; /* files, separated by colons: further packs, consulted before a search */
   int shipped;       /* the pack that comes with the library: 1 consulted, -1 not */
+  int64_t llm_tokens, scratch_bytes;
 } ak_options;
 
 #define AK_OPTIONS_INIT \
-  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0 }
+  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /* How a problem is or would be served; texts are cut to their arrays. */
 typedef struct ak_explanation {

@@ -33,6 +33,7 @@ enum {
 /* C = act(alpha * op(A).op(B) + bias + beta * C), column-major, in place as cublasGemmEx has it.
  * alpha and beta: host pointers to float. A, B: 16f or 16bf, alike; C: 16f, 16bf or 32f.
  * computeType: one that accumulates in f32 (all of them are computed alike); any other gives ak_status_unsupported.
+ * Gated products, aux outputs and scales are ak_matmul_act's (ak/ak.h), which takes column-major matrices too.
  * algo: ignored, the search decides. bias: m elements, one per row of C as with CUBLASLT_EPILOGUE_BIAS, or null. */
 ak_status ak_cublasGemmEx(ak_context* context, ak_stream stream, int transa, int transb, int m, int n, int k, const void* alpha,
                           const void* A, int Atype, int lda, const void* B, int Btype, int ldb, const void* beta, void* C,

@@ -65,15 +65,23 @@ ak::ConstMatrix matrix(const ak_const_matrix& x) {
   return {x.data, x.rows, x.cols, x.ld, narrowed<ak::DType>(x.dtype), narrowed<ak::Order>(x.order)};
 }
 ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix(required(x, name)); }
-ak::Matrix matrix(const ak_matrix* x, const char* name) {
-  required(x, name);
-  return {x->data, x->rows, x->cols, x->ld, narrowed<ak::DType>(x->dtype), narrowed<ak::Order>(x->order)};
+ak::Matrix matrix(const ak_matrix& x) {
+  return {x.data, x.rows, x.cols, x.ld, narrowed<ak::DType>(x.dtype), narrowed<ak::Order>(x.order)};
 }
+ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix(required(x, name)); }
 
 ak::Epilogue epilogue_of(const ak_epilogue* e) {
-  if (!e) return {};
-  return {narrowed<ak::Activation>(e->activation), e->alpha,    e->beta, e->slope, e->bias,
-          narrowed<ak::DType>(e->bias_dtype),      matrix(e->c)};
+  ak::Epilogue out;
+  if (!e) return out;
+  out.activation = narrowed<ak::Activation>(e->activation);
+  out.alpha = e->alpha, out.beta = e->beta, out.slope = e->slope;
+  out.bias = e->bias, out.bias_dtype = narrowed<ak::DType>(e->bias_dtype);
+  out.c = matrix(e->c);
+  out.gated = e->gated != 0;
+  out.up = matrix(e->up);
+  out.aux = matrix(e->aux);
+  out.row_scale = e->row_scale, out.column_scale = e->column_scale;
+  return out;
 }
 
 // One call's arguments, converted in their order, so that the first bad one is named.
@@ -117,6 +125,8 @@ ak::Options options_of(const ak_options* given) {
   number(o.max_trials, options.max_trials);
   number(o.llm_rounds, options.llm_rounds);
   number(o.llm_proposals, options.llm_proposals);
+  number(o.llm_tokens, options.llm_tokens);
+  number(o.scratch_bytes, options.scratch_bytes);
   if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
     throw ak::Error(ak::ErrorCode::invalid_argument, "options: mode is not an ak_mode");
   if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);
