@@ -35,6 +35,7 @@ class Store {
 
   /// "lmdb /path", or "memory only: why".
   virtual std::string describe() const = 0;
+  bool persistent() const { return !describe().starts_with("memory only"); }
 };
 
 /// The LMDB store in a folder (created with mode 0700), one environment per (device, inode) in a process. When the folder

@@ -27,11 +27,6 @@ std::optional<std::string> environment(const char* variable) {
   return text ? std::optional<std::string>(text) : std::nullopt;
 }
 
-[[noreturn]] void bad(std::string_view variable, std::string_view value, std::string_view source, std::string_view expected) {
-  throw Error(ErrorCode::invalid_argument,
-              fmt::format("{}{}='{}': expected {}", variable, source == "option" ? " (option)" : "", value, expected));
-}
-
 // A URL's user name and password are refused later; until then they are not shown either.
 std::string without_user(std::string value) {
   if (const auto from = value.find("://"); from != value.npos)
@@ -41,6 +36,8 @@ std::string without_user(std::string value) {
 
 class Resolver {
  public:
+  explicit Resolver(bool throws) : throws_(throws) {}
+
   std::vector<Settings::Entry> entries;
 
   /// The option wins over the environment, that over the default; an empty variable counts as unset unless empty_is_value.
@@ -50,8 +47,16 @@ class Resolver {
     if (set && set->empty() && !empty_is_value) set.reset();
     source_ = option ? "option" : set ? "environment" : "default";
     std::string value = option ? *option : set ? *set : std::move(fallback);
-    entries.push_back({variable, without_user(value), std::string(source_), std::string(meaning)});
+    entries.push_back({variable, without_user(value), std::string(source_), std::string(meaning), {}});
     return value;
+  }
+
+  /// The variable that was read last cannot be used.
+  void refuse(std::string_view value, std::string_view expected) {
+    const std::string what = fmt::format("{}{}='{}': {}", entries.back().variable, source_ == "option" ? " (option)" : "",
+                                         without_user(std::string(value)), expected);
+    if (throws_) throw Error(ErrorCode::invalid_argument, what);
+    entries.back().fault = what;
   }
 
   double number(const char* variable, const std::optional<double>& option, double fallback, double least, double most,
@@ -61,7 +66,7 @@ class Resolver {
     double parsed = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
     if (error != std::errc() || end != value.data() + value.size() || !(parsed >= least && parsed <= most))
-      bad(variable, value, source_, fmt::format("a number from {} to {}", least, most));
+      return refuse(value, fmt::format("expected a number from {} to {}", least, most)), fallback;
     return parsed;
   }
 
@@ -71,15 +76,17 @@ class Resolver {
     const auto wide = option ? std::optional(static_cast<double>(*option)) : std::nullopt;
     const double value =
         number(variable, wide, static_cast<double>(fallback), static_cast<double>(least), static_cast<double>(most), meaning);
-    if (value != std::floor(value)) bad(variable, fmt::format("{}", value), source_, "a whole number");
-    return static_cast<Integer>(value);
+    if (value == std::floor(value)) return static_cast<Integer>(value);
+    refuse(fmt::format("{}", value), "expected a whole number");
+    return fallback;
   }
 
   bool flag(const char* variable, const std::optional<bool>& option, bool fallback, std::string_view meaning) {
     const auto shown = option ? std::optional<std::string>(*option ? "1" : "0") : std::nullopt;
     const std::string value = text(variable, shown, fallback ? "1" : "0", meaning);
-    if (value != "0" && value != "1") bad(variable, value, source_, "0 or 1");
-    return value == "1";
+    if (value == "0" || value == "1") return value == "1";
+    refuse(value, "expected 0 or 1");
+    return fallback;
   }
 
   /// Separated by colons, as PATH is.
@@ -95,9 +102,8 @@ class Resolver {
     text(variable, std::nullopt, std::move(fallback), meaning);
   }
 
-  std::string_view source() const { return source_; }
-
  private:
+  const bool throws_;
   std::string_view source_;
 };
 
@@ -121,28 +127,22 @@ std::function<std::string()> key_source(const Options& options, Resolver& read) 
                           options.llm_key ? "option"
                           : by_variable   ? "environment"
                                           : "default",
-                          "the secret; never shown, logged or stored"});
-  read.entries.push_back(
-      {"AK_LLM_KEY_FILE", by_file ? *file : "", by_file ? "environment" : "default", "a file whose first line is the secret"});
+                          "the secret; never shown, logged or stored",
+                          {}});
+  read.entries.push_back({"AK_LLM_KEY_FILE",
+                          by_file ? *file : "",
+                          by_file ? "environment" : "default",
+                          "a file whose first line is the secret",
+                          {}});
   if (options.llm_key) return options.llm_key;
   if (by_variable) return [] { return environment("AK_LLM_KEY").value_or(""); };
   if (by_file) return [path = *file] { return read_key_file(path); };
   return {};
 }
 
-}  // namespace
-
-std::vector<std::string> colon_list(const std::string& text) {
-  std::vector<std::string> list;
-  std::istringstream in(text);
-  for (std::string each; std::getline(in, each, ':');)
-    if (!each.empty()) list.push_back(each);
-  return list;
-}
-
-Settings resolve(const Options& options) {
+Settings read_all(const Options& options, bool throws) {
   Settings s;
-  Resolver read;
+  Resolver read(throws);
   // default_cache_folder() knows the variable too; here it is read to tell the source.
   s.cache_dir = read.text("AK_CACHE_DIR", options.cache_dir, environment("AK_CACHE_DIR") ? "" : default_cache_folder(),
                           "folder of the records; empty: in memory only", true);
@@ -151,12 +151,16 @@ Settings resolve(const Options& options) {
   const std::string mode =
       read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
   const auto at = std::find(std::begin(kModes), std::end(kModes), mode);
-  if (at == std::end(kModes)) bad("AK_MODE", mode, read.source(), "tune, hit or off");
-  s.mode = static_cast<Mode>(at - std::begin(kModes));
+  if (at == std::end(kModes))
+    read.refuse(mode, "expected tune, hit or off");
+  else
+    s.mode = static_cast<Mode>(at - std::begin(kModes));
 
   s.llm = read.text("AK_LLM", options.llm, "", "openai, anthropic or mailbox:DIR; empty: no LLM");
-  if (!s.llm.empty() && s.llm != "openai" && s.llm != "anthropic" && !(s.llm.starts_with("mailbox:") && s.llm.size() > 8))
-    bad("AK_LLM", s.llm, read.source(), "openai, anthropic or mailbox:DIR");
+  if (!s.llm.empty() && s.llm != "openai" && s.llm != "anthropic" && !(s.llm.starts_with("mailbox:") && s.llm.size() > 8)) {
+    read.refuse(s.llm, "expected openai, anthropic or mailbox:DIR");
+    s.llm.clear();
+  }
   s.llm_endpoint = read.text("AK_LLM_ENDPOINT", options.llm_endpoint, "", "base URL; empty: the provider's own");
   s.llm_model = read.text("AK_LLM_MODEL", options.llm_model, "", "model name");
   s.llm_key = key_source(options, read);
@@ -182,19 +186,33 @@ Settings resolve(const Options& options) {
     try {
       s.force_tactic = parse_tactic(forced);
     } catch (const Error& error) {
-      throw Error(ErrorCode::invalid_argument, fmt::format("AK_FORCE_TACTIC='{}': {}", forced, error.what()));
+      read.refuse(forced, error.what());
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
   const std::string level = read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr");
   LogLevel parsed;
-  if (!parse_log_level(level, parsed)) bad("AK_LOG", level, read.source(), "off, error, warn, info or debug");
-  if (options.log_level) set_log_level(parsed);
+  const bool known = parse_log_level(level, parsed);
+  if (!known) read.refuse(level, "expected off, error, warn, info or debug");
+  if (known && options.log_level) set_log_level(parsed);
   if (options.log) set_log_sink([sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
 
   s.progress = options.progress;
   s.entries = std::move(read.entries);
   return s;
 }
+
+}  // namespace
+
+std::vector<std::string> colon_list(const std::string& text) {
+  std::vector<std::string> list;
+  std::istringstream in(text);
+  for (std::string each; std::getline(in, each, ':');)
+    if (!each.empty()) list.push_back(each);
+  return list;
+}
+
+Settings resolve(const Options& options) { return read_all(options, true); }
+Settings resolve_all(const Options& options) { return read_all(options, false); }
 
 }  // namespace ak

@@ -14,6 +14,7 @@ namespace ak {
 struct Settings {
   struct Entry {
     std::string variable, value, source, meaning;  // source: option, environment, default. A key's value is never shown.
+    std::string fault;                             // why the value cannot be used; empty when it can
   };
   std::string cache_dir;  // empty: records live in memory only
   Mode mode = Mode::tune;
@@ -37,5 +38,8 @@ std::vector<std::string> colon_list(const std::string& text);
 
 /// Reads the environment once. Throws Error{invalid_argument} naming the variable (or the option) and its value.
 Settings resolve(const Options& options);
+
+/// The same for a look at all of it: a value that cannot be used is its entry's fault, and the default stands.
+Settings resolve_all(const Options& options);
 
 }  // namespace ak

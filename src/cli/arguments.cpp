@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "cli/cli.hpp"
 #include "core/activation.hpp"
 
@@ -41,6 +44,7 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
                            const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
                            bool alpha) {
   const auto kind = activation_of(activation);
+  if (std::max({m, n, k}) > std::numeric_limits<std::int32_t>::max()) bad("{}x{}x{}: a dimension over 2^31 - 1", m, n, k);
   if (dtype == "f32") bad("dtype: f32 inputs are not served, only f16 and bf16");
   const DType in = dtype_of(dtype, "dtype"), out_type = out.empty() ? in : dtype_of(out, "out");
   const auto transposed = [&](std::size_t at) {

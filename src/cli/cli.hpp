@@ -10,6 +10,7 @@
 #include "ak/ak.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
+#include "core/device_facts.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
 
@@ -89,7 +90,8 @@ void print(const Explanation& explanation);
 /// "12.3 us", "1.24 ms"; "-" for 0.
 std::string shown_us(double us);
 
-/// max(bytes / 4.65 TB/s, flops / 790 TFLOP/s) + 0.8 us: what an H200 could do at best, a yardstick and not a law.
-double floor_us(const Problem& problem);
+/// max(bytes at the memory's speed, flops at the rate that tensor cores sustain) + 0.8 us: what the device could do at best, a
+/// yardstick and not a law.
+double floor_us(const Problem& problem, const DeviceFacts& device);
 
 }  // namespace ak::cli

@@ -70,9 +70,9 @@ Check check_cache(const Settings& settings) {
   if (settings.cache_dir.empty())
     return {"cache", Health::note, "off: records live in memory only",
             "unset AK_CACHE_DIR, or set it to a folder, to keep winners"};
-  const std::string where = open_store(settings.cache_dir)->describe();
-  if (where.starts_with("memory only"))
-    return {"cache", Health::bad, where, "set AK_CACHE_DIR to a folder of yours on a local disk"};
+  const auto store = open_store(settings.cache_dir);
+  const std::string where = store->describe();
+  if (!store->persistent()) return {"cache", Health::bad, where, "set AK_CACHE_DIR to a folder of yours on a local disk"};
   std::error_code error;
   const auto space = std::filesystem::space(settings.cache_dir, error);
   if (!error && space.available < (64u << 20))
@@ -104,8 +104,11 @@ Check check_file(const char* what, const std::string& path, const char* variable
 }
 
 int doctor(bool json) {
-  const Settings settings = resolve({});
+  const Settings settings = resolve_all({});
   std::vector<Check> checks = {check_driver(), check_nvrtc(), check_cublaslt(), check_cache(settings), check_llm(settings)};
+  for (const auto& entry : settings.entries)
+    if (!entry.fault.empty())
+      checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});
   if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));
   if (const char* folder = std::getenv("AK_KERNEL_DIR")) checks.push_back(check_file("kernels", folder, "AK_KERNEL_DIR"));
 

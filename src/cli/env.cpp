@@ -10,16 +10,20 @@ void add_env(CLI::App& app) {
   CLI::App* command = app.add_subcommand("env", "Every environment variable, its value here and where that came from");
   command->add_flag("--json", *json);
   on_run(command, [json] {
-    const Settings settings = resolve({});
+    const Settings settings = resolve_all({});
     Json rows = Json::array();
+    bool good = true;
     for (const auto& e : settings.entries) {
+      good &= e.fault.empty();
       if (*json)
-        rows.push_back({{"variable", e.variable}, {"value", e.value}, {"source", e.source}, {"meaning", e.meaning}});
+        rows.push_back(
+            {{"variable", e.variable}, {"value", e.value}, {"source", e.source}, {"meaning", e.meaning}, {"fault", e.fault}});
       else
-        fmt::print("{:<20} {:<28} {:<12} {}\n", e.variable, e.value.empty() ? "-" : e.value, e.source, e.meaning);
+        fmt::print("{:<20} {:<28} {:<12} {}\n", e.variable, e.value.empty() ? "-" : e.value,
+                   e.fault.empty() ? e.source : "WRONG", e.fault.empty() ? e.meaning : e.fault);
     }
     if (*json) fmt::print("{}\n", rows.dump(2));
-    return kOk;
+    return good ? kOk : kUsage;
   });
 }
 

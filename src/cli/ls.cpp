@@ -41,9 +41,11 @@ void add_ls(CLI::App& app) {
     std::string place;
     int faults = 0;
     if (packs.empty()) {
-      const auto store = open_cache(resolve(state->search.options()).cache_dir);
+      const std::string folder = resolve(state->search.options()).cache_dir;
+      const auto store = open_cache(folder);
       store->for_each([&](const PlanRecord& r) { list(r, {}); });
       place = store->describe();
+      faults += !folder.empty() && !store->persistent();
     }
     for (const Pack& pack : packs) {
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);

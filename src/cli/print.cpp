@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/cli.hpp"
+#include "core/roofline.hpp"
 
 namespace ak::cli {
 
@@ -11,7 +12,11 @@ std::string shown_us(double us) {
   return us < 1000 ? fmt::format("{:.2f} us", us) : fmt::format("{:.3f} ms", us / 1000);
 }
 
-double floor_us(const Problem& p) { return std::max(p.bytes() / 4.65e6, p.flops() / 790e6) + 0.8; }
+double floor_us(const Problem& problem, const DeviceFacts& device) {
+  constexpr double kSustained = 0.738;  // of the peak at the boost clock: 790 TFLOP/s on an H200, which power holds there
+  const Roofline roof = roofline(problem, device);
+  return std::max(roof.memory_us, roof.tensor_us / kSustained) + 0.8;
+}
 
 Json to_json(const Explanation& e) {
   return {{"problem", e.problem},

@@ -7,6 +7,8 @@
 
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "gpu/device.hpp"
+#include "gpu/driver.hpp"
 
 namespace ak::cli {
 namespace {
@@ -18,6 +20,13 @@ struct State {
   int top = 10;
 };
 
+// A record has its GPU's name only: the facts are those of the GPU that is here, or of an H200. 0 for any other.
+double floor_of(const PlanRecord& r) {
+  DeviceFacts facts;
+  if (r.hardware.gpu != facts.name && gpu_available()) facts = device_facts();
+  return r.hardware.gpu == facts.name ? floor_us(r.problem, facts) : 0;
+}
+
 void print_record(const PlanRecord& r) {
   const Provenance& p = r.provenance;
   fmt::print("problem   {}\n", to_string(r.problem));
@@ -27,7 +36,7 @@ void print_record(const PlanRecord& r) {
     fmt::print("          times come from the recording {}; nothing was launched\n", r.hardware.recording);
   fmt::print("winner    {}\n", to_string(r.tactic));
   fmt::print("time      {}   vendor {} ({:.3f}x)   floor {}\n", shown_us(r.us), shown_us(r.vendor_us),
-             r.us > 0 ? r.vendor_us / r.us : 0, shown_us(floor_us(r.problem)));
+             r.us > 0 ? r.vendor_us / r.us : 0, shown_us(floor_of(r)));
   fmt::print("search    {} trials in {:.2f} s, named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n", p.trials, p.search_s,
              p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
              p.provisional ? ", provisional: the GPU was busy" : "");
@@ -82,7 +91,7 @@ int show(const State& state) {
     if (state.json) {
       Json row = to_json(r), history = Json::array();
       for (const Trial& t : trials) history.push_back(to_json(t));
-      row["floor_us"] = floor_us(r.problem);
+      row["floor_us"] = floor_of(r);
       row["history"] = std::move(history);
       found.push_back(std::move(row));
       continue;

@@ -40,6 +40,8 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune 16 32 0 --problem 16x32x64", "not both");
   wrong("tune 0 32 64", "nothing to tune");
   wrong("tune -- -1 32 64", "negative size");
+  wrong("tune 16 3000000000 64", "2^31 - 1");
+  wrong("tune --problem 16x3000000000x64", "2^31 - 1");
   wrong("tune --problem 16x32", "expected MxNxK");
   wrong("tune --problem 0x32x64", "nothing to tune");
   wrong("tune", "give M N K");
@@ -54,6 +56,30 @@ TEST_CASE("a bad setting in the environment names the variable") {
   CHECK(r.code == 2);
   CHECK(has(r.output, "AK_MODE"));
   CHECK(has(r.output, "fast"));
+}
+
+TEST_CASE("env and doctor show every row, and mark those that are wrong") {
+  const Result env = run_ak("env", "AK_MODE=fast AK_BUDGET_S=soon AK_MAX_TRIALS=1.5 AK_LLM=oracle");
+  CAPTURE(env.output);
+  CHECK(env.code == 2);
+  CHECK(has(env.output, "AK_MODE='fast': expected tune, hit or off"));
+  CHECK(has(env.output, "AK_BUDGET_S='soon': expected a number"));
+  CHECK(has(env.output, "AK_MAX_TRIALS='1.5': expected a whole number"));
+  CHECK(has(env.output, "AK_LLM='oracle': expected openai"));
+  CHECK(has(env.output, "AK_SCRATCH_BYTES"));
+  const Result doctor = run_ak("doctor", "AK_MODE=fast AK_LOG=loud");
+  CAPTURE(doctor.output);
+  CHECK(doctor.code != 0);
+  CHECK(has(doctor.output, "AK_MODE='fast'"));
+  CHECK(has(doctor.output, "AK_LOG='loud'"));
+  CHECK(has(doctor.output, "NVRTC"));
+}
+
+TEST_CASE("ls of a folder that cannot be used fails") {
+  const Result r = run_ak("ls --cache /proc/nothing");
+  CAPTURE(r.output);
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "memory only"));
 }
 
 TEST_CASE("warm reads both kinds of list; bad lines are named with file and line, the good ones stay") {

@@ -146,14 +146,17 @@ TEST_CASE("the suites hold what they are for") {
   }
   CHECK(kinds.size() == 7);
 
-  bool residual = false;
+  bool residual = false, gated = false, aux = false;
   for (const SuiteRow& r : read_suite((kRoot / "tests/bench/epilogues.csv").string())) {
     REQUIRE(r.activation);
     CHECK(!r.epilogue.empty());
     CHECK(class_rank(r.kind) > class_rank("awkward"));
-    residual |= r.problem(*r.activation).epilogue.has_c;
+    const EpilogueSpec e = r.problem(*r.activation).epilogue;
+    residual |= e.has_c, gated |= e.gated, aux |= e.aux;
   }
   CHECK(residual);
+  CHECK(gated);
+  CHECK(aux);
 }
 
 TEST_CASE("a suite that says nonsense is refused with its line") {

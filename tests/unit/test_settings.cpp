@@ -110,6 +110,7 @@ TEST_CASE("a bad value names its variable and itself") {
       CHECK(std::string(error.what()).find(name) != std::string::npos);
       CHECK(std::string(error.what()).find(value) != std::string::npos);
     }
+    for (const auto& e : resolve_all({}).entries) CHECK((e.fault.find(value) != std::string::npos) == (e.variable == name));
   }
   Environment none({});
   Options options;

@@ -18,8 +18,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr std::size_t kLeaders = 5;       // of a search, tried with the other activations
-constexpr std::size_t kDefaultTries = 8;  // the cost model's first choice is its first one that compiles and is right
+constexpr std::size_t kLeaders = 5;        // of a search, tried with the other activations
+constexpr std::size_t kDefaultTries = 16;  // the cost model's first choice is its first one that compiles and is right
 constexpr int kRounds = 15;
 constexpr double kGraphUs = 1500;
 
@@ -74,11 +74,17 @@ class Bout {
 
  private:
   PlanPtr default_plan() {
-    for (std::size_t i = 0; i < std::min(kDefaultTries, space_.tactics.size()); ++i) {
-      const Tactic& tactic = space_.tactics[i].tactic;
-      if (runner_.verify(tactic, Effort::quick, Deadline::in(10)).correct()) return runner_.plan(tactic);
+    std::vector<Tactic> best;
+    for (const RankedTactic& ranked : space_.tactics)
+      if (best.size() < kDefaultTries) best.push_back(ranked.tactic);
+    PlanPtr plan;
+    for (const Tactic& tactic : best) {
+      if (runner_.verify(tactic, Effort::quick, Deadline::in(10)).correct()) plan = runner_.plan(tactic);
+      if (plan) break;
+      runner_.prefetch(best);
     }
-    return nullptr;
+    runner_.drop_prefetched();
+    return plan;
   }
 
   BenchRow measure() {
