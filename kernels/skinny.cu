@@ -3,12 +3,14 @@
 //
 // B contiguous along k: a warp owns tile_n / warps_n rows of B, warps_m warps share a row's k; a lane reads 16-byte runs,
 // `unroll` of each row before the first is used. B contiguous along n: a lane owns 8 columns and the CTA's lanes and warps
-// share k. Both end with the warps' partial sums in shared memory, added in a fixed order.
+// share k. Both end with the warps' partial sums in shared memory, added in a fixed order. Gated, every output has a second row
+// (or column) in the up matrix, read beside B's.
 
 namespace ak {
 
 constexpr int kWarps = AK_WARPS_M * AK_WARPS_N, kThreads = 32 * kWarps;
 constexpr int kOutputs = AK_TILE_M * AK_TILE_N;  // of a CTA
+constexpr int kSums = kGates * kOutputs;         // gated: the gate's, then the up projection's
 
 // One 16-byte run of eight elements on its way: the aligned words around it, not yet shifted.
 struct Run {
@@ -101,10 +103,16 @@ __device__ __forceinline__ void a_run(const KernelArgs& args, int m, int k0, int
 #endif
 }
 
+// B or the up matrix.
+__device__ __forceinline__ const char* weights(const KernelArgs& args, int gate) {
+  return static_cast<const char*>(gate == 0 ? args.b : args.b2);
+}
+
 #if AK_B_MAJOR_K
 
-constexpr int kRows = AK_TILE_N / AK_WARPS_N;  // of B, a warp
-constexpr int kGroup = 32 * AK_WARPS_M;        // threads that share a row
+constexpr int kColumns = AK_TILE_N / AK_WARPS_N;  // of D, a warp
+constexpr int kRows = kGates * kColumns;          // of B, then of the up matrix, a warp
+constexpr int kGroup = 32 * AK_WARPS_M;           // threads that share a row
 
 using Sums = float[kRows][AK_TILE_M][2];
 
@@ -113,7 +121,9 @@ template <bool part>
 __device__ __forceinline__ void accumulate(const KernelArgs& args, const char* const (&rows)[kRows], int first, int run_end,
                                            Sums& sums) {
   Run w[kRows][AK_UNROLL];
-  const char* end = static_cast<const char*>(args.b) + (args.n - 1) * args.ldb * 2 + static_cast<i64>(args.k) * 2;
+  const auto end = [&](int r) {
+    return weights(args, r / kColumns) + (args.n - 1) * args.ldb * 2 + static_cast<i64>(args.k) * 2;
+  };
   const auto elements = [&](int u) {
     const int run = first + u * kGroup, left = run < run_end ? args.k - run * 8 : 0;
     return left < 8 ? left : 8;
@@ -123,7 +133,7 @@ __device__ __forceinline__ void accumulate(const KernelArgs& args, const char* c
   for (int u = 0; u < AK_UNROLL; ++u)
 #pragma unroll
     for (int r = 0; r < kRows; ++r)
-      w[r][u] = part ? fetch_part<AK_ALIGN_B>(at(r, u), elements(u), end) : fetch<AK_ALIGN_B, true>(at(r, u));
+      w[r][u] = part ? fetch_part<AK_ALIGN_B>(at(r, u), elements(u), end(r)) : fetch<AK_ALIGN_B, true>(at(r, u));
 #pragma unroll
   for (int u = 0; u < AK_UNROLL; ++u) {
     if (part && elements(u) <= 0) break;
@@ -146,12 +156,12 @@ __device__ __forceinline__ void accumulate(const KernelArgs& args, const char* c
 
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int share = warp / AK_WARPS_N, row0 = warp % AK_WARPS_N * kRows;
+  const int share = warp / AK_WARPS_N, first = warp % AK_WARPS_N * kColumns;
   const char* rows[kRows];
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
-    const int row = column0 + row0 + r;
-    rows[r] = static_cast<const char*>(args.b) + (row < args.n ? row : args.n - 1) * args.ldb * 2;
+    const int row = column0 + first + r % kColumns;
+    rows[r] = weights(args, r / kColumns) + (row < args.n ? row : args.n - 1) * args.ldb * 2;
   }
   int begin = 0, end = (args.k + 7) / 8;
   // Runs that exist whole, with room for the aligned words around them.
@@ -178,7 +188,7 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
       float sum = sums[r][m][0] + sums[r][m][1];
 #pragma unroll
       for (int distance = 16; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-      if (lane == 0) partial[share * kOutputs + m * AK_TILE_N + row0 + r] = sum;
+      if (lane == 0) partial[share * kSums + r / kColumns * kOutputs + m * AK_TILE_N + first + r % kColumns] = sum;
     }
 }
 
@@ -187,28 +197,33 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
 constexpr int kLanes = AK_TILE_N / 8;  // side by side along n
 constexpr int kShares = kThreads / kLanes;
 
-using Sums = float[AK_TILE_M][8];
+using Sums = float[kGates][AK_TILE_M][8];
 
+// `column` is the byte offset of the lane's first column in a row.
 template <bool part>
-__device__ __forceinline__ void accumulate(const KernelArgs& args, const char* column, int k0, int k_end, int elements,
-                                           Sums& sums) {
-  Run w[AK_UNROLL];
-  const char* end = static_cast<const char*>(args.b) + (args.k - 1) * args.ldb * 2 + static_cast<i64>(args.n) * 2;
-  const auto at = [&](int u) { return column + (k0 + u * kShares) * args.ldb * 2; };
+__device__ __forceinline__ void accumulate(const KernelArgs& args, i64 column, int k0, int k_end, int elements, Sums& sums) {
+  Run w[kGates][AK_UNROLL];
+  const auto end = [&](int g) { return weights(args, g) + (args.k - 1) * args.ldb * 2 + static_cast<i64>(args.n) * 2; };
+  const auto at = [&](int g, int u) { return weights(args, g) + column + (k0 + u * kShares) * args.ldb * 2; };
   const auto left = [&](int u) { return k0 + u * kShares < k_end ? elements : 0; };
 #pragma unroll
   for (int u = 0; u < AK_UNROLL; ++u)
-    w[u] = part ? fetch_part<AK_ALIGN_B>(at(u), left(u), end) : fetch<AK_ALIGN_B, true>(at(u));
+#pragma unroll
+    for (int g = 0; g < kGates; ++g)
+      w[g][u] = part ? fetch_part<AK_ALIGN_B>(at(g, u), left(u), end(g)) : fetch<AK_ALIGN_B, true>(at(g, u));
 #pragma unroll
   for (int u = 0; u < AK_UNROLL; ++u) {
     if (part && left(u) <= 0) continue;
-    float wide[8];
-    widen(part ? settle_part<AK_ALIGN_B>(w[u], at(u), left(u)) : settle<AK_ALIGN_B>(w[u], at(u)), wide);
 #pragma unroll
-    for (int m = 0; m < AK_TILE_M; ++m) {
-      const float x = a_element(args, m, k0 + u * kShares);
+    for (int g = 0; g < kGates; ++g) {
+      float wide[8];
+      widen(part ? settle_part<AK_ALIGN_B>(w[g][u], at(g, u), left(u)) : settle<AK_ALIGN_B>(w[g][u], at(g, u)), wide);
 #pragma unroll
-      for (int e = 0; e < 8; ++e) sums[m][e] += wide[e] * x;
+      for (int m = 0; m < AK_TILE_M; ++m) {
+        const float x = a_element(args, m, k0 + u * kShares);
+#pragma unroll
+        for (int e = 0; e < 8; ++e) sums[g][m][e] += wide[e] * x;
+      }
     }
   }
 }
@@ -217,7 +232,7 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int column = column0 + threadIdx.x % kLanes * 8, share = threadIdx.x / kLanes;
   const int elements = args.n - column < 8 ? args.n - column : 8;
-  const char* data = static_cast<const char*>(args.b) + static_cast<i64>(column) * 2;
+  const i64 data = static_cast<i64>(column) * 2;
   // Whether every lane's runs are whole, with room for the aligned words around them.
   const bool whole = column0 + AK_TILE_N + (AK_ALIGN_B >= 8 ? 0 : 8) <= args.n;
   int begin = 0, end = args.k;
@@ -236,14 +251,16 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
   for (; k < end; k += block) accumulate<true>(args, data, k + share, end, elements, sums);
 
 #pragma unroll
-  for (int m = 0; m < AK_TILE_M; ++m)
+  for (int g = 0; g < kGates; ++g)
 #pragma unroll
-    for (int e = 0; e < 8; ++e) {
-      float sum = sums[m][e];
+    for (int m = 0; m < AK_TILE_M; ++m)
 #pragma unroll
-      for (int distance = 16; distance >= kLanes; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-      if (lane < kLanes) partial[warp * kOutputs + m * AK_TILE_N + lane * 8 + e] = sum;
-    }
+      for (int e = 0; e < 8; ++e) {
+        float sum = sums[g][m][e];
+#pragma unroll
+        for (int distance = 16; distance >= kLanes; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
+        if (lane < kLanes) partial[warp * kSums + g * kOutputs + m * AK_TILE_N + lane * 8 + e] = sum;
+      }
 }
 
 #endif
@@ -252,20 +269,20 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
 
 extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __grid_constant__ ak::KernelArgs args) {
   using namespace ak;
-  extern __shared__ __align__(16) float partial[];  // [warps_m][tile_m][tile_n]
+  extern __shared__ __align__(16) float partial[];  // [warps_m][gates][tile_m][tile_n]
   const int column0 = blockIdx.x * AK_TILE_N;
   partial_sums(args, column0, partial);
   __syncthreads();
 
 #if AK_SPLIT_K > 1
   float* slices = reinterpret_cast<float*>(static_cast<char*>(args.workspace) + kCounterBytes);
-  const auto slice_sum = [&](int slice, int output) {
-    return slices + (static_cast<i64>(slice) * gridDim.x + blockIdx.x) * kOutputs + output;
+  const auto slice_sum = [&](int slice, int index) {
+    return slices + (static_cast<i64>(slice) * gridDim.x + blockIdx.x) * kSums + index;
   };
-  for (int output = threadIdx.x; output < kOutputs; output += kThreads) {
+  for (int index = threadIdx.x; index < kSums; index += kThreads) {
     float sum = 0;
-    for (int share = 0; share < AK_WARPS_M; ++share) sum += partial[share * kOutputs + output];
-    __stcg(slice_sum(blockIdx.y, output), sum);
+    for (int share = 0; share < AK_WARPS_M; ++share) sum += partial[share * kSums + index];
+    __stcg(slice_sum(blockIdx.y, index), sum);
   }
   if (!last_of_split(args.workspace, blockIdx.x, AK_SPLIT_K)) return;
 #endif
@@ -273,12 +290,16 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
   for (int output = threadIdx.x; output < kOutputs; output += kThreads) {
     const int row = output / AK_TILE_N, column = column0 + output % AK_TILE_N;
     if (row >= args.m || column >= args.n) continue;
-    float sum = 0;
+    float sums[kGates] = {};
+#pragma unroll
+    for (int g = 0; g < kGates; ++g) {
+      const int index = g * kOutputs + output;
 #if AK_SPLIT_K > 1
-    for (int slice = 0; slice < AK_SPLIT_K; ++slice) sum += __ldcg(slice_sum(slice, output));
+      for (int slice = 0; slice < AK_SPLIT_K; ++slice) sums[g] += __ldcg(slice_sum(slice, index));
 #else
-    for (int share = 0; share < AK_WARPS_M; ++share) sum += partial[share * kOutputs + output];
+      for (int share = 0; share < AK_WARPS_M; ++share) sums[g] += partial[share * kSums + index];
 #endif
-    store_one(args, row, column, sum);
+    }
+    store_one(args, row, column, sums);
   }
 }

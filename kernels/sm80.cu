@@ -5,13 +5,15 @@
 // With schedule=cooperative the first CTAs copy every operand whose rows are not aligned to 16 bytes into aligned rows in the
 // workspace, once, and the others then take it from there: the shift is paid once instead of once a tile.
 //
-// One CTA makes one tile_m x tile_n tile of D (of one slice of k when split_k > 1); warps_m x warps_n warps share it.
+// One CTA makes one tile_m x tile_n tile of D (of one slice of k when split_k > 1); warps_m x warps_n warps share it. Gated, a
+// stage holds a tile of the up matrix after B's, and each warp multiplies by the same columns of both.
 
 namespace ak {
 
 constexpr int kThreads = 32 * AK_WARPS_M * AK_WARPS_N;
 constexpr int kWarpM = AK_TILE_M / AK_WARPS_M, kWarpN = AK_TILE_N / AK_WARPS_N;
-constexpr int kBlocksM = kWarpM / 16, kBlocksN = kWarpN / 8;  // mma blocks of a warp
+constexpr int kBlocksM = kWarpM / 16, kBlocksD = kWarpN / 8;  // mma blocks of a warp's part of D
+constexpr int kBlocksN = kGates * kBlocksD;                   // along n; gated: the gate's, then the up projection's
 constexpr int kSteps = AK_TILE_K / 16;                        // mma steps of a stage
 
 // One operand's tile in one stage: `outer` rows of `inner` contiguous elements, in 16-byte chunks swizzled so that eight rows'
@@ -177,7 +179,7 @@ constexpr bool kPackA = kPack && AK_ALIGN_A < 16, kPackB = kPack && AK_ALIGN_B <
 
 using TileA = OperandTile<AK_A_MAJOR_K, AK_TILE_M, kPackA ? 16 : AK_ALIGN_A>;
 using TileB = OperandTile<AK_B_MAJOR_K, AK_TILE_N, kPackB ? 16 : AK_ALIGN_B>;
-constexpr int kStageBytes = TileA::bytes + TileB::bytes;
+constexpr int kStageBytes = TileA::bytes + kGates * TileB::bytes;
 
 struct Fragments {
   u32 a[kBlocksM][4], b[kBlocksN / 2][4];
@@ -195,9 +197,11 @@ __device__ __forceinline__ void load_fragments(Fragments& f, u32 stage, int step
   }
 #pragma unroll
   for (int j = 0; j < kBlocksN / 2; ++j) {
-    const int row = AK_B_MAJOR_K ? n0 + j * 16 + lane % 8 + lane / 16 * 8 : step * 16 + lane % 16;
-    const int chunk = AK_B_MAJOR_K ? step * 2 + lane / 8 % 2 : (n0 + j * 16) / 8 + lane / 16;
-    load_matrices<!AK_B_MAJOR_K>(f.b[j], stage + TileA::bytes + (row * TileB::chunks + TileB::swizzle(row, chunk)) * 16);
+    const int gate = j / (kBlocksD / 2), n = n0 + j % (kBlocksD / 2) * 16;
+    const int row = AK_B_MAJOR_K ? n + lane % 8 + lane / 16 * 8 : step * 16 + lane % 16;
+    const int chunk = AK_B_MAJOR_K ? step * 2 + lane / 8 % 2 : n / 8 + lane / 16;
+    load_matrices<!AK_B_MAJOR_K>(
+        f.b[j], stage + TileA::bytes + gate * TileB::bytes + (row * TileB::chunks + TileB::swizzle(row, chunk)) * 16);
   }
 }
 
@@ -266,11 +270,17 @@ __device__ __forceinline__ Pack pack_of_b(const KernelArgs& args) {
   return {static_cast<const char*>(args.b), a.to + (kPackA ? a.rows * a.copy_pitch() : 0), args.ldb * 2,
           AK_B_MAJOR_K ? args.n : args.k, AK_B_MAJOR_K ? args.k : args.n};
 }
+__device__ __forceinline__ Pack pack_of_up(const KernelArgs& args) {
+  Pack up = pack_of_b(args);
+  up.from = static_cast<const char*>(args.b2);
+  up.to += up.rows * up.copy_pitch();
+  return up;
+}
 
 // Partial sums of a split k, after the copies.
 __device__ __forceinline__ float4* split_sums(const KernelArgs& args) {
   const Pack b = pack_of_b(args);
-  return reinterpret_cast<float4*>(b.to + (kPackB ? b.rows * b.copy_pitch() : 0));
+  return reinterpret_cast<float4*>(b.to + (kPackB ? kGates * b.rows * b.copy_pitch() : 0));
 }
 
 // Takes this CTA's work. CTAs number themselves as they start: the first ones copy, the rest wait until all copies are made. A
@@ -288,13 +298,14 @@ __device__ __forceinline__ bool take_work(const KernelArgs& args, int tiles, Wor
   const unsigned multiplies = tiles * AK_SPLIT_K, copies = gridDim.x - multiplies;
   if (ticket < copies) {
     const Pack a = pack_of_a(args), b = pack_of_b(args);
-    const i64 units_a = kPackA ? a.units() : 0, units = units_a + (kPackB ? b.units() : 0);
+    const i64 units_a = kPackA ? a.units() : 0, units = units_a + (kPackB ? kGates * b.units() : 0);
 #pragma unroll 1
     for (i64 unit = ticket * (kThreads / 32) + threadIdx.x / 32; unit < units; unit += copies * (kThreads / 32)) {
-      const bool first = unit < units_a;
-      const Pack p{first ? a.from : b.from, first ? a.to : b.to, first ? a.pitch : b.pitch, first ? a.rows : b.rows,
-                   first ? a.inner : b.inner};
-      p.copy(first ? unit : unit - units_a);
+      const bool first = unit < units_a, up = AK_GATED && unit >= units_a + b.units();
+      Pack p{first ? a.from : b.from, first ? a.to : b.to, first ? a.pitch : b.pitch, first ? a.rows : b.rows,
+             first ? a.inner : b.inner};
+      if (up) p.from = pack_of_up(args).from, p.to = pack_of_up(args).to;
+      p.copy(first ? unit : unit - units_a - (up ? b.units() : 0));
     }
     __threadfence();
     __syncthreads();
@@ -349,9 +360,22 @@ __device__ __forceinline__ bool reduce_slices(const KernelArgs& args, const Work
   return true;
 }
 
+// Two neighbours of a row; `second` says that the other one is inside D.
+__device__ __forceinline__ void store_pair(const Output& output, int row, int column, bool second, float low, float high) {
+  Out* to = output.at(row, column);
+  if (output.pairs && second) {
+    if constexpr (AK_OUT == F32)
+      *reinterpret_cast<float2*>(to) = make_float2(low, high);
+    else
+      *reinterpret_cast<u32*>(to) = pack<AK_OUT>(low, high);
+  } else {
+    to[0] = from_float<AK_OUT>(low);
+    if (second) to[1] = from_float<AK_OUT>(high);
+  }
+}
+
 // Straight from registers: pairs of columns, four lanes to a row.
 __device__ __forceinline__ void store_direct(const KernelArgs& args, const Accumulators& sum, int row0, int column0) {
-  constexpr bool pairs = AK_ALIGN_D >= 2 * static_cast<int>(sizeof(Out));
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   row0 += warp / AK_WARPS_N * kWarpM + lane / 4;
   column0 += warp % AK_WARPS_N * kWarpN + lane % 4 * 2;
@@ -360,22 +384,47 @@ __device__ __forceinline__ void store_direct(const KernelArgs& args, const Accum
     const int row = row0 + i * 8;
     if (row >= args.m) break;
 #pragma unroll
-    for (int j = 0; j < kBlocksN; ++j) {
+    for (int j = 0; j < kBlocksD; ++j) {
       const int column = column0 + j * 8;
-      const float low = sum[i / 2][j][i % 2 * 2], high = sum[i / 2][j][i % 2 * 2 + 1];
-      if (pairs && column + 1 < args.n) {
-        const float x = finish(args, low, load_bias(args, row, column), load_c(args, row, column));
-        const float y = finish(args, high, load_bias(args, row, column + 1), load_c(args, row, column + 1));
-        Out* to = static_cast<Out*>(args.d) + row * args.ldd + column;
-        if constexpr (AK_OUT == F32)
-          *reinterpret_cast<float2*>(to) = make_float2(x, y);
-        else
-          *reinterpret_cast<u32*>(to) = pack<AK_OUT>(x, y);
-      } else {
-        if (column < args.n) store_one(args, row, column, low);
-        if (column + 1 < args.n) store_one(args, row, column + 1, high);
+      if (column >= args.n) break;
+      const bool second = column + 1 < args.n;
+      float x[2][kGates], y[2] = {0.0f, 0.0f};
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+#pragma unroll
+        for (int g = 0; g < kGates; ++g) x[e][g] = sum[i / 2][g * kBlocksD + j][i % 2 * 2 + e];
+        if (e == 0 || second) y[e] = finish_element(args, row, column + e, x[e]);
       }
+      store_pair(output_d(args), row, column, second, y[0], y[1]);
+#pragma unroll
+      for (int g = 0; g < kAuxes; ++g) store_pair(output_aux(args, g), row, column, second, x[0][g], x[1][g]);
     }
+  }
+}
+
+// `width` neighbours of a row from column `first` on, those inside 0 <= column < columns; `whole` says that all are, and that
+// they may be stored at once.
+template <int width>
+__device__ __forceinline__ void store_run(Out* row, int first, int columns, bool whole, const float (&y)[width]) {
+  constexpr int bytes = width * static_cast<int>(sizeof(Out));
+  Out* to = row + first;
+  if (!whole) {
+#pragma unroll
+    for (int e = 0; e < width; ++e)
+      if (first + e >= 0 && first + e < columns) to[e] = from_float<AK_OUT>(y[e]);
+  } else if constexpr (AK_OUT == F32) {
+    if constexpr (width == 4)
+      *reinterpret_cast<float4*>(to) = make_float4(y[0], y[1], y[2], y[3]);
+    else
+      *reinterpret_cast<float2*>(to) = make_float2(y[0], y[1]);
+  } else {
+    if constexpr (bytes == 4)
+      *reinterpret_cast<u32*>(to) = pack<AK_OUT>(y[0], y[1]);
+    else if constexpr (bytes == 8)
+      *reinterpret_cast<uint2*>(to) = make_uint2(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]));
+    else
+      *reinterpret_cast<uint4*>(to) =
+          make_uint4(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]), pack<AK_OUT>(y[4], y[5]), pack<AK_OUT>(y[6], y[7]));
   }
 }
 
@@ -386,7 +435,7 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
   constexpr int size = sizeof(Out);
   constexpr int width = AK_ALIGN_D > 2 * size ? AK_ALIGN_D / size : 2;  // elements a thread stores at once
   constexpr bool aligned = AK_ALIGN_D >= width * size;
-  constexpr int pitch = AK_TILE_N + 8;
+  constexpr int pitch = kGates * AK_TILE_N + 8;
   constexpr int vectors = AK_TILE_N / width + (aligned ? 0 : 1);
   constexpr int lanes = vectors > 16 ? 32 : vectors > 8 ? 16 : vectors > 4 ? 8 : 4;  // of a warp, on one row
   constexpr int rows_at_once = 32 / lanes;
@@ -399,8 +448,9 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
     float* to = slab + (warp / AK_WARPS_N * 16 + lane / 4) * pitch + warp % AK_WARPS_N * kWarpN + lane % 4 * 2;
 #pragma unroll
     for (int j = 0; j < kBlocksN; ++j) {
-      *reinterpret_cast<float2*>(to + j * 8) = make_float2(sum[i][j][0], sum[i][j][1]);
-      *reinterpret_cast<float2*>(to + j * 8 + 8 * pitch) = make_float2(sum[i][j][2], sum[i][j][3]);
+      float* at = to + j / kBlocksD * AK_TILE_N + j % kBlocksD * 8;
+      *reinterpret_cast<float2*>(at) = make_float2(sum[i][j][0], sum[i][j][1]);
+      *reinterpret_cast<float2*>(at + 8 * pitch) = make_float2(sum[i][j][2], sum[i][j][3]);
     }
     __syncthreads();
 #pragma unroll 2
@@ -408,41 +458,34 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
          slab_row += kThreads / 32 * rows_at_once) {
       const int row = row0 + slab_row / 16 * kWarpM + i * 16 + slab_row % 16;
       if (row >= args.m) continue;
-      Out* d = static_cast<Out*>(args.d) + row * args.ldd + column0;
+      Out* d = output_d(args).at(row, column0);
       const int odd = aligned ? 0 : static_cast<int>(reinterpret_cast<u64>(d) / size % 2);
 #pragma unroll
       for (int vector = 0; vector < vectors; vector += lanes) {
         const int first = (vector + lane % lanes) * width - odd;
         if (first >= columns) continue;
         const float* from = slab + slab_row * pitch + first;
-        float y[width];
+        float y[width], pre[kGates][width];
 #pragma unroll
         for (int e = 0; e < width; ++e) {
           const int column = first + e;
-          const bool exists = column >= 0 && column < columns;
-          y[e] =
-              exists ? finish(args, from[e], load_bias(args, row, column0 + column), load_c(args, row, column0 + column)) : 0;
-        }
-        if (first >= 0 && first + width <= columns) {
-          if constexpr (width * size == 4) {
-            *reinterpret_cast<u32*>(d + first) = pack<AK_OUT>(y[0], y[1]);
-          } else if constexpr (width * size == 8 && size == 2) {
-            *reinterpret_cast<uint2*>(d + first) = make_uint2(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]));
-          } else if constexpr (size == 2) {
-            *reinterpret_cast<uint4*>(d + first) = make_uint4(pack<AK_OUT>(y[0], y[1]), pack<AK_OUT>(y[2], y[3]),
-                                                              pack<AK_OUT>(y[4], y[5]), pack<AK_OUT>(y[6], y[7]));
-          } else if constexpr (width == 4) {
-            *reinterpret_cast<float4*>(d + first) = make_float4(y[0], y[1], y[2], y[3]);
-          } else if constexpr (aligned) {
-            *reinterpret_cast<float2*>(d + first) = make_float2(y[0], y[1]);
-          } else {
-            d[first] = y[0], d[first + 1] = y[1];
-          }
-        } else {
+          float x[kGates] = {};
+          y[e] = 0;
+          if (column >= 0 && column < columns) {
 #pragma unroll
-          for (int e = 0; e < width; ++e)
-            if (first + e >= 0 && first + e < columns) d[first + e] = from_float<AK_OUT>(y[e]);
+            for (int g = 0; g < kGates; ++g) x[g] = from[g * AK_TILE_N + e];
+            y[e] = finish_element(args, row, column0 + column, x);
+          }
+#pragma unroll
+          for (int g = 0; g < kGates; ++g) pre[g][e] = x[g];
         }
+        const bool whole = first >= 0 && first + width <= columns;
+        store_run(d, first, columns, whole && (aligned || size == 2), y);
+        // The up part of aux lies n elements further on, and misaligned rows of aux may be odd where those of D are even.
+#pragma unroll
+        for (int g = 0; g < kAuxes; ++g)
+          store_run(output_aux(args, g).at(row, column0), first, columns, whole && aligned && (g == 0 || args.n % width == 0),
+                    pre[g]);
       }
     }
   }
@@ -474,16 +517,27 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
 
   TileA a{static_cast<const char*>(args.a), args.lda * 2, row0, args.m, args.k};
   TileB b{static_cast<const char*>(args.b), args.ldb * 2, column0, args.n, args.k};
+  TileB up{static_cast<const char*>(args.b2), args.ldb * 2, column0, args.n, args.k};
   if (kPackA) a.data = pack_of_a(args).to, a.pitch = pack_of_a(args).copy_pitch();
   if (kPackB) b.data = pack_of_b(args).to, b.pitch = pack_of_b(args).copy_pitch();
+  if (kPackB && AK_GATED) up.data = pack_of_up(args).to, up.pitch = b.pitch;
+  // Begin and finish of a stage's filling.
+  const auto begin = [&](u32 stage, int k0) {
+    a.begin(stage, k0), b.begin(stage + TileA::bytes, k0);
+    if (AK_GATED) up.begin(stage + TileA::bytes + TileB::bytes, k0);
+  };
+  const auto finish = [&](u32 stage, int k0) {
+    a.finish(stage, k0), b.finish(stage + TileA::bytes, k0);
+    if (AK_GATED) up.finish(stage + TileA::bytes + TileB::bytes, k0);
+  };
 
 #pragma unroll 1
   for (int s = 0; s < AK_STAGES - 1; ++s) {
     const int k0 = (stage_begin + s) * AK_TILE_K;
     const u32 stage = ring + s * kStageBytes;
     if (stage_begin + s < stage_end) {
-      a.begin(stage, k0), b.begin(stage + TileA::bytes, k0);
-      a.finish(stage, k0), b.finish(stage + TileA::bytes, k0);
+      begin(stage, k0);
+      finish(stage, k0);
     }
     commit_copies();
   }
@@ -503,11 +557,11 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
     for (int step = 0; step < kSteps; ++step) {
       if (step == 0) {
         // The slot being filled was read in the previous round, which every thread has left.
-        if (ahead < stage_end) a.begin(to, ahead * AK_TILE_K), b.begin(to + TileA::bytes, ahead * AK_TILE_K);
+        if (ahead < stage_end) begin(to, ahead * AK_TILE_K);
         commit_copies();
       }
       if (step == kSteps - 1) {
-        if (ahead < stage_end) a.finish(to, ahead * AK_TILE_K), b.finish(to + TileA::bytes, ahead * AK_TILE_K);
+        if (ahead < stage_end) finish(to, ahead * AK_TILE_K);
         await_copies<AK_STAGES - 2>();
         __syncthreads();
         write_slot = read_slot;

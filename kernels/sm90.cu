@@ -4,11 +4,12 @@
 namespace ak::sm90 {
 
 // One operand's part of a stage. `slices` CTAs of the cluster need the same data: each loads one slice of it for all.
-// Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all k, sliced by k.
-template <bool major_k, int extent, int slices>
+// Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all k, sliced by k. The rows of `stack`
+// matrices lie one after the other.
+template <bool major_k, int extent, int slices, int stack>
 __device__ __forceinline__ void load_operand(u32 to, const TensorMap& map, u32 barrier, int origin, int k, int slice, u16 ctas, u64 policy) {
   constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
-  constexpr int box_bytes = (major_k ? extent : kDepth) * kChunk;
+  constexpr int box_bytes = (major_k ? stack * extent : kDepth) * kChunk;
   constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
 #pragma unroll
   for (int box = 0; box < boxes; ++box) {
@@ -23,7 +24,9 @@ __device__ __forceinline__ void load_operand(u32 to, const TensorMap& map, u32 b
 
 constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F0000000000000, kEvictLast = 0x14F0000000000000;
 
-__device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right) {
+__device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right,
+                                        const TensorMap& up) {
+  constexpr int up_at = (kSwap ? kLeftMajorK ? kRows : kRows / 64 * kDepth : kRightMajorK ? kColumns : kColumns / 64 * kDepth) * kChunk;
   // CTAs that share rows share the left operand, those that share columns the right one.
   u16 left_ctas = 0, right_ctas = 0;
   for (int i = 0; i < kClusterColumns; ++i) left_ctas |= 1 << (work.row_rank + i * kClusterRows);
@@ -33,10 +36,18 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
     for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
       barrier_wait(ring.empty(), ring.parity ^ 1);
       barrier_expect(ring.full(), kStageBytes);
-      load_operand<kLeftMajorK, kRows, kClusterColumns>(ring.left(), left, ring.full(), tile.row, i * kDepth, work.column_rank, left_ctas,
-                                                       kSwap ? kEvictFirst : kEvictNormal);
-      load_operand<kRightMajorK, kColumns, kClusterRows>(ring.right(), right, ring.full(), tile.column, i * kDepth, work.row_rank, right_ctas,
-                                                        kSwap ? kEvictLast : kEvictNormal);
+      const auto load_left = [&](u32 to, const TensorMap& map) {
+        load_operand<kLeftMajorK, kRows, kClusterColumns, kLeftStack>(to, map, ring.full(), tile.row, i * kDepth, work.column_rank,
+                                                                      left_ctas, kSwap ? kEvictFirst : kEvictNormal);
+      };
+      const auto load_right = [&](u32 to, const TensorMap& map) {
+        load_operand<kRightMajorK, kColumns, kClusterRows, kRightStack>(to, map, ring.full(), tile.column, i * kDepth, work.row_rank,
+                                                                        right_ctas, kSwap ? kEvictLast : kEvictNormal);
+      };
+      load_left(ring.left(), left);
+      if constexpr (kLeftStack > 1) load_left(ring.left() + up_at, up);
+      load_right(ring.right(), right);
+      if constexpr (kRightStack > 1) load_right(ring.right() + up_at, up);
     }
   }
 }
@@ -52,7 +63,8 @@ __device__ __forceinline__ void release(u32 empty) {
 }
 
 // acc = left . right over the CTA's part of k. One group of wgmmas stays in flight, so a stage is released one step late.
-__device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first_block, float (&acc)[kBlocks][kColumns / 2]) {
+__device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first_block, Accumulators& acc) {
+  constexpr int block_bytes = (kLeftMajorK ? 64 : kDepth) * kChunk;
   u32 keep = 0, previous = 0;
   if constexpr (kSplit > 1) {  // the last slices may be empty
     keep = 1;
@@ -64,17 +76,18 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
 #pragma unroll 1
   for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
     barrier_wait(ring.full(), ring.parity);
-    const u64 left = wgmma_descriptor(ring.left() + first_block * (kLeftMajorK ? 64 : kDepth) * kChunk, kDepth * kChunk);
+    const u64 left = wgmma_descriptor(ring.left() + first_block * block_bytes, kDepth * kChunk);
     const u64 right = wgmma_descriptor(ring.right(), kDepth * kChunk);
     wgmma_fence();
 #pragma unroll
     for (int step = 0; step < kDepth / 16; ++step) {
-      const u32 left_at = kLeftMajorK ? step / 4 * kRows * kChunk + step % 4 * 32 : step * 16 * kChunk;
-      const u32 right_at = kRightMajorK ? step / 4 * kColumns * kChunk + step % 4 * 32 : step * 16 * kChunk;
+      const u32 left_at = kLeftMajorK ? step / 4 * kLeftRows * kChunk + step % 4 * 32 : step * 16 * kChunk;
+      const u32 right_at = kRightMajorK ? step / 4 * kWidth * kChunk + step % 4 * 32 : step * 16 * kChunk;
 #pragma unroll
-      for (int block = 0; block < kBlocks; ++block)
-        wgmma<!kLeftMajorK, !kRightMajorK>(acc[block], left + ((left_at + block * (kLeftMajorK ? 64 : kDepth) * kChunk) >> 4),
-                                           right + (right_at >> 4), keep);
+      for (int block = 0; block < kLeftBlocks; ++block) {
+        const u32 block_at = block / kBlocks * (kRows / 64) + block % kBlocks;  // the up projection's follow all of the gate's
+        wgmma<!kLeftMajorK, !kRightMajorK>(acc[block], left + ((left_at + block_at * block_bytes) >> 4), right + (right_at >> 4), keep);
+      }
       keep = 1;
     }
     wgmma_commit();
@@ -86,9 +99,9 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
   }
 }
 
-__device__ __forceinline__ void consume(const KernelArgs& args, const Work& work, const TensorMap& map_d, Ring ring) {
+__device__ __forceinline__ void consume(const KernelArgs& args, const Work& work, const Maps& maps, Ring ring) {
   const int group = threadIdx.x / 128, warp = threadIdx.x / 32;
-  const u32 staging = ring.base + kStagingAt + warp * kStagingBytes, column_bias = ring.base + kBiasAt + group * kColumns * 4;
+  const u32 staging = ring.base + kStagingAt + warp * kStagingBytes, column_terms = ring.base + kTermsAt + group * kTermsBytes;
   const int first_block = kPingpong ? 0 : group * kBlocks;
   const int depth = work.k_end - work.k_begin;
   const u32 stride = kPingpong ? 2 * work.step : work.step;
@@ -100,15 +113,15 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
   for (; index < work.count; index += stride) {
     const Work::Tile tile = work.tile(index);
     const int row = tile.row + 64 * first_block;
-    RowBias row_bias[kBlocks];
+    RowTerms row_terms[kBlocks];
     if constexpr (kSplit > 1) {
       prefetch_bias(args, work, row, tile.column);
     } else {
-      if (kBiasOnColumns) stage_column_bias(args, work, column_bias, tile.column);
+      if (kTermsOnColumns) stage_column_terms(args, work, column_terms, tile.column);
 #pragma unroll
-      for (int block = 0; block < kBlocks; ++block) row_bias[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
+      for (int block = 0; block < kBlocks; ++block) row_terms[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
     }
-    float acc[kBlocks][kColumns / 2];
+    Accumulators acc;
     // Pingpong: warpgroup g multiplies when barrier 1 + g says that the tile before has issued its last wgmma.
     if (kPingpong && index != work.first) named_sync(1 + group, 256);
     multiply(work, ring, first_block, acc);
@@ -121,11 +134,11 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
       named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
       leave_partial(ring.base, acc);
     } else {
-      const Result result{args, work, column_bias, row_bias, row, tile.column, acc};
+      const Result result{args, work, column_terms, row_terms, row, tile.column, acc};
       if constexpr (AK_STORE == 2)
         store_result_runs(result, staging);
       else
-        store_result(result, map_d, staging);
+        store_result(result, maps, staging);
     }
     if (kPingpong) ring.skip(depth);
     if (AK_STORE == 1 && index + stride >= work.count) tma_store_wait<0>();
@@ -137,9 +150,17 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
 
 extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     ak_kernel(const __grid_constant__ ak::KernelArgs args, const __grid_constant__ ak::TensorMap map_a, const __grid_constant__ ak::TensorMap map_b
+#if AK_GATED
+              ,
+              const __grid_constant__ ak::TensorMap map_up
+#endif
 #if AK_STORE == 1
               ,
               const __grid_constant__ ak::TensorMap map_d
+#if AK_AUX
+              ,
+              const __grid_constant__ ak::TensorMap map_aux
+#endif
 #endif
     ) {
   using namespace ak;
@@ -147,8 +168,15 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   extern __shared__ __align__(1024) unsigned char shared[];
   const ak::TensorMap& left = kSwap ? map_b : map_a;
   const ak::TensorMap& right = kSwap ? map_a : map_b;
+  // Of maps that this kernel has not been given, nothing is used.
+#if !AK_GATED
+  const ak::TensorMap& map_up = map_a;
+#endif
 #if AK_STORE != 1
-  const ak::TensorMap& map_d = map_a;  // not used
+  const ak::TensorMap& map_d = map_a;
+#endif
+#if AK_STORE != 1 || !AK_AUX
+  const ak::TensorMap& map_aux = map_a;
 #endif
   Ring ring{smem_address(shared)};
   const u32 rank = kCluster > 1 ? cluster_rank() : 0;
@@ -157,6 +185,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     if (ring.base % 1024) __trap();
     tma_prefetch(left);
     tma_prefetch(right);
+    if (AK_GATED) tma_prefetch(map_up);
     for (int s = 0; s < kStages; ++s) {
       barrier_init(ring.full(s), 1);
       // Every consumer warp of every CTA that this stage's data came from or went to.
@@ -172,11 +201,11 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   const Work work(args, rank);
   if (threadIdx.x >= kConsumerThreads) {
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
-    if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right);
+    if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right, map_up);
     __syncwarp();
   } else {
     if constexpr (kMoveRegisters) registers_up<kConsumerRegisters>();
-    consume(args, work, map_d, ring);
+    consume(args, work, {map_d, map_aux}, ring);
   }
   if constexpr (kSplit > 1) {
     cluster_sync();  // every CTA's partial sums are in its shared memory

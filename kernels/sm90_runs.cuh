@@ -1,6 +1,6 @@
 // sm90: store 2, whole runs of D's rows at any alignment. A strip of the tile is brought to D's order in shared memory; from
 // there its rows leave as the aligned 16-byte pieces of D that they cover, shifted into place in registers, and by
-// elements what is left at both ends, where they border on other tiles.
+// elements what is left at both ends, where they border on other tiles. aux goes straight from registers.
 #pragma once
 
 namespace ak::sm90 {
@@ -87,14 +87,16 @@ __device__ __forceinline__ void store_result_runs(const Result& result, u32 stag
       for (int b = 0; b < blocks; ++b)
 #pragma unroll
         for (int first = quad; first < quad + kRunColumns / 8 && first < kColumns / 8; first += kTogether) {
-          float v[2][4];
-          result.finish(block + b, first, v);
-          stage_quads(kSwap ? strip + (64 * b + 16 * warp) * kOutBytes : strip, first - quad, v);
+          float x[kGates][2][4], y[2][4];
+          result.finish(block + b, first, x, y);
+          stage_quads(kSwap ? strip + (64 * b + 16 * warp) * kOutBytes : strip, first - quad, y);
+#pragma unroll
+          for (int part = 0; part < kAuxes; ++part) result.store(output_aux(result.args, part), block + b, first, x[part]);
         }
       sync();
       const int rows = min(kSwap ? 64 * kBlocks : 16, result.work.rows - row);
       const int columns = min(min(kRunColumns, kColumns - 8 * quad), result.work.columns - column);
-      store_runs(result.args, strip, d_at(result.args, row, column), kSwap ? columns : rows, kSwap ? rows : columns);
+      store_runs(result.args, strip, place(output_d(result.args), row, column), kSwap ? columns : rows, kSwap ? rows : columns);
       if (!kSwap) __syncwarp();
       turn ^= 1;
     }

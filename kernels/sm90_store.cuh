@@ -4,8 +4,8 @@
 namespace ak::sm90 {
 
 // Two neighbours of D in one register, at an even distance from a row's start.
-__device__ __forceinline__ void store_pair(const KernelArgs& args, Out* at, u32 pair, bool second) {
-  if (AK_ALIGN_D >= 4 && second) {
+__device__ __forceinline__ void store_pair(const Output& output, Out* at, u32 pair, bool second) {
+  if (output.pairs && second) {
     *reinterpret_cast<u32*>(at) = pair;
   } else {
     at[0] = static_cast<Out>(static_cast<u16>(pair));
@@ -13,8 +13,12 @@ __device__ __forceinline__ void store_pair(const KernelArgs& args, Out* at, u32 
   }
 }
 
+__device__ __forceinline__ Out* place(const Output& output, int row, int column) {
+  return kSwap ? output.at(column, row) : output.at(row, column);
+}
+
 // Any alignment, any edge. The whole warp calls it: row and column are the lane's.
-__device__ __forceinline__ void store_quad(const KernelArgs& args, const Work& work, int row, int column, const float (&v)[4]) {
+__device__ __forceinline__ void store_quad(const Output& output, const Work& work, int row, int column, const float (&v)[4]) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -23,36 +27,50 @@ __device__ __forceinline__ void store_quad(const KernelArgs& args, const Work& w
       if constexpr (kSwap) {  // neighbours must lie along n, the tensor core's rows
         pair = transpose_8x8(pair);
         const int r = row - lane / 4 + 8 * h + lane % 4 * 2, c = column - lane % 4 * 2 + lane / 4;
-        if (r < work.rows && c < work.columns) store_pair(args, d_at(args, r, c), pair, r + 1 < work.rows);
+        if (r < work.rows && c < work.columns) store_pair(output, place(output, r, c), pair, r + 1 < work.rows);
       } else {
         const int r = row + 8 * h;
-        if (r < work.rows && column < work.columns) store_pair(args, d_at(args, r, column), pair, column + 1 < work.columns);
+        if (r < work.rows && column < work.columns)
+          store_pair(output, place(output, r, column), pair, column + 1 < work.columns);
       }
     } else {
       const int r = row + 8 * h;
       if (r < work.rows && column < work.columns) {
-        float* at = reinterpret_cast<float*>(d_at(args, r, column));
-        if (!kSwap && AK_ALIGN_D >= 8 && column + 1 < work.columns) {
+        float* at = reinterpret_cast<float*>(place(output, r, column));
+        if (!kSwap && output.pairs && column + 1 < work.columns) {
           *reinterpret_cast<float2*>(at) = make_float2(v[2 * h], v[2 * h + 1]);
         } else {
           at[0] = v[2 * h];
-          if (column + 1 < work.columns) *d_at(args, r, column + 1) = v[2 * h + 1];
+          if (column + 1 < work.columns) *place(output, r, column + 1) = v[2 * h + 1];
         }
       }
     }
   }
 }
 
+// D's values and, when they are kept, the pre-activations.
+__device__ __forceinline__ void store_quads(const KernelArgs& args, const Work& work, int row, int column,
+                                            const float (&x)[kGates][4], const float (&y)[4]) {
+  store_quad(output_d(args), work, row, column, y);
+#pragma unroll
+  for (int part = 0; part < kAuxes; ++part) store_quad(output_aux(args, part), work, row, column, x[part]);
+}
+
+struct Maps {
+  const TensorMap &d, &aux;
+};
+
 // Staged stores (store 1, store 2) bring quads to D's order in shared memory first. `staged` is a lane's warp's corner of a
 // strip; a strip's rows run along D's.
 //
 // store 1: a strip of 16 rows (of the warp) x 8 * kStripQuads columns lies under the copy engine's swizzle, and one lane sends
-// it off. The copy engine clips at D's edges, and a warp waits for nobody but itself. Two or four strips fit a warp's staging,
-// so the copy of one overlaps the making of the next.
+// it off. The copy engine clips at D's edges, and a warp waits for nobody but itself. D and each part of aux have a strip;
+// where a warp's staging holds several sets, the copy of one overlaps the making of the next.
 constexpr int kStripQuads = kOut16 && kColumns % 32 == 0 ? 4 : kColumns % 16 == 0 ? 2 : 1;
 constexpr int kStripRowBytes = (kSwap ? 16 : 8 * kStripQuads) * kOutBytes;  // along D's rows; also the swizzle
 constexpr int kStripBytes = 16 * 8 * kStripQuads * kOutBytes;
-constexpr int kStrips = kStripStaging / kStripBytes > 4 ? 4 : kStripStaging / kStripBytes;
+constexpr int kStripSetBytes = kOutputs * kStripBytes;
+constexpr int kStripSets = kStripStaging / kStripSetBytes > 4 ? 4 : kStripStaging / kStripSetBytes;
 
 // Where the 16 bytes `part` of a strip's row lie.
 __device__ __forceinline__ u32 strip_at(u32 staged, int row, int part) {
@@ -101,33 +119,47 @@ __device__ __forceinline__ void stage_quads(u32 staged, int first, const float (
 struct Result {
   const KernelArgs& args;
   const Work& work;
-  u32 column_biases;  // shared-memory address
-  const RowBias (&row_bias)[kBlocks];
+  u32 column_terms;  // shared-memory address
+  const RowTerms (&row_terms)[kBlocks];
   int row, column;
-  float (&acc)[kBlocks][kColumns / 2];
+  const Accumulators& acc;
 
   // The first row of the warp's 16 of a block.
   __device__ __forceinline__ int warp_row(int block) const { return row + 64 * block + threadIdx.x / 32 % 4 * 16; }
+  // Of the calling lane's part of a quad.
+  __device__ __forceinline__ int lane_row(int block) const { return warp_row(block) + threadIdx.x % 32 / 4; }
+  __device__ __forceinline__ int lane_column(int quad) const { return column + 8 * quad + threadIdx.x % 4 * 2; }
 
-  // kTogether finished quads of the calling lane.
-  __device__ __forceinline__ void finish(int block, int first, float (&v)[2][4]) const {
-    const int lane = threadIdx.x % 32;
+  // kTogether quads of the calling lane: pre-activations `x`, D's values `y`.
+  __device__ __forceinline__ void finish(int block, int first, float (&x)[kGates][2][4], float (&y)[2][4]) const {
 #pragma unroll
     for (int j = 0; j < kTogether; ++j) {
-      const int lane_column = column + 8 * (first + j) + lane % 4 * 2;
+      float pre[kGates][4];
 #pragma unroll
-      for (int e = 0; e < 4; ++e) v[j][e] = acc[block][4 * (first + j) + e];
-      float column_bias[2] = {0.0f, 0.0f};
-      if (kBiasOnColumns) load_column_bias(column_biases + 4 * (lane_column - column), column_bias);
-      finish_quad(args, work, warp_row(block) + lane / 4, lane_column, row_bias[block], column_bias, v[j]);
+      for (int g = 0; g < kGates; ++g)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) pre[g][e] = acc[block_of(g, block)][4 * slice_of(g, first + j) + e];
+      ColumnTerms terms;
+      terms.load_staged(column_terms, lane_column(first + j) - column);
+      finish_quad(args, work, lane_row(block), lane_column(first + j), row_terms[block], terms, pre, y[j]);
+#pragma unroll
+      for (int g = 0; g < kGates; ++g)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) x[g][j][e] = pre[g][e];
     }
+  }
+
+  // Values of kTogether quads, straight from registers.
+  __device__ __forceinline__ void store(const Output& output, int block, int first, const float (&v)[2][4]) const {
+#pragma unroll
+    for (int j = 0; j < kTogether; ++j) store_quad(output, work, lane_row(block), lane_column(first + j), v[j]);
   }
 };
 
 // By store_quad, or by the copy engine.
-__device__ __forceinline__ void store_result(const Result& result, const TensorMap& map_d, u32 staging) {
+__device__ __forceinline__ void store_result(const Result& result, const Maps& maps, u32 staging) {
   const int lane = threadIdx.x % 32;
-  u32 strip = staging;
+  u32 strips = staging;
 #pragma unroll
   for (int block = 0; block < kBlocks; ++block) {
     const int warp_row = result.warp_row(block);
@@ -137,25 +169,31 @@ __device__ __forceinline__ void store_result(const Result& result, const TensorM
       const int in_strip = first % kStripQuads, strip_column = result.column + 8 * (first - in_strip);
       if (strip_column >= result.work.columns) break;
       if (AK_STORE && in_strip == 0) {
-        if (lane == 0) tma_store_wait<kStrips - 1>();  // the oldest strip has been read
+        if (lane == 0) tma_store_wait<kStripSets - 1>();  // the oldest strips have been read
         __syncwarp();
       }
-      float v[2][4];
-      result.finish(block, first, v);
+      float x[kGates][2][4], y[2][4];
+      result.finish(block, first, x, y);
       if constexpr (AK_STORE == 0) {
+        result.store(output_d(result.args), block, first, y);
 #pragma unroll
-        for (int j = 0; j < kTogether; ++j)
-          store_quad(result.args, result.work, warp_row + lane / 4, result.column + 8 * (first + j) + lane % 4 * 2, v[j]);
+        for (int part = 0; part < kAuxes; ++part) result.store(output_aux(result.args, part), block, first, x[part]);
       } else {
-        stage_quads(strip, in_strip, v);
+        stage_quads(strips, in_strip, y);
+#pragma unroll
+        for (int part = 0; part < kAuxes; ++part) stage_quads(strips + (1 + part) * kStripBytes, in_strip, x[part]);
         if (in_strip + kTogether == kStripQuads) {
           async_proxy_fence();
           __syncwarp();
           if (lane == 0) {
-            tma_store(map_d, strip, kSwap ? warp_row : strip_column, kSwap ? strip_column : warp_row);
+            const int along = kSwap ? warp_row : strip_column, down = kSwap ? strip_column : warp_row;  // in D
+            tma_store(maps.d, strips, along, down);
+#pragma unroll
+            for (int part = 0; part < kAuxes; ++part)
+              tma_store(maps.aux, strips + (1 + part) * kStripBytes, along + part * result.args.n, down);
             tma_store_commit();
           }
-          strip = strip == staging + (kStrips - 1) * kStripBytes ? staging : strip + kStripBytes;
+          strips = strips == staging + (kStripSets - 1) * kStripSetBytes ? staging : strips + kStripSetBytes;
         }
       }
     }

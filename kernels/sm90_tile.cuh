@@ -1,6 +1,10 @@
 // sm90: what one CTA works on. The tensor core multiplies a `left` operand (its 64-row axis) by a `right` one (its 8..256
 // columns). Left is A and right is B; with swap_ab left is B and right is A, rows run along n, and every knob describes that
 // transposed problem: D^T = B^T A^T.
+//
+// Gated, the operand that holds B holds the same rows of the up matrix after them: on the right one wgmma of twice tile_n makes
+// gate and up, on the left every 64-row block of the gate is followed by its block of the up projection. Either way a thread
+// holds both accumulators of an element of D.
 #pragma once
 
 namespace ak::sm90 {
@@ -15,25 +19,32 @@ constexpr int kCluster = kClusterRows * kClusterColumns * kSplit;           // C
 // Cooperative warpgroups share a tile; pingpong ones own a tile each and take turns on the tensor cores.
 constexpr bool kPingpong = AK_SCHEDULE == 2;
 constexpr int kConsumers = kPingpong ? 2 : kRows == 64 ? 1 : kRows == 192 ? 3 : 2;
-constexpr int kBlocks = kRows / 64 / (kPingpong ? 1 : kConsumers);  // 64-row blocks of a warpgroup
+constexpr int kLeftStack = kSwap ? kGates : 1, kRightStack = kSwap ? 1 : kGates;  // matrices in an operand
+constexpr int kLeftRows = kLeftStack * kRows, kWidth = kRightStack * kColumns;    // width of the wgmma
+constexpr int kBlocks = kRows / 64 / (kPingpong ? 1 : kConsumers);                // 64-row blocks of D, a warpgroup
+constexpr int kLeftBlocks = kLeftStack * kBlocks;
+using Accumulators = float[kLeftBlocks][kWidth / 2];
+// Where in them the gate (0) or the up projection (1) of a 64-row block and an 8-column slice of D lies.
+__device__ constexpr int block_of(int gate, int block) { return kSwap ? gate * kBlocks + block : block; }
+__device__ constexpr int slice_of(int gate, int slice) { return kSwap ? slice : gate * (kColumns / 8) + slice; }
 constexpr int kConsumerThreads = 128 * kConsumers;
 // Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share. After
 // split_k's sums all warps join again, which would hold them to the producer's few.
 constexpr bool kMoveRegisters = kConsumers > 1 && kSplit == 1;
 constexpr int kThreads = kConsumerThreads + (kConsumers == 1 ? 32 : 128);
-constexpr int kAccumulators = kBlocks * kColumns / 2;  // per thread
+constexpr int kAccumulators = kLeftBlocks * kWidth / 2;  // per thread
 constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
 constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ? 240 : 232;
 
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 
-// --- shared memory: ring of stages | staging of the epilogue | column biases | full and empty barriers (src/families/sm90.cpp
+// --- shared memory: ring of stages | staging of the epilogue | column terms | full and empty barriers (src/families/sm90.cpp
 // has the same sums)
 constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
 __device__ constexpr int padded(int extent, bool major_k) { return major_k ? extent : (extent + 63) / 64 * 64; }
-constexpr int kLeftBytes = kRows * kDepth * 2;
-constexpr int kRightBytes = padded(kColumns, kRightMajorK) * kDepth * 2;
+constexpr int kLeftBytes = kLeftRows * kDepth * 2;
+constexpr int kRightBytes = kRightStack * padded(kColumns, kRightMajorK) * kDepth * 2;
 constexpr int kStageBytes = kLeftBytes + kRightBytes;
 // store 2 keeps runs of D's rows in shared memory, kRunColumns of the tile's columns at a time: a warp's 16 rows, or with
 // swap_ab 64-row blocks of its warpgroup, in two halves that take turns.
@@ -45,12 +56,16 @@ constexpr int kRunElements = kSwap ? 64 * kBlocks : kRunColumns;
 constexpr int kRunPitch = kRunElements * kOutBytes + 16;
 constexpr int kRunBytes = (kSwap ? kRunColumns : 16) * kRunPitch;                         // per warp, or per warpgroup
 constexpr int kRunStaging = kSwap ? kRunBytes * (kRunParts > 1 ? 2 : 1) / 4 : kRunBytes;  // per warp
-constexpr int kStripStaging = 2048;                                                       // store 1, per warp
+constexpr int kOutputs = 1 + kAuxes;                                                      // store 1: strips of D and of aux
+constexpr int kStripStaging = 1024 * (kOutputs < 2 ? 2 : kOutputs);                       // per warp
 constexpr int kStagingBytes = AK_STORE == 2 ? kRunStaging : kStripStaging;
 constexpr int kStagingAt = kStages * kStageBytes;
-constexpr int kBiasAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
-constexpr bool kBiasOnRows = AK_BIAS == (kSwap ? 1 : 2), kBiasOnColumns = AK_BIAS == (kSwap ? 2 : 1);
-constexpr int kBarriersAt = kBiasAt + (kBiasOnColumns && kSplit == 1 ? kConsumers * kColumns * 4 : 0);
+constexpr int kTermsAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
+// Terms along the tensor core's rows stay in registers, those along its columns in shared memory, scales before biases.
+constexpr bool kTermsOnRows = kSwap ? kColumnTerms : kRowTerms, kTermsOnColumns = kSwap ? kRowTerms : kColumnTerms;
+constexpr bool kColumnScales = kSwap ? AK_ROW_SCALE : AK_COLUMN_SCALE, kColumnBiases = AK_BIAS == (kSwap ? 2 : 1);
+constexpr int kTermsBytes = (kColumnScales + kColumnBiases) * kWidth * 4;  // per warpgroup
+constexpr int kBarriersAt = kTermsAt + (kSplit == 1 ? kConsumers * kTermsBytes : 0);
 
 struct Ring {
   u32 base;  // shared-memory address, a multiple of 1024

@@ -1,4 +1,5 @@
-// wgmma m64nNk16 with f32 accumulators and both operands in shared memory, for the one width N = AK_TILE_N of this compile.
+// wgmma m64nNk16 with f32 accumulators and both operands in shared memory, for the one width N = AK_WGMMA_N of this compile:
+// tile_n, or twice that where a gated tile's up projection lies beside its gate.
 // The instruction's register list is text, so macros spell it, one per N: the registers, the same as asm operands, the operand
 // that says whether to accumulate, and the operands that follow the registers.
 #pragma once
@@ -8,7 +9,30 @@
 #define AK_FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
 #define AK_OF_N__(table, n) table##n
 #define AK_OF_N_(table, n) AK_OF_N__(table, n)
-#define AK_OF_N(table) AK_OF_N_(table, AK_TILE_N)
+#define AK_OF_N(table) AK_OF_N_(table, AK_WGMMA_N)
+
+#define AK_TWICE_8 16
+#define AK_TWICE_16 32
+#define AK_TWICE_24 48
+#define AK_TWICE_32 64
+#define AK_TWICE_40 80
+#define AK_TWICE_48 96
+#define AK_TWICE_56 112
+#define AK_TWICE_64 128
+#define AK_TWICE_72 144
+#define AK_TWICE_80 160
+#define AK_TWICE_88 176
+#define AK_TWICE_96 192
+#define AK_TWICE_104 208
+#define AK_TWICE_112 224
+#define AK_TWICE_120 240
+#define AK_TWICE_128 256
+
+#if AK_GATED && !AK_SWAP_AB
+#define AK_WGMMA_N AK_OF_N_(AK_TWICE_, AK_TILE_N)
+#else
+#define AK_WGMMA_N AK_TILE_N
+#endif
 
 #define AK_REGISTERS_8 "%0, %1, %2, %3"
 #define AK_REGISTERS_16 AK_REGISTERS_8 ", %4, %5, %6, %7"
@@ -159,9 +183,9 @@ __device__ __forceinline__ u64 wgmma_descriptor(u32 address, u32 leading) {
 
 // d (+)= A[64 x 16] . B[16 x N]; keep = 0 overwrites d.
 template <bool a_transposed, bool b_transposed>
-__device__ __forceinline__ void wgmma(float (&d)[AK_TILE_N / 2], u64 a, u64 b, u32 keep) {
+__device__ __forceinline__ void wgmma(float (&d)[AK_WGMMA_N / 2], u64 a, u64 b, u32 keep) {
   asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " AK_OF_N(AK_KEEP_) ", 0;\n"
-               "wgmma.mma_async.sync.aligned.m64n" AK_TEXT(AK_TILE_N) "k16" AK_WGMMA_TYPES AK_OF_N(AK_REGISTERS_) "}, "
+               "wgmma.mma_async.sync.aligned.m64n" AK_TEXT(AK_WGMMA_N) "k16" AK_WGMMA_TYPES AK_OF_N(AK_REGISTERS_) "}, "
                AK_OF_N(AK_TAIL_) ";\n}"
                : AK_OF_N(AK_OPERANDS_)
                : "l"(a), "l"(b), "r"(keep), "n"(a_transposed ? 1 : 0), "n"(b_transposed ? 1 : 0));
@@ -175,7 +199,7 @@ template <int pending> __device__ __forceinline__ void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory");
 }
 // After the wait: the compiler does not know that wgmma writes its registers later, and may move what reads them up.
-__device__ __forceinline__ void wgmma_settle(float (&d)[AK_TILE_N / 2]) {
+__device__ __forceinline__ void wgmma_settle(float (&d)[AK_WGMMA_N / 2]) {
 #pragma unroll
   for (float& v : d) asm volatile("" : "+f"(v)::"memory");
 }

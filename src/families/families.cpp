@@ -8,13 +8,6 @@
 
 namespace ak {
 
-std::optional<std::string> beyond_plain(const EpilogueSpec& e) {
-  if (e.gated) return "a gated epilogue is not served";
-  if (e.aux) return "an aux output is not served";
-  if (e.row_scale || e.column_scale) return "row and column scales are not served";
-  return std::nullopt;
-}
-
 // One line a family.
 
 std::span<const Family* const> families() {

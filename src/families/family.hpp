@@ -40,9 +40,6 @@ class Family {
   virtual Geometry geometry(const Problem&, const Tactic&, const DeviceFacts&) const = 0;
 };
 
-/// Why a family that finishes plain products only refuses the epilogue; nullopt when it is one.
-std::optional<std::string> beyond_plain(const EpilogueSpec& epilogue);
-
 /// Own families, by id; vendor is not among them (plan/vendor).
 const Family& family(FamilyId id);
 std::span<const Family* const> families();

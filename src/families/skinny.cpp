@@ -17,19 +17,21 @@ constexpr int kMaxRows = 8;
 constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
-int smem_bytes(const Tactic& t) { return t.warps_m * t.tile_m * t.tile_n * 4; }
+int gates(const Problem& p) { return p.epilogue.gated ? 2 : 1; }  // products
+int smem_bytes(const Problem& p, const Tactic& t) { return t.warps_m * gates(p) * t.tile_m * t.tile_n * 4; }
 std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n); }
 
 // Independent 16-byte runs a lane has in flight.
-int runs(const Problem& p, const Tactic& t) { return t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1); }
+int runs(const Problem& p, const Tactic& t) { return gates(p) * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1); }
 
 int registers(const Problem& p, const Tactic& t) {
-  const int rows = p.b_major == Major::k ? t.tile_n / t.warps_n : 4;
-  return runs(p, t) * (p.align_b == 16 ? 4 : 8) + 2 * rows * t.tile_m + 12 * rows + 48;
+  const int rows = p.b_major == Major::k ? gates(p) * t.tile_n / t.warps_n : 4;  // widened to f32 at once
+  const int sums = 2 * t.tile_m * (p.b_major == Major::k ? rows : gates(p) * 4);
+  return runs(p, t) * (p.align_b == 16 ? 4 : 8) + sums + 12 * rows + 48;
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
-  const int by_smem = d.smem_per_sm / (smem_bytes(t) + 1024);
+  const int by_smem = d.smem_per_sm / (smem_bytes(p, t) + 1024);
   const int by_registers = d.registers_per_sm / (std::min(255, (registers(p, t) + 7) / 8 * 8) * threads(t));
   return std::max(1, std::min({by_smem, by_registers, 2048 / threads(t), 32}));
 }
@@ -46,7 +48,6 @@ class Skinny final : public Family {
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (p.m > kMaxRows) return fmt::format("m={}: beyond {} rows the FMAs take longer than the memory", p.m, kMaxRows);
     if (std::max(p.n, p.k) > kMaxExtent) return "an extent near 2^31 overflows run arithmetic";
-    if (auto why = beyond_plain(p.epilogue)) return why;
     return std::nullopt;
   }
 
@@ -70,10 +71,10 @@ class Skinny final : public Family {
         t.algo || t.separate)
       return "tile_k, stages, schedule, cluster_m, cluster_n, swap_ab, raster, store, algo and separate are not knobs of "
              "skinny";
-    if (const int need = registers(p, t), have = std::min(224, d.registers_per_sm / threads(t)); need > have)
+    if (const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t)); need > have)
       return fmt::format("about {} registers a thread of {}", need, have);
-    if (smem_bytes(t) + 64 > d.smem_per_block)
-      return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(t) + 64, d.smem_per_block);
+    if (smem_bytes(p, t) + 64 > d.smem_per_block)
+      return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(p, t) + 64, d.smem_per_block);
     return rejects_split(p, t);
   }
 
@@ -122,15 +123,15 @@ class Skinny final : public Family {
     const double in_flight = running / d.sm_count * threads(t) * row_bytes;
     const double drawn = std::min(1.0, in_flight / 40960);
     const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;
-    const double weight_bytes = 2.0 * p.n * p.k;
+    const double weight_bytes = 2.0 * p.wide_n() * p.k;
     const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 0.97 * drawn),
                                       weight_bytes / (d.memory_tb_s * 1e6) * std::min(balance, 2.0));
 
     const double clock = d.clock_ghz * 1e3 * 0.95;
-    const double rows = p.b_major == Major::k ? t.tile_n / t.warps_n : 4;
+    const double rows = p.b_major == Major::k ? gates(p) * t.tile_n / t.warps_n : 4;
     const double per_run =
         8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.align_b >= 8 ? 4 : 24) + (p.align_a >= 8 ? 0 : 20 * t.tile_m / rows);
-    const double issue_us = static_cast<double>(p.n) * p.k / 8 / 32 * per_run / (4.0 * d.sm_count * clock) / 0.8;
+    const double issue_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 * per_run / (4.0 * d.sm_count * clock) / 0.8;
     double us = 2.6 + std::max(memory_us, issue_us) + 0.25 * t.warps_m * t.tile_m / 8.0;
     if (t.split_k > 1) us += 1.0 + 0.05 * t.split_k;
     return us;
@@ -140,8 +141,8 @@ class Skinny final : public Family {
     Geometry g;
     g.grid = {static_cast<std::uint32_t>(ctas(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
     g.threads = static_cast<std::uint32_t>(threads(t));
-    g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(t));
-    if (t.split_k > 1) g.workspace_bytes = kCounterBytes + ctas(p, t) * t.split_k * t.tile_m * t.tile_n * 4;
+    g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(p, t));
+    if (t.split_k > 1) g.workspace_bytes = kCounterBytes + ctas(p, t) * t.split_k * gates(p) * t.tile_m * t.tile_n * 4;
     return g;
   }
 

@@ -17,7 +17,8 @@ constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that t
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
-int stage_bytes(const Tactic& t) { return (t.tile_m + t.tile_n) * t.tile_k * 2; }
+int gates(const Problem& p) { return p.epilogue.gated ? 2 : 1; }  // products; the up matrix has tiles and copies like B's
+int stage_bytes(const Problem& p, const Tactic& t) { return (t.tile_m + gates(p) * t.tile_n) * t.tile_k * 2; }
 std::int64_t tiles(const Problem& p, const Tactic& t) { return ceil_div(p.m, t.tile_m) * ceil_div(p.n, t.tile_n); }
 bool shifted(int align) { return align < 4; }  // too little for cp.async: through registers
 
@@ -33,12 +34,12 @@ std::int64_t pack_bytes_a(const Problem& p, const Tactic& t) {
   return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.align_a, t) : pack_bytes(p.k, p.m, p.align_a, t);
 }
 std::int64_t pack_bytes_b(const Problem& p, const Tactic& t) {
-  return p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t);
+  return gates(p) * (p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t));
 }
 
-int smem_bytes(const Tactic& t) {
-  const int slab = t.store ? t.warps_m * 16 * (t.tile_n + 8) * 4 : 0;
-  return std::max(t.stages * stage_bytes(t), slab);
+int smem_bytes(const Problem& p, const Tactic& t) {
+  const int slab = t.store ? t.warps_m * 16 * (gates(p) * t.tile_n + 8) * 4 : 0;
+  return std::max(t.stages * stage_bytes(p, t), slab);
 }
 
 // 32-bit words a thread holds for an operand's way to shared memory: two 16-byte words for each chunk that goes through
@@ -50,14 +51,14 @@ int staging(int extent, int align, const Tactic& t) {
 
 // What ptxas needs: accumulators, two sets of fragments, staging, addresses, the reduction's.
 int registers(const Problem& p, const Tactic& t) {
-  const int accumulators = t.tile_m * t.tile_n / threads(t);
-  const int fragments = t.tile_m / t.warps_m / 4 + t.tile_n / t.warps_n / 4;
+  const int accumulators = gates(p) * t.tile_m * t.tile_n / threads(t);
+  const int fragments = t.tile_m / t.warps_m / 4 + gates(p) * t.tile_n / t.warps_n / 4;
   return accumulators + 2 * fragments + staging(t.tile_m, read_align(p.align_a, t), t) +
-         staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
+         gates(p) * staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
-  const int by_smem = d.smem_per_sm / (smem_bytes(t) + 1024);
+  const int by_smem = d.smem_per_sm / (smem_bytes(p, t) + 1024);
   const int by_registers = d.registers_per_sm / (std::min(255, (registers(p, t) + 15) / 8 * 8) * threads(t));
   return std::max(1, std::min({by_smem, by_registers, 2048 / threads(t)}));
 }
@@ -87,7 +88,6 @@ class Sm80 final : public Family {
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (std::max({p.m, p.n, p.k}) > kMaxExtent) return "an extent near 2^31 overflows tile arithmetic";
-    if (auto why = beyond_plain(p.epilogue)) return why;
     return std::nullopt;
   }
 
@@ -114,12 +114,12 @@ class Sm80 final : public Family {
     if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
     if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.unroll != 1 || t.algo || t.separate)
       return "cluster_m, cluster_n, swap_ab, unroll, algo and separate are not knobs of sm80";
-    const int accumulators = t.tile_m * t.tile_n / threads(t);
+    const int accumulators = gates(p) * t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));
     if (need > have) return fmt::format("about {} registers a thread of {}", need, have);
-    if (smem_bytes(t) + 64 > d.smem_per_block)
-      return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(t) + 64, d.smem_per_block);
+    if (smem_bytes(p, t) + 64 > d.smem_per_block)
+      return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(p, t) + 64, d.smem_per_block);
     if (tiles(p, t) > 2147483647 / t.tile_n) return "too many tiles for one launch";
     return rejects_split(p, t);
   }
@@ -171,14 +171,15 @@ class Sm80 final : public Family {
     const int warps = t.warps_m * t.warps_n;
 
     // One stage of one CTA, in clocks of an SM it has to itself.
-    const double tensor = 2.0 * t.tile_m * t.tile_n * t.tile_k / mma_flops(d);
-    const double fragments = 2.0 * t.tile_k * (t.tile_m * t.warps_n + t.tile_n * t.warps_m) / 128;
+    const int width = gates(p) * t.tile_n;
+    const double tensor = 2.0 * t.tile_m * width * t.tile_k / mma_flops(d);
+    const double fragments = 2.0 * t.tile_k * (t.tile_m * t.warps_n + width * t.warps_m) / 128;
     const auto fill = [&](int extent, int align) {
       const double bytes = 2.0 * extent * t.tile_k;
       align = read_align(align, t);
       return shifted(align) ? bytes * 8 / 128 : bytes / (align == 4 ? 48 : align == 8 ? 96 : 128);
     };
-    const double shared = fragments + fill(t.tile_m, p.align_a) + fill(t.tile_n, p.align_b);
+    const double shared = fragments + fill(t.tile_m, p.align_a) + fill(width, p.align_b);
     const double busy = std::max(tensor, shared) + 0.15 * std::min(tensor, shared);
     // A stage's load latency is spread over the stages in flight; a barrier and few warps leave gaps.
     const bool through_registers = shifted(read_align(p.align_a, t)) || shifted(read_align(p.align_b, t));
@@ -186,16 +187,17 @@ class Sm80 final : public Family {
     const double alone = std::max(tensor * 4.0 / std::min(4, warps), busy);
     const double throughput = per_sm * steps * busy;
     const double serial = waves * steps * std::max(alone, latency);
-    const double epilogue = per_sm * t.tile_m * t.tile_n * (t.store ? 0.10 : p.align_d < 4 ? 0.35 : 0.15);
+    const double stored = static_cast<double>(t.tile_m) * (t.tile_n + (p.epilogue.aux ? width : 0));
+    const double epilogue = per_sm * stored * (t.store ? 0.10 : p.align_d < 4 ? 0.35 : 0.15);
     const double sm_us = (std::max(throughput, serial) + epilogue + waves * 1500) / clock;
 
-    const double l2_bytes = ctas * (t.tile_m + t.tile_n) * steps * t.tile_k * 2.0;
+    const double l2_bytes = ctas * (t.tile_m + width) * steps * t.tile_k * 2.0;
     const double in_flight =
-        std::min(1.0, std::min(ctas, slots) * stage_bytes(t) * std::max(1, t.stages - 1) / (32768.0 * d.sm_count));
+        std::min(1.0, std::min(ctas, slots) * stage_bytes(p, t) * std::max(1, t.stages - 1) / (32768.0 * d.sm_count));
     const double memory_us = p.bytes() / (d.memory_tb_s * 1e6 * 0.95 * in_flight);
     const double l2_us = l2_bytes / (5.5e6 * d.sm_count / 132);
     double us = 2.7 + std::max({sm_us, memory_us, l2_us});
-    if (t.split_k > 1) us += 1.2 + 8.0 * t.split_k * static_cast<double>(p.m) * p.n / 3e6;
+    if (t.split_k > 1) us += 1.2 + 8.0 * t.split_k * static_cast<double>(p.m) * p.wide_n() / 3e6;
     if (packs(t)) us += 4.5 + 2.0 * (pack_bytes_a(p, t) + pack_bytes_b(p, t)) / (d.memory_tb_s * 0.5e6);
     return us;
   }
@@ -205,7 +207,7 @@ class Sm80 final : public Family {
     const std::int64_t packed = pack_bytes_a(p, t) + pack_bytes_b(p, t);
     Geometry g;
     g.threads = static_cast<std::uint32_t>(threads(t));
-    g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(t));
+    g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(p, t));
     if (packs(t)) {
       // A warp copies some KiB of a row at a time; as many CTAs copy as fit on the GPU.
       const auto copies =
@@ -215,7 +217,7 @@ class Sm80 final : public Family {
       g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
     }
     if (packs(t) || t.split_k > 1)
-      g.workspace_bytes = kCounterBytes + packed + (t.split_k > 1 ? multiplies * t.tile_m * t.tile_n * 4 : 0);
+      g.workspace_bytes = kCounterBytes + packed + (t.split_k > 1 ? multiplies * gates(p) * t.tile_m * t.tile_n * 4 : 0);
     return g;
   }
 

@@ -16,16 +16,17 @@ constexpr std::string_view kSources[] = {"words.cuh",     "hopper.cuh",        "
                                          "sm90_tile.cuh", "sm90_epilogue.cuh", "sm90_store.cuh",
                                          "sm90_runs.cuh", "sm90_split.cuh",    "sm90.cu"};
 
-constexpr int kBarrierBytes = 16;    // full and empty, per stage
-constexpr int kStagingBytes = 2048;  // of store 1, per consumer warp
+constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
 constexpr double kLong = 1e10;  // operations; of longer launches fewer variants are worth a look
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
-/// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one.
+/// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one. Gated, the
+/// operand that holds B's rows holds as many of the up matrix.
 struct View {
   bool swap, pingpong, left_major_k, right_major_k;
-  std::int64_t rows, columns;  // of the whole problem
+  std::int64_t rows, columns;                 // of D
+  int gates, left_stack, right_stack, width;  // products; matrices in each operand; width of the wgmma
   int consumers, blocks, accumulators;
   std::int64_t left_bytes, right_bytes, stage_bytes, epilogue_bytes, smem_bytes;
 
@@ -35,19 +36,24 @@ struct View {
         left_major_k((swap ? p.b_major : p.a_major) == Major::k),
         right_major_k((swap ? p.a_major : p.b_major) == Major::k),
         rows(swap ? p.n : p.m),
-        columns(swap ? p.m : p.n) {
+        columns(swap ? p.m : p.n),
+        gates(p.epilogue.gated ? 2 : 1),
+        left_stack(swap ? gates : 1),
+        right_stack(swap ? 1 : gates),
+        width(right_stack * t.tile_n) {
     consumers = pingpong ? 2 : t.tile_m == 64 ? 1 : t.tile_m == 192 ? 3 : 2;
     blocks = t.tile_m / 64 / (pingpong ? 1 : consumers);
-    accumulators = blocks * t.tile_n / 2;
-    left_bytes = 2ll * t.tile_m * t.tile_k;
-    right_bytes = 2ll * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
+    accumulators = blocks * left_stack * width / 2;
+    left_bytes = 2ll * left_stack * t.tile_m * t.tile_k;
+    right_bytes = 2ll * right_stack * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
-    const bool column_bias = p.epilogue.bias == (swap ? BiasAxis::row : BiasAxis::column);
+    const auto& e = p.epilogue;
+    const int terms = (swap ? e.row_scale : e.column_scale) + (e.bias == (swap ? BiasAxis::row : BiasAxis::column));
     epilogue_bytes = t.split_k > 1 ? 0
                                    : consumers * (t.store == 2   ? run_bytes(p, t)
-                                                  : t.store == 1 ? 4ll * kStagingBytes
+                                                  : t.store == 1 ? 4ll * 1024 * (e.aux ? 1 + gates : 2)  // strips of D, of aux
                                                                  : 0) +
-                                         (column_bias ? 4ll * consumers * t.tile_n : 0);
+                                         4ll * consumers * terms * width;
     smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + epilogue_bytes;
   }
 
@@ -64,6 +70,11 @@ struct View {
     return ceil_div(rows, std::int64_t{t.tile_m} * t.cluster_m) * ceil_div(columns, std::int64_t{t.tile_n} * t.cluster_n);
   }
 };
+
+/// Columns of the tile in a strip of one warp, which store 1 sends off at once: sm90_store.cuh.
+int strip_columns(const Problem& p, const Tactic& t) {
+  return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 ? 32 : t.tile_n % 16 == 0 ? 16 : 8;
+}
 
 int cluster_size(const Tactic& t) { return t.cluster_m * t.cluster_n * t.split_k; }
 
@@ -95,7 +106,7 @@ class Sm90 final : public Family {
     if (p.batch != 1) return "one matrix product a launch";
     if (p.m < 1 || p.n < 1 || p.k < 1) return "an empty product needs no kernel";
     if (p.m > kIntMax || p.n > kIntMax || p.k > kIntMax) return "TMA coordinates are 32-bit: m, n and k must stay below 2^31";
-    if (auto why = beyond_plain(p.epilogue)) return why;
+    if (p.wide_n() > kIntMax) return "TMA coordinates are 32-bit: 2n must stay below 2^31";
     return std::nullopt;
   }
 
@@ -110,17 +121,21 @@ class Sm90 final : public Family {
     if (t.store < 0 || t.store > 2) return "store is 0, 1 or 2";
     if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
       return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
-    if (t.tile_n < 8 || t.tile_n > 256 || t.tile_n % (t.swap_ab ? 8 : 16) != 0)
-      return fmt::format("tile_n {} is no wgmma width: 16 to 256 in steps of 16 (from 8 in steps of 8 with swap_ab)", t.tile_n);
+    if (t.tile_n < 8 || t.tile_n > 256 || t.tile_n % (t.swap_ab || p.epilogue.gated ? 8 : 16) != 0)
+      return fmt::format("tile_n {} is no wgmma width: 16 to 256 in steps of 16 (from 8 in steps of 8 with swap_ab or gated)",
+                         t.tile_n);
     if (t.tile_k != 64 && t.tile_k != 128) return "tile_k is 64 or 128: one or two 128-byte swizzle rows";
     if (t.stages < 2) return "fewer than 2 stages cannot overlap loads with wgmma";
     if (t.raster < 0 || t.raster > 64) return "raster is 0 to 64 tile rows a group";
 
     const View v(p, t);
+    if (v.width > 256) return fmt::format("gate and up make a wgmma of width {}, at most 256", v.width);
+    if (v.right_stack > 1 && !v.right_major_k && t.tile_n % 64 != 0)
+      return fmt::format("gate and up meet inside a swizzled row of 64 columns at tile_n {}", t.tile_n);
     if (v.pingpong && t.tile_m > 192) return "pingpong gives each warpgroup a whole tile: tile_m at most 192";
     // One wgmma holds its accumulators and some 26 registers beside them at once, before any move to the consumers counts.
-    if (v.consumers == 3 && t.tile_n > 192)
-      return "three consumer warpgroups start with 128 registers a thread: tile_n at most 192";
+    if (v.consumers == 3 && v.width > 192)
+      return "three consumer warpgroups start with 128 registers a thread: a wgmma is at most 192 wide";
     // With split_k no registers move to the consumers.
     const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
     const int limit = registers == 255 ? 128 : registers == 240 ? (t.store == 2 ? 192 : 208) : registers - 48;
@@ -140,14 +155,19 @@ class Sm90 final : public Family {
       if (t.store) return "split_k stores directly: store is 0";
       if (t.raster) return "split_k has no raster";
       if (ceil_div(p.k, t.tile_k) < t.split_k) return fmt::format("k has fewer than {} stages to split", t.split_k);
-      if (4ll * t.tile_m * t.tile_n > t.stages * v.stage_bytes)
+      if (4ll * v.gates * t.tile_m * t.tile_n > t.stages * v.stage_bytes)
         return "the partial tile in f32 does not fit where the stages were";
     }
+    if (t.store && !v.swap && t.tile_n % 16 != 0)
+      return fmt::format("store 1 and 2 move 16 columns at once, tile_n is {}", t.tile_n);
     if (t.store == 1) {
       if (p.align_d < 16)
         return fmt::format("store 1 needs rows of D on 16-byte boundaries for TMA, they are on {}", p.align_d);
       if (p.n * size_of(p.epilogue.out) % 16 != 0)
         return fmt::format("store 1 writes whole 16 bytes, a row of D ends inside them at n {}", p.n);
+      if (const int strip = v.swap ? 16 : strip_columns(p, t); p.epilogue.gated && p.epilogue.aux && p.n % strip != 0)
+        return fmt::format("store 1 sends aux in strips of {} columns, the gate's part ends inside one and the up part follows",
+                           strip);
     }
     if (v.smem_bytes > device.smem_per_block)
       return fmt::format("{} bytes of shared memory ({} stages of {}), a block has {}", v.smem_bytes, t.stages, v.stage_bytes,
@@ -161,7 +181,7 @@ class Sm90 final : public Family {
     for (const int swap : {0, 1}) {
       for (const auto schedule : {Schedule::cooperative, Schedule::pingpong})
         for (const int tile_m : {64, 128, 192, 256})
-          for (int tile_n = swap ? 8 : 16; tile_n <= 256; tile_n += swap ? 8 : 16) {
+          for (int tile_n = swap ? 8 : 16; tile_n <= 256; tile_n += swap || p.epilogue.gated ? 8 : 16) {
             Tactic t;
             t.family = FamilyId::sm90;
             t.schedule = static_cast<std::int16_t>(schedule);
@@ -175,9 +195,10 @@ class Sm90 final : public Family {
 
   double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     const View v(p, t);
-    return sm90_cost_us(
-        p, t, {v.rows, v.columns, v.consumers, v.left_bytes, v.right_bytes, v.clusters(t), resident_clusters(t, device)},
-        device);
+    return sm90_cost_us(p, t,
+                        {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes, v.right_bytes,
+                         v.clusters(t), resident_clusters(t, device)},
+                        device);
   }
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
@@ -195,13 +216,20 @@ class Sm90 final : public Family {
     };
     const auto left = box(v.swap ? Operand::b : Operand::a, v.left_major_k, t.tile_m, t.cluster_n);
     const auto right = box(v.swap ? Operand::a : Operand::b, v.right_major_k, t.tile_n, t.cluster_m);
-    g.map_count = t.store == 1 ? 3 : 2;
-    g.maps[0] = v.swap ? right : left;
-    g.maps[1] = v.swap ? left : right;
-    if (t.store == 1) {  // a strip of one warp, see sm90_store.cuh
-      const int size = size_of(p.epilogue.out), columns = size == 2 && t.tile_n % 32 == 0 ? 32 : t.tile_n % 16 == 0 ? 16 : 8;
-      g.maps[2] =
-          v.swap ? TensorMapSpec{Operand::d, 16, columns, 16 * size} : TensorMapSpec{Operand::d, columns, 16, columns * size};
+    const auto map = [&](const TensorMapSpec& spec) { g.maps[static_cast<std::size_t>(g.map_count++)] = spec; };
+    map(v.swap ? right : left);
+    map(v.swap ? left : right);
+    if (p.epilogue.gated) {
+      map(v.swap ? left : right);
+      g.maps[2].operand = Operand::b2;
+    }
+    if (t.store == 1) {
+      const int size = size_of(p.epilogue.out), columns = strip_columns(p, t);
+      TensorMapSpec strip{Operand::d, columns, 16, columns * size};
+      if (v.swap) strip = {Operand::d, 16, columns, 16 * size};
+      map(strip);
+      strip.operand = Operand::aux;
+      if (p.epilogue.aux) map(strip);
     }
     return g;
   }
@@ -218,9 +246,9 @@ class Sm90 final : public Family {
       const auto parts = ceil_div(v.columns, t.tile_n);
       if (parts > 2 || t.tile_n != ceil_div(ceil_div(v.columns, parts), 8) * 8) return t.tile_n == 8 && v.columns <= 16;
     } else {
-      if (t.tile_n % 16) return false;  // such widths cost more than their finer step gains
+      if (v.width % 16) return false;  // such widths cost more than their finer step gains
       // Narrow wgmmas are bound by shared memory: only to fill the SMs.
-      if (t.tile_n < 64 && tiles > 4 * device.sm_count) return false;
+      if (v.width < 64 && tiles > 4 * device.sm_count) return false;
     }
     return true;
   }
@@ -233,7 +261,8 @@ class Sm90 final : public Family {
     const int staged = p.align_d < 16 || p.n * size_of(p.epilogue.out) % 16 != 0 ? 2 : 1;
     const bool is_long = p.flops() > kLong;
     const auto add = [&] {
-      if (is_long && !t.store && t.split_k == 1) return;  // an epilogue that is worth its shared memory
+      const bool may_stage = v.swap || t.tile_n % 16 == 0;
+      if (is_long && !t.store && may_stage && t.split_k == 1) return;  // an epilogue that is worth its shared memory
       if (!rejects(p, t, device)) out.push_back(t);
     };
     for (const int tile_k : {64, 128}) {

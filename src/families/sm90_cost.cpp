@@ -23,6 +23,7 @@ constexpr double kStageUs = 0.07, kIssueUs = 0.11;  // least time of a stage, an
 // Epilogue of one tile.
 constexpr double kEpilogueUs = 0.07;                                                                // and each element:
 constexpr double kDirectUs = 9.5e-5, kDirectSinglesUs = 17e-5, kStagedUs = 6.6e-5, kRunsUs = 9e-5;  //   by its way to D
+constexpr double kCombine = 0.3;      // of an element of D for each of the up projection's
 constexpr double kNarrowStrip = 2.0;  // store 1 writes strips half as wide when the width is no multiple of 32
 constexpr double kLoneConsumer = 1.55;
 constexpr double kHandOverUs = 0.3;  // from one pingpong warpgroup to the other
@@ -43,7 +44,7 @@ double bytes_from_memory(const Problem& p, const Tactic& t, const Sm90Launch& la
                              : std::min(down, ceil_div(in_flight, std::min(across, in_flight)));
   const auto columns = std::min(across, ceil_div(in_flight, rows));
   const double waves = static_cast<double>(down * across) / static_cast<double>(in_flight);
-  return std::max(input, waves * static_cast<double>(rows * t.tile_m + columns * t.tile_n) * 2 * k);
+  return std::max(input, waves * static_cast<double>(rows * launch.left_rows + columns * launch.width) * 2 * k);
 }
 
 }  // namespace
@@ -55,18 +56,20 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double ghz = device.clock_ghz * (1 - kClockDrop * std::pow(std::min(1.0, p.flops() / kFullLoad), kDropCurve));
 
   // The tensor core takes N/2 clocks a wgmma, and reads its operands from shared memory at 128 bytes a clock.
-  const double wgmmas = t.tile_m / 64.0 * (t.tile_k / 16.0) * (t.tile_n % 16 ? kOddWidth : 1.0);
-  const double tensor_us = wgmmas * std::max(t.tile_n / 2.0 + kWgmmaClocks, (64.0 + t.tile_n) / 4) / (ghz * 1e3);
+  const double wgmmas = launch.left_rows / 64.0 * (t.tile_k / 16.0) * (launch.width % 16 ? kOddWidth : 1.0);
+  const double tensor_us = wgmmas * std::max(launch.width / 2.0 + kWgmmaClocks, (64.0 + launch.width) / 4) / (ghz * 1e3);
   const double fill_us = static_cast<double>(launch.left_bytes + launch.right_bytes) / (kFillBytesPerNs * 1e3);
   const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
   const double stage_us = std::max({tensor_us, fill_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
 
   const double mainloop_us = stages * stage_us, elements = static_cast<double>(t.tile_m) * t.tile_n;
+  const double sums = elements * (p.epilogue.gated ? 2 : 1), stored = elements + (p.epilogue.aux ? sums : 0);
   const double element_us = t.store == 2    ? kRunsUs
                             : t.store == 1  ? (t.tile_n % 32 ? kNarrowStrip : 1.0) * kStagedUs
                             : p.align_d < 4 ? kDirectSinglesUs
                                             : kDirectUs;
-  const double epilogue_us = kEpilogueUs + elements * element_us * (launch.consumers == 1 ? kLoneConsumer : 1.0);
+  const double work = stored + kCombine * (sums - elements);
+  const double epilogue_us = kEpilogueUs + work * element_us * (launch.consumers == 1 ? kLoneConsumer : 1.0);
   // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
   const double tile_us = pingpong ? std::max(mainloop_us + kHandOverUs, (mainloop_us + epilogue_us) / 2)
                                   : mainloop_us + epilogue_us + (waves > 1 ? kRestartUs : 0);
@@ -76,7 +79,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double memory_us = (bytes_from_memory(p, t, launch, device) + output) / (kMemoryShare * device.memory_tb_s * 1e6);
 
   // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
-  const double split_us = t.split_k > 1 ? kSplitUs + elements * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
+  const double split_us = t.split_k > 1 ? kSplitUs + sums * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
   const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0);
   return fixed_us + split_us + std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);
 }

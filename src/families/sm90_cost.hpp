@@ -10,6 +10,7 @@ namespace ak {
 /// A tactic as the tensor core sees it, swap_ab resolved: D has rows x columns, the left operand gives the rows.
 struct Sm90Launch {
   std::int64_t rows = 0, columns = 0;
+  int left_rows = 0, width = 0;                  // of the operands' tiles: gated, one of them is twice D's
   int consumers = 2;                             // warpgroups
   std::int64_t left_bytes = 0, right_bytes = 0;  // of one stage
   std::int64_t clusters = 0, resident = 0;       // of the launch, and how many run at once

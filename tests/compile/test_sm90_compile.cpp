@@ -73,3 +73,41 @@ TEST_CASE("sm90 compiles the store of whole runs for every alignment and output"
   compiles("100x512x264 bf16 out=f32 relu", "tile_m=64 tile_n=40 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=1");
   compiles("100x512x264 bf16 out=f32 relu", "tile_m=64 tile_n=48 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=1");
 }
+
+TEST_CASE("sm90 compiles gated, aux and scales in each orientation, store, schedule and split") {
+  constexpr const char* plain[] = {
+      "tile_m=128 tile_n=128 tile_k=64 stages=4 schedule=cooperative store=1",
+      "tile_m=128 tile_n=96 tile_k=64 stages=4 schedule=pingpong store=1 raster=8",
+      "tile_m=128 tile_n=96 tile_k=64 stages=4 schedule=cooperative store=1 cluster_m=2",
+      "tile_m=256 tile_n=96 tile_k=64 stages=3 schedule=cooperative cluster_n=2",
+      "tile_m=128 tile_n=56 tile_k=64 stages=4 schedule=pingpong",
+      "tile_m=64 tile_n=64 tile_k=128 stages=3 schedule=cooperative split_k=2",
+      "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1 split_k=3",
+      "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=1",
+      "tile_m=64 tile_n=24 tile_k=64 stages=4 schedule=pingpong swap_ab=1",
+  };
+  constexpr const char* everything[] = {
+      "tile_m=128 tile_n=128 tile_k=64 stages=4 schedule=cooperative store=1",
+      "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=pingpong store=1 raster=8",
+      "tile_m=256 tile_n=64 tile_k=64 stages=3 schedule=cooperative cluster_n=2",
+      "tile_m=64 tile_n=64 tile_k=128 stages=3 schedule=cooperative split_k=2",
+      "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1 split_k=3",
+      "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=1",
+  };
+  for (const char* t : plain) compiles("512x4096x4096 bf16 gated silu", t);
+  for (const char* t : everything) compiles("512x4096x4096 bf16 gated gelu_tanh aux bias=column scale=both", t);
+  for (const char* t : {"tile_m=128 tile_n=192 tile_k=64 stages=4 schedule=cooperative store=1",
+                        "tile_m=128 tile_n=160 tile_k=64 stages=4 schedule=pingpong store=1",
+                        "tile_m=64 tile_n=16 tile_k=128 stages=8 schedule=cooperative swap_ab=1 split_k=2"})
+    for (const char* epilogue : {"gelu_tanh aux bias=column", "silu aux c scale=both out=f32", "relu scale=row bias=row:f32"})
+      compiles(std::string("512x4096x4096 bf16 ") + epilogue, t);
+  // Rows of D off 16-byte boundaries go as runs, aux from registers.
+  compiles("512x4097x4096 bf16 align=16,16,16,2 gated silu aux",
+           "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative store=2");
+  compiles("64x4097x4096 bf16 align=16,16,16,2 gated silu aux",
+           "tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=2");
+  // B contiguous along n: gate and up are whole 64-column chunks.
+  compiles("512x4096x4096 bf16 b=n gated silu aux",
+           "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative store=1 cluster_m=2");
+  compiles("16x4096x4096 bf16 b=n gated silu", "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1");
+}

@@ -99,3 +99,24 @@ TEST_CASE("skinny's launch covers n, and its workspace holds every slice") {
   CHECK(g.smem_bytes == 2 * 4 * 16 * 4);
   CHECK(g.workspace_bytes == kCounterBytes + 63LL * 4 * 4 * 16 * 4);
 }
+
+TEST_CASE("skinny gated: every output has a second row of weights") {
+  const Tactic t = parse_tactic("skinny tile_m=4 tile_n=8 warps_m=2 warps_n=4 split_k=4");
+  const Problem gated = parse_problem("3x1000x4096 bf16 gated silu aux scale=both");
+  CHECK(reason(gated, to_string(t)) == "");
+  const Geometry g = skinny().geometry(gated, t, {});
+  CHECK(g.smem_bytes == 2 * 2 * 4 * 8 * 4);
+  CHECK(g.workspace_bytes == kCounterBytes + 125LL * 4 * 2 * 4 * 8 * 4);
+  for (const int m : {1, 2, 4, 8})
+    for (const char* layout : {"a=k b=k", "a=m b=n"})
+      for (const char* align : {"2,2,16,2", "16,16,16,16"}) {
+        Problem p = parse_problem(std::string("1x4096x4096 bf16 ") + layout + " align=" + align + " gated silu aux");
+        p.m = m;
+        CAPTURE(to_string(p));
+        CHECK(!space(p).empty());
+      }
+  const auto cost = [](const char* p) {
+    return skinny().cost_us(parse_problem(p), parse_tactic("skinny tile_m=1 tile_n=8 warps_n=8 unroll=4"), {});
+  };
+  CHECK(cost("1x14336x4096 bf16 gated silu") > 1.7 * cost("1x14336x4096 bf16 silu"));
+}

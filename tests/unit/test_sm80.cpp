@@ -194,3 +194,25 @@ TEST_CASE("sm80's cost prefers what the hardware prefers") {
   CHECK(cost(narrow, "sm80 tile_m=64 tile_n=64 tile_k=64 stages=4 warps_m=2 warps_n=2 split_k=8") <
         cost(narrow, "sm80 tile_m=64 tile_n=64 tile_k=64 stages=4 warps_m=2 warps_n=2"));
 }
+
+TEST_CASE("sm80 gated: a stage, a copy and a partial sum for each of the two products") {
+  const Tactic t = parse_tactic("sm80 tile_m=128 tile_n=64 tile_k=64 stages=3 warps_m=2 warps_n=2");
+  const Problem gated = parse_problem("300x200x4096 bf16 gated silu"), plain = parse_problem("300x200x4096 bf16 silu");
+  CHECK(sm80().geometry(plain, t, {}).smem_bytes == 3 * (128 + 64) * 64 * 2);
+  CHECK(sm80().geometry(gated, t, {}).smem_bytes == 3 * (128 + 2 * 64) * 64 * 2);
+  CHECK(sm80().geometry(gated, t, {}).grid[0] == 3 * 4);
+  Tactic split = t;
+  split.split_k = 4;
+  CHECK(sm80().geometry(gated, split, {}).workspace_bytes == kCounterBytes + 12 * 4 * 2 * 128 * 64 * 4);
+  Tactic copy = t;
+  copy.schedule = static_cast<int>(Schedule::cooperative);
+  const Problem odd = parse_problem("300x200x4097 bf16 align=2,2,16,16 gated silu");
+  CHECK(sm80().geometry(odd, copy, {}).workspace_bytes == kCounterBytes + (300 + 2 * 200) * 65 * 128);
+  Tactic wide = t;
+  wide.tile_n = 128;
+  CHECK(reason(plain, to_string(wide)) == "");
+  CHECK(reason(gated, to_string(wide)).find("256 accumulators") != std::string::npos);
+  for (const char* epilogue : {"gated silu", "gated silu aux scale=both bias=column", "silu aux c"})
+    for (const char* sizes : {"4096x14336x4096 bf16", "16x14336x4096 bf16 b=n", "100x77x333 f16 align=2,2,2,2 out=f16"})
+      CHECK(space(parse_problem(std::string(sizes) + " " + epilogue)).size() >= 20);
+}

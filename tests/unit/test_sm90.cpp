@@ -147,3 +147,64 @@ TEST_CASE("sm90's cost prefers big tiles for big problems and split or narrow wo
   CHECK(cost(decode, "tile_m=64 tile_n=16 tile_k=128 stages=8 swap_ab=1 split_k=2") <
         cost(decode, "tile_m=128 tile_n=16 tile_k=64 stages=4 swap_ab=1"));
 }
+
+TEST_CASE("sm90 gated: two matrices in one operand, a third map, twice the sums") {
+  auto p = parse_problem("4096x14336x4096 bf16 gated silu aux bias=column scale=both");
+  CHECK(why(p, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4")) == "");
+  CHECK(why(p, tactic("tile_m=128 tile_n=104 tile_k=64 stages=4")) == "");
+  CHECK(why(p, tactic("tile_m=128 tile_n=104 tile_k=64 stages=4 store=1")).find("16 columns at once") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=136 tile_k=64 stages=4")).find("wgmma of width 272") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=256 tile_n=128 tile_k=64 stages=3")).find("256 f32 accumulators") != std::string::npos);
+  auto g = sm90_family().geometry(p, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4 cluster_m=2 store=1"), kH200);
+  REQUIRE(g.map_count == 5);
+  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
+  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 48, 128});
+  CHECK(g.maps[2] == TensorMapSpec{Operand::b2, 64, 48, 128});
+  CHECK(g.maps[3] == TensorMapSpec{Operand::d, 32, 16, 64});
+  CHECK(g.maps[4] == TensorMapSpec{Operand::aux, 32, 16, 64});
+  // A and both matrices of weights; strips of D, gate and up; two terms for 192 columns.
+  CHECK(g.smem_bytes == 4 * ((128 + 2 * 96) * 64 * 2 + 16) + 8 * 3072 + 2 * 2 * 192 * 4);
+
+  auto ragged = parse_problem("4096x14344x4096 bf16 gated silu aux");
+  CHECK(why(ragged, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4")) == "");
+  CHECK(why(ragged, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4 store=1")).find("the up part follows") !=
+        std::string::npos);
+  auto across = parse_problem("4096x14336x4096 bf16 b=n gated silu");
+  CHECK(why(across, tactic("tile_m=128 tile_n=128 tile_k=64 stages=4")) == "");
+  CHECK(why(across, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4")).find("swizzled row") != std::string::npos);
+
+  const auto decode = parse_problem("16x14336x4096 bf16 gated silu");
+  CHECK(why(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=5 swap_ab=1")) == "");
+  g = sm90_family().geometry(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=5 swap_ab=1"), kH200);
+  CHECK(g.smem_bytes == 5 * ((2 * 64 + 16) * 128 * 2 + 16));
+  CHECK(g.grid[0] == 132);
+  REQUIRE(g.map_count == 3);
+  CHECK(g.maps[2] == TensorMapSpec{Operand::b2, 64, 64, 128});
+  CHECK(why(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=2 swap_ab=1 split_k=2")) == "");
+  const auto split = parse_problem("256x512x4096 bf16 gated silu");
+  CHECK(why(split, tactic("tile_m=128 tile_n=120 tile_k=64 stages=3 split_k=2")) == "");
+  CHECK(why(split, tactic("tile_m=128 tile_n=120 tile_k=64 stages=2 split_k=2")).find("partial tile") != std::string::npos);
+
+  // The same weights in one kernel or in two: gated costs what the plain product of twice n costs.
+  const auto cost = [](const char* problem, const char* knobs) {
+    return sm90_family().cost_us(parse_problem(problem), tactic(knobs), kH200);
+  };
+  const double gated = cost("4096x14336x4096 bf16 gated silu", "tile_m=128 tile_n=128 tile_k=64 stages=4 store=1");
+  const double plain = cost("4096x28672x4096 bf16 silu", "tile_m=128 tile_n=256 tile_k=64 stages=4 store=1");
+  CHECK(gated < plain);
+  CHECK(gated > 0.8 * plain);
+}
+
+TEST_CASE("sm90 offers tactics for gated, aux and scales in every layout") {
+  for (const char* sizes : {"4096x14336x4096", "16x14336x4096", "512x11008x4096", "1x64x64"})
+    for (const char* layout : {"a=k b=k", "a=k b=n", "a=m b=n"})
+      for (const char* epilogue :
+           {"gated silu", "gated gelu_tanh aux bias=column scale=both out=f32", "silu aux", "c scale=row"}) {
+        const auto p = parse_problem(std::string(sizes) + " bf16 " + layout + " " + epilogue);
+        CAPTURE(to_string(p));
+        std::vector<Tactic> space;
+        sm90_family().enumerate(p, kH200, space);
+        CHECK(space.size() >= 20);
+        CHECK(space.size() <= 4000);
+      }
+}
