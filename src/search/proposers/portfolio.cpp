@@ -30,8 +30,8 @@ double distance(const Problem& a, const Problem& b) {
 
 namespace {
 
-constexpr std::size_t kMost = 8;  // beyond these the cost model knows as much
-constexpr double kTooFar = 8;     // octaves
+constexpr std::size_t kMost = 4;  // beyond these the cost model knows as much
+constexpr double kTooFar = 4;     // octaves
 
 class Portfolio final : public Proposer {
  public:
