@@ -64,11 +64,13 @@ std::optional<std::string> prepare_folder(const std::string& folder) {
     return fmt::format("it belongs to another user (uid {})", info.st_uid);
   if (info.st_mode & S_IWOTH) return "every user may write to it (chmod o-w)";
   if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fmt::format("not writable: {}", std::strerror(errno));
-  struct statfs system;
-  if (statfs(folder.c_str(), &system) == 0)
-    if (const auto name = network_file_system(static_cast<unsigned long>(system.f_type)); !name.empty())
-      return fmt::format("it is on a network file system ({}), where a memory-mapped database is not safe", name);
   return std::nullopt;
+}
+
+std::string_view network_file_system_of(const std::string& folder) {
+  struct statfs system;
+  return statfs(folder.c_str(), &system) == 0 ? network_file_system(static_cast<unsigned long>(system.f_type))
+                                              : std::string_view();
 }
 
 FolderLock::FolderLock(const std::string& folder) {

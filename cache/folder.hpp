@@ -12,6 +12,8 @@ std::optional<std::string> prepare_folder(const std::string& folder);
 
 /// "NFS" for statfs's f_type of a file system shared between machines, where a memory map is not coherent; empty for others.
 std::string_view network_file_system(unsigned long type);
+/// Of the one a folder lies on; empty when that is a local one or cannot be told.
+std::string_view network_file_system_of(const std::string& folder);
 
 /// An exclusive lock between processes, held for moments: while a database is opened, grown or moved aside.
 class FolderLock {

@@ -336,6 +336,9 @@ std::shared_ptr<Store> open_store(const std::string& folder) {
   std::string why;
   if (const auto unfit = prepare_folder(folder)) {
     why = *unfit;
+  } else if (const auto network = network_file_system_of(folder); !network.empty()) {
+    log(LogLevel::info, "{}: on a network file system ({}), so one pack for each winner", folder, network);
+    return pack_store(folder);
   } else if (Environment* environment = acquire(folder, why)) {
     return std::make_shared<LmdbStore>(folder, environment);
   }

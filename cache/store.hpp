@@ -38,9 +38,12 @@ class Store {
   bool persistent() const { return !describe().starts_with("memory only"); }
 };
 
-/// The LMDB store in a folder (created with mode 0700), one environment per (device, inode) in a process. When the folder
-/// cannot be used, warns once and gives a memory store that works for this process alone.
+/// The LMDB store in a folder (created with mode 0700), one environment per (device, inode) in a process; on a network file
+/// system a pack_store. When the folder cannot be used, warns once and gives a memory store that works for this process alone.
 std::shared_ptr<Store> open_store(const std::string& folder);
+/// One pack for each winner, in an existing folder, written by atomic rename. Other processes' winners come without cubins: to
+/// be proven here.
+std::shared_ptr<Store> pack_store(const std::string& folder);
 std::shared_ptr<Store> memory_store(std::string why = "no folder given");
 
 /// AK_CACHE_DIR, else $XDG_CACHE_HOME/ak, else ~/.cache/ak.

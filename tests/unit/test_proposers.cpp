@@ -108,7 +108,7 @@ TEST_CASE("the portfolio gives the nearest problem's winner first, own kernels o
   vendor.family = FamilyId::vendor;
   const Tactic near = f.space.tactics[10].tactic, far = f.space.tactics[20].tactic;
   ProposerInputs inputs;
-  inputs.portfolio = {{parse_problem("256x4096x2048 silu"), far},
+  inputs.portfolio = {{parse_problem("512x4096x1024 silu"), far},
                       {f.land.problem, vendor},
                       {parse_problem("1024x2048x1024 silu"), near},
                       {parse_problem("1024x2048x1024 relu"), near},
@@ -117,6 +117,14 @@ TEST_CASE("the portfolio gives the nearest problem's winner first, own kernels o
   REQUIRE(proposals.size() == 2);
   CHECK(proposals[0].tactic == near);
   CHECK(proposals[1].tactic == far);
+
+  inputs.portfolio.clear();  // of another GPU: as if it were that much further away; and never more than a few
+  for (std::size_t i = 0; i < 10; ++i) inputs.portfolio.push_back({f.land.problem, f.space.tactics[i].tactic, 1 + 0.1 * i});
+  inputs.portfolio.push_back({parse_problem("2048x1024x1024"), near});
+  const auto few = make_proposer("portfolio", inputs)->propose(f.view(), 10);
+  REQUIRE(few.size() == 4);
+  CHECK(few[0].tactic == f.space.tactics[0].tactic);
+  CHECK(few[1].tactic == near);
 }
 
 TEST_CASE("distance is 0 for the same problem, grows with octaves, and structure counts") {
