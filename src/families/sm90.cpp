@@ -256,7 +256,7 @@ class Sm90 final : public Family {
   void expand(const Problem& p, Tactic t, const DeviceFacts& device, std::vector<Tactic>& out) const {
     const View v(p, t);
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
-    const bool skinny = p.m <= 128, persistent = tiles > device.sm_count;
+    const bool skinny = p.m <= 128;
     // D leaves through shared memory by TMA where that can write it, else row by row.
     const int staged = p.align_d < 16 || p.n * size_of(p.epilogue.out) % 16 != 0 ? 2 : 1;
     const bool is_long = p.flops() > kLong;
@@ -284,7 +284,8 @@ class Sm90 final : public Family {
             t.cluster_m = static_cast<std::int16_t>(cluster_m);
             t.cluster_n = static_cast<std::int16_t>(cluster_n);
             for (const int raster : {0, 8}) {
-              if (raster && (!persistent || v.rows <= t.tile_m)) continue;
+              const bool one_row = v.rows <= t.tile_m;
+              if (raster ? one_row : !one_row && cluster_m * cluster_n > 1) continue;
               t.raster = static_cast<std::int16_t>(raster);
               add();
             }
