@@ -62,6 +62,21 @@ TEST_CASE("the README's measured part is what the record says") {
                 "run: ak_prove table tests/gpu/record.json --into README.md, and commit both");
 }
 
+TEST_CASE("once no family is stale, the record holds every problem of the suites") {
+  std::string stale;
+  if (std::ifstream in(kRoot / "tests/gpu/stale.txt"); std::getline(in, stale) && !stale.empty()) return;
+  std::set<std::string> keys;
+  for (const BenchRow& r : read_record((kRoot / "tests/gpu/record.json").string()).bench) keys.insert(r.key());
+  for (const char* name : {"suite", "f16", "epilogues"})
+    for (const SuiteRow& r : read_suite((kRoot / "tests/bench" / fmt::format("{}.csv", name)).string()))
+      for (const auto activation : {Activation::relu, Activation::leaky_relu, Activation::silu, Activation::gelu_tanh}) {
+        BenchRow wanted;
+        wanted.m = r.m, wanted.n = r.n, wanted.k = r.k, wanted.dtype = ak::name(r.dtype), wanted.epilogue = r.epilogue;
+        wanted.activation = ak::name(r.activation.value_or(activation));
+        CHECK_MESSAGE(keys.count(wanted.key()), wanted.key() << " is missing: run tests/gpu/run.sh --only bench on a GPU");
+      }
+}
+
 TEST_CASE("a table's means are geometric, and leave out what was not measured") {
   const Record record = sample();
   std::vector<const BenchRow*> rows;
