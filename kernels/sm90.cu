@@ -65,7 +65,7 @@ __device__ __forceinline__ void release(u32 empty) {
 // acc = left . right over the CTA's part of k. One group of wgmmas stays in flight, so a stage is released one step late.
 __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first_block, Accumulators& acc) {
   constexpr int block_bytes = (kLeftMajorK ? 64 : kDepth) * kChunk;
-  u32 keep = 0, previous = 0;
+  u32 keep = kStartFromC, previous = 0;
   if constexpr (kSplit > 1) {  // the last slices may be empty
     keep = 1;
 #pragma unroll
@@ -122,6 +122,7 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
       for (int block = 0; block < kBlocks; ++block) row_terms[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
     }
     Accumulators acc;
+    if constexpr (kStartFromC) start_from_c(args, work, row, tile.column, acc);
     // Pingpong: warpgroup g multiplies when barrier 1 + g says that the tile before has issued its last wgmma.
     if (kPingpong && index != work.first) named_sync(1 + group, 256);
     multiply(work, ring, first_block, acc);

@@ -98,7 +98,7 @@ __device__ __forceinline__ void load_c_quad(const KernelArgs& args, const Work& 
 __device__ __forceinline__ void finish_quad(const KernelArgs& args, const Work& work, int row, int column, const RowTerms& rows,
                                             const ColumnTerms& columns, float (&x)[kGates][4], float (&y)[4]) {
   float c[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  if (AK_HAS_C) load_c_quad(args, work, row, column, c);
+  if (AK_HAS_C && !kStartFromC) load_c_quad(args, work, row, column, c);
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     float pre[kGates];

@@ -18,47 +18,63 @@ __device__ __forceinline__ void load_shared(float& v, u32 from) {
   asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(from) : "memory");
 }
 
-// `count` rows of D from shared memory, `elements` of each, the first at `first`.
+// `count` rows of D from shared memory, `elements` of each, the first at `first`. Loads are never skipped, stores are: so the
+// loads of a batch are in flight together.
 __device__ __forceinline__ void store_runs(const KernelArgs& args, u32 strip, Out* first, int count, int elements) {
-  constexpr int threads = kSwap ? 128 : 32, most = kSwap ? kRunColumns : 16;  // rows
-  constexpr int in_flight = kAccumulators > 96 ? 1 : kAccumulators > 64 || kConsumers == 3 ? 2 : 4;
+  constexpr int threads = kSwap ? 128 : 32, most = kSwap ? kRunColumns : 16;                     // rows
+  constexpr int room = kAccumulators > 176 ? 1 : kAccumulators > 96 || kConsumers == 3 ? 2 : 4;  // of registers, for a batch
   const int thread = threadIdx.x % threads, bytes = elements * kOutBytes;
+  const auto row_at = [&](int run) { return reinterpret_cast<char*>(first + run * args.ldd); };
   // Bytes of a row before its first aligned piece.
   const auto head = [&](const char* row) {
-    return AK_ALIGN_D < 16 ? min(bytes, static_cast<int>(-reinterpret_cast<u64>(row) & (16 - AK_ALIGN_D))) : 0;
+    return AK_ALIGN_D < 16 ? static_cast<int>(-reinterpret_cast<u64>(row) & (16 - AK_ALIGN_D)) : 0;
   };
-  constexpr int pieces = kRunElements * kOutBytes / 16;
-#pragma unroll in_flight
-  for (int i = thread; i < most * pieces; i += threads) {
-    const int run = i / pieces;
-    if (run >= count) break;
-    char* row = reinterpret_cast<char*>(first + run * args.ldd);
-    const int at = head(row) + i % pieces * 16;
-    if (at + 16 > bytes) continue;
-    const u32 from = strip + run * kRunPitch + (at & ~15);
-    Words4 piece;
-    load_shared(piece, from);
-    if constexpr (AK_ALIGN_D < 16) {
-      Words4 next;
-      load_shared(next, from + 16);
-      piece = shift_words(piece, next, at & (16 - AK_ALIGN_D));
+  constexpr int pieces = kRunElements * kOutBytes / 16, rounds = (most * pieces + threads - 1) / threads;
+  constexpr int batch = rounds < room ? rounds : room;
+#pragma unroll 1
+  for (int i0 = thread; i0 < most * pieces; i0 += batch * threads) {
+    Words4 piece[batch];
+    char* to[batch];
+#pragma unroll
+    for (int b = 0; b < batch; ++b) {
+      const int i = i0 + b * threads, run = min(i / pieces, most - 1);
+      char* row = row_at(run);
+      const int at = head(row) + i % pieces * 16;
+      const u32 from = strip + run * kRunPitch + (at & ~15);
+      load_shared(piece[b], from);
+      if constexpr (AK_ALIGN_D < 16) {
+        Words4 next;
+        load_shared(next, from + 16);
+        piece[b] = shift_words(piece[b], next, at & (16 - AK_ALIGN_D));
+      }
+      to[b] = i / pieces < count && at + 16 <= bytes ? row + at : nullptr;
     }
-    *reinterpret_cast<uint4*>(row + at) = make_uint4(piece.w[0], piece.w[1], piece.w[2], piece.w[3]);
+#pragma unroll
+    for (int b = 0; b < batch; ++b)
+      if (to[b]) *reinterpret_cast<uint4*>(to[b]) = make_uint4(piece[b].w[0], piece[b].w[1], piece[b].w[2], piece[b].w[3]);
   }
-  // What is left at both ends of a row: together as much as one piece, when the tile is whole.
-  constexpr int ends = 16 / kOutBytes;
+  // What is left at both ends of a row: together one piece at most, or at D's edge two.
+  constexpr int ends = 16 / kOutBytes, end_rounds = (most * ends + threads - 1) / threads,
+                end_batch = end_rounds < room ? end_rounds : room;
   if (AK_ALIGN_D == 16 && bytes % 16 == 0) return;
-#pragma unroll in_flight
-  for (int i = thread; i < most * ends; i += threads) {
-    const int run = i / ends;
-    if (run >= count) break;
-    char* row = reinterpret_cast<char*>(first + run * args.ldd);
-    const int begin = head(row), tail = bytes - (bytes - begin) % 16;
-    for (int at = i % ends * kOutBytes; at < begin + bytes - tail; at += 16) {
-      const int end_at = at < begin ? at : tail + at - begin;
-      load_shared(*reinterpret_cast<Out*>(row + end_at), strip + run * kRunPitch + end_at);
+  for (int second = 0; second <= (bytes % 16 != 0); ++second)
+#pragma unroll 1
+    for (int i0 = thread; i0 < most * ends; i0 += end_batch * threads) {
+      Out element[end_batch];
+      char* to[end_batch];
+#pragma unroll
+      for (int b = 0; b < end_batch; ++b) {
+        const int i = i0 + b * threads, run = min(i / ends, most - 1);
+        char* row = row_at(run);
+        const int begin = min(head(row), bytes), tail = bytes - (bytes - begin) % 16, left = i % ends * kOutBytes + 16 * second;
+        const int at = left < begin ? left : tail + left - begin;
+        load_shared(element[b], strip + run * kRunPitch + min(at, kRunElements * kOutBytes));
+        to[b] = i / ends < count && at < bytes ? row + at : nullptr;
+      }
+#pragma unroll
+      for (int b = 0; b < end_batch; ++b)
+        if (to[b]) *reinterpret_cast<Out*>(to[b]) = element[b];
     }
-  }
 }
 
 // D's rows run along the tensor core's columns, and a warp has whole runs of its own 16; with swap_ab they run along its rows,

@@ -36,6 +36,9 @@ constexpr int kAccumulators = kLeftBlocks * kWidth / 2;  // per thread
 constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
 constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ? 240 : 232;
 
+// sm90_residual.cuh: nothing stands between the product and C.
+constexpr bool kStartFromC = AK_HAS_C && AK_UNIT_ALPHA && !AK_ROW_SCALE && !AK_COLUMN_SCALE && !AK_GATED && kSplit == 1;
+
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 

@@ -12,9 +12,9 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"words.cuh",     "hopper.cuh",        "wgmma.cuh",
-                                         "sm90_tile.cuh", "sm90_epilogue.cuh", "sm90_store.cuh",
-                                         "sm90_runs.cuh", "sm90_split.cuh",    "sm90.cu"};
+constexpr std::string_view kSources[] = {
+    "words.cuh",         "hopper.cuh",     "wgmma.cuh",     "sm90_tile.cuh",  "sm90_epilogue.cuh",
+    "sm90_residual.cuh", "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh", "sm90.cu"};
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
