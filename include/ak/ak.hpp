@@ -72,6 +72,16 @@ struct Explanation {
   std::string note;
 };
 
+/// A call to prepare for.
+struct Call {
+  ConstMatrix a, b;
+  Matrix d;
+  Epilogue epilogue;
+};
+
+/// After every problem: how many of all are done, and how the last one will be served.
+using PrepareProgress = std::function<void(std::size_t done, std::size_t all, const Explanation& last)>;
+
 /// What the last lookups of a context cost; for a benchmark or a progress display, never on the hot path.
 struct Counters {
   std::int64_t searches = 0, trials = 0, compiles = 0;
@@ -101,6 +111,11 @@ class Context {
   /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
   Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
+  /// prepare() for many calls, in order, each problem once; an explanation for every call. One that cannot be served does not
+  /// keep the others: its source is "none" and its note says why. Throws Error where no call could be served, or for a wrong
+  /// argument before anything was prepared.
+  std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
+
   /// Which kernel serves this call, why, against what. Starts no search.
   Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
@@ -123,11 +138,11 @@ void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const
 void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
             const Matrix& y);
 
-/// A caller's own activation, for Epilogue::activation: an expression of x (the pre-activation) and slope in C's syntax, such as
-/// "x * sigmoid(1.702 * x)" or "x < 0 ? slope * x : x". It may use + - * / comparisons && || ! ?: parentheses, f32 numbers, and
-/// exp expm1 log1p tanh erfc sigmoid abs min max; kernels evaluate it in f32 as they do their own activations, and are held to
-/// the same expression in double. The same text gives the same value; the value is of this process, keys and records hold the
-/// text. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
+/// A caller's own activation, for Epilogue::activation: an expression of x (the pre-activation) and slope in C's syntax, such
+/// as "x * sigmoid(1.702 * x)" or "x < 0 ? slope * x : x". It may use + - * / comparisons && || ! ?: parentheses, f32 numbers,
+/// and exp expm1 log1p tanh erfc sigmoid abs min max; kernels evaluate it in f32 as they do their own activations, and are held
+/// to the same expression in double. The same text gives the same value; the value is of this process, keys and records hold
+/// the text. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
 /// missing_library without NVRTC; unsupported beyond some two hundred in a process.
 Activation register_activation(std::string_view expression);
 

@@ -44,6 +44,24 @@ Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const M
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
+std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const PrepareProgress& progress) {
+  std::vector<CanonicalCall> canonical;
+  std::vector<Problem> problems;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    try {
+      canonical.push_back(canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
+    } catch (const Error& error) {
+      throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
+    }
+    if (!canonical.back().empty) problems.push_back(canonical.back().problem);
+  }
+  auto prepared = impl_->prepare(problems, progress);
+  std::vector<Explanation> explanations;
+  auto next = prepared.begin();
+  for (const CanonicalCall& call : canonical) explanations.push_back(call.empty ? nothing_to_do() : std::move(*next++));
+  return explanations;
+}
+
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
   const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);

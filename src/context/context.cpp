@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/log.hpp"
 #include "context/state.hpp"
@@ -264,6 +265,28 @@ Context::Impl::~Impl() = default;
 Explanation Context::Impl::prepare(const Problem& problem) {
   Site& site = state_->site();
   return state_->explanation(site, problem, state_->plan_for(site, problem, {.recheck = true}));
+}
+
+std::vector<Explanation> Context::Impl::prepare(std::span<const Problem> problems, const PrepareProgress& progress) {
+  PerProblem<Explanation> known;
+  std::unordered_set<Problem, ProblemHash> all(problems.begin(), problems.end());
+  std::vector<Explanation> explanations;
+  for (const Problem& problem : problems) {
+    auto at = known.find(problem);
+    if (at == known.end()) {
+      Explanation e;
+      try {
+        e = prepare(problem);
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
+        e.problem = to_string(problem), e.source = "none", e.served_by = "nothing", e.note = error.what();
+      }
+      at = known.emplace(problem, std::move(e)).first;
+      if (progress) progress(known.size(), all.size(), at->second);
+    }
+    explanations.push_back(at->second);
+  }
+  return explanations;
 }
 
 Explanation Context::Impl::retune(const Problem& problem) {

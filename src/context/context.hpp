@@ -1,6 +1,9 @@
 // Context::Impl: the cold path, readable from top to bottom, on canonical problems. api/ turns arguments into these.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "ak/ak.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
@@ -25,6 +28,8 @@ struct Context::Impl {
   void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
   /// Load or tune the plan of exactly this problem; a provisional record is tuned again.
   Explanation prepare(const Problem& problem);
+  /// prepare() of each, once; a problem that fails is explained by its error. Throws Error{missing_library | driver}.
+  std::vector<Explanation> prepare(std::span<const Problem> problems, const PrepareProgress& progress);
   /// As prepare, but searches even when a record stands, and replaces it (`ak tune --force`).
   Explanation retune(const Problem& problem);
   /// Whether a record stands that prepare() would load: neither stale nor provisional.

@@ -40,7 +40,8 @@ struct World {
   std::optional<std::string> no_compiler;
   std::vector<double> vendor_us = {60, 52};
   double finals_scale = 1, drift = 0, quick_s = 0.0002;
-  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false};
+  std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
+      pass_breaks{false};
   std::atomic<int> runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;  // of each runner
   std::mutex mutex;
@@ -115,6 +116,7 @@ class FakeMachine final : public Machine {
     return std::make_shared<FakePlan>(space(problem).tactics.front().tactic, "untuned", w_.launched);
   }
   PlanPtr pass(const Problem&) override {
+    if (w_.pass_breaks) throw Error(ErrorCode::unsupported, "nothing serves it");
     ++w_.passes;
     return std::make_shared<FakePlan>(Tactic{}, "pass", w_.launched);
   }

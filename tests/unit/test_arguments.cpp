@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "ak/ak.hpp"
 #include "ak/cublas.h"
 #include "api/cublas_arguments.hpp"
 #include "core/activation.hpp"
@@ -318,6 +319,23 @@ TEST_CASE("asking needs no pointers") {
   v.a.data = v.b.data = nullptr;
   v.d.data = nullptr;
   CHECK(v.call(Data::optional).problem == problem);
+}
+
+TEST_CASE("of many calls to prepare, the wrong one is named before anything is done") {
+  ak::Options o;
+  o.cache_dir = "";
+  ak::Context context(o);
+  const ConstMatrix a{nullptr, 4, 8, 8, DType::bf16, Order::row}, b{nullptr, 8, 2, 2, DType::bf16, Order::row};
+  const Matrix d{nullptr, 4, 2, 2, DType::bf16, Order::row}, wrong{nullptr, 5, 2, 2, DType::bf16, Order::row},
+      empty{nullptr, 0, 2, 2, DType::bf16, Order::row};
+  int told = 0;
+  const auto count = [&](std::size_t, std::size_t, const Explanation&) { ++told; };
+  CHECK_THROWS_WITH_AS(context.prepare({{a, b, d, {}}, {a, b, wrong, {}}}, count), doctest::Contains("calls[1]: "), Error);
+  CHECK(told == 0);
+  const ConstMatrix none{nullptr, 0, 8, 8, DType::bf16, Order::row};
+  const auto explained = context.prepare({{none, b, empty, {}}}, count);
+  REQUIRE(explained.size() == 1);
+  CHECK(explained[0].source == "none");
 }
 
 TEST_CASE("messages use the caller's names") {

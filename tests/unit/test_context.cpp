@@ -323,3 +323,25 @@ TEST_CASE("progress of a search is shown in the caller's words") {
   f.call();
   CHECK(shown > 20);
 }
+
+TEST_CASE("prepare of many: each problem once, in order, told as it goes; one that fails keeps none of the others") {
+  Fixture f;
+  Problem other = f.problem, refused = f.problem;
+  other.m = 512, refused.k = 0;
+  f.world.pass_breaks = true;
+  const Problem problems[] = {f.problem, refused, other, f.problem};
+  std::vector<std::pair<std::size_t, std::string>> told;
+  const auto explained = f.context->prepare(problems, [&](std::size_t done, std::size_t all, const Explanation& last) {
+    CHECK(all == 3);
+    told.emplace_back(done, last.source);
+  });
+  REQUIRE(explained.size() == 4);
+  REQUIRE(told.size() == 3);
+  CHECK(told[0] == std::pair<std::size_t, std::string>(1, "this process"));
+  CHECK(told[1].second == "none");
+  CHECK(told[2] == std::pair<std::size_t, std::string>(3, "this process"));
+  CHECK(explained[1].note.find("nothing serves it") != std::string::npos);
+  CHECK(explained[1].problem == to_string(refused));
+  CHECK(explained[3].served_by == explained[0].served_by);
+  CHECK(f.context->counters().searches == 2);
+}
