@@ -110,6 +110,33 @@ struct Candidate {
   Compiled compiled;
 };
 
+// A problem, how many tactics of each family's space, evenly spaced, and tactics by name where their family serves it.
+struct Proof {
+  std::string problem;
+  std::size_t count = 0;
+  std::vector<const char*> named;
+  std::vector<Candidate> candidates;
+
+  Proof(std::string text, std::size_t of_each, std::vector<const char*> tactics = {})
+      : problem(std::move(text)), count(of_each), named(std::move(tactics)) {
+    const Problem p = parse_problem(problem);
+    const DeviceFacts& facts = resources().facts();
+    CAPTURE(problem);
+    for (const Family* family : families()) {
+      if (family->refuses(p, facts)) continue;
+      std::vector<Tactic> space;
+      family->enumerate(p, facts, space);
+      CHECK(!space.empty());
+      for (std::size_t i = 0; i < count && !space.empty(); ++i)
+        candidates.push_back({family, space[space.size() * (2 * i + 1) / (2 * count)], {}});
+    }
+    for (const char* text : named) {
+      const Tactic t = parse_tactic(text);
+      if (!family(t.family).refuses(p, facts)) candidates.push_back({&family(t.family), t, {}});
+    }
+  }
+};
+
 void prove(Case& x, const Candidate& candidate) {
   const auto& [family, tactic, compiled] = candidate;
   CAPTURE(to_string(x.p));
@@ -128,75 +155,79 @@ void prove(Case& x, const Candidate& candidate) {
   }
 }
 
-// `count` tactics of each family's space, evenly spaced, and those named.
-void prove_all(std::string_view problem, std::size_t count, std::initializer_list<const char*> named = {}) {
-  Case x(parse_problem(problem));
-  const DeviceFacts& facts = resources().facts();
-  std::vector<Candidate> candidates;
-  for (const Family* family : families()) {
-    if (family->refuses(x.p, facts)) continue;
-    std::vector<Tactic> space;
-    family->enumerate(x.p, facts, space);
-    CHECK(!space.empty());
-    for (std::size_t i = 0; i < count && !space.empty(); ++i)
-      candidates.push_back({family, space[space.size() * (2 * i + 1) / (2 * count)], {}});
-  }
-  for (const char* text : named) {
-    const Tactic t = parse_tactic(text);
-    if (!family(t.family).refuses(x.p, facts)) candidates.push_back({&family(t.family), t, {}});
-  }
+// Compiles for all proofs together, on all cores.
+void prove_all(std::vector<Proof> proofs) {
+  std::vector<std::pair<const Proof*, Candidate*>> work;
+  for (Proof& proof : proofs)
+    for (Candidate& candidate : proof.candidates) work.push_back({&proof, &candidate});
   std::atomic<std::size_t> next{0};
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
     threads.emplace_back([&] {
-      for (std::size_t c; (c = next++) < candidates.size();)
-        candidates[c].compiled = compile(make_source(candidates[c].family->sources(), x.p, candidates[c].tactic), facts.arch());
+      for (std::size_t w; (w = next++) < work.size();) {
+        auto& [family, tactic, compiled] = *work[w].second;
+        compiled =
+            compile(make_source(family->sources(), parse_problem(work[w].first->problem), tactic), resources().facts().arch());
+      }
     });
   for (std::thread& thread : threads) thread.join();
-  std::size_t served = 0;
-  for (const Candidate& candidate : candidates) prove(x, candidate), served += candidate.compiled.ok();
-  CHECK(2 * served >= candidates.size());
+  for (const Proof& proof : proofs) {
+    Case x(parse_problem(proof.problem));
+    std::size_t served = 0;
+    for (const Candidate& candidate : proof.candidates) prove(x, candidate), served += candidate.compiled.ok();
+    CAPTURE(proof.problem);
+    CHECK(2 * served >= proof.candidates.size());
+  }
 }
 
 }  // namespace
 
 TEST_CASE("gated products are right in every family, layout, store and split") {
-  prove_all("200x264x200 bf16 gated silu", 6,
-            {"sm90 tile_m=128 tile_n=128 tile_k=64 stages=3 schedule=cooperative store=1",
-             "sm90 tile_m=128 tile_n=104 tile_k=64 stages=3 schedule=pingpong",
-             "sm90 tile_m=64 tile_n=48 tile_k=64 stages=3 schedule=pingpong store=1 raster=2",
-             "sm90 tile_m=128 tile_n=96 tile_k=64 stages=3 schedule=cooperative store=1 cluster_m=2",
-             "sm90 tile_m=192 tile_n=64 tile_k=64 stages=3 schedule=cooperative cluster_n=2",
-             "sm90 tile_m=64 tile_n=64 tile_k=64 stages=3 schedule=cooperative split_k=3",
-             "sm90 tile_m=128 tile_n=72 tile_k=64 stages=3 schedule=cooperative swap_ab=1 store=1",
-             "sm90 tile_m=64 tile_n=48 tile_k=128 stages=2 schedule=pingpong swap_ab=1 cluster_m=2",
-             "sm90 tile_m=128 tile_n=104 tile_k=64 stages=3 schedule=cooperative swap_ab=1 split_k=2",
-             "sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 split_k=3",
-             "sm80 tile_m=64 tile_n=32 tile_k=64 stages=3 warps_m=4 warps_n=1 store=1"});
+  std::vector<Proof> proofs;
+  proofs.push_back({"200x264x200 bf16 gated silu",
+                    6,
+                    {"sm90 tile_m=128 tile_n=128 tile_k=64 stages=3 schedule=cooperative store=1",
+                     "sm90 tile_m=128 tile_n=104 tile_k=64 stages=3 schedule=pingpong",
+                     "sm90 tile_m=64 tile_n=48 tile_k=64 stages=3 schedule=pingpong store=1 raster=2",
+                     "sm90 tile_m=128 tile_n=96 tile_k=64 stages=3 schedule=cooperative store=1 cluster_m=2",
+                     "sm90 tile_m=192 tile_n=64 tile_k=64 stages=3 schedule=cooperative cluster_n=2",
+                     "sm90 tile_m=64 tile_n=64 tile_k=64 stages=3 schedule=cooperative split_k=3",
+                     "sm90 tile_m=128 tile_n=72 tile_k=64 stages=3 schedule=cooperative swap_ab=1 store=1",
+                     "sm90 tile_m=64 tile_n=48 tile_k=128 stages=2 schedule=pingpong swap_ab=1 cluster_m=2",
+                     "sm90 tile_m=128 tile_n=104 tile_k=64 stages=3 schedule=cooperative swap_ab=1 split_k=2",
+                     "sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 split_k=3",
+                     "sm80 tile_m=64 tile_n=32 tile_k=64 stages=3 warps_m=4 warps_n=1 store=1"}});
   for (const char* layout : {"a=k b=n", "a=m b=k", "a=m b=n"})
     for (const char* types : {"200x264x200 bf16", "200x264x200 f16 out=f32"})
-      prove_all(std::string(types) + " " + layout + " gated gelu_tanh bias=column alpha", 4);
-  prove_all("16x320x1024 bf16 gated relu bias=column:f32", 8);
-  prove_all("5x200x520 bf16 gated silu", 8);
-  prove_all("5x200x520 bf16 b=n gated silu bias=column", 8);
+      proofs.push_back({std::string(types) + " " + layout + " gated gelu_tanh bias=column alpha", 4});
+  proofs.push_back({"16x320x1024 bf16 gated relu bias=column:f32", 8});
+  proofs.push_back({"5x200x520 bf16 gated silu", 8});
+  proofs.push_back({"5x200x520 bf16 b=n gated silu bias=column", 8});
+  prove_all(std::move(proofs));
 }
 
 TEST_CASE("aux and scales are right in every family, plain and gated, on misaligned rows too") {
-  for (const char* what : {"silu aux", "gelu_tanh aux bias=column scale=both alpha", "leaky_relu aux c scale=row bias=row",
-                           "gated silu aux bias=column scale=both", "gated relu scale=column", "identity c"}) {
-    prove_all(std::string("200x256x200 bf16 ") + what, 4,
-              {"sm90 tile_m=128 tile_n=64 tile_k=64 stages=3 schedule=cooperative store=1",
-               "sm90 tile_m=64 tile_n=48 tile_k=64 stages=3 schedule=pingpong store=1",
-               "sm90 tile_m=64 tile_n=64 tile_k=64 stages=3 schedule=cooperative split_k=2",
-               "sm90 tile_m=64 tile_n=40 tile_k=64 stages=3 schedule=cooperative swap_ab=1 store=1",
-               "sm90 tile_m=128 tile_n=56 tile_k=64 stages=3 schedule=cooperative swap_ab=1 split_k=2",
-               "sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 store=1"});
-    prove_all(std::string("200x256x200 f16 out=f32 ") + what, 3);
-    prove_all(std::string("7x201x333 bf16 align=2,2,2,2 ") + what, 5);
-    prove_all(std::string("200x261x264 bf16 align=16,16,2,2 ") + what, 4,
-              {"sm90 tile_m=128 tile_n=64 tile_k=64 stages=3 schedule=cooperative store=2",
-               "sm90 tile_m=64 tile_n=40 tile_k=64 stages=3 schedule=pingpong swap_ab=1 store=2"});
-    prove_all(std::string("150x263x129 f16 b=n align=4,4,2,2 ") + what, 4,
-              {"sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 store=1"});
+  std::vector<Proof> proofs;
+  for (const std::string what :
+       {"silu aux", "gelu_tanh aux bias=column scale=both alpha", "leaky_relu aux c scale=row bias=row",
+        "gated silu aux bias=column scale=both", "gated relu scale=column", "identity c"}) {
+    proofs.push_back({"200x256x200 bf16 " + what,
+                      4,
+                      {"sm90 tile_m=128 tile_n=64 tile_k=64 stages=3 schedule=cooperative store=1",
+                       "sm90 tile_m=64 tile_n=48 tile_k=64 stages=3 schedule=pingpong store=1",
+                       "sm90 tile_m=64 tile_n=64 tile_k=64 stages=3 schedule=cooperative split_k=2",
+                       "sm90 tile_m=64 tile_n=40 tile_k=64 stages=3 schedule=cooperative swap_ab=1 store=1",
+                       "sm90 tile_m=128 tile_n=56 tile_k=64 stages=3 schedule=cooperative swap_ab=1 split_k=2",
+                       "sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 store=1"}});
+    proofs.push_back({"200x256x200 f16 out=f32 " + what, 3});
+    proofs.push_back({"7x201x333 bf16 align=2,2,2,2 " + what, 5});
+    proofs.push_back({"200x261x264 bf16 align=16,16,2,2 " + what,
+                      4,
+                      {"sm90 tile_m=128 tile_n=64 tile_k=64 stages=3 schedule=cooperative store=2",
+                       "sm90 tile_m=64 tile_n=40 tile_k=64 stages=3 schedule=pingpong swap_ab=1 store=2"}});
+    proofs.push_back({"150x263x129 f16 b=n align=4,4,2,2 " + what,
+                      4,
+                      {"sm80 tile_m=64 tile_n=64 tile_k=32 stages=3 warps_m=2 warps_n=2 store=1"}});
   }
+  prove_all(std::move(proofs));
 }
