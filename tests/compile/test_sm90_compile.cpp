@@ -111,3 +111,12 @@ TEST_CASE("sm90 compiles gated, aux and scales in each orientation, store, sched
            "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative store=1 cluster_m=2");
   compiles("16x4096x4096 bf16 b=n gated silu", "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1");
 }
+
+TEST_CASE("sm90 compiles accumulators that start from C without spills") {
+  for (const char* problem : {"4096x4096x4096 bf16", "4096x4095x4096 f16 align=16,16,2,2", "4096x4096x4096 bf16 out=f32"}) {
+    const std::string p = std::string(problem) + " relu bias=column c";
+    compiles(p, "tile_m=128 tile_n=176 tile_k=64 stages=4 schedule=pingpong store=2 raster=8");
+    compiles(p, "tile_m=256 tile_n=128 tile_k=64 stages=3 schedule=cooperative");
+    compiles(p, "tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2");
+  }
+}
