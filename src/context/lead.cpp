@@ -28,8 +28,7 @@ double apart(const Hardware& a, const Hardware& b) {
 
 std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& problem, const std::optional<PlanRecord>& old) {
   const Hardware& here = site.machine->hardware();
-  if (old) {
-    if (!unproven(*old)) return std::nullopt;  // a winner of this machine is proven again by a search
+  if (old && unproven(*old)) {
     Lead lead{"import", *old, {}, true};
     if (!is_vendor(old->tactic)) lead.own = {old->tactic};
     return lead;
@@ -39,7 +38,12 @@ std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& proble
     if (const Tactic* kernel = found.entry->kernel()) lead.own = {*kernel};
     return lead;
   };
-  if (const auto found = packs->find(problem, here)) return lead_of(found, true);
+  const auto found = packs->find(problem, here);
+  if (old) {  // this machine's own winner is proven again by a search, unless a pack's was made with what is here now
+    const auto holds = [&](const PlanRecord& r) { return !stale(r, site.machine->provenance(r.tactic, true)); };
+    return found && holds(found.entry->record) ? std::optional(lead_of(found, true)) : std::nullopt;
+  }
+  if (found) return lead_of(found, true);
 
   std::vector<std::pair<double, Packs::Found>> kin;
   for (const Pack& pack : packs->all())

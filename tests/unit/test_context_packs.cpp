@@ -284,6 +284,26 @@ TEST_CASE("an import is a record to be proven: by the first call, never during a
   CHECK(unproven(*p.stored()));
 }
 
+TEST_CASE("new kernels come with a new pack: a winner of the old ones is not searched for again") {
+  Packed p;
+  p.settings.packs.clear();
+  p.settings.cache_dir = fresh_folder("test_context_upgrade");
+  p.f.open(p.settings);
+  p.f.call();
+  CHECK(p.counters().searches == 1);
+  p.f.world.today.family_source = digest("newer kernels");
+  p.settings.packs = {p.file};
+  p.open();
+  CHECK(p.call().source == "this process");  // the pack is as old
+  CHECK(p.counters().searches == 1);
+
+  p.f.world.today.family_source = p.entry.record.provenance.family_source = digest("newest kernels");
+  p.open();
+  CHECK(p.call().source == "pack " + p.file);
+  CHECK(p.counters().searches == 0);
+  CHECK(p.stored()->tactic == p.entry.record.tactic);
+}
+
 TEST_CASE("the library's own pack is consulted unless it is switched off") {
   Packed p;
   const Pack shipped = shipped_pack();

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -19,7 +18,6 @@
 #include "cache/folder.hpp"
 #include "cache/limits.hpp"
 #include "cache/lmdb.hpp"
-#include "cache/pack.hpp"
 #include "cache/store.hpp"
 #include "records.hpp"
 
@@ -488,51 +486,4 @@ TEST_CASE("a relative folder is made with all its parents, however short their n
   const WorkingFolder there(base);
   CHECK(prepare_folder("a/b/c") == std::nullopt);
   CHECK(fs::is_directory(base.path / "a" / "b" / "c"));
-}
-
-TEST_CASE("a folder of packs: what one process proved the next one finds, to be proven again; nothing half-written is read") {
-  const std::string folder = (std::filesystem::temp_directory_path() / fmt::format("ak_pack_store_{}", ::getpid())).string();
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  const PlanRecord record = sample::record();
-  const auto first = pack_store(folder);
-  CHECK(!first->find(record.problem, record.hardware));
-  CHECK(first->put_if_absent(record, "image").tactic == record.tactic);
-  const auto stored = first->find(record.problem, record.hardware);
-  REQUIRE(stored);
-  CHECK(!unproven(*stored));
-  CHECK(first->cubin(stored->cubin) == "image");
-
-  const auto second = pack_store(folder);
-  const auto found = second->find(record.problem, record.hardware);
-  REQUIRE(found);
-  CHECK(unproven(*found));
-  CHECK(found->tactic == record.tactic);
-  const auto written = [&] { return std::filesystem::last_write_time(std::filesystem::directory_iterator(folder)->path()); };
-  const auto before = written();
-  second->replace(record, "image");  // proven: nothing new for the others
-  CHECK(!unproven(*second->find(record.problem, record.hardware)));
-  CHECK(written() == before);
-  PlanRecord slower = record;
-  slower.tactic.stages = 2;
-  const auto third = pack_store(folder);
-  CHECK(third->put_if_absent(slower, "other").tactic == slower.tactic);  // it goes on with what it has
-  CHECK(pack_store(folder)->find(record.problem, record.hardware)->tactic == record.tactic);
-  third->replace(slower, "other");
-  CHECK(pack_store(folder)->find(record.problem, record.hardware)->tactic == slower.tactic);
-
-  PlanRecord other = sample::record(65);
-  third->put_if_absent(other, "image");
-  int seen = 0;
-  second->for_each([&](const PlanRecord&) { ++seen; });
-  CHECK(seen == 2);
-  for (const auto& file : std::filesystem::directory_iterator(folder)) {
-    CHECK(file.path().extension() == ".pack");
-    std::ofstream(file.path(), std::ios::app) << "damage\n";
-  }
-  CHECK(!pack_store(folder)->find(record.problem, record.hardware));
-  CHECK(third->erase(record.problem, record.hardware));
-  CHECK(!third->find(record.problem, record.hardware));
-  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
-  std::filesystem::remove_all(folder);
 }
