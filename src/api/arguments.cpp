@@ -151,7 +151,8 @@ struct GateAndUp {
     gate.cols = n;
     up = gate;
     const std::int64_t elements = b.order == Order::row ? n : n * b.ld;
-    if (b.data) up.data = static_cast<const char*>(b.data) + elements * size_of(b.dtype);
+    // Of a null B too, for the alignment.
+    up.data = reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(b.data) + elements * size_of(b.dtype));
   }
 };
 
@@ -163,8 +164,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   check_shape(names.b, b);
   check_shape(names.d, d);
   check_product(a, b, d, e, names);
-  if (!known(e.activation))
-    refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
+  if (!known(e.activation)) refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
 
   CanonicalCall call;
   call.empty = d.rows == 0 || d.cols == 0;
@@ -237,7 +237,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     args.alpha = e.alpha;
     if (e.gated) {
       p.align_b = std::min(p.align_b, Lines(weights.up).alignment());
-      args.b2 = weights.up.data;
+      args.b2 = b.data ? weights.up.data : nullptr;
     }
     // A flipped D has the caller's columns as its rows.
     p.epilogue.row_scale = flip ? scales_columns : scales_rows;

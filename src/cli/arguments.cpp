@@ -40,10 +40,10 @@ DType dtype_of(const std::string& text, const char* option) {
 
 }  // namespace
 
-Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const std::string& activation,
-                           const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
-                           bool alpha) {
-  const auto kind = activation_of(activation);
+Problem contiguous_problem(const ProblemArguments& words) {
+  const auto m = words.sizes.at(0), n = words.sizes.at(1), k = words.sizes.at(2);
+  const std::string &dtype = words.dtype, &out = words.out, &layout = words.layout, &scale = words.scale;
+  const auto kind = activation_of(words.activation);
   if (std::max({m, n, k}) > std::numeric_limits<std::int32_t>::max()) bad("{}x{}x{}: a dimension over 2^31 - 1", m, n, k);
   if (dtype == "f32") bad("dtype: f32 inputs are not served, only f16 and bf16");
   const DType in = dtype_of(dtype, "dtype"), out_type = out.empty() ? in : dtype_of(out, "out");
@@ -54,16 +54,23 @@ Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const
   const auto view = [&](std::int64_t rows, std::int64_t cols, bool flip) {
     return ConstMatrix{nullptr, rows, cols, flip ? rows : cols, in, flip ? Order::col : Order::row};
   };
-  static const float aligned_bias alignas(16)[4] = {};
+  if (!scale.empty() && scale != "row" && scale != "column" && scale != "both")
+    bad("scale: '{}' is none of row column both", scale);
+  static const float aligned_vector alignas(16)[4] = {};
   Epilogue epilogue;
   epilogue.activation = kind;
-  epilogue.alpha = alpha ? 0.5f : 1.0f;
-  epilogue.beta = c ? 1.0f : 0.0f;
-  if (bias) epilogue.bias = aligned_bias, epilogue.bias_dtype = out_type;
+  epilogue.alpha = words.alpha ? 0.5f : 1.0f;
+  epilogue.beta = words.c ? 1.0f : 0.0f;
+  if (words.bias) epilogue.bias = aligned_vector, epilogue.bias_dtype = out_type;
+  const std::int64_t wide = words.gated ? 2 * n : n;
+  epilogue.gated = words.gated;
+  if (words.aux) epilogue.aux = {nullptr, m, wide, wide, out_type, Order::row};
+  if (scale == "row" || scale == "both") epilogue.row_scale = aligned_vector;
+  if (scale == "column" || scale == "both") epilogue.column_scale = aligned_vector;
   const Matrix d{nullptr, m, n, n, out_type, Order::row};
   epilogue.c = d;
-  const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, n, transposed(1)), d, epilogue, Data::optional,
-                                          {"A", "B", "C", "D", "bias", "activation"});
+  const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, wide, transposed(1)), d, epilogue, Data::optional,
+                                          {"A", "B", "C", "D", "bias", "activation", "up", "aux", "row scale", "column scale"});
   if (call.empty) bad("{}x{}x{}: D has no elements, there is nothing to tune", m, n, k);
   return call.problem;
 }
@@ -84,6 +91,10 @@ void ProblemArguments::add_to(CLI::App* command) {
   command->add_flag("--bias", bias, "add a bias of N elements");
   command->add_flag("--c", c, "add beta * C");
   command->add_flag("--alpha", alpha, "with an alpha other than 1");
+  command->add_flag("--gated", gated, "D = act(A . gate) * (A . up), B[K,2N] holding the gate's columns, then the up's");
+  command->add_flag("--aux", aux, "store what the activation is given too");
+  command->add_option("--scale", scale, "multiply rows, columns or both of A . B by a vector")
+      ->check(CLI::IsMember({"row", "column", "both"}));
   command->add_option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
 }
 
@@ -93,7 +104,7 @@ Problem ProblemArguments::problem() const {
     return problem_of_text(text);
   }
   if (sizes.size() != 3) bad("give M N K, or --problem");
-  return contiguous_problem(sizes[0], sizes[1], sizes[2], activation, dtype, out, layout, bias, c, alpha);
+  return contiguous_problem(*this);
 }
 
 void SearchArguments::add_cache_to(CLI::App* command) {

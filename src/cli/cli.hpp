@@ -45,7 +45,8 @@ void add_env(CLI::App& app);
 struct ProblemArguments {
   std::vector<std::int64_t> sizes;
   std::string activation = "identity", dtype = "bf16", out, layout = "nt", text;
-  bool bias = false, c = false, alpha = false;
+  std::string scale;  // row, column, both or nothing
+  bool bias = false, c = false, alpha = false, gated = false, aux = false;
 
   void add_to(CLI::App* command);
   bool given() const { return !sizes.empty() || !text.empty(); }
@@ -53,11 +54,10 @@ struct ProblemArguments {
   Problem problem() const;
 };
 
-/// The problem of a contiguous call: D[m,n] row-major; layout has a letter for A and one for B, n as written, t transposed, so
-/// that "nt" is a linear layer x[m,k] . w[n,k]^T. Throws Error{invalid_argument} naming the field.
-Problem contiguous_problem(std::int64_t m, std::int64_t n, std::int64_t k, const std::string& activation,
-                           const std::string& dtype, const std::string& out, const std::string& layout, bool bias, bool c,
-                           bool alpha);
+/// The problem of a contiguous call with these words, `text` aside: D[m,n] row-major; layout has a letter for A and one for B, n as
+/// written, t transposed, so that "nt" is a linear layer x[m,k] . w[n,k]^T; gated, B has 2n columns. Throws
+/// Error{invalid_argument} naming the field.
+Problem contiguous_problem(const ProblemArguments& words);
 
 /// The problem that `ak ls` printed; one without elements is refused too.
 Problem problem_of_text(std::string_view text);

@@ -27,8 +27,8 @@ std::vector<std::string> fields_of(const std::string& line) {
   return fields;
 }
 
-constexpr std::string_view kColumns[] = {"m",   "n",      "k",    "act", "activation", "dtype",
-                                         "out", "layout", "bias", "c",   "alpha",      "class"};
+constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",  "layout",
+                                         "bias", "c", "alpha", "gated", "aux",        "scale", "class"};
 
 [[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
@@ -51,10 +51,13 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
     if (text != "0" && text != "1") bad(fmt::format("{}: '{}' is not 0 or 1", key, text));
     return text == "1";
   };
-  const std::string activation = row.count("act") ? word("act", "identity") : word("activation", "identity");
-  const std::int64_t m = size("m"), n = size("n"), k = size("k");
-  return contiguous_problem(m, n, k, activation, word("dtype", "bf16"), word("out", ""), word("layout", "nt"), flag("bias"),
-                            flag("c"), flag("alpha"));
+  ProblemArguments words;
+  words.activation = row.count("act") ? word("act", "identity") : word("activation", "identity");
+  words.sizes = {size("m"), size("n"), size("k")};
+  words.dtype = word("dtype", "bf16"), words.out = word("out", ""), words.layout = word("layout", "nt");
+  words.bias = flag("bias"), words.c = flag("c"), words.alpha = flag("alpha");
+  words.gated = flag("gated"), words.aux = flag("aux"), words.scale = word("scale", "");
+  return contiguous_problem(words);
 }
 
 }  // namespace

@@ -81,8 +81,9 @@ void add_warm(CLI::App& app) {
   auto state = std::make_shared<State>();
   CLI::App* command = app.add_subcommand("warm", "Tune every problem of a list; problems with a record are skipped");
   command
-      ->add_option("file", state->file,
-                   "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha], or problems as `ak ls` prints them")
+      ->add_option(
+          "file", state->file,
+          "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale], or problems as `ak ls` prints them")
       ->required();
   state->search.add_to(command);
   command->add_flag("--force", state->force, "search again although records stand, and replace them");

@@ -47,6 +47,7 @@ TEST_CASE("a problem's text reads back to the same problem") {
     Problem q = p;
     auto& e = q.epilogue;
     e.has_c = false, q.align_c = 16;
+    e.bias = BiasAxis::column;
     e.gated = bits & 1, e.aux = bits & 2, e.row_scale = bits & 4, e.column_scale = bits & 8;
     CHECK(parse_problem(to_string(q)) == q);
     CHECK(hash(parse_problem(to_string(q))) == hash(q));
@@ -77,6 +78,7 @@ TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 out=f32 align=16,16,16,2"), doctest::Contains("multiples of 4"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 scale=rows"), doctest::Contains("scale=row|column|both"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 gated c"), doctest::Contains("no C"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 gated bias=row"), doctest::Contains("along its columns"), Error);
   CHECK(parse_problem("1x2x3 align=16,16,4,16") == parse_problem("1x2x3"));  // no C, so its alignment is none
   CHECK_THROWS_WITH_AS(parse_tactic("sm91 tile_m=1"), doctest::Contains("sm91"), Error);
   CHECK_THROWS_WITH_AS(parse_tactic("sm90 tile_q=1"), doctest::Contains("tile_q"), Error);

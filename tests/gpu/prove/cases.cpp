@@ -10,7 +10,24 @@
 namespace ak::proof {
 namespace {
 
-enum { kFamily, kIn, kLayout, kActivation, kOut, kAlignIn, kAlignOut, kBias, kC, kAlpha, kFactors };
+enum { kFamily, kIn, kLayout, kActivation, kOut, kAlignIn, kAlignOut, kBias, kC, kAlpha, kExtras, kFactors };
+
+// Gate, aux and scales. Plain problems are most of what is called, so they are five levels of twelve.
+struct Extras {
+  bool gated = false, aux = false, row_scale = false, column_scale = false;
+};
+constexpr Extras kExtraLevels[] = {{},
+                                   {},
+                                   {},
+                                   {},
+                                   {},
+                                   {.gated = true},
+                                   {.aux = true},
+                                   {.gated = true, .aux = true},
+                                   {.row_scale = true},
+                                   {.column_scale = true},
+                                   {.aux = true, .row_scale = true, .column_scale = true},
+                                   {.gated = true, .aux = true, .row_scale = true, .column_scale = true}};
 
 // (factor, level, factor, level), factors in order.
 using Pair = std::tuple<int, int, int, int>;
@@ -57,7 +74,8 @@ const std::vector<Factor>& factors() {
                                           {"align_out", 4},
                                           {"bias", 3},
                                           {"c", 2},
-                                          {"alpha", 2}};
+                                          {"alpha", 2},
+                                          {"extras", static_cast<int>(std::size(kExtraLevels))}};
   return all;
 }
 
@@ -78,12 +96,15 @@ Problem structure(const Row& row) {
   e.has_c = row[kC];
   p.align_c = e.has_c ? p.align_d : 16;
   e.unit_alpha = row[kAlpha] == 0;
+  const Extras& extras = kExtraLevels[row[kExtras]];
+  e.gated = extras.gated, e.aux = extras.aux, e.row_scale = extras.row_scale, e.column_scale = extras.column_scale;
   return p;
 }
 
 bool possible(const Row& row, const DeviceFacts& device) {
   Problem p = structure(row);
   if (p.align_d < size_of(p.epilogue.out)) return false;
+  if (p.epilogue.gated && (p.epilogue.has_c || p.epilogue.bias == BiasAxis::row)) return false;
   p.m = 8, p.n = 64, p.k = 64;
   return !family(family_of(row)).refuses(p, device);
 }

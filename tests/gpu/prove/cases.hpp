@@ -16,7 +16,7 @@ struct Factor {
   int levels;
 };
 
-/// family, in, layout, activation, out, align_in, align_out, bias, c, alpha.
+/// family, in, layout, activation, out, align_in, align_out, bias, c, alpha, extras (gate, aux, scales).
 const std::vector<Factor>& factors();
 
 /// One level of each factor.
@@ -26,7 +26,7 @@ using Row = std::vector<int>;
 Problem structure(const Row& row);
 FamilyId family_of(const Row& row);
 
-/// Whether some family can serve such a structure at all (a family's alignment needs, an f32 output on 2 bytes).
+/// Whether some family can serve such a structure at all (a family's alignment needs, an f32 output on 2 bytes, a gate with C).
 bool possible(const Row& row, const DeviceFacts& device);
 
 /// Rows that cover every pair of levels that can occur together, again and again with other companions, until there are
