@@ -104,6 +104,22 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
   CHECK(has(r.output, "64x128x256 bf16 a=k b=k out=bf16 align=16,16,16,16 relu"));
 }
 
+TEST_CASE("gate, aux and scales in a list, and as options") {
+  const File list(
+      "m,n,k,act,gated,aux,scale,layout\n"
+      "16,14336,4096,silu,1,0,,nt\n"
+      "16,1001,4096,silu,1,1,both,nn\n"
+      "16,4096,4096,relu,0,0,rows,nt\n");
+  const Result r = run_ak("warm --dry-run " + list.path);
+  CAPTURE(r.output);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "16x14336x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 silu gated\n"));
+  CHECK(has(r.output, "16x1001x4096 bf16 a=k b=n out=bf16 align=16,2,16,2 silu gated aux scale=both\n"));
+  CHECK(has(r.output, list.path + ":4: scale: 'rows' is none of row column both"));
+  CHECK(has(run_ak("show 16 4096 4096 --gated --c").output, "C: a gated product has none"));
+  CHECK(has(run_ak("show 16 4096 4096 --act silu --gated --aux --scale row").output, "silu gated aux scale=row"));
+}
+
 TEST_CASE("rows under a column that nobody knows are left out, not searched as something else") {
   const File list("64x128x256 relu\nm,n,k,activatoin\n16,32,64,silu\n");
   const Result r = run_ak("warm --dry-run " + list.path);
