@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/library.hpp"
+#include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
@@ -81,6 +82,18 @@ Check check_cache(const Settings& settings) {
   return {"cache", Health::good, where, ""};
 }
 
+Check check_packs(const Settings& settings) {
+  std::string detail, faults;
+  const Packs packs(settings.shipped, settings.packs);
+  for (const Pack& pack : packs.all()) {
+    detail += fmt::format("{}{}: {} records", detail.empty() ? "" : ", ", pack.name, pack.entries.size());
+    for (const std::string& fault : pack.faults) faults += (faults.empty() ? "" : "; ") + fault;
+  }
+  if (detail.empty()) return {"packs", Health::note, "none", "unset AK_SHIPPED to start at what the library knows"};
+  if (faults.empty()) return {"packs", Health::good, detail, ""};
+  return {"packs", Health::bad, detail, faults + ": write it again with `ak pack`, or correct AK_PACKS"};
+}
+
 Check check_llm(const Settings& settings) {
   if (settings.llm.empty()) return {"LLM", Health::good, "none: the built-in proposers search", ""};
   try {
@@ -105,7 +118,8 @@ Check check_file(const char* what, const std::string& path, const char* variable
 
 int doctor(bool json) {
   const Settings settings = resolve_all({});
-  std::vector<Check> checks = {check_driver(), check_nvrtc(), check_cublaslt(), check_cache(settings), check_llm(settings)};
+  std::vector<Check> checks = {check_driver(),        check_nvrtc(),         check_cublaslt(),
+                               check_cache(settings), check_packs(settings), check_llm(settings)};
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});

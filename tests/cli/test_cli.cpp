@@ -175,7 +175,7 @@ TEST_CASE("doctor names each thing and a remedy for what is missing; env shows e
     ++missing;
     CHECK(std::string_view(check["remedy"].get_string()).size() > 10);
   }
-  CHECK(has(names, "GPU NVRTC cuBLASLt cache LLM"));
+  CHECK(has(names, "GPU NVRTC cuBLASLt cache packs LLM"));
   CHECK(missing >= 1);
   CHECK(doctor.code != 0);
 
@@ -249,6 +249,13 @@ TEST_CASE("packs: listed, imported once, packed again only when proven; faults a
   CHECK(has(run_ak(fmt::format("import {} --cache {}", pack, cache)).output, "1 refused"));
   CHECK(run_ak("ls " + folder.string() + "/none.pack").code == 1);
   std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("doctor counts the packs' records and names what is wrong with one") {
+  CHECK(has(run_ak("doctor").output, "shipped pack: "));
+  const Result bad = run_ak("doctor", "AK_PACKS=/no/such.pack");
+  CHECK(bad.code != 0);
+  CHECK(has(bad.output, "/no/such.pack: cannot be read"));
 }
 
 TEST_CASE("the shipped pack is listed, and empty of faults") {
