@@ -72,9 +72,9 @@ typedef struct ak_epilogue {
 
 #define AK_NO_MATRIX \
   { NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
-#define AK_EPILOGUE_INIT                                                                                      \
-  {                                                                                                           \
-    ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL \
+#define AK_EPILOGUE_INIT                                                                                                      \
+  {                                                                                                                           \
+    ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL   \
   }
 
 /* One finished trial of a running search. The texts live until the callback returns. */

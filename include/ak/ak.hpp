@@ -99,9 +99,11 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  /// Enqueues D = act(alpha * A.B + bias + beta * C) on the stream. A is m x k, B is k x n, D is m x n.
+  /// Enqueues D = act(alpha * A.B + bias + beta * C) on the stream, and what else Epilogue asks for (gate, aux, scales).
+  /// A is m x k, B is k x n (gated: k x 2n, or k x n and Epilogue::up), D is m x n.
   /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
-  /// k = 0 or alpha = 0 reads neither A nor B; beta = 0 does not read C. Throws Error; its message names the argument.
+  /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
+  /// argument.
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.

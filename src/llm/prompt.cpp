@@ -122,6 +122,9 @@ class Writer {
     line("m={} n={} k={}, inputs {}, output {}, activation {}; {:.4g} GFLOP, {:.4g} MB, {:.4g} FLOP per byte", p.m, p.n, p.k,
          name(p.in), name(p.epilogue.out), name(p.epilogue.activation), p.flops() / 1e9, p.bytes() / 1e6,
          p.bytes() > 0 ? p.flops() / p.bytes() : 0.0);
+    const EpilogueSpec& e = p.epilogue;
+    if (e.gated) line("gated: gate and up are two {}x{}x{} products of one A, D = act(gate) * up in one kernel", p.m, p.n, p.k);
+    if (e.aux) line("aux: the pre-activation, {}x{}, is stored beside D", p.m, p.wide_n());
     line("ROOFLINE tensor {:.4g} us, memory {:.4g} us: bound by {}, floor {:.4g} us", roof.tensor_us, roof.memory_us,
          roof.tensor_us > roof.memory_us ? "tensor cores" : "memory", roof.floor_us());
     if (facts_.vendor_us > 0)
