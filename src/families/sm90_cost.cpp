@@ -30,6 +30,7 @@ constexpr double kHandOverUs = 0.3;  // from one pingpong warpgroup to the other
 constexpr double kRestartUs = 0.28;  // until cooperative warpgroups multiply again
 
 constexpr double kSplitUs = 2.3, kPartialUs = 4.8e-6, kSecondWaveUs = 0.3;
+constexpr double kWrongNeighbours = 1.01;  // CTAs beside each other do not share the larger operand
 constexpr double kMemoryShare = 0.94, kKeptInL2 = 0.7;
 constexpr double kOverlap = 3.7;  // norm that joins computing and memory: neither hides the other wholly
 

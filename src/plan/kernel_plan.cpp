@@ -38,7 +38,7 @@ CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
   const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
   check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,
                                         step, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
-                                        CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+                                        CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
         "encoding a tensor map");
   return map;
 }

@@ -13,6 +13,13 @@ namespace {
 constexpr std::size_t kMostPerRequest = 64;
 constexpr int kRequestsPerRefill = 3;
 
+constexpr int kLeadersPerShape = 2;
+
+bool same_shape(const Tactic& a, const Tactic& b) {
+  return a.family == b.family && a.schedule == b.schedule && a.tile_m == b.tile_m && a.tile_n == b.tile_n &&
+         a.split_k == b.split_k;
+}
+
 bool timed(const Trial& trial) { return trial.correct() && std::isfinite(trial.us) && trial.us > 0; }
 
 }  // namespace
@@ -117,11 +124,23 @@ std::optional<Candidate> Search::next(const Ready& ready) {
 std::optional<Candidate> Search::next_leader() {
   // A leader that fails at full effort leaves its place to the next one.
   if (refined_ >= limits_.leaders || own_trials_ >= limits_.trials) return std::nullopt;
-  for (const std::size_t i : standings(false, quick)) {
+  // Brief trials run at clocks that a longer window does not sustain, which favours one shape of tile over another more than
+  // one knob inside a shape: not all leaders may be of one shape while another has one to offer.
+  const auto order = standings(false, quick);
+  const auto refined_of = [&](const Tactic& tactic) {
+    return std::count_if(order.begin(), order.end(),
+                         [&](std::size_t i) { return phases_[i] > quick && same_shape(history_[i].tactic, tactic); });
+  };
+  std::optional<std::size_t> next;
+  for (const std::size_t i : order) {
     if (phases_[i] != quick) continue;
-    return Candidate{history_[i].tactic, history_[i].proposer, history_[i].round, true};
+    if (!next) next = i;
+    if (refined_of(history_[i].tactic) >= kLeadersPerShape) continue;
+    next = i;
+    break;
   }
-  return std::nullopt;
+  if (!next) return std::nullopt;
+  return Candidate{history_[*next].tactic, history_[*next].proposer, history_[*next].round, true};
 }
 
 void Search::report(Trial trial) {

@@ -31,8 +31,8 @@ struct Candidate {
 
 struct SearchLimits {
   int trials = 100000;  // runs of own tactics, full-effort ones included
-  int leaders = 4;      // refined at full effort
-  int finalists = 2;    // of the own kernels, and as many of the vendor's
+  int leaders = 5;      // refined at full effort
+  int finalists = 3;    // of the own kernels, and as many of the vendor's
   int patience = 64;    // exploration ends after so many own trials without gain,
   double gain = 0.005;  //   this much faster than the best before being a gain
 };
