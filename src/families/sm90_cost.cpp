@@ -82,7 +82,9 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
   const double split_us = t.split_k > 1 ? kSplitUs + sums * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
   const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0);
-  return fixed_us + split_us + std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);
+  const bool choice = launch.rows > t.tile_m && launch.columns > t.tile_n && t.split_k == 1;
+  const double order = choice && (t.raster > 0) != (launch.columns > launch.rows) ? kWrongNeighbours : 1.0;
+  return fixed_us + split_us + order * std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);
 }
 
 }  // namespace ak
