@@ -18,6 +18,7 @@ constexpr std::string_view kSources[] = {
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
+constexpr int kWidest = 192;    // accumulators a thread
 constexpr double kLong = 1e10;  // operations; of longer launches fewer variants are worth a look
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
@@ -261,6 +262,8 @@ class Sm90 final : public Family {
     const int staged = p.align_d < 16 || p.n * size_of(p.epilogue.out) % 16 != 0 ? 2 : 1;
     const bool is_long = p.flops() > kLong;
     const auto add = [&] {
+      // The assembler spills the widest tiles more often than not, and wide ones in clusters.
+      if (v.accumulators > kWidest || (v.accumulators == kWidest && t.cluster_m * t.cluster_n > 1)) return;
       const bool may_stage = v.swap || t.tile_n % 16 == 0;
       if (is_long && !t.store && may_stage && t.split_k == 1) return;  // an epilogue that is worth its shared memory
       if (!rejects(p, t, device)) out.push_back(t);
