@@ -48,7 +48,7 @@ std::vector<PackEntry> pack_entries(const Record& record) {
     r.tactic.family = FamilyId::vendor;
     if (!row.own_tactic.empty()) {
       const Tactic own = parse_tactic(row.own_tactic);
-      if (row.own_us && row.ak_us >= *row.own_us) {
+      if (row.own_us && row.ak_us == *row.own_us) {  // one and the same arm of the window: it was dispatched
         r.tactic = own;
         // A row of older device code names no source: it is timed again wherever it is used.
         const auto proven = record.digests.find(std::string(name(own.family)));
