@@ -77,6 +77,7 @@ const std::vector<Planted>& planted_kernels() {
        "256x256x256 f16 out=f16 silu",
        "sm80",
        {{"math::activate(pre[0], args.slope)", "math::activate(to_float<BF16>(from_float<BF16>(pre[0])), args.slope)"}}},
+      {"elu that cancels next to 0", "256x256x256 elu", "sm80", {{"expm1(x)", "(exp(x) - 1)"}}},
       // --- gated, aux, scales
       {"gate and up exchanged",
        "256x256x256 silu gated",
