@@ -271,6 +271,8 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
   using namespace ak;
   extern __shared__ __align__(16) float partial[];  // [warps_m][gates][tile_m][tile_n]
   const int column0 = blockIdx.x * AK_TILE_N;
+  let_next_kernel_start();
+  await_kernels_before();
   partial_sums(args, column0, partial);
   __syncthreads();
 

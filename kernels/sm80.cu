@@ -497,6 +497,8 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
   using namespace ak;
   extern __shared__ __align__(1024) char shared[];
   const u32 ring = shared_address(shared);
+  let_next_kernel_start();
+  await_kernels_before();
 
   // Which tile: rows of tiles, or groups of AK_RASTER rows walked column by column, so that neighbours in time share L2.
   const int tiles_m = (args.m + AK_TILE_M - 1) / AK_TILE_M, tiles_n = (args.n + AK_TILE_N - 1) / AK_TILE_N;

@@ -181,6 +181,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
 #endif
   Ring ring{smem_address(shared)};
   const u32 rank = kCluster > 1 ? cluster_rank() : 0;
+  let_next_kernel_start();
 
   if (threadIdx.x == kConsumerThreads) {
     if (ring.base % 1024) __trap();
@@ -198,6 +199,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     cluster_sync();
   else
     __syncthreads();
+  await_kernels_before();
 
   const Work work(args, rank);
   if (threadIdx.x >= kConsumerThreads) {

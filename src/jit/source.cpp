@@ -15,7 +15,7 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "activation.cuh"};
+constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "chain.cuh", "activation.cuh"};
 constexpr std::string_view kEpilogueFile = "epilogue.cuh";
 constexpr std::string_view kActivationKernels[] = {"tolerance.cuh", "pass_args.cuh", "probe_args.cuh",        "probe.cuh",
                                                    "compare.cuh",   "pass.cuh",      "activation_kernels.cuh"};

@@ -75,7 +75,7 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
 
 KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
                        const Geometry& geometry)
-    : problem_(problem), tactic_(tactic), geometry_(geometry), workspaces_(resources.workspaces()) {
+    : problem_(problem), tactic_(tactic), geometry_(geometry), workspaces_(resources.workspaces()), overlaps_(resources.facts().compute_major >= 9) {
   const ContextScope scope(resources.context());
   module_ = Module::load(cubin);
   function_ = module_.find("ak_kernel");
@@ -99,18 +99,23 @@ void KernelPlan::launch(Stream stream, const CallArgs& args) const {
     parameters[1 + i] = &maps[i];
   }
 
-  CUlaunchAttribute cluster;
+  CUlaunchAttribute attributes[2];
   CUlaunchConfig launch{};
   launch.gridDimX = geometry_.grid[0], launch.gridDimY = geometry_.grid[1], launch.gridDimZ = geometry_.grid[2];
   launch.blockDimX = geometry_.threads, launch.blockDimY = 1, launch.blockDimZ = 1;
   launch.sharedMemBytes = geometry_.smem_bytes;
   launch.hStream = stream;
   if (geometry_.cluster != std::array<std::uint32_t, 3>{1, 1, 1}) {
+    auto& cluster = attributes[launch.numAttrs++];
     cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
     cluster.value.clusterDim = {geometry_.cluster[0], geometry_.cluster[1], geometry_.cluster[2]};
-    launch.attrs = &cluster;
-    launch.numAttrs = 1;
   }
+  if (const bool programmatic = overlaps_) {
+    auto& serialization = attributes[launch.numAttrs++];
+    serialization.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    serialization.value.programmaticStreamSerializationAllowed = 1;
+  }
+  launch.attrs = attributes;
   check(driver().cuLaunchKernelEx(&launch, function_, parameters, nullptr), "launching a kernel");
 }
 

@@ -43,6 +43,7 @@ class KernelPlan : public Plan {
   Tactic tactic_;
   Geometry geometry_;
   Workspaces& workspaces_;
+  bool overlaps_;  // may start while the kernel before it runs: it waits for it itself (kernels/chain.cuh)
   Module module_;
   CUfunction function_ = nullptr;
 };
