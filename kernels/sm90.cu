@@ -52,11 +52,13 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
   }
 }
 
-// A warp has read a stage: tell every CTA whose producer may write it.
-__device__ __forceinline__ void release(u32 empty) {
+// A warp has read a stage: tell every CTA whose producer may write it, which are those of its row and column of the cluster.
+__device__ __forceinline__ void release(const Work& work, u32 empty) {
   const int lane = threadIdx.x % 32;
   if constexpr (kCluster > kSplit) {
-    barrier_arrive_at(empty, lane, kCluster);
+    const int above = lane - kClusterRows, column = above + (above >= work.column_rank);
+    const int peer = above < 0 ? work.column_rank * kClusterRows + lane : column * kClusterRows + work.row_rank;
+    barrier_arrive_at(empty, lane < kPeers ? peer : kCluster, kCluster);
   } else {
     if (lane == 0) barrier_arrive(empty);
   }
@@ -93,7 +95,7 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
     wgmma_commit();
     if (i > work.k_begin) {
       wgmma_wait<1>();
-      release(previous);
+      release(work, previous);
     }
     previous = ring.empty();
   }
@@ -130,7 +132,7 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
     wgmma_wait<0>();
 #pragma unroll
     for (auto& block : acc) wgmma_settle(block);
-    if (kSplit == 1) release(ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
+    if (kSplit == 1) release(work, ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
     if constexpr (kSplit > 1) {
       named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
       leave_partial(ring.base, acc);
@@ -181,6 +183,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
 #endif
   Ring ring{smem_address(shared)};
   const u32 rank = kCluster > 1 ? cluster_rank() : 0;
+  const Work work(args, rank);
   let_next_kernel_start();
 
   if (threadIdx.x == kConsumerThreads) {
@@ -191,7 +194,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     for (int s = 0; s < kStages; ++s) {
       barrier_init(ring.full(s), 1);
       // Every consumer warp of every CTA that this stage's data came from or went to.
-      barrier_init(ring.empty(s), (kPingpong ? 4 : kConsumers * 4) * (kCluster / kSplit));
+      barrier_init(ring.empty(s), (kPingpong ? 4 : kConsumers * 4) * kPeers);
     }
     barrier_init_fence();
   }
@@ -201,7 +204,6 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     __syncthreads();
   await_kernels_before();
 
-  const Work work(args, rank);
   if (threadIdx.x >= kConsumerThreads) {
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
     if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right, map_up);

@@ -15,6 +15,7 @@ constexpr int kStages = AK_STAGES;
 constexpr int kSplit = AK_SPLIT_K;
 constexpr int kClusterRows = AK_CLUSTER_M, kClusterColumns = AK_CLUSTER_N;  // tiles of a cluster
 constexpr int kCluster = kClusterRows * kClusterColumns * kSplit;           // CTAs of a cluster
+constexpr int kPeers = kClusterRows + kClusterColumns - 1;                  // CTAs that load for one of them, itself included
 
 // Cooperative warpgroups share a tile; pingpong ones own a tile each and take turns on the tensor cores.
 constexpr bool kPingpong = AK_SCHEDULE == 2;

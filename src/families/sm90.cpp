@@ -144,10 +144,11 @@ class Sm90 final : public Family {
       return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators,
                          limit, registers);
 
-    if (t.cluster_m < 1 || t.cluster_n < 1 || t.cluster_m > 2 || t.cluster_n > 2 || t.cluster_m * t.cluster_n > 2)
-      return "clusters are 1x1, 2x1 or 1x2";
+    for (const auto side : {t.cluster_m, t.cluster_n})
+      if (side != 1 && side != 2 && side != 4 && side != 8) return "cluster_m and cluster_n are 1, 2, 4 or 8";
+    if (t.cluster_m * t.cluster_n > 8) return "a portable cluster has at most 8 CTAs";
     if (t.cluster_m > 1 && v.right_major_k && t.tile_n % (8 * t.cluster_m) != 0)
-      return fmt::format("multicast halves tile_n {} into parts that are no whole 8-row swizzle atoms", t.tile_n);
+      return fmt::format("multicast cuts tile_n {} into {} parts that are no whole 8-row swizzle atoms", t.tile_n, t.cluster_m);
     if (t.split_k < 1 || t.split_k > 8) return "split_k is 1 to 8: the slices of a tile form one portable cluster";
     if (t.split_k > 1) {
       if (p.numerics == Numerics::single_pass) return "split_k changes the reduction order, which this problem forbids";
