@@ -4,9 +4,10 @@
 
 namespace ak {
 
-// The kernel after this one may start as soon as every CTA has come here and there is room.
+// With overlap=1 the kernel after this one may start as soon as every CTA has come here and there is room; without it, when
+// every CTA has ended.
 __device__ __forceinline__ void let_next_kernel_start() {
-#if __CUDA_ARCH__ >= 900
+#if __CUDA_ARCH__ >= 900 && AK_OVERLAP
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 #endif
 }

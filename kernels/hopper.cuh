@@ -106,6 +106,13 @@ __device__ __forceinline__ void load_from_cta(float (&v)[4], u32 address, u32 ct
       : "memory");
 }
 
+// True in one lane of a converged warp. The compiler knows what it means: what that lane does then runs on the uniform datapath.
+__device__ __forceinline__ bool elect_lane() {
+  u32 elected;
+  asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}" : "=r"(elected));
+  return elected;
+}
+
 // --- named barriers and registers of a warpgroup ------------------------------------------------------------------------
 
 __device__ __forceinline__ void named_sync(int id, int threads) {

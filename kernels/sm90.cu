@@ -206,7 +206,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
 
   if (threadIdx.x >= kConsumerThreads) {
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
-    if (threadIdx.x == kConsumerThreads) produce(work, ring, left, right, map_up);
+    if (threadIdx.x / 32 == kConsumerThreads / 32 && elect_lane()) produce(work, ring, left, right, map_up);
     __syncwarp();
   } else {
     if constexpr (kMoveRegisters) registers_up<kConsumerRegisters>();

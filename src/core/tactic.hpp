@@ -29,6 +29,7 @@ struct Tactic {
   std::int16_t swap_ab = 0;                         // 1: n takes the tensor core's 64-row axis
   std::int16_t raster = 0;                          // tiles per raster group along m; 0: row by row
   std::int16_t store = 0;                           // 0: from registers, 1: through shared memory (sm90: by TMA), 2: sm90, row by row
+  std::int16_t overlap = 0;                         // 1: the next kernel may start while this one runs
   std::int16_t unroll = 1;                          // independent loads in flight (skinny)
   std::int16_t algo = 0;                            // vendor: rank of the heuristic
   std::int16_t separate = 0;                        // vendor: VendorKind, 0: fused epilogue, 1: product + our pass, 2: two products + it
@@ -45,7 +46,7 @@ struct Knob {
   std::int16_t unset;  // the default, left out of text
 };
 
-constexpr std::array<Knob, 16> kKnobs = {{
+constexpr std::array<Knob, 17> kKnobs = {{
     {"tile_m", &Tactic::tile_m, 0},
     {"tile_n", &Tactic::tile_n, 0},
     {"tile_k", &Tactic::tile_k, 0},
@@ -59,6 +60,7 @@ constexpr std::array<Knob, 16> kKnobs = {{
     {"swap_ab", &Tactic::swap_ab, 0},
     {"raster", &Tactic::raster, 0},
     {"store", &Tactic::store, 0},
+    {"overlap", &Tactic::overlap, 0},
     {"unroll", &Tactic::unroll, 1},
     {"algo", &Tactic::algo, 0},
     {"separate", &Tactic::separate, 0},

@@ -119,6 +119,7 @@ class Sm90 final : public Family {
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
+    if (t.overlap != 0 && t.overlap != 1) return "overlap is 0 or 1";
     if (t.store < 0 || t.store > 2) return "store is 0, 1 or 2";
     if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
       return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
