@@ -50,6 +50,9 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
       if constexpr (kRightStack > 1) load_right(ring.right() + up_at, up);
     }
   }
+  // No CTA leaves while another may still tell it that it has read a stage.
+  if constexpr (kPeers > 1)
+    for (int s = 0; s < kStages; ++s, ring.next()) barrier_wait(ring.empty(), ring.parity ^ 1);
 }
 
 // A warp has read a stage: tell every CTA whose producer may write it, which are those of its row and column of the cluster.
@@ -219,5 +222,5 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
       store_sum(args, work, ring.base, rank, tile.row + threadIdx.x / 128 * kBlocks * 64, tile.column);
     }
   }
-  if constexpr (kCluster > 1) cluster_sync();  // no CTA leaves while another may still read it or signal it
+  if constexpr (kSplit > 1) cluster_sync();  // no CTA leaves while another may still read it
 }

@@ -8,7 +8,8 @@
 namespace ak {
 namespace {
 
-constexpr double kFixedUs = 1.9, kClusterUs = 0.5;  // of a launch; a cluster starts and ends together
+constexpr double kFixedUs = 1.9, kClusterUs = 0.3;  // of a launch; a cluster starts together
+constexpr double kHeadStartUs = 0.3;                // of a launch that overlaps with the one before
 
 // The clock under load: full speed for nothing, this much less once a launch has so many operations.
 constexpr double kClockDrop = 0.32, kFullLoad = 3e10, kDropCurve = 0.25;
@@ -16,9 +17,11 @@ constexpr double kClockDrop = 0.32, kFullLoad = 3e10, kDropCurve = 0.25;
 // One stage of one CTA.
 constexpr double kWgmmaClocks = 3.3;                // beside N/2 clocks a wgmma
 constexpr double kOddWidth = 1.06;                  // widths off the multiples of 16
-constexpr double kFillBytesPerNs = 92;              // into an SM; multicast saves L2 reads, not this
+constexpr double kFillBytesPerNs = 125;             // into an SM; multicast saves L2 reads, not this
+constexpr double kL2BytesPerNs = 15500;             // out of L2
 constexpr double kLatencyUs = 0.83;                 // of a load, which the ring's depth has to cover
-constexpr double kStageUs = 0.07, kIssueUs = 0.11;  // least time of a stage, and of each 64 of its k
+constexpr double kStageUs = 0.04, kIssueUs = 0.06;  // least time of a stage, and of each 64 of its k
+constexpr double kLoneWgmmaClocks = 30;             // of a warpgroup that has the tensor cores to itself, beside N/2 clocks
 
 // Epilogue of one tile.
 constexpr double kEpilogueUs = 0.07;                                                                // and each element:
@@ -58,10 +61,16 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
 
   // The tensor core takes N/2 clocks a wgmma, and reads its operands from shared memory at 128 bytes a clock.
   const double wgmmas = launch.left_rows / 64.0 * (t.tile_k / 16.0) * (launch.width % 16 ? kOddWidth : 1.0);
-  const double tensor_us = wgmmas * std::max(launch.width / 2.0 + kWgmmaClocks, (64.0 + launch.width) / 4) / (ghz * 1e3);
+  const double gap = launch.consumers == 1 || (pingpong && waves == 1) ? kLoneWgmmaClocks : kWgmmaClocks;
+  const double tensor_us = wgmmas * std::max(launch.width / 2.0 + gap, (64.0 + launch.width) / 4) / (ghz * 1e3);
   const double fill_us = static_cast<double>(launch.left_bytes + launch.right_bytes) / (kFillBytesPerNs * 1e3);
   const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
-  const double stage_us = std::max({tensor_us, fill_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
+  // L2 is read in whole 128-byte lines: rows that start off them cost one more each, for 128 bytes of k.
+  const double lines = p.k * 2 % 128 ? 1.5 : 1.0;
+  const double shared_bytes = static_cast<double>(launch.left_bytes) / t.cluster_n + static_cast<double>(launch.right_bytes) / t.cluster_m;
+  const auto ctas = std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n * t.split_k;
+  const double l2_us = lines * shared_bytes * static_cast<double>(ctas) / (kL2BytesPerNs * 1e3);
+  const double stage_us = std::max({tensor_us, fill_us, l2_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
 
   const double mainloop_us = stages * stage_us, elements = static_cast<double>(t.tile_m) * t.tile_n;
   const double sums = elements * (p.epilogue.gated ? 2 : 1), stored = elements + (p.epilogue.aux ? sums : 0);
@@ -81,7 +90,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
 
   // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
   const double split_us = t.split_k > 1 ? kSplitUs + sums * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
-  const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0);
+  const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0) + (t.overlap ? 0 : kHeadStartUs);
   const bool choice = launch.rows > t.tile_m && launch.columns > t.tile_n && t.split_k == 1;
   const double order = choice && (t.raster > 0) != (launch.columns > launch.rows) ? kWrongNeighbours : 1.0;
   return fixed_us + split_us + order * std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);

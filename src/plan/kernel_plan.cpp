@@ -110,7 +110,7 @@ void KernelPlan::launch(Stream stream, const CallArgs& args) const {
     cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
     cluster.value.clusterDim = {geometry_.cluster[0], geometry_.cluster[1], geometry_.cluster[2]};
   }
-  if (const bool programmatic = overlaps_) {
+  if (overlaps_) {
     auto& serialization = attributes[launch.numAttrs++];
     serialization.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
     serialization.value.programmaticStreamSerializationAllowed = 1;

@@ -54,6 +54,7 @@ TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills"
            "tile_m=192 tile_n=128 tile_k=64 stages=4 schedule=pingpong store=1",
            "tile_m=64 tile_n=48 tile_k=128 stages=4 schedule=pingpong store=1",
            "tile_m=128 tile_n=224 tile_k=64 stages=4 schedule=cooperative split_k=3",
+           "tile_m=128 tile_n=96 tile_k=64 stages=7 schedule=cooperative store=1 cluster_m=4 cluster_n=2 overlap=1",
        })
     compiles("4096x4096x4096 bf16 silu bias=column", t);
   compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column",
