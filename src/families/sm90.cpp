@@ -18,10 +18,10 @@ constexpr std::string_view kSources[] = {
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
-constexpr int kWidest = 192;    // accumulators a thread
-constexpr double kLong = 1e10;  // operations; of longer launches fewer variants are worth a look
+constexpr int kWidest = 192;                  // accumulators a thread
+constexpr double kLong = 1e10;                // operations; of longer launches fewer variants are worth a look
 constexpr std::int64_t kHeldInL2 = 16 << 20;  // bytes of A and B that are no burden on memory
-constexpr std::pair<int, int> kClusters[] = {{1, 1}, {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {8, 1}, {1, 8}};
+constexpr std::pair<int, int> kClusters[] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {8, 1}, {1, 8}};
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
 /// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one. Gated, the
@@ -81,8 +81,8 @@ int strip_columns(const Problem& p, const Tactic& t) {
 
 int cluster_size(const Tactic& t) { return t.cluster_m * t.cluster_n * t.split_k; }
 
-/// Clusters that run at once, one CTA per SM. Clusters stay inside a GPC, and GPCs differ in SMs: larger ones leave some idle (an
-/// H200 runs 30 of 4 and 14 of 8).
+/// Clusters that run at once, one CTA per SM. Clusters stay inside a GPC, and GPCs differ in SMs: larger ones leave some idle
+/// (an H200 runs 30 of 4 and 14 of 8).
 std::int64_t resident_clusters(const Tactic& t, const DeviceFacts& device) {
   const int size = cluster_size(t);
   if (size <= 2) return std::max(1, device.sm_count / size);
@@ -265,11 +265,12 @@ class Sm90 final : public Family {
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
     t.cluster_m = static_cast<std::int16_t>(cluster_m), t.cluster_n = static_cast<std::int16_t>(cluster_n), t.split_k = 1;
     const auto clusters = v.clusters(t);
-    return clusters <= resident_clusters(t, device) && 8 * tiles >= 7 * clusters * cluster_m * cluster_n;
+    return 3 * tiles >= 2 * device.sm_count && clusters <= resident_clusters(t, device) &&
+           8 * tiles >= 7 * clusters * cluster_m * cluster_n;
   }
 
-  /// The next launch's CTAs start early on what SMs this one leaves free. Where that is many, they come to lie unevenly over the
-  /// chip's GPCs, which costs more than the head start gains once memory is the bound.
+  /// The next launch's CTAs start early on what SMs this one leaves free. Where that is many, they come to lie unevenly over
+  /// the chip's GPCs, which costs more than the head start gains once memory is the bound.
   static bool overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
     const auto ctas = View(p, t).clusters(t) * cluster_size(t);
     return 16 * ctas >= 15 * device.sm_count || 2 * (p.m + p.wide_n()) * p.k < kHeldInL2;
@@ -305,7 +306,8 @@ class Sm90 final : public Family {
           t.stages = static_cast<std::int16_t>(stages);
           for (const auto& [cluster_m, cluster_n] : kClusters) {
             if (ceil_div(v.rows, t.tile_m) < cluster_m || ceil_div(v.columns, t.tile_n) < cluster_n) continue;
-            if (cluster_m * cluster_n > 2 && (stages < most || !store || !worth_sharing(p, t, cluster_m, cluster_n, device)))
+            if (cluster_m * cluster_n > 2 &&
+                (stages < most || !store || v.pingpong || !worth_sharing(p, t, cluster_m, cluster_n, device)))
               continue;
             if (!skinny && !store && (cluster_m * cluster_n > 1 || (v.swap && p.m > kFewTokens))) continue;
             t.cluster_m = static_cast<std::int16_t>(cluster_m);

@@ -67,7 +67,8 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
   // L2 is read in whole 128-byte lines: rows that start off them cost one more each, for 128 bytes of k.
   const double lines = p.k * 2 % 128 ? 1.5 : 1.0;
-  const double shared_bytes = static_cast<double>(launch.left_bytes) / t.cluster_n + static_cast<double>(launch.right_bytes) / t.cluster_m;
+  const double shared_bytes =
+      static_cast<double>(launch.left_bytes) / t.cluster_n + static_cast<double>(launch.right_bytes) / t.cluster_m;
   const auto ctas = std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n * t.split_k;
   const double l2_us = lines * shared_bytes * static_cast<double>(ctas) / (kL2BytesPerNs * 1e3);
   const double stage_us = std::max({tensor_us, fill_us, l2_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});

@@ -75,7 +75,11 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
 
 KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
                        const Geometry& geometry)
-    : problem_(problem), tactic_(tactic), geometry_(geometry), workspaces_(resources.workspaces()), overlaps_(resources.facts().compute_major >= 9) {
+    : problem_(problem),
+      tactic_(tactic),
+      geometry_(geometry),
+      workspaces_(resources.workspaces()),
+      overlaps_(resources.facts().compute_major >= 9) {
   const ContextScope scope(resources.context());
   module_ = Module::load(cubin);
   function_ = module_.find("ak_kernel");
