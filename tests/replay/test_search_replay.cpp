@@ -31,6 +31,12 @@ struct Sweep {
         trials[each.trial.tactic] = &each.trial;
         if (each.trial.correct()) optimum = std::min(optimum, each.trial.us);
       }
+    // Sweeps from before kernels could overlap stand for the same tactics with it: alone in a graph they differ by less than noise.
+    for (RankedTactic& ranked : space.tactics)
+      if (Tactic twin = ranked.tactic; !trials.contains(twin)) {
+        twin.overlap = 0;
+        if (trials.contains(twin)) ranked.tactic = twin;
+      }
     std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !trials.contains(ranked.tactic); });
     space.rejects = [this](const Tactic& t) {
       return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded");
