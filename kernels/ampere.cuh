@@ -1,5 +1,4 @@
-// What compute capability 8.0 and later share: asynchronous copies to shared memory, ldmatrix, mma.sync, and reads of rows
-// whose alignment is less than their vectors'. No headers.
+// What compute capability 8.0 and later share: asynchronous copies to shared memory, ldmatrix, mma.sync. No headers.
 #pragma once
 
 namespace ak {
@@ -59,37 +58,8 @@ __device__ __forceinline__ void mma(float (&d)[4], const u32 (&a)[4], u32 b0, u3
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-// --- rows of any alignment
-// ---------------------------------------------------------------------------------------------------- A 16-byte run at any
-// even address lies in two aligned 16-byte words. Both are read whole and shifted in registers. The word that holds an
-// operand's first byte begins inside its allocation, which is aligned to far more; only past `end` is care needed.
-__device__ __forceinline__ Words4 read_words(const void* aligned) {
-  Words4 v;
-  asm("ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3]) : "l"(aligned));
-  return v;
-}
-
-// Zeros from `end` on; not one byte past it is read.
-__device__ __forceinline__ Words4 read_words(const char* aligned, const char* end) {
-  if (aligned + 16 <= end) return read_words(aligned);
-  u64 low = 0, high = 0;
-#pragma unroll 1
-  for (int i = 0; i < 8 && aligned + 2 * i < end; ++i) {
-    const u64 element = *reinterpret_cast<const u16*>(aligned + 2 * i);
-    if (i < 4)
-      low |= element << (16 * i);
-    else
-      high |= element << (16 * i - 64);
-  }
-  return {static_cast<u32>(low), static_cast<u32>(low >> 32), static_cast<u32>(high), static_cast<u32>(high >> 32)};
-}
-
-// Keeps the first `elements` of eight 16-bit ones, zeros the rest.
-__device__ __forceinline__ void keep_elements(Words4& v, int elements) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) v.w[i] = elements >= 2 * i + 2 ? v.w[i] : elements == 2 * i + 1 ? v.w[i] & 0xffff : 0;
-}
-
+// --- shared memory
+// -----------------------------------------------------------------------------------------------------------------
 __device__ __forceinline__ void store_shared(u32 to, u16 v) {
   asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory");
 }

@@ -85,6 +85,8 @@ __device__ __forceinline__ void tma_store_wait() {
 }
 // Shared memory written by ordinary stores, before the copy engine reads it.
 __device__ __forceinline__ void async_proxy_fence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+// Global memory too: after the stores, and again where they are known to be done.
+__device__ __forceinline__ void async_proxy_fence_all() { asm volatile("fence.proxy.async;" ::: "memory"); }
 
 // --- clusters ----------------------------------------------------------------------------------------------------------
 

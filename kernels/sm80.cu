@@ -213,54 +213,6 @@ struct Work {
 // Counters of the workspace: the cooperative schedule's three, then one for each tile that is split.
 enum Counter { kTicket = 0, kPacked = 1, kPassed = 2, kFirstSplit = 4 };
 
-// An operand as it comes and its copy: rows of `inner` elements, in the copy at multiples of 128 bytes.
-struct Pack {
-  static constexpr int runs = 16;  // of 512 bytes, that a warp has in flight
-  const char* from;
-  char* to;
-  i64 pitch;  // bytes, of the original
-  int rows, inner;
-
-  // A row is copied in equal parts, in chunks of 16 bytes.
-  __device__ __forceinline__ i64 copy_pitch() const { return static_cast<i64>(inner + 63) / 64 * 128; }
-  __device__ __forceinline__ int chunks() const { return (inner + 7) / 8; }
-  __device__ __forceinline__ int parts() const { return (chunks() + 32 * runs - 1) / (32 * runs); }
-  __device__ __forceinline__ i64 units() const { return static_cast<i64>(rows) * parts(); }
-
-  // Lane l reads chunk l of each run once and gets the words of chunk l + 1 from its neighbour; the last lane's neighbour is
-  // the first of the next run.
-  __device__ __forceinline__ void copy(i64 unit) const {
-    const int lane = threadIdx.x % 32;
-    const int row = unit / parts(), each = (chunks() + parts() - 1) / parts();
-    const int first = unit % parts() * each, last = first + each < chunks() ? first + each : chunks();
-    const char* at = from + row * pitch + static_cast<i64>(first) * 16;
-    const u32 offset = reinterpret_cast<u64>(at) & 15;
-    at -= offset;
-    const char* end = from + (rows - 1) * pitch + static_cast<i64>(inner) * 2;
-    Words4 words[runs + 1] = {};
-#pragma unroll
-    for (int i = 0; i <= runs; ++i) {
-      const int chunk = first + i * 32 + lane;  // one more than the part has, for the last one's neighbour
-      if (chunk <= last && at + i * 512 + lane * 16 < end && (i < runs || lane == 0))
-        words[i] = read_words(at + i * 512 + lane * 16, end);
-    }
-#pragma unroll
-    for (int i = 0; i < runs; ++i) {
-      if (first + i * 32 >= last) break;
-      Words4 next;
-#pragma unroll
-      for (int w = 0; w < 4; ++w)
-        next.w[w] = __shfl_sync(0xffffffffu, lane == 0 ? words[i + 1].w[w] : words[i].w[w], (lane + 1) % 32);
-      const int chunk = first + i * 32 + lane;
-      if (chunk >= last) continue;
-      Words4 v = shift_words(words[i], next, offset);
-      keep_elements(v, inner - chunk * 8);
-      *reinterpret_cast<uint4*>(to + row * copy_pitch() + static_cast<i64>(chunk) * 16) =
-          make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
-    }
-  }
-};
-
 __device__ __forceinline__ Pack pack_of_a(const KernelArgs& args) {
   return {static_cast<const char*>(args.a), static_cast<char*>(args.workspace) + kCounterBytes, args.lda * 2,
           AK_A_MAJOR_K ? args.m : args.k, AK_A_MAJOR_K ? args.k : args.m};

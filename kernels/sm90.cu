@@ -201,6 +201,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     }
     barrier_init_fence();
   }
+  if constexpr (kPackA || kPackB) pack_operands(args, reinterpret_cast<u32*>(shared));
   if constexpr (kCluster > 1)
     cluster_sync();
   else

@@ -8,13 +8,18 @@ namespace ak {
 
 enum class Operand : std::uint8_t { a, b, d, b2, aux };
 
-/// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it.
+/// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it. With packed_at it
+/// lies over a copy of the operand in the workspace, that many bytes from its start, in rows of packed_row_bytes.
 struct TensorMapSpec {
   Operand operand = Operand::a;
   std::int32_t box_inner = 0, box_outer = 0;
   std::int32_t swizzle_bytes = 0;  // 0, 32, 64 or 128
+  std::int64_t packed_at = 0;      // 0: the operand itself
   bool operator==(const TensorMapSpec&) const = default;
 };
+
+/// Between rows of a packed copy whose rows have `inner` elements of 2 bytes.
+constexpr std::int64_t packed_row_bytes(std::int64_t inner) { return (inner + 63) / 64 * 128; }
 
 struct Geometry {
   std::array<std::uint32_t, 3> grid{1, 1, 1};

@@ -12,7 +12,7 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"words.cuh", "ampere.cuh", "sm80.cu"};
+constexpr std::string_view kSources[] = {"words.cuh", "pack.cuh", "ampere.cuh", "sm80.cu"};
 constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that the cooperative schedule uses
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 

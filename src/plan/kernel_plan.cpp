@@ -70,6 +70,10 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   shape.row_bytes = static_cast<std::uint64_t>(ld) * static_cast<std::uint64_t>(size_of(shape.dtype));
   shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
   shape.swizzle_bytes = spec.swizzle_bytes;
+  if (spec.packed_at) {
+    shape.base = static_cast<const char*>(args.workspace) + spec.packed_at;
+    shape.row_bytes = static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0])));
+  }
   return shape;
 }
 
@@ -99,7 +103,7 @@ void KernelPlan::launch(Stream stream, const CallArgs& args) const {
   CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
   void* parameters[1 + std::size(maps)] = {&kernel_args};
   for (int i = 0; i < geometry_.map_count; ++i) {
-    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, args));
+    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, kernel_args));
     parameters[1 + i] = &maps[i];
   }
 

@@ -121,3 +121,15 @@ TEST_CASE("sm90 compiles accumulators that start from C without spills") {
     compiles(p, "tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2");
   }
 }
+
+TEST_CASE("sm90 compiles the packing of operands below 16 bytes, every layout and pair of alignments") {
+  for (const char* layout : {"a=k b=k", "a=k b=n", "a=m b=k", "a=m b=n"})
+    for (const char* align : {"align=2,2,16,2", "align=16,4,16,16", "align=8,16,16,8"})
+      for (const char* t : {
+               "tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=cooperative raster=8",
+               "tile_m=128 tile_n=160 tile_k=64 stages=4 schedule=pingpong cluster_m=2",
+               "tile_m=64 tile_n=64 tile_k=128 stages=4 schedule=cooperative split_k=3",
+               "tile_m=64 tile_n=64 tile_k=128 stages=4 schedule=cooperative swap_ab=1",
+           })
+        compiles(std::string("333x1001x777 bf16 ") + layout + " " + align + " relu bias=column", t);
+}

@@ -47,6 +47,16 @@ TEST_CASE("a tensor map's axis 0 is the operand's contiguous one") {
   CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b, DType::f16, {200, 300}, 432, {32, 16}, 64});
 }
 
+TEST_CASE("a packed operand's map lies over its copy in the workspace") {
+  Problem p = shape(Major::k, Major::mn);
+  CallArgs args = call(p);
+  args.workspace = reinterpret_cast<void*>(0x10000), args.lda = 301, args.ldb = 201;
+  CHECK(tensor_map_shape({Operand::a, 64, 128, 128, 0x300}, p, args) ==
+        TensorMapShape{reinterpret_cast<void*>(0x10300), DType::bf16, {300, 100}, 640, {64, 128}, 128});
+  CHECK(tensor_map_shape({Operand::b, 64, 64, 128, 0x100}, p, args) ==
+        TensorMapShape{reinterpret_cast<void*>(0x10100), DType::bf16, {200, 300}, 512, {64, 64}, 128});
+}
+
 TEST_CASE("a tensor map of more than 2^32 bytes keeps its stride") {
   Problem p = shape(Major::k, Major::k);
   CallArgs args = call(p);

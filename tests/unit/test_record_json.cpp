@@ -154,7 +154,6 @@ TEST_CASE("the correctness cases cover every pair of levels that can occur, and 
   const auto absent = [&](std::size_t i, int a, std::size_t j, int b) {
     if (j == index("extras") && gated(b) && i == index("c") && a == 1) return true;
     if (j == index("extras") && gated(b) && i == index("bias") && a == static_cast<int>(BiasAxis::row)) return true;
-    if (i == index("family") && a == static_cast<int>(FamilyId::sm90) - 1 && j == index("align_in")) return b < 3;
     return i == index("out") && a == static_cast<int>(DType::f32) && j == index("align_out") && b == 0;
   };
   for (std::size_t i = 0; i < factors().size(); ++i)
