@@ -3,11 +3,10 @@
 
 namespace ak {
 
-// Rows are taken as 16-byte chunks, and one slot more for the word that a row's last chunk may reach into. A warp copies a unit
-// of slots, row after row, with all their loads in flight: each word is read once, and a lane gets the next one from its
-// neighbour.
+// A warp copies equal parts of rows, 16-byte chunk by chunk, all its loads in flight: each aligned word is read once, and a
+// lane gets the next one from its neighbour. Few instructions matter here: the copy waits for them as much as for memory.
 struct Pack {
-  static constexpr int runs = 8;  // of 32 slots
+  static constexpr int runs = 8;  // of 32 chunks, in a part
   const char* from;
   char* to;
   i64 pitch;  // bytes, of the original
@@ -16,41 +15,44 @@ struct Pack {
   __device__ __forceinline__ i64 copy_pitch() const { return static_cast<i64>(inner + 63) / 64 * 128; }
   __device__ __forceinline__ i64 bytes() const { return rows * copy_pitch(); }
   __device__ __forceinline__ int chunks() const { return (inner + 7) / 8; }
-  __device__ __forceinline__ i64 units() const { return (static_cast<i64>(rows) * (chunks() + 1) - 1) / (32 * runs) + 1; }
+  __device__ __forceinline__ int parts() const { return (chunks() + 32 * runs - 1) / (32 * runs); }
+  __device__ __forceinline__ i64 units() const { return static_cast<i64>(rows) * parts(); }
 
-  struct Slot {
-    i64 row;
-    int chunk;
-    __device__ __forceinline__ void next_run(int chunks) {
-      for (chunk += 32; chunk > chunks; chunk -= chunks + 1) ++row;
-    }
-  };
-
+  // What the copy's rows hold behind `inner` elements is undefined.
   __device__ __forceinline__ void copy(i64 unit) const {
-    const int lane = threadIdx.x % 32, chunks = this->chunks();
-    const i64 index = unit * (32 * runs) + lane;
-    const Slot first{index / (chunks + 1), static_cast<int>(index % (chunks + 1))};
-    const char* end = from + (rows - 1) * pitch + static_cast<i64>(inner) * 2;
-    Words4 words[runs + 1];
-    Slot slot = first;
+    const int lane = threadIdx.x % 32, parts = this->parts();
+    const i64 row = parts == 1 ? unit : unit / parts;
+    const int each = (chunks() + parts - 1) / parts, first = static_cast<int>(unit - row * parts) * each;
+    const int count = min(each, chunks() - first);
+    const char* at = from + row * pitch + first * 16ll;
+    const u32 offset = reinterpret_cast<u64>(at) & 15;
+    at -= offset;
+    const char* end = from + (rows - 1) * pitch + inner * 2ll;
+    const i64 whole = (end - at) / 16;  // words
+    const int last = whole <= count ? static_cast<int>(whole) - 1 : count;
+    at += lane * 16;
+    Words4 words[runs + 1];  // one of the next run, for the last lane's neighbour
 #pragma unroll
-    for (int i = 0; i <= runs; ++i, slot.next_run(chunks)) {
-      const char* row = from + slot.row * pitch;
-      const char* word = row - (reinterpret_cast<u64>(row) & 15) + slot.chunk * 16ll;
-      words[i] = {};
-      if (slot.row < rows && word < end && (i < runs || lane == 0)) words[i] = read_words(word, end);
+    for (int i = 0; i <= runs; ++i) words[i] = read_words_if(i * 32 + lane <= last && (i < runs || lane == 0), at + i * 512);
+    if (last < count) {  // the operand ends inside the next word
+#pragma unroll 1
+      for (int i = 0; i <= runs; ++i)
+        if (i * 32 + lane == last + 1) {
+          const Words4 v = read_words(at + i * 512, end);
+#pragma unroll
+          for (int j = 0; j <= runs; ++j)
+            if (i == j) words[j] = v;
+        }
     }
-    slot = first;
+    char* out = to + row * copy_pitch() + (first + lane) * 16ll;
 #pragma unroll
-    for (int i = 0; i < runs; ++i, slot.next_run(chunks)) {
+    for (int i = 0; i < runs; ++i) {
       Words4 next;
 #pragma unroll
       for (int w = 0; w < 4; ++w)
         next.w[w] = __shfl_sync(0xffffffffu, lane == 0 ? words[i + 1].w[w] : words[i].w[w], (lane + 1) % 32);
-      if (slot.row >= rows || slot.chunk == chunks) continue;
-      Words4 v = shift_words(words[i], next, reinterpret_cast<u64>(from + slot.row * pitch) & 15);
-      keep_elements(v, inner - slot.chunk * 8);
-      *reinterpret_cast<uint4*>(to + slot.row * copy_pitch() + slot.chunk * 16ll) = make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
+      const Words4 v = shift_words(words[i], next, offset);
+      if (i * 32 + lane < count) *reinterpret_cast<uint4*>(out + i * 512) = make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
     }
   }
 };

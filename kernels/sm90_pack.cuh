@@ -6,15 +6,21 @@ namespace ak::sm90 {
 
 constexpr bool kPackA = AK_ALIGN_A < 16, kPackB = AK_ALIGN_B < 16;
 
-// The workspace after its counters: B's copy, whose place does not depend on the number of tokens, then A's.
+// The workspace after its counters: B's copy, whose place does not depend on the number of tokens, the up matrix's of a gated
+// product, A's.
 __device__ __forceinline__ Pack pack_of_b(const KernelArgs& args) {
   return {static_cast<const char*>(args.b), static_cast<char*>(args.workspace) + kCounterBytes, args.ldb * 2,
           AK_B_MAJOR_K ? args.n : args.k, AK_B_MAJOR_K ? args.k : args.n};
 }
+__device__ __forceinline__ Pack pack_of_up(const KernelArgs& args) {
+  Pack up = pack_of_b(args);
+  up.from = static_cast<const char*>(args.b2), up.to += up.bytes();
+  return up;
+}
 __device__ __forceinline__ Pack pack_of_a(const KernelArgs& args) {
   const Pack b = pack_of_b(args);
-  return {static_cast<const char*>(args.a), b.to + (kPackB ? b.bytes() : 0), args.lda * 2, AK_A_MAJOR_K ? args.m : args.k,
-          AK_A_MAJOR_K ? args.k : args.m};
+  return {static_cast<const char*>(args.a), b.to + (kPackB ? (1 + AK_GATED) * b.bytes() : 0), args.lda * 2,
+          AK_A_MAJOR_K ? args.m : args.k, AK_A_MAJOR_K ? args.k : args.m};
 }
 
 struct PackCounters {
@@ -39,8 +45,8 @@ __device__ __forceinline__ u32 next_batch(PackCounters* counters, u32 batches) {
 // CTA that has not begun. shared_batch: a word of shared memory that is free until all threads have met again.
 __device__ __forceinline__ void pack_operands(const KernelArgs& args, volatile u32* shared_batch) {
   auto* counters = static_cast<PackCounters*>(args.workspace);
-  const Pack a = pack_of_a(args), b = pack_of_b(args);
-  const i64 units_a = kPackA ? a.units() : 0, units = units_a + (kPackB ? b.units() : 0);
+  const Pack a = pack_of_a(args), b = pack_of_b(args), up = pack_of_up(args);
+  const i64 units_a = kPackA ? a.units() : 0, units_b = kPackB ? b.units() : 0, units = units_a + (1 + AK_GATED) * units_b;
   const u32 batches = gridDim.x;
   const bool speaker = threadIdx.x == kThreads - 1;
   if (speaker) *shared_batch = atomicAdd(&counters->taken, 1u);
@@ -49,16 +55,21 @@ __device__ __forceinline__ void pack_operands(const KernelArgs& args, volatile u
     if (batch < batches) {
 #pragma unroll 1
       for (i64 unit = batch * (kThreads / 32) + threadIdx.x / 32; unit < units; unit += batches * (kThreads / 32)) {
-        const bool of_a = unit < units_a;
-        const Pack p{of_a ? a.from : b.from, of_a ? a.to : b.to, of_a ? a.pitch : b.pitch, of_a ? a.rows : b.rows,
-                     of_a ? a.inner : b.inner};
-        p.copy(of_a ? unit : unit - units_a);
+        const bool of_a = unit < units_a, of_up = AK_GATED && unit >= units_a + units_b;
+        const Pack p{of_a    ? a.from
+                     : of_up ? up.from
+                             : b.from,
+                     of_a    ? a.to
+                     : of_up ? up.to
+                             : b.to,
+                     of_a ? a.pitch : b.pitch, of_a ? a.rows : b.rows, of_a ? a.inner : b.inner};
+        p.copy(unit - (of_a ? 0 : units_a) - (of_up ? units_b : 0));
       }
       async_proxy_fence_all();
-      __threadfence();
     }
     __syncthreads();
     if (speaker) {
+      __threadfence();  // for all threads, which have met
       if (batch < batches) atomicAdd(&counters->copied, 1u);
       *shared_batch = next_batch(counters, batches);
     }

@@ -30,6 +30,17 @@ __device__ __forceinline__ Words4 read_words(const void* aligned) {
   return v;
 }
 
+// Zeros, without a branch, unless `wanted`.
+__device__ __forceinline__ Words4 read_words_if(bool wanted, const void* aligned) {
+  Words4 v = {};
+  asm("{\n.reg .pred p;\n"
+      "setp.ne.u32 p, %5, 0;\n"
+      "@p ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];\n}"
+      : "+r"(v.w[0]), "+r"(v.w[1]), "+r"(v.w[2]), "+r"(v.w[3])
+      : "l"(aligned), "r"(static_cast<u32>(wanted)));
+  return v;
+}
+
 // Zeros from `end` on; not one byte past it is read.
 __device__ __forceinline__ Words4 read_words(const char* aligned, const char* end) {
   if (aligned + 16 <= end) return read_words(aligned);

@@ -13,9 +13,9 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {
-    "words.cuh",         "pack.cuh",          "hopper.cuh",     "wgmma.cuh",     "sm90_tile.cuh",  "sm90_pack.cuh",
-    "sm90_epilogue.cuh", "sm90_residual.cuh", "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh", "sm90.cu"};
+constexpr std::string_view kSources[] = {"words.cuh",      "pack.cuh",      "hopper.cuh",        "wgmma.cuh",
+                                         "sm90_tile.cuh",  "sm90_pack.cuh", "sm90_epilogue.cuh", "sm90_residual.cuh",
+                                         "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh",    "sm90.cu"};
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
@@ -31,7 +31,9 @@ struct Packs {
   std::int64_t a = 0, b = 0, b2 = 0;  // bytes; 0: read where it is
 
   explicit Packs(const Problem& p)
-      : a(p.align_a < 16 ? bytes(p.a_major, p.m, p.k) : 0), b(p.align_b < 16 ? bytes(p.b_major, p.n, p.k) : 0), b2(p.epilogue.gated ? b : 0) {}
+      : a(p.align_a < 16 ? bytes(p.a_major, p.m, p.k) : 0),
+        b(p.align_b < 16 ? bytes(p.b_major, p.n, p.k) : 0),
+        b2(p.epilogue.gated ? b : 0) {}
 
   static std::int64_t bytes(Major major, std::int64_t mn, std::int64_t k) {
     return major == Major::k ? mn * packed_row_bytes(k) : k * packed_row_bytes(mn);
@@ -217,9 +219,9 @@ class Sm90 final : public Family {
   double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     const View v(p, t);
     return Packs(p).us() + sm90_cost_us(p, t,
-                        {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes, v.right_bytes,
-                         v.clusters(t), resident_clusters(t, device)},
-                        device);
+                                        {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes,
+                                         v.right_bytes, v.clusters(t), resident_clusters(t, device)},
+                                        device);
   }
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {

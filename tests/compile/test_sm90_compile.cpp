@@ -132,4 +132,5 @@ TEST_CASE("sm90 compiles the packing of operands below 16 bytes, every layout an
                "tile_m=64 tile_n=64 tile_k=128 stages=4 schedule=cooperative swap_ab=1",
            })
         compiles(std::string("333x1001x777 bf16 ") + layout + " " + align + " relu bias=column", t);
+  compiles("333x1001x777 bf16 align=2,2,16,2 gated silu", "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative");
 }

@@ -83,6 +83,11 @@ TEST_CASE("sm90 packs operands below 16 bytes into the workspace, B first") {
   CHECK(g.maps[0].packed_at == kCounterBytes + 300 * 13 * 128);  // 777 elements lie in 13 times 128 bytes
   CHECK(g.workspace_bytes == kCounterBytes + (300 + 100) * 13 * 128);
   CHECK(g.grid[0] == 132);  // five tiles, but all SMs pack
+  p.epilogue.gated = true;
+  g = geometry();
+  CHECK(g.maps[2].packed_at == kCounterBytes + 300 * 13 * 128);
+  CHECK(g.maps[0].packed_at == kCounterBytes + 600 * 13 * 128);
+  p.epilogue.gated = false;
   p.align_b = 16;
   g = geometry();
   CHECK(g.maps[1].packed_at == 0);
