@@ -201,7 +201,10 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     }
     barrier_init_fence();
   }
-  if constexpr (kPackA || kPackB) pack_operands(args, reinterpret_cast<u32*>(shared));
+  if constexpr (kPackA || kPackB) {
+    await_kernels_before();
+    pack_operands(args, reinterpret_cast<u32*>(shared));
+  }
   if constexpr (kCluster > 1)
     cluster_sync();
   else
