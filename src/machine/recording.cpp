@@ -54,7 +54,13 @@ class Recorded final : public Machine {
     auto recorded = std::make_shared<std::unordered_map<Tactic, bool, TacticHash>>();
     if (recording)
       for (const RecordedTrial& each : recording->trials) recorded->emplace(each.trial.tactic, true);
-    std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !recorded->contains(ranked.tactic); });
+    // What was recorded, ranked as of today: not all of it is enumerated still.
+    space.tactics.clear();
+    for (const auto& [tactic, is_known] : *recorded)
+      if (!is_vendor(tactic) && !space.rejects(tactic)) space.tactics.push_back({tactic, space.cost_us(tactic)});
+    std::sort(space.tactics.begin(), space.tactics.end(), [](const RankedTactic& a, const RankedTactic& b) {
+      return std::pair(a.cost_us, to_string(a.tactic)) < std::pair(b.cost_us, to_string(b.tactic));
+    });
     space.rejects = [recorded, rejects = std::move(space.rejects)](const Tactic& tactic) -> std::optional<std::string> {
       if (auto why = rejects(tactic)) return why;
       return recorded->contains(tactic) ? std::nullopt : std::optional<std::string>("not in the recording");
