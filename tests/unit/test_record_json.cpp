@@ -120,12 +120,15 @@ TEST_CASE("a killed run's progress resumes: a torn line is dropped, another dige
   const std::string path = scratch.file("progress.jsonl");
   {
     ProgressFile progress(path, false);
+    progress.ran_on({"NVIDIA H200", "580.1", "13.0", "13.1.0", "2026-11-20"});
     progress.append({"case 1", "sm90", "d1", true, "note", {}, {}});
     progress.append({"bench x", "bench", "d1", true, "", some_row(), {"sm90 tile_m=64", "sm80 tile_m=32"}});
   }
   std::ofstream(path, std::ios::app) << R"({"id": "case 2", "gro)";
   const ProgressFile resumed(path, true);
   CHECK(resumed.steps().size() == 2);
+  CHECK(resumed.machine().gpu == "NVIDIA H200");
+  CHECK(resumed.machine().date == "2026-11-20");
   REQUIRE(resumed.find("case 1", "d1"));
   CHECK(resumed.find("case 1", "d1")->passed);
   CHECK(!resumed.find("case 1", "d2"));

@@ -216,6 +216,7 @@ int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, c
 
 int bench(const Settings& settings) {
   ProgressFile progress(settings.progress, settings.resume);
+  progress.ran_on(this_machine());
   std::vector<SuiteRow> rows;
   for (const std::string& path : settings.suites)
     for (const SuiteRow& row : read_suite(path)) rows.push_back(row);

@@ -42,6 +42,7 @@ int prove_correctness(const Settings& settings, std::size_t first, std::size_t l
   const auto cases = proof_cases(gpu.facts(), kCases, kSeed);
   const auto digests = current_digests();
   ProgressFile progress(settings.progress, settings.resume);
+  progress.ran_on(this_machine());
   std::mutex mutex;
   std::atomic<int> failed{0}, done{0};
   std::atomic<bool> lost{false};

@@ -47,6 +47,7 @@ int prove_planted_one(int index, bool wrong) {
 
 int prove_planted(const Settings& settings) {
   ProgressFile progress(settings.progress, settings.resume);
+  progress.ran_on(this_machine());
   const std::string digest = all_digests();
   std::mutex mutex;
   std::atomic<int> failed{0};
@@ -90,6 +91,7 @@ int prove_sanitizer_set(const Settings& settings) {
 
 int prove_sanitize(const Settings& settings) {
   ProgressFile progress(settings.progress, settings.resume);
+  progress.ran_on(this_machine());
   const std::string digest = all_digests();
   std::atomic<int> failed{0};
   std::mutex mutex;

@@ -44,6 +44,9 @@ int prove_sanitizer_set(const Settings& settings);
 /// The suites' rows against cuBLASLt.
 int bench(const Settings& settings);
 
+/// Of the GPU and the libraries of this process, today.
+MachineFacts this_machine();
+
 /// Merges the progress into the record.
 int update_record(const Settings& settings);
 /// Prints a record's table; with a README given, also writes it between that file's marks.

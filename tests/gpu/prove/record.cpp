@@ -166,6 +166,11 @@ ProgressFile::ProgressFile(std::string path, bool resume) : path_(std::move(path
     element e;
     const auto padded = simdjson::padded_string(line);
     if (parser.parse(padded).get(e) != simdjson::SUCCESS) continue;
+    if (element machine; e["machine"].get(machine) == simdjson::SUCCESS) {
+      machine_ = {text(machine, "gpu"), text(machine, "driver"), text(machine, "nvrtc"), text(machine, "cublaslt"),
+                  text(machine, "date")};
+      continue;
+    }
     Step step;
     step.id = text(e, "id"), step.group = text(e, "group"), step.digest = text(e, "digest"), step.note = text(e, "note");
     step.passed = e["passed"].get_bool().value();
@@ -188,6 +193,12 @@ void ProgressFile::append(const Step& step) {
   if (!step.leaders.empty()) j["leaders"] = step.leaders;
   std::ofstream(path_, std::ios::app) << j.dump() << '\n';
   steps_[step.id] = step;
+}
+
+void ProgressFile::ran_on(const MachineFacts& m) {
+  const json j = {{"gpu", m.gpu}, {"driver", m.driver}, {"nvrtc", m.nvrtc}, {"cublaslt", m.cublaslt}, {"date", m.date}};
+  std::ofstream(path_, std::ios::app) << json{{"machine", j}}.dump() << '\n';
+  machine_ = m;
 }
 
 void merge(Record& record, const std::map<std::string, Step>& steps, const std::vector<std::string>& families) {

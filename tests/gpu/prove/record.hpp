@@ -54,6 +54,11 @@ std::map<std::string, std::string> current_digests();
 Record read_record(const std::string& path);
 void write_record(const std::string& path, const Record& record);
 
+/// Where and when a run was made.
+struct MachineFacts {
+  std::string gpu, driver, nvrtc, cublaslt, date;
+};
+
 /// One line of a run's progress.
 struct Step {
   std::string id;      // "case 17", "planted ...", "bench ..."; the last one of an id counts
@@ -72,10 +77,14 @@ class ProgressFile {
   /// A step of this id that was run with this digest.
   const Step* find(const std::string& id, const std::string& digest) const;
   void append(const Step& step);
+  /// The machine of the last run; all empty when the file does not say.
+  const MachineFacts& machine() const { return machine_; }
+  void ran_on(const MachineFacts& machine);
   const std::map<std::string, Step>& steps() const { return steps_; }
 
  private:
   std::string path_;
+  MachineFacts machine_;
   std::map<std::string, Step> steps_;
 };
 

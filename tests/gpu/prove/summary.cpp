@@ -1,4 +1,4 @@
-// The subcommands `record` and `table`.
+// The subcommands `record` and `table`: neither needs a GPU.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,19 +14,25 @@
 
 namespace ak::proof {
 
-int update_record(const Settings& settings) {
-  Record record = read_record(settings.record);
-  record.gpu = resources().facts().name, record.driver = driver_version();
-  record.nvrtc = compiler_version(), record.cublaslt = vendor_version();
+MachineFacts this_machine() {
   char date[16];
   const std::time_t now = std::time(nullptr);
   std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
-  record.date = date;
+  return {resources().facts().name, driver_version(), compiler_version(), vendor_version(), date};
+}
+
+int update_record(const Settings& settings) {
+  Record record = read_record(settings.record);
+  const ProgressFile progress(settings.progress, true);
+  const MachineFacts& machine = progress.machine();
+  if (machine.gpu.empty())
+    throw Error(ErrorCode::invalid_argument, fmt::format("'{}' holds no run of a GPU", settings.progress));
+  record.gpu = machine.gpu, record.driver = machine.driver, record.date = machine.date;
+  record.nvrtc = machine.nvrtc, record.cublaslt = machine.cublaslt;
   // Only what was run with the sources as they stand.
   const auto digests = current_digests();
   std::map<std::string, Step> steps;
   std::vector<std::string> proven;
-  const ProgressFile progress(settings.progress, true);
   for (const auto& [id, step] : progress.steps()) {
     const auto own = digests.find(step.group);
     if (step.digest != (own != digests.end() ? own->second : all_digests())) continue;
