@@ -1,5 +1,6 @@
-// The MLP of a transformer block: y = x + gelu(x . W1^T + b1) . W2^T + b2, two calls, captured in a CUDA graph as an inference
-// engine would. Prepared before the capture, so that nothing is searched or loaded inside it.
+// The MLP of a transformer block: y = x + (silu(x . Wg^T) * (x . Wu^T)) . W2^T, two calls: gate, up projection and activation
+// are one kernel, the second product and the residual another. Captured in a CUDA graph as an inference engine would, after a
+// first call outside it, so that nothing is searched or loaded inside.
 //
 //   mlp_block [tokens [width]]
 #include <cuda_runtime.h>
@@ -30,16 +31,17 @@ void* device_values(std::size_t count) {
 
 struct Mlp {
   long width, hidden;
-  ak::ConstMatrix w1, w2;
-  const void *b1, *b2;
+  ak::ConstMatrix gate_and_up, down;  // 2 * hidden x width, the gate's rows first; width x hidden
 
   void run(ak::Context& context, ak::Stream stream, const ak::ConstMatrix& x, const ak::Matrix& h, const ak::Matrix& y) const {
-    context.linear(stream, x, w1, b1, ak::Activation::gelu_tanh, h);
-    ak::Epilogue residual;  // identity, + b2, + 1 * x
-    residual.bias = b2;
+    ak::Epilogue swiglu;
+    swiglu.activation = ak::Activation::silu;
+    swiglu.gated = true;
+    context.matmul_act(stream, x, gate_and_up.transposed(), h, swiglu);
+    ak::Epilogue residual;  // identity, + 1 * x
     residual.beta = 1;
     residual.c = x;
-    context.matmul_act(stream, h, w2.transposed(), y, residual);
+    context.matmul_act(stream, h, down.transposed(), y, residual);
   }
 };
 
@@ -49,10 +51,8 @@ int main(int argc, char** argv) try {
   const long tokens = argc > 1 ? std::atol(argv[1]) : 64, width = argc > 2 ? std::atol(argv[2]) : 4096, hidden = 4 * width;
   const Mlp mlp{width,
                 hidden,
-                {device_values(hidden * width), hidden, width, width},
-                {device_values(width * hidden), width, hidden, hidden},
-                device_values(hidden),
-                device_values(width)};
+                {device_values(2 * hidden * width), 2 * hidden, width, width},
+                {device_values(width * hidden), width, hidden, hidden}};
   const ak::ConstMatrix x{device_values(tokens * width), tokens, width, width};
   const ak::Matrix h{device_values(tokens * hidden), tokens, hidden, hidden},
       y{device_values(tokens * width), tokens, width, width};
