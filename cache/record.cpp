@@ -143,7 +143,8 @@ void write(ByteWriter& out, const Geometry& g) {
   for (const auto x : g.cluster) out.put(x);
   out.put(g.smem_bytes), out.put(g.workspace_bytes), out.put(g.map_count);
   for (const auto& map : std::span(g.maps).first(static_cast<std::size_t>(g.map_count)))
-    out.put(static_cast<std::uint8_t>(map.operand)), out.put(map.box_inner), out.put(map.box_outer), out.put(map.swizzle_bytes);
+    out.put(static_cast<std::uint8_t>(map.operand)), out.put(map.box_inner), out.put(map.box_outer), out.put(map.swizzle_bytes),
+        out.put(map.packed_at);
 }
 
 Geometry read_geometry(ByteReader& in, int format) {
@@ -157,6 +158,8 @@ Geometry read_geometry(ByteReader& in, int format) {
   for (auto& map : std::span(g.maps).first(stored)) {
     map.operand = bounded(in, Operand::aux);
     map.box_inner = in.get<std::int32_t>(), map.box_outer = in.get<std::int32_t>(), map.swizzle_bytes = in.get<std::int32_t>();
+    if (format > 1) map.packed_at = in.get<std::int64_t>();
+    if (map.packed_at < 0 || map.packed_at > g.workspace_bytes) in.fail();
   }
   return g;
 }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "cache/bytes.hpp"
+#include "families/family.hpp"
 #include "records.hpp"
 
 using namespace ak;
@@ -63,6 +64,24 @@ TEST_CASE("gated, aux and scales are remembered, and maps for them") {
     r.geometry.map_count = 5;
     r.geometry.maps[3] = {Operand::b2, 64, 256, 128}, r.geometry.maps[4] = {Operand::aux, 32, 16, 64};
     CHECK(decode_record(encode(r)) == r);
+  }
+}
+
+TEST_CASE("where the packed copies of misaligned operands lie is remembered") {
+  PlanRecord r = sample::record();
+  r.problem = parse_problem("300x200x777 bf16 a=k b=k out=bf16 align=2,2,16,16 relu gated");
+  r.tactic = parse_tactic("sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=cooperative");
+  DeviceFacts device;
+  device.compute_major = 9, device.compute_minor = 0, device.sm_count = 132, device.smem_per_block = 232448;
+  r.geometry = family(r.tactic.family).geometry(r.problem, r.tactic, device);
+  REQUIRE(r.geometry.map_count == 3);
+  for (int i = 0; i < 3; ++i) CHECK(r.geometry.maps[static_cast<std::size_t>(i)].packed_at > 0);
+  CHECK(decode_record(encode(r)) == r);
+
+  for (const std::int64_t outside : {std::int64_t{-1}, r.geometry.workspace_bytes + 1}) {
+    PlanRecord bad = r;
+    bad.geometry.maps[1].packed_at = outside;
+    CHECK_FALSE(decode_record(encode(bad)));
   }
 }
 
