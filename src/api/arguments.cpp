@@ -17,6 +17,7 @@ template <class... Args>
 }
 constexpr auto kInvalid = ErrorCode::invalid_argument;
 constexpr auto kUnsupported = ErrorCode::unsupported;
+constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
 
 // A matrix as it lies in memory: `lines` runs of `width` contiguous elements, `ld` elements apart.
 struct Lines {
@@ -48,7 +49,6 @@ void check_dtype(const char* name, DType dtype) {
 }
 
 void check_shape(const char* name, const ConstMatrix& x) {
-  constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
   check_dtype(name, x.dtype);
   if (static_cast<unsigned>(x.order) > static_cast<unsigned>(Order::col))
     refuse(kInvalid, "{}: {} is not a storage order", name, static_cast<int>(x.order));
@@ -123,6 +123,7 @@ void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix
   if (!e.gated) return;
   if (d.order == Order::col) refuse(kUnsupported, "{}: a gated product is stored row-major, not column-major", names.d);
   if (e.beta != 0) refuse(kUnsupported, "{}: a gated product has none, beta must be 0, not {}", names.c, e.beta);
+  if (2 * d.cols > kLargest) refuse(kUnsupported, "{}: gate and up together have over 2^31 - 1 columns", names.d);
   if (packed) return;
   check_shape(names.up, e.up);
   if (e.up.rows != b.rows || e.up.cols != b.cols)

@@ -157,7 +157,8 @@ Problem parse_problem(std::string_view text) {
     }
   });
   if (!sized) bad(text, "expected MxNxK first");
-  if (std::max({p.m, p.wide_n(), p.k}) > std::numeric_limits<std::int32_t>::max()) bad(text, "a dimension over 2^31 - 1");
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
+  if (std::max({p.m, p.n, p.k}) > kLargest || p.wide_n() > kLargest) bad(text, "a dimension over 2^31 - 1");
   if (p.epilogue.gated && p.epilogue.has_c) bad(text, "a gated problem has no C");
   if (p.epilogue.gated && p.epilogue.bias == BiasAxis::row) bad(text, "a gated problem's bias runs along its columns");
   if (!p.epilogue.has_c) p.align_c = 16;

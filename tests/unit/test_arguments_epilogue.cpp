@@ -251,6 +251,11 @@ TEST_CASE("what does not fit together is refused by name") {
       begins(refusal([](Views& v) { v.separate(), v.e.gated = false; }), "epilogue.up: given, but epilogue.gated is not set"));
   CHECK(begins(refusal([](Views& v) { v.d.order = Order::col; }, kUnsupported), "d: a gated product is stored row-major"));
   CHECK(begins(refusal([](Views& v) { v.e.beta = 2, v.e.c = v.d; }, kUnsupported), "epilogue.c: a gated product has none"));
+  const auto wide = [](Views& v) {
+    v.b.cols = v.b.ld = v.d.cols = v.d.ld = std::int64_t{1} << 30;
+    v.e.up = v.b;
+  };
+  CHECK(begins(refusal(wide, kUnsupported), "d: gate and up together have over 2^31 - 1 columns"));
   CHECK(begins(refusal([](Views& v) { v.separate(), v.e.up.rows = 15; }), "epilogue.up: 15 x 32 differs from b's 16 x 32"));
   CHECK(begins(refusal([](Views& v) { v.separate(), v.e.up.data = nullptr; }), "epilogue.up: data is null"));
   CHECK(begins(refusal([](Views& v) { v.separate(), v.e.up.ld = 72; }, kUnsupported),

@@ -75,6 +75,8 @@ TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 bf61"), doctest::Contains("bf61"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=3,2,2,2"), doctest::Contains("align=3"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2147483648x3"), doctest::Contains("2^31"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x1073741824x3 gated"), doctest::Contains("2^31"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x9223372036854775807x3 gated"), doctest::Contains("2^31"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 out=f32 align=16,16,16,2"), doctest::Contains("multiples of 4"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 scale=rows"), doctest::Contains("scale=row|column|both"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 gated c"), doctest::Contains("no C"), Error);
