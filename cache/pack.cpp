@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <simdjson.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <sstream>
 #include <tuple>
 
@@ -213,15 +213,18 @@ Pack parse_pack(std::string name, const std::string& file, std::string_view text
 }
 
 Pack read_pack(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
+  std::error_code absent;
+  std::ifstream in;
+  if (std::filesystem::is_regular_file(file, absent)) in.open(file, std::ios::binary);  // a FIFO's opening would wait
   std::ostringstream all;
-  if (!in || !std::filesystem::is_regular_file(file) || !(all << in.rdbuf()))
-    return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
+  if (!in.is_open() || !(all << in.rdbuf())) return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
   return parse_pack("pack " + file, file, all.view());
 }
 
 void write_pack(const std::string& file, std::vector<PackEntry> entries) {
-  const std::string beside = fmt::format("{}.{}.new", file, ::getpid());
+  // Machines that share a folder give their processes the same numbers.
+  std::random_device random;
+  const std::string beside = fmt::format("{}.{:08x}{:08x}.new", file, random(), random());
   std::error_code error;
   {
     std::ofstream out(beside, std::ios::binary);

@@ -1,11 +1,14 @@
 // The pack's text: what it keeps, how it is read, and what of a damaged one is said.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/log.hpp"
 #include "cache/pack.hpp"
@@ -141,7 +144,32 @@ TEST_CASE("packs are files: whole or not at all, and an absent one is a fault") 
   CHECK(read_pack(file).entries.size() == 1);
   CHECK(read_pack((folder / "b.pack").string()).faults.size() == 1);
   CHECK(read_pack(folder.string()).faults.size() == 1);
+  const std::string pipe = (folder / "pipe").string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(read_pack(pipe).faults.size() == 1);  // and does not wait for a writer
   CHECK_THROWS_AS(write_pack((folder / "none" / "a.pack").string(), {own_entry()}), Error);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("writers of one pack do not meet in one file") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_pack_writers_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  const std::string file = (folder / "a.pack").string();
+  write_pack(file, {own_entry()});
+  std::atomic<int> failed{0};
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 4; ++i)
+    writers.emplace_back([&] {
+      for (int j = 0; j < 50; ++j) try {
+          write_pack(file, {own_entry()});
+        } catch (const Error&) {
+          ++failed;
+        }
+    });
+  for (int i = 0; i < 100; ++i) failed += read_pack(file).entries.size() != 1;
+  for (std::thread& writer : writers) writer.join();
+  CHECK(failed == 0);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
   std::filesystem::remove_all(folder);
 }
 
