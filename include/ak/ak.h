@@ -34,7 +34,8 @@ typedef enum ak_activation {
 #define AK_ACTIVATION(name, expression) ak_activation_##name,
 #include "ak/activations.def"
 #undef AK_ACTIVATION
-  ak_activation_count
+  ak_activation_count,
+  ak_activation_last_own = 254 /* ak_register_activation gives values from ak_activation_count to here */
 } ak_activation;
 
 /* A view of a device matrix; ld is the leading dimension in elements. */

@@ -10,9 +10,11 @@
 #include "ak/cublas.h"
 #include "api/cublas_arguments.hpp"
 #include "context/context.hpp"
+#include "core/activation.hpp"
 #include "settings.hpp"
 
 static_assert(ak_activation_count == ak::kActivationCount);
+static_assert(ak_activation_last_own == ak::kActivationCount + ak::kMostOwnActivations - 1);
 
 namespace {
 
