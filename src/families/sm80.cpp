@@ -28,7 +28,7 @@ int read_align(int align, const Tactic& t) { return packs(t) ? 16 : align; }
 
 // Bytes of the copy of an operand of rows x inner elements; 0 when it is read where it is.
 std::int64_t pack_bytes(std::int64_t rows, std::int64_t inner, int align, const Tactic& t) {
-  return packs(t) && align < 16 ? rows * ceil_div(inner, 64) * 128 : 0;
+  return packs(t) && align < 16 ? rows * packed_row_bytes(inner) : 0;
 }
 std::int64_t pack_bytes_a(const Problem& p, const Tactic& t) {
   return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.align_a, t) : pack_bytes(p.k, p.m, p.align_a, t);

@@ -1,4 +1,4 @@
-// The Hopper family: TMA, wgmma, warp-specialised persistent kernels for operands on 16-byte boundaries.
+// The Hopper family: TMA, wgmma, warp-specialised persistent kernels.
 #pragma once
 
 #include "families/family.hpp"
