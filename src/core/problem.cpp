@@ -89,7 +89,7 @@ std::string to_string(const Problem& p) {
   if (!e.unit_alpha) text += " alpha";
   if (e.gated) text += " gated";
   if (e.aux) text += " aux";
-  if (e.row_scale || e.column_scale)
+  if (e.scaled())
     text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
   if (p.numerics == Numerics::single_pass) text += " single_pass";
   return text;

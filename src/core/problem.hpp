@@ -38,6 +38,7 @@ struct EpilogueSpec {
   bool aux = false;                // pre is stored too, in D's type
   bool row_scale = false, column_scale = false;
 
+  bool scaled() const { return row_scale || column_scale; }
   bool operator==(const EpilogueSpec&) const = default;
 };
 

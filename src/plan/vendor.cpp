@@ -122,26 +122,16 @@ bool reduces_in_output_type(const VendorAlgo& algo) {
   return (scheme & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) != 0;
 }
 
-bool scaled(const EpilogueSpec& e) { return e.row_scale || e.column_scale; }
-
 bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
 VendorKind kind_of(const Tactic& tactic) {
   return kVendorKinds[std::clamp<int>(tactic.separate, 0, std::size(kVendorKinds) - 1)];
 }
 
-// Whether one matrix of B's alignment can hold the up's columns behind the gate's.
-bool packable(const Problem& p) { return p.b_major == Major::k || p.n * size_of(p.in) % p.align_b == 0; }
-
 bool packed(const Problem& p, const CallArgs& args) {
   const std::int64_t elements = p.b_major == Major::k ? args.n * args.ldb : args.n;
   return args.b2 == static_cast<const char*>(args.b) + elements * size_of(p.in) &&
          (p.b_major == Major::k || args.ldb >= 2 * args.n);
-}
-
-std::uint8_t alignment_class(std::int64_t bytes) {
-  bytes |= 16;
-  return static_cast<std::uint8_t>(bytes & -bytes);
 }
 
 }  // namespace
@@ -159,103 +149,6 @@ bool vendor_available(std::string* why) {
 std::string vendor_version() {
   const std::size_t v = lt().version();
   return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100);
-}
-
-std::optional<int> vendor_epilogue(const Problem& p) {
-  const EpilogueSpec& e = p.epilogue;
-  if (e.gated || scaled(e)) return std::nullopt;
-  if (e.bias == BiasAxis::row || (e.bias == BiasAxis::column && e.bias_dtype != e.out)) return std::nullopt;
-  const bool bias = e.bias == BiasAxis::column;
-  if (e.aux) {
-    if (e.activation != Activation::gelu_tanh || e.out == DType::f32 || p.align_d < 16) return std::nullopt;
-    return bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
-  }
-  switch (e.activation) {
-    case Activation::identity:
-      return bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
-    case Activation::relu:
-      return bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU;
-    case Activation::gelu_tanh:
-      return bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
-    default:
-      return std::nullopt;
-  }
-}
-
-Tactic vendor_tactic(int rank, VendorKind kind) {
-  Tactic t;
-  t.family = FamilyId::vendor;
-  t.algo = static_cast<std::int16_t>(rank);
-  t.separate = static_cast<std::int16_t>(kind);
-  return t;
-}
-
-bool vendor_offers(const Problem& p, VendorKind kind) {
-  const EpilogueSpec& e = p.epilogue;
-  switch (kind) {
-    case VendorKind::fused:
-      return vendor_epilogue(p).has_value();
-    case VendorKind::separate:
-      if (e.gated) return packable(p);
-      return e.activation != Activation::identity || e.bias != BiasAxis::none || e.aux || scaled(e);
-    case VendorKind::two_products:
-      return e.gated;
-  }
-  return false;
-}
-
-Problem vendor_product(const Problem& problem, VendorKind kind) {
-  if (kind == VendorKind::fused) return problem;
-  Problem p = problem;
-  EpilogueSpec& e = p.epilogue;
-  const EpilogueSpec& whole = problem.epilogue;
-  e.activation = Activation::identity;
-  e.gated = e.aux = e.row_scale = e.column_scale = false;
-  // A bias goes with the product where its sum is stored anyway: as aux, or for the pass that reads gate and up.
-  const bool keeps_bias =
-      (whole.gated || whole.aux) && !scaled(whole) && whole.bias == BiasAxis::column && whole.bias_dtype == whole.out;
-  if (!keeps_bias) e.bias = BiasAxis::none, e.bias_dtype = DType::bf16;
-  if (scaled(whole)) e.has_c = false, p.align_c = 16;
-  if (whole.gated) {
-    if (kind == VendorKind::separate) p.n *= 2;
-    if (!whole.aux)
-      p.align_d = 16;  // scratch
-    else if (kind == VendorKind::two_products)
-      p.align_d = std::min(p.align_d, alignment_class(problem.n * size_of(whole.out)));
-  }
-  return p;
-}
-
-VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args) {
-  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
-             k = static_cast<std::uint64_t>(args.k);
-  const bool a_k = problem.a_major == Major::k, b_k = problem.b_major == Major::k;
-  VendorLayouts l;
-  l.first = {problem.in, b_k ? k : n, b_k ? n : k, args.ldb, b_k};
-  l.second = {problem.in, a_k ? k : m, a_k ? m : k, args.lda, !a_k};
-  l.d = {problem.epilogue.out, n, m, args.ldd, false};
-  l.c = l.d;
-  if (problem.epilogue.has_c) l.c.ld = args.ldc;
-  return l;
-}
-
-CallArgs representative_args(const Problem& problem) {
-  // The smallest ld of at least `extent` that the alignment divides, and, below 16 bytes, no larger one.
-  const auto ld = [](std::int64_t extent, int align, DType dtype) {
-    const std::int64_t step = std::max(1, align / size_of(dtype));
-    std::int64_t value = (extent + step - 1) / step * step;
-    if (align < 16 && value * size_of(dtype) % (2 * align) == 0) value += step;
-    return value;
-  };
-  CallArgs args{};
-  args.m = static_cast<int>(problem.m), args.n = static_cast<int>(problem.n), args.k = static_cast<int>(problem.k);
-  args.lda = ld(problem.a_major == Major::k ? problem.k : problem.m, problem.align_a, problem.in);
-  args.ldb = ld(problem.b_major == Major::k ? problem.k : problem.n, problem.align_b, problem.in);
-  args.ldc = ld(problem.n, problem.align_c, problem.epilogue.out);
-  args.ldd = ld(problem.n, problem.align_d, problem.epilogue.out);
-  args.ldaux = ld(problem.wide_n(), problem.align_d, problem.epilogue.out);
-  args.alpha = 1, args.beta = problem.epilogue.has_c ? 1 : 0;
-  return args;
 }
 
 std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& whole, VendorKind kind, int limit) {
@@ -382,7 +275,7 @@ VendorPlan::Target VendorPlan::target(const CallArgs& args, bool whole, bool two
                                       void** workspace) const {
   const EpilogueSpec& e = problem_.epilogue;
   const std::int64_t size = size_of(e.out), unit = 16 / size, n = args.n;
-  const bool scratch = !whole && !e.aux && (e.gated || (scaled(e) && e.has_c));
+  const bool scratch = !whole && !e.aux && (e.gated || (e.scaled() && e.has_c));
   Target out{args.d, args.ldd, 0};
   if (!whole && e.aux) out = {args.aux, args.ldaux, n};
   std::int64_t offset = 0;
@@ -444,7 +337,7 @@ void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   if (c_here) pass.c = nullptr;
   if (with_bias && bias_fits) pass.bias = nullptr, pass.bias_axis = 0;
   // Aux holds the product; only what the pass adds to that is stored again.
-  if (!scaled(e) && pass.bias_axis == 0) pass.aux = nullptr;
+  if (!e.scaled() && pass.bias_axis == 0) pass.aux = nullptr;
   pass_.launch(stream, pass);
 }
 
