@@ -54,15 +54,16 @@ static_assert(std::size(kRows) == kActivationCount);
 std::array<std::atomic<const Expression*>, kMostOwnActivations> own_rows{};
 std::mutex own_mutex;
 
+// Of them, those that texts of records, packs and prompts may take: callers always find room.
+constexpr int kMostFromTexts = kMostOwnActivations / 2;
+
 int own_index(Activation activation) { return static_cast<int>(activation) - kActivationCount; }
 const Expression* own(Activation activation) {
   const int index = own_index(activation);
   return index < 0 || index >= kMostOwnActivations ? nullptr : own_rows[index].load(std::memory_order_acquire);
 }
 
-}  // namespace
-
-Activation own_activation(std::string_view text) {
+Activation own_within(std::string_view text, int most) {
   Expression expression = Expression::parse(text);
   const std::lock_guard lock(own_mutex);
   int index = 0;
@@ -71,11 +72,15 @@ Activation own_activation(std::string_view text) {
     if (!row) break;
     if (row->text() == expression.text()) return static_cast<Activation>(kActivationCount + index);
   }
-  if (index == kMostOwnActivations)
-    throw Error(ErrorCode::unsupported, fmt::format("activation '{}': a process has at most {} own activations", text, index));
+  if (index >= most)
+    throw Error(ErrorCode::unsupported, fmt::format("activation '{}': a process has at most {} own activations", text, most));
   own_rows[index].store(new Expression(std::move(expression)), std::memory_order_release);
   return static_cast<Activation>(kActivationCount + index);
 }
+
+}  // namespace
+
+Activation own_activation(std::string_view text) { return own_within(text, kMostOwnActivations); }
 
 bool known(Activation activation) { return is_own(activation) ? own(activation) != nullptr : true; }
 
@@ -97,7 +102,7 @@ std::optional<Activation> parse_activation(std::string_view text) {
   for (int i = 0; i < kActivationCount; ++i)
     if (kRows[i].name == text) return static_cast<Activation>(i);
   try {
-    return own_activation(text);
+    return own_within(text, kMostFromTexts);
   } catch (const Error&) {
     return std::nullopt;
   }

@@ -22,7 +22,8 @@ bool known(Activation activation);
 
 /// As keys, records and the command line have it: the name, or the canonical text of the caller's own.
 std::string_view name(Activation activation);
-/// By name, else as an expression; nullopt when it is neither.
+/// By name, else as an expression; nullopt when it is neither, or new where such texts have taken half of what a process may
+/// have: a file cannot keep callers from registering theirs.
 std::optional<Activation> parse_activation(std::string_view text);
 
 /// For names of kernels and files: the name, or own_0, own_1, ... of this process.

@@ -62,12 +62,13 @@ constexpr int kChoice = 0, kUnary = 7, kAtom = 8;  // strengths of what is not i
 class Expression::Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {
-    if (text.size() > kMostText) fail(fmt::format("longer than {} characters", kMostText));
+    check_length(text);
     const Part all = parse(kChoice);
     if (skip(); at_ < text_.size()) expected("an operator or the end");
     want(all, false);
     out_.root_ = all.node;
     out_.text_ = out_.text(all.node, kChoice);
+    check_length(out_.text_);  // keys and records have it, and it must read back
   }
   Expression take() { return std::move(out_); }
 
@@ -84,6 +85,9 @@ class Expression::Parser {
   [[noreturn]] void expected(std::string_view what) const {
     const auto found = at_ < text_.size() ? fmt::format("'{}'", text_.substr(at_, 12)) : std::string("the end");
     fail(fmt::format("expected {} at position {}, found {}", what, at_, found));
+  }
+  void check_length(std::string_view text) const {
+    if (text.size() > kMostText) fail(fmt::format("longer than {} characters", kMostText));
   }
   void want(const Part& part, bool condition) const {
     if (part.condition == condition) return;

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <string>
@@ -85,6 +86,9 @@ TEST_CASE("what is no expression of x is refused with its place") {
   CHECK(refusal("x // hm").find("position") != std::string::npos);
   CHECK(refusal("x\n#include <a>").find("position") != std::string::npos);
   CHECK(refusal(std::string(2000, '(')).find("longer than") != std::string::npos);
+  std::string grows = ".1";  // to "0.1", as keys have it
+  while (grows.size() < 1000) grows += "+.1";
+  CHECK(refusal(grows).find("longer than") != std::string::npos);
   CHECK(refusal(std::string(500, '(') + "x" + std::string(500, ')')).find("nested deeper") != std::string::npos);
   CHECK(refusal(std::string(500, '-') + "x").find("nested deeper") != std::string::npos);
 }
@@ -104,4 +108,15 @@ TEST_CASE("an own activation is its text") {
   CHECK(is_own(p.epilogue.activation));
   CHECK(parse_problem(to_string(p)) == p);
   CHECK_THROWS_WITH_AS(parse_problem("16x32x64 bf16 y*y"), doctest::Contains("y*y"), Error);
+}
+
+TEST_CASE("texts of files leave callers room for activations of their own") {
+  int taken = 0;
+  for (int i = 0; i < 300; ++i) taken += parse_activation(fmt::format("x * {}", i + 1000)).has_value();
+  CHECK(taken > 100);
+  CHECK(taken < 200);
+  const Activation own = own_activation("x * 999");
+  CHECK(known(own));
+  CHECK(parse_activation("x * 999") == own);  // what is there is found
+  CHECK(parse_activation("x * 1000"));
 }
