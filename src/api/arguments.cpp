@@ -143,6 +143,53 @@ void check_aux(const ConstMatrix& aux, const ConstMatrix& d, bool gated, const A
   if (aux.order != d.order) refuse(kUnsupported, "{}: its storage order differs from {}'s", names.aux, names.d);
 }
 
+// What of a call's arguments is read or written at all.
+struct Used {
+  bool inputs, c, aux, row_scale, column_scale;
+
+  Used(const ConstMatrix& a, const Epilogue& e)
+      : inputs(a.cols > 0 && e.alpha != 0),
+        c(e.beta != 0),
+        aux(given(ConstMatrix(e.aux))),
+        row_scale(inputs && e.row_scale),
+        column_scale(inputs && e.column_scale) {}
+};
+
+// That what is used is there, aligned to its elements, and apart from what is written.
+void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, const Used& use, Data data,
+                  const ArgumentNames& names) {
+  check_data(names.d, d.data, d.dtype, data);
+  if (use.aux) {
+    check_aux(e.aux, d, e.gated, names);
+    check_data(names.aux, e.aux.data, e.aux.dtype, data);
+  }
+  const auto check_apart = [&](const char* name, const ConstMatrix& x) {
+    if (!x.data) return;
+    if (d.data && !disjoint(x, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, name);
+    if (e.aux.data && !disjoint(x, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, name);
+  };
+  if (d.data && e.aux.data && !disjoint(ConstMatrix(d), ConstMatrix(e.aux)))
+    refuse(kInvalid, "{}: overlaps {}", names.aux, names.d);
+  if (use.inputs) {
+    check_data(names.a, a.data, a.dtype, data);
+    check_data(names.b, b.data, b.dtype, data);
+    check_apart(names.a, a);
+    check_apart(names.b, b);
+    if (given(e.up)) {
+      check_data(names.up, e.up.data, e.up.dtype, data);
+      check_apart(names.up, e.up);
+    }
+  }
+  if (use.c) {
+    check_c(e.c, d, data, names);
+    if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
+  }
+  const std::int64_t wide = e.gated ? 2 * d.cols : d.cols;
+  if (e.bias) check_dtype(names.bias, e.bias_dtype), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
+  if (use.row_scale) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, d, e.aux, names);
+  if (use.column_scale) check_vector(names.column_scale, e.column_scale, wide, DType::f32, d, e.aux, names);
+}
+
 // The two matrices of canonical B: a packed one is a gate and, n columns on, an up.
 struct GateAndUp {
   ConstMatrix gate, up;
@@ -171,39 +218,8 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   call.empty = d.rows == 0 || d.cols == 0;
   if (call.empty) return call;
 
-  const bool reads_inputs = a.cols > 0 && e.alpha != 0;
-  const bool reads_c = e.beta != 0, stores_aux = given(ConstMatrix(e.aux));
-  check_data(names.d, d.data, d.dtype, data);
-  if (stores_aux) {
-    check_aux(e.aux, d, e.gated, names);
-    check_data(names.aux, e.aux.data, e.aux.dtype, data);
-  }
-  const auto check_apart = [&](const char* name, const ConstMatrix& x) {
-    if (!x.data) return;
-    if (d.data && !disjoint(x, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, name);
-    if (e.aux.data && !disjoint(x, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, name);
-  };
-  if (d.data && e.aux.data && !disjoint(ConstMatrix(d), ConstMatrix(e.aux)))
-    refuse(kInvalid, "{}: overlaps {}", names.aux, names.d);
-  if (reads_inputs) {
-    check_data(names.a, a.data, a.dtype, data);
-    check_data(names.b, b.data, b.dtype, data);
-    check_apart(names.a, a);
-    check_apart(names.b, b);
-    if (given(e.up)) {
-      check_data(names.up, e.up.data, e.up.dtype, data);
-      check_apart(names.up, e.up);
-    }
-  }
-  if (reads_c) {
-    check_c(e.c, d, data, names);
-    if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
-  }
-  const std::int64_t wide = e.gated ? 2 * d.cols : d.cols;
-  const bool scales_rows = reads_inputs && e.row_scale, scales_columns = reads_inputs && e.column_scale;
-  if (e.bias) check_dtype(names.bias, e.bias_dtype), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
-  if (scales_rows) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, d, e.aux, names);
-  if (scales_columns) check_vector(names.column_scale, e.column_scale, wide, DType::f32, d, e.aux, names);
+  const Used use(a, e);
+  check_memory(a, b, d, e, use, data, names);
 
   // A column-major D is its own transpose in row-major: D^T = B^T A^T.
   const bool flip = d.order == Order::col;
@@ -222,7 +238,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   args.slope = e.slope;
   // Where A and B are not read, all such calls are one problem; 8 elements keep the strides legal for every kernel.
   args.lda = args.ldb = 8;
-  if (reads_inputs) {
+  if (use.inputs) {
     const Lines a_lines(left), b_lines(right);
     p.k = a.cols;
     p.a_major = left.order == Order::row ? Major::k : Major::mn;
@@ -241,8 +257,8 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
       args.b2 = b.data ? weights.up.data : nullptr;
     }
     // A flipped D has the caller's columns as its rows.
-    p.epilogue.row_scale = flip ? scales_columns : scales_rows;
-    p.epilogue.column_scale = flip ? scales_rows : scales_columns;
+    p.epilogue.row_scale = flip ? use.column_scale : use.row_scale;
+    p.epilogue.column_scale = flip ? use.row_scale : use.column_scale;
     args.row_scale = flip ? e.column_scale : e.row_scale;
     args.column_scale = flip ? e.row_scale : e.column_scale;
   }
@@ -255,14 +271,14 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   args.d = d.data;
   args.ldd = d_lines.pitch();
   args.ldc = args.ldd;
-  if (stores_aux) {
+  if (use.aux) {
     const Lines aux_lines{ConstMatrix(e.aux)};
     p.epilogue.aux = true;
     p.align_d = std::min(p.align_d, aux_lines.alignment());
     args.aux = e.aux.data;
     args.ldaux = aux_lines.pitch();
   }
-  if (reads_c) {
+  if (use.c) {
     const Lines c_lines(e.c);
     p.epilogue.has_c = true;
     p.align_c = c_lines.alignment();
