@@ -44,7 +44,11 @@ int pack(const State& state) {
       entries.push_back({r, is_vendor(r.tactic) ? best_own(*store, r) : std::nullopt});
   }
   if (entries.empty()) {
-    fmt::print(stderr, "nothing to pack among {} records of {}\n", records.size(), store->describe());
+    fmt::print(
+        stderr,
+        "nothing to pack among {} records of {}: {} of recordings, {} provisional, {} imported and not proven here yet, {} of "
+        "other hardware\n",
+        records.size(), store->describe(), recorded, provisional, imported, elsewhere);
     return kFailed;
   }
   const std::size_t packed = entries.size();

@@ -13,13 +13,15 @@ namespace ak {
 namespace {
 
 void check_digests(const Recording& recording) {
+  std::string changed;
   for (const Family* own : families()) {
     const std::string family(name(own->id()));
     const auto recorded = recording.header.digests.find(family);
     if (recorded != recording.header.digests.end() && recorded->second != source_digest(own->sources()))
-      warn_once(fmt::format("recording {}: the device code of {} has changed since; its times are of the old code",
-                            recording.name, family));
+      changed += changed.empty() ? family : ", " + family;
   }
+  if (!changed.empty())
+    warn_once(fmt::format("recording {}: its times are of earlier device code ({})", recording.name, changed));
 }
 
 // Never compiled: a constraint says that it cannot be.

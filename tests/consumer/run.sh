@@ -42,7 +42,7 @@ with_pkg_config() { # compiler, file, options...
 }
 
 readme_example() {
-  awk '/^```cpp/ { on = 1; next } /^```/ { on = 0 } on' "$source/README.md" >"$work/readme.cpp"
+  awk '/^```cpp/ { on = 1; next } /^```/ { if (on) exit } on' "$source/README.md" >"$work/readme.cpp"
   local cuda flags
   cuda=$(sed -n 's/^CUDAToolkit_NVCC_EXECUTABLE[^=]*=\(.*\)\/bin\/nvcc$/\1/p' "$build/CMakeCache.txt")
   flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name autokernel.pc)") pkg-config --cflags --libs autokernel) || return 1
