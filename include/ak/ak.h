@@ -119,6 +119,7 @@ typedef struct ak_explanation {
 typedef struct ak_counters {
   int64_t searches, trials, compiles, store_hits, vendor_fallbacks;
   double last_load_s;
+  int64_t pack_hits; /* problems that a pack or an import spared a search */
 } ak_counters;
 
 /* options may be null. *context is null after a failure. */

@@ -212,7 +212,7 @@ ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
   return guard([&] {
     required(counters, "counters");
     const ak::Counters c = context_of(context).counters();
-    *counters = {c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s};
+    *counters = {c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s, c.pack_hits};
   });
 }
 
