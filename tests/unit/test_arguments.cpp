@@ -12,6 +12,7 @@
 #include "ak/cublas.h"
 #include "api/cublas_arguments.hpp"
 #include "core/activation.hpp"
+#include "refusal.hpp"
 
 using namespace ak;
 
@@ -30,18 +31,9 @@ struct Views {
 
 // The error of a call that was changed in one place; "" when it passes.
 std::string refusal(const std::function<void(Views&)>& change, ErrorCode code = ErrorCode::invalid_argument) {
-  Views views;
-  change(views);
-  try {
-    views.call();
-  } catch (const Error& error) {
-    CHECK(error.code() == code);
-    return error.what();
-  }
-  return "";
+  return test::refusal_of<Views>(change, code);
 }
-
-bool begins(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
+using test::begins;
 
 // --- a host GEMM on both forms ---------------------------------------------------------------------------------------
 

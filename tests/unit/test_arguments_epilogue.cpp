@@ -8,6 +8,7 @@
 
 #include "api/arguments.hpp"
 #include "core/activation.hpp"
+#include "refusal.hpp"
 
 using namespace ak;
 
@@ -118,18 +119,9 @@ struct Views {
 };
 
 std::string refusal(const std::function<void(Views&)>& change, ErrorCode code = ErrorCode::invalid_argument) {
-  Views views;
-  change(views);
-  try {
-    views.call();
-  } catch (const Error& error) {
-    CHECK(error.code() == code);
-    return error.what();
-  }
-  return "";
+  return test::refusal_of<Views>(change, code);
 }
-
-bool begins(const std::string& text, const std::string& start) { return text.rfind(start, 0) == 0; }
+using test::begins;
 constexpr auto kUnsupported = ErrorCode::unsupported;
 
 }  // namespace
