@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/arithmetic.hpp"
 #include "core/activation.hpp"
 
 namespace ak {
@@ -35,7 +36,7 @@ struct Lines {
   // The distance between lines; with one line there is none, and any multiple of 16 bytes that covers it will do.
   std::int64_t pitch() const {
     const std::int64_t unit = 16 / size;
-    return lines > 1 ? ld : (width + unit - 1) / unit * unit;
+    return lines > 1 ? ld : round_up(width, unit);
   }
   std::uint8_t alignment() const {
     const auto bits = begin | static_cast<std::uintptr_t>(pitch() * size) | 16;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "cli/cli.hpp"
+#include "context/context.hpp"
 #include "core/activation.hpp"
 
 namespace ak::cli {
@@ -112,6 +113,12 @@ void SearchArguments::add_cache_to(CLI::App* command) {
       "--cache", [this](const std::string& folder) { cache = folder, cache_given = true; },
       "folder of the records (AK_CACHE_DIR)");
 }
+
+void HardwareFilter::add_to(CLI::App* command) {
+  command->add_option("--hardware", text, "only records of hardware whose description has this text: H200, \"132 SMs\"");
+}
+
+bool HardwareFilter::takes(const PlanRecord& record) const { return describe(record.hardware).find(text) != std::string::npos; }
 
 void SearchArguments::add_to(CLI::App* command) {
   add_cache_to(command);

@@ -54,8 +54,8 @@ struct ProblemArguments {
   Problem problem() const;
 };
 
-/// The problem of a contiguous call with these words, `text` aside: D[m,n] row-major; layout has a letter for A and one for B, n as
-/// written, t transposed, so that "nt" is a linear layer x[m,k] . w[n,k]^T; gated, B has 2n columns. Throws
+/// The problem of a contiguous call with these words, `text` aside: D[m,n] row-major; layout has a letter for A and one for B,
+/// n as written, t transposed, so that "nt" is a linear layer x[m,k] . w[n,k]^T; gated, B has 2n columns. Throws
 /// Error{invalid_argument} naming the field.
 Problem contiguous_problem(const ProblemArguments& words);
 
@@ -72,6 +72,14 @@ struct SearchArguments {
   void add_to(CLI::App* command);
   void add_cache_to(CLI::App* command);
   Options options() const;
+};
+
+/// --hardware TEXT: only records of hardware whose description has this text.
+struct HardwareFilter {
+  std::string text;
+
+  void add_to(CLI::App* command);
+  bool takes(const PlanRecord& record) const;
 };
 
 Json to_json(const Explanation& explanation);

@@ -11,7 +11,7 @@ namespace {
 struct State {
   std::vector<std::string> packs;
   SearchArguments search;
-  std::string hardware;
+  HardwareFilter hardware;
   bool force = false, dry_run = false, json = false;
 };
 
@@ -21,9 +21,7 @@ std::optional<std::string> impossible(const PlanRecord& r) {
   DeviceFacts facts;
   facts.name = r.hardware.gpu, facts.compute_major = r.hardware.compute / 10, facts.compute_minor = r.hardware.compute % 10;
   facts.sm_count = r.hardware.sm_count;
-  const Family& own = family(r.tactic.family);
-  auto why = own.refuses(r.problem, facts);
-  return why ? why : own.rejects(r.problem, r.tactic, facts);
+  return family(r.tactic.family).rejects(r.problem, r.tactic, facts);
 }
 
 int import(const State& state) {
@@ -41,7 +39,7 @@ int import(const State& state) {
     for (const std::string& fault : pack.faults) ++refused, say("refused", file, fault);
     for (const PackEntry& entry : pack.entries) {
       const PlanRecord& r = entry.record;
-      if (!state.hardware.empty() && describe(r.hardware).find(state.hardware) == std::string::npos) {
+      if (!state.hardware.takes(r)) {
         ++passed_over;
         continue;
       }
@@ -81,8 +79,7 @@ void add_import(CLI::App& app) {
       "import", "Take the records of packs into the cache; each is compiled and proven by its first call or by `ak warm`");
   command->add_option("pack", state->packs, "files that `ak pack` wrote")->required();
   state->search.add_cache_to(command);
-  command->add_option("--hardware", state->hardware,
-                      "only records of hardware whose description has this text: H200, \"132 SMs\"");
+  state->hardware.add_to(command);
   command->add_flag("--force", state->force, "replace records that stand");
   command->add_flag("--dry-run", state->dry_run, "only say what would be taken");
   command->add_flag("--json", state->json);

@@ -9,7 +9,8 @@ namespace ak::cli {
 namespace {
 
 struct State {
-  std::string out, from, hardware;
+  std::string out, from;
+  HardwareFilter hardware;
   bool provisional = false, json = false;
 };
 
@@ -38,7 +39,7 @@ int pack(const State& state) {
       ++imported;
     else if (r.provenance.provisional && !state.provisional)
       ++provisional;
-    else if (!state.hardware.empty() && describe(r.hardware).find(state.hardware) == std::string::npos)
+    else if (!state.hardware.takes(r))
       ++elsewhere;
     else
       entries.push_back({r, is_vendor(r.tactic) ? best_own(*store, r) : std::nullopt});
@@ -81,8 +82,7 @@ void add_pack(CLI::App& app) {
   CLI::App* command = app.add_subcommand("pack", "Write the cache's winners to one portable file");
   command->add_option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere")->required();
   command->add_option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
-  command->add_option("--hardware", state->hardware,
-                      "only records of hardware whose description has this text: H200, \"132 SMs\"");
+  state->hardware.add_to(command);
   command->add_flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
   command->add_flag("--json", state->json);
   on_run(command, [state] { return pack(*state); });

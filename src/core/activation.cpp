@@ -4,25 +4,14 @@
 
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <mutex>
 
 #include "core/expression.hpp"
+#include "core/vocabulary.hpp"
 
 namespace ak {
 namespace math {
 namespace {
-
-// The vocabulary of activations.def; kernels/activation.cuh has the same in float.
-double exp(double x) { return std::exp(x); }
-double expm1(double x) { return std::expm1(x); }
-double log1p(double x) { return std::log1p(x); }
-double tanh(double x) { return std::tanh(x); }
-double erfc(double x) { return std::erfc(x); }
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-double min(double a, double b) { return std::fmin(a, b); }
-double max(double a, double b) { return std::fmax(a, b); }
-double abs(double x) { return std::fabs(x); }
 
 double activate(Activation activation, double x, [[maybe_unused]] double slope) {
   switch (activation) {

@@ -5,9 +5,9 @@
 #include <array>
 #include <cctype>
 #include <charconv>
-#include <cmath>
 
 #include "ak/types.hpp"
+#include "core/vocabulary.hpp"
 
 namespace ak {
 namespace {
@@ -15,22 +15,15 @@ namespace {
 constexpr std::size_t kMostText = 1024;
 constexpr int kMostDepth = 64;
 
-// The vocabulary of activations.def; kernels/activation.cuh has the same in float.
 struct Function {
   std::string_view name;
   double (*one)(double);
   double (*two)(double, double);
 };
 constexpr Function kFunctions[] = {
-    {"exp", [](double v) { return std::exp(v); }, nullptr},
-    {"expm1", [](double v) { return std::expm1(v); }, nullptr},
-    {"log1p", [](double v) { return std::log1p(v); }, nullptr},
-    {"tanh", [](double v) { return std::tanh(v); }, nullptr},
-    {"erfc", [](double v) { return std::erfc(v); }, nullptr},
-    {"sigmoid", [](double v) { return 1 / (1 + std::exp(-v)); }, nullptr},
-    {"abs", [](double v) { return std::fabs(v); }, nullptr},
-    {"min", nullptr, [](double a, double b) { return std::fmin(a, b); }},
-    {"max", nullptr, [](double a, double b) { return std::fmax(a, b); }},
+    {"exp", math::exp, nullptr},   {"expm1", math::expm1, nullptr}, {"log1p", math::log1p, nullptr},
+    {"tanh", math::tanh, nullptr}, {"erfc", math::erfc, nullptr},   {"sigmoid", math::sigmoid, nullptr},
+    {"abs", math::abs, nullptr},   {"min", nullptr, math::min},     {"max", nullptr, math::max},
 };
 
 // Conditions are numbers that are 0 or 1 here; the parser keeps the two apart.
@@ -89,6 +82,9 @@ class Expression::Parser {
   void check_length(std::string_view text) const {
     if (text.size() > kMostText) fail(fmt::format("longer than {} characters", kMostText));
   }
+  void deeper() {
+    if (++depth_ > kMostDepth) fail(fmt::format("nested deeper than {}", kMostDepth));
+  }
   void want(const Part& part, bool condition) const {
     if (part.condition == condition) return;
     fail(fmt::format("what begins at position {} is a {}, expected a {}", part.at, part.condition ? "condition" : "number",
@@ -115,7 +111,7 @@ class Expression::Parser {
 
   // Operators of at least this strength, left to right (precedence climbing).
   Part parse(int strength) {
-    if (++depth_ > kMostDepth) fail(fmt::format("nested deeper than {}", kMostDepth));
+    deeper();
     Part left = unary();
     for (bool more = true; more;) {
       more = false;
@@ -146,7 +142,7 @@ class Expression::Parser {
     if (accept("+")) expected("no sign '+' before a value");
     const bool negate = accept("-"), invert = !negate && text_.substr(at_, 2) != "!=" && accept("!");
     if (!negate && !invert) return atom();
-    if (++depth_ > kMostDepth) fail(fmt::format("nested deeper than {}", kMostDepth));
+    deeper();
     const Part operand = unary();
     --depth_;
     want(operand, invert);

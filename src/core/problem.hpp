@@ -39,6 +39,8 @@ struct EpilogueSpec {
   bool row_scale = false, column_scale = false;
 
   bool scaled() const { return row_scale || column_scale; }
+  /// Products that an element of D is made of: one, or the gate's and the up projection's.
+  int gates() const { return gated ? 2 : 1; }
   bool operator==(const EpilogueSpec&) const = default;
 };
 
@@ -56,7 +58,7 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 
   /// Columns of all products together: 2n when gated. That many columns aux has, and elements column_scale and a column bias.
-  std::int64_t wide_n() const { return epilogue.gated ? 2 * n : n; }
+  std::int64_t wide_n() const { return epilogue.gates() * n; }
   double flops() const { return 2.0 * m * wide_n() * k; }
   /// Every input read once, D and aux written once.
   double bytes() const;

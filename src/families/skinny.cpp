@@ -17,16 +17,17 @@ constexpr int kMaxRows = 8;
 constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
-int gates(const Problem& p) { return p.epilogue.gated ? 2 : 1; }  // products
-int smem_bytes(const Problem& p, const Tactic& t) { return t.warps_m * gates(p) * t.tile_m * t.tile_n * 4; }
+int smem_bytes(const Problem& p, const Tactic& t) { return t.warps_m * p.epilogue.gates() * t.tile_m * t.tile_n * 4; }
 std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n); }
 
 // Independent 16-byte runs a lane has in flight.
-int runs(const Problem& p, const Tactic& t) { return gates(p) * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1); }
+int runs(const Problem& p, const Tactic& t) {
+  return p.epilogue.gates() * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1);
+}
 
 int registers(const Problem& p, const Tactic& t) {
-  const int rows = p.b_major == Major::k ? gates(p) * t.tile_n / t.warps_n : 4;  // widened to f32 at once
-  const int sums = 2 * t.tile_m * (p.b_major == Major::k ? rows : gates(p) * 4);
+  const int rows = p.b_major == Major::k ? p.epilogue.gates() * t.tile_n / t.warps_n : 4;  // widened to f32 at once
+  const int sums = 2 * t.tile_m * (p.b_major == Major::k ? rows : p.epilogue.gates() * 4);
   return runs(p, t) * (p.align_b == 16 ? 4 : 8) + sums + 12 * rows + 48;
 }
 
@@ -128,7 +129,7 @@ class Skinny final : public Family {
                                       weight_bytes / (d.memory_tb_s * 1e6) * std::min(balance, 2.0));
 
     const double clock = d.clock_ghz * 1e3 * 0.95;
-    const double rows = p.b_major == Major::k ? gates(p) * t.tile_n / t.warps_n : 4;
+    const double rows = p.b_major == Major::k ? p.epilogue.gates() * t.tile_n / t.warps_n : 4;
     const double per_run =
         8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.align_b >= 8 ? 4 : 24) + (p.align_a >= 8 ? 0 : 20 * t.tile_m / rows);
     const double issue_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 * per_run / (4.0 * d.sm_count * clock) / 0.8;
@@ -142,7 +143,8 @@ class Skinny final : public Family {
     g.grid = {static_cast<std::uint32_t>(ctas(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
     g.threads = static_cast<std::uint32_t>(threads(t));
     g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(p, t));
-    if (t.split_k > 1) g.workspace_bytes = kCounterBytes + ctas(p, t) * t.split_k * gates(p) * t.tile_m * t.tile_n * 4;
+    if (t.split_k > 1)
+      g.workspace_bytes = kCounterBytes + ctas(p, t) * t.split_k * p.epilogue.gates() * t.tile_m * t.tile_n * 4;
     return g;
   }
 

@@ -17,8 +17,7 @@ constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that t
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
-int gates(const Problem& p) { return p.epilogue.gated ? 2 : 1; }  // products; the up matrix has tiles and copies like B's
-int stage_bytes(const Problem& p, const Tactic& t) { return (t.tile_m + gates(p) * t.tile_n) * t.tile_k * 2; }
+int stage_bytes(const Problem& p, const Tactic& t) { return (t.tile_m + p.epilogue.gates() * t.tile_n) * t.tile_k * 2; }
 std::int64_t tiles(const Problem& p, const Tactic& t) { return ceil_div(p.m, t.tile_m) * ceil_div(p.n, t.tile_n); }
 bool shifted(int align) { return align < 4; }  // too little for cp.async: through registers
 
@@ -34,11 +33,11 @@ std::int64_t pack_bytes_a(const Problem& p, const Tactic& t) {
   return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.align_a, t) : pack_bytes(p.k, p.m, p.align_a, t);
 }
 std::int64_t pack_bytes_b(const Problem& p, const Tactic& t) {
-  return gates(p) * (p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t));
+  return p.epilogue.gates() * (p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t));
 }
 
 int smem_bytes(const Problem& p, const Tactic& t) {
-  const int slab = t.store ? t.warps_m * 16 * (gates(p) * t.tile_n + 8) * 4 : 0;
+  const int slab = t.store ? t.warps_m * 16 * (p.epilogue.gates() * t.tile_n + 8) * 4 : 0;
   return std::max(t.stages * stage_bytes(p, t), slab);
 }
 
@@ -51,10 +50,10 @@ int staging(int extent, int align, const Tactic& t) {
 
 // What ptxas needs: accumulators, two sets of fragments, staging, addresses, the reduction's.
 int registers(const Problem& p, const Tactic& t) {
-  const int accumulators = gates(p) * t.tile_m * t.tile_n / threads(t);
-  const int fragments = t.tile_m / t.warps_m / 4 + gates(p) * t.tile_n / t.warps_n / 4;
+  const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
+  const int fragments = t.tile_m / t.warps_m / 4 + p.epilogue.gates() * t.tile_n / t.warps_n / 4;
   return accumulators + 2 * fragments + staging(t.tile_m, read_align(p.align_a, t), t) +
-         gates(p) * staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
+         p.epilogue.gates() * staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
@@ -114,7 +113,7 @@ class Sm80 final : public Family {
     if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
     if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.unroll != 1 || t.algo || t.separate)
       return "cluster_m, cluster_n, swap_ab, unroll, algo and separate are not knobs of sm80";
-    const int accumulators = gates(p) * t.tile_m * t.tile_n / threads(t);
+    const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));
     if (need > have) return fmt::format("about {} registers a thread of {}", need, have);
@@ -171,7 +170,7 @@ class Sm80 final : public Family {
     const int warps = t.warps_m * t.warps_n;
 
     // One stage of one CTA, in clocks of an SM it has to itself.
-    const int width = gates(p) * t.tile_n;
+    const int width = p.epilogue.gates() * t.tile_n;
     const double tensor = 2.0 * t.tile_m * width * t.tile_k / mma_flops(d);
     const double fragments = 2.0 * t.tile_k * (t.tile_m * t.warps_n + width * t.warps_m) / 128;
     const auto fill = [&](int extent, int align) {
@@ -217,7 +216,8 @@ class Sm80 final : public Family {
       g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
     }
     if (packs(t) || t.split_k > 1)
-      g.workspace_bytes = kCounterBytes + packed + (t.split_k > 1 ? multiplies * gates(p) * t.tile_m * t.tile_n * 4 : 0);
+      g.workspace_bytes =
+          kCounterBytes + packed + (t.split_k > 1 ? multiplies * p.epilogue.gates() * t.tile_m * t.tile_n * 4 : 0);
     return g;
   }
 

@@ -59,7 +59,7 @@ struct View {
         right_major_k((swap ? p.a_major : p.b_major) == Major::k),
         rows(swap ? p.n : p.m),
         columns(swap ? p.m : p.n),
-        gates(p.epilogue.gated ? 2 : 1),
+        gates(p.epilogue.gates()),
         left_stack(swap ? gates : 1),
         right_stack(swap ? 1 : gates),
         width(right_stack * t.tile_n) {

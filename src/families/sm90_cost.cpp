@@ -74,7 +74,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double stage_us = std::max({tensor_us, fill_us, l2_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
 
   const double mainloop_us = stages * stage_us, elements = static_cast<double>(t.tile_m) * t.tile_n;
-  const double sums = elements * (p.epilogue.gated ? 2 : 1), stored = elements + (p.epilogue.aux ? sums : 0);
+  const double sums = elements * p.epilogue.gates(), stored = elements + (p.epilogue.aux ? sums : 0);
   const double element_us = t.store == 2    ? kRunsUs
                             : t.store == 1  ? (t.tile_n % 32 ? kNarrowStrip : 1.0) * kStagedUs
                             : p.align_d < 4 ? kDirectSinglesUs

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/arithmetic.hpp"
 #include "base/library.hpp"
 #include "kernels/args.cuh"
 
@@ -280,12 +281,12 @@ VendorPlan::Target VendorPlan::target(const CallArgs& args, bool whole, bool two
   if (!whole && e.aux) out = {args.aux, args.ldaux, n};
   std::int64_t offset = 0;
   if (scratch) {
-    const std::int64_t gate = (n + unit - 1) / unit * unit;
+    const std::int64_t gate = round_up(n, unit);
     out.up = two ? gate : n;
     out.ld = (e.gated ? 2 * gate : gate) + (e.gated ? 0 : args.ldd % unit);
     offset = e.gated ? 0 : static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(args.d) % 16);
   }
-  const std::int64_t begin = (kCounterBytes + needed + 255) / 256 * 256;
+  const std::int64_t begin = round_up(kCounterBytes + needed, 256);
   const std::int64_t bytes = scratch ? begin + offset + args.m * out.ld * size : needed > 0 ? kCounterBytes + needed : 0;
   char* memory = bytes > 0 ? static_cast<char*>(workspaces_.get(stream, bytes)) : nullptr;
   if (needed > 0) *workspace = memory + kCounterBytes;

@@ -1,9 +1,9 @@
 #include "runner/layout.hpp"
 
+#include "base/arithmetic.hpp"
+
 namespace ak {
 namespace {
-
-constexpr std::int64_t round_up(std::int64_t x, std::int64_t to) { return (x + to - 1) / to * to; }
 
 // Appends a region to the block and moves `end` behind it.
 Region place(std::int64_t& end, std::int64_t rows, std::int64_t cols, DType type, int align, Spacing spacing,
