@@ -44,7 +44,7 @@ struct BareLaunch {
   KernelArgs args;
   CUtensorMap maps[3];
   void* parameters[4];
-  CUlaunchAttribute cluster{};
+  CUlaunchAttribute attributes[2]{};
   CUlaunchConfig config{};
 
   void operator()() { check(driver().cuLaunchKernelEx(&config, plan->function(), parameters, nullptr), "a bare launch"); }
@@ -68,17 +68,23 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   }
   bare->parameters[0] = &bare->args;
   for (int i = 0; i < g.map_count; ++i) {
-    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, call.args));
+    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, bare->args));
     bare->parameters[1 + i] = &bare->maps[i];
   }
   CUlaunchConfig& config = bare->config;
   config.gridDimX = g.grid[0], config.gridDimY = g.grid[1], config.gridDimZ = g.grid[2];
   config.blockDimX = g.threads, config.blockDimY = 1, config.blockDimZ = 1;
   config.sharedMemBytes = g.smem_bytes, config.hStream = stream;
+  config.attrs = bare->attributes;
   if (g.cluster != std::array<std::uint32_t, 3>{1, 1, 1}) {
-    bare->cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-    bare->cluster.value.clusterDim = {g.cluster[0], g.cluster[1], g.cluster[2]};
-    config.attrs = &bare->cluster, config.numAttrs = 1;
+    auto& cluster = bare->attributes[config.numAttrs++];
+    cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+    cluster.value.clusterDim = {g.cluster[0], g.cluster[1], g.cluster[2]};
+  }
+  if (resources().facts().compute_major >= 9) {
+    auto& serialization = bare->attributes[config.numAttrs++];
+    serialization.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    serialization.value.programmaticStreamSerializationAllowed = 1;
   }
   return bare;
 }
