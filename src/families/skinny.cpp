@@ -48,7 +48,7 @@ class Skinny final : public Family {
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (p.m > kMaxRows) return fmt::format("m={}: beyond {} rows the FMAs take longer than the memory", p.m, kMaxRows);
-    if (std::max(p.n, p.k) > kMaxExtent) return "an extent near 2^31 overflows run arithmetic";
+    if (std::max(p.wide_n(), p.k) > kMaxExtent) return "an extent near 2^31 overflows run arithmetic";
     return std::nullopt;
   }
 

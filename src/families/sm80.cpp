@@ -12,7 +12,8 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kSources[] = {"words.cuh", "pack.cuh", "ampere.cuh", "sm80.cu"};
+constexpr std::string_view kSources[] = {"words.cuh",     "pack.cuh",          "ampere.cuh", "sm80_tile.cuh",
+                                         "sm80_work.cuh", "sm80_epilogue.cuh", "sm80.cu"};
 constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that the cooperative schedule uses
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 
@@ -86,7 +87,7 @@ class Sm80 final : public Family {
     if (p.in == DType::f32) return "f32 inputs: mma.sync takes f16 or bf16";
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
-    if (std::max({p.m, p.n, p.k}) > kMaxExtent) return "an extent near 2^31 overflows tile arithmetic";
+    if (std::max({p.m, p.wide_n(), p.k}) > kMaxExtent) return "an extent near 2^31 overflows tile arithmetic";
     return std::nullopt;
   }
 
