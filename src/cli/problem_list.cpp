@@ -9,22 +9,20 @@
 #include <map>
 #include <sstream>
 
+#include "base/csv.hpp"
 #include "cli/cli.hpp"
 
 namespace ak::cli {
 namespace {
 
-std::string trimmed(const std::string& text) {
+std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
-  return first == text.npos ? "" : text.substr(first, last - first + 1);
+  return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
 }
 
-std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> fields;
-  std::istringstream in(line);
-  for (std::string field; std::getline(in, field, ',');) fields.push_back(trimmed(field));
-  if (line.ends_with(',')) fields.emplace_back();
-  return fields;
+// It has commas too (align=16,16,16,16), but its first word is MxNxK.
+bool is_problem_text(std::string_view line) {
+  return line.substr(0, line.find(' ')).find('x') != line.npos && line.find(',') > line.find('x') && line[0] != '#';
 }
 
 constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",  "layout",
@@ -65,19 +63,17 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
 ProblemList parse_problem_list(std::string_view text) {
   ProblemList list;
   std::vector<std::string> header;
-  std::istringstream in{std::string(text)};
-  int number = 0;
   bool readable = true;  // rows under a header that is not understood could mean anything
-  for (std::string raw; std::getline(in, raw);) {
-    ++number;
-    const std::string line = trimmed(raw);
-    if (line.empty() || line[0] == '#') continue;
+  int number = 1;
+  for (std::string_view rest = text; !rest.empty();) {
+    const char* const begin = rest.data();
+    const std::string_view line = trimmed(rest.substr(0, rest.find('\n')));
+    const bool whole_line = line.empty() || line[0] == '#' || is_problem_text(line);
+    if (whole_line) rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
     try {
-      // A problem's text has commas too (align=16,16,16,16), but its first word is MxNxK.
-      const bool is_text = line.substr(0, line.find(' ')).find('x') != line.npos && line.find(',') > line.find('x');
-      const auto fields = fields_of(line);
-      if (is_text) {
-        list.items.push_back({number, problem_of_text(line)});
+      const auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest);
+      if (whole_line) {
+        if (is_problem_text(line)) list.items.push_back({number, problem_of_text(line)});
       } else if (header.empty() && fields.size() >= 3 && fields[0] == "m" && fields[1] == "n" && fields[2] == "k") {
         header = fields;
         for (const auto& column : header)
@@ -85,15 +81,14 @@ ProblemList parse_problem_list(std::string_view text) {
             readable = false;
             bad(fmt::format("'{}' is not a column ({}); the rows below it are left out", column, fmt::join(kColumns, ", ")));
           }
-      } else if (!readable) {
-        continue;
-      } else {
+      } else if (readable) {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
         list.items.push_back({number, csv_problem(header.empty() ? kPlain : header, fields)});
       }
     } catch (const Error& error) {
       list.faults.push_back({number, error.what()});
     }
+    number += static_cast<int>(std::count(begin, rest.data(), '\n'));
   }
   return list;
 }

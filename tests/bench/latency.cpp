@@ -18,6 +18,7 @@
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "base/clock.hpp"
+#include "base/csv.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
 #include "gpu/device.hpp"
@@ -135,7 +136,7 @@ int run(int count, char** words) {
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, name(*activation),
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, csv_field(name(*activation)),
              spent.store_hits  ? "hit"
              : spent.pack_hits ? "pack"
                                : "search",

@@ -120,6 +120,24 @@ TEST_CASE("gate, aux and scales in a list, and as options") {
   CHECK(has(run_ak("show 16 4096 4096 --act silu --gated --aux --scale row").output, "silu gated aux scale=row"));
 }
 
+TEST_CASE("a list quotes what holds a comma: a caller's own activation") {
+  const File list(
+      "m,n,k,act,bias\n"
+      "16,4096,4096,\"max(x, 0) * x\",1\n"
+      "16,4096,4096,\"min(x,\n 6)\",0\n"
+      "16,4096,4096,max(x, 0),1\n"
+      "16,4096,4096,\"max(x, 0),1\n"
+      "16x64x64 bf16 align=16,16,16,16 max(x,0)\n");
+  const Result r = run_ak("warm --dry-run " + list.path);
+  CAPTURE(r.output);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 max(x,0)*x bias=column:bf16\n"));
+  CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 min(x,6)\n"));
+  CHECK(has(r.output, list.path + ":5: 6 comma-separated fields, 5 expected"));
+  CHECK(has(r.output, list.path + ":6: a quote that is never closed"));
+  CHECK(has(r.output, "16x64x64 bf16 a=k b=k out=bf16 align=16,16,16,16 max(x,0)\n"));
+}
+
 TEST_CASE("rows under a column that nobody knows are left out, not searched as something else") {
   const File list("64x128x256 relu\nm,n,k,activatoin\n16,32,64,silu\n");
   const Result r = run_ak("warm --dry-run " + list.path);

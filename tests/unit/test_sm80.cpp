@@ -1,11 +1,10 @@
 // What the host knows of the sm80 family, without a GPU.
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <sstream>
 
 #include "families/family.hpp"
 #include "kernels/args.cuh"
+#include "prove/suite.hpp"
 
 using namespace ak;
 
@@ -42,20 +41,11 @@ constexpr const char* kGood = "sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 war
 }  // namespace
 
 TEST_CASE("sm80 has tactics for every row of the suite, and each has a finite cost") {
-  std::ifstream suite(AK_SOURCE_DIR "/tests/bench/suite.csv");
-  std::string line;
-  std::getline(suite, line);
-  int rows = 0;
-  for (; std::getline(suite, line); ++rows) {
-    CAPTURE(line);
-    std::istringstream fields(line);
-    Problem p;
-    char comma;
-    fields >> p.m >> comma >> p.n >> comma >> p.k;
-    const auto align = [](std::int64_t ld) {
-      return static_cast<std::uint8_t>(ld % 8 == 0 ? 16 : ld % 4 == 0 ? 8 : ld % 2 == 0 ? 4 : 2);
-    };
-    p.align_a = p.align_b = align(p.k), p.align_d = align(p.n);
+  const auto rows = proof::read_suite(AK_SOURCE_DIR "/tests/bench/suite.csv");
+  for (const proof::SuiteRow& row : rows) {
+    Problem p = row.problem(Activation::identity);
+    p.epilogue = {};
+    CAPTURE(to_string(p));
     const auto tactics = space(p);
     CHECK(tactics.size() >= 40);
     for (const Tactic& t : tactics) {
@@ -64,7 +54,7 @@ TEST_CASE("sm80 has tactics for every row of the suite, and each has a finite co
       CHECK(us < 1e6);
     }
   }
-  CHECK(rows == 71);
+  CHECK(rows.size() == 71);
 }
 
 TEST_CASE("sm80 has tactics for every alignment, layout, size and device") {

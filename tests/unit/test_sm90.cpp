@@ -1,12 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "families/sm90.hpp"
 #include "kernels/args.cuh"
+#include "prove/suite.hpp"
 
 using namespace ak;
 
@@ -29,17 +28,9 @@ std::string why(const Problem& p, const Tactic& t) { return sm90_family().reject
 }  // namespace
 
 TEST_CASE("sm90 offers a rich, valid space for every problem of the suite") {
-  std::ifstream suite(AK_SOURCE_DIR "/tests/bench/suite.csv");
-  std::string line;
-  std::getline(suite, line);
-  std::vector<std::string> columns;
-  for (std::istringstream header(line); std::getline(header, line, ',');) columns.push_back(line);
-  const auto at = [&](const char* name) { return std::find(columns.begin(), columns.end(), name) - columns.begin(); };
   int rows = 0;
-  while (std::getline(suite, line)) {
-    std::vector<std::string> cells;
-    for (std::istringstream row(line); std::getline(row, line, ',');) cells.push_back(line);
-    auto p = problem(std::stoll(cells[at("m")]), std::stoll(cells[at("n")]), std::stoll(cells[at("k")]));
+  for (const proof::SuiteRow& row : proof::read_suite(AK_SOURCE_DIR "/tests/bench/suite.csv")) {
+    auto p = problem(row.m, row.n, row.k);
     if (p.k % 2 != 0) p.align_a = p.align_b = 2;
     if (p.k == 588) p.align_a = p.align_b = 8;
     ++rows;

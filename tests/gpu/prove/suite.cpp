@@ -8,17 +8,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/csv.hpp"
 #include "core/activation.hpp"
 
 namespace ak::proof {
 namespace {
-
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  std::istringstream in(line);
-  for (std::string cell; std::getline(in, cell, ',');) cells.push_back(cell);
-  return cells;
-}
 
 std::int64_t size_of_text(const std::string& text) {
   std::int64_t value = 0;
@@ -57,15 +51,17 @@ Problem SuiteRow::problem(Activation act) const {
 
 std::vector<SuiteRow> read_suite(const std::string& path) {
   std::ifstream in(path);
-  if (!in) throw Error(ErrorCode::invalid_argument, fmt::format("cannot read the suite '{}'", path));
-  std::string line;
-  std::getline(in, line);
-  const std::vector<std::string> columns = cells_of(line);
+  std::ostringstream all;
+  if (!in || !(all << in.rdbuf())) throw Error(ErrorCode::invalid_argument, fmt::format("cannot read the suite '{}'", path));
+  const std::string text = all.str();
+  std::string_view rest = text;
+  const std::vector<std::string> columns = take_csv_record(rest);
   std::vector<SuiteRow> rows;
-  for (int number = 2; std::getline(in, line); ++number) {
-    if (line.empty()) continue;
-    const std::vector<std::string> cells = cells_of(line);
+  while (!rest.empty()) {
+    const auto number = 1 + std::count(text.data(), rest.data(), '\n');
     try {
+      const std::vector<std::string> cells = take_csv_record(rest);
+      if (cells == std::vector<std::string>{""}) continue;  // an empty line
       if (cells.size() != columns.size())
         throw Error(ErrorCode::invalid_argument, fmt::format("{} cells under {} columns", cells.size(), columns.size()));
       SuiteRow row;
