@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 
 #include "cli/cli.hpp"
+#include "cli/misspelt.hpp"
 
 namespace ak::cli {
 namespace {
@@ -32,10 +32,8 @@ int run(int argc, char** argv) {
       "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
   for (const auto add : {add_tune, add_warm, add_ls, add_show, add_pack, add_import, add_bench, add_sweep, add_doctor, add_env})
     add(app);
-  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-  const auto named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
-  if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), named)) {
-    fmt::print(stderr, "ak: '{}' is not a command; `ak --help` lists them\n", argv[1]);
+  if (const std::string word = misspelt(app, argc, argv); !word.empty()) {
+    fmt::print(stderr, "ak: {}\n", word);
     return kUsage;
   }
   try {

@@ -46,6 +46,10 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune --problem 0x32x64", "nothing to tune");
   wrong("tune", "give M N K");
   wrong("tune 1 2 3 --budget -1", "--budget");
+  wrong("tune 16 32 64 --akt silu", "'--akt' is not an option of `ak tune`, --act is");
+  wrong("tune --bugdet=3 16 32 64", "'--bugdet' is not an option of `ak tune`, --budget is");
+  wrong("tune 16 32 64 --frobnicate", "'--frobnicate' is not an option of `ak tune`; `ak tune --help` lists them");
+  wrong("tune -act silu 16 32 64", "'-act' is not an option of `ak tune`");
   wrong("warm", "file");
   wrong("warm /no/such/list", "/no/such/list");
   wrong("bench 16 32 64 --tactic 'sm91 tile_m=1'", "sm91");
@@ -151,7 +155,8 @@ TEST_CASE("rows under a column that nobody knows are left out, not searched as s
 TEST_CASE("a word that is no command is named") {
   const Result r = run_ak("frob");
   CHECK(r.code == 2);
-  CHECK(has(r.output, "'frob' is not a command"));
+  CHECK(has(r.output, "'frob' is not a command; `ak --help` lists them"));
+  CHECK(has(run_ak("tuen 1 2 3").output, "'tuen' is not a command, tune is"));
 }
 
 TEST_CASE("a plain m,n,k list needs no header") {
