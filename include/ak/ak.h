@@ -143,6 +143,20 @@ ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_con
 ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
                      const ak_epilogue* epilogue, ak_explanation* explanation);
 
+/* A call to prepare for. epilogue may be null, as everywhere. */
+typedef struct ak_call {
+  ak_const_matrix a, b;
+  ak_matrix d;
+  const ak_epilogue* epilogue;
+} ak_call;
+
+/* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call. progress: null,
+ * or called after every problem with how many of all are done and how the last one will be served. A call that cannot be served
+ * does not keep the others: its source is "none" and its note says why. Fails where none could be served, and for a wrong
+ * argument before anything was prepared: the message begins with its place, calls[3]. */
+ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
+                          void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
+
 ak_status ak_get_counters(ak_context* context, ak_counters* counters);
 
 /* A caller's own activation from an expression of x and slope, as ak::register_activation; *activation is a value for

@@ -3,7 +3,9 @@
 #include <cstddef>
 #include <cstring>
 #include <new>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "ak/ak.h"
 #include "ak/ak.hpp"
@@ -205,6 +207,24 @@ ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_con
   return guard([&] {
     const Call call(a, b, d, epilogue);
     copy_out(context_of(context).explain(call.a, call.b, call.d, call.epilogue), explanation);
+  });
+}
+
+ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
+                          void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user) {
+  return guard([&] {
+    if (count == 0) return;
+    required(calls, "calls");
+    std::vector<ak::Call> all;
+    for (const ak_call& each : std::span(calls, count))
+      all.push_back({matrix(each.a), matrix(each.b), matrix(each.d), epilogue_of(each.epilogue)});
+    const auto tell = [=](std::size_t done, std::size_t of, const ak::Explanation& last) {
+      ak_explanation told;
+      copy_out(last, &told);
+      progress(done, of, &told, user);
+    };
+    const auto prepared = context_of(context).prepare(all, progress ? ak::PrepareProgress(tell) : ak::PrepareProgress());
+    for (std::size_t i = 0; explanations && i < count; ++i) copy_out(prepared[i], &explanations[i]);
   });
 }
 
