@@ -117,6 +117,10 @@ void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix
   if (a.dtype != b.dtype)
     refuse(kUnsupported, "{}: dtype {} differs from {}'s {}", names.b, name(b.dtype), names.a, name(a.dtype));
   const bool packed = e.gated && !given(e.up);
+  if (e.gated && !packed && b.cols == 2 * d.cols && d.cols > 0)
+    refuse(kInvalid,
+           "{}: given, though {} is {} x {}, as wide as gate and up together; with it, {} is the gate's {} x {} alone",
+           names.up, names.b, b.rows, b.cols, names.b, b.rows, d.cols);
   if (d.cols * (packed ? 2 : 1) != b.cols)
     refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns{}", names.d, d.cols, names.b, b.cols,
            packed ? ", which hold gate and up: twice as many" : "");

@@ -238,7 +238,8 @@ TEST_CASE("what does not fit together is refused by name") {
   CHECK(
       begins(refusal([](Views& v) { v.b.cols = 32; }), "d: its 32 columns differ from b's 32 columns, which hold gate and up"));
   CHECK(begins(refusal([](Views& v) { v.b.cols = 63; }), "d: its 32 columns differ from b's 63"));
-  CHECK(begins(refusal([](Views& v) { v.separate(), v.b.cols = 64; }), "d: its 32 columns"));
+  CHECK(begins(refusal([](Views& v) { v.separate(), v.b.cols = 64, v.b.ld = 64; }),
+               "epilogue.up: given, though b is 16 x 64, as wide as gate and up together; with it, b is the gate's 16 x 32"));
   CHECK(
       begins(refusal([](Views& v) { v.separate(), v.e.gated = false; }), "epilogue.up: given, but epilogue.gated is not set"));
   CHECK(begins(refusal([](Views& v) { v.d.order = Order::col; }, kUnsupported), "d: a gated product is stored row-major"));
