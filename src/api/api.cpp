@@ -5,6 +5,7 @@
 #include "api/arguments.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
+#include "core/expression.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
 
@@ -85,12 +86,11 @@ void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const voi
 }
 
 Activation register_activation(std::string_view expression) {
-  const Activation activation = own_activation(expression);
-  // Any architecture says whether it compiles, and none needs a GPU.
-  const Compiled compiled = compile(activation_check_source(activation), "sm_80");
+  // Any architecture says whether it compiles, and none needs a GPU. What does not takes no place among those of the process.
+  const Compiled compiled = compile(activation_check_source(Expression::parse(expression)), "sm_80");
   if (compiled.cubin.empty())
     throw Error(ErrorCode::invalid_argument, fmt::format("activation '{}' does not compile: {}", expression, compiled.log));
-  return activation;
+  return own_activation(expression);
 }
 
 std::string version() { return fmt::format("{}.{}.{}", AK_VERSION_MAJOR, AK_VERSION_MINOR, AK_VERSION_PATCH); }

@@ -51,12 +51,12 @@ std::string defines(const Problem& p, const Tactic& t) {
   return text;
 }
 
-std::string activation_function(Activation activation) {
+std::string activation_function(std::string_view code) {
   return fmt::format(
       "namespace ak::math {{\n"
       "__device__ __forceinline__ float activate(float x, [[maybe_unused]] float slope) {{ return {}; }}\n"
       "}}\n",
-      expression(activation));
+      code);
 }
 
 // A file by name, so that a compile log names the file and line of kernels/.
@@ -110,16 +110,16 @@ std::string kernel_file(std::string_view file) {
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
   std::string text = defines(problem, tactic);
   for (const auto file : kCommonFiles) append_file(text, file);
-  text += activation_function(problem.epilogue.activation);
+  text += activation_function(expression(problem.epilogue.activation));
   append_file(text, kEpilogueFile);
   for (const auto file : files) append_file(text, file);
   return text;
 }
 
-std::string activation_check_source(Activation activation) {
+std::string activation_check_source(const Expression& expression) {
   std::string text;
   for (const auto file : kCommonFiles) append_file(text, file);
-  return text + activation_function(activation) +
+  return text + activation_function(expression.code()) +
          "extern \"C\" __global__ void ak_kernel(float* y, float x, float slope) { *y = ak::math::activate(x, slope); }\n";
 }
 

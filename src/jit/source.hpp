@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/hash.hpp"
+#include "core/expression.hpp"
 #include "core/problem.hpp"
 #include "core/tactic.hpp"
 
@@ -19,8 +20,8 @@ std::string kernel_file(std::string_view file);
 /// `extern "C" ak_kernel`. It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic);
 
-/// The smallest kernel of an activation: whether it compiles.
-std::string activation_check_source(Activation activation);
+/// The smallest kernel of an expression: whether it compiles.
+std::string activation_check_source(const Expression& expression);
 
 /// The kernels of kernels/support/ that exist once an activation, for a caller's own: pass_own_N_<dtype> and ak_compare_own_N.
 std::string own_activation_source(Activation activation);

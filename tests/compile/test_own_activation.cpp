@@ -1,6 +1,11 @@
 // A caller's own activation through NVRTC: its check, its kernels of kernels/support/, and a family's kernel with it.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "ak/ak.h"
@@ -36,6 +41,19 @@ TEST_CASE("every function and operator of an expression compiles") {
   CHECK_NOTHROW(register_activation("exp(x)+expm1(x)-log1p(abs(x))*tanh(x)/erfc(x)+sigmoid(slope)"));
   CHECK_NOTHROW(register_activation("x<1&&x>-1||!(x<=2)&&x>=3||x==4||x!=5?min(x,1):max(x,-.5e-3)"));
   CHECK_NOTHROW(register_activation("1"));
+}
+
+TEST_CASE("a registration that fails leaves nothing behind") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_own_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "activation.cuh") << "#error no activations today\n";
+  const auto next = static_cast<Activation>(static_cast<int>(register_activation("x + 0.125")) + 1);
+  ::setenv("AK_KERNEL_DIR", folder.c_str(), 1);
+  CHECK_THROWS_WITH_AS(register_activation("x + 0.25"), doctest::Contains("no activations today"), Error);
+  ::unsetenv("AK_KERNEL_DIR");
+  CHECK(!known(next));
+  CHECK(register_activation("x + 0.5") == next);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("registering what is no expression names the place, in C too") {
