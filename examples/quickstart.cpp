@@ -50,6 +50,14 @@ ak::Activation activation_named(const char* name) {
   return found->second;
 }
 
+long size_of(const char* text) {
+  char* end = nullptr;
+  const long size = std::strtol(text, &end, 10);
+  if (*end == '\0' && size > 0) return size;
+  std::fprintf(stderr, "quickstart: '%s' is not a size\n", text);
+  std::exit(2);
+}
+
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   std::fprintf(stderr, "quickstart: %s: %s\n", what, cudaGetErrorString(error));
@@ -158,8 +166,12 @@ bool run_on_gpu(ak::Context& context, long m, long n, long k, ak::Activation act
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const long m = argc > 3 ? std::atol(argv[1]) : 4096, n = argc > 3 ? std::atol(argv[2]) : 4096,
-             k = argc > 3 ? std::atol(argv[3]) : 4096;
+  if (argc != 1 && argc != 4 && argc != 5) {
+    std::fprintf(stderr, "usage: quickstart [M N K [activation]]\n");
+    return 2;
+  }
+  const long m = argc > 3 ? size_of(argv[1]) : 4096, n = argc > 3 ? size_of(argv[2]) : 4096,
+             k = argc > 3 ? size_of(argv[3]) : 4096;
   const ak::Activation activation = activation_named(argc > 4 ? argv[4] : "silu");
 
   Board board;
@@ -190,6 +202,10 @@ int main(int argc, char** argv) try {
   board.print();
 
   const ak::Explanation e = context.explain(a, w.transposed(), d, epilogue);
+  if (e.source == "none") {
+    std::fprintf(stderr, "quickstart: nothing serves %s: %s\n", e.problem.c_str(), e.note.c_str());
+    return 1;
+  }
   const ak::Counters spent = context.counters();
   const double bytes = 2.0 * (double(m) * k + double(n) * k + double(m) * n);
   const double floor_us = std::max(bytes / 4.65e6, 2.0 * m * n * k / 790e6) + 0.8;

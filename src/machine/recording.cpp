@@ -71,7 +71,8 @@ class Recorded final : public Machine {
   std::unique_ptr<Runner> runner(const Problem& problem) override {
     auto recording = Recording::open(path_, problem);
     if (!recording)
-      throw Error(ErrorCode::unsupported, fmt::format("the recording {} does not hold {}", path_, to_string(problem)));
+      throw Error(ErrorCode::unsupported,
+                  fmt::format("the recording {} does not hold {}; it holds {}", path_, to_string(problem), held()));
     return std::make_unique<RecordedRunner>(std::move(*recording));
   }
 
@@ -81,6 +82,17 @@ class Recorded final : public Machine {
   PlanPtr pass(const Problem&) override { throw Error(ErrorCode::unsupported, "nothing can be launched from a recording"); }
 
  private:
+  // Up to a handful of its problems, for a message.
+  std::string held() const {
+    constexpr std::size_t kNamed = 8;
+    const auto files = recording_files(path_);
+    std::vector<std::string> problems;
+    for (std::size_t i = 0; i < std::min(files.size(), kNamed); ++i)
+      problems.push_back(to_string(Recording::read(files[i]).header.problem));
+    if (files.size() > kNamed) problems.push_back(fmt::format("{} more", files.size() - kNamed));
+    return fmt::format("{}", fmt::join(problems, "; "));
+  }
+
   static PlanPtr unlaunchable(std::string& why) {
     why = "nothing can be launched from a recording";
     return nullptr;

@@ -111,3 +111,27 @@ TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tel
   CHECK(third.code == 1);
   CHECK(has(third.output, "0 tuned, 1 known before, 1 failed"));
 }
+
+TEST_CASE("a problem that the recording does not hold: what it holds is listed, and nobody calls that a success") {
+  const Recorded recorded;
+  const Result tune = recorded.run("tune 17 512 1024 --act silu");
+  CAPTURE(tune.output);
+  CHECK(tune.code == 1);
+  CHECK(has(tune.output, "does not hold 17x512x1024 bf16"));
+  CHECK(has(tune.output, "it holds 16x512x1024 bf16 a=k b=k out=bf16 align=16,16,16,16 silu\n"));
+  const std::string quickstart = "examples/quickstart";
+  if (!fs::exists(fs::path(AK_BINARY_DIR) / quickstart)) return;
+  const Result example = run_program(quickstart, "17 512 1024", recorded.environment);
+  CAPTURE(example.output);
+  CHECK(example.code == 1);
+  CHECK(has(example.output, "quickstart: nothing serves 17x512x1024"));
+  CHECK(has(example.output, "it holds 16x512x1024"));
+  CHECK(!has(example.output, "winner"));
+  CHECK(run_program(quickstart, "17 512", recorded.environment).code == 2);
+  CHECK(has(run_program(quickstart, "17 512 1k", recorded.environment).output, "'1k' is not a size"));
+  const Result held =
+      run_program(quickstart, "512 512 512 relu", "AK_MAX_TRIALS=2 AK_RECORDING=" AK_SOURCE_DIR "/tests/recordings");
+  CAPTURE(held.output);
+  CHECK(held.code == 0);
+  CHECK(has(held.output, "winner"));
+}

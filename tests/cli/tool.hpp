@@ -18,8 +18,11 @@ struct Result {
   std::string output;  // stdout, and stderr unless it was redirected
 };
 
-inline Result run_ak(const std::string& arguments, const std::string& environment = "", const std::string& errors = "2>&1") {
-  const std::string command = fmt::format("env AK_CACHE_DIR= {} '{}/ak' {} {}", environment, AK_BINARY_DIR, arguments, errors);
+/// A program of the build folder.
+inline Result run_program(const std::string& program, const std::string& arguments, const std::string& environment = "",
+                          const std::string& errors = "2>&1") {
+  const std::string command =
+      fmt::format("env AK_CACHE_DIR= {} '{}/{}' {} {}", environment, AK_BINARY_DIR, program, arguments, errors);
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe);
   Result result;
@@ -28,6 +31,10 @@ inline Result run_ak(const std::string& arguments, const std::string& environmen
   const int status = pclose(pipe);
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return result;
+}
+
+inline Result run_ak(const std::string& arguments, const std::string& environment = "", const std::string& errors = "2>&1") {
+  return run_program("ak", arguments, environment, errors);
 }
 
 inline bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
