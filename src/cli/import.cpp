@@ -26,6 +26,10 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 
 int import(const State& state) {
   const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  if (!store->persistent() && !state.dry_run) {
+    fmt::print(stderr, "ak import: nothing would be kept, there is no folder for it: {}\n", store->describe());
+    return kFailed;
+  }
   Json rows = Json::array();
   int taken = 0, stands = 0, refused = 0, passed_over = 0;
   const auto say = [&](const char* what, const std::string& of, const std::string& why) {

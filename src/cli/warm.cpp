@@ -38,6 +38,10 @@ int warm(const State& state) {
                fmt::format("{:.0f}/{:.0f}  {}  {} trials  best {}", done + 1, total, current, p.trials, shown_us(p.best_us)));
   };
   Context context(options);
+  if (!context.impl().settings().cache_dir.empty() && !context.impl().store().persistent()) {
+    fmt::print(stderr, "ak warm: nothing would be kept: {}\n", context.impl().store().describe());
+    return kFailed;
+  }
   int done_now = 0, known = 0, failed = 0;
   Json rows = Json::array();
   for (const auto& item : list.items) {

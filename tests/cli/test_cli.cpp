@@ -79,11 +79,21 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(doctor.output, "NVRTC"));
 }
 
-TEST_CASE("ls of a folder that cannot be used fails") {
-  const Result r = run_ak("ls --cache /proc/nothing");
-  CAPTURE(r.output);
-  CHECK(r.code == 1);
-  CHECK(has(r.output, "memory only"));
+TEST_CASE("a folder that cannot be used: ls, import and warm fail, the latter two before any work is lost") {
+  const File list("16,32,64\n");
+  for (const std::string command :
+       {"ls --cache /proc/nothing", "import " AK_SOURCE_DIR "/cache/shipped/h200.pack --cache /proc/nothing",
+        "import " AK_SOURCE_DIR "/cache/shipped/h200.pack"}) {
+    const Result r = run_ak(command);
+    CAPTURE(r.output);
+    CHECK(r.code == 1);
+    CHECK(has(r.output, "memory only"));
+    CHECK(!has(r.output, "taken"));
+  }
+  const Result warm = run_ak("warm --cache /proc/nothing " + list.path);
+  CAPTURE(warm.output);
+  CHECK(warm.code == 1);
+  CHECK(has(warm.output, "ak warm: nothing would be kept: memory only: /proc/nothing"));
 }
 
 TEST_CASE("warm reads both kinds of list; bad lines are named with file and line, the good ones stay") {
