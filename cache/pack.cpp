@@ -46,6 +46,7 @@ Json record_line(const PackEntry& entry) {
   if (!(r.provenance.family_source == Digest{})) j["source"] = r.provenance.family_source.hex();
   if (!r.provenance.proposer.empty()) j["proposer"] = r.provenance.proposer;
   if (r.provenance.unix_time) j["time"] = r.provenance.unix_time;
+  if (r.provenance.provisional) j["provisional"] = true;
   return j;
 }
 
@@ -159,6 +160,8 @@ class PackReader {
     r.provenance.proposer = optional_text(line, "proposer");
     if (line["time"].error() == simdjson::SUCCESS)
       r.provenance.unix_time = integer(line, "time", 0, std::numeric_limits<std::int64_t>::max());
+    if (line["provisional"].get(r.provenance.provisional) == simdjson::INCORRECT_TYPE)
+      throw Bad{"'provisional' is not true or false"};
     pack_.entries.push_back(std::move(entry));
   }
 

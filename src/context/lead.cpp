@@ -24,6 +24,12 @@ double apart(const Hardware& a, const Hardware& b) {
   return (a.compute == b.compute ? 0.5 : 2) + sms;
 }
 
+// Why the times of a record that was made elsewhere do not stand here.
+std::optional<std::string> to_time(const Machine& machine, const PlanRecord& record) {
+  if (record.provenance.provisional) return "its times are provisional";
+  return stale(record, machine.provenance(record.tactic, true));
+}
+
 }  // namespace
 
 std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& problem, const std::optional<PlanRecord>& old) {
@@ -39,9 +45,9 @@ std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& proble
     return lead;
   };
   const auto found = packs->find(problem, here);
-  if (old) {  // this machine's own winner is proven again by a search, unless a pack's was made with what is here now
-    const auto holds = [&](const PlanRecord& r) { return !stale(r, site.machine->provenance(r.tactic, true)); };
-    return found && holds(found.entry->record) ? std::optional(lead_of(found, true)) : std::nullopt;
+  if (old) {  // this machine's own winner is proven again by a search, unless a pack's was made, and timed in peace, with what
+              // is here now
+    return found && !to_time(*site.machine, found.entry->record) ? std::optional(lead_of(found, true)) : std::nullopt;
   }
   if (found) return lead_of(found, true);
 
@@ -74,8 +80,8 @@ std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const P
   const PlanRecord& record = lead.record;
   const bool vendor = is_vendor(record.tactic);
   if (lead.own.empty() && !vendor) return std::nullopt;
-  const auto changed = lead.exact ? stale(record, site.machine->provenance(record.tactic, true))
-                                  : std::optional(fmt::format("it is for {}", to_string(record.problem)));
+  const auto changed =
+      lead.exact ? to_time(*site.machine, record) : std::optional(fmt::format("it is for {}", to_string(record.problem)));
 
   Tuned tuned;
   if (!vendor && !changed) {

@@ -141,6 +141,19 @@ TEST_CASE(
   CHECK(after.served_by != to_string(some_tactic(false)));
 }
 
+TEST_CASE("a pack's provisional times do not stand: its kernels are timed here, whatever else is the same") {
+  Packed p;
+  p.entry.record.provenance.provisional = true;
+  p.open();
+  const Explanation e = p.call();
+  CHECK(e.source == "pack " + p.file);
+  CHECK(e.us != 33);
+  CHECK(e.vendor_us == 52);
+  CHECK(e.note.find("its times are provisional") != std::string::npos);
+  CHECK(p.counters().searches == 0);
+  CHECK(!p.stored()->provenance.provisional);
+}
+
 TEST_CASE("a pack that names cuBLASLt starts no own kernel where nothing changed, and tries the runner-up where it did") {
   Packed p;
   p.entry.record.tactic = vendor_winner();

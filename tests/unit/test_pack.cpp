@@ -59,6 +59,10 @@ TEST_CASE("a pack keeps problem, hardware, tactic, times and what they were made
   CHECK(own.provenance.family_source == before.provenance.family_source);
   CHECK(own.provenance.proposer == before.provenance.proposer);
   CHECK(own.provenance.unix_time == before.provenance.unix_time);
+  CHECK(own.provenance.provisional);
+  PackEntry sound = own_entry();
+  sound.record.provenance.provisional = false;
+  CHECK(!parsed(pack_text({sound})).entries.at(0).record.provenance.provisional);
   CHECK(own.cubin == Digest{});
   CHECK(own.geometry == Geometry{});
   CHECK(unproven(own));
@@ -120,6 +124,7 @@ TEST_CASE("a line that says something unknown is left out and named; the others 
   CHECK(fault_of("\"us\":10.25", "\"us\":-1", 1).find("'us'") != std::string::npos);
   CHECK(fault_of("\"us\":10.25", "\"us\":\"fast\"", 1).find("'us'") != std::string::npos);
   CHECK(fault_of("\"problem\":\"16x64x", "\"problen\":\"16x64x", 1).find("'problem'") != std::string::npos);
+  CHECK(fault_of("\"provisional\":true", "\"provisional\":\"no\"", 1).find("'provisional'") != std::string::npos);
   CHECK(fault_of("{\"problem\":\"16x64x", "\"problem\":\"16x64x", 1).starts_with("x.pack:3: "));
   CHECK(
       fault_of("\"compute\":90", "\"compute\":\"ninety\"", 0).starts_with("x.pack:2: "));  // and what is below belongs nowhere
@@ -226,6 +231,11 @@ TEST_CASE("a folder of packs: what one process proved the next one finds, to be 
   second->replace(record, "image");  // proven: nothing new for the others
   CHECK(!unproven(*second->find(record.problem, record.hardware)));
   CHECK(written() == before);
+  REQUIRE(found->provenance.provisional);
+  PlanRecord sound = record;
+  sound.provenance.provisional = false;
+  second->replace(sound, "image");  // timed in peace: that the others are to know
+  CHECK(!pack_store(folder)->find(record.problem, record.hardware)->provenance.provisional);
   PlanRecord slower = record;
   slower.tactic.stages = 2;
   const auto third = pack_store(folder);
