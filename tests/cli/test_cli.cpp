@@ -186,6 +186,23 @@ TEST_CASE("without a GPU or a recording the tool says so and exits with 3") {
   CHECK(has(r.output, "ak: "));
 }
 
+TEST_CASE("the proof on a GPU says where there is none, and leaves record and progress alone") {
+  const std::string prove = AK_BINARY_DIR "/tests/ak_prove", script = AK_SOURCE_DIR "/tests/gpu/run.sh";
+  const File progress("what an earlier run left\n");
+  const auto run = [&](const std::string& arguments) {
+    return run_command(fmt::format("env CUDA_VISIBLE_DEVICES= AK_PROVE='{}' AK_PROGRESS='{}' '{}' {}", prove, progress.path,
+                                   script, arguments));
+  };
+  const Result r = run("--only bench");
+  CAPTURE(r.output);
+  CHECK(r.code == 3);
+  CHECK(has(r.output, "no GPU here"));
+  CHECK(!has(r.output, "|"));
+  CHECK(std::filesystem::file_size(progress.path) == 25);
+  CHECK(run("--only bnech").code == 2);
+  CHECK(has(run("--only bnech").output, "--only bnech: no such step"));
+}
+
 TEST_CASE("ls and show on an empty cache") {
   CHECK(run_ak("ls").code == 0);
   CHECK(has(run_ak("ls").output, "0 records"));

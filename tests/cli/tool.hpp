@@ -18,12 +18,8 @@ struct Result {
   std::string output;  // stdout, and stderr unless it was redirected
 };
 
-/// A program of the build folder.
-inline Result run_program(const std::string& program, const std::string& arguments, const std::string& environment = "",
-                          const std::string& errors = "2>&1") {
-  const std::string command =
-      fmt::format("env AK_CACHE_DIR= {} '{}/{}' {} {}", environment, AK_BINARY_DIR, program, arguments, errors);
-  FILE* pipe = popen(command.c_str(), "r");
+inline Result run_command(const std::string& command, const std::string& errors = "2>&1") {
+  FILE* pipe = popen(fmt::format("{} {}", command, errors).c_str(), "r");
   REQUIRE(pipe);
   Result result;
   char buffer[4096];
@@ -31,6 +27,12 @@ inline Result run_program(const std::string& program, const std::string& argumen
   const int status = pclose(pipe);
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   return result;
+}
+
+/// A program of the build folder.
+inline Result run_program(const std::string& program, const std::string& arguments, const std::string& environment = "",
+                          const std::string& errors = "2>&1") {
+  return run_command(fmt::format("env AK_CACHE_DIR= {} '{}/{}' {}", environment, AK_BINARY_DIR, program, arguments), errors);
 }
 
 inline Result run_ak(const std::string& arguments, const std::string& environment = "", const std::string& errors = "2>&1") {

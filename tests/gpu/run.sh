@@ -7,7 +7,8 @@
 #
 # ROWS: all (the default), or a list of classes of tests/bench/*.csv and of row numbers, counted from 0 through suite.csv, f16.csv
 # and epilogues.csv: 0-9,gated. S: no row of the benchmark is begun later than this; --resume does the rest. STEPS: any of
-# correctness,planted,sanitize,bench. AK_PROVE names a built ak_prove to use instead of building one.
+# correctness,planted,sanitize,bench, or record, which needs no GPU: it only merges what a run left. AK_PROVE names a built ak_prove
+# to use instead of building one. Without a GPU it exits with 3 and leaves everything as it was.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 rows=all activations=relu,leaky_relu,silu,gelu_tanh seconds=100000 only=correctness,planted,sanitize,bench
@@ -24,6 +25,15 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+runs=
+for name in ${only//,/ }; do
+  case $name in
+    correctness | planted | sanitize | bench) runs=yes ;;
+    record) ;;
+    *) echo "--only $name: no such step" >&2; exit 2 ;;
+  esac
+done
+
 prove=${AK_PROVE:-}
 if [ -z "$prove" ]; then
   . "$here/../setup.sh"
@@ -31,7 +41,10 @@ if [ -z "$prove" ]; then
   prove=$ak_build/tests/ak_prove
 fi
 progress=${AK_PROGRESS:-$(dirname "$prove")/proof.jsonl}
-[ ${#resume[@]} -gt 0 ] || rm -f "$progress"
+if [ -n "$runs" ]; then
+  "$prove" gpu || exit 3
+  [ ${#resume[@]} -gt 0 ] || rm -f "$progress"
+fi
 
 status=0
 step() { # NAME ARGUMENT...

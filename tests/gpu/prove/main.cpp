@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "gpu/device.hpp"
+#include "gpu/driver.hpp"
 #include "prove/pack.hpp"
 #include "prove/prove.hpp"
 
@@ -41,6 +43,15 @@ ChildResult run_child(const std::string& command) {
   result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   while (!result.line.empty() && result.line.back() == '\n') result.line.pop_back();
   return result;
+}
+
+int print_gpu() {
+  if (std::string why; !gpu_available(&why)) {
+    fmt::print(stderr, "no GPU here, nothing is proven or measured: {}\n", why);
+    return 3;
+  }
+  fmt::print("{}, driver {}\n", device_facts().name, driver_version());
+  return 0;
 }
 
 }  // namespace ak::proof
@@ -83,12 +94,14 @@ int main(int argc, char** argv) {
   table_command->add_option("--into", settings.readme, "also put it between the marks of this file");
   table_command->add_flag("--classes", settings.classes, "every class by itself too");
   table_command->add_flag("--rows", settings.every_row, "every row of the benchmark too");
+  auto* gpu_command = app.add_subcommand("gpu", "names this machine's GPU; exits with 3 where there is none");
   std::string pack;
   auto* pack_command = app.add_subcommand("pack", "a record's winners as a pack; needs no GPU");
   pack_command->add_option("record", settings.record)->required();
   pack_command->add_option("pack", pack)->required();
   CLI11_PARSE(app, argc, argv);
   try {
+    if (*gpu_command) return print_gpu();
     if (*correctness_command) return prove_correctness(settings, first, last);
     if (*planted_command) return prove_planted(settings);
     if (*one_command) return prove_planted_one(index, wrong);
