@@ -72,6 +72,11 @@ __device__ __forceinline__ void tma_load_multicast(u32 to, const TensorMap& map,
       : "memory");
 }
 
+// Into L2 only.
+__device__ __forceinline__ void tma_fetch(const TensorMap& map, int x, int y) {
+  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global [%0, {%1, %2}];" ::"l"(&map), "r"(x), "r"(y) : "memory");
+}
+
 __device__ __forceinline__ void tma_store(const TensorMap& map, u32 from, int x, int y) {
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map), "r"(from), "r"(x),
                "r"(y)

@@ -22,6 +22,32 @@ __device__ __forceinline__ void load_operand(u32 to, const TensorMap& map, u32 b
   }
 }
 
+// overlap 2 and 3: what half of the ring will hold of B goes into L2 while the kernels before this one still run. It does not
+// matter that they may write it: L2 is where all SMs meet. More than half delays the first loads of A, which come after it.
+template <bool major_k, int extent, int slices>
+__device__ __forceinline__ void fetch_operand(const TensorMap& map, int origin, int k, int slice) {
+  constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
+  constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
+#pragma unroll
+  for (int box = 0; box < boxes; ++box)
+    tma_fetch(map, (major_k ? k : origin) + 64 * box, (major_k ? origin : k) + slice * slice_rows);
+}
+__device__ __forceinline__ void fetch_first(const Work& work, const TensorMap& b, const TensorMap& up) {
+  const Work::Tile tile = work.tile(work.first);
+  const int end = min(work.k_begin + (kStages + 1) / 2, work.k_end);
+  const auto fetch = [&](const TensorMap& map, int i) {
+    if constexpr (kSwap)
+      fetch_operand<kLeftMajorK, kRows, kClusterColumns>(map, tile.row, i * kDepth, work.column_rank);
+    else
+      fetch_operand<kRightMajorK, kColumns, kClusterRows>(map, tile.column, i * kDepth, work.row_rank);
+  };
+#pragma unroll 1
+  for (int i = work.k_begin; i < end; ++i) {
+    fetch(b, i);
+    if (AK_GATED) fetch(up, i);
+  }
+}
+
 constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F0000000000000, kEvictLast = 0x14F0000000000000;
 
 __device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right,
@@ -50,6 +76,7 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
       if constexpr (kRightStack > 1) load_right(ring.right() + up_at, up);
     }
   }
+  if (AK_OVERLAP == 3) let_next_kernel_start();
   // No CTA leaves while another may still tell it that it has read a stage.
   if constexpr (kPeers > 1)
     for (int s = 0; s < kStages; ++s, ring.next()) barrier_wait(ring.empty(), ring.parity ^ 1);
@@ -187,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   Ring ring{smem_address(shared)};
   const u32 rank = kCluster > 1 ? cluster_rank() : 0;
   const Work work(args, rank);
-  let_next_kernel_start();
+  if (AK_OVERLAP == 1) let_next_kernel_start();
 
   if (threadIdx.x == kConsumerThreads) {
     if (ring.base % 1024) __trap();
@@ -209,6 +236,10 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     cluster_sync();
   else
     __syncthreads();
+  if constexpr (AK_OVERLAP >= 2) {  // by a warp that has nothing else to do
+    if (threadIdx.x / 32 == (kConsumers == 1 ? 0 : kConsumerThreads / 32 + 1) && elect_lane()) fetch_first(work, map_b, map_up);
+    __syncwarp();
+  }
   await_kernels_before();
 
   if (threadIdx.x >= kConsumerThreads) {

@@ -29,7 +29,7 @@ struct Tactic {
   std::int16_t swap_ab = 0;                         // 1: n takes the tensor core's 64-row axis
   std::int16_t raster = 0;                          // tiles per raster group along m; 0: row by row
   std::int16_t store = 0;     // 0: from registers, 1: through shared memory (sm90: by TMA), 2: sm90, row by row
-  std::int16_t overlap = 0;   // 1: the next kernel may start while this one runs
+  std::int16_t overlap = 0;   // 1: the next kernel may start while this one runs, 2: fetches weights before its turn, 3: both
   std::int16_t unroll = 1;    // independent loads in flight (skinny)
   std::int16_t algo = 0;      // vendor: rank of the heuristic
   std::int16_t separate = 0;  // vendor: VendorKind, 0: fused epilogue, 1: product + our pass, 2: two products + it

@@ -54,6 +54,7 @@ class Skinny final : public Family {
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     if (auto why = refuses(p, d)) return why;
+    if (t.overlap < 0 || t.overlap > 1) return "overlap is 0 or 1";
     if (t.family != FamilyId::skinny) return "not a skinny tactic";
     if (!one_of(t.tile_m, {1, 2, 4, 8})) return "tile_m must be 1, 2, 4 or 8";
     if (p.m > t.tile_m) return fmt::format("tile_m={} must hold all m={} rows", t.tile_m, p.m);

@@ -93,6 +93,7 @@ class Sm80 final : public Family {
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     if (auto why = refuses(p, d)) return why;
+    if (t.overlap < 0 || t.overlap > 1) return "overlap is 0 or 1";
     if (t.family != FamilyId::sm80) return "not an sm80 tactic";
     if (!one_of(t.tile_m, {16, 32, 64, 128, 256})) return "tile_m must be 16, 32, 64, 128 or 256";
     if (!one_of(t.tile_n, {32, 64, 96, 128, 160, 192, 256})) return "tile_n must be 32, 64, 96, 128, 160, 192 or 256";

@@ -22,6 +22,7 @@ constexpr std::int64_t kFewTokens = 256;
 constexpr int kWidest = 192;                  // accumulators a thread
 constexpr double kLong = 1e10;                // operations; of longer launches fewer variants are worth a look
 constexpr std::int64_t kHeldInL2 = 16 << 20;  // bytes of A and B that are no burden on memory
+constexpr double kRidge = 190;                // operations for each byte, below which memory is the bound
 constexpr std::pair<int, int> kClusters[] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {8, 1}, {1, 8}};
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
@@ -139,7 +140,8 @@ class Sm90 final : public Family {
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
-    if (t.overlap != 0 && t.overlap != 1) return "overlap is 0 or 1";
+    if (t.overlap < 0 || t.overlap > 3) return "overlap is 0 to 3";
+    if (t.overlap >= 2 && Packs(p).any()) return "overlap 2 and 3 fetch operands that are read where they lie";
     if (t.store < 0 || t.store > 2) return "store is 0, 1 or 2";
     if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
       return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
@@ -300,6 +302,17 @@ class Sm90 final : public Family {
     return 16 * ctas >= 15 * device.sm_count || 2 * (p.m + p.wide_n()) * p.k < kHeldInL2;
   }
 
+  /// Where memory is the bound, weights that are on their way before the launch begins are worth more than the launch's own
+  /// early start. Clusters of four lie evenly whenever they start.
+  static std::vector<int> worthwhile_overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
+    const int plain = overlaps(p, t, device);
+    std::vector<int> all{plain};
+    if (p.flops() > kRidge * p.bytes() && 2 * (p.m + p.wide_n()) * p.k > kHeldInL2) return all;
+    all.push_back(plain | 2);
+    if (!plain && t.cluster_m * t.cluster_n >= 4) all.push_back(3);
+    return all;
+  }
+
   void expand(const Problem& p, Tactic t, const DeviceFacts& device, std::vector<Tactic>& out) const {
     const View v(p, t);
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
@@ -310,10 +323,12 @@ class Sm90 final : public Family {
     const auto add = [&] {
       // The assembler spills the widest tiles more often than not, and wide ones in clusters.
       if (v.accumulators > kWidest || (v.accumulators == kWidest && t.cluster_m * t.cluster_n > 1)) return;
-      t.overlap = overlaps(p, t, device);
       const bool may_stage = v.swap || t.tile_n % 16 == 0;
       if (is_long && !t.store && may_stage && t.split_k == 1) return;  // an epilogue that is worth its shared memory
-      if (!rejects(p, t, device)) out.push_back(t);
+      for (const int overlap : worthwhile_overlaps(p, t, device)) {
+        t.overlap = static_cast<std::int16_t>(overlap);
+        if (!rejects(p, t, device)) out.push_back(t);
+      }
     };
     for (const int tile_k : {64, 128}) {
       if (tile_k == 128 && !skinny && (is_long || tiles > 2 * device.sm_count)) continue;

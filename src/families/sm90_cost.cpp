@@ -10,6 +10,8 @@ namespace {
 
 constexpr double kFixedUs = 1.9, kClusterUs = 0.3;  // of a launch; a cluster starts together
 constexpr double kHeadStartUs = 0.3;                // of a launch that overlaps with the one before
+// Of the time that memory takes where it is the bound: weights fetched before the launch begins, without and with a head start.
+constexpr double kFetched = 0.012, kFetchedEarly = 0.03;
 
 // The clock under load: full speed for nothing, this much less once a launch has so many operations.
 constexpr double kClockDrop = 0.32, kFullLoad = 3e10, kDropCurve = 0.25;
@@ -91,7 +93,9 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
 
   // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
   const double split_us = t.split_k > 1 ? kSplitUs + sums * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
-  const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0) + (t.overlap ? 0 : kHeadStartUs);
+  const double fetched = t.overlap < 2 ? 0 : t.overlap == 2 ? kFetched : kFetchedEarly;
+  const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0) + (t.overlap & 1 ? 0 : kHeadStartUs) -
+                          (memory_us > compute_us ? fetched * memory_us : 0);
   const bool choice = launch.rows > t.tile_m && launch.columns > t.tile_n && t.split_k == 1;
   const double order = choice && (t.raster > 0) != (launch.columns > launch.rows) ? kWrongNeighbours : 1.0;
   return fixed_us + split_us + order * std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);

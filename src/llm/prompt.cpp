@@ -43,7 +43,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMeaning
     {"swap_ab", "1: n takes the tensor core's 64-row axis, so tile_m counts along n and tile_n along m"},
     {"raster", "tiles per L2 raster group along m; 0: row by row"},
     {"store", "0: from registers, 1: through shared memory, 2 (sm90): the same for rows of D off 16-byte boundaries"},
-    {"overlap", "1: the next kernel's CTAs may start while this one runs; gains where they fill the SMs"},
+    {"overlap",
+     "1: the next kernel's CTAs may start while this one runs; gains where they fill the SMs; 2 (sm90): fetches weights "
+     "before its turn; 3 (sm90): both"},
     {"unroll", "independent loads in flight"},
 }};
 

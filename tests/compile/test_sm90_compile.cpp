@@ -55,6 +55,9 @@ TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills"
            "tile_m=64 tile_n=48 tile_k=128 stages=4 schedule=pingpong store=1",
            "tile_m=128 tile_n=224 tile_k=64 stages=4 schedule=cooperative split_k=3",
            "tile_m=128 tile_n=96 tile_k=64 stages=7 schedule=cooperative store=1 cluster_m=4 cluster_n=2 overlap=1",
+           "tile_m=64 tile_n=32 tile_k=128 stages=9 schedule=cooperative store=1 overlap=2",
+           "tile_m=64 tile_n=64 tile_k=128 stages=6 schedule=cooperative swap_ab=1 split_k=2 overlap=3",
+           "tile_m=128 tile_n=64 tile_k=128 stages=4 schedule=pingpong swap_ab=1 store=1 cluster_m=4 overlap=3",
        })
     compiles("4096x4096x4096 bf16 silu bias=column", t);
   compiles("4096x4097x4096 bf16 align=16,16,16,2 relu bias=column",
@@ -86,6 +89,8 @@ TEST_CASE("sm90 compiles gated, aux and scales in each orientation, store, sched
       "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1 split_k=3",
       "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=1",
       "tile_m=64 tile_n=24 tile_k=64 stages=4 schedule=pingpong swap_ab=1",
+      "tile_m=64 tile_n=56 tile_k=128 stages=3 schedule=pingpong cluster_n=2 overlap=3",
+      "tile_m=64 tile_n=16 tile_k=128 stages=4 schedule=cooperative swap_ab=1 overlap=2",
   };
   constexpr const char* everything[] = {
       "tile_m=128 tile_n=128 tile_k=64 stages=4 schedule=cooperative store=1",

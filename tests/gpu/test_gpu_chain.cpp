@@ -50,6 +50,10 @@ TEST_CASE("a chain of dependent launches gives the same bits whether they overla
   for (const char* tactic : {"sm90 tile_m=64 tile_n=32 tile_k=128 stages=4 schedule=cooperative store=1 overlap=1",
                              "sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=pingpong overlap=1",
                              "sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=cooperative split_k=2 overlap=1",
+                             "sm90 tile_m=64 tile_n=32 tile_k=128 stages=4 schedule=cooperative store=1 overlap=2",
+                             "sm90 tile_m=64 tile_n=32 tile_k=128 stages=4 schedule=cooperative store=1 overlap=3",
+                             "sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=pingpong cluster_n=2 overlap=3",
+                             "sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=cooperative split_k=2 swap_ab=1 overlap=3",
                              "sm80 tile_m=64 tile_n=64 tile_k=64 stages=3 warps_m=2 warps_n=2 split_k=2 overlap=1"}) {
     CAPTURE(tactic);
     setenv("AK_FORCE_TACTIC", tactic, 1);

@@ -33,7 +33,7 @@ struct Sweep {
       }
     // Sweeps from before kernels could overlap stand for the same tactics with it.
     for (RankedTactic& ranked : space.tactics)
-      if (Tactic twin = ranked.tactic; !trials.contains(twin)) {
+      if (Tactic twin = ranked.tactic; twin.overlap == 1 && !trials.contains(twin)) {
         twin.overlap = 0;
         if (trials.contains(twin)) ranked.tactic = twin;
       }
