@@ -21,6 +21,12 @@ struct ArgumentNames {
              *column_scale = "epilogue.column_scale";
 };
 
+/// Of a C enumerator: one out of range is refused by canonicalize(), which needs it as it came, but not cut to a byte.
+template <class T>
+T narrowed(int value) {
+  return static_cast<T>(value < 0 || value > 255 ? 255 : value);
+}
+
 /// `required`: a call that runs, every pointer it reads or writes must be there. `optional`: a call that only asks (prepare,
 /// explain); a null pointer counts as aligned to 16 bytes.
 enum class Data { required, optional };

@@ -59,27 +59,21 @@ const T& required(const T* pointer, const char* name) {
   return *pointer;
 }
 
-// Enumerators out of range are refused by canonicalize(), which needs them as they came, but not cut to a byte.
-template <class T>
-T narrowed(int value) {
-  return static_cast<T>(value < 0 || value > 255 ? 255 : value);
-}
-
 ak::ConstMatrix matrix(const ak_const_matrix& x) {
-  return {x.data, x.rows, x.cols, x.ld, narrowed<ak::DType>(x.dtype), narrowed<ak::Order>(x.order)};
+  return {x.data, x.rows, x.cols, x.ld, ak::narrowed<ak::DType>(x.dtype), ak::narrowed<ak::Order>(x.order)};
 }
 ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix(required(x, name)); }
 ak::Matrix matrix(const ak_matrix& x) {
-  return {x.data, x.rows, x.cols, x.ld, narrowed<ak::DType>(x.dtype), narrowed<ak::Order>(x.order)};
+  return {x.data, x.rows, x.cols, x.ld, ak::narrowed<ak::DType>(x.dtype), ak::narrowed<ak::Order>(x.order)};
 }
 ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix(required(x, name)); }
 
 ak::Epilogue epilogue_of(const ak_epilogue* e) {
   ak::Epilogue out;
   if (!e) return out;
-  out.activation = narrowed<ak::Activation>(e->activation);
+  out.activation = ak::narrowed<ak::Activation>(e->activation);
   out.alpha = e->alpha, out.beta = e->beta, out.slope = e->slope;
-  out.bias = e->bias, out.bias_dtype = narrowed<ak::DType>(e->bias_dtype);
+  out.bias = e->bias, out.bias_dtype = ak::narrowed<ak::DType>(e->bias_dtype);
   out.c = matrix(e->c);
   out.gated = e->gated != 0;
   out.up = matrix(e->up);
@@ -190,7 +184,7 @@ ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix
                     ak_activation activation, const ak_matrix* y) {
   return guard([&] {
     const auto input = matrix(x, "x"), weight = matrix(w, "w");
-    context_of(context).linear(stream, input, weight, bias, narrowed<ak::Activation>(activation), matrix(y, "y"));
+    context_of(context).linear(stream, input, weight, bias, ak::narrowed<ak::Activation>(activation), matrix(y, "y"));
   });
 }
 
@@ -274,11 +268,20 @@ ak_status ak_cublasGemmEx(ak_context* context, ak_stream stream, int transa, int
                           const void* A, int Atype, int lda, const void* B, int Btype, int ldb, const void* beta, void* C,
                           int Ctype, int ldc, int computeType, int /*algo*/, ak_activation activation, float slope,
                           const void* bias, int biasType) {
+  ak_cublas_epilogue epilogue = AK_CUBLAS_EPILOGUE_INIT;
+  epilogue.activation = activation, epilogue.slope = slope, epilogue.bias = bias, epilogue.biasType = biasType;
+  return ak_cublasGemmEpilogue(context, stream, transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta, C, Ctype,
+                               ldc, computeType, 0, &epilogue);
+}
+
+ak_status ak_cublasGemmEpilogue(ak_context* context, ak_stream stream, int transa, int transb, int m, int n, int k,
+                                const void* alpha, const void* A, int Atype, int lda, const void* B, int Btype, int ldb,
+                                const void* beta, void* C, int Ctype, int ldc, int computeType, int /*algo*/,
+                                const ak_cublas_epilogue* epilogue) {
   return guard([&] {
-    const ak::CanonicalCall call = ak::canonicalize_cublas(
-        {transa, transb, m,       n,    k, alpha, A,   Atype,       lda,
-         B,      Btype,  ldb,     beta, C, Ctype, ldc, computeType, narrowed<ak::Activation>(activation),
-         slope,  bias,   biasType});
+    const ak_cublas_epilogue none = AK_CUBLAS_EPILOGUE_INIT;
+    const ak::CanonicalCall call = ak::canonicalize_cublas({transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta,
+                                                            C, Ctype, ldc, computeType, epilogue ? *epilogue : none});
     if (!call.empty) context_of(context).impl().matmul_act(stream, call.problem, call.args);
   });
 }

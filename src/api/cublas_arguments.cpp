@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include "ak/cublas.h"
-
 namespace ak {
 namespace {
 
@@ -48,20 +46,25 @@ float scalar(const void* pointer, const char* name) {
 
 CanonicalCall canonicalize_cublas(const CublasArguments& x) {
   check_compute_type(x.computeType);
-  const ConstMatrix a = operand(x.A, x.transa, x.m, x.k, x.lda, dtype_of_cuda(x.Atype, "Atype"), "transa");
+  const ak_cublas_epilogue& e = x.epilogue;
+  const std::int64_t wide = e.gated ? 2 * std::int64_t{x.m} : x.m;
+  const ConstMatrix a = operand(x.A, x.transa, wide, x.k, x.lda, dtype_of_cuda(x.Atype, "Atype"), "transa");
   const ConstMatrix b = operand(x.B, x.transb, x.k, x.n, x.ldb, dtype_of_cuda(x.Btype, "Btype"), "transb");
   const Matrix c{x.C, x.m, x.n, x.ldc, dtype_of_cuda(x.Ctype, "Ctype"), Order::col};
   Epilogue epilogue;
-  epilogue.activation = x.activation;
+  epilogue.activation = narrowed<Activation>(e.activation);
   epilogue.alpha = scalar(x.alpha, "alpha");
   epilogue.beta = scalar(x.beta, "beta");
-  epilogue.slope = x.slope;
-  epilogue.bias = x.bias;
-  if (x.bias) epilogue.bias_dtype = dtype_of_cuda(x.biasType, "biasType");
+  epilogue.slope = e.slope;
+  epilogue.bias = e.bias;
+  if (e.bias) epilogue.bias_dtype = dtype_of_cuda(e.biasType, "biasType");
   // Transposed as a whole, so that the bias runs along what cuBLAS calls rows: C^T = op(B)^T op(A)^T.
   epilogue.c = c.transposed();
+  epilogue.gated = e.gated != 0;
+  if (e.aux) epilogue.aux = {e.aux, x.n, wide, e.ldaux, c.dtype, Order::row};
+  epilogue.row_scale = e.column_scale, epilogue.column_scale = e.row_scale;
   return canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, Data::required,
-                      {"B", "A", "C", "C", "bias", "activation"});
+                      {"B", "A", "C", "C", "bias", "activation", "A", "aux", "column_scale", "row_scale"});
 }
 
 }  // namespace ak

@@ -1,6 +1,7 @@
 // cublasGemmEx's arguments -> a canonical call.
 #pragma once
 
+#include "ak/cublas.h"
 #include "api/arguments.hpp"
 
 namespace ak {
@@ -16,10 +17,7 @@ struct CublasArguments {
   const void* beta;
   void* C;
   int Ctype, ldc, computeType;
-  Activation activation;
-  float slope;
-  const void* bias;
-  int biasType;
+  ak_cublas_epilogue epilogue;
 };
 
 /// Throws Error{invalid_argument | unsupported} that names the argument as cuBLAS does.

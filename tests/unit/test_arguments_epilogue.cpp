@@ -1,12 +1,13 @@
 // Gate, aux and scales: what a caller writes and what the canonical form computes, and every way to get it wrong.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "api/arguments.hpp"
+#include "api/cublas_arguments.hpp"
 #include "core/activation.hpp"
 #include "refusal.hpp"
 
@@ -219,6 +220,76 @@ TEST_CASE("aux has the class of D or less, and what is not read makes no other p
   CHECK_FALSE(call.problem.epilogue.row_scale);
   CHECK(call.args.b2 == nullptr);
   CHECK(call.args.row_scale == nullptr);
+}
+
+TEST_CASE("cuBLAS-shaped: gate and up are rows of A, aux and scales lie as C does") {
+  const int m = 5, n = 3, k = 7;
+  for (const int transa : {ak_cublas_op_n, ak_cublas_op_t})
+    for (int bits = 0; bits < 16; ++bits) {
+      const bool gated = bits & 1, aux = bits & 2, rows = bits & 4, columns = bits & 8;
+      const int wide = gated ? 2 * m : m, lda = transa == ak_cublas_op_n ? wide + 1 : k + 1, ldb = k + 2, ldc = m + 1,
+                ldaux = wide + 2;
+      Memory a(1), b(2), bias(3), row_scale(4), column_scale(5), c(6), stored(7), expected(8), expected_aux(9);
+      for (Memory* each : {&a, &b}) each->fill(DType::bf16);
+      for (Memory* each : {&bias, &row_scale, &column_scale, &c, &stored}) each->fill(DType::f32);
+      expected.bytes = c.bytes, expected_aux.bytes = stored.bytes;
+      const auto f32 = [](Memory& x) { return reinterpret_cast<float*>(x.bytes.data()); };
+      for (int col = 0; col < n; ++col)
+        for (int row = 0; row < m; ++row) {
+          float pre[2] = {};
+          for (int half = 0; half < (gated ? 2 : 1); ++half) {
+            const int at = half * m + row;
+            double sum = 0;
+            for (int i = 0; i < k; ++i)
+              sum += read(a.bytes.data(), DType::bf16, transa == ak_cublas_op_n ? at + i * lda : i + at * lda) *
+                     read(b.bytes.data(), DType::bf16, i + col * ldb);
+            pre[half] = static_cast<float>(2 * sum * (rows ? f32(row_scale)[at] : 1) * (columns ? f32(column_scale)[col] : 1) +
+                                           f32(bias)[at]);
+            if (aux) f32(expected_aux)[at + col * ldaux] = pre[half];
+          }
+          f32(expected)[row + col * ldc] = std::max(pre[0], 0.0f) * (gated ? pre[1] : 1);
+        }
+      ak_cublas_epilogue e = AK_CUBLAS_EPILOGUE_INIT;
+      e.activation = ak_activation_relu, e.bias = bias.bytes.data(), e.biasType = ak_cublas_r_32f, e.gated = gated;
+      if (aux) e.aux = stored.bytes.data(), e.ldaux = ldaux;
+      if (rows) e.row_scale = f32(row_scale);
+      if (columns) e.column_scale = f32(column_scale);
+      const float alpha = 2, beta = 0;
+      CublasArguments x{transa,
+                        ak_cublas_op_n,
+                        m,
+                        n,
+                        k,
+                        &alpha,
+                        a.bytes.data(),
+                        ak_cublas_r_16bf,
+                        lda,
+                        b.bytes.data(),
+                        ak_cublas_r_16bf,
+                        ldb,
+                        &beta,
+                        c.bytes.data(),
+                        ak_cublas_r_32f,
+                        ldc,
+                        ak_cublas_compute_32f,
+                        e};
+      run_canonical(canonicalize_cublas(x));
+      CAPTURE(bits);
+      for (std::size_t i = 0; i < c.bytes.size(); ++i) {
+        REQUIRE(f32(c)[i] == f32(expected)[i]);
+        REQUIRE(f32(stored)[i] == f32(expected_aux)[i]);
+      }
+      const auto refused = [&](const char* why) {
+        CHECK_THROWS_WITH_AS(canonicalize_cublas(x), doctest::Contains(why), Error);
+      };
+      if (aux) x.epilogue.ldaux = 1, refused("aux: leading dimension 1"), x.epilogue.ldaux = ldaux;
+      if (rows) x.epilogue.row_scale = static_cast<const float*>(address(0x50002)), refused("row_scale: data");
+      x.epilogue.activation = static_cast<ak_activation>(-1), refused("activation: 255 is not");
+      x.epilogue.activation = ak_activation_relu, x.epilogue.row_scale = nullptr;
+      const float one = 1;
+      x.beta = &one;
+      if (gated) refused("C: a gated product has none, beta must be 0");
+    }
 }
 
 TEST_CASE("scales change places under a column-major D") {

@@ -16,6 +16,8 @@ int main(void) {
   ak_const_matrix b = {&a, 8, 2, 2, ak_dtype_bf16, ak_order_row};
   ak_matrix d = {&options, 4, 2, 2, ak_dtype_bf16, ak_order_row};
   ak_epilogue epilogue = AK_EPILOGUE_INIT;
+  ak_cublas_epilogue cublas = AK_CUBLAS_EPILOGUE_INIT;
+  ak_call call = {a, b, d, NULL};
   const float one = 1, zero = 0;
   int good = 1;
 
@@ -36,6 +38,11 @@ int main(void) {
   good &= expect(ak_cublasGemmEx(context, NULL, 0, 0, 4, 4, 4, NULL, &a, 2, 4, &b, 2, 4, &zero, &d, 2, 4, 68, -1,
                                  ak_activation_relu, 0, NULL, 0),
                  ak_status_invalid_argument, "alpha: is null");
+  cublas.gated = 1;
+  good &= expect(ak_cublasGemmEpilogue(context, NULL, 0, 0, 4, 4, 4, &one, &a, 2, 4, &b, 2, 4, &zero, &d, 2, 4, 68, -1, &cublas),
+                 ak_status_invalid_argument, "A: leading dimension 4 is less than its 8");
+  call.b.rows = 7;
+  good &= expect(ak_prepare_many(context, &call, 1, NULL, NULL, NULL), ak_status_invalid_argument, "calls[0]: b: its 7 rows");
   ak_context_destroy(context);
   return good ? 0 : 1;
 }
