@@ -39,6 +39,7 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
     const std::string& text = row[key];
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc::result_out_of_range) bad(fmt::format("{}: {} is over 2^31 - 1", key, text));
     if (text.empty() || error != std::errc() || end != text.data() + text.size())
       bad(fmt::format("{}: '{}' is not a number", key, text));
     return value;

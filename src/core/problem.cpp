@@ -26,6 +26,7 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t value) {
 std::int64_t parse_size(std::string_view text, std::string_view token) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc::result_out_of_range) bad(token, "a number over 2^63 - 1");
   if (error != std::errc() || end != text.data() + text.size() || value < 0) bad(token, "expected a number >= 0");
   return value;
 }
@@ -45,6 +46,49 @@ void split(std::string_view text, char separator, F&& each) {
     if (at == text.npos) return;
     text.remove_prefix(at + 1);
   }
+}
+
+// Exactly `count` pieces.
+template <class F>
+void split_into(int count, std::string_view text, char separator, std::string_view token, std::string_view expected, F&& each) {
+  int seen = 0;
+  split(text, separator, [&](std::string_view piece) {
+    if (seen == count) bad(token, expected);
+    each(seen++, piece);
+  });
+  if (seen != count) bad(token, expected);
+}
+
+void read_sizes(std::string_view token, Problem& p) {
+  std::int64_t* const sizes[] = {&p.m, &p.n, &p.k};
+  split_into(3, token, 'x', token, "expected MxNxK",
+             [&](int i, std::string_view piece) { *sizes[i] = parse_size(piece, token); });
+}
+
+void read_alignments(std::string_view value, std::string_view token, Problem& p) {
+  std::uint8_t* const slots[] = {&p.align_a, &p.align_b, &p.align_c, &p.align_d};
+  split_into(4, value, ',', token, "expected four alignments, A,B,C,D",
+             [&](int i, std::string_view piece) { *slots[i] = parse_align(piece, token); });
+}
+
+void read_bias(std::string_view value, std::string_view token, Problem& p) {
+  const auto colon = value.find(':');
+  const auto axis = value.substr(0, colon);
+  const auto dtype = colon == value.npos ? std::optional(p.in) : parse_dtype(value.substr(colon + 1));
+  if ((axis != "column" && axis != "row") || !dtype) bad(token, "expected bias=column|row[:f16|bf16|f32]");
+  p.epilogue.bias = axis == "column" ? BiasAxis::column : BiasAxis::row;
+  p.epilogue.bias_dtype = *dtype;
+}
+
+// What no field shows by itself.
+void check_whole(const Problem& p, std::string_view text) {
+  constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
+  const EpilogueSpec& e = p.epilogue;
+  if (std::max({p.m, p.n, p.k}) > kLargest || p.wide_n() > kLargest) bad(text, "a dimension over 2^31 - 1");
+  if (e.gated && e.has_c) bad(text, "a gated problem has no C");
+  if (e.gated && e.bias == BiasAxis::row) bad(text, "a gated problem's bias runs along its columns");
+  if (std::min(p.align_c, p.align_d) < size_of(e.out))
+    bad(text, fmt::format("C and D of {} lie at multiples of {} bytes at least", name(e.out), size_of(e.out)));
 }
 
 }  // namespace
@@ -89,82 +133,60 @@ std::string to_string(const Problem& p) {
   if (!e.unit_alpha) text += " alpha";
   if (e.gated) text += " gated";
   if (e.aux) text += " aux";
-  if (e.scaled())
-    text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
+  if (e.scaled()) text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
   if (p.numerics == Numerics::single_pass) text += " single_pass";
   return text;
 }
 
 Problem parse_problem(std::string_view text) {
   Problem p;
+  EpilogueSpec& e = p.epilogue;
   bool sized = false, out_given = false;
-  split(text, ' ', [&](std::string_view token) {
-    if (token.empty()) return;
+  const auto field = [&](std::string_view token) {
     const auto equals = token.find('=');
     const std::string_view key = token.substr(0, equals), value = equals == token.npos ? "" : token.substr(equals + 1);
-    if (!sized) {
-      std::int64_t sizes[3];
-      int count = 0;
-      split(token, 'x', [&](std::string_view piece) {
-        if (count == 3) bad(token, "expected MxNxK");
-        sizes[count++] = parse_size(piece, token);
-      });
-      if (count != 3) bad(token, "expected MxNxK");
-      p.m = sizes[0], p.n = sizes[1], p.k = sizes[2], sized = true;
-    } else if (key == "a" && (value == "k" || value == "m")) {
+    if (key == "a" && (value == "k" || value == "m")) {
       p.a_major = value == "k" ? Major::k : Major::mn;
     } else if (key == "b" && (value == "k" || value == "n")) {
       p.b_major = value == "k" ? Major::k : Major::mn;
     } else if (key == "out") {
       const auto dtype = parse_dtype(value);
       if (!dtype) bad(token, "expected f16, bf16 or f32");
-      p.epilogue.out = *dtype, out_given = true;
+      e.out = *dtype, out_given = true;
     } else if (key == "align") {
-      std::uint8_t* slots[] = {&p.align_a, &p.align_b, &p.align_c, &p.align_d};
-      int count = 0;
-      split(value, ',', [&](std::string_view piece) {
-        if (count == 4) bad(token, "expected four alignments, A,B,C,D");
-        *slots[count++] = parse_align(piece, token);
-      });
-      if (count != 4) bad(token, "expected four alignments, A,B,C,D");
+      read_alignments(value, token, p);
     } else if (key == "bias") {
-      const auto colon = value.find(':');
-      const auto axis = value.substr(0, colon);
-      const auto dtype = colon == value.npos ? std::optional(p.in) : parse_dtype(value.substr(colon + 1));
-      if ((axis != "column" && axis != "row") || !dtype) bad(token, "expected bias=column|row[:f16|bf16|f32]");
-      p.epilogue.bias = axis == "column" ? BiasAxis::column : BiasAxis::row;
-      p.epilogue.bias_dtype = *dtype;
-    } else if (token == "c") {
-      p.epilogue.has_c = true;
-    } else if (token == "alpha") {
-      p.epilogue.unit_alpha = false;
-    } else if (token == "gated") {
-      p.epilogue.gated = true;
-    } else if (token == "aux") {
-      p.epilogue.aux = true;
+      read_bias(value, token, p);
     } else if (key == "scale") {
       if (value != "row" && value != "column" && value != "both") bad(token, "expected scale=row|column|both");
-      p.epilogue.row_scale = value != "column", p.epilogue.column_scale = value != "row";
+      e.row_scale = value != "column", e.column_scale = value != "row";
+    } else if (token == "c") {
+      e.has_c = true;
+    } else if (token == "alpha") {
+      e.unit_alpha = false;
+    } else if (token == "gated") {
+      e.gated = true;
+    } else if (token == "aux") {
+      e.aux = true;
     } else if (token == "single_pass") {
       p.numerics = Numerics::single_pass;
     } else if (const auto dtype = parse_dtype(token); dtype && *dtype != DType::f32) {
       p.in = *dtype;
-      if (!out_given) p.epilogue.out = *dtype;
+      if (!out_given) e.out = *dtype;
     } else if (const auto activation = parse_activation(token)) {
-      p.epilogue.activation = *activation;
+      e.activation = *activation;
     } else {
       bad(token, "not a field of a problem");
     }
+  };
+  split(text, ' ', [&](std::string_view token) {
+    if (token.empty()) return;
+    sized ? field(token) : read_sizes(token, p);
+    sized = true;
   });
   if (!sized) bad(text, "expected MxNxK first");
-  constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
-  if (std::max({p.m, p.n, p.k}) > kLargest || p.wide_n() > kLargest) bad(text, "a dimension over 2^31 - 1");
-  if (p.epilogue.gated && p.epilogue.has_c) bad(text, "a gated problem has no C");
-  if (p.epilogue.gated && p.epilogue.bias == BiasAxis::row) bad(text, "a gated problem's bias runs along its columns");
-  if (!p.epilogue.has_c) p.align_c = 16;
-  if (std::min(p.align_c, p.align_d) < size_of(p.epilogue.out))
-    bad(text,
-        fmt::format("C and D of {} lie at multiples of {} bytes at least", name(p.epilogue.out), size_of(p.epilogue.out)));
+  if (!e.has_c) p.align_c = 16;
+  check_whole(p, text);
   return p;
 }
 

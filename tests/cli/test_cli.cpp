@@ -103,6 +103,7 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
       "16,4096,4096,decode,silu,1\n"
       "16,4096,abc,decode,silu,1\n"
       "16,4096\n"
+      "16,4096,99999999999999999999,decode,silu,1\n"
       "\n"
       "16,1001,4096,decode,,0\n"
       "64x128x256 bf16 align=16,16,16,16 relu\n"
@@ -112,7 +113,8 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
   CHECK(r.code == 2);
   CHECK(has(r.output, list.path + ":4: k: 'abc' is not a number"));
   CHECK(has(r.output, list.path + ":5: 2 comma-separated fields, 6 expected: m,n,k"));
-  CHECK(has(r.output, list.path + ":9: problem: 'reul'"));
+  CHECK(has(r.output, list.path + ":6: k: 99999999999999999999 is over 2^31 - 1"));
+  CHECK(has(r.output, list.path + ":10: problem: 'reul'"));
   CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 silu bias=column:bf16"));
   CHECK(has(r.output, "16x1001x4096 bf16 a=k b=k out=bf16 align=16,16,16,2 identity"));
   CHECK(has(r.output, "64x128x256 bf16 a=k b=k out=bf16 align=16,16,16,16 relu"));

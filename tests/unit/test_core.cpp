@@ -77,6 +77,12 @@ TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("1x2147483648x3"), doctest::Contains("2^31"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x1073741824x3 gated"), doctest::Contains("2^31"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x9223372036854775807x3 gated"), doctest::Contains("2^31"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x9223372036854775808x3"), doctest::Contains("over 2^63 - 1"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem(""), doctest::Contains("MxNxK first"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3x4"), doctest::Contains("expected MxNxK"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=2,2,2"), doctest::Contains("four alignments"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=2,2,2,2,2"), doctest::Contains("four alignments"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 bias=diagonal"), doctest::Contains("bias=column|row"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 out=f32 align=16,16,16,2"), doctest::Contains("multiples of 4"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 scale=rows"), doctest::Contains("scale=row|column|both"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 gated c"), doctest::Contains("no C"), Error);
