@@ -123,6 +123,10 @@ bool reduces_in_output_type(const VendorAlgo& algo) {
   return (scheme & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) != 0;
 }
 
+const char* behind(const void* p, std::int64_t elements, DType type) {
+  return static_cast<const char*>(p) + elements * size_of(type);
+}
+
 bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
 VendorKind kind_of(const Tactic& tactic) {
@@ -271,18 +275,29 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   return std::make_shared<VendorPlan>(resources, problem, tactic, algo);
 }
 
+// The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of one width.
+VendorPlan::Course VendorPlan::course(const CallArgs& args) const {
+  const EpilogueSpec& e = problem_.epilogue;
+  const bool two = e.gated && (kind_ == VendorKind::two_products || !packed(problem_, args));
+  const bool biased = product_.epilogue.bias != BiasAxis::none;
+  const bool fits = !biased || (aligned(args.bias) && (!two || aligned(behind(args.bias, args.n, e.bias_dtype))));
+  const bool for_width = two == (kind_ == VendorKind::two_products);
+  const VendorAlgo* const algo = for_width ? &algo_ : halves_ ? &*halves_ : nullptr;
+  return {two, biased && fits, kind_ == VendorKind::fused && fits, !fits, fits ? algo : nullptr};
+}
+
 // D, aux, or scratch behind the algorithm's own, whose rows lie as D's do.
-VendorPlan::Target VendorPlan::target(const CallArgs& args, bool whole, bool two, std::int64_t needed, Stream stream,
-                                      void** workspace) const {
+VendorPlan::Target VendorPlan::target(const CallArgs& args, const Course& course, Stream stream, void** workspace) const {
   const EpilogueSpec& e = problem_.epilogue;
   const std::int64_t size = size_of(e.out), unit = 16 / size, n = args.n;
-  const bool scratch = !whole && !e.aux && (e.gated || (e.scaled() && e.has_c));
+  const std::int64_t needed = course.algo ? course.algo->workspace_bytes : 0;
+  const bool scratch = !course.whole && !e.aux && (e.gated || (e.scaled() && e.has_c));
   Target out{args.d, args.ldd, 0};
-  if (!whole && e.aux) out = {args.aux, args.ldaux, n};
+  if (!course.whole && e.aux) out = {args.aux, args.ldaux, n};
   std::int64_t offset = 0;
   if (scratch) {
     const std::int64_t gate = round_up(n, unit);
-    out.up = two ? gate : n;
+    out.up = course.two ? gate : n;
     out.ld = (e.gated ? 2 * gate : gate) + (e.gated ? 0 : args.ldd % unit);
     offset = e.gated ? 0 : static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(args.d) % 16);
   }
@@ -296,47 +311,37 @@ VendorPlan::Target VendorPlan::target(const CallArgs& args, bool whole, bool two
 
 void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   const EpilogueSpec& e = problem_.epilogue;
-  const bool with_bias = product_.epilogue.bias != BiasAxis::none;
-  const bool two = e.gated && (kind_ == VendorKind::two_products || !packed(problem_, args));
-  const auto second_half = [&](const void* p, std::int64_t elements, DType type) {
-    return static_cast<const char*>(p) + elements * size_of(type);
-  };
-  // The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of this width.
-  const bool bias_fits = !with_bias || (aligned(args.bias) && (!two || aligned(second_half(args.bias, args.n, e.bias_dtype))));
-  const bool for_width = two == (kind_ == VendorKind::two_products);
-  const VendorAlgo* algo = !bias_fits ? nullptr : for_width ? &algo_ : halves_ ? &*halves_ : nullptr;
-  const bool whole = kind_ == VendorKind::fused && bias_fits;
-
+  const Course way = course(args);
   void* workspace = nullptr;
-  const std::int64_t needed = algo ? algo->workspace_bytes : 0;
-  const Target x = target(args, whole, two, needed, stream, &workspace);
+  const Target x = target(args, way, stream, &workspace);
+
   const bool c_here = product_.epilogue.has_c;
   const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = c_here ? args.beta : 0.0f;
-  Operation operation = bias_fits ? operation_ : plain_;
-  if (whole && e.aux) {
+  Operation operation = way.plain ? plain_ : operation_;
+  if (way.whole && e.aux) {
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.aux);
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{args.ldaux});
   }
   const auto multiply = [&](const void* b, void* d, const void* bias) {
-    if (with_bias && bias_fits) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    if (way.bias) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     CallArgs product = args;
     product.ldd = x.ld;
-    if (e.gated && !two) product.n *= 2;
+    if (e.gated && !way.two) product.n *= 2;
     Described l(vendor_layouts(product_, product));
     check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, b, &l.first, args.a, &l.second, &beta,
-                         c_here ? args.c : d, &l.c, d, &l.d, algo ? view(*algo) : nullptr, workspace,
-                         static_cast<std::size_t>(needed), stream),
+                         c_here ? args.c : d, &l.c, d, &l.d, way.algo ? view(*way.algo) : nullptr, workspace,
+                         static_cast<std::size_t>(way.algo ? way.algo->workspace_bytes : 0), stream),
              "launching a matrix product");
   };
-  void* const x2 = e.gated ? const_cast<char*>(second_half(x.data, x.up, e.out)) : nullptr;
+  void* const x2 = e.gated ? const_cast<char*>(behind(x.data, x.up, e.out)) : nullptr;
   multiply(args.b, x.data, args.bias);
-  if (two) multiply(args.b2, x2, with_bias ? second_half(args.bias, args.n, e.bias_dtype) : nullptr);
-  if (whole) return;
+  if (way.two) multiply(args.b2, x2, way.bias ? behind(args.bias, args.n, e.bias_dtype) : nullptr);
+  if (way.whole) return;
 
   PassArgs pass = pass_args(e, args);
   pass.x = x.data, pass.x2 = x2, pass.ldx = x.ld;
   if (c_here) pass.c = nullptr;
-  if (with_bias && bias_fits) pass.bias = nullptr, pass.bias_axis = 0;
+  if (way.bias) pass.bias = nullptr, pass.bias_axis = 0;
   // Aux holds the product; only what the pass adds to that is stored again.
   if (!e.scaled() && pass.bias_axis == 0) pass.aux = nullptr;
   pass_.launch(stream, pass);

@@ -98,12 +98,21 @@ class VendorPlan : public Plan {
   std::string blob() const;
 
  private:
+  // How the pointers of one call let it go.
+  struct Course {
+    bool two;                // gate and up by a product each
+    bool bias;               // added by cuBLASLt, not by our pass
+    bool whole;              // cuBLASLt does all of it
+    bool plain;              // with plain_, not operation_
+    const VendorAlgo* algo;  // null: cuBLASLt picks one at the call
+  };
+  Course course(const CallArgs& args) const;
   // Where products go, when not to D.
   struct Target {
     void* data = nullptr;
     long long ld = 0, up = 0;  // elements; `up`: from a gate to its up
   };
-  Target target(const CallArgs& args, bool whole, bool two, std::int64_t needed, Stream stream, void** workspace) const;
+  Target target(const CallArgs& args, const Course& course, Stream stream, void** workspace) const;
 
   Problem problem_, product_;
   Tactic tactic_;
