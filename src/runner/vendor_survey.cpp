@@ -15,6 +15,8 @@ constexpr double kClearlyLong = 1000;   // us; of such a launch a single one tel
 constexpr double kPatience = 2;         // seconds for one launch, whatever the deadline
 constexpr double kOutOfReach = 1.6;     // a single launch this much slower than the best so far is not timed again
 
+constexpr auto by_time = [](const auto* x, const auto* y) { return x->us < y->us; };
+
 }  // namespace
 
 VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch)
@@ -61,72 +63,82 @@ void VendorSurvey::run(Deadline deadline) {
     log(LogLevel::warn, "no vendor baseline: {}", why);
     return;
   }
-  Problem plain = problem_;
-  const EpilogueSpec& e = problem_.epilogue;
-  plain.epilogue = {};
-  plain.epilogue.out = e.out, plain.epilogue.has_c = e.has_c, plain.epilogue.unit_alpha = e.unit_alpha;
-
-  const auto by_time = [](const Entry* x, const Entry* y) { return x->us < y->us; };
-  const auto leaders_of = [&](std::vector<Entry>& entries) {
-    std::vector<Entry*> timed;
-    for (Entry& entry : entries)
-      if (entry.us > 0) timed.push_back(&entry);
-    std::sort(timed.begin(), timed.end(), by_time);
-    std::size_t right = 0, place = 0;
-    std::erase_if(timed, [&](const Entry* entry) {
-      const bool stays = place++ < kLeaders || (entry->right && right < kLeastRight);
-      right += stays && entry->right;
-      return !stays;
-    });
-    return timed;
-  };
-
-  // A gated problem's product is wider than its D, where a bare one would be written: it is timed with its pass only.
-  std::vector<Entry> gemms, fused, separate[2];
-  if (!e.gated) gemms = candidates(plain, VendorKind::fused, deadline);
-  std::vector<Entry*> best_gemms = leaders_of(gemms);
-  if (!gemms.empty() && std::find(best_gemms.begin(), best_gemms.end(), &gemms[0]) == best_gemms.end())
-    best_gemms.push_back(&gemms[0]);
-  const bool is_plain = plain == problem_;
-  if (!is_plain && vendor_offers(problem_, VendorKind::fused)) fused = candidates(problem_, VendorKind::fused, deadline);
-  std::vector<Entry*> best_fused = is_plain ? best_gemms : leaders_of(fused);
-  std::vector<Entry*> best_separate;
-  for (const VendorKind kind : {VendorKind::separate, VendorKind::two_products}) {
-    if (!vendor_offers(problem_, kind)) continue;
-    std::vector<Entry>& entries = separate[kind == VendorKind::two_products];
-    if (vendor_product(problem_, kind) == plain) {
-      // A plain product and our pass, so the ranks agree and the best products give the best sums.
-      for (const Entry* gemm : best_gemms)
-        entries.push_back(
-            {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, kind)), 0, gemm->right});
-      for (Entry& entry : entries) best_separate.push_back(&entry);
-    } else {
-      entries = candidates(problem_, kind, deadline);
-      for (Entry* entry : leaders_of(entries)) best_separate.push_back(entry);
-    }
-  }
-
-  std::vector<Entry*> all = best_gemms;
-  if (!is_plain) all.insert(all.end(), best_fused.begin(), best_fused.end());
-  all.insert(all.end(), best_separate.begin(), best_separate.end());
+  const Field field = collect(deadline);
+  std::vector<Entry*> all = field.best_gemms;
+  if (field.best_fused != field.best_gemms) all.insert(all.end(), field.best_fused.begin(), field.best_fused.end());
+  all.insert(all.end(), field.best_separate.begin(), field.best_separate.end());
   if (all.empty()) return;
   for (Entry* entry : all)
     if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, Deadline::in(kPatience));
   time(all, kFineGraphUs, kFineRounds, deadline);
+  settle(field);
+}
 
-  const auto least = [&](const std::vector<Entry*>& entries) -> const Entry* {
+std::vector<VendorSurvey::Entry*> VendorSurvey::leaders_of(std::vector<Entry>& entries) {
+  std::vector<Entry*> timed;
+  for (Entry& entry : entries)
+    if (entry.us > 0) timed.push_back(&entry);
+  std::sort(timed.begin(), timed.end(), by_time);
+  std::size_t right = 0, place = 0;
+  std::erase_if(timed, [&](const Entry* entry) {
+    const bool stays = place++ < kLeaders || (entry->right && right < kLeastRight);
+    right += stays && entry->right;
+    return !stays;
+  });
+  return timed;
+}
+
+VendorSurvey::Field VendorSurvey::collect(Deadline deadline) {
+  const EpilogueSpec& e = problem_.epilogue;
+  Problem plain = problem_;
+  plain.epilogue = {};
+  plain.epilogue.out = e.out, plain.epilogue.has_c = e.has_c, plain.epilogue.unit_alpha = e.unit_alpha;
+
+  Field field;
+  // A gated problem's product is wider than its D, where a bare one would be written: it is timed with its pass only.
+  if (!e.gated) field.gemms = candidates(plain, VendorKind::fused, deadline);
+  field.best_gemms = leaders_of(field.gemms);
+  if (!field.gemms.empty() && std::ranges::find(field.best_gemms, &field.gemms[0]) == field.best_gemms.end())
+    field.best_gemms.push_back(&field.gemms[0]);
+  if (plain == problem_) {
+    field.best_fused = field.best_gemms;
+  } else if (vendor_offers(problem_, VendorKind::fused)) {
+    field.fused = candidates(problem_, VendorKind::fused, deadline);
+    field.best_fused = leaders_of(field.fused);
+  }
+  for (const VendorKind kind : {VendorKind::separate, VendorKind::two_products}) {
+    if (!vendor_offers(problem_, kind)) continue;
+    std::vector<Entry>& entries = kind == VendorKind::separate ? field.separate : field.two_products;
+    if (vendor_product(problem_, kind) == plain) {
+      // A plain product and our pass, so the ranks agree and the best products give the best sums.
+      for (const Entry* gemm : field.best_gemms)
+        entries.push_back(
+            {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, kind)), 0, gemm->right});
+      for (Entry& entry : entries) field.best_separate.push_back(&entry);
+    } else {
+      entries = candidates(problem_, kind, deadline);
+      for (Entry* entry : leaders_of(entries)) field.best_separate.push_back(entry);
+    }
+  }
+  return field;
+}
+
+// What the times of the leaders say: the baseline, its arms, who may serve.
+void VendorSurvey::settle(const Field& field) {
+  const auto least = [](const std::vector<Entry*>& entries) -> const Entry* {
     const auto it = std::min_element(entries.begin(), entries.end(), by_time);
     return it == entries.end() ? nullptr : *it;
   };
-  if (const Entry* best = least(best_gemms)) times_.gemm_us = best->us, arms_.gemm = best->plan;
-  if (!gemms.empty()) times_.first_us = gemms[0].us, arms_.first = gemms[0].plan;
-  std::vector<Entry*> serving = best_fused;
-  if (const Entry* best = least(best_fused)) times_.fused_us = best->us, arms_.fused = best->plan;
-  for (const Entry& entry : separate[separate[0].empty()])
+  if (const Entry* best = least(field.best_gemms)) times_.gemm_us = best->us, arms_.gemm = best->plan;
+  if (!field.gemms.empty()) times_.first_us = field.gemms[0].us, arms_.first = field.gemms[0].plan;
+  if (const Entry* best = least(field.best_fused)) times_.fused_us = best->us, arms_.fused = best->plan;
+  for (const Entry& entry : field.separate.empty() ? field.two_products : field.separate)
     if (entry.plan->tactic().algo == 0 && entry.us > 0) times_.separate_us = entry.us, arms_.separate_first = entry.plan;
-  if (e.gated) times_.first_us = times_.separate_us, arms_.first = arms_.separate_first;
-  if (const Entry* best = least(best_separate)) arms_.separate = best->plan;
-  serving.insert(serving.end(), best_separate.begin(), best_separate.end());
+  if (problem_.epilogue.gated) times_.first_us = times_.separate_us, arms_.first = arms_.separate_first;
+  if (const Entry* best = least(field.best_separate)) arms_.separate = best->plan;
+
+  std::vector<Entry*> serving = field.best_fused;
+  serving.insert(serving.end(), field.best_separate.begin(), field.best_separate.end());
   std::sort(serving.begin(), serving.end(), by_time);
   if (serving.empty()) return;
   times_.best_us = serving[0]->us;

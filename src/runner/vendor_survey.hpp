@@ -39,8 +39,16 @@ class VendorSurvey {
     double us = 0;
     bool right = true;  // accumulates in f32 throughout
   };
+  // All that was asked for, and of each the leaders, which are timed together.
+  struct Field {
+    std::vector<Entry> gemms, fused, separate, two_products;
+    std::vector<Entry*> best_gemms, best_fused, best_separate;
+  };
   std::vector<Entry> candidates(const Problem& problem, VendorKind kind, Deadline deadline);
+  static std::vector<Entry*> leaders_of(std::vector<Entry>& entries);
+  Field collect(Deadline deadline);
   void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
+  void settle(const Field& field);
 
   const Problem problem_;
   Resources& resources_;
