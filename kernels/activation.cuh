@@ -17,8 +17,17 @@ __device__ __forceinline__ float rcp(float x) {
 
 __device__ __forceinline__ float exp(float x) { return ex2(x * 1.4426950408889634f); }
 __device__ __forceinline__ float sigmoid(float x) { return rcp(1.0f + ex2(x * -1.4426950408889634f)); }
-__device__ __forceinline__ float min(float a, float b) { return ::fminf(a, b); }
-__device__ __forceinline__ float max(float a, float b) { return ::fmaxf(a, b); }
+// NaN when either is: one instruction, where a comparison and a choice take two.
+__device__ __forceinline__ float min(float a, float b) {
+  float y;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+__device__ __forceinline__ float max(float a, float b) {
+  float y;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
 __device__ __forceinline__ float abs(float x) { return ::fabsf(x); }
 __device__ __forceinline__ float expm1(float x) { return ::expm1f(x); }
 __device__ __forceinline__ float log1p(float x) { return ::log1pf(x); }

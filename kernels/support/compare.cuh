@@ -13,8 +13,8 @@ __device__ inline double log1p(double x) { return ::log1p(x); }
 __device__ inline double tanh(double x) { return ::tanh(x); }
 __device__ inline double erfc(double x) { return ::erfc(x); }
 __device__ inline double sigmoid(double x) { return 1 / (1 + ::exp(-x)); }
-__device__ inline double min(double a, double b) { return ::fmin(a, b); }
-__device__ inline double max(double a, double b) { return ::fmax(a, b); }
+__device__ inline double min(double a, double b) { return a != a || b != b ? a + b : ::fmin(a, b); }
+__device__ inline double max(double a, double b) { return a != a || b != b ? a + b : ::fmax(a, b); }
 __device__ inline double abs(double x) { return ::fabs(x); }
 }  // namespace exact
 

@@ -11,8 +11,8 @@ inline double log1p(double x) { return std::log1p(x); }
 inline double tanh(double x) { return std::tanh(x); }
 inline double erfc(double x) { return std::erfc(x); }
 inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-inline double min(double a, double b) { return std::fmin(a, b); }
-inline double max(double a, double b) { return std::fmax(a, b); }
+inline double min(double a, double b) { return a != a || b != b ? a + b : std::fmin(a, b); }
+inline double max(double a, double b) { return a != a || b != b ? a + b : std::fmax(a, b); }
 inline double abs(double x) { return std::fabs(x); }
 
 }  // namespace ak::math

@@ -19,10 +19,10 @@ constexpr std::string_view kSources[] = {"words.cuh",      "pack.cuh",      "hop
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
-constexpr int kWidest = 192;                  // accumulators a thread
-constexpr double kLong = 1e10;                // operations; of longer launches fewer variants are worth a look
-constexpr std::int64_t kHeldInL2 = 16 << 20;  // bytes of A and B that are no burden on memory
-constexpr double kRidge = 190;                // operations for each byte, below which memory is the bound
+constexpr int kWidest = 192;                      // accumulators a thread
+constexpr double kLong = 1e10;                    // operations; of longer launches fewer variants are worth a look
+constexpr std::int64_t kHeldInL2 = 16 << 20;      // bytes of A and B that are no burden on memory
+constexpr double kRidge = 235, kNearRidge = 110;  // operations for each byte, below which memory is the bound
 constexpr std::pair<int, int> kClusters[] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {8, 1}, {1, 8}};
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 
@@ -303,13 +303,16 @@ class Sm90 final : public Family {
   }
 
   /// Where memory is the bound, weights that are on their way before the launch begins are worth more than the launch's own
-  /// early start. Clusters of four lie evenly whenever they start.
+  /// early start. Clusters of four lie evenly whenever they start, and so do launches that fit beside each other; near the
+  /// ridge it matters less.
   static std::vector<int> worthwhile_overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
     const int plain = overlaps(p, t, device);
     std::vector<int> all{plain};
     if (p.flops() > kRidge * p.bytes() && 2 * (p.m + p.wide_n()) * p.k > kHeldInL2) return all;
     all.push_back(plain | 2);
-    if (!plain && t.cluster_m * t.cluster_n >= 4) all.push_back(3);
+    const auto ctas = View(p, t).clusters(t) * cluster_size(t);
+    if (!plain && (t.cluster_m * t.cluster_n >= 4 || 2 * ctas <= device.sm_count || p.flops() > kNearRidge * p.bytes()))
+      all.push_back(3);
     return all;
   }
 

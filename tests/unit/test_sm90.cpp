@@ -187,8 +187,15 @@ TEST_CASE("sm90 fetches weights ahead where memory is the bound, and only operan
   // 112 CTAs: the next launch's would come to lie unevenly, unless in clusters that fit evenly only.
   const auto wide = problem(64, 14336, 4096);
   const auto tiles_of_128 = [](const Tactic& t) { return t.tile_m == 128 && t.tile_n == 64 && t.swap_ab && t.split_k == 1; };
+  const auto tiles_of_160 = [](const Tactic& t) {
+    return t.swap_ab && t.tile_m == 128 && t.tile_n == 160 && t.cluster_m * t.cluster_n * t.split_k == 1;
+  };
   CHECK(overlaps(wide, [&](const Tactic& t) { return tiles_of_128(t) && t.cluster_m * t.cluster_n < 4; }) == std::set{0, 2});
   CHECK(overlaps(wide, [&](const Tactic& t) { return tiles_of_128(t) && t.cluster_m == 4; }) == std::set{0, 2, 3});
+  CHECK(overlaps(problem(16, 4096, 4096), [](const Tactic& t) {
+          return t.swap_ab && t.tile_m == 64 && t.tile_n == 16 && t.split_k == 1;
+        }) == std::set{0, 2, 3});  // 64 CTAs: two launches lie beside each other
+  CHECK(overlaps(problem(160, 14336, 4096), tiles_of_160) == std::set{0, 2, 3});
   CHECK(overlaps(problem(2048, 2048, 4096), any) == std::set{0, 1});
   auto unaligned = problem(64, 4096, 4095);
   unaligned.align_a = unaligned.align_b = 2;
