@@ -25,7 +25,8 @@ fi
 export AK_CACHE_DIR=$work/cache AK_SHIPPED=0 # the pack that comes with the library would spare the search that is to be seen
 printf '\n== first process: the call searches\n'
 "$ak_build/examples/quickstart" "${problem[@]}"
-echo "record      in $AK_CACHE_DIR (your own calls keep theirs in ~/.cache/ak); \`ak ls\` and \`ak show\` read it"
+echo "record      in $AK_CACHE_DIR (your own calls keep theirs in ~/.cache/ak);"
+echo "            $ak_build/ak show ${problem[*]:0:3} --act ${problem[3]} --bias --cache $AK_CACHE_DIR"
 
 printf '\n== second process: the same call\n'
 "$ak_build/examples/quickstart" "${problem[@]}"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 #include <unordered_map>
 
 #include "cli/cli.hpp"
@@ -83,8 +84,12 @@ int show(const State& state) {
   Json found = Json::array();
   int count = 0;
   std::vector<PlanRecord> records;
+  std::set<std::string> alike;  // of the same sizes: a word of the epilogue is forgotten soon
   store->for_each([&](const PlanRecord& r) {
-    if (r.problem == problem) records.push_back(r);
+    if (r.problem == problem)
+      records.push_back(r);
+    else if (r.problem.m == problem.m && r.problem.n == problem.n && r.problem.k == problem.k)
+      alike.insert(to_string(r.problem));
   });
   for (const PlanRecord& r : records) {
     const std::vector<Trial> trials = store->trials(r.problem, r.hardware);
@@ -101,7 +106,10 @@ int show(const State& state) {
     print_leader_board(trials, state.top);
   }
   if (state.json) fmt::print("{}\n", found.dump(2));
-  if (records.empty()) fmt::print(stderr, "no record of {} in {}\n", to_string(problem), store->describe());
+  if (records.empty()) {
+    fmt::print(stderr, "no record of {} in {}\n", to_string(problem), store->describe());
+    for (const std::string& each : alike) fmt::print(stderr, "there is one of {}\n", each);
+  }
   return records.empty() ? kFailed : kOk;
 }
 

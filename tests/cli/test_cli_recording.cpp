@@ -84,6 +84,10 @@ TEST_CASE(
   CHECK(has(recorded.run("show " + problem).output, "nothing was launched"));
   CHECK(recorded.json("show --problem '" + list[0]["problem"].get<std::string>() + "'") == shown);
 
+  const Result forgotten = recorded.run("show 16 512 1024");
+  CHECK(forgotten.code == 1);
+  CHECK(has(forgotten.output, "there is one of 16x512x1024 bf16 a=k b=k out=bf16 align=16,16,16,16 silu\n"));
+
   const Json bench = recorded.json("bench " + problem);
   REQUIRE(bench.size() == 1);
   CHECK(bench[0]["own_us"] > 0);
