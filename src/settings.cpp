@@ -164,6 +164,8 @@ Settings read_all(const Options& options, bool throws) {
   s.llm_endpoint = read.text("AK_LLM_ENDPOINT", options.llm_endpoint, "", "base URL; empty: the provider's own");
   s.llm_model = read.text("AK_LLM_MODEL", options.llm_model, "", "model name");
   s.llm_key = key_source(options, read);
+  read.shown("AK_LLM_CLIENT_CERT", "", "a PEM file: the certificate shown to the endpoint");
+  read.shown("AK_LLM_CLIENT_KEY", "", "a PEM file: its key");
   s.llm_rounds = read.integer("AK_LLM_ROUNDS", options.llm_rounds, 2, 0, 100, "questions per search");
   s.llm_proposals = read.integer("AK_LLM_PROPOSALS", options.llm_proposals, 12, 1, 256, "tactics asked for per question");
   s.llm_tokens = read.integer<std::int64_t>("AK_LLM_TOKENS", options.llm_tokens, s.llm_tokens, 0, kMostCount,

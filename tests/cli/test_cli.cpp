@@ -71,6 +71,7 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(env.output, "AK_MAX_TRIALS='1.5': expected a whole number"));
   CHECK(has(env.output, "AK_LLM='oracle': expected openai"));
   CHECK(has(env.output, "AK_SCRATCH_BYTES"));
+  CHECK(has(env.output, "AK_LLM_CLIENT_CERT"));
   const Result doctor = run_ak("doctor", "AK_MODE=fast AK_LOG=loud");
   CAPTURE(doctor.output);
   CHECK(doctor.code != 0);
