@@ -12,6 +12,7 @@
 #include "families/family.hpp"
 #include "jit/source.hpp"
 #include "plan/kernel_plan.hpp"
+#include "runner/drift.hpp"
 #include "runner/measure.hpp"
 #include "runner/vendor_survey.hpp"
 #include "runner/verify.hpp"
@@ -192,9 +193,16 @@ struct LocalRunner::Impl {
     return &arm;
   }
 
-  void note_anchor(double us, double mhz) {
-    anchor_last = {us, mhz};
-    if (anchor_first.us == 0) anchor_first = anchor_last;
+  // The vendor's fastest of a window, which its ratios are against; baseline and drift follow it.
+  std::optional<std::size_t> follow_vendor(std::span<const Arm> arms, const Window& window) {
+    std::optional<std::size_t> best;
+    for (std::size_t i = 0; i < arms.size(); ++i)
+      if (is_vendor(arms[i].plan->tactic()) && (!best || window.median(i) < window.median(*best))) best = i;
+    if (!best) return best;
+    survey->refine(window.median(*best));
+    for (std::size_t i = 0; i < arms.size(); ++i)
+      if (arms[i].plan == survey->anchor().get()) drift.note(window.median(i), window.clock_mhz);
+    return best;
   }
 
   void measure_quick(const Candidate& candidate, Trial& trial, Deadline deadline) {
@@ -212,7 +220,7 @@ struct LocalRunner::Impl {
     clock_mhz = window.clock_mhz;
     if (!anchor) return;
     trial.ratio = window.ratio(0, 1);
-    note_anchor(window.median(1), window.clock_mhz);
+    drift.note(window.median(1), window.clock_mhz);
   }
 
   void measure_full(const Tactic& tactic, const Candidate& candidate, Trial& trial, Deadline deadline) {
@@ -236,7 +244,7 @@ struct LocalRunner::Impl {
     clock_mhz = window.clock_mhz;
     if (!anchor) return;
     trial.ratio = window.ratio(1, 0);
-    note_anchor(window.median(0), window.clock_mhz);
+    drift.note(window.median(0), window.clock_mhz);
   }
 
   const Problem problem;
@@ -253,10 +261,7 @@ struct LocalRunner::Impl {
   std::unique_ptr<Case> quick_case, loop_case, seed_cases[3];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases;
   Arm short_anchor, long_anchor;
-  struct Anchored {
-    double us = 0, mhz = 0;
-  };
-  Anchored anchor_first, anchor_last;
+  Drift drift;  // of the anchor
   double clock_mhz = 0, worst = 0;
   bool busy = false;  // a wait timed out and the stream may still be running
 };
@@ -325,15 +330,7 @@ std::vector<Trial> LocalRunner::finals(std::span<const Tactic> tactics, Deadline
     window = impl_->stopwatch->window(pointers, kFinalRounds, deadline);
     impl_->clock_mhz = window.clock_mhz;
   });
-  // The vendor's best of this window is what the ratios are against.
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; timed.correct() && i < arms.size(); ++i)
-    if (arms[i].plan->tactic().family == FamilyId::vendor && (!best || window.median(i) < window.median(*best))) best = i;
-  if (best) {
-    impl_->survey->refine(window.median(*best));
-    for (std::size_t i = 0; i < arms.size(); ++i)
-      if (arms[i].plan == impl_->survey->anchor().get()) impl_->note_anchor(window.median(i), window.clock_mhz);
-  }
+  const auto best = timed.correct() ? impl_->follow_vendor(arms, window) : std::nullopt;
   std::size_t arm = 0;
   for (Trial& trial : trials) {
     if (!trial.correct()) continue;
@@ -371,14 +368,7 @@ int LocalRunner::compiles() const { return impl_->pool.compiles(); }
 std::string LocalRunner::fault() const { return impl_->lane ? impl_->lane->fault() : std::string(); }
 double LocalRunner::clock_mhz() const { return impl_->clock_mhz; }
 
-// A large product heats the chip and slows its own clock: that is no busy GPU. So the drift is what the clock does not explain.
-double LocalRunner::anchor_drift() {
-  const auto &first = impl_->anchor_first, &last = impl_->anchor_last;
-  if (first.us <= 0) return 0;
-  const double in_time = std::abs(last.us / first.us - 1);
-  if (first.mhz <= 0 || last.mhz <= 0) return in_time;
-  return std::min(in_time, std::abs(last.us * last.mhz / (first.us * first.mhz) - 1));
-}
+double LocalRunner::anchor_drift() { return impl_->drift.value(); }
 
 PlanPtr LocalRunner::plan(const Tactic& tactic) {
   const auto it = impl_->candidates.find(tactic);
