@@ -24,7 +24,8 @@ std::size_t changes(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
-std::string described(std::string_view word, const char* what, const std::vector<std::string>& known, const std::string& help) {
+std::string described(std::string_view word, const std::string& what, const std::vector<std::string>& known,
+                      const std::string& help) {
   const std::string meant = nearest(word, known);
   return fmt::format("'{}' is not {}{}; `{}` lists them", word, what, meant.empty() ? "" : fmt::format(", {} is", meant), help);
 }
@@ -40,22 +41,26 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 }
 
 std::string misspelt(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return "";
-  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-  const auto command = std::ranges::find_if(commands, [&](const CLI::App* c) { return c->check_name(argv[1]); });
-  std::vector<std::string> known;
-  if (command == commands.end()) {
+  const CLI::App* scope = &app;
+  std::string command = "ak";
+  int at = 1;
+  if (argc > 1 && argv[1][0] != '-') {
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    const auto chosen = std::ranges::find_if(commands, [&](const CLI::App* c) { return c->check_name(argv[1]); });
+    std::vector<std::string> known;
     for (const CLI::App* each : commands) known.push_back(each->get_name());
-    return described(argv[1], "a command", known, "ak --help");
+    if (chosen == commands.end()) return described(argv[1], "a command", known, "ak --help");
+    scope = *chosen, command += fmt::format(" {}", argv[1]), at = 2;
   }
-  for (const CLI::Option* option : (*command)->get_options())
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  for (int i = 2; i < argc && argv[i] != std::string_view("--"); ++i) {
-    const std::string_view word = std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('='));
+  for (; at < argc && argv[at] != std::string_view("--"); ++at) {
+    const std::string text = argv[at], word = text.substr(0, text.find('='));
     const bool is_option =
         word.size() > 1 && word[0] == '-' && (word[1] == '-' || std::isalpha(static_cast<unsigned char>(word[1])));
-    if (is_option && !(*command)->get_option_no_throw(std::string(word)))
-      return described(word, fmt::format("an option of `ak {}`", argv[1]).c_str(), known, fmt::format("ak {} --help", argv[1]));
+    if (!is_option || scope->get_option_no_throw(word)) continue;
+    std::vector<std::string> known;
+    for (const CLI::Option* option : scope->get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    return described(word, fmt::format("an option of `{}`", command), known, command + " --help");
   }
   return "";
 }

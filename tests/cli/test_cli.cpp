@@ -49,6 +49,7 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune 16 32 64 --akt silu", "'--akt' is not an option of `ak tune`, --act is");
   wrong("tune --bugdet=3 16 32 64", "'--bugdet' is not an option of `ak tune`, --budget is");
   wrong("tune 16 32 64 --frobnicate", "'--frobnicate' is not an option of `ak tune`; `ak tune --help` lists them");
+  wrong("--verson", "'--verson' is not an option of `ak`, --version is");
   wrong("tune -act silu 16 32 64", "'-act' is not an option of `ak tune`");
   wrong("warm", "file");
   wrong("warm /no/such/list", "/no/such/list");
