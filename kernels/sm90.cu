@@ -3,56 +3,65 @@
 
 namespace ak::sm90 {
 
-// One operand's part of a stage. `slices` CTAs of the cluster need the same data: each loads one slice of it for all.
-// Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all k, sliced by k. The rows of `stack`
-// matrices lie one after the other.
-template <bool major_k, int extent, int slices, int stack>
-__device__ __forceinline__ void load_operand(u32 to, const TensorMap& map, u32 barrier, int origin, int k, int slice, u16 ctas, u64 policy) {
+// One operand's part of a stage, box by box: load(where in it, x, y). `slices` CTAs of the cluster need the same data: each
+// loads one slice of it for all. Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all
+// k, sliced by k. The rows of `stack` matrices lie one after the other.
+template <bool major_k, int extent, int slices, int stack, class Load>
+__device__ __forceinline__ void each_box(int origin, int k, int slice, Load load) {
   constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
   constexpr int box_bytes = (major_k ? stack * extent : kDepth) * kChunk;
   constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
 #pragma unroll
-  for (int box = 0; box < boxes; ++box) {
-    const u32 at = to + box * box_bytes + slice * slice_rows * kChunk;
-    const int x = (major_k ? k : origin) + 64 * box, y = (major_k ? origin : k) + slice * slice_rows;
-    if constexpr (slices > 1)
-      tma_load_multicast(at, map, barrier, x, y, policy, ctas);
-    else
-      tma_load(at, map, barrier, x, y, policy);
-  }
-}
-
-// overlap 2 and 3: what half of the ring will hold of B goes into L2 while the kernels before this one still run. It does not
-// matter that they may write it: L2 is where all SMs meet. More than half delays the first loads of A, which come after it.
-template <bool major_k, int extent, int slices>
-__device__ __forceinline__ void fetch_operand(const TensorMap& map, int origin, int k, int slice) {
-  constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
-  constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
-#pragma unroll
   for (int box = 0; box < boxes; ++box)
-    tma_fetch(map, (major_k ? k : origin) + 64 * box, (major_k ? origin : k) + slice * slice_rows);
+    load(box * box_bytes + slice * slice_rows * kChunk, (major_k ? k : origin) + 64 * box,
+         (major_k ? origin : k) + slice * slice_rows);
 }
-__device__ __forceinline__ void fetch_first(const Work& work, const TensorMap& b, const TensorMap& up) {
-  const Work::Tile tile = work.tile(work.first);
-  const int end = min(work.k_begin + (kStages + 1) / 2, work.k_end);
-  const auto fetch = [&](const TensorMap& map, int i) {
-    if constexpr (kSwap)
-      fetch_operand<kLeftMajorK, kRows, kClusterColumns>(map, tile.row, i * kDepth, work.column_rank);
-    else
-      fetch_operand<kRightMajorK, kColumns, kClusterRows>(map, tile.column, i * kDepth, work.row_rank);
-  };
-#pragma unroll 1
-  for (int i = work.k_begin; i < end; ++i) {
-    fetch(b, i);
-    if (AK_GATED) fetch(up, i);
-  }
+template <class Load>
+__device__ __forceinline__ void each_left_box(const Work& work, const Work::Tile& tile, int stage, Load load) {
+  each_box<kLeftMajorK, kRows, kClusterColumns, kLeftStack>(tile.row, stage * kDepth, work.column_rank, load);
+}
+template <class Load>
+__device__ __forceinline__ void each_right_box(const Work& work, const Work::Tile& tile, int stage, Load load) {
+  each_box<kRightMajorK, kColumns, kClusterRows, kRightStack>(tile.column, stage * kDepth, work.row_rank, load);
 }
 
 constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F0000000000000, kEvictLast = 0x14F0000000000000;
 
+// overlap 2 and 3: what half of the ring will hold first goes into L2 while the kernels before this one still run. It does not
+// matter that they may write it: L2 is where all SMs meet. Clusters that need the same data take turns, for a request costs
+// what a load does; more than half delays the first loads, which come after it.
+__device__ __forceinline__ void fetch_first(const Work& work, const TensorMap& left, const TensorMap& right,
+                                            const TensorMap& up) {
+  const Work::Tile tile = work.tile(work.first);
+  const int stages = min(work.k_end - work.k_begin, (kStages + 1) / 2);
+#pragma unroll 1
+  for (int i = tile.column / (kColumns * kClusterColumns); i < stages; i += work.tiles_across)
+    each_left_box(work, tile, work.k_begin + i, [&](u32, int x, int y) {
+      tma_fetch(left, x, y);
+      if constexpr (kLeftStack > 1) tma_fetch(up, x, y);
+    });
+#pragma unroll 1
+  for (int i = tile.row / (kRows * kClusterRows); i < stages; i += work.tiles_down)
+    each_right_box(work, tile, work.k_begin + i, [&](u32, int x, int y) {
+      tma_fetch(right, x, y);
+      if constexpr (kRightStack > 1) tma_fetch(up, x, y);
+    });
+}
+
+template <int sharers>
+__device__ __forceinline__ void load_box(u32 to, const TensorMap& map, u32 barrier, int x, int y, u64 policy, u16 ctas) {
+  if constexpr (sharers > 1)
+    tma_load_multicast(to, map, barrier, x, y, policy, ctas);
+  else
+    tma_load(to, map, barrier, x, y, policy);
+}
+
 __device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right,
                                         const TensorMap& up) {
-  constexpr int up_at = (kSwap ? kLeftMajorK ? kRows : kRows / 64 * kDepth : kRightMajorK ? kColumns : kColumns / 64 * kDepth) * kChunk;
+  constexpr int up_at = (kSwap          ? kLeftMajorK ? kRows : kRows / 64 * kDepth
+                         : kRightMajorK ? kColumns
+                                        : kColumns / 64 * kDepth) *
+                        kChunk;
   // CTAs that share rows share the left operand, those that share columns the right one.
   u16 left_ctas = 0, right_ctas = 0;
   for (int i = 0; i < kClusterColumns; ++i) left_ctas |= 1 << (work.row_rank + i * kClusterRows);
@@ -63,12 +72,14 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
       barrier_wait(ring.empty(), ring.parity ^ 1);
       barrier_expect(ring.full(), kStageBytes);
       const auto load_left = [&](u32 to, const TensorMap& map) {
-        load_operand<kLeftMajorK, kRows, kClusterColumns, kLeftStack>(to, map, ring.full(), tile.row, i * kDepth, work.column_rank,
-                                                                      left_ctas, kSwap ? kEvictFirst : kEvictNormal);
+        each_left_box(work, tile, i, [&](u32 at, int x, int y) {
+          load_box<kClusterColumns>(to + at, map, ring.full(), x, y, kSwap ? kEvictFirst : kEvictNormal, left_ctas);
+        });
       };
       const auto load_right = [&](u32 to, const TensorMap& map) {
-        load_operand<kRightMajorK, kColumns, kClusterRows, kRightStack>(to, map, ring.full(), tile.column, i * kDepth, work.row_rank,
-                                                                        right_ctas, kSwap ? kEvictLast : kEvictNormal);
+        each_right_box(work, tile, i, [&](u32 at, int x, int y) {
+          load_box<kClusterRows>(to + at, map, ring.full(), x, y, kSwap ? kEvictLast : kEvictNormal, right_ctas);
+        });
       };
       load_left(ring.left(), left);
       if constexpr (kLeftStack > 1) load_left(ring.left() + up_at, up);
@@ -118,7 +129,8 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
 #pragma unroll
       for (int block = 0; block < kLeftBlocks; ++block) {
         const u32 block_at = block / kBlocks * (kRows / 64) + block % kBlocks;  // the up projection's follow all of the gate's
-        wgmma<!kLeftMajorK, !kRightMajorK>(acc[block], left + ((left_at + block_at * block_bytes) >> 4), right + (right_at >> 4), keep);
+        wgmma<!kLeftMajorK, !kRightMajorK>(acc[block], left + ((left_at + block_at * block_bytes) >> 4),
+                                           right + (right_at >> 4), keep);
       }
       keep = 1;
     }
@@ -146,13 +158,10 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
     const Work::Tile tile = work.tile(index);
     const int row = tile.row + 64 * first_block;
     RowTerms row_terms[kBlocks];
-    if constexpr (kSplit > 1) {
-      prefetch_bias(args, work, row, tile.column);
-    } else {
-      if (kTermsOnColumns) stage_column_terms(args, work, column_terms, tile.column);
+    if (kTermsOnColumns) stage_column_terms(args, work, column_terms, tile.column);
 #pragma unroll
-      for (int block = 0; block < kBlocks; ++block) row_terms[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
-    }
+    for (int block = 0; block < kBlocks; ++block)
+      row_terms[block].load(args, work, row + 64 * block + 16 * (warp % 4) + threadIdx.x % 32 / 4);
     Accumulators acc;
     if constexpr (kStartFromC) start_from_c(args, work, row, tile.column, acc);
     // Pingpong: warpgroup g multiplies when barrier 1 + g says that the tile before has issued its last wgmma.
@@ -162,16 +171,17 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
     wgmma_wait<0>();
 #pragma unroll
     for (auto& block : acc) wgmma_settle(block);
-    if (kSplit == 1) release(work, ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
+    if (kSplit == 1)
+      release(work, ring.empty(ring.slot == 0 ? kStages - 1 : ring.slot - 1));  // with split_k nobody waits for it
+    const Result result{args, work, column_terms, row_terms, row, tile.column, acc};
     if constexpr (kSplit > 1) {
-      named_sync(1, kConsumerThreads);  // no warpgroup reads the ring any more
-      leave_partial(ring.base, acc);
+      cluster_wait();  // every CTA has told its barriers what to expect
+      send_pieces<0>(work, ring, acc);
+      store_part<0>(work, ring, result, acc, maps, staging);
+    } else if constexpr (AK_STORE == 2) {
+      store_result_runs(result, staging);
     } else {
-      const Result result{args, work, column_terms, row_terms, row, tile.column, acc};
-      if constexpr (AK_STORE == 2)
-        store_result_runs(result, staging);
-      else
-        store_result(result, maps, staging);
+      store_result<0, kQuads>(result, maps, staging);
     }
     if (kPingpong) ring.skip(depth);
     if (AK_STORE == 1 && index + stride >= work.count) tma_store_wait<0>();
@@ -182,7 +192,8 @@ __device__ __forceinline__ void consume(const KernelArgs& args, const Work& work
 }  // namespace ak::sm90
 
 extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
-    ak_kernel(const __grid_constant__ ak::KernelArgs args, const __grid_constant__ ak::TensorMap map_a, const __grid_constant__ ak::TensorMap map_b
+    ak_kernel(const __grid_constant__ ak::KernelArgs args, const __grid_constant__ ak::TensorMap map_a,
+              const __grid_constant__ ak::TensorMap map_b
 #if AK_GATED
               ,
               const __grid_constant__ ak::TensorMap map_up
@@ -216,46 +227,40 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   const Work work(args, rank);
   if (AK_OVERLAP == 1) let_next_kernel_start();
 
-  if (threadIdx.x == kConsumerThreads) {
+  const bool producer = threadIdx.x / 32 == kConsumerThreads / 32;
+  if (threadIdx.x == 0) {
     if (ring.base % 1024) __trap();
-    tma_prefetch(left);
-    tma_prefetch(right);
-    if (AK_GATED) tma_prefetch(map_up);
     for (int s = 0; s < kStages; ++s) {
       barrier_init(ring.full(s), 1);
       // Every consumer warp of every CTA that this stage's data came from or went to.
       barrier_init(ring.empty(s), (kPingpong ? 4 : kConsumers * 4) * kPeers);
     }
+    if constexpr (kSplit > 1) expect_pieces(work, ring);
     barrier_init_fence();
   }
   if constexpr (kPackA || kPackB) {
     await_kernels_before();
     pack_operands(args, reinterpret_cast<u32*>(shared));
   }
-  if constexpr (kCluster > 1)
-    cluster_sync();
+  // Before a load for others, and before what split_k sends, every CTA's barriers are ready.
+  if constexpr (kCluster > 1) cluster_arrive();
+  if constexpr (kCluster > kSplit)
+    cluster_wait();
   else
     __syncthreads();
   if constexpr (AK_OVERLAP >= 2) {  // by a warp that has nothing else to do
-    if (threadIdx.x / 32 == (kConsumers == 1 ? 0 : kConsumerThreads / 32 + 1) && elect_lane()) fetch_first(work, map_b, map_up);
+    if (threadIdx.x / 32 == (kConsumers == 1 ? 0 : kConsumerThreads / 32 + 1) && elect_lane())
+      fetch_first(work, left, right, map_up);
     __syncwarp();
   }
   await_kernels_before();
 
   if (threadIdx.x >= kConsumerThreads) {
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
-    if (threadIdx.x / 32 == kConsumerThreads / 32 && elect_lane()) produce(work, ring, left, right, map_up);
+    if (producer && elect_lane()) produce(work, ring, left, right, map_up);
     __syncwarp();
   } else {
     if constexpr (kMoveRegisters) registers_up<kConsumerRegisters>();
     consume(args, work, {map_d, map_aux}, ring);
   }
-  if constexpr (kSplit > 1) {
-    cluster_sync();  // every CTA's partial sums are in its shared memory
-    if (threadIdx.x < kConsumerThreads) {
-      const Work::Tile tile = work.tile(work.first);
-      store_sum(args, work, ring.base, rank, tile.row + threadIdx.x / 128 * kBlocks * 64, tile.column);
-    }
-  }
-  if constexpr (kSplit > 1) cluster_sync();  // no CTA leaves while another may still read it
 }

@@ -1,73 +1,86 @@
-// sm90: the sums of split_k through distributed shared memory.
+// sm90: the sums of split_k. The CTAs of a cluster hold partial sums of one tile, each of its slice of k. CTA p finishes part p
+// of the tile's columns: the others send it what they have of them into distributed shared memory, while it keeps its own in
+// registers. Who has received everything has waited for nobody else, and may leave once it has stored.
 #pragma once
 
 namespace ak::sm90 {
 
-// split_k: the CTAs of a cluster hold partial sums of one tile. Each leaves its own in shared memory, and each adds up and
-// finishes every kSplit-th quad, always in rank order: the result does not depend on timing.
-__device__ __forceinline__ void leave_partial(u32 scratch, const Accumulators& acc) {
-#pragma unroll
-  for (int block = 0; block < kLeftBlocks; ++block)
-#pragma unroll
-    for (int j = 0; j < kWidth / 8; ++j) {
-      const float* v = &acc[block][4 * j];
-      asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(
-                       scratch + ((block * (kWidth / 8) + j) * kConsumerThreads + threadIdx.x) * 16),
-                   "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3])
-                   : "memory");
-    }
-}
-__device__ __forceinline__ void store_sum(const KernelArgs& args, const Work& work, u32 scratch, u32 rank, int row,
-                                          int column) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
-  constexpr int quads = kBlocks * (kColumns / 8);
-  constexpr int most = (quads + kSplit - 1) / kSplit, room = kSplit * kGates < 8 ? 8 / (kSplit * kGates) : 1;
-  constexpr int batch = most < room ? most : room;  // quads whose loads are in flight together
-#pragma unroll 1
-  for (int first = rank; first < quads; first += batch * kSplit) {
-    float parts[batch][kGates][kSplit][4];
-    RowTerms row_terms[batch];
-    ColumnTerms column_terms[batch];
-    int rows[batch], columns[batch];
-#pragma unroll
-    for (int i = 0; i < batch; ++i) {
-      const int quad = min(first + i * kSplit, quads - 1), block = quad / (kColumns / 8), j = quad % (kColumns / 8);
-      rows[i] = row + 64 * block + 16 * warp + lane / 4;
-      columns[i] = column + 8 * j + lane % 4 * 2;
-      row_terms[i].load(args, work, rows[i]);
-      column_terms[i].load(args, work, columns[i]);
-#pragma unroll
-      for (int g = 0; g < kGates; ++g) {
-        const int at = block_of(g, block) * (kWidth / 8) + slice_of(g, j);
-#pragma unroll
-        for (int s = 0; s < kSplit; ++s) load_from_cta(parts[i][g][s], scratch + (at * kConsumerThreads + threadIdx.x) * 16, s);
-      }
-    }
-#pragma unroll
-    for (int i = 0; i < batch; ++i) {
-      if (first + i * kSplit >= quads) break;
-      float x[kGates][4] = {}, y[4];
-#pragma unroll
-      for (int g = 0; g < kGates; ++g)
-#pragma unroll
-        for (int s = 0; s < kSplit; ++s)
-#pragma unroll
-          for (int e = 0; e < 4; ++e) x[g][e] += parts[i][g][s][e];
-      finish_quad(args, work, rows[i], columns[i], row_terms[i], column_terms[i], x, y);
-      store_quads(args, work, rows[i], columns[i], x, y);
-    }
-  }
+__device__ constexpr int part_end(int part) { return (part + 1) * kPartQuads < kQuads ? (part + 1) * kPartQuads : kQuads; }
+__device__ constexpr int part_quads(int part) { return part * kPartQuads < kQuads ? part_end(part) - part * kPartQuads : 0; }
+
+// Where in a piece a thread's quad lies.
+__device__ constexpr int in_piece(int gate, int block, int quad) {
+  return ((gate * kBlocks + block) * kPartQuads + quad) * kConsumerThreads * 16;
 }
 
-// split_k loads biases only when the sums are ready: bring them near while the mainloop runs.
-__device__ __forceinline__ void prefetch_bias(const KernelArgs& args, const Work& work, int row, int column) {
-  const int at = threadIdx.x % 128 * 2;
-  const int index = kColumnBiases ? column + at : row + at, extent = kColumnBiases ? work.columns : work.rows;
-  if (AK_BIAS && index < extent)
+// One thread's, before the cluster meets: what the CTA is going to receive.
+__device__ __forceinline__ void expect_pieces(const Work& work, const Ring& ring) {
+  const int quads = max(0, min(kPartQuads, kQuads - work.slice * kPartQuads));
+  barrier_init(ring.received(), 1);
+  barrier_expect(ring.received(), (kSplit - 1) * kPieceBytes / kPartQuads * quads);
+}
+
+template <int part>
+__device__ __forceinline__ void send_pieces(const Work& work, const Ring& ring, const Accumulators& acc) {
+  if (work.slice != part) {
+    const u32 to = address_in(part, ring.pieces() + (work.slice - (work.slice > part)) * kPieceBytes + threadIdx.x * 16);
+    const u32 barrier = address_in(part, ring.received());
 #pragma unroll
-    for (int g = 0; g < (AK_BIAS == 1 ? kGates : 1); ++g)
-      asm volatile(
-          "prefetch.global.L2 [%0];" ::"l"(static_cast<const Bias*>(args.bias) + index + static_cast<i64>(g) * extent));
+    for (int gate = 0; gate < kGates; ++gate)
+#pragma unroll
+      for (int block = 0; block < kBlocks; ++block)
+#pragma unroll
+        for (int quad = 0; quad < part_quads(part); ++quad)
+          send(to + in_piece(gate, block, quad), barrier,
+               &acc[block_of(gate, block)][4 * slice_of(gate, part * kPartQuads + quad)]);
+  }
+  if constexpr (part + 1 < kSplit) send_pieces<part + 1>(work, ring, acc);
+}
+
+__device__ __forceinline__ void load_shared(float (&v)[4], u32 from) {
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v[0]), "=f"(v[1]), "=f"(v[2]), "=f"(v[3])
+               : "r"(from)
+               : "memory");
+}
+
+// The part's sums, always in the order of the slices: the result does not depend on timing.
+template <int part>
+__device__ __forceinline__ void add_pieces(const Ring& ring, Accumulators& acc) {
+#pragma unroll
+  for (int gate = 0; gate < kGates; ++gate)
+#pragma unroll
+    for (int block = 0; block < kBlocks; ++block)
+#pragma unroll
+      for (int quad = 0; quad < part_quads(part); ++quad) {
+        float* sum = &acc[block_of(gate, block)][4 * slice_of(gate, part * kPartQuads + quad)];
+        float own[4];
+#pragma unroll
+        for (int e = 0; e < 4; ++e) own[e] = sum[e], sum[e] = 0.0f;
+#pragma unroll
+        for (int slice = 0; slice < kSplit; ++slice) {
+          float piece[4] = {own[0], own[1], own[2], own[3]};
+          if (slice != part)
+            load_shared(
+                piece, ring.pieces() + (slice - (slice > part)) * kPieceBytes + in_piece(gate, block, quad) + threadIdx.x * 16);
+#pragma unroll
+          for (int e = 0; e < 4; ++e) sum[e] += piece[e];
+        }
+      }
+}
+
+template <int part>
+__device__ __forceinline__ void store_part(const Work& work, const Ring& ring, const Result& result, Accumulators& acc,
+                                           const Maps& maps, u32 staging) {
+  if (work.slice == part) {
+    if constexpr (part_quads(part) > 0) {
+      barrier_wait(ring.received(), 0);
+      add_pieces<part>(ring, acc);
+      store_result<part * kPartQuads, part_end(part)>(result, maps, staging);
+    }
+  } else if constexpr (part + 1 < kSplit) {
+    store_part<part + 1>(work, ring, result, acc, maps, staging);
+  }
 }
 
 }  // namespace ak::sm90

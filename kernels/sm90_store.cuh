@@ -48,14 +48,6 @@ __device__ __forceinline__ void store_quad(const Output& output, const Work& wor
   }
 }
 
-// D's values and, when they are kept, the pre-activations.
-__device__ __forceinline__ void store_quads(const KernelArgs& args, const Work& work, int row, int column,
-                                            const float (&x)[kGates][4], const float (&y)[4]) {
-  store_quad(output_d(args), work, row, column, y);
-#pragma unroll
-  for (int part = 0; part < kAuxes; ++part) store_quad(output_aux(args, part), work, row, column, x[part]);
-}
-
 struct Maps {
   const TensorMap &d, &aux;
 };
@@ -66,7 +58,7 @@ struct Maps {
 // store 1: a strip of 16 rows (of the warp) x 8 * kStripQuads columns lies under the copy engine's swizzle, and one lane sends
 // it off. The copy engine clips at D's edges, and a warp waits for nobody but itself. D and each part of aux have a strip;
 // where a warp's staging holds several sets, the copy of one overlaps the making of the next.
-constexpr int kStripQuads = kOut16 && kColumns % 32 == 0 ? 4 : kColumns % 16 == 0 ? 2 : 1;
+constexpr int kStripQuads = kOut16 && kColumns % 32 == 0 && kPartQuads % 4 == 0 ? 4 : kTogether;
 constexpr int kStripRowBytes = (kSwap ? 16 : 8 * kStripQuads) * kOutBytes;  // along D's rows; also the swizzle
 constexpr int kStripBytes = 16 * 8 * kStripQuads * kOutBytes;
 constexpr int kStripSetBytes = kOutputs * kStripBytes;
@@ -77,8 +69,6 @@ __device__ __forceinline__ u32 strip_at(u32 staged, int row, int part) {
   if constexpr (AK_STORE == 2) return staged + row * kRunPitch + part * 16;
   return staged + row * kStripRowBytes + (kStripRowBytes == 64 ? part ^ (row >> 1 & 3) : part ^ (row >> 2 & 1)) * 16;
 }
-
-constexpr int kTogether = kColumns % 16 == 0 ? 2 : 1;  // quads that are finished and staged at once
 
 // kTogether quads, from quad `first` of the strip on.
 __device__ __forceinline__ void stage_quads(u32 staged, int first, const float (&v)[2][4]) {
@@ -156,7 +146,8 @@ struct Result {
   }
 };
 
-// By store_quad, or by the copy engine.
+// By store_quad, or by the copy engine: quads [begin, end) of each block.
+template <int begin, int end>
 __device__ __forceinline__ void store_result(const Result& result, const Maps& maps, u32 staging) {
   const int lane = threadIdx.x % 32;
   u32 strips = staging;
@@ -165,8 +156,8 @@ __device__ __forceinline__ void store_result(const Result& result, const Maps& m
     const int warp_row = result.warp_row(block);
     if (warp_row >= result.work.rows) break;
 #pragma unroll
-    for (int first = 0; first < kColumns / 8; first += kTogether) {
-      const int in_strip = first % kStripQuads, strip_column = result.column + 8 * (first - in_strip);
+    for (int first = begin; first < end; first += kTogether) {
+      const int in_strip = (first - begin) % kStripQuads, strip_column = result.column + 8 * (first - in_strip);
       if (strip_column >= result.work.columns) break;
       if (AK_STORE && in_strip == 0) {
         if (lane == 0) tma_store_wait<kStripSets - 1>();  // the oldest strips have been read

@@ -29,9 +29,8 @@ using Accumulators = float[kLeftBlocks][kWidth / 2];
 __device__ constexpr int block_of(int gate, int block) { return kSwap ? gate * kBlocks + block : block; }
 __device__ constexpr int slice_of(int gate, int slice) { return kSwap ? slice : gate * (kColumns / 8) + slice; }
 constexpr int kConsumerThreads = 128 * kConsumers;
-// Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share. After
-// split_k's sums all warps join again, which would hold them to the producer's few.
-constexpr bool kMoveRegisters = kConsumers > 1 && kSplit == 1;
+// Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share.
+constexpr bool kMoveRegisters = kConsumers > 1;
 constexpr int kThreads = kConsumerThreads + (kConsumers == 1 ? 32 : 128);
 constexpr int kAccumulators = kLeftBlocks * kWidth / 2;  // per thread
 constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
@@ -43,8 +42,8 @@ constexpr bool kStartFromC = AK_HAS_C && AK_UNIT_ALPHA && !AK_ROW_SCALE && !AK_C
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 
-// --- shared memory: ring of stages | staging of the epilogue | column terms | full and empty barriers (src/families/sm90.cpp
-// has the same sums)
+// --- shared memory: ring of stages | staging of the epilogue | column terms | pieces of split_k | full and empty barriers
+// (src/families/sm90.cpp has the same sums)
 constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
 __device__ constexpr int padded(int extent, bool major_k) { return major_k ? extent : (extent + 63) / 64 * 64; }
 constexpr int kLeftBytes = kLeftRows * kDepth * 2;
@@ -64,12 +63,18 @@ constexpr int kOutputs = 1 + kAuxes;                                            
 constexpr int kStripStaging = 1024 * (kOutputs < 2 ? 2 : kOutputs);                       // per warp
 constexpr int kStagingBytes = AK_STORE == 2 ? kRunStaging : kStripStaging;
 constexpr int kStagingAt = kStages * kStageBytes;
-constexpr int kTermsAt = kStagingAt + (AK_STORE && kSplit == 1 ? kConsumers * 4 * kStagingBytes : 0);
+constexpr int kTermsAt = kStagingAt + (AK_STORE ? kConsumers * 4 * kStagingBytes : 0);
 // Terms along the tensor core's rows stay in registers, those along its columns in shared memory, scales before biases.
 constexpr bool kTermsOnRows = kSwap ? kColumnTerms : kRowTerms, kTermsOnColumns = kSwap ? kRowTerms : kColumnTerms;
 constexpr bool kColumnScales = kSwap ? AK_ROW_SCALE : AK_COLUMN_SCALE, kColumnBiases = AK_BIAS == (kSwap ? 2 : 1);
 constexpr int kTermsBytes = (kColumnScales + kColumnBiases) * kWidth * 4;  // per warpgroup
-constexpr int kBarriersAt = kTermsAt + (kSplit == 1 ? kConsumers * kTermsBytes : 0);
+// split_k: each CTA finishes a part of the tile's columns, and the others' partial sums of it come in here (sm90_split.cuh).
+constexpr int kQuads = kColumns / 8;
+constexpr int kTogether = kQuads % 2 == 0 && (kQuads % (2 * kSplit) == 0 || (AK_STORE && !kSwap)) ? 2 : 1;  // finished at once
+constexpr int kPartQuads = (kQuads / kTogether + kSplit - 1) / kSplit * kTogether;
+constexpr int kPieceBytes = kBlocks * kGates * kPartQuads * kConsumerThreads * 16;  // from one CTA to another
+constexpr int kPiecesAt = kTermsAt + kConsumers * kTermsBytes;
+constexpr int kBarriersAt = kPiecesAt + (kSplit - 1) * kPieceBytes;
 
 struct Ring {
   u32 base;  // shared-memory address, a multiple of 1024
@@ -82,6 +87,8 @@ struct Ring {
   __device__ u32 empty() const { return empty(slot); }
   __device__ u32 full(int s) const { return base + kBarriersAt + 8 * s; }
   __device__ u32 empty(int s) const { return full(s) + 8 * kStages; }
+  __device__ u32 pieces() const { return base + kPiecesAt; }
+  __device__ u32 received() const { return full(2 * kStages); }  // split_k: all pieces are here
   __device__ void next() {
     if (++slot == kStages) slot = 0, parity ^= 1;
   }
@@ -98,6 +105,7 @@ struct Work {
   u32 tiles_down, tiles_across;  // in clusters
   u32 first, step, count;        // tiles of this cluster: first, first + step, ... below count
   int row_rank, column_rank;     // place in the cluster
+  int slice;                     // of k
   int k_begin, k_end;            // in stages
 
   __device__ Work(const KernelArgs& args, u32 rank) {
@@ -112,7 +120,8 @@ struct Work {
     column_rank = kSplit > 1 ? 0 : rank / kClusterRows;
     const int depth = (args.k - 1) / kDepth + 1;
     const int share = (depth - 1) / kSplit + 1;
-    k_begin = kSplit > 1 ? min(static_cast<int>(rank) * share, depth) : 0;
+    slice = kSplit > 1 ? rank : 0;
+    k_begin = min(slice * share, depth);
     k_end = min(k_begin + share, depth);
   }
 

@@ -51,6 +51,7 @@ struct View {
   std::int64_t rows, columns;                 // of D
   int gates, left_stack, right_stack, width;  // products; matrices in each operand; width of the wgmma
   int consumers, blocks, accumulators;
+  int together, part_quads;  // 8-column slices that are finished at once, and those of D that one slice of k finishes
   std::int64_t left_bytes, right_bytes, stage_bytes, epilogue_bytes, smem_bytes;
 
   View(const Problem& p, const Tactic& t)
@@ -67,16 +68,20 @@ struct View {
     consumers = pingpong ? 2 : t.tile_m == 64 ? 1 : t.tile_m == 192 ? 3 : 2;
     blocks = t.tile_m / 64 / (pingpong ? 1 : consumers);
     accumulators = blocks * left_stack * width / 2;
+    const int quads = t.tile_n / 8;
+    together = quads % 2 == 0 && (quads % (2 * t.split_k) == 0 || (t.store && !swap)) ? 2 : 1;
+    part_quads = ceil_div(quads / together, t.split_k) * together;
     left_bytes = 2ll * left_stack * t.tile_m * t.tile_k;
     right_bytes = 2ll * right_stack * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
     const auto& e = p.epilogue;
     const int terms = (swap ? e.row_scale : e.column_scale) + (e.bias == (swap ? BiasAxis::row : BiasAxis::column));
-    epilogue_bytes = t.split_k > 1 ? 0
-                                   : consumers * (t.store == 2   ? run_bytes(p, t)
-                                                  : t.store == 1 ? 4ll * 1024 * (e.aux ? 1 + gates : 2)  // strips of D, of aux
-                                                                 : 0) +
-                                         4ll * consumers * terms * width;
+    epilogue_bytes = consumers * (t.store == 2   ? run_bytes(p, t)
+                                  : t.store == 1 ? 4ll * 1024 * (e.aux ? 1 + gates : 2)  // strips of D, of aux
+                                                 : 0) +
+                     4ll * consumers * terms * width;
+    // Pieces of the other slices, and their barrier.
+    if (t.split_k > 1) epilogue_bytes += 2048ll * (t.split_k - 1) * consumers * blocks * gates * part_quads + kBarrierBytes;
     smem_bytes = t.stages * (stage_bytes + kBarrierBytes) + epilogue_bytes;
   }
 
@@ -96,8 +101,11 @@ struct View {
 
 /// Columns of the tile in a strip of one warp, which store 1 sends off at once: sm90_store.cuh.
 int strip_columns(const Problem& p, const Tactic& t) {
-  return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 ? 32 : t.tile_n % 16 == 0 ? 16 : 8;
+  const View v(p, t);
+  return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 && v.part_quads % 4 == 0 ? 32 : 8 * v.together;
 }
+
+std::int64_t input_bytes(const Problem& p) { return 2 * (p.m + p.wide_n()) * p.k; }
 
 int cluster_size(const Tactic& t) { return t.cluster_m * t.cluster_n * t.split_k; }
 
@@ -151,6 +159,7 @@ class Sm90 final : public Family {
     if (t.tile_k != 64 && t.tile_k != 128) return "tile_k is 64 or 128: one or two 128-byte swizzle rows";
     if (t.stages < 2) return "fewer than 2 stages cannot overlap loads with wgmma";
     if (t.raster < 0 || t.raster > 64) return "raster is 0 to 64 tile rows a group";
+    if (t.split_k < 1 || t.split_k > 8) return "split_k is 1 to 8: the slices of a tile form one portable cluster";
 
     const View v(p, t);
     if (v.width > 256) return fmt::format("gate and up make a wgmma of width {}, at most 256", v.width);
@@ -160,8 +169,7 @@ class Sm90 final : public Family {
     // One wgmma holds its accumulators and some 26 registers beside them at once, before any move to the consumers counts.
     if (v.consumers == 3 && v.width > 192)
       return "three consumer warpgroups start with 128 registers a thread: a wgmma is at most 192 wide";
-    // With split_k no registers move to the consumers.
-    const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? (t.split_k > 1 ? 128 : 160) : t.split_k > 1 ? 168 : 240;
+    const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? 160 : 240;
     const int limit = registers == 255 ? 128 : registers == 240 ? (t.store == 2 ? 192 : 208) : registers - 48;
     if (v.accumulators > limit)
       return fmt::format("{} f32 accumulators a thread, {} fit beside addresses and epilogue in {} registers", v.accumulators,
@@ -172,16 +180,13 @@ class Sm90 final : public Family {
     if (t.cluster_m * t.cluster_n > 8) return "a portable cluster has at most 8 CTAs";
     if (t.cluster_m > 1 && v.right_major_k && t.tile_n % (8 * t.cluster_m) != 0)
       return fmt::format("multicast cuts tile_n {} into {} parts that are no whole 8-row swizzle atoms", t.tile_n, t.cluster_m);
-    if (t.split_k < 1 || t.split_k > 8) return "split_k is 1 to 8: the slices of a tile form one portable cluster";
     if (t.split_k > 1) {
       if (p.numerics == Numerics::single_pass) return "split_k changes the reduction order, which this problem forbids";
       if (t.cluster_m * t.cluster_n > 1) return "split_k uses the cluster for the slices of k";
       if (v.pingpong) return "split_k is cooperative: a CTA works on one tile";
-      if (t.store) return "split_k stores directly: store is 0";
+      if (t.store == 2) return "split_k stores from registers or by TMA: store is 0 or 1";
       if (t.raster) return "split_k has no raster";
       if (ceil_div(p.k, t.tile_k) < t.split_k) return fmt::format("k has fewer than {} stages to split", t.split_k);
-      if (4ll * v.gates * t.tile_m * t.tile_n > t.stages * v.stage_bytes)
-        return "the partial tile in f32 does not fit where the stages were";
     }
     if (t.store && !v.swap && t.tile_n % 16 != 0)
       return fmt::format("store 1 and 2 move 16 columns at once, tile_n is {}", t.tile_n);
@@ -299,7 +304,7 @@ class Sm90 final : public Family {
   /// the chip's GPCs, which costs more than the head start gains once memory is the bound.
   static bool overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
     const auto ctas = View(p, t).clusters(t) * cluster_size(t);
-    return 16 * ctas >= 15 * device.sm_count || 2 * (p.m + p.wide_n()) * p.k < kHeldInL2;
+    return 16 * ctas >= 15 * device.sm_count || input_bytes(p) < kHeldInL2;
   }
 
   /// Where memory is the bound, weights that are on their way before the launch begins are worth more than the launch's own
@@ -308,7 +313,7 @@ class Sm90 final : public Family {
   static std::vector<int> worthwhile_overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
     const int plain = overlaps(p, t, device);
     std::vector<int> all{plain};
-    if (p.flops() > kRidge * p.bytes() && 2 * (p.m + p.wide_n()) * p.k > kHeldInL2) return all;
+    if (p.flops() > kRidge * p.bytes() && input_bytes(p) > kHeldInL2) return all;
     all.push_back(plain | 2);
     const auto ctas = View(p, t).clusters(t) * cluster_size(t);
     if (!plain && (t.cluster_m * t.cluster_n >= 4 || 2 * ctas <= device.sm_count || p.flops() > kNearRidge * p.bytes()))
@@ -327,7 +332,8 @@ class Sm90 final : public Family {
       // The assembler spills the widest tiles more often than not, and wide ones in clusters.
       if (v.accumulators > kWidest || (v.accumulators == kWidest && t.cluster_m * t.cluster_n > 1)) return;
       const bool may_stage = v.swap || t.tile_n % 16 == 0;
-      if (is_long && !t.store && may_stage && t.split_k == 1) return;  // an epilogue that is worth its shared memory
+      if (is_long && !t.store && may_stage && (t.split_k == 1 || staged == 1))
+        return;  // an epilogue that is worth its shared memory
       for (const int overlap : worthwhile_overlaps(p, t, device)) {
         t.overlap = static_cast<std::int16_t>(overlap);
         if (!rejects(p, t, device)) out.push_back(t);
@@ -361,13 +367,16 @@ class Sm90 final : public Family {
               add();
             }
             t.raster = 0;
-            if (cluster_m * cluster_n > 1 || store) continue;
+            if (cluster_m * cluster_n > 1 || store == 2 || (!store && staged == 1 && !skinny)) continue;
             for (const int split : {2, 3, 4, 5, 6, 8}) {
               if (tiles * split > 2 * device.sm_count || p.k < 512 * split) break;
               t.split_k = static_cast<std::int16_t>(split);
+              const int fit = std::min(most, max_stages(p, t, device));  // beside the pieces
+              if (stages < most && (!skinny || stages >= fit)) continue;
+              t.stages = static_cast<std::int16_t>(std::min(stages, fit));
               add();
             }
-            t.split_k = 1;
+            t.split_k = 1, t.stages = static_cast<std::int16_t>(stages);
           }
         }
       }

@@ -12,6 +12,7 @@ constexpr double kFixedUs = 1.9, kClusterUs = 0.3;  // of a launch; a cluster st
 constexpr double kHeadStartUs = 0.3;                // of a launch that overlaps with the one before
 // Of the time that memory takes where it is the bound: weights fetched before the launch begins, without and with a head start.
 constexpr double kFetched = 0.012, kFetchedEarly = 0.03;
+constexpr double kFetchedUs = 0.2;  // with a head start, of a problem that L2 holds
 
 // The clock under load: full speed for nothing, this much less once a launch has so many operations.
 constexpr double kClockDrop = 0.32, kFullLoad = 3e10, kDropCurve = 0.25;
@@ -34,7 +35,7 @@ constexpr double kLoneConsumer = 1.55;
 constexpr double kHandOverUs = 0.3;  // from one pingpong warpgroup to the other
 constexpr double kRestartUs = 0.28;  // until cooperative warpgroups multiply again
 
-constexpr double kSplitUs = 2.3, kPartialUs = 4.8e-6, kSecondWaveUs = 0.3;
+constexpr double kSplitUs = 0.5, kPieceUs = 1.6e-4, kSecondWaveUs = 0.3;  // kPieceUs: of a partial sum into another SM
 constexpr double kWrongNeighbours = 1.01;  // CTAs beside each other do not share the larger operand
 constexpr double kMemoryShare = 0.94, kKeptInL2 = 0.7;
 constexpr double kOverlap = 3.7;  // norm that joins computing and memory: neither hides the other wholly
@@ -82,7 +83,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
                             : p.align_d < 4 ? kDirectSinglesUs
                                             : kDirectUs;
   const double work = stored + kCombine * (sums - elements);
-  const double epilogue_us = kEpilogueUs + work * element_us * (launch.consumers == 1 ? kLoneConsumer : 1.0);
+  const double epilogue_us = kEpilogueUs + work / t.split_k * element_us * (launch.consumers == 1 ? kLoneConsumer : 1.0);
   // Two cooperative warpgroups finish their tile together, then multiply again; pingpong hides all epilogues but the last.
   const double tile_us = pingpong ? std::max(mainloop_us + kHandOverUs, (mainloop_us + epilogue_us) / 2)
                                   : mainloop_us + epilogue_us + (waves > 1 ? kRestartUs : 0);
@@ -91,11 +92,13 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double output = p.bytes() - 2.0 * static_cast<double>(p.m + p.wide_n()) * static_cast<double>(p.k);
   const double memory_us = (bytes_from_memory(p, t, launch, device) + output) / (kMemoryShare * device.memory_tb_s * 1e6);
 
-  // split_k: partial tiles in f32 cross the cluster, and a second wave of clusters starts from nothing.
-  const double split_us = t.split_k > 1 ? kSplitUs + sums * kPartialUs + (waves - 1) * kSecondWaveUs : 0;
+  // split_k: pieces of the partial tiles cross the cluster, and a second wave of clusters starts from nothing.
+  const double split_us =
+      t.split_k > 1 ? kSplitUs + sums * (t.split_k - 1) / t.split_k * kPieceUs + (waves - 1) * kSecondWaveUs : 0;
   const double fetched = t.overlap < 2 ? 0 : t.overlap == 2 ? kFetched : kFetchedEarly;
   const double fixed_us = kFixedUs + (t.cluster_m * t.cluster_n > 1 ? kClusterUs : 0) + (t.overlap & 1 ? 0 : kHeadStartUs) -
-                          (memory_us > compute_us ? fetched * memory_us : 0);
+                          std::max(memory_us > compute_us ? fetched * memory_us : 0,
+                                   t.overlap == 3 && p.bytes() < static_cast<double>(device.l2_bytes) ? kFetchedUs : 0);
   const bool choice = launch.rows > t.tile_m && launch.columns > t.tile_n && t.split_k == 1;
   const double order = choice && (t.raster > 0) != (launch.columns > launch.rows) ? kWrongNeighbours : 1.0;
   return fixed_us + split_us + order * std::pow(std::pow(compute_us, kOverlap) + std::pow(memory_us, kOverlap), 1 / kOverlap);

@@ -53,7 +53,7 @@ TEST_CASE("sm90 compiles its tile shapes, schedules and clusters without spills"
            "tile_m=128 tile_n=192 tile_k=64 stages=5 schedule=pingpong store=1 cluster_m=2",
            "tile_m=192 tile_n=128 tile_k=64 stages=4 schedule=pingpong store=1",
            "tile_m=64 tile_n=48 tile_k=128 stages=4 schedule=pingpong store=1",
-           "tile_m=128 tile_n=224 tile_k=64 stages=4 schedule=cooperative split_k=3",
+           "tile_m=128 tile_n=224 tile_k=64 stages=3 schedule=cooperative split_k=2 store=1",
            "tile_m=128 tile_n=96 tile_k=64 stages=7 schedule=cooperative store=1 cluster_m=4 cluster_n=2 overlap=1",
            "tile_m=64 tile_n=32 tile_k=128 stages=9 schedule=cooperative store=1 overlap=2",
            "tile_m=64 tile_n=64 tile_k=128 stages=6 schedule=cooperative swap_ab=1 split_k=2 overlap=3",

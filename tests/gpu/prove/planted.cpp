@@ -91,7 +91,7 @@ const std::vector<Planted>& planted_kernels() {
       {"sm90: up taken for gate in the sums of split_k",
        "16x512x8192 silu gated",
        "sm90 split_k=4",
-       {{"block_of(g, block) * (kWidth / 8) + slice_of(g, j)", "block_of(0, block) * (kWidth / 8) + slice_of(0, j)"}}},
+       {{"in_piece(gate, block, quad) + threadIdx.x", "in_piece(0, block, quad) + threadIdx.x"}}},
       {"skinny: B taken for the up matrix", "4x512x1024 silu gated", "skinny", {{"gate == 0 ? args.b : args.b2", "args.b"}}},
       {"sm90: aux without bias", "256x256x256 silu aux bias=column:bf16", "sm90", {{"pre[gate] = x[gate][i] = ", "pre[gate] = "}}},
       {"aux with D's leading dimension", "256x256x256 silu gated aux", "sm80 store=0", {{"args.n, args.ldaux,", "args.n, args.ldd,"}}},
