@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/library.hpp"
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
+#include "cli/misspelt.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -116,6 +118,21 @@ Check check_file(const char* what, const std::string& path, const char* variable
   return {what, Health::note, path, fmt::format("{} is set; unset it for normal use", variable)};
 }
 
+// Variables that look like ours and are nobody's: most likely misspelt.
+std::vector<Check> check_variables(const Settings& settings) {
+  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS", "AK_LATENCY"};  // of the scripts
+  for (const auto& entry : settings.entries) known.push_back(entry.variable);
+  std::vector<Check> checks;
+  for (char** each = environ; *each; ++each) {
+    const std::string text = *each, name = text.substr(0, text.find('='));
+    if (!name.starts_with("AK_") || std::ranges::find(known, name) != known.end()) continue;
+    const std::string meant = nearest(name, known);
+    checks.push_back({name, Health::note, "no such variable: it is not read",
+                      meant.empty() ? "`ak env` lists those that are" : fmt::format("{} is read", meant)});
+  }
+  return checks;
+}
+
 int doctor(bool json) {
   const Settings settings = resolve_all({});
   std::vector<Check> checks = {check_driver(),        check_nvrtc(),         check_cublaslt(),
@@ -123,6 +140,7 @@ int doctor(bool json) {
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});
+  for (Check& check : check_variables(settings)) checks.push_back(std::move(check));
   if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));
   if (const char* folder = std::getenv("AK_KERNEL_DIR")) checks.push_back(check_file("kernels", folder, "AK_KERNEL_DIR"));
 

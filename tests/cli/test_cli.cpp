@@ -73,6 +73,11 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(env.output, "AK_LLM='oracle': expected openai"));
   CHECK(has(env.output, "AK_SCRATCH_BYTES"));
   CHECK(has(env.output, "AK_LLM_CLIENT_CERT"));
+  const Result unread = run_ak("doctor", "AK_CAHCE_DIR=/tmp AK_XYZ=1 AK_BUILD_DIR=b");
+  CAPTURE(unread.output);
+  CHECK(has(unread.output, "AK_CAHCE_DIR no such variable: it is not read\n                    AK_CACHE_DIR is read\n"));
+  CHECK(has(unread.output, "AK_XYZ "));
+  CHECK(!has(unread.output, "AK_BUILD_DIR "));
   const Result doctor = run_ak("doctor", "AK_MODE=fast AK_LOG=loud");
   CAPTURE(doctor.output);
   CHECK(doctor.code != 0);
