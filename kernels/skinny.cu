@@ -1,21 +1,59 @@
 // GEMM with at most 8 rows of A: B streams once from memory through plain loads and FMAs, no tensor core and no ring. Any
 // layout and alignment.
 //
-// B contiguous along k: a warp owns tile_n / warps_n rows of B, warps_m warps share a row's k; a lane reads 16-byte runs,
-// `unroll` of each row before the first is used. B contiguous along n: a lane owns 8 columns and the CTA's lanes and warps
-// share k. Both end with the warps' partial sums in shared memory, added in a fixed order. Gated, every output has a second row
-// (or column) in the up matrix, read beside B's.
+// B contiguous along k: a warp owns tile_n / warps_n rows of B, warps_m warps share a row's k; a lane reads aligned 16-byte
+// words, `unroll` of each row before the first is used. Rows that are kStride apart start at the same byte of such a word, and
+// a CTA owns rows kStride apart: it is A that is shifted, once for all of them. The elements before a row's first word and
+// after its last are multiplied one by one. B contiguous along n: a lane owns 8 columns and the CTA's lanes and warps share k.
+// Both end with the warps' partial sums in shared memory, added in a fixed order. Gated, every output has a second row (or
+// column) in the up matrix, read beside B's.
 
 namespace ak {
 
 constexpr int kWarps = AK_WARPS_M * AK_WARPS_N, kThreads = 32 * kWarps;
-constexpr int kOutputs = AK_TILE_M * AK_TILE_N;  // of a CTA
-constexpr int kSums = kGates * kOutputs;         // gated: the gate's, then the up projection's
+constexpr int kOutputs = AK_TILE_M * AK_TILE_N;              // of a CTA
+constexpr int kSums = kGates * kOutputs;                     // gated: the gate's, then the up projection's
+constexpr int kStride = AK_B_MAJOR_K ? 16 / AK_ALIGN_B : 1;  // from one column of a CTA to its next
+
+// CTAs in groups of kStride, whose columns interlock.
+__device__ __forceinline__ int first_column() { return blockIdx.x / kStride * kStride * AK_TILE_N + blockIdx.x % kStride; }
 
 // One 16-byte run of eight elements on its way: the aligned words around it, not yet shifted.
 struct Run {
   Words4 first, second;
 };
+
+// What is read once.
+__device__ __forceinline__ Words4 read_weights(const char* aligned) {
+  Words4 v;
+  asm("ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];"
+      : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3])
+      : "l"(aligned));
+  return v;
+}
+
+// Zeros, without a branch, unless `wanted`.
+__device__ __forceinline__ Words4 read_weights_if(bool wanted, const char* aligned) {
+  Words4 v = {};
+  asm("{\n.reg .pred p;\n"
+      "setp.ne.u32 p, %5, 0;\n"
+      "@p ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];\n}"
+      : "+r"(v.w[0]), "+r"(v.w[1]), "+r"(v.w[2]), "+r"(v.w[3])
+      : "l"(aligned), "r"(static_cast<u32>(wanted)));
+  return v;
+}
+
+// Volatile: it stays where it is, ahead of its use.
+__device__ __forceinline__ u32 read_element_if(bool wanted, const void* at) {
+  u32 v = 0;
+  asm volatile(
+      "{\n.reg .pred p;\n"
+      "setp.ne.u32 p, %2, 0;\n"
+      "@p ld.global.nc.u16 %0, [%1];\n}"
+      : "+r"(v)
+      : "l"(at), "r"(static_cast<u32>(wanted)));
+  return v;
+}
 
 template <int align>
 __device__ __forceinline__ u32 misalignment(const char* at) {
@@ -28,9 +66,7 @@ __device__ __forceinline__ Run fetch(const char* at) {
   Run r = {};
   Words4& w = r.first;
   if constexpr (align == 16 && stream) {
-    asm("ld.global.nc.L1::no_allocate.L2::256B.v4.u32 {%0,%1,%2,%3}, [%4];"
-        : "=r"(w.w[0]), "=r"(w.w[1]), "=r"(w.w[2]), "=r"(w.w[3])
-        : "l"(at));
+    w = read_weights(at);
   } else if constexpr (align == 16) {
     w = read_words(at);
   } else if constexpr (align == 8) {
@@ -78,29 +114,12 @@ __device__ __forceinline__ void widen(const Words4& v, float (&f)[8]) {
 }
 
 // One element of A; rows past m repeat the last, their sums are never stored.
-__device__ __forceinline__ float a_element(const KernelArgs& args, int m, int k) {
+__device__ __forceinline__ const In* a_address(const KernelArgs& args, int m, int k) {
   m = m < args.m ? m : args.m - 1;
-  const i64 at = AK_A_MAJOR_K ? m * args.lda + k : k * args.lda + m;
-  return to_float<AK_IN>(static_cast<const In*>(args.a)[at]);
+  return static_cast<const In*>(args.a) + (AK_A_MAJOR_K ? m * args.lda + k : k * args.lda + m);
 }
-
-// A[m, k0..k0+8); zeros from `elements` on when `part`.
-template <bool part>
-__device__ __forceinline__ void a_run(const KernelArgs& args, int m, int k0, int elements, float (&x)[8]) {
-#if AK_A_MAJOR_K
-  m = m < args.m ? m : args.m - 1;
-  const char* data = static_cast<const char*>(args.a);
-  const char* at = data + m * args.lda * 2 + static_cast<i64>(k0) * 2;
-  if constexpr (part) {
-    const char* end = data + (args.m - 1) * args.lda * 2 + static_cast<i64>(args.k) * 2;
-    widen(settle_part<AK_ALIGN_A>(fetch_part<AK_ALIGN_A>(at, elements, end), at, elements), x);
-  } else {
-    widen(settle<AK_ALIGN_A>(fetch<AK_ALIGN_A, false>(at), at), x);
-  }
-#else
-#pragma unroll
-  for (int e = 0; e < 8; ++e) x[e] = !part || e < elements ? a_element(args, m, k0 + e) : 0;
-#endif
+__device__ __forceinline__ float a_element(const KernelArgs& args, int m, int k) {
+  return to_float<AK_IN>(*a_address(args, m, k));
 }
 
 // B or the up matrix.
@@ -110,76 +129,153 @@ __device__ __forceinline__ const char* weights(const KernelArgs& args, int gate)
 
 #if AK_B_MAJOR_K
 
-constexpr int kColumns = AK_TILE_N / AK_WARPS_N;  // of D, a warp
-constexpr int kRows = kGates * kColumns;          // of B, then of the up matrix, a warp
-constexpr int kGroup = 32 * AK_WARPS_M;           // threads that share a row
+constexpr int kColumns = AK_TILE_N / AK_WARPS_N;     // of D, a warp
+constexpr int kRows = kGates * kColumns;             // of B, then of the up matrix, a warp
+constexpr int kGroup = 32 * AK_WARPS_M;              // threads that share a row
+constexpr int kOffsets = kStride == 1 ? 1 : kGates;  // of a warp's rows: gate and up start where they like
+constexpr int kSharing = kRows / kOffsets;           // rows with one offset
+constexpr int kAlignRun = kStride == 1 || AK_ALIGN_A < AK_ALIGN_B ? AK_ALIGN_A : AK_ALIGN_B;  // of A beside a word of B
 
 using Sums = float[kRows][AK_TILE_M][2];
 
-// `unroll` runs of each row, `kGroup` runs apart, starting at run `first`.
+// CTAs of an SM that leave registers for every load ahead of the first use; without a bound the compiler trades that for more
+// CTAs.
+constexpr int kRegisters = (4 * AK_UNROLL + 2 * AK_TILE_M + 12) * kRows + 8 * (AK_TILE_M + kOffsets) + 24;
+constexpr int kResident = AK_TILE_M > 4 || !AK_A_MAJOR_K ? 1 : 65536 / (kThreads * ((kRegisters + 7) / 8 * 8));
+
+// A row of B as aligned words: `head` elements before the first, then `words` whole ones, of which this CTA takes begin to end.
+// Where A is shifted they leave room for what its fetch reads past a run.
+struct Span {
+  int head, words, begin, end;
+};
+
+__device__ __forceinline__ Span span_of(const KernelArgs& args, const char* row) {
+  Span s;
+  s.head = kStride == 1 ? 0 : (16 - (reinterpret_cast<u64>(row) & 15)) % 16 / 2;
+  s.head = s.head < args.k ? s.head : args.k;
+  const int left = args.k - s.head - (AK_A_MAJOR_K && kAlignRun < 8 ? 8 : 0);
+  s.words = left > 0 ? left / 8 : 0;
+  s.begin = 0, s.end = s.words;
+  if (AK_SPLIT_K > 1) {
+    const int each = (args.k / 8 + AK_SPLIT_K - 1) / AK_SPLIT_K;
+    s.begin = blockIdx.y * each;
+    s.end = s.words < s.begin + each ? s.words : s.begin + each;
+  }
+  return s;
+}
+
+// A[m, k0..k0+8), zeros unless `wanted`. With kAlignRun below 8 up to 16 bytes past them are read.
+__device__ __forceinline__ void a_run(const KernelArgs& args, bool wanted, int m, int k0, float (&x)[8]) {
+#if AK_A_MAJOR_K
+  const char* at = reinterpret_cast<const char*>(a_address(args, m, k0));
+  Run r = {};
+  if constexpr (kAlignRun < 8) {
+    const char* aligned = at - misalignment<kAlignRun>(at);
+    r.first = read_words_if(wanted, aligned), r.second = read_words_if(wanted, aligned + 16);
+  } else if (wanted) {
+    r = fetch<kAlignRun, false>(at);
+  }
+  widen(settle<kAlignRun>(r, at), x);
+#else
+#pragma unroll
+  for (int e = 0; e < 8; ++e) x[e] = wanted ? to_float<AK_IN>(*a_address(args, m, k0 + e)) : 0;
+#endif
+}
+
+// `unroll` words of each row, kGroup words apart, starting at word `first`. Rows begin at their first word.
 template <bool part>
-__device__ __forceinline__ void accumulate(const KernelArgs& args, const char* const (&rows)[kRows], int first, int run_end,
-                                           Sums& sums) {
-  Run w[kRows][AK_UNROLL];
-  const auto end = [&](int r) {
-    return weights(args, r / kColumns) + (args.n - 1) * args.ldb * 2 + static_cast<i64>(args.k) * 2;
-  };
-  const auto elements = [&](int u) {
-    const int run = first + u * kGroup, left = run < run_end ? args.k - run * 8 : 0;
-    return left < 8 ? left : 8;
-  };
-  const auto at = [&](int r, int u) { return rows[r] + static_cast<i64>(first + u * kGroup) * 16; };
+__device__ __forceinline__ void accumulate(const KernelArgs& args, const char* const (&rows)[kRows],
+                                           const Span (&spans)[kOffsets], int first, Sums& sums) {
+  Words4 w[kRows][AK_UNROLL];
+  const auto wanted = [&](int o, int u) { return !part || first + u * kGroup < spans[o].end; };
 #pragma unroll
   for (int u = 0; u < AK_UNROLL; ++u)
 #pragma unroll
-    for (int r = 0; r < kRows; ++r)
-      w[r][u] = part ? fetch_part<AK_ALIGN_B>(at(r, u), elements(u), end(r)) : fetch<AK_ALIGN_B, true>(at(r, u));
-#pragma unroll
-  for (int u = 0; u < AK_UNROLL; ++u) {
-    if (part && elements(u) <= 0) break;
-    float wide[kRows][8];
-#pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      widen(part ? settle_part<AK_ALIGN_B>(w[r][u], at(r, u), elements(u)) : settle<AK_ALIGN_B>(w[r][u], at(r, u)), wide[r]);
+      const char* at = rows[r] + static_cast<i64>(first + u * kGroup) * 16;
+      w[r][u] = part ? read_weights_if(wanted(r / kSharing, u), at) : read_weights(at);
     }
 #pragma unroll
-    for (int m = 0; m < AK_TILE_M; ++m) {
-      float x[8];
-      a_run<part>(args, m, (first + u * kGroup) * 8, elements(u), x);
+  for (int u = 0; u < AK_UNROLL; ++u)
 #pragma unroll
-      for (int r = 0; r < kRows; ++r)
+    for (int o = 0; o < kOffsets; ++o) {
+      float wide[kSharing][8];
 #pragma unroll
-        for (int e = 0; e < 8; ++e) sums[r][m][e % 2] += wide[r][e] * x[e];
+      for (int r = 0; r < kSharing; ++r) widen(w[o * kSharing + r][u], wide[r]);
+#pragma unroll
+      for (int m = 0; m < AK_TILE_M; ++m) {
+        float x[8];
+        a_run(args, wanted(o, u), m, spans[o].head + (first + u * kGroup) * 8, x);
+#pragma unroll
+        for (int r = 0; r < kSharing; ++r)
+#pragma unroll
+          for (int e = 0; e < 8; ++e) sums[o * kSharing + r][m][e % 2] += wide[r][e] * x[e];
+      }
+    }
+}
+
+// The elements off the words, at most 7 before and 15 after them: a lane multiplies one of each row. They are loaded when this
+// is made.
+struct Ends {
+  u32 w[kRows], x[kOffsets][AK_TILE_M];
+
+  Ends() = default;
+  __device__ __forceinline__ Ends(const KernelArgs& args, const char* const (&rows)[kRows], const Span (&spans)[kOffsets],
+                                  bool mine, int lane) {
+#pragma unroll
+    for (int o = 0; o < kOffsets; ++o) {
+      const Span& s = spans[o];
+      const int k = lane < 8 ? lane : s.head + s.words * 8 + lane - 8;
+      const bool wanted = mine && (lane < 8 ? k < s.head : k < args.k);
+#pragma unroll
+      for (int r = o * kSharing; r < (o + 1) * kSharing; ++r) w[r] = read_element_if(wanted, rows[r] + (k - s.head) * 2);
+#pragma unroll
+      for (int m = 0; m < AK_TILE_M; ++m) x[o][m] = read_element_if(wanted, a_address(args, m, k));
     }
   }
-}
+  __device__ __forceinline__ void accumulate(Sums& sums) const {
+#pragma unroll
+    for (int r = 0; r < kRows; ++r)
+#pragma unroll
+      for (int m = 0; m < AK_TILE_M; ++m)
+        sums[r][m][0] += to_float<AK_IN>(static_cast<u16>(w[r])) * to_float<AK_IN>(static_cast<u16>(x[r / kSharing][m]));
+  }
+};
 
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int share = warp / AK_WARPS_N, first = warp % AK_WARPS_N * kColumns;
   const char* rows[kRows];
+  Span spans[kOffsets];
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
-    const int row = column0 + first + r % kColumns;
-    rows[r] = weights(args, r / kColumns) + (row < args.n ? row : args.n - 1) * args.ldb * 2;
+    const int row = column0 + (first + r % kColumns) * kStride;  // past n: one that starts at the same byte
+    rows[r] = weights(args, r / kColumns) + (row < args.n ? row : column0) * args.ldb * 2;
+    if (r % kSharing == 0) spans[r / kSharing] = span_of(args, rows[r]);
+    rows[r] += spans[r / kSharing].head * 2;
   }
-  int begin = 0, end = (args.k + 7) / 8;
-  // Runs that exist whole, with room for the aligned words around them.
-  int whole = AK_ALIGN_B >= 8 && (AK_ALIGN_A >= 8 || !AK_A_MAJOR_K) ? args.k / 8 : (args.k - 8) / 8;
-  if (AK_SPLIT_K > 1) {
-    const int each = (end + AK_SPLIT_K - 1) / AK_SPLIT_K;
-    begin = blockIdx.y * each;
-    end = end < begin + each ? end : begin + each;
-  }
-  whole = whole < end ? whole : end;
+  // Where rows have ends as a rule, these are on their way before the words.
+  constexpr bool early = kStride > 1;
+  const bool mine = share == 0 && blockIdx.y == 0;
+  const Ends ends = early ? Ends(args, rows, spans, mine, lane) : Ends{};
 
+  int whole = spans[0].end, end = spans[0].end;  // words that all rows have, that any has
+#pragma unroll
+  for (int o = 1; o < kOffsets; ++o) {
+    whole = whole < spans[o].end ? whole : spans[o].end;
+    end = end > spans[o].end ? end : spans[o].end;
+  }
   Sums sums = {};
   constexpr int block = kGroup * AK_UNROLL;
-  int run = begin;
+  int word = spans[0].begin;
 #pragma unroll 1
-  for (; run + block <= whole; run += block) accumulate<false>(args, rows, run + share * 32 + lane, end, sums);
+  for (; word + block <= whole; word += block) accumulate<false>(args, rows, spans, word + share * 32 + lane, sums);
 #pragma unroll 1
-  for (; run < end; run += block) accumulate<true>(args, rows, run + share * 32 + lane, end, sums);
+  for (; word < end; word += block) accumulate<true>(args, rows, spans, word + share * 32 + lane, sums);
+  if (early)
+    ends.accumulate(sums);
+  else if (args.k % 8)
+    Ends(args, rows, spans, mine, lane).accumulate(sums);
 
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
@@ -194,6 +290,7 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
 
 #else
 
+constexpr int kResident = 1;
 constexpr int kLanes = AK_TILE_N / 8;  // side by side along n
 constexpr int kShares = kThreads / kLanes;
 
@@ -267,13 +364,15 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
 
 }  // namespace ak
 
-extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __grid_constant__ ak::KernelArgs args) {
+extern "C" __global__ void __launch_bounds__(ak::kThreads, ak::kResident > 1 ? ak::kResident : 1)
+    ak_kernel(const __grid_constant__ ak::KernelArgs args) {
   using namespace ak;
   extern __shared__ __align__(16) float partial[];  // [warps_m][gates][tile_m][tile_n]
-  const int column0 = blockIdx.x * AK_TILE_N;
-  let_next_kernel_start();
+  const int column0 = first_column();
   await_kernels_before();
+  if (kStride > 1 && column0 >= args.n) return;
   partial_sums(args, column0, partial);
+  let_next_kernel_start();  // not before B is read: the next kernel's CTAs would crowd on the SMs that are done first
   __syncthreads();
 
 #if AK_SPLIT_K > 1
@@ -290,7 +389,7 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads) ak_kernel(const __gri
 #endif
 
   for (int output = threadIdx.x; output < kOutputs; output += kThreads) {
-    const int row = output / AK_TILE_N, column = column0 + output % AK_TILE_N;
+    const int row = output / AK_TILE_N, column = column0 + output % AK_TILE_N * kStride;
     if (row >= args.m || column >= args.n) continue;
     float sums[kGates] = {};
 #pragma unroll

@@ -18,17 +18,22 @@ constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
 int smem_bytes(const Problem& p, const Tactic& t) { return t.warps_m * p.epilogue.gates() * t.tile_m * t.tile_n * 4; }
-std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n); }
+// From one column of a CTA to its next: rows of B that start at the same byte of an aligned 16-byte word.
+int stride(const Problem& p) { return p.b_major == Major::k ? 16 / p.align_b : 1; }
+std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n * stride(p)) * stride(p); }
 
-// Independent 16-byte runs a lane has in flight.
+// 16-byte runs that a lane has in flight.
 int runs(const Problem& p, const Tactic& t) {
   return p.epilogue.gates() * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1);
 }
 
 int registers(const Problem& p, const Tactic& t) {
-  const int rows = p.b_major == Major::k ? p.epilogue.gates() * t.tile_n / t.warps_n : 4;  // widened to f32 at once
-  const int sums = 2 * t.tile_m * (p.b_major == Major::k ? rows : p.epilogue.gates() * 4);
-  return runs(p, t) * (p.align_b == 16 ? 4 : 8) + sums + 12 * rows + 48;
+  const int gates = p.epilogue.gates();
+  if (p.b_major == Major::k) {
+    const int rows = gates * t.tile_n / t.warps_n;
+    return 4 * runs(p, t) + 4 * t.unroll + (2 * t.tile_m + 8) * rows + 8 * t.tile_m + 10;
+  }
+  return runs(p, t) * (p.align_b == 16 ? 4 : 8) + 8 * t.tile_m * gates + 96;
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
@@ -58,7 +63,7 @@ class Skinny final : public Family {
     if (t.family != FamilyId::skinny) return "not a skinny tactic";
     if (!one_of(t.tile_m, {1, 2, 4, 8})) return "tile_m must be 1, 2, 4 or 8";
     if (p.m > t.tile_m) return fmt::format("tile_m={} must hold all m={} rows", t.tile_m, p.m);
-    if (!one_of(t.unroll, {1, 2, 4, 8})) return "unroll must be 1, 2, 4 or 8";
+    if (!one_of(t.unroll, {1, 2, 3, 4, 8})) return "unroll must be 1, 2, 3, 4 or 8";
     if (!one_of(t.warps_m, {1, 2, 4, 8})) return "warps_m (warps that share k) must be 1, 2, 4 or 8";
     if (!one_of(t.warps_n, {1, 2, 4, 8, 16})) return "warps_n must be 1, 2, 4, 8 or 16";
     if (t.warps_m * t.warps_n > 16) return "warps_m x warps_n must be at most 16 (512 threads)";
@@ -89,10 +94,13 @@ class Skinny final : public Family {
       for (const std::int16_t split : {1, 2, 4, 8, 16}) {
         t.split_k = split;
         if (split > 1 && (split - 1) * ctas(p, t) >= resident(p, t, d) * d.sm_count) break;  // the grid is full without
-        if (!rejects(p, t, d)) out.push_back(t);
+        for (const std::int16_t overlap : {1, 0}) {
+          t.overlap = overlap;
+          if (!rejects(p, t, d)) out.push_back(t);
+        }
       }
     };
-    for (const std::int16_t unroll : {1, 2, 4, 8}) {
+    for (const std::int16_t unroll : {1, 2, 3, 4, 8}) {
       t.unroll = unroll;
       for (const std::int16_t warps_m : {1, 2, 4, 8}) {
         t.warps_m = warps_m;
@@ -123,18 +131,23 @@ class Skinny final : public Family {
         std::min<double>(t.unroll, std::max(1.0, p.k / 8.0 / (t.warps_m * 32.0) / t.split_k));  // a short k fills no more
     const double row_bytes = 16.0 * runs(p, t) / t.unroll * deep;
     const double in_flight = running / d.sm_count * threads(t) * row_bytes;
-    const double drawn = std::min(1.0, in_flight / 40960);
+    const double drawn = in_flight / (in_flight + 1536);  // the start and the end of every CTA
     const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;
+    const double turns = p.k / 8.0 / (p.b_major == Major::k ? t.warps_m * 32.0 : 1.0) / t.split_k / t.unroll;
+    const double idle = p.b_major == Major::k ? std::ceil(turns) / turns - 1 : 0;  // lanes in a row's last turn
     const double weight_bytes = 2.0 * p.wide_n() * p.k;
-    const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 0.97 * drawn),
+    const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 1.03 * drawn),
                                       weight_bytes / (d.memory_tb_s * 1e6) * std::min(balance, 2.0));
 
     const double clock = d.clock_ghz * 1e3 * 0.95;
     const double rows = p.b_major == Major::k ? p.epilogue.gates() * t.tile_n / t.warps_n : 4;
-    const double per_run =
-        8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.align_b >= 8 ? 4 : 24) + (p.align_a >= 8 ? 0 : 20 * t.tile_m / rows);
-    const double issue_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 * per_run / (4.0 * d.sm_count * clock) / 0.8;
-    double us = 2.6 + std::max(memory_us, issue_us) + 0.25 * t.warps_m * t.tile_m / 8.0;
+    const bool shifts_a = p.align_a < 8 || (p.b_major == Major::k && p.align_b < 8);
+    const double per_run = 8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.b_major == Major::k || p.align_b >= 8 ? 4 : 24);
+    const double shift = shifts_a ? 60 * t.tile_m / (rows * rows) : 0;  // two reads of A hang on each other's registers
+    const double run_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 / (4.0 * d.sm_count * clock) / 0.8;
+    double us = 2.1 + std::max(memory_us * (1 + 0.3 * idle), run_us * per_run) + run_us * shift + 0.03 * t.warps_m * t.tile_m;
+    // The next kernel's CTAs take what room there is: those of a small grid crowd on the SMs that are done first.
+    if (t.overlap) us += -0.25 + 0.15 * memory_us * std::max(0.0, 1 - grid / slots);
     if (t.split_k > 1) us += 1.0 + 0.05 * t.split_k;
     return us;
   }
