@@ -31,7 +31,8 @@ int registers(const Problem& p, const Tactic& t) {
   const int gates = p.epilogue.gates();
   if (p.b_major == Major::k) {
     const int rows = gates * t.tile_n / t.warps_n;
-    return 4 * runs(p, t) + 4 * t.unroll + (2 * t.tile_m + 8) * rows + 8 * t.tile_m + 10;
+    const int gathered = p.a_major == Major::k ? 0 : 6 * t.tile_m * (stride(p) > 1 ? gates : 1);  // A element by element
+    return 4 * runs(p, t) + 4 * t.unroll + (2 * t.tile_m + 8) * rows + 8 * t.tile_m + 10 + gathered;
   }
   return runs(p, t) * (p.align_b == 16 ? 4 : 8) + 8 * t.tile_m * gates + 96;
 }
@@ -133,7 +134,7 @@ class Skinny final : public Family {
     const double in_flight = running / d.sm_count * threads(t) * row_bytes;
     const double drawn = in_flight / (in_flight + 1536);  // the start and the end of every CTA
     const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;
-    const double turns = p.k / 8.0 / (p.b_major == Major::k ? t.warps_m * 32.0 : 1.0) / t.split_k / t.unroll;
+    const double turns = std::max<double>(1, p.k) / 8 / (t.warps_m * 32) / t.split_k / t.unroll;
     const double idle = p.b_major == Major::k ? std::ceil(turns) / turns - 1 : 0;  // lanes in a row's last turn
     const double weight_bytes = 2.0 * p.wide_n() * p.k;
     const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 1.03 * drawn),

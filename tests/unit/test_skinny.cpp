@@ -100,6 +100,32 @@ TEST_CASE("skinny's launch covers n, and its workspace holds every slice") {
   CHECK(g.workspace_bytes == kCounterBytes + 63LL * 4 * 4 * 16 * 4);
 }
 
+TEST_CASE("skinny's CTAs own rows of B that start at the same byte of a 16-byte word") {
+  const Tactic t = parse_tactic("skinny tile_m=1 tile_n=4 warps_m=2 warps_n=2");
+  const auto ctas = [&](int align, std::int64_t n, Major b) {
+    Problem p = problem(1, n, 4095);
+    p.align_b = static_cast<std::uint8_t>(align), p.b_major = b;
+    return skinny().geometry(p, t, {}).grid[0];
+  };
+  CHECK(ctas(16, 4096, Major::k) == 1024);
+  CHECK(ctas(2, 4096, Major::k) == 1024);
+  CHECK(ctas(2, 33, Major::k) == 16);  // 32 columns in eight CTAs, then one more of each
+  CHECK(ctas(4, 33, Major::k) == 12);
+  CHECK(ctas(8, 33, Major::k) == 10);
+  CHECK(ctas(2, 33, Major::mn) == 9);
+}
+
+TEST_CASE("skinny's tactics come with and without an early start of the next kernel; a small grid is better off without") {
+  const Problem p = problem(1, 2112, 7168);
+  int early = 0, late = 0;
+  for (const Tactic& t : space(p)) (t.overlap ? early : late)++;
+  CHECK(early > 0);
+  CHECK(early == late);
+  const auto cost = [&](const char* t) { return skinny().cost_us(p, parse_tactic(t), {}); };
+  CHECK(cost("skinny tile_n=2 warps_m=4 unroll=2 overlap=1") < cost("skinny tile_n=2 warps_m=4 unroll=2"));
+  CHECK(cost("skinny tile_n=8 warps_n=8 unroll=2 overlap=1") > cost("skinny tile_n=8 warps_n=8 unroll=2"));
+}
+
 TEST_CASE("skinny gated: every output has a second row of weights") {
   const Tactic t = parse_tactic("skinny tile_m=4 tile_n=8 warps_m=2 warps_n=4 split_k=4");
   const Problem gated = parse_problem("3x1000x4096 bf16 gated silu aux scale=both");
