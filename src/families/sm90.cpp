@@ -272,10 +272,14 @@ class Sm90 final : public Family {
   }
 
  private:
+  /// A few tokens in a tile that only clusters of four can share: these lie evenly over the chip, which pays for the padding.
+  static bool shared_alone(const Problem& p, const Tactic& t) { return t.swap_ab && p.m <= 16 && t.tile_n == 32; }
+
   /// Tiles that are not mostly padding, and small enough not to leave most SMs idle.
   static bool worth_a_look(const Problem& p, const Tactic& t, const DeviceFacts& device) {
     const View v(p, t);
     if (t.tile_m > 64 && t.tile_m >= 2 * v.rows) return false;
+    if (shared_alone(p, t)) return t.tile_m <= 128;
     if (t.tile_n > 16 && t.tile_n - v.columns >= 16) return false;
     const auto tiles = ceil_div(v.rows, t.tile_m) * ceil_div(v.columns, t.tile_n);
     if (v.swap && p.m <= kFewTokens) {
@@ -331,6 +335,7 @@ class Sm90 final : public Family {
     const auto add = [&] {
       // The assembler spills the widest tiles more often than not, and wide ones in clusters.
       if (v.accumulators > kWidest || (v.accumulators == kWidest && t.cluster_m * t.cluster_n > 1)) return;
+      if (shared_alone(p, t) && t.cluster_m < 4) return;
       const bool may_stage = v.swap || t.tile_n % 16 == 0;
       if (is_long && !t.store && may_stage && (t.split_k == 1 || staged == 1))
         return;  // an epilogue that is worth its shared memory

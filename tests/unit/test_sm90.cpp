@@ -196,6 +196,12 @@ TEST_CASE("sm90 fetches weights ahead where memory is the bound, and only operan
           return t.swap_ab && t.tile_m == 64 && t.tile_n == 16 && t.split_k == 1;
         }) == std::set{0, 2, 3});  // 64 CTAs: two launches lie beside each other
   CHECK(overlaps(problem(160, 14336, 4096), tiles_of_160) == std::set{0, 2, 3});
+  // A tile of 32 for 16 tokens only where it makes such clusters.
+  std::vector<Tactic> few;
+  sm90_family().enumerate(problem(16, 14336, 4096), kH200, few);
+  const auto padded = [](const Tactic& t) { return t.swap_ab && t.tile_n == 32; };
+  CHECK(std::any_of(few.begin(), few.end(), [&](const Tactic& t) { return padded(t) && t.overlap == 3; }));
+  CHECK(std::none_of(few.begin(), few.end(), [&](const Tactic& t) { return padded(t) && t.cluster_m < 4; }));
   CHECK(overlaps(problem(2048, 2048, 4096), any) == std::set{0, 1});
   auto unaligned = problem(64, 4096, 4095);
   unaligned.align_a = unaligned.align_b = 2;
