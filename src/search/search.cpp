@@ -15,9 +15,10 @@ constexpr int kRequestsPerRefill = 3;
 
 constexpr int kLeadersPerShape = 2;
 
+// Knobs beside these a longer window ranks as a brief one does.
 bool same_shape(const Tactic& a, const Tactic& b) {
   return a.family == b.family && a.schedule == b.schedule && a.tile_m == b.tile_m && a.tile_n == b.tile_n &&
-         a.split_k == b.split_k;
+         a.split_k == b.split_k && a.cluster_m * a.cluster_n == b.cluster_m * b.cluster_n;
 }
 
 bool timed(const Trial& trial) { return trial.correct() && std::isfinite(trial.us) && trial.us > 0; }
