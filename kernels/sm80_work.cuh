@@ -49,14 +49,13 @@ __device__ __forceinline__ bool take_work(const KernelArgs& args, int tiles, Wor
   if (ticket < copies) {
     const Pack a = pack_of_a(args), b = pack_of_b(args);
     const i64 units_a = kPackA ? a.units() : 0, units = units_a + (kPackB ? kGates * b.units() : 0);
-#pragma unroll 1
-    for (i64 unit = ticket * (kThreads / 32) + threadIdx.x / 32; unit < units; unit += copies * (kThreads / 32)) {
+    pack_units(ticket * (kThreads / 32) + threadIdx.x / 32, units, copies * (kThreads / 32), [&](PackUnit& into, i64 unit) {
       const bool first = unit < units_a, up = AK_GATED && unit >= units_a + b.units();
       Pack p{first ? a.from : b.from, first ? a.to : b.to, first ? a.pitch : b.pitch, first ? a.rows : b.rows,
              first ? a.inner : b.inner};
       if (up) p.from = pack_of_up(args).from, p.to = pack_of_up(args).to;
-      p.copy(first ? unit : unit - units_a - (up ? b.units() : 0));
-    }
+      into.load(p, first ? unit : unit - units_a - (up ? b.units() : 0));
+    });
     __threadfence();
     __syncthreads();
     if (threadIdx.x == 0) atomicAdd(counters + kPacked, 1u);

@@ -53,8 +53,7 @@ __device__ __forceinline__ void pack_operands(const KernelArgs& args, volatile u
   __syncthreads();
   for (u32 batch = *shared_batch;;) {
     if (batch < batches) {
-#pragma unroll 1
-      for (i64 unit = batch * (kThreads / 32) + threadIdx.x / 32; unit < units; unit += batches * (kThreads / 32)) {
+pack_units(batch * (kThreads / 32) + threadIdx.x / 32, units, batches * (kThreads / 32), [&](PackUnit& into, i64 unit) {
         const bool of_a = unit < units_a, of_up = AK_GATED && unit >= units_a + units_b;
         const Pack p{of_a    ? a.from
                      : of_up ? up.from
@@ -63,8 +62,8 @@ __device__ __forceinline__ void pack_operands(const KernelArgs& args, volatile u
                      : of_up ? up.to
                              : b.to,
                      of_a ? a.pitch : b.pitch, of_a ? a.rows : b.rows, of_a ? a.inner : b.inner};
-        p.copy(unit - (of_a ? 0 : units_a) - (of_up ? units_b : 0));
-      }
+        into.load(p, unit - (of_a ? 0 : units_a) - (of_up ? units_b : 0));
+      });
       async_proxy_fence_all();
     }
     __syncthreads();
