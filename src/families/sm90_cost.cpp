@@ -24,6 +24,7 @@ constexpr double kFillBytesPerClock = 70;           // into an SM; multicast sav
 constexpr double kL2BytesPerNs = 15500;             // out of L2
 constexpr double kLatencyUs = 0.83;                 // of a load, which the ring's depth has to cover
 constexpr double kStageUs = 0.04, kIssueUs = 0.06;  // least time of a stage, and of each 64 of its k
+constexpr double kShortStage = 1.03;                // of 64 k, for a warpgroup that has nobody to wait beside it
 constexpr double kLoneWgmmaClocks = 30;             // of a warpgroup that has the tensor cores to itself, beside N/2 clocks
 
 // Epilogue of one tile.
@@ -74,7 +75,8 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
       static_cast<double>(launch.left_bytes) / t.cluster_n + static_cast<double>(launch.right_bytes) / t.cluster_m;
   const auto ctas = std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n * t.split_k;
   const double l2_us = lines * shared_bytes * static_cast<double>(ctas) / (kL2BytesPerNs * 1e3);
-  const double stage_us = std::max({tensor_us, fill_us, l2_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64});
+  const double stage_us = std::max({tensor_us, fill_us, l2_us, latency_us, kStageUs + kIssueUs * t.tile_k / 64}) *
+                          (launch.consumers == 1 && t.tile_k == 64 ? kShortStage : 1.0);
 
   const double mainloop_us = stages * stage_us, elements = static_cast<double>(t.tile_m) * t.tile_n;
   const double sums = elements * p.epilogue.gates(), stored = elements + (p.epilogue.aux ? sums : 0);

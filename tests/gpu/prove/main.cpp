@@ -87,6 +87,10 @@ int main(int argc, char** argv) {
   bench_command->add_option("--activations", settings.activations, "of rows that name none; the first is searched for");
   bench_command->add_option("--budget", settings.budget_s, "seconds of search a row");
   bench_command->add_option("--seconds", settings.seconds, "begin no row later than this");
+  auto* alone_command = app.add_subcommand("alone", "a record's own kernels and cuBLASLt's, each between foreign kernels");
+  alone_command->add_option("record", settings.record)->required();
+  alone_command->add_option("--suite", settings.suites, "CSV files")->required();
+  alone_command->add_option("--rows", settings.rows, "as in bench");
   auto* record_command = progressing(app.add_subcommand("record", "merge the progress into a record"));
   record_command->add_option("record", settings.record)->required();
   auto* table_command = app.add_subcommand("table", "what a record says, as Markdown; needs no GPU");
@@ -108,6 +112,7 @@ int main(int argc, char** argv) {
     if (*sanitize_command) return prove_sanitize(settings);
     if (*set_command) return prove_sanitizer_set(settings);
     if (*bench_command) return bench(settings);
+    if (*alone_command) return time_alone(settings);
     if (*table_command) return print_table(settings);
     if (*pack_command) return ak::write_pack(pack, pack_entries(read_record(settings.record))), 0;
     return update_record(settings);

@@ -44,6 +44,9 @@ int prove_sanitizer_set(const Settings& settings);
 /// The suites' rows against cuBLASLt.
 int bench(const Settings& settings);
 
+/// The suites' rows, with the record's own kernels, between launches of a foreign kernel; prints a table, records nothing.
+int time_alone(const Settings& settings);
+
 /// Of the GPU and the libraries of this process, today.
 MachineFacts this_machine();
 
