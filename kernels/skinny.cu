@@ -5,8 +5,8 @@
 // words, `unroll` of each row before the first is used. Rows that are kStride apart start at the same byte of such a word, and
 // a CTA owns rows kStride apart: it is A that is shifted, once for all of them. The elements before a row's first word and
 // after its last are multiplied one by one. B contiguous along n: a lane owns 8 columns and the CTA's lanes and warps share k.
-// Both end with the warps' partial sums in shared memory, added in a fixed order. Gated, every output has a second row (or
-// column) in the up matrix, read beside B's.
+// Both wait for the kernels before this one, and end with the warps' partial sums in shared memory, added in a fixed order.
+// Gated, every output has a second row (or column) in the up matrix, read beside B's.
 
 namespace ak {
 
@@ -242,6 +242,26 @@ struct Ends {
   }
 };
 
+// overlap=3: the words that a CTA reads first go into L2 while the kernels before this one still run. It does not matter that
+// they may write them: L2 is where all SMs meet. Later CTAs do not wait, they would only ask twice.
+__device__ __forceinline__ bool starts_first() {
+  u32 sms;
+  asm("mov.u32 %0, %%nsmid;" : "=r"(sms));
+  return blockIdx.y * gridDim.x + blockIdx.x < sms * (kResident > 4 ? kResident : 4);
+}
+__device__ __forceinline__ void fetch_first(const char* const (&rows)[kRows], const Span (&spans)[kOffsets], int lane) {
+#if __CUDA_ARCH__ >= 900
+#pragma unroll
+  for (int r = 0; r < kRows; ++r) {
+    const Span& s = spans[r / kSharing];
+    const int left = s.end - s.begin, words = left < kGroup * AK_UNROLL ? left : kGroup * AK_UNROLL;
+    if (lane == r && words > 0)
+      asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(rows[r] + static_cast<i64>(s.begin) * 16), "r"(words * 16)
+                   : "memory");
+  }
+#endif
+}
+
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int share = warp / AK_WARPS_N, first = warp % AK_WARPS_N * kColumns;
@@ -254,6 +274,9 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
     if (r % kSharing == 0) spans[r / kSharing] = span_of(args, rows[r]);
     rows[r] += spans[r / kSharing].head * 2;
   }
+  if (AK_OVERLAP >= 2 && share == 0 && starts_first()) fetch_first(rows, spans, lane);
+  await_kernels_before();
+
   // Where rows have ends as a rule, these are on their way before the words.
   constexpr bool early = kStride > 1;
   const bool mine = share == 0 && blockIdx.y == 0;
@@ -326,6 +349,7 @@ __device__ __forceinline__ void accumulate(const KernelArgs& args, i64 column, i
 }
 
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
+  await_kernels_before();
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int column = column0 + threadIdx.x % kLanes * 8, share = threadIdx.x / kLanes;
   const int elements = args.n - column < 8 ? args.n - column : 8;
@@ -369,8 +393,10 @@ extern "C" __global__ void __launch_bounds__(ak::kThreads, ak::kResident > 1 ? a
   using namespace ak;
   extern __shared__ __align__(16) float partial[];  // [warps_m][gates][tile_m][tile_n]
   const int column0 = first_column();
-  await_kernels_before();
-  if (kStride > 1 && column0 >= args.n) return;
+  if (kStride > 1 && column0 >= args.n) {
+    await_kernels_before();
+    return;
+  }
   partial_sums(args, column0, partial);
   let_next_kernel_start();  // not before B is read: the next kernel's CTAs would crowd on the SMs that are done first
   __syncthreads();

@@ -60,7 +60,8 @@ class Skinny final : public Family {
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     if (auto why = refuses(p, d)) return why;
-    if (t.overlap < 0 || t.overlap > 1) return "overlap is 0 or 1";
+    if (t.overlap < 0 || t.overlap > 3 || t.overlap == 2) return "overlap is 0, 1 or 3";
+    if (t.overlap == 3 && p.b_major != Major::k) return "overlap=3 fetches rows of B that are contiguous along k";
     if (t.family != FamilyId::skinny) return "not a skinny tactic";
     if (!one_of(t.tile_m, {1, 2, 4, 8})) return "tile_m must be 1, 2, 4 or 8";
     if (p.m > t.tile_m) return fmt::format("tile_m={} must hold all m={} rows", t.tile_m, p.m);
@@ -95,9 +96,9 @@ class Skinny final : public Family {
       for (const std::int16_t split : {1, 2, 4, 8, 16}) {
         t.split_k = split;
         if (split > 1 && (split - 1) * ctas(p, t) >= resident(p, t, d) * d.sm_count) break;  // the grid is full without
-        for (const std::int16_t overlap : {1, 0}) {
+        for (const std::int16_t overlap : {3, 1, 0}) {
           t.overlap = overlap;
-          if (!rejects(p, t, d)) out.push_back(t);
+          if ((d.compute() >= 90 || !overlap) && !rejects(p, t, d)) out.push_back(t);
         }
       }
     };
@@ -148,7 +149,8 @@ class Skinny final : public Family {
     const double run_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 / (4.0 * d.sm_count * clock) / 0.8;
     double us = 2.1 + std::max(memory_us * (1 + 0.3 * idle), run_us * per_run) + run_us * shift + 0.03 * t.warps_m * t.tile_m;
     // The next kernel's CTAs take what room there is: those of a small grid crowd on the SMs that are done first.
-    if (t.overlap) us += -0.25 + 0.15 * memory_us * std::max(0.0, 1 - grid / slots);
+    if (t.overlap == 1) us += -0.25 + 0.15 * memory_us * std::max(0.0, 1 - grid / slots);
+    if (t.overlap == 3) us += -0.9 + 0.05 * memory_us * std::max(0.0, 1 - grid / slots);
     if (t.split_k > 1) us += 1.0 + 0.05 * t.split_k;
     return us;
   }

@@ -1,6 +1,7 @@
 // What the host knows of the skinny family, without a GPU.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "families/family.hpp"
@@ -78,6 +79,8 @@ TEST_CASE("skinny rejects with the physical reason") {
       {p, "skinny tile_m=4 tile_n=16 warps_n=8 split_k=64", "split_k"},
       {problem(3, 4096, 8), "skinny tile_m=4 tile_n=16 warps_n=8 split_k=2", "empty"},
       {problem(3, 1 << 20, 4096), "skinny tile_m=4 tile_n=8 warps_n=8 split_k=2", "counters"},
+      {p, "skinny tile_m=4 tile_n=16 warps_n=8 overlap=2", "overlap"},
+      {across, "skinny tile_m=4 tile_n=64 warps_m=4 overlap=3", "contiguous along k"},
       {across, "skinny tile_m=4 tile_n=48 warps_m=4", "tile_n"},
       {across, "skinny tile_m=4 tile_n=64 warps_n=4", "warps_n"},
   };
@@ -117,10 +120,22 @@ TEST_CASE("skinny's CTAs own rows of B that start at the same byte of a 16-byte 
 
 TEST_CASE("skinny's tactics come with and without an early start of the next kernel; a small grid is better off without") {
   const Problem p = problem(1, 2112, 7168);
-  int early = 0, late = 0;
-  for (const Tactic& t : space(p)) (t.overlap ? early : late)++;
-  CHECK(early > 0);
-  CHECK(early == late);
+  const auto with = [](const Problem& of, const DeviceFacts& d, int overlap) {
+    std::vector<Tactic> all;
+    skinny().enumerate(of, d, all);
+    return std::count_if(all.begin(), all.end(), [&](const Tactic& t) { return t.overlap == overlap; });
+  };
+  CHECK(with(p, {}, 0) > 0);
+  CHECK(with(p, {}, 1) == with(p, {}, 0));
+  CHECK(with(p, {}, 3) == with(p, {}, 0));
+  DeviceFacts ampere;
+  ampere.compute_major = 8, ampere.compute_minor = 0;
+  CHECK(with(p, ampere, 0) > 0);
+  CHECK(with(p, ampere, 1) + with(p, ampere, 3) == 0);
+  Problem across = p;
+  across.b_major = Major::mn;
+  CHECK(with(across, {}, 1) > 0);
+  CHECK(with(across, {}, 3) == 0);
   const auto cost = [&](const char* t) { return skinny().cost_us(p, parse_tactic(t), {}); };
   CHECK(cost("skinny tile_n=2 warps_m=4 unroll=2 overlap=1") < cost("skinny tile_n=2 warps_m=4 unroll=2"));
   CHECK(cost("skinny tile_n=8 warps_n=8 unroll=2 overlap=1") > cost("skinny tile_n=8 warps_n=8 unroll=2"));
