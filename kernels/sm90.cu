@@ -259,6 +259,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
     if (producer && elect_lane()) produce(work, ring, left, right, map_up);
     __syncwarp();
+    if constexpr (kSplit > 1) cluster_wait();  // every arrival has its wait; consumers have theirs before they send
   } else {
     if constexpr (kMoveRegisters) registers_up<kConsumerRegisters>();
     consume(args, work, {map_d, map_aux}, ring);
