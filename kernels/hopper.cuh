@@ -141,6 +141,10 @@ __device__ __forceinline__ void registers_up() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(registers));
 }
 
+__device__ __forceinline__ void store_shared(u16 v, u32 to) {
+  asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory");
+}
+
 // --- 8x8 matrices of 16-bit elements, lane l holding row l/4, columns 2*(l%4) and the next ------------------------------
 
 __device__ __forceinline__ u32 transpose_8x8(u32 v) {

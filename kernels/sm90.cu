@@ -119,6 +119,7 @@ __device__ __forceinline__ void multiply(const Work& work, Ring& ring, int first
 #pragma unroll 1
   for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
     barrier_wait(ring.full(), ring.parity);
+    if constexpr (kCopies) async_proxy_fence();
     const u64 left = wgmma_descriptor(ring.left() + first_block * block_bytes, kDepth * kChunk);
     const u64 right = wgmma_descriptor(ring.right(), kDepth * kChunk);
     wgmma_fence();
@@ -231,7 +232,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   if (threadIdx.x == 0) {
     if (ring.base % 1024) __trap();
     for (int s = 0; s < kStages; ++s) {
-      barrier_init(ring.full(s), 1);
+      barrier_init(ring.full(s), kCopies ? 8 : 1);  // warps, or the copy engine
       // Every consumer warp of every CTA that this stage's data came from or went to.
       barrier_init(ring.empty(s), (kPingpong ? 4 : kConsumers * 4) * kPeers);
     }
@@ -257,7 +258,10 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
 
   if (threadIdx.x >= kConsumerThreads) {
     if constexpr (kMoveRegisters) registers_down<kProducerRegisters>();
-    if (producer && elect_lane()) produce(work, ring, left, right, map_up);
+    if constexpr (kCopies)
+      produce_copies(args, work, ring);
+    else if (producer && elect_lane())
+      produce(work, ring, left, right, map_up);
     __syncwarp();
     if constexpr (kSplit > 1) cluster_wait();  // every arrival has its wait; consumers have theirs before they send
   } else {

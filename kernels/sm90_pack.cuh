@@ -4,7 +4,7 @@
 
 namespace ak::sm90 {
 
-constexpr bool kPackA = AK_ALIGN_A < 16, kPackB = AK_ALIGN_B < 16;
+constexpr bool kPackA = AK_ALIGN_A < 16 && !kCopies, kPackB = AK_ALIGN_B < 16 && !kCopies;
 
 // The workspace after its counters: B's copy, whose place does not depend on the number of tokens, the up matrix's of a gated
 // product, A's.

@@ -31,10 +31,11 @@ __device__ constexpr int slice_of(int gate, int slice) { return kSwap ? slice : 
 constexpr int kConsumerThreads = 128 * kConsumers;
 // Registers move from the producer to the consumers only by whole warpgroups; one consumer needs no more than its share.
 constexpr bool kMoveRegisters = kConsumers > 1;
-constexpr int kThreads = kConsumerThreads + (kConsumers == 1 ? 32 : 128);
+constexpr bool kCopies = AK_LOAD == 1;  // two warpgroups of producers bring both operands (sm90_copy.cuh)
+constexpr int kThreads = kConsumerThreads + (kCopies ? 256 : kConsumers == 1 ? 32 : 128);
 constexpr int kAccumulators = kLeftBlocks * kWidth / 2;  // per thread
-constexpr int kProducerRegisters = kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
-constexpr int kConsumerRegisters = kConsumers == 3 ? 160 : kAccumulators > 176 ? 240 : 232;
+constexpr int kProducerRegisters = kCopies ? 72 : kConsumers == 3 ? 32 : kAccumulators > 176 ? 24 : 40;
+constexpr int kConsumerRegisters = kCopies ? 184 : kConsumers == 3 ? 160 : kAccumulators > 176 ? 240 : 232;
 
 // sm90_residual.cuh: nothing stands between the product and C.
 constexpr bool kStartFromC = AK_HAS_C && AK_UNIT_ALPHA && !AK_ROW_SCALE && !AK_COLUMN_SCALE && !AK_GATED && kSplit == 1;

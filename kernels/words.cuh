@@ -26,14 +26,15 @@ __device__ __forceinline__ Words4 shift_words(const Words4& first, const Words4&
 // operand's first byte begins inside its allocation, which is aligned to far more; only past `end` is care needed.
 __device__ __forceinline__ Words4 read_words(const void* aligned) {
   Words4 v;
-  asm("ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3]) : "l"(aligned));
+  asm volatile("ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.w[0]), "=r"(v.w[1]), "=r"(v.w[2]), "=r"(v.w[3]) : "l"(aligned));
   return v;
 }
 
 // Zeros, without a branch, unless `wanted`.
 __device__ __forceinline__ Words4 read_words_if(bool wanted, const void* aligned) {
   Words4 v = {};
-  asm("{\n.reg .pred p;\n"
+  asm volatile(
+      "{\n.reg .pred p;\n"
       "setp.ne.u32 p, %5, 0;\n"
       "@p ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%4];\n}"
       : "+r"(v.w[0]), "+r"(v.w[1]), "+r"(v.w[2]), "+r"(v.w[3])

@@ -9,7 +9,8 @@ namespace ak {
 enum class Operand : std::uint8_t { a, b, d, b2, aux };
 
 /// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it. With packed_at it
-/// lies over a copy of the operand in the workspace, that many bytes from its start, in rows of packed_row_bytes.
+/// lies over a copy of the operand in the workspace, that many bytes from its start, in rows of packed_row_bytes. With a
+/// box_inner of 0 the kernel does not use it.
 struct TensorMapSpec {
   Operand operand = Operand::a;
   std::int32_t box_inner = 0, box_outer = 0;

@@ -79,7 +79,8 @@ Tactic parse_tactic(std::string_view text) {
 std::uint64_t hash(const Tactic& tactic) {
   std::uint64_t h = static_cast<std::uint64_t>(tactic.family) + 1;
   for (const Knob& knob : kKnobs) {
-    if (knob.member == &Tactic::overlap && tactic.overlap == knob.unset) continue;  // hashes from before the knob stay
+    const bool late = knob.member == &Tactic::overlap || knob.member == &Tactic::load;
+    if (late && tactic.*knob.member == knob.unset) continue;  // hashes from before the knob stay
     h ^= static_cast<std::uint64_t>(static_cast<std::uint16_t>(tactic.*knob.member));
     h *= 0x9e3779b97f4a7c15ull;
     h ^= h >> 29;

@@ -29,6 +29,7 @@ struct Tactic {
   std::int16_t swap_ab = 0;                         // 1: n takes the tensor core's 64-row axis
   std::int16_t raster = 0;                          // tiles per raster group along m; 0: row by row
   std::int16_t store = 0;     // 0: from registers, 1: through shared memory (sm90: by TMA), 2: sm90, row by row
+  std::int16_t load = 0;      // sm90: how operands come. 0: by TMA, 1: 8 bytes at a time by producer warps
   std::int16_t overlap = 0;   // 1: the next kernel may start while this one runs, 2: fetches weights before its turn, 3: both
   std::int16_t unroll = 1;    // independent loads in flight (skinny)
   std::int16_t algo = 0;      // vendor: rank of the heuristic
@@ -46,7 +47,7 @@ struct Knob {
   std::int16_t unset;  // the default, left out of text
 };
 
-constexpr std::array<Knob, 17> kKnobs = {{
+constexpr std::array<Knob, 18> kKnobs = {{
     {"tile_m", &Tactic::tile_m, 0},
     {"tile_n", &Tactic::tile_n, 0},
     {"tile_k", &Tactic::tile_k, 0},
@@ -60,6 +61,7 @@ constexpr std::array<Knob, 17> kKnobs = {{
     {"swap_ab", &Tactic::swap_ab, 0},
     {"raster", &Tactic::raster, 0},
     {"store", &Tactic::store, 0},
+    {"load", &Tactic::load, 0},
     {"overlap", &Tactic::overlap, 0},
     {"unroll", &Tactic::unroll, 1},
     {"algo", &Tactic::algo, 0},

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::string_view kSources[] = {"words.cuh",      "pack.cuh",      "hopper.cuh",        "wgmma.cuh",
                                          "sm90_tile.cuh",  "sm90_pack.cuh", "sm90_epilogue.cuh", "sm90_residual.cuh",
-                                         "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh",    "sm90.cu"};
+                                         "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh",    "sm90_copy.cuh",
+                                         "sm90.cu"};
 
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
@@ -31,9 +32,9 @@ constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
 struct Packs {
   std::int64_t a = 0, b = 0, b2 = 0;  // bytes; 0: read where it is
 
-  explicit Packs(const Problem& p)
-      : a(p.align_a < 16 ? bytes(p.a_major, p.m, p.k) : 0),
-        b(p.align_b < 16 ? bytes(p.b_major, p.n, p.k) : 0),
+  Packs(const Problem& p, const Tactic& t)
+      : a(p.align_a < 16 && !t.load ? bytes(p.a_major, p.m, p.k) : 0),
+        b(p.align_b < 16 && !t.load ? bytes(p.b_major, p.n, p.k) : 0),
         b2(p.epilogue.gated ? b : 0) {}
 
   static std::int64_t bytes(Major major, std::int64_t mn, std::int64_t k) {
@@ -47,7 +48,7 @@ struct Packs {
 /// A tactic seen from the tensor core: `left` is its 64-row operand (A, or B when swapped), `right` the other one. Gated, the
 /// operand that holds B's rows holds as many of the up matrix.
 struct View {
-  bool swap, pingpong, left_major_k, right_major_k;
+  bool swap, pingpong, copies, left_major_k, right_major_k;
   std::int64_t rows, columns;                 // of D
   int gates, left_stack, right_stack, width;  // products; matrices in each operand; width of the wgmma
   int consumers, blocks, accumulators;
@@ -57,6 +58,7 @@ struct View {
   View(const Problem& p, const Tactic& t)
       : swap(t.swap_ab != 0),
         pingpong(t.schedule == static_cast<int>(Schedule::pingpong)),
+        copies(t.load == 1),
         left_major_k((swap ? p.b_major : p.a_major) == Major::k),
         right_major_k((swap ? p.a_major : p.b_major) == Major::k),
         rows(swap ? p.n : p.m),
@@ -93,7 +95,7 @@ struct View {
     return pitch * (swap ? part * (parts > 1 ? 2 : 1) : 4 * 16);
   }
 
-  int threads() const { return 128 * consumers + (consumers == 1 ? 32 : 128); }
+  int threads() const { return 128 * consumers + (copies ? 256 : consumers == 1 ? 32 : 128); }
   std::int64_t clusters(const Tactic& t) const {
     return ceil_div(rows, std::int64_t{t.tile_m} * t.cluster_m) * ceil_div(columns, std::int64_t{t.tile_n} * t.cluster_n);
   }
@@ -149,7 +151,8 @@ class Sm90 final : public Family {
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
     if (t.overlap < 0 || t.overlap > 3) return "overlap is 0 to 3";
-    if (t.overlap >= 2 && Packs(p).any()) return "overlap 2 and 3 fetch operands that are read where they lie";
+    if (t.overlap >= 2 && Packs(p, t).any()) return "overlap 2 and 3 fetch operands that are read where they lie";
+    if (t.load != 0 && t.load != 1) return "load is 0 or 1";
     if (t.store < 0 || t.store > 2) return "store is 0, 1 or 2";
     if (t.tile_m != 64 && t.tile_m != 128 && t.tile_m != 192 && t.tile_m != 256)
       return "tile_m is 64, 128, 192 or 256: whole 64-row wgmma blocks for each warpgroup";
@@ -169,6 +172,8 @@ class Sm90 final : public Family {
     // One wgmma holds its accumulators and some 26 registers beside them at once, before any move to the consumers counts.
     if (v.consumers == 3 && v.width > 192)
       return "three consumer warpgroups start with 128 registers a thread: a wgmma is at most 192 wide";
+    if (t.load == 1)
+      if (auto why = rejects_copies(p, t, v)) return why;
     const int registers = v.consumers == 1 ? 255 : v.consumers == 3 ? 160 : 240;
     const int limit = registers == 255 ? 128 : registers == 240 ? (t.store == 2 ? 192 : 208) : registers - 48;
     if (v.accumulators > limit)
@@ -225,10 +230,10 @@ class Sm90 final : public Family {
 
   double cost_us(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     const View v(p, t);
-    return Packs(p).us() + sm90_cost_us(p, t,
-                                        {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes,
-                                         v.right_bytes, v.clusters(t), resident_clusters(t, device)},
-                                        device);
+    return Packs(p, t).us() + sm90_cost_us(p, t,
+                                           {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes,
+                                            v.right_bytes, v.clusters(t), resident_clusters(t, device)},
+                                           device);
   }
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
@@ -237,7 +242,7 @@ class Sm90 final : public Family {
     const auto size = cluster_size(t);
     // With split_k a cluster serves one tile and its hardware scheduler the rest; otherwise CTAs are persistent.
     // Where operands are packed, a CTA without a tile still helps with that.
-    const Packs packs(p);
+    const Packs packs(p, t);
     const auto resident = resident_clusters(t, device);
     const auto clusters = t.split_k > 1 ? v.clusters(t) : packs.any() ? resident : std::min(v.clusters(t), resident);
     g.grid = {static_cast<std::uint32_t>(clusters * size), 1, 1};
@@ -256,6 +261,7 @@ class Sm90 final : public Family {
       map(v.swap ? left : right);
       g.maps[2].operand = Operand::b2;
     }
+    if (t.load == 1) g.maps[0].box_inner = g.maps[1].box_inner = 0;
     if (packs.any()) g.workspace_bytes = kCounterBytes + packs.b + packs.b2 + packs.a;
     if (packs.a) g.maps[0].packed_at = kCounterBytes + packs.b + packs.b2;
     if (packs.b) g.maps[1].packed_at = kCounterBytes;
@@ -274,6 +280,21 @@ class Sm90 final : public Family {
  private:
   /// A few tokens in a tile that only clusters of four can share: these lie evenly over the chip, which pays for the padding.
   static bool shared_alone(const Problem& p, const Tactic& t) { return t.swap_ab && p.m <= 16 && t.tile_n == 32; }
+
+  static std::optional<std::string> rejects_copies(const Problem& p, const Tactic& t, const View& v) {
+    if (p.align_a != 8 || p.align_b != 8 || !v.left_major_k || !v.right_major_k)
+      return "load 1 is for operands contiguous along k whose rows lie on 8-byte boundaries and not on 16-byte ones";
+    if (p.epilogue.gated) return "load 1 brings two operands, no up projection";
+    if (cluster_size(t) > 1) return "load 1 has no clusters, so no split_k";
+    if (t.overlap > 1) return "load 1 fetches nothing ahead: overlap is 0 or 1";
+    if (t.tile_k != 64) return "load 1 brings stages of 64 k";
+    if (t.stages < 4) return "load 1 keeps two stages in flight and two in use: at least 4";
+    // All warpgroups begin with an equal share.
+    if (v.consumers > 2 || v.accumulators > (v.consumers == 1 ? 96 : 80))
+      return fmt::format("{} f32 accumulators a thread of {} warpgroups do not fit beside two warpgroups that load",
+                         v.accumulators, v.consumers);
+    return std::nullopt;
+  }
 
   /// Tiles that are not mostly padding, and small enough not to leave most SMs idle.
   static bool worth_a_look(const Problem& p, const Tactic& t, const DeviceFacts& device) {
@@ -350,6 +371,14 @@ class Sm90 final : public Family {
       for (const int store : {0, staged}) {
         t.store = static_cast<std::int16_t>(store);
         const int most = std::min(max_stages(p, t, device), 16);
+        if (p.align_a == 8 && p.align_b == 8 && tile_k == 64) {
+          t.load = 1, t.stages = 4;  // a deeper ring leaves L1 too small
+          for (const int raster : {0, 8}) {
+            t.raster = static_cast<std::int16_t>(raster);
+            if (!raster || v.rows > t.tile_m) add();
+          }
+          t.load = 0, t.raster = 0;
+        }
         std::vector<int> depths{most};  // fewer stages than fit can be faster
         for (const int depth : {most / 2, 4, most - 1})
           if (depth >= (skinny ? 3 : most - 1) && depth < most &&

@@ -22,6 +22,7 @@ constexpr double kWgmmaClocks = 3.3;                // beside N/2 clocks a wgmma
 constexpr double kOddWidth = 1.06;                  // widths off the multiples of 16
 constexpr double kFillBytesPerClock = 70;           // into an SM; multicast saves L2 reads, not this
 constexpr double kL2BytesPerNs = 15500;             // out of L2
+constexpr double kCopyBytesPerClock = 32;           // by cp.async of 8 bytes
 constexpr double kLatencyUs = 0.83;                 // of a load, which the ring's depth has to cover
 constexpr double kStageUs = 0.04, kIssueUs = 0.06;  // least time of a stage, and of each 64 of its k
 constexpr double kShortStage = 1.03;                // of 64 k, for a warpgroup that has nobody to wait beside it
@@ -67,7 +68,8 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
   const double wgmmas = launch.left_rows / 64.0 * (t.tile_k / 16.0) * (launch.width % 16 ? kOddWidth : 1.0);
   const double gap = launch.consumers == 1 || (pingpong && waves == 1) ? kLoneWgmmaClocks : kWgmmaClocks;
   const double tensor_us = wgmmas * std::max(launch.width / 2.0 + gap, (64.0 + launch.width) / 4) / (ghz * 1e3);
-  const double fill_us = static_cast<double>(launch.left_bytes + launch.right_bytes) / (kFillBytesPerClock * ghz * 1e3);
+  const double fill_us = static_cast<double>(launch.left_bytes + launch.right_bytes) /
+                         ((t.load ? kCopyBytesPerClock : kFillBytesPerClock) * ghz * 1e3);
   const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
   // L2 is read in whole 128-byte lines: rows that start off them cost one more each, for 128 bytes of k.
   const double lines = p.k * 2 % 128 ? 1.5 : 1.0;

@@ -28,7 +28,7 @@ constexpr std::string_view kSystem =
     "memory, "
     "registers, the epilogue's share of the time. Answer with JSON only.";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMeanings = {{
     {"tile_m", "rows of the CTA's output tile"},
     {"tile_n", "columns of the CTA's output tile"},
     {"tile_k", "k step of one pipeline stage"},
@@ -43,6 +43,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMeaning
     {"swap_ab", "1: n takes the tensor core's 64-row axis, so tile_m counts along n and tile_n along m"},
     {"raster", "tiles per L2 raster group along m; 0: row by row"},
     {"store", "0: from registers, 1: through shared memory, 2 (sm90): the same for rows of D off 16-byte boundaries"},
+    {"load",
+     "sm90: 0: operands come by TMA, which packs rows off 16-byte boundaries first, 1: by cp.async, rows on 8-byte boundaries"},
     {"overlap",
      "1: the next kernel's CTAs may start while this one runs; gains where they fill the SMs; 2 (sm90): fetches weights "
      "before its turn; 3 (sm90): both"},

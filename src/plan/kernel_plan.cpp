@@ -33,7 +33,8 @@ CUtensorMapSwizzle swizzle(std::int32_t bytes) {
 }  // namespace
 
 CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
-  CUtensorMap map;
+  CUtensorMap map{};
+  if (shape.box[0] == 0) return map;  // the kernel does not use it
   const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
   const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
   check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,

@@ -139,3 +139,17 @@ TEST_CASE("sm90 compiles the packing of operands below 16 bytes, every layout an
         compiles(std::string("333x1001x777 bf16 ") + layout + " " + align + " relu bias=column", t);
   compiles("333x1001x777 bf16 align=2,2,16,2 gated silu", "tile_m=128 tile_n=64 tile_k=64 stages=4 schedule=cooperative");
 }
+
+TEST_CASE("sm90 compiles producers of 8-byte copies beside each schedule, orientation and store") {
+  const std::string p = "333x1001x780 bf16 align=8,8,8,2 relu bias=column";
+  for (const char* t : {
+           "tile_m=128 tile_n=160 tile_k=64 stages=4 schedule=cooperative raster=8 store=2",
+           "tile_m=256 tile_n=80 tile_k=64 stages=4 schedule=cooperative",
+           "tile_m=64 tile_n=192 tile_k=64 stages=4 schedule=cooperative store=2",
+           "tile_m=128 tile_n=80 tile_k=64 stages=4 schedule=pingpong store=2",
+           "tile_m=128 tile_n=104 tile_k=64 stages=4 schedule=cooperative swap_ab=1 store=2",
+       })
+    compiles(p, std::string(t) + " load=1 overlap=1");
+  compiles("512x4096x588 f16 align=8,8,16,16 gelu_tanh aux c scale=both",
+           "tile_m=128 tile_n=96 tile_k=64 stages=4 schedule=cooperative store=1 load=1");
+}

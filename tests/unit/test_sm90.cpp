@@ -92,6 +92,40 @@ TEST_CASE("sm90 packs operands below 16 bytes into the workspace, B first") {
   CHECK(sm90_family().cost_us(p, t, kH200) > sm90_family().cost_us(aligned, t, kH200) + 2);
 }
 
+TEST_CASE("sm90 load 1 brings rows on 8-byte boundaries without packing, and nothing else") {
+  auto p = problem(512, 4096, 588);
+  p.align_a = p.align_b = 8;
+  const auto t = tactic("tile_m=128 tile_n=128 tile_k=64 stages=4 store=1 load=1");
+  CHECK(why(p, t) == "");
+  const auto g = sm90_family().geometry(p, t, kH200);
+  CHECK(g.workspace_bytes == 0);
+  CHECK(g.threads == 512);  // two warpgroups that multiply, two that load
+  CHECK(g.maps[0].box_inner == 0);
+  CHECK(g.maps[1].box_inner == 0);
+  CHECK(g.maps[2].operand == Operand::d);
+  CHECK(g.maps[2].box_inner > 0);
+  std::vector<Tactic> space;
+  sm90_family().enumerate(p, kH200, space);
+  const auto cheapest = std::min_element(space.begin(), space.end(), [&](const Tactic& a, const Tactic& b) {
+    return sm90_family().cost_us(p, a, kH200) < sm90_family().cost_us(p, b, kH200);
+  });
+  CHECK(cheapest->load == 1);
+  for (const char* knobs : {"stages=3", "stages=4 split_k=2", "stages=4 cluster_m=2", "stages=4 overlap=2"}) {
+    CAPTURE(knobs);
+    CHECK(why(p, tactic(std::string("tile_m=128 tile_n=64 tile_k=64 load=1 ") + knobs)).find("load 1") != std::string::npos);
+  }
+  CHECK(why(p, tactic("tile_m=128 tile_n=64 tile_k=128 stages=4 load=1")).find("64 k") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=192 tile_k=64 stages=4 load=1")).find("accumulators") != std::string::npos);
+  CHECK(why(p, tactic("tile_m=128 tile_n=64 tile_k=64 stages=4 load=2")).find("load is") != std::string::npos);
+  p.align_b = 2;
+  CHECK(why(p, t).find("8-byte") != std::string::npos);
+  space.clear();
+  sm90_family().enumerate(p, kH200, space);
+  CHECK(std::none_of(space.begin(), space.end(), [](const Tactic& x) { return x.load == 1; }));
+  p.align_b = 8, p.b_major = Major::mn;
+  CHECK(why(p, t).find("contiguous along k") != std::string::npos);
+}
+
 TEST_CASE("sm90 rejects each impossible knob with its own reason") {
   const auto p = problem(4096, 4096, 4096);
   CHECK(why(p, tactic("tile_m=128 tile_n=256 tile_k=64 stages=4 store=1")) == "");
