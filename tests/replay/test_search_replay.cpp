@@ -31,16 +31,19 @@ struct Sweep {
         trials[each.trial.tactic] = &each.trial;
         if (each.trial.correct()) optimum = std::min(optimum, each.trial.us);
       }
-    // Sweeps from before kernels could overlap stand for the same tactics with it.
     for (RankedTactic& ranked : space.tactics)
-      if (Tactic twin = ranked.tactic; twin.overlap == 1 && !trials.contains(twin)) {
-        twin.overlap = 0;
-        if (trials.contains(twin)) ranked.tactic = twin;
-      }
+      if (ranked.tactic.overlap == 1) ranked.tactic = recorded(ranked.tactic);
     std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !trials.contains(ranked.tactic); });
     space.rejects = [this](const Tactic& t) {
       return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded");
     };
+  }
+
+  // Sweeps from before kernels could overlap stand for the same tactics with it.
+  Tactic recorded(const Tactic& tactic) const {
+    Tactic twin = tactic;
+    twin.overlap = 0;
+    return trials.contains(tactic) || !trials.contains(twin) ? tactic : twin;
   }
 
   // optimum / best after every trial. `ahead` candidates wait at any time, as while they compile.
@@ -127,7 +130,7 @@ TEST_CASE("on recorded sweeps the winners of other problems lead a blind search 
     std::vector<PortfolioItem> others;  // leave-one-out: nothing of the sweep's own size, whatever the activation
     for (const PackEntry& entry : shipped.entries) {
       const Problem& p = entry.record.problem;
-      if (entry.kernel() && !(p.m == problem.m && p.n == problem.n && p.k == problem.k)) others.push_back({p, *entry.kernel()});
+      if (entry.kernel() && !(p.m == problem.m && p.n == problem.n && p.k == problem.k)) others.push_back({p, sweep.recorded(*entry.kernel())});
     }
     const auto proposals =
         make_proposer("portfolio", {1, others})->propose({problem, sweep.recording.header.device, sweep.space, {}}, 64);
