@@ -60,9 +60,9 @@ class Skinny final : public Family {
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     if (auto why = refuses(p, d)) return why;
+    if (t.family != FamilyId::skinny) return "not a skinny tactic";
     if (t.overlap < 0 || t.overlap > 3 || t.overlap == 2) return "overlap is 0, 1 or 3";
     if (t.overlap == 3 && p.b_major != Major::k) return "overlap=3 fetches rows of B that are contiguous along k";
-    if (t.family != FamilyId::skinny) return "not a skinny tactic";
     if (!one_of(t.tile_m, {1, 2, 4, 8})) return "tile_m must be 1, 2, 4 or 8";
     if (p.m > t.tile_m) return fmt::format("tile_m={} must hold all m={} rows", t.tile_m, p.m);
     if (!one_of(t.unroll, {1, 2, 3, 4, 8})) return "unroll must be 1, 2, 3, 4 or 8";
@@ -77,8 +77,8 @@ class Skinny final : public Family {
       if (t.warps_n != 1) return "warps_n must be 1 when B is contiguous along n: all warps share k";
     }
     if (t.tile_k || t.stages != 1 || t.schedule || t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.raster || t.store ||
-        t.algo || t.separate)
-      return "tile_k, stages, schedule, cluster_m, cluster_n, swap_ab, raster, store, algo and separate are not knobs of "
+        t.load || t.algo || t.separate)
+      return "tile_k, stages, schedule, cluster_m, cluster_n, swap_ab, raster, store, load, algo and separate are not knobs of "
              "skinny";
     if (const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t)); need > have)
       return fmt::format("about {} registers a thread of {}", need, have);

@@ -93,8 +93,8 @@ class Sm80 final : public Family {
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     if (auto why = refuses(p, d)) return why;
-    if (t.overlap < 0 || t.overlap > 1) return "overlap is 0 or 1";
     if (t.family != FamilyId::sm80) return "not an sm80 tactic";
+    if (t.overlap < 0 || t.overlap > 1) return "overlap is 0 or 1";
     if (!one_of(t.tile_m, {16, 32, 64, 128, 256})) return "tile_m must be 16, 32, 64, 128 or 256";
     if (!one_of(t.tile_n, {32, 64, 96, 128, 160, 192, 256})) return "tile_n must be 32, 64, 96, 128, 160, 192 or 256";
     if (!one_of(t.tile_k, {32, 64})) return "tile_k must be 32 or 64: one stage row is 64 or 128 bytes";
@@ -113,8 +113,8 @@ class Sm80 final : public Family {
     if (packs(t) && p.align_a == 16 && p.align_b == 16)
       return "schedule=cooperative has nothing to copy: both operands are aligned";
     if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
-    if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.unroll != 1 || t.algo || t.separate)
-      return "cluster_m, cluster_n, swap_ab, unroll, algo and separate are not knobs of sm80";
+    if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.load || t.unroll != 1 || t.algo || t.separate)
+      return "cluster_m, cluster_n, swap_ab, load, unroll, algo and separate are not knobs of sm80";
     const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));

@@ -75,6 +75,7 @@ TEST_CASE("skinny rejects with the physical reason") {
       {p, "skinny tile_m=4 tile_n=16 warps_n=8 unroll=5", "unroll"},
       {p, "skinny tile_m=4 tile_n=16 warps_n=16 warps_m=2", "512 threads"},
       {p, "skinny tile_m=4 tile_n=16 warps_n=8 tile_k=64", "not knobs"},
+      {p, "skinny tile_m=4 tile_n=16 warps_n=8 load=1", "not knobs"},
       {p, "skinny tile_m=4 tile_n=32 warps_n=8 unroll=8", "registers"},
       {p, "skinny tile_m=4 tile_n=16 warps_n=8 split_k=64", "split_k"},
       {problem(3, 4096, 8), "skinny tile_m=4 tile_n=16 warps_n=8 split_k=2", "empty"},
