@@ -56,7 +56,12 @@ std::string misspelt(const CLI::App& app, int argc, char** argv) {
     const std::string text = argv[at], word = text.substr(0, text.find('='));
     const bool is_option =
         word.size() > 1 && word[0] == '-' && (word[1] == '-' || std::isalpha(static_cast<unsigned char>(word[1])));
-    if (!is_option || scope->get_option_no_throw(word)) continue;
+    if (!is_option) continue;
+    if (const CLI::Option* const option = scope->get_option_no_throw(word)) {
+      // Its value may begin with a dash: --act -x.
+      if (word == text) at += std::min(option->get_type_size_min(), option->get_items_expected_min());
+      continue;
+    }
     std::vector<std::string> known;
     for (const CLI::Option* option : scope->get_options())
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);

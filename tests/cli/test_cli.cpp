@@ -178,6 +178,14 @@ TEST_CASE("a word that is no command is named") {
   CHECK(has(run_ak("tuen 1 2 3").output, "'tuen' is not a command, tune is"));
 }
 
+TEST_CASE("an option's value may begin with a dash") {
+  const Result r = run_ak("show 16 32 64 --act '-x*2'");
+  CAPTURE(r.output);
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "no record of 16x32x64 bf16 a=k b=k out=bf16 align=16,16,16,16 -x*2 in "));
+  CHECK(has(run_ak("show 16 32 64 --act '-x*2' --josn").output, "'--josn' is not an option of `ak show`, --json is"));
+}
+
 TEST_CASE("a plain m,n,k list needs no header") {
   const File list("1,4096,14336\n2,32,64\n");
   const Result r = run_ak("warm --dry-run " + list.path);
