@@ -152,8 +152,9 @@ typedef struct ak_call {
 
 /* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call. progress: null,
  * or called after every problem with how many of all are done and how the last one will be served. A call that cannot be served
- * does not keep the others: its source is "none" and its note says why. Fails where none could be served, and for a wrong
- * argument before anything was prepared: the message begins with its place, calls[3]. */
+ * does not keep the others: its source is "none" and its note says why. Fails where a library is missing or the driver fails,
+ * which would keep them all, and for a wrong argument before anything was prepared: the message begins with its place, calls[3].
+ * Then explanations are left as they are. */
 ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
                           void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
 

@@ -114,8 +114,8 @@ class Context {
   Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// prepare() for many calls, in order, each problem once; an explanation for every call. One that cannot be served does not
-  /// keep the others: its source is "none" and its note says why. Throws Error where no call could be served, or for a wrong
-  /// argument before anything was prepared.
+  /// keep the others: its source is "none" and its note says why. Throws Error where a library is missing or the driver
+  /// fails, which would keep them all, or for a wrong argument before anything was prepared.
   std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
 
   /// Which kernel serves this call, why, against what. Starts no search.

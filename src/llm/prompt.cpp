@@ -47,7 +47,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMeaning
      "sm90: 0: operands come by TMA, which packs rows off 16-byte boundaries first, 1: by cp.async, rows on 8-byte boundaries"},
     {"overlap",
      "1: the next kernel's CTAs may start while this one runs; gains where they fill the SMs; 2 (sm90): fetches weights "
-     "before its turn; 3 (sm90): both"},
+     "before its turn; 3 (sm90, skinny): both"},
     {"unroll", "independent loads in flight"},
 }};
 
