@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "ak/types.hpp"
+#include "base/text.hpp"
 
 namespace ak {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
-  return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
-}
 
 [[noreturn]] void bad(const char* why) { throw Error(ErrorCode::invalid_argument, why); }
 

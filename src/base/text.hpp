@@ -14,4 +14,10 @@ inline std::string one_line(std::string_view text, std::size_t most) {
   return line;
 }
 
+/// Without the blanks around it, a carriage return among them.
+inline std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
+  return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
+}
+
 }  // namespace ak

@@ -117,8 +117,8 @@ Json to_json(const Row& row) {
 void print(const Row& row, const std::string& format) {
   if (format == "csv") {
     fmt::print("{},{},{},{},{},{:.3f},{},{:.3f},{:.3f},{:.3f},{:.3f}\n", row.problem.m, row.problem.n, row.problem.k,
-               name(row.problem.in), csv_field(name(row.problem.epilogue.activation)), row.own_us, row.own_tactic, row.vendor_us(),
-               row.fused_us, row.separate_us, row.floor_us);
+               name(row.problem.in), csv_field(name(row.problem.epilogue.activation)), row.own_us, row.own_tactic,
+               row.vendor_us(), row.fused_us, row.separate_us, row.floor_us);
     return;
   }
   fmt::print("{}{}\n", to_string(row.problem), row.from_recording ? "   (times from a recording)" : "");

@@ -10,15 +10,11 @@
 #include <sstream>
 
 #include "base/csv.hpp"
+#include "base/text.hpp"
 #include "cli/cli.hpp"
 
 namespace ak::cli {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
-  return first == text.npos ? std::string_view() : text.substr(first, last - first + 1);
-}
 
 // It has commas too (align=16,16,16,16), but its first word is MxNxK.
 bool is_problem_text(std::string_view line) {

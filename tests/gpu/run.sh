@@ -42,7 +42,7 @@ if [ -z "$prove" ]; then
 fi
 progress=${AK_PROGRESS:-$(dirname "$prove")/proof.jsonl}
 if [ -n "$runs" ]; then
-  "$prove" gpu || exit 3
+  "$prove" gpu || exit $?
   [ ${#resume[@]} -gt 0 ] || rm -f "$progress"
 fi
 

@@ -130,7 +130,8 @@ TEST_CASE("on recorded sweeps the winners of other problems lead a blind search 
     std::vector<PortfolioItem> others;  // leave-one-out: nothing of the sweep's own size, whatever the activation
     for (const PackEntry& entry : shipped.entries) {
       const Problem& p = entry.record.problem;
-      if (entry.kernel() && !(p.m == problem.m && p.n == problem.n && p.k == problem.k)) others.push_back({p, sweep.recorded(*entry.kernel())});
+      if (entry.kernel() && !(p.m == problem.m && p.n == problem.n && p.k == problem.k))
+        others.push_back({p, sweep.recorded(*entry.kernel())});
     }
     const auto proposals =
         make_proposer("portfolio", {1, others})->propose({problem, sweep.recording.header.device, sweep.space, {}}, 64);
