@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "cache/pack.hpp"
 #include "runner/recording.hpp"
@@ -33,7 +34,10 @@ struct Sweep {
       }
     for (RankedTactic& ranked : space.tactics)
       if (ranked.tactic.overlap == 1) ranked.tactic = recorded(ranked.tactic);
-    std::erase_if(space.tactics, [&](const RankedTactic& ranked) { return !trials.contains(ranked.tactic); });
+    std::unordered_set<Tactic, TacticHash> seen;
+    std::erase_if(space.tactics, [&](const RankedTactic& ranked) {
+      return !trials.contains(ranked.tactic) || !seen.insert(ranked.tactic).second;
+    });
     space.rejects = [this](const Tactic& t) {
       return trials.contains(t) ? std::nullopt : std::optional<std::string>("not recorded");
     };
