@@ -127,7 +127,9 @@ ak_status ak_context_create(const ak_options* options, ak_context** context);
 /* Null is allowed. No call on the context may be under way. */
 void ak_context_destroy(ak_context* context);
 
-/* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. */
+/* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing is
+ * searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on one
+ * stream share scratch memory: replay them one after the other. */
 ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                         const ak_matrix* d, const ak_epilogue* epilogue);
 

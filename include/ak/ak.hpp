@@ -103,7 +103,8 @@ class Context {
   /// A is m x k, B is k x n (gated: k x 2n, or k x n and Epilogue::up), D is m x n.
   /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
   /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
-  /// argument.
+  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph must
+  /// not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
