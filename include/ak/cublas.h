@@ -1,5 +1,5 @@
-/* cuBLAS-shaped calls: cublasGemmEx's argument order, column-major rules and enum values, plus activation and bias, or all that
- * an epilogue may have.
+/* cuBLAS-shaped calls: cublasGemmEx's argument order, column-major rules and enum values, plus activation and bias, or gate,
+ * aux and scales too.
  *
  *   cublasGemmEx           (handle,          transa, transb, m, n, k, alpha, A, Atype, lda, ..., computeType, algo)
  *   ak_cublasGemmEx        (context, stream, transa, transb, m, n, k, alpha, A, Atype, lda, ..., computeType, algo,

@@ -74,7 +74,7 @@ struct View {
     together = quads % 2 == 0 && (quads % (2 * t.split_k) == 0 || (t.store && !swap)) ? 2 : 1;
     part_quads = ceil_div(quads / together, t.split_k) * together;
     left_bytes = 2ll * left_stack * t.tile_m * t.tile_k;
-    right_bytes = 2ll * right_stack * (right_major_k ? t.tile_n : ceil_div(t.tile_n, 64) * 64) * t.tile_k;
+    right_bytes = 2ll * right_stack * (right_major_k ? t.tile_n : round_up(t.tile_n, 64)) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
     const auto& e = p.epilogue;
     const int terms = (swap ? e.row_scale : e.column_scale) + (e.bias == (swap ? BiasAxis::row : BiasAxis::column));
@@ -102,8 +102,7 @@ struct View {
 };
 
 /// Columns of the tile in a strip of one warp, which store 1 sends off at once: sm90_store.cuh.
-int strip_columns(const Problem& p, const Tactic& t) {
-  const View v(p, t);
+int strip_columns(const Problem& p, const Tactic& t, const View& v) {
   return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 && v.part_quads % 4 == 0 ? 32 : 8 * v.together;
 }
 
@@ -200,7 +199,7 @@ class Sm90 final : public Family {
         return fmt::format("store 1 needs rows of D on 16-byte boundaries for TMA, they are on {}", p.align_d);
       if (p.n * size_of(p.epilogue.out) % 16 != 0)
         return fmt::format("store 1 writes whole 16 bytes, a row of D ends inside them at n {}", p.n);
-      if (const int strip = v.swap ? 16 : strip_columns(p, t); p.epilogue.gated && p.epilogue.aux && p.n % strip != 0)
+      if (const int strip = v.swap ? 16 : strip_columns(p, t, v); p.epilogue.gated && p.epilogue.aux && p.n % strip != 0)
         return fmt::format("store 1 sends aux in strips of {} columns, the gate's part ends inside one and the up part follows",
                            strip);
     }
@@ -267,7 +266,7 @@ class Sm90 final : public Family {
     if (packs.b) g.maps[1].packed_at = kCounterBytes;
     if (packs.b2) g.maps[2].packed_at = kCounterBytes + packs.b;
     if (t.store == 1) {
-      const int size = size_of(p.epilogue.out), columns = strip_columns(p, t);
+      const int size = size_of(p.epilogue.out), columns = strip_columns(p, t, v);
       TensorMapSpec strip{Operand::d, columns, 16, columns * size};
       if (v.swap) strip = {Operand::d, 16, columns, 16 * size};
       map(strip);
@@ -327,8 +326,7 @@ class Sm90 final : public Family {
 
   /// The next launch's CTAs start early on what SMs this one leaves free. Where that is many, they come to lie unevenly over
   /// the chip's GPCs, which costs more than the head start gains once memory is the bound.
-  static bool overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
-    const auto ctas = View(p, t).clusters(t) * cluster_size(t);
+  static bool overlaps(const Problem& p, std::int64_t ctas, const DeviceFacts& device) {
     return 16 * ctas >= 15 * device.sm_count || input_bytes(p) < kHeldInL2;
   }
 
@@ -336,11 +334,11 @@ class Sm90 final : public Family {
   /// early start. Clusters of four lie evenly whenever they start, and so do launches that fit beside each other; near the
   /// ridge it matters less.
   static std::vector<int> worthwhile_overlaps(const Problem& p, const Tactic& t, const DeviceFacts& device) {
-    const int plain = overlaps(p, t, device);
+    const auto ctas = View(p, t).clusters(t) * cluster_size(t);
+    const int plain = overlaps(p, ctas, device);
     std::vector<int> all{plain};
     if (p.flops() > kRidge * p.bytes() && input_bytes(p) > kHeldInL2) return all;
     all.push_back(plain | 2);
-    const auto ctas = View(p, t).clusters(t) * cluster_size(t);
     if (!plain && (t.cluster_m * t.cluster_n >= 4 || 2 * ctas <= device.sm_count || p.flops() > kNearRidge * p.bytes()))
       all.push_back(3);
     return all;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/arithmetic.hpp"
 #include "plan/vendor.hpp"
 
 namespace ak {
@@ -100,7 +101,7 @@ CallArgs representative_args(const Problem& problem) {
   // The smallest ld of at least `extent` that the alignment divides, and, below 16 bytes, no larger one.
   const auto ld = [](std::int64_t extent, int align, DType dtype) {
     const std::int64_t step = std::max(1, align / size_of(dtype));
-    std::int64_t value = (extent + step - 1) / step * step;
+    std::int64_t value = round_up(extent, step);
     if (align < 16 && value * size_of(dtype) % (2 * align) == 0) value += step;
     return value;
   };
