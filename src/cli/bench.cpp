@@ -10,7 +10,7 @@
 #include "core/activation.hpp"
 #include "families/family.hpp"
 #include "machine/gpu.hpp"
-#include "machine/recording.hpp"
+#include "recording/recorded_machine.hpp"
 
 namespace ak::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "context/state.hpp"
 #include "gpu/device.hpp"
 #include "machine/gpu.hpp"
-#include "machine/recording.hpp"
+#include "recording/recorded_machine.hpp"
 
 namespace ak {
 namespace {

@@ -12,10 +12,8 @@
 #include "families/family.hpp"
 #include "jit/source.hpp"
 #include "plan/kernel_plan.hpp"
-#include "runner/drift.hpp"
-#include "runner/measure.hpp"
-#include "runner/vendor_survey.hpp"
-#include "runner/verify.hpp"
+#include "runner/plan_arm.hpp"
+#include "timing/drift.hpp"
 
 namespace ak {
 namespace {
@@ -59,7 +57,7 @@ struct LocalRunner::Impl {
   RotatingSets& rotating() {
     if (!sets) {
       sets.emplace(*lane, probe, problem, facts());
-      stopwatch.emplace(*lane, probe, *sets, facts().sm_count);
+      stopwatch.emplace(*lane, resources.support_kernel("ak_clocks"), facts().sm_count, rotation_of(*sets));
     }
     return *sets;
   }
@@ -179,22 +177,26 @@ struct LocalRunner::Impl {
   VendorSurvey& vendor_survey(Deadline deadline) {
     if (!survey) {
       rotating();
-      survey.emplace(problem, resources, *stopwatch);
+      survey.emplace(problem, resources, *stopwatch, *sets);
       survey->run(deadline);
     }
     return *survey;
   }
 
-  const Arm* anchor_arm(double graph_us, Deadline deadline) {
+  PlanArm arm_of(const Plan& plan, double graph_us, double estimate_us, Deadline deadline) {
+    return {stopwatch->arm(launch_of(plan, *sets), graph_us, estimate_us, deadline), &plan};
+  }
+
+  const PlanArm* anchor_arm(double graph_us, Deadline deadline) {
     const PlanPtr anchor = vendor_survey(deadline).anchor();
     if (!anchor) return nullptr;
     auto& arm = graph_us > kQuickGraphUs ? long_anchor : short_anchor;
-    if (arm.plan != anchor.get()) arm = stopwatch->arm(*anchor, graph_us, survey->anchor_us(), deadline);
+    if (arm.plan != anchor.get()) arm = arm_of(*anchor, graph_us, survey->anchor_us(), deadline);
     return &arm;
   }
 
   // The vendor's fastest of a window, which its ratios are against; baseline and drift follow it.
-  std::optional<std::size_t> follow_vendor(std::span<const Arm> arms, const Window& window) {
+  std::optional<std::size_t> follow_vendor(std::span<const PlanArm> arms, const Window& window) {
     std::optional<std::size_t> best;
     for (std::size_t i = 0; i < arms.size(); ++i)
       if (is_vendor(arms[i].plan->tactic()) && (!best || window.median(i) < window.median(*best))) best = i;
@@ -206,14 +208,14 @@ struct LocalRunner::Impl {
   }
 
   void measure_quick(const Candidate& candidate, Trial& trial, Deadline deadline) {
-    const Arm* anchor = anchor_arm(kQuickGraphUs, deadline);
+    const PlanArm* anchor = anchor_arm(kQuickGraphUs, deadline);
     const double vendor_us = anchor ? survey->anchor_us() : 0;
-    const double estimate = stopwatch->estimate(*candidate.plan, 1, deadline);
+    const double estimate = stopwatch->estimate(launch_of(*candidate.plan, *sets), 1, deadline);
     if (vendor_us > 0 && estimate > kHopeless * (vendor_us + 6)) {
       trial.us = estimate, trial.ratio = vendor_us / estimate;
       return;
     }
-    const Arm arm = stopwatch->arm(*candidate.plan, kQuickGraphUs, estimate, deadline);
+    const PlanArm arm = arm_of(*candidate.plan, kQuickGraphUs, estimate, deadline);
     const Arm* arms[] = {&arm, anchor};
     const Window window = stopwatch->window({arms, anchor ? 2u : 1u}, kQuickRounds, deadline);
     trial.us = window.median(0);
@@ -225,12 +227,12 @@ struct LocalRunner::Impl {
 
   void measure_full(const Tactic& tactic, const Candidate& candidate, Trial& trial, Deadline deadline) {
     rotating();
-    const Arm* anchor = anchor_arm(kFullGraphUs, deadline);
+    const PlanArm* anchor = anchor_arm(kFullGraphUs, deadline);
     if (!loop_case) {
       loop_case = std::make_unique<Case>(*lane, probe, problem, sets->layout(), sets->base(0), sets->args(0));
       verifier->trust(*loop_case, deadline);
     }
-    const Arm arm = stopwatch->arm(*candidate.plan, kFullGraphUs, 0, deadline);
+    const PlanArm arm = arm_of(*candidate.plan, kFullGraphUs, 0, deadline);
     std::vector<const Arm*> arms;
     if (anchor) arms.push_back(anchor);
     arms.push_back(&arm);
@@ -260,7 +262,7 @@ struct LocalRunner::Impl {
   std::unordered_map<Tactic, Candidate, TacticHash> candidates;
   std::unique_ptr<Case> quick_case, loop_case, seed_cases[3];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases;
-  Arm short_anchor, long_anchor;
+  PlanArm short_anchor, long_anchor;
   Drift drift;  // of the anchor
   double clock_mhz = 0, worst = 0;
   bool busy = false;  // a wait timed out and the stream may still be running
@@ -310,23 +312,23 @@ Trial LocalRunner::verify(const Tactic& tactic, Effort effort, Deadline deadline
 
 std::vector<Trial> LocalRunner::finals(std::span<const Tactic> tactics, Deadline deadline) {
   std::vector<Trial> trials;
-  std::vector<Arm> arms;
+  std::vector<PlanArm> arms;
   std::vector<const Arm*> pointers;
   // Those that no longer run drop out; the others are timed together.
   for (const Tactic& tactic : tactics)
     trials.push_back(impl_->guarded(tactic, [&](Trial& trial) {
       impl_->rotating();
       const Impl::Candidate& candidate = impl_->prepare(tactic, deadline, trial);
-      arms.push_back(impl_->stopwatch->arm(*candidate.plan, kFullGraphUs, 0, deadline));
+      arms.push_back(impl_->arm_of(*candidate.plan, kFullGraphUs, 0, deadline));
     }));
   if (arms.empty()) return trials;
   Window window;
   const Trial timed = impl_->guarded(tactics.front(), [&](Trial&) {
     const PlanPtr anchor = impl_->vendor_survey(deadline).anchor();
     bool among = false;
-    for (const Arm& arm : arms) among |= arm.plan == anchor.get();
-    if (anchor && !among) arms.push_back(impl_->stopwatch->arm(*anchor, kFullGraphUs, 0, deadline));
-    for (const Arm& arm : arms) pointers.push_back(&arm);
+    for (const PlanArm& arm : arms) among |= arm.plan == anchor.get();
+    if (anchor && !among) arms.push_back(impl_->arm_of(*anchor, kFullGraphUs, 0, deadline));
+    for (const PlanArm& arm : arms) pointers.push_back(&arm);
     window = impl_->stopwatch->window(pointers, kFinalRounds, deadline);
     impl_->clock_mhz = window.clock_mhz;
   });
@@ -375,7 +377,7 @@ PlanPtr LocalRunner::plan(const Tactic& tactic) {
   return it == impl_->candidates.end() ? nullptr : it->second.plan;
 }
 
-LocalRunner::VendorArms LocalRunner::vendor_arms() {
+VendorArms LocalRunner::vendor_arms() {
   vendor_tactics(Deadline::in(5));
   return impl_->survey ? impl_->survey->arms() : VendorArms{};
 }
@@ -384,10 +386,10 @@ LocalRunner::Timing LocalRunner::time(std::span<const Plan* const> plans, int ro
   Timing timing;
   const Trial trial = impl_->guarded(Tactic{}, [&](Trial&) {
     impl_->rotating();
-    std::vector<Arm> arms;
+    std::vector<PlanArm> arms;
     std::vector<const Arm*> pointers;
-    for (const Plan* plan : plans) arms.push_back(impl_->stopwatch->arm(*plan, graph_us, 0, deadline));
-    for (const Arm& arm : arms) pointers.push_back(&arm);
+    for (const Plan* plan : plans) arms.push_back(impl_->arm_of(*plan, graph_us, 0, deadline));
+    for (const PlanArm& arm : arms) pointers.push_back(&arm);
     const Window window = impl_->stopwatch->window(pointers, rounds, deadline);
     for (std::size_t i = 0; i < arms.size(); ++i) timing.us.push_back(window.median(i));
     timing.clock_mhz = window.clock_mhz;

@@ -7,6 +7,7 @@
 #include "plan/plan.hpp"
 #include "plan/resources.hpp"
 #include "runner/runner.hpp"
+#include "runner/vendor_survey.hpp"
 
 namespace ak {
 
@@ -38,10 +39,6 @@ class LocalRunner : public Runner {
   /// run() without the timing. `error`, when given, gets the worst element's error over its bound.
   Trial verify(const Tactic& tactic, Effort effort, Deadline deadline, double* error = nullptr);
 
-  /// Arms of the vendor's baseline, each null where cuBLASLt has none: what VendorTimes names, as plans to be timed again.
-  struct VendorArms {
-    PlanPtr first, gemm, fused, separate_first, separate;
-  };
   VendorArms vendor_arms();
   /// Interleaved medians of any plans of this problem, in microseconds a launch, with the window's SM clock.
   struct Timing {

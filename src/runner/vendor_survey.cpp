@@ -19,8 +19,8 @@ constexpr auto by_time = [](const auto* x, const auto* y) { return x->us < y->us
 
 }  // namespace
 
-VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch)
-    : problem_(problem), resources_(resources), stopwatch_(stopwatch) {}
+VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch, const RotatingSets& sets)
+    : problem_(problem), resources_(resources), stopwatch_(stopwatch), sets_(sets) {}
 
 // All heuristics of a kind with a coarse time each, in their own order; us 0: failed or out of reach.
 std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem, VendorKind kind, Deadline deadline) {
@@ -34,7 +34,7 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
   for (Entry& entry : entries) {
     if (best > 0 && deadline.passed()) break;  // cuBLASLt names the likeliest first
     try {
-      const double us = stopwatch_.estimate(*entry.plan, 1, Deadline::in(kPatience));
+      const double us = stopwatch_.estimate(launch_of(*entry.plan, sets_), 1, Deadline::in(kPatience));
       if (best == 0 || us < best) best = us;
       if (us >= kOutOfReach * best + 5) continue;
       entry.us = us;
@@ -51,7 +51,8 @@ void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds
   const Deadline patient = Deadline::in(std::max(deadline.remaining(), kPatience));
   std::vector<Arm> arms;
   std::vector<const Arm*> pointers;
-  for (const Entry* entry : entries) arms.push_back(stopwatch_.arm(*entry->plan, graph_us, entry->us, patient));
+  for (const Entry* entry : entries)
+    arms.push_back(stopwatch_.arm(launch_of(*entry->plan, sets_), graph_us, entry->us, patient));
   for (const Arm& arm : arms) pointers.push_back(&arm);
   const Window window = stopwatch_.window(pointers, rounds, patient);
   for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.median(i);
@@ -69,7 +70,7 @@ void VendorSurvey::run(Deadline deadline) {
   all.insert(all.end(), field.best_separate.begin(), field.best_separate.end());
   if (all.empty()) return;
   for (Entry* entry : all)
-    if (entry->us == 0) entry->us = stopwatch_.estimate(*entry->plan, 1, Deadline::in(kPatience));
+    if (entry->us == 0) entry->us = stopwatch_.estimate(launch_of(*entry->plan, sets_), 1, Deadline::in(kPatience));
   time(all, kFineGraphUs, kFineRounds, deadline);
   settle(field);
 }

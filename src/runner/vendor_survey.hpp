@@ -4,14 +4,20 @@
 #include <vector>
 
 #include "plan/vendor.hpp"
-#include "runner/local.hpp"
-#include "runner/measure.hpp"
+#include "runner/plan_arm.hpp"
+#include "runner/runner.hpp"
 
 namespace ak {
 
+/// Arms of the baseline, each null where cuBLASLt has none: what VendorTimes names, as plans to be timed again.
+struct VendorArms {
+  PlanPtr first, gemm, fused, separate_first, separate;
+};
+
 class VendorSurvey {
  public:
-  VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch);
+  /// sets: what launches turn over; the stopwatch's rotation is theirs.
+  VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch, const RotatingSets& sets);
 
   /// Without cuBLASLt, or where it serves nothing, it stays empty. At the deadline it makes do with the heuristics timed so
   /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds.
@@ -26,7 +32,7 @@ class VendorSurvey {
   const std::vector<Tactic>& leaders() const { return leaders_; }
   /// Any candidate of the survey, or one built now; null when cuBLASLt offers no such rank.
   PlanPtr plan(const Tactic& tactic);
-  const LocalRunner::VendorArms& arms() const { return arms_; }
+  const VendorArms& arms() const { return arms_; }
   /// A longer window's figure for the anchor. The baseline follows where the anchor is it.
   void refine(double anchor_us) {
     if (times_.best_us == anchor_us_ || anchor_us < times_.best_us) times_.best_us = anchor_us;
@@ -53,12 +59,13 @@ class VendorSurvey {
   const Problem problem_;
   Resources& resources_;
   Stopwatch& stopwatch_;
+  const RotatingSets& sets_;
   VendorTimes times_;
   PlanPtr anchor_;
   double anchor_us_ = 0;
   std::vector<Tactic> leaders_;
   std::vector<PlanPtr> plans_;
-  LocalRunner::VendorArms arms_;
+  VendorArms arms_;
 };
 
 }  // namespace ak

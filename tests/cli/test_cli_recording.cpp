@@ -1,8 +1,8 @@
 // Whole commands on a recording. Its times are made up: the cost model's, with a deterministic spread.
 #include <nlohmann/json.hpp>
 
-#include "runner/recording.hpp"
-#include "runner/sweep.hpp"
+#include "recording/recording.hpp"
+#include "recording/sweep.hpp"
 #include "search/space.hpp"
 #include "tests/cli/tool.hpp"
 

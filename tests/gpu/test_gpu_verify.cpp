@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "plan/vendor.hpp"
+#include "proof/verify.hpp"
 #include "runner/local.hpp"
-#include "runner/measure.hpp"
-#include "runner/verify.hpp"
+#include "proof/rotating_sets.hpp"
 
 using namespace ak;
 

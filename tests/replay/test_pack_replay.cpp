@@ -7,8 +7,8 @@
 
 #include "cache/pack.hpp"
 #include "context/context.hpp"
-#include "machine/recording.hpp"
-#include "runner/recording.hpp"
+#include "recording/recorded_machine.hpp"
+#include "recording/recording.hpp"
 
 using namespace ak;
 

@@ -9,8 +9,8 @@
 #include "base/log.hpp"
 #include "families/family.hpp"
 #include "jit/source.hpp"
-#include "runner/recorded.hpp"
-#include "runner/sweep.hpp"
+#include "recording/recorded.hpp"
+#include "recording/sweep.hpp"
 #include "search/space.hpp"
 
 using namespace ak;

@@ -9,7 +9,7 @@
 #include <unordered_set>
 
 #include "cache/pack.hpp"
-#include "runner/recording.hpp"
+#include "recording/recording.hpp"
 #include "search/proposers.hpp"
 #include "search/search.hpp"
 

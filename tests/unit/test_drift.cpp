@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "runner/drift.hpp"
+#include "timing/drift.hpp"
 
 using namespace ak;
 

@@ -27,14 +27,16 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"search", {"families", "cache", "llm"}},
     {"gpu", {"base", "core"}},
     {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
-    {"runner", {"plan", "jit", "families"}},
+    {"proof", {"plan"}},
+    {"timing", {"gpu"}},
+    {"runner", {"proof", "timing", "jit", "families"}},
+    {"recording", {"machine"}},
     {"tune", {"search", "runner"}},
     {"settings", {"cache"}},
     {"machine", {"tune", "cache", "plan"}},
-    {"context", {"settings", "machine", "tune", "cache", "plan"}},
-    {"report", {"core", "cache"}},
+    {"context", {"settings", "machine", "recording", "tune", "cache", "plan"}},
     {"api", {"context", "jit"}},
-    {"cli", {"api", "report"}},
+    {"cli", {"api"}},
 };
 
 std::set<std::string> reachable(const std::string& layer) {

@@ -13,8 +13,8 @@
 #include "families/family.hpp"
 #include "jit/source.hpp"
 #include "prove/suite.hpp"
+#include "recording/recording.hpp"
 #include "records.hpp"
-#include "runner/recording.hpp"
 #include "search/proposers.hpp"
 #include "search/search.hpp"
 

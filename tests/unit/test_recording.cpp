@@ -9,9 +9,9 @@
 
 #include "ak/types.hpp"
 #include "base/log.hpp"
-#include "runner/recording.hpp"
-#include "runner/recording_json.hpp"
-#include "runner/sweep.hpp"
+#include "recording/recording.hpp"
+#include "recording/recording_json.hpp"
+#include "recording/sweep.hpp"
 
 using namespace ak;
 namespace fs = std::filesystem;

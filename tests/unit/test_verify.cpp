@@ -10,8 +10,8 @@
 #include "families/family.hpp"
 #include "kernels/support/probe_args.cuh"
 #include "plan/vendor.hpp"
-#include "runner/layout.hpp"
-#include "runner/verify.hpp"
+#include "proof/layout.hpp"
+#include "proof/verify.hpp"
 
 using namespace ak;
 

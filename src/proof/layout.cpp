@@ -1,4 +1,4 @@
-#include "runner/layout.hpp"
+#include "proof/layout.hpp"
 
 #include "base/arithmetic.hpp"
 

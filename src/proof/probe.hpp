@@ -7,7 +7,7 @@
 #include "core/problem.hpp"
 #include "kernels/support/probe_args.cuh"
 #include "plan/resources.hpp"
-#include "runner/layout.hpp"
+#include "proof/layout.hpp"
 
 namespace ak {
 
@@ -48,9 +48,6 @@ class Probe {
   /// Holds args.d and args.aux to the reference: violations, first, error, aux_violations, aux_first.
   void compare(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& reference,
                const Tolerance& tolerance, Finding* finding) const;
-
-  /// Cycle counter and time of every SM: 2 words an SM.
-  void clocks(CUstream stream, std::uint64_t* out, int sm_count) const;
 
  private:
   Resources& resources_;

@@ -1,4 +1,4 @@
-#include "runner/recording_json.hpp"
+#include "recording/recording_json.hpp"
 
 #include <fmt/format.h>
 #include <simdjson.h>

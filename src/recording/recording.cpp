@@ -1,4 +1,4 @@
-#include "runner/recording.hpp"
+#include "recording/recording.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 #include "ak/types.hpp"
 #include "base/log.hpp"
 #include "core/activation.hpp"
-#include "runner/recording_json.hpp"
+#include "recording/recording_json.hpp"
 
 namespace ak {
 namespace {

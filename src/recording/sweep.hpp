@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/device_facts.hpp"
-#include "runner/recording.hpp"
+#include "recording/recording.hpp"
 #include "runner/runner.hpp"
 
 namespace ak {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/tactic.hpp"
+#include "gpu/lane.hpp"
 #include "plan/plan.hpp"
-#include "runner/lane.hpp"
-#include "runner/layout.hpp"
-#include "runner/probe.hpp"
+#include "proof/layout.hpp"
+#include "proof/probe.hpp"
 
 namespace ak {
 

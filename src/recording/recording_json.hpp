@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "runner/recording.hpp"
+#include "recording/recording.hpp"
 
 namespace ak::recording_json {
 

@@ -1,15 +1,13 @@
-#include "runner/measure.hpp"
+#include "timing/stopwatch.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 namespace ak {
 namespace {
 
-constexpr int kMostSets = 64;
-constexpr std::int64_t kGuardBytes = 4 << 10;
-constexpr std::int64_t kMostBytes = std::int64_t{2} << 30;  // of all sets, but for problems of which two are larger
-constexpr double kGrace = 2;                                // seconds for work that was enqueued in time to end
+constexpr double kGrace = 2;  // seconds for work that was enqueued in time to end
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -20,23 +18,6 @@ double median_of(std::vector<double> values) {
 
 }  // namespace
 
-RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device)
-    : layout_(make_layout(problem, Spacing::tight, kGuardBytes)) {
-  const std::int64_t wanted = 3 * device.l2_bytes;
-  self_evicting_ = layout_.bytes > wanted;
-  const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
-  const std::int64_t fit = std::max<std::int64_t>(2, kMostBytes / layout_.bytes);
-  const int count = static_cast<int>(std::min(sets, fit));
-  memory_ = Buffer::make(static_cast<std::size_t>(layout_.bytes) * count);
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t at = base(i);
-    KernelArgs args = layout_.args(problem, at);
-    for (const Region* region : layout_.inputs()) probe.poison(lane.stream(), at, *region, Verifier::kPoison);
-    fill_inputs(lane, probe, problem, layout_, at, Data::normal, 100 + i, args);
-    args_.push_back(args);
-  }
-}
-
 double Window::median(std::size_t arm) const { return median_of(us[arm]); }
 
 double Window::ratio(std::size_t arm, std::size_t other) const {
@@ -45,19 +26,19 @@ double Window::ratio(std::size_t arm, std::size_t other) const {
   return median_of(std::move(ratios));
 }
 
-Stopwatch::Stopwatch(Lane& lane, const Probe& probe, const RotatingSets& sets, int sm_count)
+Stopwatch::Stopwatch(Lane& lane, CUfunction clocks, int sm_count, Rotation rotation)
     : lane_(lane),
-      probe_(probe),
-      sets_(sets),
+      clock_kernel_(clocks),
       sm_count_(sm_count),
-      clocks_(Buffer::make(static_cast<std::size_t>(sm_count) * 32)) {}
+      rotation_(rotation),
+      looks_(Buffer::make(static_cast<std::size_t>(sm_count) * 32)) {}
 
-double Stopwatch::estimate(const Plan& plan, int rounds, Deadline deadline) {
+double Stopwatch::estimate(const Launch& launch, int rounds, Deadline deadline) {
   while (events_.size() < 2) events_.push_back(Event::make());
   std::vector<double> us;
   for (int i = 0; i <= rounds; ++i) {
     events_[0].record(lane_.stream());
-    plan.launch(lane_.stream(), sets_.args(i % sets_.count()));
+    launch(lane_.stream(), i % rotation_.sets);
     events_[1].record(lane_.stream());
     lane_.wait(deadline);
     if (i) us.push_back(events_[1].us_since(events_[0]));
@@ -65,18 +46,26 @@ double Stopwatch::estimate(const Plan& plan, int rounds, Deadline deadline) {
   return median_of(std::move(us));
 }
 
-Arm Stopwatch::arm(const Plan& plan, double graph_us, double estimate_us, Deadline deadline) {
+Arm Stopwatch::arm(const Launch& launch, double graph_us, double estimate_us, Deadline deadline) {
   Arm arm;
-  arm.plan = &plan;
-  arm.us = estimate_us > 0 ? estimate_us : estimate(plan, 1, deadline);
+  arm.us = estimate_us > 0 ? estimate_us : estimate(launch, 1, deadline);
   // Whole turns over the sets, so that a replay finds in L2 what a turn leaves there and no more.
-  const int turn = sets_.self_evicting() ? 1 : sets_.count();
+  const int turn = rotation_.self_evicting ? 1 : rotation_.sets;
   const int turns = std::clamp(static_cast<int>(std::ceil(graph_us / (arm.us * turn))), 1, std::max(1, 1024 / turn));
   arm.launches = turn * turns;
   arm.graph = Graph::capture(lane_.stream(), [&](CUstream stream) {
-    for (int i = 0; i < arm.launches; ++i) plan.launch(stream, sets_.args(i % sets_.count()));
+    for (int i = 0; i < arm.launches; ++i) launch(stream, i % rotation_.sets);
   });
   return arm;
+}
+
+void Stopwatch::look(CUdeviceptr to) {
+  void* parameters[] = {&to};
+  CUlaunchConfig config{};
+  config.gridDimX = static_cast<unsigned>(4 * sm_count_), config.gridDimY = config.gridDimZ = 1;
+  config.blockDimX = config.blockDimY = config.blockDimZ = 1;
+  config.hStream = lane_.stream();
+  check(driver().cuLaunchKernelEx(&config, clock_kernel_, parameters, nullptr), "reading the clocks");
 }
 
 Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline deadline,
@@ -86,12 +75,12 @@ Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline 
   while (events_.size() < 2 * per_round) events_.push_back(Event::make());
   Window window;
   window.us.resize(arms.size());
-  const auto out = clocks_.get();
+  const CUdeviceptr out = looks_.get();
   const auto words = static_cast<std::size_t>(2 * sm_count_);
-  check(driver().cuMemsetD8Async(out, 0, clocks_.bytes(), stream), "clearing clocks");
+  check(driver().cuMemsetD8Async(out, 0, looks_.bytes(), stream), "clearing clocks");
 
   for (const Arm* arm : arms) arm->graph.launch(stream);
-  probe_.clocks(stream, reinterpret_cast<std::uint64_t*>(out), sm_count_);
+  look(out);
   // One round is enqueued ahead of the one that is waited for, so that the GPU never idles between them.
   const auto enqueue = [&](int round, bool last) {
     const Event* events = &events_[static_cast<std::size_t>(round % 2) * per_round];
@@ -118,7 +107,7 @@ Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline 
     enqueue(enqueued++, last);
     if (enqueued >= 2) collect(collected++);
   }
-  probe_.clocks(stream, reinterpret_cast<std::uint64_t*>(out) + words, sm_count_);
+  look(out + words * sizeof(std::uint64_t));
   lane_.wait(Deadline::in(std::max(deadline.remaining(), kGrace)));
   while (collected < enqueued) collect(collected++);
 

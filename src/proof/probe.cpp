@@ -1,4 +1,4 @@
-#include "runner/probe.hpp"
+#include "proof/probe.hpp"
 
 #include <fmt/format.h>
 
@@ -135,10 +135,6 @@ void Probe::compare(CUstream stream, const Problem& p, const KernelArgs& args, c
   const auto name = fmt::format("ak_compare_{}", identifier(p.epilogue.activation));
   launch(stream, resources_.activation_kernel(p.epilogue.activation, name), over(p.m, p.n), kThreads, args,
          comparison_of(p, reference, tolerance), finding);
-}
-
-void Probe::clocks(CUstream stream, std::uint64_t* out, int sm_count) const {
-  launch(stream, resources_.support_kernel("ak_clocks"), Grid{static_cast<unsigned>(4 * sm_count)}, 1, out);
 }
 
 }  // namespace ak

@@ -7,7 +7,7 @@
 
 #include "base/cores.hpp"
 #include "jit/compile_pool.hpp"
-#include "runner/recording.hpp"
+#include "recording/recording.hpp"
 #include "runner/runner.hpp"
 
 namespace ak {

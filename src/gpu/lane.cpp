@@ -1,4 +1,4 @@
-#include "runner/lane.hpp"
+#include "gpu/lane.hpp"
 
 #include <chrono>
 #include <map>

@@ -1,4 +1,4 @@
-#include "runner/verify.hpp"
+#include "proof/verify.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "runner/sweep.hpp"
+#include "recording/sweep.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "runner/recorded.hpp"
+#include "recording/recorded.hpp"
 
 #include <fmt/format.h>
 

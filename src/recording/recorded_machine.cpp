@@ -1,4 +1,4 @@
-#include "machine/recording.hpp"
+#include "recording/recorded_machine.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
-#include "runner/recorded.hpp"
+#include "recording/recorded.hpp"
 
 namespace ak {
 namespace {

@@ -1,0 +1,31 @@
+#include "proof/rotating_sets.hpp"
+
+#include <algorithm>
+
+namespace ak {
+namespace {
+
+constexpr int kMostSets = 64;
+constexpr std::int64_t kGuardBytes = 4 << 10;
+constexpr std::int64_t kMostBytes = std::int64_t{2} << 30;  // of all sets, but for problems of which two are larger
+
+}  // namespace
+
+RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device)
+    : layout_(make_layout(problem, Spacing::tight, kGuardBytes)) {
+  const std::int64_t wanted = 3 * device.l2_bytes;
+  self_evicting_ = layout_.bytes > wanted;
+  const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
+  const std::int64_t fit = std::max<std::int64_t>(2, kMostBytes / layout_.bytes);
+  const int count = static_cast<int>(std::min(sets, fit));
+  memory_ = Buffer::make(static_cast<std::size_t>(layout_.bytes) * count);
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t at = base(i);
+    KernelArgs args = layout_.args(problem, at);
+    for (const Region* region : layout_.inputs()) probe.poison(lane.stream(), at, *region, Verifier::kPoison);
+    fill_inputs(lane, probe, problem, layout_, at, Data::normal, 100 + i, args);
+    args_.push_back(args);
+  }
+}
+
+}  // namespace ak

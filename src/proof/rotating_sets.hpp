@@ -1,0 +1,31 @@
+// RotatingSets: instances of one problem to time launches over, together larger than the L2 cache.
+#pragma once
+
+#include <vector>
+
+#include "core/device_facts.hpp"
+#include "proof/verify.hpp"
+
+namespace ak {
+
+/// Instances of one problem in one block of memory, alike but for their data and addresses.
+class RotatingSets {
+ public:
+  /// Allocates and enqueues the filling with normal numbers. Throws Error{out_of_memory}.
+  RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device);
+
+  int count() const { return static_cast<int>(args_.size()); }
+  const KernelArgs& args(int set) const { return args_[static_cast<std::size_t>(set)]; }
+  std::uint64_t base(int set) const { return memory_.get() + static_cast<std::uint64_t>(set) * layout_.bytes; }
+  const Layout& layout() const { return layout_; }
+  /// Whether one set alone leaves nothing of itself in L2.
+  bool self_evicting() const { return self_evicting_; }
+
+ private:
+  Layout layout_;
+  Buffer memory_;
+  std::vector<KernelArgs> args_;
+  bool self_evicting_ = false;
+};
+
+}  // namespace ak

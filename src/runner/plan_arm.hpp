@@ -1,0 +1,21 @@
+// What joins a plan, the operands it is launched over and the stopwatch, which knows neither.
+#pragma once
+
+#include "plan/plan.hpp"
+#include "proof/rotating_sets.hpp"
+#include "timing/stopwatch.hpp"
+
+namespace ak {
+
+/// plan and sets must outlive it.
+inline Launch launch_of(const Plan& plan, const RotatingSets& sets) {
+  return [&plan, &sets](CUstream stream, int set) { plan.launch(stream, sets.args(set)); };
+}
+
+inline Rotation rotation_of(const RotatingSets& sets) { return {sets.count(), sets.self_evicting()}; }
+
+struct PlanArm : Arm {
+  const Plan* plan = nullptr;
+};
+
+}  // namespace ak
