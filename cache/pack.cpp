@@ -182,7 +182,8 @@ PackEntry portable(PackEntry entry) {
   } else {
     entry.own.reset();
   }
-  r.geometry = {}, r.cubin = {}, r.vendor_algo.clear();
+  r.cubin = {}, r.vendor_algo.clear();
+  r.regime = {}, r.regime_us = {}, r.regime_vendor_us = {};
   return entry;
 }
 

@@ -12,7 +12,7 @@
 
 namespace ak {
 
-/// geometry, cubin, vendor_algo and a vendor tactic's knobs are empty: what a machine makes or finds for itself.
+/// cubin, vendor_algo and a vendor tactic's knobs are empty: what a machine makes or finds for itself.
 struct PackEntry {
   PlanRecord record;
   std::optional<Tactic> own;  // the fastest own kernel where cuBLASLt won, if known

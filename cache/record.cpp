@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <span>
-
 #include "cache/bytes.hpp"
 #include "core/activation.hpp"
 
@@ -11,7 +9,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR";
-constexpr std::uint16_t kFormat = 2;
+constexpr std::uint16_t kFormat = 3;
 constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
 
 // --- envelope: the same for every format, so that a newer one is told from a damaged one --------------------------------
@@ -137,31 +135,28 @@ Tactic read_tactic(ByteReader& in) {
   return t;
 }
 
-void write(ByteWriter& out, const Geometry& g) {
-  for (const auto x : g.grid) out.put(x);
-  out.put(g.threads);
-  for (const auto x : g.cluster) out.put(x);
-  out.put(g.smem_bytes), out.put(g.workspace_bytes), out.put(g.map_count);
-  for (const auto& map : std::span(g.maps).first(static_cast<std::size_t>(g.map_count)))
-    out.put(static_cast<std::uint8_t>(map.operand)), out.put(map.box_inner), out.put(map.box_outer), out.put(map.swizzle_bytes),
-        out.put(map.packed_at);
+// How the winner was launched, as formats 1 and 2 said it. Nobody believes it any more: its family computes it.
+void skip_geometry(ByteReader& in, int format) {
+  for (int word = 0; word < 3 + 1 + 3 + 1; ++word) in.get<std::uint32_t>();  // grid, threads, cluster, shared memory
+  in.get<std::int64_t>();                                                    // workspace
+  const auto maps = in.get<std::int32_t>();
+  constexpr int kMostMaps = 5, kMapsOfFormat1 = 3;
+  if (maps < 0 || maps > kMostMaps) return in.fail();
+  for (int map = 0; map < (format == 1 ? kMapsOfFormat1 : maps); ++map) {
+    in.get<std::uint8_t>();
+    for (int word = 0; word < 3; ++word) in.get<std::int32_t>();
+    if (format > 1) in.get<std::int64_t>();
+  }
 }
 
-Geometry read_geometry(ByteReader& in, int format) {
-  Geometry g;
-  for (auto& x : g.grid) x = in.get<std::uint32_t>();
-  g.threads = in.get<std::uint32_t>();
-  for (auto& x : g.cluster) x = in.get<std::uint32_t>();
-  g.smem_bytes = in.get<std::uint32_t>(), g.workspace_bytes = in.get<std::int64_t>(), g.map_count = in.get<std::int32_t>();
-  if (g.map_count < 0 || g.map_count > static_cast<int>(g.maps.size())) in.fail();
-  const auto stored = static_cast<std::size_t>(format == 1 ? 3 : in.ok() ? g.map_count : 0);
-  for (auto& map : std::span(g.maps).first(stored)) {
-    map.operand = bounded(in, Operand::aux);
-    map.box_inner = in.get<std::int32_t>(), map.box_outer = in.get<std::int32_t>(), map.swizzle_bytes = in.get<std::int32_t>();
-    if (format > 1) map.packed_at = in.get<std::int64_t>();
-    if (map.packed_at < 0 || map.packed_at > g.workspace_bytes) in.fail();
-  }
-  return g;
+void write(ByteWriter& out, Regime regime, const PerRegime<double>& us) {
+  out.put(name(regime));
+  for (const double each : us) out.put(each);
+}
+
+void read_regime(ByteReader& in, Regime& regime, PerRegime<double>& us) {
+  regime = named(parse_regime(in.text()), in);
+  for (double& each : us) each = in.real();
 }
 
 void write(ByteWriter& out, const Provenance& p) {
@@ -201,8 +196,9 @@ std::string encode(const PlanRecord& record) {
   out.put(extras(record.problem.epilogue));
   write(out, record.hardware);
   write(out, record.tactic);
-  write(out, record.geometry);
   out.put(record.cubin), out.put(record.vendor_algo), out.put(record.us), out.put(record.vendor_us);
+  write(out, record.regime, record.regime_us);
+  for (const double us : record.regime_vendor_us) out.put(us);
   write(out, record.provenance);
   return seal(kPlanMagic, out);
 }
@@ -216,8 +212,12 @@ std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why
     if (sealed->format >= 2) read_extras(in, r.problem.epilogue);
     r.hardware = read_hardware(in);
     r.tactic = read_tactic(in);
-    r.geometry = read_geometry(in, sealed->format);
+    if (sealed->format < 3) skip_geometry(in, sealed->format);
     r.cubin = in.digest(), r.vendor_algo = in.text(), r.us = in.real(), r.vendor_us = in.real();
+    if (sealed->format >= 3) {
+      read_regime(in, r.regime, r.regime_us);
+      for (double& us : r.regime_vendor_us) us = in.real();
+    }
     r.provenance = read_provenance(in);
     if (in.ok() && in.done()) return r;
     reason = "holds a value that this version does not know";
@@ -233,6 +233,8 @@ std::string encode(const Trial& t) {
   out.put(std::int32_t{t.registers}), out.put(std::int32_t{t.smem_bytes}), out.put(std::int32_t{t.spill_bytes}),
       out.put(t.compile_s);
   out.put(t.proposer), out.put(std::int32_t{t.round});
+  out.put(t.unix_time), out.put(t.search_s);
+  write(out, t.regime, t.regime_us);
   return seal(kTrialMagic, out);
 }
 
@@ -247,6 +249,10 @@ std::optional<Trial> decode_trial(std::string_view bytes) {
   t.why = in.text(), t.us = in.real(), t.ratio = in.real(), t.final_timing = in.flag();
   t.registers = in.get<std::int32_t>(), t.smem_bytes = in.get<std::int32_t>(), t.spill_bytes = in.get<std::int32_t>();
   t.compile_s = in.real(), t.proposer = in.text(), t.round = in.get<std::int32_t>();
+  if (sealed->format >= 3) {
+    t.unix_time = in.get<std::int64_t>(), t.search_s = in.real();
+    read_regime(in, t.regime, t.regime_us);
+  }
   if (!in.ok() || !in.done()) return std::nullopt;
   return t;
 }

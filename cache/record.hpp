@@ -1,4 +1,5 @@
-// PlanRecord: a winner as it is remembered. Its grammar stands in cache/README.md.
+// PlanRecord: a winner as it is remembered: never how it is launched, which its family computes. Its grammar stands in
+// cache/README.md.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,6 @@
 
 #include "base/hash.hpp"
 #include "core/device_facts.hpp"
-#include "core/geometry.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
 
@@ -47,10 +47,11 @@ struct PlanRecord {
   Problem problem;
   Hardware hardware;
   Tactic tactic;
-  Geometry geometry;
-  Digest cubin;             // key and checksum of the image; zero for a vendor plan
-  std::string vendor_algo;  // opaque cublasLtMatmulAlgo_t bytes, with Provenance::cublaslt; empty for an own kernel
-  double us = 0, vendor_us = 0;
+  Digest cubin;                  // key and checksum of the image; zero for a vendor plan
+  std::string vendor_algo;       // opaque cublasLtMatmulAlgo_t bytes, with Provenance::cublaslt; empty for an own kernel
+  double us = 0, vendor_us = 0;  // in the regime that decided
+  Regime regime = Regime::chain;
+  PerRegime<double> regime_us{}, regime_vendor_us{};  // 0 where it was not timed
   Provenance provenance;
 
   bool operator==(const PlanRecord&) const = default;

@@ -12,7 +12,17 @@ namespace ak {
 
 enum class DType : std::uint8_t { f16, bf16, f32 };
 
-constexpr int size_of(DType t) { return t == DType::f32 ? 4 : 2; }
+/// Bytes of one element.
+constexpr int size_of(DType t) {
+  switch (t) {  // without a default: the compiler asks for a new type's size
+    case DType::f16:
+    case DType::bf16:
+      return 2;
+    case DType::f32:
+      return 4;
+  }
+  return 0;
+}
 
 /// Storage order: row-major puts row r, column c at data[r * ld + c]; column-major at data[c * ld + r].
 enum class Order : std::uint8_t { row, col };

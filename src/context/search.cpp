@@ -40,7 +40,7 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
     const Artifact artifact = runner->artifact(tactic);
     Served served;
     served.source = "this process";
-    served.record = {problem, site.machine->hardware(), tactic, artifact.geometry, {}, artifact.vendor_algo, trial.us, 0, {}};
+    served.record = {problem, site.machine->hardware(), tactic, {}, artifact.vendor_algo, trial.us};
     served.plan = site.machine->load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     return served;
@@ -166,15 +166,12 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
       text, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
       tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
 
-  PlanRecord record{problem,
-                    site.machine->hardware(),
-                    winner.tactic,
-                    tuned.artifact.geometry,
-                    {},
-                    tuned.artifact.vendor_algo,
-                    winner.us,
-                    tuned.vendor.best_us,
-                    site.machine->provenance(winner.tactic, true)};
+  PlanRecord record{problem,   site.machine->hardware(), winner.tactic, {}, tuned.artifact.vendor_algo,
+                    winner.us, tuned.vendor.best_us};
+  record.provenance = site.machine->provenance(winner.tactic, true);
+  record.regime = winner.regime;
+  record.regime_us = winner.regime_us;
+  record.regime_vendor_us[static_cast<int>(Regime::chain)] = record.vendor_us;
   if (!is_vendor(winner.tactic)) record.cubin = digest(tuned.artifact.cubin);
   record.provenance.proposer = winner.proposer;
   record.provenance.round = winner.round;

@@ -19,8 +19,10 @@ struct TensorMapSpec {
   bool operator==(const TensorMapSpec&) const = default;
 };
 
-/// Between rows of a packed copy whose rows have `inner` elements of 2 bytes.
-constexpr std::int64_t packed_row_bytes(std::int64_t inner) { return (inner + 63) / 64 * 128; }
+/// Between rows of a packed copy: whole 128-byte lines.
+constexpr std::int64_t packed_row_bytes(std::int64_t inner, int element_bytes) {
+  return (inner * element_bytes + 127) / 128 * 128;
+}
 
 struct Geometry {
   std::array<std::uint32_t, 3> grid{1, 1, 1};

@@ -135,6 +135,7 @@ std::string to_string(const Problem& p) {
   if (e.aux) text += " aux";
   if (e.scaled()) text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
   if (p.numerics == Numerics::single_pass) text += " single_pass";
+  if (p.batch != 1) text += fmt::format(" batch={}", p.batch);
   return text;
 }
 
@@ -160,6 +161,10 @@ Problem parse_problem(std::string_view text) {
     } else if (key == "scale") {
       if (value != "row" && value != "column" && value != "both") bad(token, "expected scale=row|column|both");
       e.row_scale = value != "column", e.column_scale = value != "row";
+    } else if (key == "batch") {
+      const auto batch = parse_size(value, token);
+      if (batch < 1 || batch > std::numeric_limits<std::int32_t>::max()) bad(token, "a batch is 1 to 2^31 - 1");
+      p.batch = static_cast<std::int32_t>(batch);
     } else if (token == "c") {
       e.has_c = true;
     } else if (token == "alpha") {

@@ -68,8 +68,8 @@ struct Problem {
 std::uint64_t hash(const Problem& problem);
 
 /// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16", then
-/// "gated", "c", "alpha", "aux", "scale=row|column|both" where they apply. It reads back with parse_problem; fields at their
-/// defaults may be left out.
+/// "gated", "c", "alpha", "aux", "scale=row|column|both", "single_pass", "batch=N" where they apply. It reads back with
+/// parse_problem; fields at their defaults may be left out.
 std::string to_string(const Problem& problem);
 
 /// Throws Error{invalid_argument} that names the token.

@@ -1,6 +1,7 @@
 // Trial: one tactic's outcome, kept whatever it was.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,15 @@ enum class Outcome : std::uint8_t { correct, constraints, compile, spills, runti
 std::string_view name(Outcome outcome);
 std::optional<Outcome> parse_outcome(std::string_view text);
 
+/// Where a launch was timed: in a chain of launches of its own kind, between launches of a foreign kernel, or both.
+enum class Regime : std::uint8_t { chain, alone, mixed };
+constexpr int kTimedRegimes = 2;  // chain and alone; mixed is a judgement over both
+template <class T>
+using PerRegime = std::array<T, kTimedRegimes>;  // indexed by Regime
+
+std::string_view name(Regime regime);
+std::optional<Regime> parse_regime(std::string_view text);
+
 struct Trial {
   Tactic tactic;
   Outcome outcome = Outcome::constraints;
@@ -28,8 +38,12 @@ struct Trial {
   int smem_bytes = 0;         // static + dynamic, per CTA
   int spill_bytes = 0;
   double compile_s = 0;
-  std::string proposer;  // who named it: offline, portfolio, local, llm, random, vendor
-  int round = 0;         // proposer's round, from 0
+  std::string proposer;        // who named it: offline, portfolio, local, llm, random, vendor
+  int round = 0;               // proposer's round, from 0
+  std::int64_t unix_time = 0;  // when it ended; 0: unknown, as the next one
+  double search_s = 0;         // since its search began
+  Regime regime = Regime::chain;
+  PerRegime<double> regime_us{};  // 0 where it was not timed
 
   bool correct() const { return outcome == Outcome::correct; }
 };

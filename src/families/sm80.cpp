@@ -18,7 +18,9 @@ constexpr int kSplitCounters = kCounterBytes / 4 - 4;   // after the four that t
 constexpr std::int64_t kMaxExtent = 2147483647 - 1024;  // tile arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
-int stage_bytes(const Problem& p, const Tactic& t) { return (t.tile_m + p.epilogue.gates() * t.tile_n) * t.tile_k * 2; }
+int stage_bytes(const Problem& p, const Tactic& t) {
+  return (t.tile_m + p.epilogue.gates() * t.tile_n) * t.tile_k * size_of(p.in);
+}
 std::int64_t tiles(const Problem& p, const Tactic& t) { return ceil_div(p.m, t.tile_m) * ceil_div(p.n, t.tile_n); }
 bool shifted(int align) { return align < 4; }  // too little for cp.async: through registers
 
@@ -27,14 +29,15 @@ bool packs(const Tactic& t) { return t.schedule == static_cast<int>(Schedule::co
 int read_align(int align, const Tactic& t) { return packs(t) ? 16 : align; }
 
 // Bytes of the copy of an operand of rows x inner elements; 0 when it is read where it is.
-std::int64_t pack_bytes(std::int64_t rows, std::int64_t inner, int align, const Tactic& t) {
-  return packs(t) && align < 16 ? rows * packed_row_bytes(inner) : 0;
+std::int64_t pack_bytes(std::int64_t rows, std::int64_t inner, DType type, int align, const Tactic& t) {
+  return packs(t) && align < 16 ? rows * packed_row_bytes(inner, size_of(type)) : 0;
 }
 std::int64_t pack_bytes_a(const Problem& p, const Tactic& t) {
-  return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.align_a, t) : pack_bytes(p.k, p.m, p.align_a, t);
+  return p.a_major == Major::k ? pack_bytes(p.m, p.k, p.in, p.align_a, t) : pack_bytes(p.k, p.m, p.in, p.align_a, t);
 }
 std::int64_t pack_bytes_b(const Problem& p, const Tactic& t) {
-  return p.epilogue.gates() * (p.b_major == Major::k ? pack_bytes(p.n, p.k, p.align_b, t) : pack_bytes(p.k, p.n, p.align_b, t));
+  return p.epilogue.gates() *
+         (p.b_major == Major::k ? pack_bytes(p.n, p.k, p.in, p.align_b, t) : pack_bytes(p.k, p.n, p.in, p.align_b, t));
 }
 
 int smem_bytes(const Problem& p, const Tactic& t) {

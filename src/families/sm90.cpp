@@ -33,12 +33,12 @@ struct Packs {
   std::int64_t a = 0, b = 0, b2 = 0;  // bytes; 0: read where it is
 
   Packs(const Problem& p, const Tactic& t)
-      : a(p.align_a < 16 && !t.load ? bytes(p.a_major, p.m, p.k) : 0),
-        b(p.align_b < 16 && !t.load ? bytes(p.b_major, p.n, p.k) : 0),
+      : a(p.align_a < 16 && !t.load ? bytes(p.a_major, p.m, p.k, size_of(p.in)) : 0),
+        b(p.align_b < 16 && !t.load ? bytes(p.b_major, p.n, p.k, size_of(p.in)) : 0),
         b2(p.epilogue.gated ? b : 0) {}
 
-  static std::int64_t bytes(Major major, std::int64_t mn, std::int64_t k) {
-    return major == Major::k ? mn * packed_row_bytes(k) : k * packed_row_bytes(mn);
+  static std::int64_t bytes(Major major, std::int64_t mn, std::int64_t k, int element_bytes) {
+    return major == Major::k ? mn * packed_row_bytes(k, element_bytes) : k * packed_row_bytes(mn, element_bytes);
   }
   bool any() const { return a + b > 0; }
   /// Measured: all CTAs meet twice, and 2.4 MB a microsecond go in and out.
@@ -73,8 +73,9 @@ struct View {
     const int quads = t.tile_n / 8;
     together = quads % 2 == 0 && (quads % (2 * t.split_k) == 0 || (t.store && !swap)) ? 2 : 1;
     part_quads = ceil_div(quads / together, t.split_k) * together;
-    left_bytes = 2ll * left_stack * t.tile_m * t.tile_k;
-    right_bytes = 2ll * right_stack * (right_major_k ? t.tile_n : round_up(t.tile_n, 64)) * t.tile_k;
+    const std::int64_t size = size_of(p.in);
+    left_bytes = size * left_stack * t.tile_m * t.tile_k;
+    right_bytes = size * right_stack * (right_major_k ? t.tile_n : round_up(t.tile_n, 64)) * t.tile_k;
     stage_bytes = left_bytes + right_bytes;
     const auto& e = p.epilogue;
     const int terms = (swap ? e.row_scale : e.column_scale) + (e.bias == (swap ? BiasAxis::row : BiasAxis::column));
@@ -106,7 +107,7 @@ int strip_columns(const Problem& p, const Tactic& t, const View& v) {
   return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 && v.part_quads % 4 == 0 ? 32 : 8 * v.together;
 }
 
-std::int64_t input_bytes(const Problem& p) { return 2 * (p.m + p.wide_n()) * p.k; }
+std::int64_t input_bytes(const Problem& p) { return size_of(p.in) * (p.m + p.wide_n()) * p.k; }
 
 int cluster_size(const Tactic& t) { return t.cluster_m * t.cluster_n * t.split_k; }
 

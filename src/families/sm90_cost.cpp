@@ -45,7 +45,8 @@ constexpr double kOverlap = 3.7;  // norm that joins computing and memory: neith
 // Bytes of A and B that come from memory. While all operands fit in L2 each comes once; else each wave of tiles brings its own
 // rows and columns, and raster decides how many those are.
 double bytes_from_memory(const Problem& p, const Tactic& t, const Sm90Launch& launch, const DeviceFacts& device) {
-  const double k = static_cast<double>(p.k), input = 2.0 * static_cast<double>(p.m + p.wide_n()) * k;
+  const double k = static_cast<double>(p.k), size = size_of(p.in);
+  const double input = size * static_cast<double>(p.m + p.wide_n()) * k;
   if (input < kKeptInL2 * static_cast<double>(device.l2_bytes)) return input;
   const auto down = ceil_div(launch.rows, t.tile_m), across = ceil_div(launch.columns, t.tile_n);
   const auto in_flight = std::min(down * across, std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n);
@@ -53,7 +54,7 @@ double bytes_from_memory(const Problem& p, const Tactic& t, const Sm90Launch& la
                              : std::min(down, ceil_div(in_flight, std::min(across, in_flight)));
   const auto columns = std::min(across, ceil_div(in_flight, rows));
   const double waves = static_cast<double>(down * across) / static_cast<double>(in_flight);
-  return std::max(input, waves * static_cast<double>(rows * launch.left_rows + columns * launch.width) * 2 * k);
+  return std::max(input, waves * static_cast<double>(rows * launch.left_rows + columns * launch.width) * size * k);
 }
 
 }  // namespace
@@ -72,7 +73,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
                          ((t.load ? kCopyBytesPerClock : kFillBytesPerClock) * ghz * 1e3);
   const double latency_us = (kLatencyUs + fill_us) / (t.stages - 1);
   // L2 is read in whole 128-byte lines: rows that start off them cost one more each, for 128 bytes of k.
-  const double lines = p.k * 2 % 128 ? 1.5 : 1.0;
+  const double lines = p.k * size_of(p.in) % 128 ? 1.5 : 1.0;
   const double shared_bytes =
       static_cast<double>(launch.left_bytes) / t.cluster_n + static_cast<double>(launch.right_bytes) / t.cluster_m;
   const auto ctas = std::min(launch.clusters, launch.resident) * t.cluster_m * t.cluster_n * t.split_k;

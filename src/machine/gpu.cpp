@@ -62,8 +62,7 @@ class Gpu final : public Machine {
   std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
-    if (!is_vendor(record.tactic))
-      return std::make_shared<KernelPlan>(resources_, cubin.data(), record.problem, record.tactic, record.geometry);
+    if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);
     std::string why;
     PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why);
     if (!plan) throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt's recorded algorithm: {}", why));
@@ -98,13 +97,21 @@ class Gpu final : public Machine {
       why = fmt::format("'{}' does not compile: {}", to_string(first->tactic), compiled.failure);
       return nullptr;
     }
-    return std::make_shared<KernelPlan>(resources_, compiled.cubin.data(), problem, first->tactic,
-                                        own.geometry(problem, first->tactic, device()));
+    return own_plan(problem, first->tactic, compiled.cubin);
   }
 
   PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
 
  private:
+  // Throws Error{unsupported} where the rules of today do not let the tactic run, whoever wrote it down.
+  PlanPtr own_plan(const Problem& problem, const Tactic& tactic, std::string_view cubin) {
+    const Family& own = family(tactic.family);
+    auto why = own.refuses(problem, device());
+    if (!why) why = own.rejects(problem, tactic, device());
+    if (why) throw Error(ErrorCode::unsupported, fmt::format("'{}': {}", to_string(tactic), *why));
+    return std::make_shared<KernelPlan>(resources_, cubin.data(), problem, tactic, own.geometry(problem, tactic, device()));
+  }
+
   Resources& resources_;
   const Hardware hardware_;
 };

@@ -73,7 +73,8 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   shape.swizzle_bytes = spec.swizzle_bytes;
   if (spec.packed_at) {
     shape.base = static_cast<const char*>(args.workspace) + spec.packed_at;
-    shape.row_bytes = static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0])));
+    shape.row_bytes =
+        static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0]), size_of(shape.dtype)));
   }
   return shape;
 }

@@ -122,7 +122,7 @@ Artifact RecordedRunner::artifact(const Tactic& tactic) {
   const auto compiled = pool_.get(tactic, Deadline::never());
   if (!compiled || compiled->cubin.empty())
     throw Error(ErrorCode::internal, fmt::format("recording {}: no cubin of {}", recording_.name, to_string(tactic)));
-  return {compiled->cubin, family(tactic.family).geometry(recording_.header.problem, tactic, recording_.header.device), {}};
+  return {compiled->cubin, {}};
 }
 
 }  // namespace ak

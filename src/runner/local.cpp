@@ -361,8 +361,8 @@ Artifact LocalRunner::artifact(const Tactic& tactic) {
   const auto it = impl_->candidates.find(tactic);
   if (it == impl_->candidates.end() || !it->second.plan)
     throw Error(ErrorCode::internal, fmt::format("'{}' has not run correctly", to_string(tactic)));
-  if (is_vendor(tactic)) return {{}, {}, static_cast<const VendorPlan&>(*it->second.plan).blob()};
-  return {it->second.compiled->cubin, static_cast<const KernelPlan&>(*it->second.plan).geometry(), {}};
+  if (is_vendor(tactic)) return {{}, static_cast<const VendorPlan&>(*it->second.plan).blob()};
+  return {it->second.compiled->cubin, {}};
 }
 
 VendorTimes LocalRunner::vendor() { return impl_->survey ? impl_->survey->times() : VendorTimes{}; }

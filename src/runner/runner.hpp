@@ -7,7 +7,6 @@
 
 #include "base/clock.hpp"
 #include "base/hash.hpp"
-#include "core/geometry.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
 
@@ -19,8 +18,7 @@ enum class Effort { quick, full };
 
 /// What the winner needs to run again.
 struct Artifact {
-  std::string cubin;  // empty for the vendor
-  Geometry geometry;
+  std::string cubin;        // empty for the vendor
   std::string vendor_algo;  // empty for an own kernel
 };
 

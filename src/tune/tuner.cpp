@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <thread>
 
 #include "base/cores.hpp"
@@ -79,9 +80,16 @@ class Tuning {
     if (!added.empty()) runner_.prefetch(added);
   }
 
+  Trial dated(Trial trial) const {
+    trial.unix_time = static_cast<std::int64_t>(std::time(nullptr));
+    trial.search_s = seconds_since(start_);
+    trial.regime_us[static_cast<int>(trial.regime)] = trial.us;
+    return trial;
+  }
+
   const Trial& run(const Candidate& candidate, Deadline deadline) {
     const auto before = Clock::now();
-    search_.report(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline));
+    search_.report(dated(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline)));
     const Trial& trial = search_.history().back();
     if (!candidate.full && trial.correct()) quick_s_ += seconds_since(before), ++quick_trials_;
     log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_),
@@ -141,7 +149,9 @@ class Tuning {
     const auto finalists = search_.finalists();
     if (finalists.size() > 1 && !deadline_.passed()) {
       const std::size_t before = search_.history().size();
-      search_.report_finals(runner_.finals(finalists, deadline_));
+      std::vector<Trial> finals = runner_.finals(finalists, deadline_);
+      for (Trial& trial : finals) trial = dated(std::move(trial));
+      search_.report_finals(finals);
       for (std::size_t i = before; i < search_.history().size(); ++i) show(search_.history()[i]);
     }
     result_.vendor = runner_.vendor();

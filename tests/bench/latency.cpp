@@ -21,6 +21,7 @@
 #include "base/csv.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
+#include "families/family.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
@@ -58,7 +59,7 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   const auto cubin = store.cubin(record->cubin);
   if (!cubin) return nullptr;
   auto bare = std::make_unique<BareLaunch>();
-  const Geometry& g = record->geometry;
+  const Geometry g = family(record->tactic.family).geometry(record->problem, record->tactic, context.impl().device());
   bare->plan = std::make_unique<KernelPlan>(resources(), cubin->data(), call.problem, record->tactic, g);
   bare->args = call.args;
   if (g.workspace_bytes > 0) {

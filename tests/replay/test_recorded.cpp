@@ -96,8 +96,6 @@ TEST_CASE("the recorded runner answers from its file, and compiles each tactic f
   CHECK(artifact.cubin.substr(1, 3) == "ELF");
   CHECK(static_cast<unsigned char>(artifact.cubin[18]) == 190);  // e_machine: EM_CUDA
   CHECK(artifact.cubin.find("ak_kernel") != std::string::npos);
-  CHECK(artifact.geometry == family(first.family).geometry(problem(), first, DeviceFacts{}));
-  CHECK(artifact.geometry.threads > 32);
   CHECK(runner.artifact(vendor_tactic(0)).cubin.empty());
 }
 

@@ -32,13 +32,6 @@ inline PlanRecord record(int n = 64) {
   r.problem = problem(n);
   r.hardware = hardware();
   r.tactic = tactic();
-  r.geometry.grid = {132, 2, 1};
-  r.geometry.threads = 384;
-  r.geometry.cluster = {2, 1, 1};
-  r.geometry.smem_bytes = 200000;
-  r.geometry.workspace_bytes = 1ll << 33;
-  r.geometry.map_count = 2;
-  r.geometry.maps[1] = {Operand::b, 64, 256, 128};
   r.vendor_algo = std::string("\0\1algorithm\xff", 12);
   r.us = 10.25, r.vendor_us = 12.5;
   r.provenance = {"580.1", "13.0", "13.1.0", {1, 2}, "llm", 3, 1790000000, 42, 2.5, true, "the server was slow"};

@@ -41,6 +41,8 @@ TEST_CASE("a problem's text reads back to the same problem") {
   p.align_a = 2, p.align_d = 4;
   p.epilogue = {Activation::silu, DType::f32, BiasAxis::row, DType::f32, true, false};
   p.numerics = Numerics::single_pass;
+  p.batch = 12;
+  CHECK(to_string(p).ends_with(" batch=12"));
   CHECK(parse_problem(to_string(p)) == p);
   CHECK(hash(parse_problem(to_string(p))) == hash(p));
   for (int bits = 0; bits < 16; ++bits) {
@@ -72,6 +74,8 @@ TEST_CASE("flops and bytes count both products of a gated problem, aux and the s
 
 TEST_CASE("a bad problem or tactic names the bad token") {
   CHECK_THROWS_WITH_AS(parse_problem("16x32"), doctest::Contains("16x32"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 batch=0"), doctest::Contains("batch=0"), Error);
+  CHECK_THROWS_WITH_AS(parse_problem("1x2x3 batch=2147483648"), doctest::Contains("batch=2147483648"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 bf61"), doctest::Contains("bf61"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2x3 align=3,2,2,2"), doctest::Contains("align=3"), Error);
   CHECK_THROWS_WITH_AS(parse_problem("1x2147483648x3"), doctest::Contains("2^31"), Error);

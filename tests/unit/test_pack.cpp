@@ -64,7 +64,6 @@ TEST_CASE("a pack keeps problem, hardware, tactic, times and what they were made
   sound.record.provenance.provisional = false;
   CHECK(!parsed(pack_text({sound})).entries.at(0).record.provenance.provisional);
   CHECK(own.cubin == Digest{});
-  CHECK(own.geometry == Geometry{});
   CHECK(unproven(own));
   CHECK(!pack.entries[0].own);
   CHECK(vendor.tactic.algo == 0);  // a rank among the heuristics of another version means nothing

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "cache/bytes.hpp"
-#include "families/family.hpp"
 #include "records.hpp"
 
 using namespace ak;
@@ -56,33 +55,29 @@ TEST_CASE("a record of the first format reads as one without extras") {
   CHECK(decode_record(bytes) == sample::record());
 }
 
-TEST_CASE("gated, aux and scales are remembered, and maps for them") {
+TEST_CASE("gated, aux and scales are remembered") {
   for (int bits = 0; bits < 16; ++bits) {
     PlanRecord r = sample::record();
     auto& e = r.problem.epilogue;
     e.gated = bits & 1, e.aux = bits & 2, e.row_scale = bits & 4, e.column_scale = bits & 8;
-    r.geometry.map_count = 5;
-    r.geometry.maps[3] = {Operand::b2, 64, 256, 128}, r.geometry.maps[4] = {Operand::aux, 32, 16, 64};
     CHECK(decode_record(encode(r)) == r);
   }
 }
 
-TEST_CASE("where the packed copies of misaligned operands lie is remembered") {
+TEST_CASE("the regime and the time in each, when a trial ended and the batch are remembered") {
   PlanRecord r = sample::record();
-  r.problem = parse_problem("300x200x777 bf16 a=k b=k out=bf16 align=2,2,16,16 relu gated");
-  r.tactic = parse_tactic("sm90 tile_m=64 tile_n=64 tile_k=64 stages=4 schedule=cooperative");
-  DeviceFacts device;
-  device.compute_major = 9, device.compute_minor = 0, device.sm_count = 132, device.smem_per_block = 232448;
-  r.geometry = family(r.tactic.family).geometry(r.problem, r.tactic, device);
-  REQUIRE(r.geometry.map_count == 3);
-  for (int i = 0; i < 3; ++i) CHECK(r.geometry.maps[static_cast<std::size_t>(i)].packed_at > 0);
+  r.problem.batch = 12;
+  r.regime = Regime::mixed, r.regime_us = {10.25, 11.5}, r.regime_vendor_us = {12.5, 11};
   CHECK(decode_record(encode(r)) == r);
+  CHECK(decode_record(encode(r))->regime_us[static_cast<int>(Regime::alone)] == 11.5);
 
-  for (const std::int64_t outside : {std::int64_t{-1}, r.geometry.workspace_bytes + 1}) {
-    PlanRecord bad = r;
-    bad.geometry.maps[1].packed_at = outside;
-    CHECK_FALSE(decode_record(encode(bad)));
-  }
+  Trial t = sample::trial();
+  t.unix_time = 1790000001, t.search_s = 0.75, t.regime = Regime::alone, t.regime_us = {0, 3.5};
+  const Trial back = decode_trial(encode(t)).value();
+  CHECK(back.unix_time == t.unix_time);
+  CHECK(back.search_s == t.search_s);
+  CHECK(back.regime == t.regime);
+  CHECK(back.regime_us == t.regime_us);
 }
 
 TEST_CASE("every flipped bit, every truncation and every extra byte of a record is noticed") {
