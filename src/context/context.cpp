@@ -63,7 +63,8 @@ void Context::Impl::matmul_act(Stream stream, const Problem& problem, const Call
   if (!plan) [[unlikely]]
     plan = state_->cold_plan(site, stream, problem);
   try {
-    plan->launch(stream, args);
+    if (!plan->try_launch(stream, args)) [[unlikely]]
+      state_->launch_spare(site, stream, problem, args);
   } catch (const Error&) {
     site.machine->check_stream(stream);  // the likeliest reason, in the caller's words
     throw;
@@ -77,6 +78,26 @@ const Plan* Context::Impl::State::cold_plan(Site& site, Stream stream, const Pro
   site.machine->check_stream(stream);
   const bool capturing = site.machine->capturing(stream);
   return (capturing ? stand_in(site, problem, "met during a stream capture") : plan_for(site, problem, {})).plan.get();
+}
+
+// For want of scratch memory. The plan is made once; a capture allows it, for nothing is searched or waited for.
+void Context::Impl::State::launch_spare(Site& site, Stream stream, const Problem& problem, const CallArgs& args) {
+  const Plan* spare = site.spares.find(problem);
+  if (!spare) {
+    const auto relaxed = site.machine->relax_capture();
+    std::string why;
+    PlanPtr made = site.machine->without_scratch(problem, why);
+    if (!made)
+      throw Error(
+          ErrorCode::out_of_memory,
+          fmt::format("the workspace of {} is not to be had, and nothing serves it without one: {}", to_string(problem), why));
+    warn_once(fmt::format("{}: no scratch memory within AK_SCRATCH_BYTES; served by {} while that is so", to_string(problem),
+                          served_by(made->tactic())));
+    spare = made.get();
+    site.spares.publish(problem, std::move(made));
+  }
+  scratch_fallbacks.fetch_add(1, std::memory_order_relaxed);
+  spare->launch(stream, args);
 }
 
 Site& Context::Impl::State::site() {
@@ -245,6 +266,9 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
+  if (const Plan* spare = site.spares.find(problem))
+    e.note +=
+        fmt::format("{}{} where scratch memory is not to be had", e.note.empty() ? "" : "; ", ak::served_by(spare->tactic()));
   return e;
 }
 
@@ -328,7 +352,9 @@ Explanation Context::Impl::explain(const Problem& problem) {
 
 Counters Context::Impl::counters() const {
   const std::lock_guard lock(state_->counting);
-  return state_->counters;
+  Counters counters = state_->counters;
+  counters.scratch_fallbacks = state_->scratch_fallbacks.load(std::memory_order_relaxed);
+  return counters;
 }
 
 const Settings& Context::Impl::settings() const { return state_->settings; }

@@ -40,7 +40,8 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
     const Artifact artifact = runner->artifact(tactic);
     Served served;
     served.source = "this process";
-    served.record = {problem, site.machine->hardware(), tactic, {}, artifact.vendor_algo, trial.us};
+    served.record.problem = problem, served.record.hardware = site.machine->hardware();
+    served.record.tactic = tactic, served.record.vendor_algo = artifact.vendor_algo, served.record.us = trial.us;
     served.plan = site.machine->load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     return served;
@@ -166,8 +167,10 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
       text, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
       tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
 
-  PlanRecord record{problem,   site.machine->hardware(), winner.tactic, {}, tuned.artifact.vendor_algo,
-                    winner.us, tuned.vendor.best_us};
+  PlanRecord record;
+  record.problem = problem, record.hardware = site.machine->hardware();
+  record.tactic = winner.tactic, record.vendor_algo = tuned.artifact.vendor_algo;
+  record.us = winner.us, record.vendor_us = tuned.vendor.best_us;
   record.provenance = site.machine->provenance(winner.tactic, true);
   record.regime = winner.regime;
   record.regime_us = winner.regime_us;

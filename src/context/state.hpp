@@ -61,6 +61,7 @@ struct Site {
   CUcontext context = nullptr;
   std::uint64_t context_id = 0;
   Table table;
+  Table spares;  // plans that need no scratch memory, of problems whose own plan could not have it
   Site* next = nullptr;
 
   std::mutex mutex;  // of what follows
@@ -82,6 +83,7 @@ struct Context::Impl::State {
   std::mutex opening;
   mutable std::mutex counting;
   Counters counters;
+  std::atomic<std::int64_t> scratch_fallbacks{0};
   double searched_s = 0;
   std::shared_ptr<std::atomic<std::int64_t>> llm_tokens_left;
 
@@ -92,6 +94,7 @@ struct Context::Impl::State {
   Site& site();
   Site& open_site();
   const Plan* cold_plan(Site& site, Stream stream, const Problem& problem);
+  void launch_spare(Site& site, Stream stream, const Problem& problem, const CallArgs& args);
   Served plan_for(Site& site, const Problem& problem, Ask ask);
   Served stand_in(Site& site, const Problem& problem, const std::string& why);
   Served serve(Site& site, const Problem& problem, Ask ask);

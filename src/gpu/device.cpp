@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 
 #include "gpu/driver.hpp"
 
@@ -41,15 +42,29 @@ CUcontext current_context() {
   CUcontext context = nullptr;
   check(driver().cuCtxGetCurrent(&context), "asking for the current CUDA context");
   if (context) return context;
-  static const CUcontext primary = [] {
+  static std::mutex mutex;
+  static CUcontext primary = nullptr;
+  static std::uint64_t id = 0;
+  const std::lock_guard lock(mutex);
+  if (!primary || !alive(primary, id)) {
     CUdevice device;
     check(driver().cuDeviceGet(&device, 0), "opening GPU 0");
-    CUcontext retained = nullptr;
-    check(driver().cuDevicePrimaryCtxRetain(&retained, device), "retaining the primary context of GPU 0");
-    return retained;
-  }();
+    check(driver().cuDevicePrimaryCtxRetain(&primary, device), "retaining the primary context of GPU 0");
+    id = context_id(primary);
+  }
   check(driver().cuCtxSetCurrent(primary), "making the primary context current");
   return primary;
+}
+
+bool alive(CUcontext context, std::uint64_t id) {
+  unsigned long long now = 0;
+  return context && driver().cuCtxGetId(context, &now) == CUDA_SUCCESS && now == id;
+}
+
+DeviceMemory device_memory() {
+  std::size_t free = 0, total = 0;
+  check(driver().cuMemGetInfo(&free, &total), "asking for the free device memory");
+  return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total)};
 }
 
 std::uint64_t context_id(CUcontext context) {

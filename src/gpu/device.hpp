@@ -10,11 +10,21 @@
 
 namespace ak {
 
-/// The calling thread's context. With none current, device 0's primary context is retained (once, for good) and made current.
+/// The calling thread's context. With none current, device 0's primary context is retained, for good, and made current;
+/// once more where it was reset meanwhile.
 CUcontext current_context();
 
 /// A context's number, never reused by a later context (its handle may be).
 std::uint64_t context_id(CUcontext context);
+
+/// Whether the context with that handle and number has not ended. Other driver calls take a dead handle.
+bool alive(CUcontext context, std::uint64_t id);
+
+/// Device memory, in bytes, as the driver tells it now; other processes take of it too.
+struct DeviceMemory {
+  std::int64_t free = 0, total = 0;
+};
+DeviceMemory device_memory();
 
 /// Of the current context's device. memory_tb_s is an estimate of what a read can achieve, from the memory clock and bus width.
 DeviceFacts device_facts();

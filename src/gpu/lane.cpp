@@ -37,10 +37,10 @@ OwnedStream acquire() {
 Lane::Lane() : stream_(acquire()), mark_(Event::make(Event::Timing::off)) {}
 
 Lane::~Lane() {
-  if (driver().cuStreamQuery(stream()) != CUDA_SUCCESS) return;  // busy or lost: it goes with its owner
+  if (!stream_.alive() || driver().cuStreamQuery(stream()) != CUDA_SUCCESS) return;  // busy or lost: it goes with its owner
   IdleStreams& idle = idle_streams();
   const std::lock_guard lock(idle.mutex);
-  idle.by_context[context_id(stream_.context())].push_back(std::move(stream_));
+  idle.by_context[stream_.context_id()].push_back(std::move(stream_));
 }
 
 void Lane::wait(Deadline deadline) {

@@ -1,10 +1,12 @@
 // Move-only owners of driver objects. Each frees in the context it was made in, whatever is current then, and with the thread's
-// capture mode relaxed, so that letting go never invalidates a capture that runs elsewhere.
+// capture mode relaxed, so that letting go never invalidates a capture that runs elsewhere. What its context took with it is
+// dropped without a call.
 #pragma once
 
 #include <cuda.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -47,15 +49,17 @@ class Owner {
   using Handle = typename Traits::Handle;
 
   Owner() = default;
-  Owner(CUcontext context, Handle handle) : context_(context), handle_(handle) {}
-  Owner(Owner&& other) noexcept : context_(other.context_), handle_(std::exchange(other.handle_, Handle{})) {}
+  Owner(CUcontext context, Handle handle) : context_(context), context_id_(ak::context_id(context)), handle_(handle) {}
+  Owner(Owner&& other) noexcept
+      : context_(other.context_), context_id_(other.context_id_), handle_(std::exchange(other.handle_, Handle{})) {}
   Owner& operator=(Owner&& other) noexcept {
     std::swap(context_, other.context_);
+    std::swap(context_id_, other.context_id_);
     std::swap(handle_, other.handle_);
     return *this;
   }
   ~Owner() {
-    if (!handle_ || driver().cuCtxPushCurrent(context_) != CUDA_SUCCESS) return;
+    if (!handle_ || !alive() || driver().cuCtxPushCurrent(context_) != CUDA_SUCCESS) return;
     {
       RelaxedCapture relaxed;
       Traits::release(handle_);
@@ -65,11 +69,14 @@ class Owner {
   }
 
   Handle get() const { return handle_; }
-  CUcontext context() const { return context_; }
+  std::uint64_t context_id() const { return context_id_; }
+  /// Whether its context has not ended.
+  bool alive() const { return ak::alive(context_, context_id_); }
   explicit operator bool() const { return handle_ != Handle{}; }
 
  private:
   CUcontext context_ = nullptr;
+  std::uint64_t context_id_ = 0;
   Handle handle_{};
 };
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "families/family.hpp"
@@ -79,15 +81,39 @@ class Gpu final : public Machine {
   }
 
   PlanPtr untuned(const Problem& problem, std::string& why) override {
+    return likeliest(problem, std::numeric_limits<std::int64_t>::max(), why);
+  }
+
+  // cuBLASLt first: it compiles nothing. Where its way needs memory of ours (a gated product, say), an own kernel.
+  PlanPtr without_scratch(const Problem& problem, std::string& why) override {
+    PlanPtr vendor;
+    try {
+      vendor = VendorPlan::fallback(resources_, problem, 0);
+      if (vendor->workspace_bytes() == 0) return vendor;
+    } catch (const Error& error) {
+      why = error.what();
+    }
+    std::string no_kernel;
+    if (PlanPtr own = likeliest(problem, 0, no_kernel)) return own;
+    if (!vendor) why += "; " + no_kernel;
+    return vendor;
+  }
+
+  PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
+
+ private:
+  // The cost model's first sm80 tactic of at most so much workspace, compiled now.
+  PlanPtr likeliest(const Problem& problem, std::int64_t most_workspace, std::string& why) {
     if (const auto absent = no_compiler()) {
       why = *absent;
       return nullptr;
     }
     const Space space = make_space(problem, device());
-    const RankedTactic* first = nullptr;
-    for (const RankedTactic& ranked : space.tactics)
-      if (ranked.tactic.family == FamilyId::sm80 && !first) first = &ranked;
-    if (!first) {
+    const auto first = std::ranges::find_if(space.tactics, [&](const RankedTactic& ranked) {
+      return ranked.tactic.family == FamilyId::sm80 &&
+             family(FamilyId::sm80).geometry(problem, ranked.tactic, device()).workspace_bytes <= most_workspace;
+    });
+    if (first == space.tactics.end()) {
       why = fmt::format("no own kernel serves it: {}", fmt::join(space.refusals, "; "));
       return nullptr;
     }
@@ -100,9 +126,6 @@ class Gpu final : public Machine {
     return own_plan(problem, first->tactic, compiled.cubin);
   }
 
-  PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
-
- private:
   // Throws Error{unsupported} where the rules of today do not let the tactic run, whoever wrote it down.
   PlanPtr own_plan(const Problem& problem, const Tactic& tactic, std::string_view cubin) {
     const Family& own = family(tactic.family);

@@ -47,6 +47,11 @@ class Machine {
   /// The cost model's first sm80 tactic, compiled now and neither verified nor timed: when there is no vendor. nullptr with the
   /// reason.
   virtual PlanPtr untuned(const Problem& problem, std::string& why) = 0;
+  /// What serves where scratch memory is not to be had: a plan that needs none, or the least. nullptr with the reason.
+  virtual PlanPtr without_scratch(const Problem&, std::string& why) {
+    why = "nothing is launched here";
+    return nullptr;
+  }
   /// k = 0: D = act(bias + beta * C). Throws Error.
   virtual PlanPtr pass(const Problem& problem) = 0;
 };

@@ -98,9 +98,14 @@ KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& p
           "allowing a large cluster");
 }
 
-void KernelPlan::launch(Stream stream, const CallArgs& args) const {
+bool KernelPlan::try_launch(Stream stream, const CallArgs& args) const {
   KernelArgs kernel_args = args;
-  if (geometry_.workspace_bytes > 0) kernel_args.workspace = workspaces_.get(stream, geometry_.workspace_bytes);
+  Workspaces::Lease lease;
+  if (geometry_.workspace_bytes > 0) {
+    lease = workspaces_.acquire(stream, geometry_.workspace_bytes);
+    if (!lease) return false;
+    kernel_args.workspace = lease.data();
+  }
 
   CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
   void* parameters[1 + std::size(maps)] = {&kernel_args};
@@ -127,6 +132,7 @@ void KernelPlan::launch(Stream stream, const CallArgs& args) const {
   }
   launch.attrs = attributes;
   check(driver().cuLaunchKernelEx(&launch, function_, parameters, nullptr), "launching a kernel");
+  return true;
 }
 
 }  // namespace ak

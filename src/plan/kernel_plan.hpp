@@ -33,8 +33,9 @@ class KernelPlan : public Plan {
   /// problem's m, n, k, and the plan serves those; of a bucket, every m up to it. Throws Error{driver}.
   KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry);
 
-  void launch(Stream stream, const CallArgs& args) const override;
+  bool try_launch(Stream stream, const CallArgs& args) const override;
   const Tactic& tactic() const override { return tactic_; }
+  std::int64_t workspace_bytes() const override { return geometry_.workspace_bytes; }
   const Geometry& geometry() const { return geometry_; }
   CUfunction function() const { return function_; }
 

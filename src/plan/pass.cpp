@@ -91,6 +91,9 @@ PassPlan::PassPlan(Resources& resources, const Problem& problem)
   tactic_.separate = 1;
 }
 
-void PassPlan::launch(Stream stream, const CallArgs& args) const { pass_.launch(stream, pass_args(epilogue_, args)); }
+bool PassPlan::try_launch(Stream stream, const CallArgs& args) const {
+  pass_.launch(stream, pass_args(epilogue_, args));
+  return true;
+}
 
 }  // namespace ak

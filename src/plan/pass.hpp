@@ -48,7 +48,7 @@ class Pass {
 class PassPlan : public Plan {
  public:
   PassPlan(Resources& resources, const Problem& problem);
-  void launch(Stream stream, const CallArgs& args) const override;
+  bool try_launch(Stream stream, const CallArgs& args) const override;
   const Tactic& tactic() const override { return tactic_; }
 
  private:

@@ -1,6 +1,7 @@
-// Plan: a winner ready to run. Immutable and shared between threads; launch() allocates nothing and takes no lock.
+// Plan: a winner ready to run. Immutable and shared between threads; a launch allocates nothing and takes no lock.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -18,8 +19,18 @@ using CallArgs = KernelArgs;
 class Plan {
  public:
   virtual ~Plan() = default;
-  /// Enqueues D on the stream; legal during capture. Throws Error{driver|out_of_memory}.
-  virtual void launch(Stream stream, const CallArgs& args) const = 0;
+  /// Enqueues D on the stream; legal during capture. False, with nothing enqueued, where its workspace is not to be had.
+  /// Throws Error{driver}.
+  [[nodiscard]] virtual bool try_launch(Stream stream, const CallArgs& args) const = 0;
+  /// The same; Error{out_of_memory} instead of false.
+  void launch(Stream stream, const CallArgs& args) const {
+    if (try_launch(stream, args)) [[likely]]
+      return;
+    throw Error(ErrorCode::out_of_memory,
+                "a workspace of " + std::to_string(workspace_bytes()) + " bytes is not to be had within AK_SCRATCH_BYTES");
+  }
+  /// Of a launch with its problem's own leading dimensions; 0: it always runs.
+  virtual std::int64_t workspace_bytes() const { return 0; }
   virtual const Tactic& tactic() const = 0;
 };
 

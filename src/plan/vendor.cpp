@@ -156,7 +156,8 @@ std::string vendor_version() {
   return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100);
 }
 
-std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& whole, VendorKind kind, int limit) {
+std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& whole, VendorKind kind, int limit,
+                                          std::int64_t most_workspace) {
   if (!vendor_offers(whole, kind)) return {};
   const Problem problem = vendor_product(whole, kind);
   const auto handle = static_cast<cublasLtHandle_t>(resources.vendor_handle(make_handle));
@@ -165,7 +166,7 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& w
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
     check_lt(lt().preference_set(&preference, attribute, &value, sizeof value), "describing a preference");
   };
-  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(kVendorWorkspaceBytes));
+  prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(most_workspace));
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::uint32_t{problem.align_b});
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, std::uint32_t{problem.align_a});
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, std::uint32_t{problem.epilogue.has_c ? problem.align_c : problem.align_d});
@@ -210,7 +211,8 @@ VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tacti
   operation_ = make_operation(product_, epilogue);
   plain_ = make_operation(product_, CUBLASLT_EPILOGUE_DEFAULT);
   if (problem.epilogue.gated && kind_ == VendorKind::separate) {
-    const auto algos = vendor_heuristics(resources, problem, VendorKind::two_products, 8);
+    const auto algos = vendor_heuristics(resources, problem, VendorKind::two_products, 8,
+                                         algo.workspace_bytes > 0 ? kVendorWorkspaceBytes : 0);
     if (const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced); first != algos.end()) halves_ = *first;
   }
   if (kind_ != VendorKind::fused || has_bias(epilogue))
@@ -225,11 +227,11 @@ std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Prob
   return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)]);
 }
 
-std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem) {
+std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace) {
   Tactic tactic;
   for (const VendorKind kind : kVendorKinds) {
     tactic = vendor_tactic(0, kind);
-    const auto algos = vendor_heuristics(resources, problem, kind, 8);
+    const auto algos = vendor_heuristics(resources, problem, kind, 8, most_workspace);
     const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced);
     if (first == algos.end()) continue;
     tactic.algo = static_cast<std::int16_t>(first - algos.begin());
@@ -287,7 +289,7 @@ VendorPlan::Course VendorPlan::course(const CallArgs& args) const {
 }
 
 // D, aux, or scratch behind the algorithm's own, whose rows lie as D's do.
-VendorPlan::Target VendorPlan::target(const CallArgs& args, const Course& course, Stream stream, void** workspace) const {
+VendorPlan::Target VendorPlan::target(const CallArgs& args, const Course& course) const {
   const EpilogueSpec& e = problem_.epilogue;
   const std::int64_t size = size_of(e.out), unit = 16 / size, n = args.n;
   const std::int64_t needed = course.algo ? course.algo->workspace_bytes : 0;
@@ -302,18 +304,29 @@ VendorPlan::Target VendorPlan::target(const CallArgs& args, const Course& course
     offset = e.gated ? 0 : static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(args.d) % 16);
   }
   const std::int64_t begin = round_up(kCounterBytes + needed, 256);
-  const std::int64_t bytes = scratch ? begin + offset + args.m * out.ld * size : needed > 0 ? kCounterBytes + needed : 0;
-  char* memory = bytes > 0 ? static_cast<char*>(workspaces_.get(stream, bytes)) : nullptr;
-  if (needed > 0) *workspace = memory + kCounterBytes;
-  if (scratch) out.data = memory + begin + offset;
+  out.bytes = scratch ? begin + offset + args.m * out.ld * size : needed > 0 ? kCounterBytes + needed : 0;
+  if (scratch) out.scratch_at = begin + offset;
   return out;
 }
 
-void VendorPlan::launch(Stream stream, const CallArgs& args) const {
+std::int64_t VendorPlan::workspace_bytes() const {
+  const CallArgs args = representative_args(problem_);
+  return target(args, course(args)).bytes;
+}
+
+bool VendorPlan::try_launch(Stream stream, const CallArgs& args) const {
   const EpilogueSpec& e = problem_.epilogue;
   const Course way = course(args);
+  Target x = target(args, way);
+  Workspaces::Lease lease;
   void* workspace = nullptr;
-  const Target x = target(args, way, stream, &workspace);
+  if (x.bytes > 0) {
+    lease = workspaces_.acquire(stream, x.bytes);
+    if (!lease) return false;
+    char* const memory = static_cast<char*>(lease.data());
+    if (way.algo && way.algo->workspace_bytes > 0) workspace = memory + kCounterBytes;
+    if (x.scratch_at) x.data = memory + x.scratch_at;
+  }
 
   const bool c_here = product_.epilogue.has_c;
   const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = c_here ? args.beta : 0.0f;
@@ -336,7 +349,7 @@ void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   void* const x2 = e.gated ? const_cast<char*>(behind(x.data, x.up, e.out)) : nullptr;
   multiply(args.b, x.data, args.bias);
   if (way.two) multiply(args.b2, x2, way.bias ? behind(args.bias, args.n, e.bias_dtype) : nullptr);
-  if (way.whole) return;
+  if (way.whole) return true;
 
   PassArgs pass = pass_args(e, args);
   pass.x = x.data, pass.x2 = x2, pass.ldx = x.ld;
@@ -345,6 +358,7 @@ void VendorPlan::launch(Stream stream, const CallArgs& args) const {
   // Aux holds the product; only what the pass adds to that is stored again.
   if (!e.scaled() && pass.bias_axis == 0) pass.aux = nullptr;
   pass_.launch(stream, pass);
+  return true;
 }
 
 }  // namespace ak

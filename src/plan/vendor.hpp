@@ -75,7 +75,7 @@ constexpr int kVendorHeuristics = 64;
 /// The library's heuristics for the problem, likeliest first; empty when it serves none (it has no f16 -> bf16, nor the
 /// reverse). Legal during capture. Throws Error{missing_library}.
 std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind,
-                                          int limit = kVendorHeuristics);
+                                          int limit = kVendorHeuristics, std::int64_t most_workspace = kVendorWorkspaceBytes);
 
 class VendorPlan : public Plan {
  public:
@@ -89,10 +89,12 @@ class VendorPlan : public Plan {
                                              std::string_view blob, std::string* why = nullptr);
 
   /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
-  /// Throws Error{unsupported} when there is none.
-  static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem);
+  /// most_workspace: of the algorithm. Throws Error{unsupported} when there is none.
+  static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem,
+                                              std::int64_t most_workspace = kVendorWorkspaceBytes);
 
-  void launch(Stream stream, const CallArgs& args) const override;
+  bool try_launch(Stream stream, const CallArgs& args) const override;
+  std::int64_t workspace_bytes() const override;
   const Tactic& tactic() const override { return tactic_; }
   /// The algorithm and the library's version, for the record.
   std::string blob() const;
@@ -110,9 +112,11 @@ class VendorPlan : public Plan {
   // Where products go, when not to D.
   struct Target {
     void* data = nullptr;
-    long long ld = 0, up = 0;  // elements; `up`: from a gate to its up
+    long long ld = 0, up = 0;     // elements; `up`: from a gate to its up
+    std::int64_t scratch_at = 0;  // in the workspace; 0: data is the caller's memory
+    std::int64_t bytes = 0;       // of workspace, counters included
   };
-  Target target(const CallArgs& args, const Course& course, Stream stream, void** workspace) const;
+  Target target(const CallArgs& args, const Course& course) const;
 
   Problem problem_, product_;
   Tactic tactic_;

@@ -1,31 +1,62 @@
 #include "plan/workspace.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <bit>
 
+#include "base/arithmetic.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
 namespace {
 
-constexpr std::int64_t kSmallest = std::int64_t{4} << 20;
+constexpr std::int64_t kGranule = std::int64_t{2} << 20;  // what the driver hands out
 constexpr std::size_t kFirstSlots = 64;
+constexpr int kRefusals = 64;  // after so many, memory is asked for once more
 
-// The handle: cuStreamGetId fails on a stream that captures. A handle that the driver uses again names a stream that may use
-// the scratch again. Two handles name other streams than themselves.
+constexpr std::uint64_t kLegacy = ~std::uint64_t{0} >> 1;  // no stream's number
+constexpr std::uint64_t kCaptures = std::uint64_t{1} << 63;
+
+// What the driver calls the stream: a number that no later stream gets, nor another thread's default stream. Asking for it
+// breaks a capture, so a stream that captures goes by its handle, or its thread, and has its blocks apart.
 std::uint64_t key_of(Stream stream) {
-  if (stream == CU_STREAM_PER_THREAD) {
-    static thread_local char mine;
-    return reinterpret_cast<std::uint64_t>(&mine);
+  if (!stream || stream == CU_STREAM_LEGACY) return kLegacy;
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  check(driver().cuStreamIsCapturing(stream, &status), "asking whether a stream is captured");
+  if (status != CU_STREAM_CAPTURE_STATUS_NONE) {
+    static std::atomic<std::uint64_t> threads{0};
+    if (stream != CU_STREAM_PER_THREAD) return kCaptures | reinterpret_cast<std::uint64_t>(stream);
+    static thread_local const std::uint64_t mine = 2 * ++threads + 1;  // odd: no handle
+    return kCaptures | mine;
   }
-  return reinterpret_cast<std::uint64_t>(stream ? stream : CU_STREAM_LEGACY);
+  unsigned long long id = 0;
+  check(driver().cuStreamGetId(stream, &id), "asking for a stream's number");
+  return id + 1;  // 0 is the empty slot's
 }
 
-std::string mib(std::int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
-
 }  // namespace
+
+// A stream's own block counts who is between acquire and release, so that an outgrown one is given to others only when all its
+// work is enqueued. A shared one is held by one thread at a time.
+struct Workspaces::Block {
+  Buffer buffer;
+  std::atomic<std::int64_t> bytes{0};  // 0: given back
+  std::atomic<int> users{0};
+  bool shared = false;
+  std::uint64_t last_key = 0;  // of a shared block: its last user, whose work `done` follows
+  Event done;
+  Block* next = nullptr;
+  bool seize() {
+    int free = 0;
+    return users.compare_exchange_strong(free, 1);
+  }
+};
+
+void* Workspaces::Lease::data() const { return block_->buffer.data(); }
+
+void Workspaces::Lease::release() const {
+  // The next user waits for this; if it cannot be recorded the context is lost, and nothing runs any more.
+  if (block_->shared) driver().cuEventRecord(block_->done.get(), stream_);
+  block_->users.fetch_sub(1);
+}
 
 Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes) : context_(context), cap_(cap_bytes) {
   all_slots_.push_back(std::make_unique<Slots>(kFirstSlots));
@@ -34,12 +65,17 @@ Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes) : context_(con
 
 Workspaces::~Workspaces() = default;
 
+void Workspaces::set_cap(std::int64_t bytes) {
+  cap_.store(bytes, std::memory_order_relaxed);
+  refused_.store(0, std::memory_order_relaxed);
+}
+
 // Never the block of the empty slot where a probe ends: another stream may be moving into it, block first.
-const Workspaces::Block* Workspaces::Slots::find(std::uint64_t key) const {
+Workspaces::Slot* Workspaces::Slots::find(std::uint64_t key) const {
   for (std::size_t i = key * 0x9e3779b97f4a7c15ull >> 32;; ++i) {
-    const Slot& slot = slots[i & mask];
+    Slot& slot = slots[i & mask];
     const std::uint64_t found = slot.key.load(std::memory_order_acquire);
-    if (found == key) return slot.block.load(std::memory_order_acquire);
+    if (found == key) return &slot;
     if (found == 0) return nullptr;
   }
 }
@@ -52,66 +88,149 @@ Workspaces::Slot& Workspaces::Slots::probe(std::uint64_t key) const {
   }
 }
 
-void* Workspaces::get(Stream stream, std::int64_t bytes) {
+Workspaces::Lease Workspaces::acquire(Stream stream, std::int64_t bytes) {
   const std::uint64_t key = key_of(stream);
-  const Block* block = current_.load(std::memory_order_acquire)->find(key);
-  if (block && static_cast<std::int64_t>(block->buffer.bytes()) >= bytes) [[likely]]
-    return block->buffer.data();
-  return grow(key, bytes);
+  for (;;) {
+    const Slots* const slots = current_.load(std::memory_order_acquire);
+    const Slot* const slot = slots->find(key);
+    Block* const block = slot ? slot->block.load(std::memory_order_acquire) : nullptr;
+    if (!block || block->bytes < bytes) break;
+    block->users.fetch_add(1);
+    if (slot->block.load() == block && current_.load() == slots) [[likely]]
+      return Lease(block, stream);
+    block->users.fetch_sub(1);  // outgrown meanwhile
+  }
+  if (!(key & kCaptures))
+    if (Block* const block = share(key, stream, bytes)) return Lease(block, stream);
+  // What was refused is refused for a while without asking again.
+  const std::int64_t refused = refused_.load(std::memory_order_relaxed);
+  if (refused > 0 && bytes >= refused && refusals_.fetch_add(1, std::memory_order_relaxed) % kRefusals != kRefusals - 1)
+    return {};
+  return Lease(grow(key, stream, bytes), stream);
 }
 
-void* Workspaces::grow(std::uint64_t key, std::int64_t bytes) {
+// The block it used last, else the first that is free; the stream waits on the GPU for who had it before.
+Workspaces::Block* Workspaces::share(std::uint64_t key, Stream stream, std::int64_t bytes) {
+  for (const bool own : {true, false})
+    for (Block* block = pool_.load(std::memory_order_acquire); block; block = block->next) {
+      if (!block->seize()) continue;
+      if (block->bytes >= bytes && (!own || block->last_key == key)) {
+        if (own || driver().cuStreamWaitEvent(stream, block->done.get(), 0) == CUDA_SUCCESS) {
+          block->last_key = key;
+          return block;
+        }
+      }
+      block->users.fetch_sub(1);
+    }
+  return nullptr;
+}
+
+// Half of the cap is for blocks that streams keep, all of it for captures: a graph cannot share. What has no room there is
+// shared, and what is shared is given back where more is needed at once.
+Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
   const Slots* slots = current_.load(std::memory_order_relaxed);
-  Slot* slot = &slots->probe(key);
-  if (const Block* block = slot->block.load(std::memory_order_relaxed);
-      block && static_cast<std::int64_t>(block->buffer.bytes()) >= bytes)
-    return block->buffer.data();  // another thread was first
-
-  // A power of two, so that a stream outgrows few buffers; the exact size when only that fits.
-  const std::int64_t held = held_.load(std::memory_order_relaxed), cap = cap_.load(std::memory_order_relaxed);
-  std::int64_t size = std::bit_ceil(static_cast<std::uint64_t>(std::max(bytes, kSmallest)));
-  if (held + size > cap) size = bytes;
-  if (held + size > cap)
-    throw Error(ErrorCode::out_of_memory,
-                fmt::format("a workspace of {} does not fit: {} of at most {} are held by other streams and captured graphs",
-                            mib(bytes), mib(held), mib(cap)));
+  Slot& slot = slots->probe(key);
+  Block* const old = slot.key.load(std::memory_order_relaxed) ? slot.block.load(std::memory_order_relaxed) : nullptr;
+  if (old && old->bytes >= bytes) return old->users.fetch_add(1), old;  // another thread was first
 
   const RelaxedCapture relaxed;
   const ContextScope scope(context_);
+  const bool captured = (key & kCaptures) != 0;
+  const std::int64_t cap = cap_.load(std::memory_order_relaxed),
+                     size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
+  const std::int64_t replaced = old && !captured ? old->bytes.load() : 0;
+  const bool keeps = own_ - replaced + size <= (captured ? cap : cap / 2);
+  const auto refuse = [&]() -> Block* {
+    refused_.store(bytes, std::memory_order_relaxed);
+    return nullptr;
+  };
+  if (captured && !keeps) return refuse();
+  if (held_.load() + size > cap && !give_back(held_.load() + size - cap)) return refuse();
+  Block* const block = make(size, !keeps);
+  if (!block) return refuse();
+  block->users = 1;
+  refused_.store(0, std::memory_order_relaxed);
+  if (!keeps) {
+    block->last_key = key;
+    block->next = pool_.load(std::memory_order_relaxed);
+    pool_.store(block, std::memory_order_release);
+    return block;
+  }
+  own_ += size;
+  keep(block, key, slots);
+  if (old && !captured && offer(old, key, stream)) own_ -= replaced;
+  return block;
+}
+
+// Null when the device has no memory left.
+Workspaces::Block* Workspaces::make(std::int64_t size, bool shared) try {
   if (!stream_) stream_ = OwnedStream::make();
   auto block = std::make_unique<Block>();
-  try {
-    block->buffer = Buffer::make(static_cast<std::size_t>(size));
-  } catch (const Error& error) {
-    throw Error(error.code(), fmt::format("a workspace of {} ({} held so far): {}", mib(size), mib(held), error.what()));
-  }
+  block->buffer = Buffer::make(static_cast<std::size_t>(size));
+  block->bytes = size;
+  block->shared = shared;
+  if (shared) block->done = Event::make(Event::Timing::off);
   const auto counters = std::min<std::int64_t>(size, kCounterBytes);
   check(driver().cuMemsetD8Async(block->buffer.get(), 0, static_cast<std::size_t>(counters), stream_.get()),
         "zeroing a workspace");
   stream_.synchronize();
-
-  if (slot->key.load(std::memory_order_relaxed) == 0) {
-    if (++streams_ * 2 > slots->mask) {
-      auto larger = std::make_unique<Slots>((slots->mask + 1) * 2);
-      for (std::size_t i = 0; i <= slots->mask; ++i) {
-        const std::uint64_t old = slots->slots[i].key.load(std::memory_order_relaxed);
-        if (old == 0) continue;
-        Slot& moved = larger->probe(old);
-        moved.block.store(slots->slots[i].block.load(std::memory_order_relaxed), std::memory_order_relaxed);
-        moved.key.store(old, std::memory_order_relaxed);
-      }
-      current_.store(larger.get(), std::memory_order_release);
-      slot = &larger->probe(key);
-      all_slots_.push_back(std::move(larger));
-    }
-  }
-  void* data = block->buffer.data();
-  slot->block.store(block.get(), std::memory_order_release);
-  slot->key.store(key, std::memory_order_release);
+  held_.fetch_add(size, std::memory_order_relaxed);
   blocks_.push_back(std::move(block));
-  held_.store(held + size, std::memory_order_relaxed);
-  return data;
+  return blocks_.back().get();
+} catch (const Error& error) {
+  if (error.code() == ErrorCode::out_of_memory) return nullptr;
+  throw;
+}
+
+void Workspaces::keep(Block* block, std::uint64_t key, const Slots* slots) {
+  Slot* slot = &slots->probe(key);
+  if (slot->key.load(std::memory_order_relaxed) == 0 && ++streams_ * 2 > slots->mask) {
+    auto larger = std::make_unique<Slots>((slots->mask + 1) * 2);
+    for (std::size_t i = 0; i <= slots->mask; ++i) {
+      const std::uint64_t old = slots->slots[i].key.load(std::memory_order_relaxed);
+      if (old == 0) continue;
+      Slot& moved = larger->probe(old);
+      moved.block.store(slots->slots[i].block.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      moved.key.store(old, std::memory_order_relaxed);
+    }
+    slot = &larger->probe(key);
+    slot->block.store(block, std::memory_order_relaxed);
+    slot->key.store(key, std::memory_order_relaxed);
+    current_.store(larger.get());
+    all_slots_.push_back(std::move(larger));
+    return;
+  }
+  slot->block.store(block);
+  slot->key.store(key, std::memory_order_release);
+}
+
+// A block that its stream outgrew goes to the others, unless a thread is about to use it.
+bool Workspaces::offer(Block* block, std::uint64_t key, Stream stream) {
+  if (!block->seize()) return false;
+  block->done = Event::make(Event::Timing::off);
+  block->done.record(stream);
+  block->shared = true;
+  block->last_key = key;
+  block->next = pool_.load(std::memory_order_relaxed);
+  pool_.store(block, std::memory_order_release);
+  block->users.fetch_sub(1);
+  return true;
+}
+
+// Frees shared blocks that nothing uses until `wanted` bytes are free. The emptied ones stay in the list.
+bool Workspaces::give_back(std::int64_t wanted) {
+  for (Block* block = pool_.load(std::memory_order_relaxed); block && wanted > 0; block = block->next) {
+    if (block->bytes == 0 || !block->seize()) continue;
+    if (driver().cuEventQuery(block->done.get()) == CUDA_SUCCESS) {
+      const std::int64_t bytes = block->bytes.exchange(0);
+      block->buffer = Buffer();
+      held_.fetch_sub(bytes, std::memory_order_relaxed);
+      wanted -= bytes;
+    }
+    block->users.fetch_sub(1);
+  }
+  return wanted <= 0;
 }
 
 }  // namespace ak

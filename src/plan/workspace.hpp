@@ -1,11 +1,13 @@
-// Scratch memory per stream, found without a lock. Launches on one stream are ordered, so they share one buffer; a captured
-// graph holds the buffer of the stream it was captured on, so graphs that share scratch must not run beside each other.
+// Scratch memory for launches, found without a lock or an allocation. Launches on one stream are ordered, so a stream keeps one
+// block for itself. Streams beyond half of the cap share the other half: such a launch waits, on the GPU, for the block's last
+// user. What a capture uses is kept for its graphs.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "ak/types.hpp"
@@ -14,45 +16,76 @@
 namespace ak {
 
 class Workspaces {
+  struct Block;
+
  public:
   static constexpr std::int64_t kDefaultCap = std::int64_t{2} << 30;
 
   explicit Workspaces(CUcontext context, std::int64_t cap_bytes = kDefaultCap);
   ~Workspaces();
 
-  /// At least `bytes` of device memory for work on the stream: kCounterBytes of counters, zeroed when it was allocated, then
-  /// scratch. A probe of a few ns when the stream has enough already; else it allocates, which is legal during capture. Throws
-  /// Error{out_of_memory} that names the sizes.
-  void* get(Stream stream, std::int64_t bytes);
+  /// A block for work on a stream, from before that work is enqueued until after.
+  class Lease {
+   public:
+    Lease() = default;
+    Lease(Lease&& other) noexcept : block_(std::exchange(other.block_, nullptr)), stream_(other.stream_) {}
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(block_, other.block_), std::swap(stream_, other.stream_);
+      return *this;
+    }
+    ~Lease() {
+      if (block_) release();
+    }
+    explicit operator bool() const { return block_ != nullptr; }
+    void* data() const;
 
-  /// Bytes held by all streams together, smaller buffers that were outgrown included: graphs may still use them.
+   private:
+    friend Workspaces;
+    Lease(Block* block, Stream stream) : block_(block), stream_(stream) {}
+    void release() const;
+    Block* block_ = nullptr;
+    Stream stream_ = nullptr;
+  };
+
+  /// At least `bytes` of device memory: kCounterBytes of counters, zeroed when it was allocated and left zero by every kernel,
+  /// then scratch. Empty when there is none: whoever launches needs a way without. A stream's own block costs two questions to
+  /// the driver (30 ns), a probe and a count; a shared one also a GPU-side wait and an event (1 to 2 us). The first use, or a
+  /// larger one, allocates, which is legal during capture.
+  Lease acquire(Stream stream, std::int64_t bytes);
+
+  /// Bytes held by all streams and graphs together; never more than the cap.
   std::int64_t held_bytes() const { return held_.load(std::memory_order_relaxed); }
-  void set_cap(std::int64_t bytes) { cap_.store(bytes, std::memory_order_relaxed); }
+  void set_cap(std::int64_t bytes);
 
  private:
-  struct Block {
-    Buffer buffer;
-  };
   struct Slot {
     std::atomic<std::uint64_t> key{0};  // of the stream; 0: empty
-    std::atomic<const Block*> block{nullptr};
+    std::atomic<Block*> block{nullptr};
   };
   struct Slots {
     explicit Slots(std::size_t count) : mask(count - 1), slots(new Slot[count]) {}
-    Slot& probe(std::uint64_t key) const;        // its slot, or the empty one where it belongs; of writers
-    const Block* find(std::uint64_t key) const;  // null when there is none
+    Slot& probe(std::uint64_t key) const;  // its slot, or the empty one where it belongs; of writers
+    Slot* find(std::uint64_t key) const;   // null when there is none
     std::size_t mask;
     std::unique_ptr<Slot[]> slots;
   };
 
-  void* grow(std::uint64_t key, std::int64_t bytes);
+  Block* share(std::uint64_t key, Stream stream, std::int64_t bytes);
+  Block* grow(std::uint64_t key, Stream stream, std::int64_t bytes);
+  Block* make(std::int64_t size, bool shared);
+  void keep(Block* block, std::uint64_t key, const Slots* slots);
+  bool offer(Block* block, std::uint64_t key, Stream stream);
+  bool give_back(std::int64_t wanted);
 
   CUcontext context_;
-  std::atomic<std::int64_t> cap_, held_{0};
+  std::atomic<std::int64_t> cap_, held_{0}, refused_{0};  // refused_: the least that was not to be had lately; 0: none
+  std::atomic<int> refusals_{0};
   std::atomic<const Slots*> current_;
+  std::atomic<Block*> pool_{nullptr};              // shared blocks; a list that only grows
   std::mutex mutex_;                               // of what follows, and of every write above
   std::vector<std::unique_ptr<Slots>> all_slots_;  // outgrown ones too: a reader may still be in one
   std::vector<std::unique_ptr<Block>> blocks_;
+  std::int64_t own_ = 0;  // bytes of blocks that streams keep
   std::size_t streams_ = 0;
   OwnedStream stream_;
 };

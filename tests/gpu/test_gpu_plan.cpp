@@ -151,32 +151,36 @@ TEST_CASE("plans are built and dropped during somebody's global-mode capture wit
   CHECK(copy.right());
 }
 
-TEST_CASE("scratch: one buffer a stream, zeroed counters, a cap that names the sizes") {
+TEST_CASE("scratch: a block a stream, zeroed counters, one to share beyond half of the cap") {
   Workspaces scratch(resources().context(), std::int64_t{20} << 20);
+  const auto at = [&](CUstream stream, std::int64_t bytes) {
+    const auto lease = scratch.acquire(stream, bytes);
+    return lease ? lease.data() : nullptr;
+  };
   const OwnedStream one = OwnedStream::make(), two = OwnedStream::make();
-  void* first = scratch.get(one.get(), 100000);
-  CHECK(scratch.get(one.get(), 90000) == first);
-  CHECK(scratch.get(two.get(), 100000) != first);
-  CHECK(scratch.get(nullptr, 100000) != first);
-  CHECK(scratch.get(nullptr, 100000) == scratch.get(CU_STREAM_LEGACY, 100000));
+  void* first = at(one.get(), 100000);
+  CHECK(at(one.get(), 90000) == first);
+  CHECK(at(two.get(), 100000) != first);
+  CHECK(at(nullptr, 100000) != first);
+  CHECK(at(nullptr, 100000) == at(CU_STREAM_LEGACY, 100000));
   std::vector<unsigned char> counters(kCounterBytes, 1);
   check(driver().cuMemcpyDtoH(counters.data(), reinterpret_cast<CUdeviceptr>(first), counters.size()), "reading");
   CHECK(std::ranges::all_of(counters, [](unsigned char c) { return c == 0; }));
 
-  const std::int64_t held = scratch.held_bytes();
-  CHECK(held == 3 * (std::int64_t{4} << 20));
-  CHECK_THROWS_WITH_AS(scratch.get(one.get(), std::int64_t{9} << 20), doctest::Contains("9.0 MiB"), Error);
-  CHECK(scratch.get(one.get(), 50000) == first);  // what was there still serves
-  CHECK(scratch.held_bytes() == held);
-  CHECK(scratch.get(one.get(), std::int64_t{7} << 20) != nullptr);  // the exact size, where a power of two would not fit
+  CHECK(scratch.held_bytes() == 3 * (std::int64_t{2} << 20));
+  CHECK(at(one.get(), std::int64_t{21} << 20) == nullptr);
+  CHECK(at(one.get(), 50000) == first);  // what was there still serves
+  void* shared = at(one.get(), std::int64_t{9} << 20);
+  CHECK(shared != nullptr);
+  CHECK(at(two.get(), std::int64_t{9} << 20) == shared);
 
   scratch.set_cap(std::int64_t{4} << 30);
   std::vector<OwnedStream> many;
   std::vector<void*> theirs;
-  for (int i = 0; i < 200; ++i) theirs.push_back(scratch.get(many.emplace_back(OwnedStream::make()).get(), 100));
-  for (int i = 0; i < 200; ++i) CHECK(scratch.get(many[i].get(), 100) == theirs[i]);
+  for (int i = 0; i < 200; ++i) theirs.push_back(at(many.emplace_back(OwnedStream::make()).get(), 100));
+  for (int i = 0; i < 200; ++i) CHECK(at(many[i].get(), 100) == theirs[i]);
   const auto before = allocations();
-  for (int i = 0; i < 200; ++i) scratch.get(many[i].get(), 100);
+  for (int i = 0; i < 200; ++i) at(many[i].get(), 100);
   CHECK(allocations() == before);
 }
 

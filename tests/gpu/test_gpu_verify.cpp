@@ -27,10 +27,10 @@ class Altered : public Plan {
  public:
   Altered(const Problem& problem, std::function<void(CallArgs&)> alter)
       : plan_(VendorPlan::fallback(resources(), problem)), alter_(std::move(alter)) {}
-  void launch(Stream stream, const CallArgs& args) const override {
+  bool try_launch(Stream stream, const CallArgs& args) const override {
     CallArgs other = args;
     alter_(other);
-    plan_->launch(stream, other);
+    return plan_->try_launch(stream, other);
   }
   const Tactic& tactic() const override { return plan_->tactic(); }
 

@@ -17,7 +17,10 @@ class FakePlan final : public Plan {
  public:
   FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
       : image(std::move(image)), tactic_(tactic), launches_(launches) {}
-  void launch(Stream, const CallArgs&) const override { ++launches_; }
+  bool try_launch(Stream, const CallArgs&) const override {
+    ++launches_;
+    return true;
+  }
   const Tactic& tactic() const override { return tactic_; }
   const std::string image;
 

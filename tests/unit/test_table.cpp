@@ -15,7 +15,7 @@ namespace {
 class MarkedPlan : public Plan {
  public:
   explicit MarkedPlan(std::int16_t mark) { tactic_.tile_m = mark; }
-  void launch(Stream, const CallArgs&) const override {}
+  bool try_launch(Stream, const CallArgs&) const override { return true; }
   const Tactic& tactic() const override { return tactic_; }
 
  private:

@@ -31,9 +31,10 @@ class Beside : public Plan {
     args_.ldx = args_.ldd = args_.columns = kForeignColumns, args_.rows = kForeignRows;
     args_.alpha = 1;
   }
-  void launch(Stream stream, const CallArgs& args) const override {
-    if (plan_) plan_->launch(stream, args);
+  bool try_launch(Stream stream, const CallArgs& args) const override {
+    if (plan_ && !plan_->try_launch(stream, args)) return false;
     pass_.launch(stream, args_);
+    return true;
   }
   const Tactic& tactic() const override { return plan_ ? plan_->tactic() : none_; }
 

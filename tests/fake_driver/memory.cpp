@@ -1,0 +1,190 @@
+// Device memory is host memory, 256-byte aligned; free and total are as the test says.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "state.hpp"
+
+using namespace fake;
+
+namespace {
+
+// Whether [p, p + bytes) lies in live device memory.
+bool held(CUdeviceptr p, std::size_t bytes) {
+  auto it = state().memory.upper_bound(p);
+  if (it == state().memory.begin()) return false;
+  --it;
+  return p + bytes <= it->first + it->second.bytes;
+}
+
+CUresult outside(Frame& frame) { return frame.misuse("not device memory, or freed", CUDA_ERROR_INVALID_VALUE); }
+
+template <class Word>
+CUresult set(Frame& frame, CUdeviceptr to, Word value, std::size_t count) {
+  if (!held(to, count * sizeof(Word))) return outside(frame);
+  std::fill_n(reinterpret_cast<Word*>(to), count, value);
+  return CUDA_SUCCESS;
+}
+
+CUresult copy(void* to, const void* from, std::size_t bytes) { return std::memcpy(to, from, bytes), CUDA_SUCCESS; }
+void* host(CUdeviceptr p) { return reinterpret_cast<void*>(p); }
+
+// Where work is enqueued; in a capture it is only recorded.
+bool recorded_only(const Stream& stream) { return stream.capture != nullptr; }
+
+}  // namespace
+
+// A synchronous call on device memory: forbidden beside a capture.
+#define FAKE_SYNC(frame)                             \
+  if (!frame.context()) return frame(frame.failure); \
+  if (frame.forbidden()) return frame(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
+#define FAKE_ON_STREAM(frame, handle)                                                                  \
+  Stream* const stream = frame.stream(handle);                                                         \
+  if (!stream) return frame(frame.failure);                                                            \
+  if (stream->capture && !stream->capture->valid) return frame(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED); \
+  if (recorded_only(*stream)) return frame(CUDA_SUCCESS)
+
+extern "C" {
+
+CUresult cuMemGetInfo(size_t* free, size_t* total) {
+  FAKE_FRAME("cuMemGetInfo");
+  const Context* const context = frame.context();
+  if (!context) return frame(frame.failure);
+  const Device& device = state().devices[context->device];
+  *free = static_cast<size_t>(std::max<std::int64_t>(0, device.total - device.others - device.held));
+  *total = static_cast<size_t>(device.total);
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuMemAlloc(CUdeviceptr* p, size_t bytes) {
+  FAKE_FRAME("cuMemAlloc", nullptr, bytes);
+  FAKE_SYNC(frame);
+  Context* const context = frame.context();
+  Device& device = state().devices[context->device];
+  if (device.held + static_cast<std::int64_t>(bytes) > device.total - device.others) return frame(CUDA_ERROR_OUT_OF_MEMORY);
+  void* const raw = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  if (!raw) return frame(CUDA_ERROR_OUT_OF_MEMORY);
+  *p = reinterpret_cast<CUdeviceptr>(raw);
+  state().memory[*p] = {context, context->device, bytes, raw};
+  device.held += static_cast<std::int64_t>(bytes);
+  device.peak = std::max(device.peak, device.held);
+  frame.note(*p);
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuMemFree(CUdeviceptr p) {
+  FAKE_FRAME("cuMemFree", nullptr, p);
+  FAKE_SYNC(frame);
+  const auto it = state().memory.find(p);
+  if (it == state().memory.end()) return frame(outside(frame));
+  state().devices[it->second.device].held -= static_cast<std::int64_t>(it->second.bytes);
+  std::free(it->second.raw);
+  state().memory.erase(it);
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuMemAllocHost(void** p, size_t bytes) {
+  FAKE_FRAME("cuMemAllocHost", nullptr, bytes);
+  FAKE_SYNC(frame);
+  return frame((*p = std::malloc(bytes)) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY);
+}
+
+CUresult cuMemFreeHost(void* p) {
+  FAKE_FRAME("cuMemFreeHost", nullptr, number(p));
+  return std::free(p), frame(CUDA_SUCCESS);
+}
+
+CUresult cuPointerGetAttribute(void* value, CUpointer_attribute which, CUdeviceptr p) {
+  FAKE_FRAME("cuPointerGetAttribute", nullptr, p);
+  if (!held(p, 1)) return frame(CUDA_ERROR_INVALID_VALUE);
+  const Memory& memory = std::prev(state().memory.upper_bound(p))->second;
+  switch (which) {
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+      return *static_cast<unsigned*>(value) = CU_MEMORYTYPE_DEVICE, frame(CUDA_SUCCESS);
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      return *static_cast<CUcontext*>(value) = reinterpret_cast<CUcontext>(memory.context), frame(CUDA_SUCCESS);
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+      return *static_cast<int*>(value) = memory.device, frame(CUDA_SUCCESS);
+    default:
+      return frame(CUDA_ERROR_INVALID_VALUE);
+  }
+}
+
+CUresult cuMemcpyHtoD(CUdeviceptr to, const void* from, size_t bytes) {
+  FAKE_FRAME("cuMemcpyHtoD", nullptr, to, bytes);
+  FAKE_SYNC(frame);
+  return frame(held(to, bytes) ? copy(host(to), from, bytes) : outside(frame));
+}
+
+CUresult cuMemcpyDtoH(void* to, CUdeviceptr from, size_t bytes) {
+  FAKE_FRAME("cuMemcpyDtoH", nullptr, from, bytes);
+  FAKE_SYNC(frame);
+  return frame(held(from, bytes) ? copy(to, host(from), bytes) : outside(frame));
+}
+
+CUresult cuMemcpyDtoD(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
+  FAKE_FRAME("cuMemcpyDtoD", nullptr, to, bytes);
+  FAKE_SYNC(frame);
+  return frame(held(to, bytes) && held(from, bytes) ? copy(host(to), host(from), bytes) : outside(frame));
+}
+
+CUresult cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t bytes, CUstream on) {
+  FAKE_FRAME("cuMemcpyHtoDAsync", on, to, bytes);
+  FAKE_ON_STREAM(frame, on);
+  return frame(held(to, bytes) ? copy(host(to), from, bytes) : outside(frame));
+}
+
+CUresult cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t bytes, CUstream on) {
+  FAKE_FRAME("cuMemcpyDtoHAsync", on, from, bytes);
+  FAKE_ON_STREAM(frame, on);
+  return frame(held(from, bytes) ? copy(to, host(from), bytes) : outside(frame));
+}
+
+CUresult cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream on) {
+  FAKE_FRAME("cuMemcpyDtoDAsync", on, to, bytes);
+  FAKE_ON_STREAM(frame, on);
+  return frame(held(to, bytes) && held(from, bytes) ? copy(host(to), host(from), bytes) : outside(frame));
+}
+
+CUresult cuMemcpy2DAsync(const CUDA_MEMCPY2D* c, CUstream on) {
+  FAKE_FRAME("cuMemcpy2DAsync", on, c->dstDevice, c->Height);
+  FAKE_ON_STREAM(frame, on);
+  for (size_t row = 0; row < c->Height; ++row) {
+    const void* const from = c->srcMemoryType == CU_MEMORYTYPE_HOST ? c->srcHost : host(c->srcDevice);
+    void* const to = c->dstMemoryType == CU_MEMORYTYPE_HOST ? c->dstHost : host(c->dstDevice);
+    copy(static_cast<char*>(to) + row * c->dstPitch, static_cast<const char*>(from) + row * c->srcPitch, c->WidthInBytes);
+  }
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuMemsetD8(CUdeviceptr to, unsigned char value, size_t count) {
+  FAKE_FRAME("cuMemsetD8", nullptr, to, count);
+  FAKE_SYNC(frame);
+  return frame(set(frame, to, value, count));
+}
+CUresult cuMemsetD16(CUdeviceptr to, unsigned short value, size_t count) {
+  FAKE_FRAME("cuMemsetD16", nullptr, to, count);
+  FAKE_SYNC(frame);
+  return frame(set(frame, to, value, count));
+}
+CUresult cuMemsetD32(CUdeviceptr to, unsigned value, size_t count) {
+  FAKE_FRAME("cuMemsetD32", nullptr, to, count);
+  FAKE_SYNC(frame);
+  return frame(set(frame, to, value, count));
+}
+CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream on) {
+  FAKE_FRAME("cuMemsetD8Async", on, to, count);
+  FAKE_ON_STREAM(frame, on);
+  return frame(set(frame, to, value, count));
+}
+CUresult cuMemsetD16Async(CUdeviceptr to, unsigned short value, size_t count, CUstream on) {
+  FAKE_FRAME("cuMemsetD16Async", on, to, count);
+  FAKE_ON_STREAM(frame, on);
+  return frame(set(frame, to, value, count));
+}
+CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream on) {
+  FAKE_FRAME("cuMemsetD32Async", on, to, count);
+  FAKE_ON_STREAM(frame, on);
+  return frame(set(frame, to, value, count));
+}
+}  // extern "C"

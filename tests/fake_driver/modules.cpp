@@ -1,0 +1,105 @@
+// Modules have every kernel they are asked for; launches are written down.
+#include "state.hpp"
+
+using namespace fake;
+
+#define FAKE_MODULE(handle)                                                \
+  Module* const module = frame.find<Module>(handle, "its module is gone"); \
+  if (!module) return frame(frame.failure)
+
+namespace {
+
+Function* function_of(Frame& frame, CUfunction handle) {
+  auto* function = reinterpret_cast<Function*>(handle);
+  if (!state().functions.count(function))
+    return frame.failure = frame.misuse("no function", CUDA_ERROR_INVALID_HANDLE), nullptr;
+  if (!function->module->alive || !function->module->context->alive)
+    return frame.failure = frame.misuse("its function is gone", CUDA_ERROR_CONTEXT_IS_DESTROYED), nullptr;
+  return function;
+}
+
+}  // namespace
+
+extern "C" {
+
+CUresult cuModuleLoadData(CUmodule* out, const void* image) {
+  FAKE_FRAME("cuModuleLoadData", nullptr, number(image));
+  Context* const context = frame.context();
+  if (!context) return frame(frame.failure);
+  if (!image) return frame(CUDA_ERROR_INVALID_IMAGE);
+  return *out = reinterpret_cast<CUmodule>(made<Module>(context)), frame(CUDA_SUCCESS);
+}
+
+CUresult cuModuleUnload(CUmodule handle) {
+  FAKE_FRAME("cuModuleUnload", nullptr, number(handle));
+  FAKE_MODULE(handle);
+  return module->alive = false, frame(CUDA_SUCCESS);
+}
+
+CUresult cuModuleGetFunction(CUfunction* out, CUmodule handle, const char* name) {
+  FAKE_FRAME("cuModuleGetFunction", nullptr, number(handle));
+  FAKE_MODULE(handle);
+  if (state().missing.count(name)) return frame(CUDA_ERROR_NOT_FOUND);
+  CUfunction& function = module->functions[name];
+  if (!function) {
+    auto* made = new Function{module, name};
+    state().functions.insert(made);
+    function = reinterpret_cast<CUfunction>(made);
+  }
+  return *out = function, frame(CUDA_SUCCESS);
+}
+
+CUresult cuModuleGetGlobal(CUdeviceptr*, size_t*, CUmodule handle, const char*) {
+  FAKE_FRAME("cuModuleGetGlobal", nullptr, number(handle));
+  FAKE_MODULE(handle);
+  return frame(CUDA_ERROR_NOT_FOUND);
+}
+
+CUresult cuFuncGetAttribute(int* value, CUfunction_attribute, CUfunction handle) {
+  FAKE_FRAME("cuFuncGetAttribute", nullptr, number(handle));
+  if (!function_of(frame, handle)) return frame(frame.failure);
+  return *value = 0, frame(CUDA_SUCCESS);
+}
+
+CUresult cuFuncSetAttribute(CUfunction handle, CUfunction_attribute, int value) {
+  FAKE_FRAME("cuFuncSetAttribute", nullptr, number(handle), static_cast<std::uint64_t>(value));
+  return frame(function_of(frame, handle) ? CUDA_SUCCESS : frame.failure);
+}
+
+CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void** parameters, void**) {
+  FAKE_FRAME("cuLaunchKernelEx", config->hStream, number(handle));
+  const Function* const function = function_of(frame, handle);
+  if (!function) return frame(frame.failure);
+  Stream* const stream = frame.stream(config->hStream);
+  if (!stream) return frame(frame.failure);
+  if (stream->capture && !stream->capture->valid) return frame(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  Launch launch{function->name,
+                config->hStream,
+                {config->gridDimX, config->gridDimY, config->gridDimZ},
+                {config->blockDimX, config->blockDimY, config->blockDimZ},
+                config->sharedMemBytes,
+                thread().number,
+                parameters};
+  if (function->name == "ak_kernel") launch.args = *static_cast<const ak::KernelArgs*>(parameters[0]);
+  state().launches.push_back(launch);
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, CUfunction, int, size_t) {
+  FAKE_FRAME("cuOccupancyMaxActiveBlocksPerMultiprocessor");
+  return *blocks = 1, frame(CUDA_SUCCESS);
+}
+
+CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction, const CUlaunchConfig*) {
+  FAKE_FRAME("cuOccupancyMaxActiveClusters");
+  return *clusters = 1, frame(CUDA_SUCCESS);
+}
+
+CUresult cuTensorMapEncodeTiled(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void* base, const cuuint64_t*, const cuuint64_t*,
+                                const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
+                                CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
+  FAKE_FRAME("cuTensorMapEncodeTiled", nullptr, number(base));
+  return frame(CUDA_SUCCESS);
+}
+
+}  // extern "C"
