@@ -4,14 +4,15 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <sstream>
 #include <tuple>
 
 #include "ak/types.hpp"
@@ -88,7 +89,10 @@ double microseconds(simdjson::dom::element line, const char* field) {
 Digest digest_of_hex(const std::string& hex) {
   if (hex.empty()) return {};
   if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos) throw Bad{"'source' is not a digest"};
-  return {std::stoull(hex.substr(0, 16), nullptr, 16), std::stoull(hex.substr(16), nullptr, 16)};
+  Digest digest;
+  std::from_chars(hex.data(), hex.data() + 16, digest.high, 16);
+  std::from_chars(hex.data() + 16, hex.data() + 32, digest.low, 16);
+  return digest;
 }
 
 class PackReader {
@@ -220,9 +224,9 @@ Pack read_pack(const std::string& file) {
   std::error_code absent;
   std::ifstream in;
   if (std::filesystem::is_regular_file(file, absent)) in.open(file, std::ios::binary);  // a FIFO's opening would wait
-  std::ostringstream all;
-  if (!in.is_open() || !(all << in.rdbuf())) return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
-  return parse_pack("pack " + file, file, all.view());
+  const std::string all(std::istreambuf_iterator<char>(in), {});
+  if (all.empty()) return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
+  return parse_pack("pack " + file, file, all);
 }
 
 void write_pack(const std::string& file, std::vector<PackEntry> entries) {

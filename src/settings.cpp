@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cache/store.hpp"
 
 namespace ak {
@@ -112,7 +111,7 @@ std::string read_key_file(const std::string& path) {
   std::string key;
   if (!std::getline(in, key))
     throw Error(ErrorCode::invalid_argument, fmt::format("AK_LLM_KEY_FILE='{}': cannot be read", path));
-  while (!key.empty() && std::isspace(static_cast<unsigned char>(key.back()))) key.pop_back();
+  while (!key.empty() && is_blank(key.back())) key.pop_back();
   return key;
 }
 
@@ -208,9 +207,8 @@ Settings read_all(const Options& options, bool throws) {
 
 std::vector<std::string> colon_list(const std::string& text) {
   std::vector<std::string> list;
-  std::istringstream in(text);
-  for (std::string each; std::getline(in, each, ':');)
-    if (!each.empty()) list.push_back(each);
+  for (const std::string_view each : split(text, ':'))
+    if (!each.empty()) list.emplace_back(each);
   return list;
 }
 

@@ -1,5 +1,7 @@
 #include "api/cublas_arguments.hpp"
 
+#include <fmt/format.h>
+
 #include <string>
 
 namespace ak {
@@ -14,14 +16,14 @@ DType dtype_of_cuda(int value, const char* name) {
     case ak_cublas_r_32f:
       return DType::f32;
   }
-  throw Error(ErrorCode::unsupported, std::string(name) + ": cudaDataType " + std::to_string(value) + " is not served");
+  throw Error(ErrorCode::unsupported, fmt::format("{}: cudaDataType {} is not served", name, static_cast<int>(value)));
 }
 
 // A column-major operand of op(X) = rows x cols.
 ConstMatrix operand(const void* data, int op, std::int64_t rows, std::int64_t cols, int ld, DType dtype, const char* name) {
   if (op == ak_cublas_op_n) return {data, rows, cols, ld, dtype, Order::col};
   if (op == ak_cublas_op_t || op == ak_cublas_op_c) return {data, rows, cols, ld, dtype, Order::row};
-  throw Error(ErrorCode::invalid_argument, std::string(name) + ": " + std::to_string(op) + " is not a cublasOperation_t");
+  throw Error(ErrorCode::invalid_argument, fmt::format("{}: {} is not a cublasOperation_t", name, static_cast<int>(op)));
 }
 
 void check_compute_type(int type) {
@@ -34,7 +36,7 @@ void check_compute_type(int type) {
       return;
   }
   throw Error(ErrorCode::unsupported,
-              "computeType: " + std::to_string(type) + " does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does");
+              fmt::format("computeType: {} does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does", static_cast<int>(type)));
 }
 
 float scalar(const void* pointer, const char* name) {

@@ -1,10 +1,46 @@
-// Text from outside, made fit for a log, a record or a prompt.
+// Text from outside, made fit for a log, a record or a prompt; and characters, words and lines of it. Nothing here asks the
+// locale, as the C library's functions and streams do: under tr_TR the capital of i is no ASCII letter.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ak {
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+inline std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return out;
+}
+
+/// What stands between blanks.
+inline std::vector<std::string_view> words(std::string_view text) {
+  std::vector<std::string_view> found;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t begin = at;
+    while (at < text.size() && !is_blank(text[at])) ++at;
+    if (at > begin) found.push_back(text.substr(begin, at - begin));
+    if (at < text.size()) ++at;
+  }
+  return found;
+}
+
+/// What stands between separators: lines, entries of a list. A separator at the end begins nothing.
+inline std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> found;
+  while (!text.empty()) {
+    const auto end = text.find(separator);
+    found.push_back(text.substr(0, end));
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+  }
+  return found;
+}
 
 /// At most `most` bytes; whatever is not printable ASCII becomes a space.
 inline std::string one_line(std::string_view text, std::size_t most) {

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 
 namespace ak::cli {
 namespace {
@@ -54,8 +53,7 @@ std::string misspelt(const CLI::App& app, int argc, char** argv) {
   }
   for (; at < argc && argv[at] != std::string_view("--"); ++at) {
     const std::string text = argv[at], word = text.substr(0, text.find('='));
-    const bool is_option =
-        word.size() > 1 && word[0] == '-' && (word[1] == '-' || std::isalpha(static_cast<unsigned char>(word[1])));
+    const bool is_option = word.size() > 1 && word[0] == '-' && (word[1] == '-' || is_letter(word[1]));
     if (!is_option) continue;
     if (const CLI::Option* const option = scope->get_option_no_throw(word)) {
       // Its value may begin with a dash: --act -x.

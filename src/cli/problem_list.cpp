@@ -6,8 +6,8 @@
 #include <charconv>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <map>
-#include <sstream>
 
 #include "base/csv.hpp"
 #include "base/text.hpp"
@@ -92,10 +92,9 @@ ProblemList parse_problem_list(std::string_view text) {
 
 ProblemList read_problem_list(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
-    throw Error(ErrorCode::invalid_argument, fmt::format("{}: cannot be read, or is empty", file));
-  ProblemList list = parse_problem_list(text.str());
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  if (text.empty()) throw Error(ErrorCode::invalid_argument, fmt::format("{}: cannot be read, or is empty", file));
+  ProblemList list = parse_problem_list(text);
   for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, fault.why);
   return list;
 }

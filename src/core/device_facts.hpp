@@ -1,6 +1,8 @@
 // What the families and the cost model must know of a GPU; read once by gpu/device, or from a recording.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <string>
 
@@ -21,7 +23,7 @@ struct DeviceFacts {
   int compute() const { return compute_major * 10 + compute_minor; }
   bool hopper() const { return compute_major == 9 && compute_minor == 0; }
   /// Target for NVRTC: "sm_90a" on Hopper (wgmma and TMA need the a), else "sm_XY".
-  std::string arch() const { return "sm_" + std::to_string(compute()) + (hopper() ? "a" : ""); }
+  std::string arch() const { return fmt::format("sm_{}{}", compute(), hopper() ? "a" : ""); }
   bool operator==(const DeviceFacts&) const = default;
 };
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
 #include <charconv>
 
 #include "ak/types.hpp"
+#include "base/text.hpp"
 #include "core/vocabulary.hpp"
 
 namespace ak {
@@ -50,6 +50,8 @@ constexpr Operator kOperators[] = {
 };
 constexpr int kChoice = 0, kUnary = 7, kAtom = 8;  // strengths of what is not in the table
 
+bool in_word(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
+
 }  // namespace
 
 class Expression::Parser {
@@ -92,7 +94,7 @@ class Expression::Parser {
   }
 
   void skip() {
-    while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
+    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
   }
   bool accept(std::string_view sign) {
     skip();
@@ -157,9 +159,9 @@ class Expression::Parser {
       require(")");
       return {inside.node, inside.condition, begin};
     }
-    const auto is = [&](auto test) { return at_ < text_.size() && test(static_cast<unsigned char>(text_[at_])); };
-    if (is([](int c) { return std::isdigit(c) || c == '.'; })) return {number(), false, begin};
-    while (is([](int c) { return std::isalnum(c) || c == '_'; })) ++at_;
+    const auto is = [&](auto test) { return at_ < text_.size() && test(text_[at_]); };
+    if (is([](char c) { return is_digit(c) || c == '.'; })) return {number(), false, begin};
+    while (is(in_word)) ++at_;
     const std::string_view word = text_.substr(begin, at_ - begin);
     if (word == "x") return {add(Kind::x), false, begin};
     if (word == "slope") return {add(Kind::slope), false, begin};
@@ -175,8 +177,7 @@ class Expression::Parser {
     if (error != std::errc()) expected("a number that f32 holds");
     at_ = static_cast<std::size_t>(end - text_.data());
     if (at_ < text_.size() && (text_[at_] == 'f' || text_[at_] == 'F')) ++at_;
-    if (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '.' || text_[at_] == '_'))
-      expected("an operator after a number");
+    if (at_ < text_.size() && (in_word(text_[at_]) || text_[at_] == '.')) expected("an operator after a number");
     return add(Kind::number, 0, {-1, -1, -1}, v);
   }
 

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <sstream>
+#include <span>
 
 #include "ak/types.hpp"
+#include "base/text.hpp"
 
 namespace ak {
 namespace {
@@ -59,19 +60,18 @@ std::string to_string(const Tactic& tactic) {
 }
 
 Tactic parse_tactic(std::string_view text) {
-  std::istringstream tokens{std::string(text)};
-  std::string token;
-  if (!(tokens >> token)) bad(text, "expected a family first");
-  const auto family = parse_family(token);
-  if (!family) bad(token, "not a kernel family (vendor, sm90, sm80, skinny)");
+  const auto tokens = words(text);
+  if (tokens.empty()) bad(text, "expected a family first");
+  const auto family = parse_family(tokens[0]);
+  if (!family) bad(tokens[0], "not a kernel family (vendor, sm90, sm80, skinny)");
   Tactic tactic;
   tactic.family = *family;
-  while (tokens >> token) {
+  for (const std::string_view token : std::span(tokens).subspan(1)) {
     const auto equals = token.find('=');
     if (equals == token.npos) bad(token, "expected knob=value");
-    const Knob* knob = find_knob(std::string_view(token).substr(0, equals));
+    const Knob* knob = find_knob(token.substr(0, equals));
     if (!knob) bad(token, "no such knob");
-    tactic.*knob->member = parse_value(*knob, std::string_view(token).substr(equals + 1), token);
+    tactic.*knob->member = parse_value(*knob, token.substr(equals + 1), token);
   }
   return tactic;
 }

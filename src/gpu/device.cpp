@@ -6,8 +6,10 @@
 #include <climits>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 
+#include "base/text.hpp"
 #include "gpu/driver.hpp"
 
 namespace ak {
@@ -31,8 +33,9 @@ std::string release_of_library() {
 // "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.159.03  ..."
 std::string release_of_kernel_module() {
   std::ifstream in("/proc/driver/nvidia/version");
-  for (std::string word; in >> word;)
-    if (is_release(word)) return word;
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  for (const std::string_view word : words(text))
+    if (is_release(word)) return std::string(word);
   return {};
 }
 

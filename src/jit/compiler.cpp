@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <nvrtc.h>
 
+#include <charconv>
 #include <mutex>
 #include <vector>
 
 #include "ak/types.hpp"
 #include "base/clock.hpp"
 #include "base/library.hpp"
+#include "base/text.hpp"
 
 namespace ak {
 namespace {
@@ -56,8 +58,10 @@ int number_before(std::string_view text, std::string_view words) {
   const auto at = text.find(words);
   if (at == text.npos || at == 0) return 0;
   auto start = at;
-  while (start > 0 && text[start - 1] >= '0' && text[start - 1] <= '9') --start;
-  return start == at ? 0 : std::stoi(std::string(text.substr(start, at - start)));
+  while (start > 0 && is_digit(text[start - 1])) --start;
+  int number = 0;
+  std::from_chars(text.data() + start, text.data() + at, number);
+  return number;
 }
 
 // Advisories that a kernel is not what its source says: C7504 and C7508 setmaxnreg ignored, C7510..C7515 wgmma serialised.
@@ -134,12 +138,6 @@ std::string compiler_version() {
   int major = 0, minor = 0;
   nvrtc().version(&major, &minor);
   return fmt::format("{}.{}", major, minor);
-}
-
-std::string compiler_key(std::string_view arch) {
-  std::string key = fmt::format("nvrtc {} {}", compiler_version(), arch);
-  for (const char* option : kOptions) key += fmt::format(" {}", option);
-  return key;
 }
 
 }  // namespace ak

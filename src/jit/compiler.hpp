@@ -29,7 +29,4 @@ bool compiler_available(std::string* why = nullptr);
 /// "13.0"; empty when NVRTC is not available.
 std::string compiler_version();
 
-/// What decides the cubin besides the source: options and version. Part of the cubin's key.
-std::string compiler_key(std::string_view arch);
-
 }  // namespace ak

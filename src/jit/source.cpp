@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <iterator>
 
 #include "ak/types.hpp"
 #include "base/embedded.hpp"
+#include "base/text.hpp"
 #include "core/activation.hpp"
 
 namespace ak {
@@ -19,12 +19,6 @@ constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "chain.cuh
 constexpr std::string_view kEpilogueFile = "epilogue.cuh";
 constexpr std::string_view kActivationKernels[] = {"tolerance.cuh", "pass_args.cuh", "probe_args.cuh",        "probe.cuh",
                                                    "compare.cuh",   "pass.cuh",      "activation_kernels.cuh"};
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return out;
-}
 
 void define(std::string& text, std::string_view macro, int value) { text += fmt::format("#define AK_{} {}\n", macro, value); }
 
@@ -62,10 +56,9 @@ std::string activation_function(std::string_view code) {
 // A file by name, so that a compile log names the file and line of kernels/.
 void append_file(std::string& text, std::string_view file) {
   text += fmt::format("#line 1 \"{}\"\n", file);
-  std::istringstream lines(kernel_file(file));
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("#pragma once") || line.starts_with("#include \"")) line.clear();
-    text += line;
+  const std::string whole = kernel_file(file);
+  for (const std::string_view line : split(whole, '\n')) {
+    if (!line.starts_with("#pragma once") && !line.starts_with("#include \"")) text += line;
     text += '\n';
   }
 }
@@ -79,7 +72,7 @@ std::string essence(std::string_view text) {
     } else if (text.substr(i, 2) == "/*") {
       const auto end = text.find("*/", i + 2);
       i = end == text.npos ? text.size() : end + 2;
-    } else if (std::isspace(static_cast<unsigned char>(text[i]))) {
+    } else if (is_blank(text[i])) {
       if (!out.empty() && out.back() != ' ') out += ' ';
       ++i;
     } else {
@@ -96,11 +89,7 @@ std::string kernel_file(std::string_view file) {
     if (!std::filesystem::is_directory(folder))
       throw Error(ErrorCode::invalid_argument, fmt::format("AK_KERNEL_DIR='{}': not a folder", folder));
     const auto path = fmt::format("{}/{}", folder, file);
-    if (std::ifstream in{path}) {
-      std::ostringstream text;
-      text << in.rdbuf();
-      return text.str();
-    }
+    if (std::ifstream in{path}) return std::string(std::istreambuf_iterator<char>(in), {});
   }
   for (const EmbeddedFile& embedded : embedded_files())
     if (embedded.name == file) return std::string(embedded.text);

@@ -23,6 +23,10 @@ bool same_shape(const Tactic& a, const Tactic& b) {
 
 bool timed(const Trial& trial) { return trial.correct() && std::isfinite(trial.us) && trial.us > 0; }
 
+// A wrong result or a fault disproves what a tactic had won before. A timeout (the application's kernels had the GPU) or a
+// compile that was cut short says nothing of it.
+bool revokes(const Trial& trial) { return trial.outcome == Outcome::incorrect || trial.outcome == Outcome::runtime; }
+
 }  // namespace
 
 Search::Search(const Problem& problem, const DeviceFacts& device, const Space& space,
@@ -134,7 +138,7 @@ std::optional<Candidate> Search::next_leader() {
   };
   std::optional<std::size_t> next;
   for (const std::size_t i : order) {
-    if (phases_[i] != quick) continue;
+    if (phases_[i] != quick || tried_full_.contains(history_[i].tactic)) continue;
     if (!next) next = i;
     if (refined_of(history_[i].tactic) >= kLeadersPerShape) continue;
     next = i;
@@ -161,6 +165,7 @@ void Search::report(Trial trial) {
     if (us < (best_us_ == 0 ? INFINITY : best_us_ * (1 - limits_.gain))) since_gain_ = 0;
     if (us < (best_us_ == 0 ? INFINITY : best_us_)) best_us_ = us;
   }
+  if (is_full) tried_full_.insert(trial.tactic);
   record(std::move(trial), is_full ? full : quick);
 }
 
@@ -194,12 +199,11 @@ bool Search::pending() const {
 
 bool Search::exhausted() const { return dry_ && queue_.empty() && vendor_queue_.empty() && !pending(); }
 
-// Each tactic stands by its last trial: one that failed later has lost what it won before. Indices into the history, fastest
-// first.
+// Each tactic stands by the last of its trials that was timed or that revokes it. Indices into the history, fastest first.
 std::vector<std::size_t> Search::standings(bool vendor, Phase least) const {
   std::unordered_map<Tactic, std::size_t, TacticHash> last;
   for (std::size_t i = 0; i < history_.size(); ++i)
-    if (is_vendor(history_[i].tactic) == vendor) last[history_[i].tactic] = i;
+    if (is_vendor(history_[i].tactic) == vendor && (timed(history_[i]) || revokes(history_[i]))) last[history_[i].tactic] = i;
   std::vector<std::size_t> order;
   for (const auto& [tactic, i] : last)
     if (timed(history_[i]) && phases_[i] >= least) order.push_back(i);

@@ -97,7 +97,7 @@ class Search {
   SearchLimits limits_;
   std::deque<Candidate> queue_, vendor_queue_;
   std::optional<Candidate> running_;
-  TacticSet known_;
+  TacticSet known_, tried_full_;
   std::vector<Trial> history_;
   std::vector<Phase> phases_;  // of each trial in history_
   std::vector<std::string> failures_;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -129,6 +130,31 @@ TEST_CASE("a wrong edge is reported with its file and line") {
   CHECK(report("include/ak/ak.hpp", "#include \"core/problem.hpp\"").size() == 1);
   CHECK(report("src/plan/plan.hpp", "#include \"kernels/types.cuh\"").size() == 1);
   CHECK(report("src/odd/odd.cpp", "#include \"core/problem.hpp\"").size() == 1);
+}
+
+// What a C function or a stream makes of a character or a number depends on the process's locale: keys, sources, files and
+// numbers go through base/text.hpp, std::from_chars and fmt.
+TEST_CASE("nothing in src/ and cache/ asks the locale") {
+  const std::regex asks(
+      R"(\b(is(space|alnum|alpha|digit|xdigit|print|punct|upper|lower|blank|graph|cntrl)|to(upper|lower)|strto(d|f|ld|l|ul|ll|ull))"
+      R"(|ato(i|f|l|ll)|sto(i|l|ul|ll|ull|f|d|ld)|s?scanf|strcasecmp|strncasecmp|strcoll|setlocale|std::to_string)\s*\()"
+      R"(|\b(std::)?[io]?stringstream\b|\bstd::locale\b|\{:[^{}]*L\}|#include <(cctype|ctype\.h|locale|sstream)>)"
+      R"(|(\)|\bin) >> [a-z_]+)");
+  CHECK(std::regex_search("std::toupper(c)", asks));
+  CHECK(std::regex_search("std::ifstream(f) >> period;", asks));
+  CHECK(!std::regex_search("to_string(problem)", asks));
+  for (const char* folder : {"src", "cache"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".cpp" && extension != ".hpp") continue;
+      std::ifstream file(entry.path());
+      int number = 0;
+      for (std::string line; std::getline(file, line);) {
+        ++number;
+        if (std::regex_search(line.substr(0, line.find("//")), asks))
+          FAIL_CHECK(fmt::format("{}:{}: {}", fs::relative(entry.path(), AK_SOURCE_DIR).string(), number, line));
+      }
+    }
 }
 
 // NVRTC gets no include path: device code names no header. Siblings in quotes are for editors; the host strips those lines.

@@ -268,3 +268,40 @@ TEST_CASE("a tactic that fails later loses what it had won") {
   CHECK(search.best()->final_timing);
   for (const Tactic& finalist : search.finalists()) CHECK(finalist != fooled);
 }
+
+TEST_CASE("finals and leaders that time out revoke nothing; a fault does") {
+  Landscape land;
+  land.failing = 1e-9;
+  const Space space = land.space();
+  for (const bool full_times_out : {false, true}) {
+    Search search(land.problem, land.device, space, some({"offline"}), {.trials = 12});
+    search.offer_vendor(std::vector<Tactic>{vendor_tactic(0)});
+    int full = 0;
+    while (true) {
+      search.refill(4, 1);
+      const auto candidate = search.next();
+      if (!candidate) break;
+      Trial trial = land.trial(candidate->tactic);
+      if (is_vendor(candidate->tactic)) trial.outcome = Outcome::correct, trial.us = 50, trial.why.clear();
+      full += candidate->full;
+      if (candidate->full && full_times_out) trial.outcome = Outcome::timeout, trial.us = 0;
+      search.report(trial);
+    }
+    CHECK(full >= 2);  // one that timed out leaves its place to the next
+    CHECK(search.own_trials() <= 12);
+    REQUIRE(search.best());
+    const Tactic best = search.best()->tactic;
+    const auto finalists = search.finalists();
+    std::vector<Trial> late(finalists.size());
+    for (std::size_t i = 0; i < late.size(); ++i)
+      late[i].tactic = finalists[i], late[i].outcome = Outcome::timeout, late[i].why = "did not end in time";
+    search.report_finals(late);
+    REQUIRE(search.best());
+    CHECK(search.best()->tactic == best);
+    REQUIRE(search.best_vendor());
+    for (Trial& trial : late) trial.outcome = Outcome::runtime;
+    search.report_finals(late);
+    CHECK(!search.best_vendor());
+    if (!full_times_out) CHECK((!search.best() || search.best()->tactic != best));
+  }
+}
