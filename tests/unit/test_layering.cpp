@@ -29,7 +29,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
     {"runner", {"plan", "jit", "families"}},
     {"tune", {"search", "runner"}},
-    {"settings", {"cache"}},
+    {"settings", {"cache", "llm"}},
     {"machine", {"tune", "cache", "plan"}},
     {"context", {"settings", "machine", "tune", "cache", "plan"}},
     {"report", {"core", "cache"}},
