@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "cache/store.hpp"
+#include "llm/chat.hpp"
 
 namespace ak {
 namespace {
@@ -108,9 +110,11 @@ class Resolver {
 
 std::string read_key_file(const std::string& path) {
   std::ifstream in(path);
-  std::string key;
-  if (!std::getline(in, key))
-    throw Error(ErrorCode::invalid_argument, fmt::format("AK_LLM_KEY_FILE='{}': cannot be read", path));
+  std::array<char, 8193> line;  // /dev/zero has no first line
+  if (!in.getline(line.data(), line.size()))
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("AK_LLM_KEY_FILE='{}': cannot be read, or its first line is no key", path));
+  std::string key = line.data();
   while (!key.empty() && is_blank(key.back())) key.pop_back();
   return key;
 }
@@ -155,9 +159,9 @@ Settings read_all(const Options& options, bool throws) {
   else
     s.mode = static_cast<Mode>(at - std::begin(kModes));
 
-  s.llm = read.text("AK_LLM", options.llm, "", "openai, anthropic or mailbox:DIR; empty: no LLM");
-  if (!s.llm.empty() && s.llm != "openai" && s.llm != "anthropic" && !(s.llm.starts_with("mailbox:") && s.llm.size() > 8)) {
-    read.refuse(s.llm, "expected openai, anthropic or mailbox:DIR");
+  s.llm = read.text("AK_LLM", options.llm, "", providers() + "; empty: no LLM");
+  if (!s.llm.empty() && !is_provider(s.llm)) {
+    read.refuse(s.llm, "expected " + providers());
     s.llm.clear();
   }
   s.llm_endpoint = read.text("AK_LLM_ENDPOINT", options.llm_endpoint, "", "base URL; empty: the provider's own");

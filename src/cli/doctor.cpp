@@ -100,10 +100,8 @@ Check check_llm(const Settings& settings) {
   if (settings.llm.empty()) return {"LLM", Health::good, "none: the built-in proposers search", ""};
   try {
     const auto chat = make_chat({settings.llm, settings.llm_endpoint, settings.llm_model, settings.llm_key});
-    if (settings.llm == "openai" || settings.llm == "anthropic")
-      if (settings.llm_endpoint.empty() && !settings.llm_key)
-        return {"LLM", Health::bad, chat->describe() + ", no key",
-                "set AK_LLM_KEY, or AK_LLM_KEY_FILE to a file that holds it"};
+    if (has_own_server(settings.llm) && settings.llm_endpoint.empty() && !settings.llm_key)
+      return {"LLM", Health::bad, chat->describe() + ", no key", "set AK_LLM_KEY, or AK_LLM_KEY_FILE to a file that holds it"};
     if (settings.llm_key && settings.llm_key().empty())
       return {"LLM", Health::bad, chat->describe() + ", the key is empty", "correct AK_LLM_KEY or AK_LLM_KEY_FILE"};
     return {"LLM", Health::good, chat->describe() + " (not asked)", ""};

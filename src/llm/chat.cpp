@@ -1,199 +1,182 @@
 #include "llm/chat.hpp"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
-#include <array>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "ak/types.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "llm/http.hpp"
+#include "llm/wire.hpp"
 
 namespace ak {
 namespace {
 
-namespace dom = simdjson::dom;
-
 constexpr int kMostRetries = 2;
 constexpr double kFirstBackoff = 0.5;  // seconds; doubles
-constexpr std::size_t kMostQuoted = 300;
+constexpr std::size_t kMostQuoted = 300, kLongestKey = 8192;
+constexpr std::size_t kShortestSecret = 6;  // what is shorter guards nothing
 constexpr std::string_view kFaultNames[] = {"none",  "setup",     "transport", "timeout",   "cancelled", "http",
                                             "quota", "truncated", "refused",   "malformed", "too large"};
 
-// What an endpoint and model accept, learned from their 400s and kept for the process.
-struct Capabilities {
-  enum class Limit : std::uint8_t { max_tokens, max_completion_tokens, none };
-  Limit limit = Limit::max_tokens;
-  bool temperature = true, schema = true;
-};
+// The fields that an endpoint and model refused, learned from their 400s and 422s and kept for the process.
+using Refused = std::set<std::string, std::less<>>;
 
 struct Learned {
   std::mutex mutex;
-  std::map<std::string, Capabilities> known;
+  std::map<std::string, Refused> refused;
 };
 Learned& learned() {
   static Learned* all = new Learned;  // never destroyed: a thread may still ask while the process ends
   return *all;
 }
 
-std::string_view text_or(simdjson::simdjson_result<dom::element> field, std::string_view fallback = {}) {
-  std::string_view text;
-  return field.get(text) == simdjson::SUCCESS ? text : fallback;
-}
+// A guess, a little high: prompts and answers are mostly names and numbers.
+std::int64_t tokens_of(std::size_t bytes) { return static_cast<std::int64_t>((bytes + 2) / 3); }
 
-std::int64_t number_or_zero(simdjson::simdjson_result<dom::element> field) {
-  std::int64_t number = 0;
-  return field.get(number) == simdjson::SUCCESS && number > 0 ? number : 0;
-}
-
-struct ApiError {
-  std::string code, type, parameter, message;
-};
-
-// {"error": {...}} of OpenAI and Anthropic, {"error": "text"} of Ollama, {"message": ...} or {"detail": ...} of gateways.
-ApiError read_error(const std::string& body) {
-  dom::parser parser;
-  dom::element root, error;
-  ApiError out;
-  if (parser.parse(body).get(root) != simdjson::SUCCESS) return {{}, {}, {}, one_line(body, kMostQuoted)};
-  if (root["error"].get(error) != simdjson::SUCCESS) error = root;
-  out.code = text_or(error["code"]);
-  out.type = text_or(error["type"]);
-  out.parameter = text_or(error["param"]);
-  std::string_view message = text_or(root["error"]);
-  for (const char* field : {"message", "detail"})
-    if (message.empty()) message = text_or(error[field]);
-  out.message = one_line(message, kMostQuoted);
-  return out;
-}
-
-bool out_of_credit(const ApiError& error) {
+bool out_of_credit(const WireError& error) {
   for (const char* code : {"insufficient_quota", "credit_balance_exhausted", "enforced_spend_limit_reached",
                            "billing_hard_limit_reached", "billing_error", "quota_exceeded"})
     if (error.code == code || error.type == code) return true;
   return error.message.find("credit balance is too low") != std::string::npos;
 }
 
+// "stream" is in "body.stream" and not in "upstream".
+bool mentions(std::string_view text, std::string_view word) {
+  for (std::size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    const char before = at ? text[at - 1] : ' ';
+    if (before != '_' && !(before >= 'a' && before <= 'z') && !(before >= 'A' && before <= 'Z')) return true;
+  }
+  return false;
+}
+
+// The base URL of an endpoint, or the call's own; its query stays at the end.
+std::string url_of_call(const Wire& wire, std::string base) {
+  if (base.empty()) base = wire.base_url;
+  check_url(base);
+  const auto tail = std::min(base.find_first_of("?#"), base.size());
+  const std::string query = base.substr(tail);
+  base.resize(tail);
+  while (base.ends_with('/')) base.pop_back();
+  if (base.find('/', base.find("://") + 3) == base.npos) base += "/v1";
+  if (!base.ends_with(wire.call)) base += wire.call;
+  check_url(base + query);
+  return base + query;
+}
+
+// Each appearance of the key is ***, in one pass: the key may itself be made of asterisks.
+std::string without(std::string_view text, std::string_view key) {
+  std::string out;
+  for (std::size_t at; (at = text.find(key)) != text.npos; text.remove_prefix(at + key.size()))
+    out.append(text.substr(0, at)).append("***");
+  return out.append(text);
+}
+
 class HttpChat : public Chat {
  public:
-  explicit HttpChat(ChatEndpoint endpoint) : endpoint_(std::move(endpoint)), anthropic_(endpoint_.provider == "anthropic") {
+  HttpChat(ChatEndpoint endpoint, const Wire& wire) : endpoint_(std::move(endpoint)), wire_(wire) {
     if (endpoint_.model.empty()) throw Error(ErrorCode::invalid_argument, "LLM model: none given");
-    std::string base = endpoint_.url;
-    if (base.empty()) base = anthropic_ ? "https://api.anthropic.com/v1" : "https://api.openai.com/v1";
-    check_url(base);
-    while (base.ends_with('/')) base.pop_back();
-    if (base.find('/', base.find("://") + 3) == base.npos) base += "/v1";
-    const std::string_view call = anthropic_ ? "/messages" : "/chat/completions";
-    url_ = base.ends_with(call) ? base : base.append(call);
-    check_url(url_);
+    url_ = url_of_call(wire_, endpoint_.url);
   }
 
   std::string describe() const override {
     return fmt::format("{} {} at {}", endpoint_.provider, endpoint_.model, shown_url(url_));
   }
 
+  std::int64_t most_tokens(const ChatRequest& request) const override {
+    return tokens_of(request.system.size() + request.user.size() + request.schema.size()) + endpoint_.max_tokens;
+  }
+
   ChatReply ask(const ChatRequest& request, Deadline deadline, std::stop_token stop) override {
     const auto start = Clock::now();
     ChatReply reply;
     std::string key;
+    const auto setup_fault = [&](std::string why) { reply.fault = ChatFault::setup, reply.why = std::move(why); };
     try {
-      if (endpoint_.key) key = endpoint_.key();
+      if (endpoint_.key && !stop.stop_requested()) key = endpoint_.key();
       while (!key.empty() && static_cast<unsigned char>(key.back()) <= ' ') key.pop_back();
-      if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c <= ' ' || c > 0x7e; })) {
-        reply.fault = ChatFault::setup;
-        reply.why = "the key has characters that cannot stand in a header";
+      if (key.size() > kLongestKey) {
+        key.clear();  // whatever it is, it is not sent and not looked for in texts
+        setup_fault(fmt::format("the key is longer than {} bytes", kLongestKey));
+      } else if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c <= ' ' || c > 0x7e; })) {
+        setup_fault("the key has characters that cannot stand in a header");
       } else {
         exchange(request, key, deadline, stop, reply);
       }
     } catch (const std::exception& error) {  // the key's callback, or memory
-      reply.fault = ChatFault::setup;
-      reply.why = one_line(error.what(), kMostQuoted);
+      setup_fault(one_line(error.what(), kMostQuoted));
+    } catch (...) {  // a callback may throw anything
+      setup_fault("the key's callback threw what is no std::exception");
     }
     reply.why = redact(reply.why, key);
-    if (!reply.ok()) reply.text.clear();
-    // A hostile server may say our own key back; what follows goes into logs and records.
-    for (std::size_t at; !key.empty() && (at = reply.text.find(key)) != reply.text.npos;)
-      reply.text.replace(at, key.size(), "***");
+    if (!reply.ok() && reply.fault != ChatFault::truncated) reply.text.clear();
+    // A hostile server may say our own key back; what follows goes into logs and records. A local server's placeholder
+    // ("x", "***") is no secret, and taking it out would break the answer.
+    if (key.size() >= kShortestSecret) reply.text = without(reply.text, key);
     reply.seconds = seconds_since(start);
     return reply;
   }
 
  private:
-  std::string body(const ChatRequest& request, const Capabilities& can) const {
-    using Json = nlohmann::json;
-    Json out = {{"model", endpoint_.model}, {"stream", false}};
-    if (can.temperature) out["temperature"] = 0.3;
-    const Json user = {{"role", "user"}, {"content", request.user}};
-    if (anthropic_) {
-      out["system"] = request.system;
-      out["messages"] = Json::array({user});
-      out["max_tokens"] = endpoint_.max_tokens;
-      if (can.schema && !request.schema.empty())
-        out["output_config"]["format"] = {{"type", "json_schema"}, {"schema", Json::parse(request.schema)}};
-    } else {
-      out["messages"] = Json::array({{{"role", "system"}, {"content", request.system}}, user});
-      if (can.limit == Capabilities::Limit::max_tokens) out["max_tokens"] = endpoint_.max_tokens;
-      if (can.limit == Capabilities::Limit::max_completion_tokens) out["max_completion_tokens"] = endpoint_.max_tokens;
-      if (can.schema && !request.schema.empty())
-        out["response_format"] = {
-            {"type", "json_schema"},
-            {"json_schema", {{"name", "proposals"}, {"strict", true}, {"schema", Json::parse(request.schema)}}}};
+  nlohmann::json body(const ChatRequest& request, const Refused& refused) const {
+    nlohmann::json out = wire_.body(request, endpoint_.model, endpoint_.max_tokens);
+    for (const Wire::Optional& optional : wire_.optional) {
+      const auto at = out.find(optional.field);
+      if (at == out.end() || !refused.contains(optional.field)) continue;
+      const nlohmann::json value = *at;
+      out.erase(at);
+      if (!optional.instead.empty()) out[std::string(optional.instead)] = value;
     }
-    return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return out;
   }
 
   std::vector<std::string> headers(const std::string& key) const {
     std::vector<std::string> list = {"Content-Type: application/json", "Accept: application/json", "Expect:"};
-    if (anthropic_) list.push_back("anthropic-version: 2023-06-01");
-    if (!key.empty()) list.push_back((anthropic_ ? "x-api-key: " : "Authorization: Bearer ") + key);
+    for (std::string& header : wire_.headers(key)) list.push_back(std::move(header));
     return list;
   }
 
-  // Whether a 400 complains of a parameter that can be left out; forgets that parameter.
-  bool adapt(const ApiError& error, bool has_schema, Capabilities& can) const {
+  // Whether a refusal complains of a field that was sent and can be left out; if so it is refused from now on.
+  bool adapt(const WireError& error, const nlohmann::json& sent, Refused& refused) const {
     const std::string& said = error.parameter.empty() ? error.message : error.parameter;
-    const auto mentions = [&](std::initializer_list<const char*> words) {
-      return std::any_of(words.begin(), words.end(), [&](const char* word) { return said.find(word) != std::string::npos; });
-    };
-    using Limit = Capabilities::Limit;
-    if (can.temperature && mentions({"temperature"})) return can.temperature = false, true;
-    if (can.schema && has_schema &&
-        mentions({"response_format", "output_config", "output_format", "json_schema", "schema", "structured output", "grammar",
-                  "guided"}))
-      return can.schema = false, true;
-    if (!anthropic_ && can.limit != Limit::none && mentions({"max_tokens", "max_completion_tokens"}))
-      return can.limit = can.limit == Limit::max_tokens ? Limit::max_completion_tokens : Limit::none, true;
+    for (const Wire::Optional& optional : wire_.optional)
+      if (sent.contains(optional.field) && std::any_of(optional.words.begin(), optional.words.end(),
+                                                       [&](std::string_view word) { return mentions(said, word); }))
+        return refused.emplace(optional.field).second;
     return false;
   }
 
   void exchange(const ChatRequest& request, const std::string& key, Deadline deadline, std::stop_token stop,
                 ChatReply& reply) const {
+    const auto cancelled = [&] { reply.fault = ChatFault::cancelled, reply.why = "cancelled"; };
     const std::string identity = url_ + ' ' + endpoint_.model;
-    Capabilities can;
+    Refused refused;
     {
       std::lock_guard lock(learned().mutex);
-      can = learned().known[identity];
+      refused = learned().refused[identity];
     }
-    for (int retries = 0, adapted = 0;;) {
+    for (int retries = 0;;) {
+      if (stop.stop_requested()) return cancelled();
       ++reply.attempts;
+      const nlohmann::json json = body(request, refused);
+      const std::string text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
       const HttpReply http =
-          http_post(url_, headers(key), body(request, can), endpoint_.connect_s, deadline.sooner(endpoint_.request_s), stop);
+          http_post(url_, headers(key), text, endpoint_.connect_s, deadline.sooner(endpoint_.request_s), stop);
       reply.status = http.status;
-      const bool again = judge(http, deadline, reply);
+      const bool again = judge(http, deadline, text.size(), reply);
       if (reply.ok()) return;
-      // OpenAI-style servers report one refused parameter at a time; there are four to lose.
-      if (http.status == 400 && adapted < 4 && adapt(read_error(http.body), !request.schema.empty(), can)) {
-        ++adapted;
+      // Servers report one refused field at a time.
+      if ((http.status == 400 || http.status == 422) && adapt(read_wire_error(http.body), json, refused)) {
         log(LogLevel::info, "llm: {}: {}; asking again without it", describe(), redact(reply.why, key));
         std::lock_guard lock(learned().mutex);
-        learned().known[identity] = can;
+        learned().refused[identity] = refused;
         continue;
       }
       if (!again || retries == kMostRetries) return;
@@ -208,44 +191,46 @@ class HttpChat : public Chat {
       std::mutex mutex;
       std::unique_lock lock(mutex);
       std::condition_variable_any().wait_for(lock, stop, std::chrono::duration<double>(wait), [] { return false; });
-      if (stop.stop_requested()) {
-        reply.fault = ChatFault::cancelled;
-        reply.why = "cancelled";
-        return;
-      }
     }
   }
 
-  // Fills fault and why, or text and tokens; true when the same request may be sent again.
-  bool judge(const HttpReply& http, Deadline deadline, ChatReply& reply) const {
+  // Fills fault and why, or text, and adds the tokens; true when the same request may be sent again.
+  bool judge(const HttpReply& http, Deadline deadline, std::size_t sent, ChatReply& reply) const {
     const auto fail = [&](ChatFault fault, std::string why) {
       reply.fault = fault;
       reply.why = std::move(why);
       return false;
     };
+    const auto unheard = [&] {  // the model may have answered to the end, and that is paid for
+      reply.input_tokens += tokens_of(sent), reply.output_tokens += endpoint_.max_tokens;
+    };
     switch (http.fault) {
       case HttpReply::Fault::none:
         break;
       case HttpReply::Fault::cancelled:
+        unheard();
         return fail(ChatFault::cancelled, http.why);
       case HttpReply::Fault::too_large:
+        unheard();
         return fail(ChatFault::too_large, http.why);
       case HttpReply::Fault::refused:
         return fail(ChatFault::setup, http.why);
       case HttpReply::Fault::timeout:
+        unheard();
         fail(ChatFault::timeout, http.why);
         return !deadline.passed();
       case HttpReply::Fault::connection:
+        if (http.status == 200) unheard();  // cut off in the middle
         fail(ChatFault::transport, http.why);
         return true;
     }
     if (http.status == 200) {
-      read(http.body, reply);
+      read(http.body, sent, reply);
       return false;
     }
     if (http.status >= 300 && http.status < 400)
       return fail(ChatFault::http, fmt::format("HTTP {}: redirects are not followed", http.status));
-    const ApiError error = read_error(http.body);
+    const WireError error = read_wire_error(http.body);
     const std::string kind = error.code.empty() ? error.type : error.code;
     std::string why = fmt::format("HTTP {}{}{}{}{}", http.status, kind.empty() ? "" : " ", one_line(kind, kMostQuoted),
                                   error.message.empty() ? "" : ": ", error.message);
@@ -254,53 +239,48 @@ class HttpChat : public Chat {
     return http.status == 408 || http.status == 409 || http.status == 429 || http.status >= 500;
   }
 
-  void read(const std::string& json, ChatReply& reply) const {
+  void read(const std::string& json, std::size_t sent, ChatReply& reply) const {
     reply.fault = ChatFault::malformed;
-    dom::parser parser;
-    dom::element root;
+    simdjson::dom::parser parser;
+    simdjson::dom::element root;
     if (const auto error = parser.parse(json).get(root)) {
       reply.why = fmt::format("the reply is not JSON: {}", simdjson::error_message(error));
       return;
     }
-    const std::string_view in = anthropic_ ? "input_tokens" : "prompt_tokens",
-                           out = anthropic_ ? "output_tokens" : "completion_tokens";
-    reply.input_tokens += number_or_zero(root["usage"][in]);
-    reply.output_tokens += number_or_zero(root["usage"][out]);
+    WireAnswer answer = wire_.read(root);
+    reply.input_tokens += answer.input_tokens.value_or(tokens_of(sent));
+    reply.output_tokens += answer.output_tokens.value_or(tokens_of(answer.text.size()));
+    reply.text = std::move(answer.text);
+    const std::string reason = one_line(answer.reason, kMostQuoted);
     // Why it stopped, before what it said: a truncated answer often has no content at all.
-    const auto stopped = anthropic_ ? root["stop_reason"] : root["choices"].at(0)["finish_reason"];
-    const std::string_view reason = text_or(stopped);
-    if (reason == "length" || reason == "max_tokens" || reason == "model_context_window_exceeded") {
-      reply.fault = ChatFault::truncated;
-      reply.why = fmt::format("the answer was cut off ({}) after {} tokens; limit {}", reason, reply.output_tokens,
-                              endpoint_.max_tokens);
-      return;
-    }
-    if (reason == "content_filter" || reason == "refusal" || !text_or(root["choices"].at(0)["message"]["refusal"]).empty()) {
-      reply.fault = ChatFault::refused;
-      reply.why = fmt::format("the model declined ({})", reason.empty() ? "refusal" : one_line(reason, kMostQuoted));
-      return;
-    }
-    const auto content = anthropic_ ? root["content"] : root["choices"].at(0)["message"]["content"];
-    dom::array parts;
-    if (content.get(parts) == simdjson::SUCCESS) {
-      for (const dom::element part : parts)
-        if (text_or(part["type"]) == "text") reply.text += text_or(part["text"]);
-    } else {
-      reply.text = text_or(content);
+    switch (answer.stop) {
+      case WireAnswer::Stop::cut:
+        reply.fault = ChatFault::truncated;
+        reply.why = fmt::format("the answer was cut off ({}) after {} tokens; limit {}", reason, reply.output_tokens,
+                                endpoint_.max_tokens);
+        return;
+      case WireAnswer::Stop::declined:
+        reply.fault = ChatFault::refused;
+        reply.why = fmt::format("the model declined ({})", reason.empty() ? "refusal" : reason);
+        return;
+      case WireAnswer::Stop::ended:
+        break;
     }
     if (!reply.text.empty()) {
       reply.fault = ChatFault::none;
       reply.why.clear();
     } else {
-      const ApiError error = read_error(json);
+      const WireError error = read_wire_error(json);
       reply.why = error.message.empty() ? "the reply holds no text" : "the reply holds no text: " + error.message;
     }
   }
 
-  ChatEndpoint endpoint_;
-  const bool anthropic_;
+  const ChatEndpoint endpoint_;
+  const Wire& wire_;
   std::string url_;
 };
+
+constexpr std::string_view kMailbox = "mailbox:";
 
 }  // namespace
 
@@ -318,17 +298,28 @@ std::string redact(std::string text, std::string_view secret) {
     }
     if (longest < least) continue;
     text.replace(at, longest, "***");
-    at += 2;
+    at += 2;  // what was put in is not looked at again
   }
   return text;
 }
 
+std::string providers() {
+  std::string list;
+  for (const Wire* wire : wires()) list += fmt::format("{}{}", list.empty() ? "" : ", ", wire->provider);
+  return list + " or mailbox:DIR";
+}
+
+bool is_provider(std::string_view text) {
+  return find_wire(text) || (text.starts_with(kMailbox) && text.size() > kMailbox.size());
+}
+
+bool has_own_server(std::string_view provider) { return find_wire(provider) != nullptr; }
+
 std::unique_ptr<Chat> make_chat(const ChatEndpoint& endpoint) {
-  constexpr std::string_view kMailbox = "mailbox:";
   if (endpoint.provider.starts_with(kMailbox)) return make_mailbox_chat(endpoint.provider.substr(kMailbox.size()));
-  if (endpoint.provider == "openai" || endpoint.provider == "anthropic") return std::make_unique<HttpChat>(endpoint);
-  throw Error(ErrorCode::invalid_argument, fmt::format("LLM provider '{}': expected openai, anthropic or mailbox:DIR",
-                                                       one_line(endpoint.provider, kMostQuoted)));
+  if (const Wire* wire = find_wire(endpoint.provider)) return std::make_unique<HttpChat>(endpoint, *wire);
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("LLM provider '{}': expected {}", one_line(endpoint.provider, kMostQuoted), providers()));
 }
 
 }  // namespace ak

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <system_error>
+#include <thread>
 #include <unordered_set>
 
 #include "base/log.hpp"
@@ -11,9 +14,10 @@
 namespace ak {
 namespace {
 
-constexpr double kLeastSeconds = 0.5;  // a question with less time left is not worth its tokens
-constexpr double kLeastGain = 0.005;   // two rounds with less than this end the conversation
-constexpr std::size_t kLeastNews = 4;  // trials between two questions
+constexpr double kLeastSeconds = 0.5;                    // a question with less time left is not worth its tokens
+constexpr double kLeastGain = 0.005;                     // two rounds with less than this end the conversation
+constexpr std::size_t kLeastNews = 4;                    // trials between two questions
+constexpr auto kGrace = std::chrono::milliseconds(200);  // for a cancelled question to end
 
 double best_us(std::span<const Trial> history) {
   double best = 0;
@@ -32,10 +36,14 @@ LlmProposer::LlmProposer(const LlmOptions& options, Deadline deadline) : options
   }
 }
 
-LlmProposer::~LlmProposer() = default;
+LlmProposer::~LlmProposer() {
+  if (!question_) return;
+  question_->stop.request_stop();
+  std::unique_lock lock(question_->mutex);
+  question_->ended.wait_for(lock, kGrace, [&] { return question_->arrived; });
+}
 
 void LlmProposer::fail(int round, const std::string& why) {
-  std::lock_guard lock(mutex_);
   note_ += fmt::format("{}round {}: {}", note_.empty() ? "" : "; ", round, why);
   log(LogLevel::warn, "llm: round {}: {}; the search goes on without it", round, why);
 }
@@ -63,49 +71,66 @@ void LlmProposer::start_round(const SearchView& view) {
   Prompt prompt = make_prompt(prompt_facts(view, round, options_.proposals));
   log(LogLevel::info, "llm: round {}: asking {} for {} proposals ({} bytes)", round, chat_->describe(), options_.proposals,
       prompt.system.size() + prompt.user.size());
-  {
-    std::lock_guard lock(mutex_);
-    state_ = State::asking;
-    usage_.rounds = rounds_;
+  usage_.rounds = rounds_;
+  ChatRequest request{std::move(prompt.system), std::move(prompt.user), std::move(prompt.schema)};
+  const std::int64_t reserved = chat_->most_tokens(request);
+  const auto account = [left = options_.tokens_left](std::int64_t tokens) {
+    if (left) *left += tokens;
+  };
+  account(-reserved);
+  auto question = std::make_shared<Question>();
+  const auto most = static_cast<std::size_t>(std::max(1, options_.proposals)) * 2;
+  try {
+    // Detached, and owner of all that it uses: nobody can interrupt the key's callback, and a search must not wait for it.
+    std::thread([question, account, reserved, most, chat = chat_, deadline = deadline_, request = std::move(request)] {
+      ChatReply answer;
+      LlmReply reply;
+      try {
+        answer = chat->ask(request, deadline, question->stop.get_token());
+        account(reserved - answer.input_tokens - answer.output_tokens);
+        if (!answer.text.empty()) reply = parse_reply(answer.text, most);
+      } catch (const std::exception& error) {  // memory
+        reply.fault = error.what();
+      }
+      std::lock_guard lock(question->mutex);
+      question->answer = std::move(answer);
+      question->reply = std::move(reply);
+      question->arrived = true;
+      question->ended.notify_all();
+    }).detach();
+    question_ = std::move(question);
+  } catch (const std::system_error& error) {
+    account(reserved);
+    fail(round, fmt::format("no thread to ask on: {}", error.what()));
+    silent_ = true;
   }
-  thread_ = std::jthread([this, prompt = std::move(prompt)](std::stop_token stop) {
-    ChatReply answer = chat_->ask({prompt.system, prompt.user, prompt.schema}, deadline_, stop);
-    LlmReply reply;
-    try {
-      if (answer.ok()) reply = parse_reply(answer.text, static_cast<std::size_t>(std::max(1, options_.proposals)) * 2);
-    } catch (const std::exception& error) {  // memory
-      reply.fault = error.what();
-    }
-    std::lock_guard lock(mutex_);
-    answer_ = std::move(answer);
-    reply_ = std::move(reply);
-    state_ = State::arrived;
-  });
 }
 
 void LlmProposer::take_answer() {
+  if (!question_) return;
   ChatReply answer;
   LlmReply reply;
   {
-    std::lock_guard lock(mutex_);
-    if (state_ != State::arrived) return;
-    answer = std::move(answer_);
-    reply = std::move(reply_);
-    state_ = State::idle;
-    usage_.requests += answer.attempts;
-    usage_.input_tokens += answer.input_tokens;
-    usage_.output_tokens += answer.output_tokens;
-    usage_.seconds += answer.seconds;
-    usage_.proposals += static_cast<int>(reply.items.size());
-    usage_.rejected += reply.rejections;
+    std::lock_guard lock(question_->mutex);
+    if (!question_->arrived) return;
+    answer = std::move(question_->answer);
+    reply = std::move(question_->reply);
   }
+  question_.reset();
+  usage_.requests += answer.attempts;
+  usage_.input_tokens += answer.input_tokens;
+  usage_.output_tokens += answer.output_tokens;
+  usage_.seconds += answer.seconds;
+  usage_.proposals += static_cast<int>(reply.items.size());
+  usage_.rejected += reply.rejections;
   const int round = rounds_ - 1;
-  if (options_.tokens_left) *options_.tokens_left -= answer.input_tokens + answer.output_tokens;
-  if (!answer.ok()) {
+  const bool cut = answer.fault == ChatFault::truncated && !reply.items.empty();  // what was whole before it counts
+  if (!answer.ok() && !cut) {
     fail(round, fmt::format("{} ({})", answer.why, ak::name(answer.fault)));
     silent_ = true;  // the client has retried what can be
     return;
   }
+  if (cut) log(LogLevel::info, "llm: round {}: {}; its whole proposals are used", round, answer.why);
   log(LogLevel::info, "llm: round {}: {} proposals, {} items rejected, {} + {} tokens, {:.2f} s", round, reply.items.size(),
       reply.rejections, answer.input_tokens, answer.output_tokens, answer.seconds);
   for (const auto& why : reply.rejected) log(LogLevel::info, "llm: round {}: {}", round, why);
@@ -125,12 +150,7 @@ std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t c
     const auto same = [&](const Trial& trial) { return trial.tactic == proposal.tactic; };
     return view.knows(proposal.tactic) || std::any_of(view.history.begin(), view.history.end(), same);
   });
-  bool idle;
-  {
-    std::lock_guard lock(mutex_);
-    idle = state_ == State::idle;
-  }
-  if (idle && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds &&
+  if (!question_ && !silent_ && arrived_.empty() && rounds_ < options_.rounds && deadline_.remaining() > kLeastSeconds &&
       worth_asking(view)) {
     if (!options_.tokens_left || *options_.tokens_left > 0) {
       start_round(view);
@@ -142,21 +162,14 @@ std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t c
   return {arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(std::min(count, arrived_.size()))};
 }
 
-bool LlmProposer::pending() const {
-  std::lock_guard lock(mutex_);
-  return state_ != State::idle || !arrived_.empty();
-}
+bool LlmProposer::pending() const { return question_ || !arrived_.empty(); }
 
 std::string LlmProposer::note() const {
-  std::lock_guard lock(mutex_);
-  if (state_ == State::asking)
-    return fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
-  return note_;
-}
-
-LlmUsage LlmProposer::usage() const {
-  std::lock_guard lock(mutex_);
-  return usage_;
+  if (!question_) return note_;
+  const std::lock_guard lock(question_->mutex);
+  return question_->arrived
+             ? note_
+             : fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
 }
 
 std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -20,7 +21,8 @@ struct LlmOptions {
   ChatEndpoint endpoint;
   int rounds = 2;      // questions at most
   int proposals = 12;  // wanted per round
-  /// What may still be spent, shared with other searches; null: no limit. No question is asked once it is used up.
+  /// What may still be spent, shared with other searches; null: no limit. A question takes what it may cost at most when it is
+  /// asked, and gives back what it did not cost once that is known. No question is asked once it is used up.
   std::shared_ptr<std::atomic<std::int64_t>> tokens_left = {};
 };
 
@@ -37,7 +39,8 @@ class LlmProposer final : public Proposer {
  public:
   /// A wrong endpoint is a note too; make_chat tells it early. The deadline is of the whole search.
   LlmProposer(const LlmOptions& options, Deadline deadline);
-  /// Cancels the question under way and waits for its thread: milliseconds.
+  /// Cancels the question under way. Its thread ends within milliseconds and is waited for, unless it is in the key's callback,
+  /// which nobody can interrupt: then it is left behind, and asks nothing any more.
   ~LlmProposer() override;
 
   std::string_view name() const override { return "llm"; }
@@ -45,7 +48,7 @@ class LlmProposer final : public Proposer {
   bool pending() const override;
   std::string note() const override;
 
-  LlmUsage usage() const;
+  const LlmUsage& usage() const { return usage_; }
 
  private:
   void start_round(const SearchView& view);
@@ -55,7 +58,7 @@ class LlmProposer final : public Proposer {
 
   const LlmOptions options_;
   const Deadline deadline_;
-  std::unique_ptr<Chat> chat_;
+  std::shared_ptr<Chat> chat_;
 
   // The search's thread only.
   int rounds_ = 0;  // questions asked
@@ -65,14 +68,19 @@ class LlmProposer final : public Proposer {
   std::vector<Tactic> last_round_;   // named by the last answer
   bool silent_ = false;
 
-  mutable std::mutex mutex_;  // guards what follows
-  enum class State : std::uint8_t { idle, asking, arrived } state_ = State::idle;
-  ChatReply answer_;
-  LlmReply reply_;
-  LlmUsage usage_;
   std::string note_;
+  LlmUsage usage_;
 
-  std::jthread thread_;  // last: it uses all of the above
+  // What the asking thread shares with us, and may outlive us with.
+  struct Question {
+    std::mutex mutex;  // of what follows
+    std::condition_variable ended;
+    bool arrived = false;
+    ChatReply answer;
+    LlmReply reply;
+    std::stop_source stop;
+  };
+  std::shared_ptr<Question> question_;  // null: none under way
 };
 
 std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline);

@@ -33,7 +33,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"runner", {"proof", "timing", "jit", "families"}},
     {"recording", {"machine"}},
     {"tune", {"search", "runner"}},
-    {"settings", {"cache"}},
+    {"settings", {"cache", "llm"}},
     {"machine", {"tune", "cache", "plan"}},
     {"context", {"settings", "machine", "recording", "tune", "cache", "plan"}},
     {"api", {"context", "jit"}},

@@ -252,6 +252,111 @@ TEST_CASE("chat: why the model stopped is looked at before what it said") {
   CHECK(outcome({{"error", {{"message", "upstream died"}}}}) == ChatFault::malformed);
 }
 
+TEST_CASE("chat: a 422 in FastAPI's words, or nested deeper, is adapted to like a 400, or told with its reason") {
+  const auto refusal = [](const std::string& field) {
+    return json{
+        {"detail", {{{"type", "extra_forbidden"}, {"loc", {"body", field}}, {"msg", "Extra inputs are not permitted"}}}}};
+  };
+  LlmServer server([&](const auto& request, auto& response, int call) {
+    const json body = json::parse(request.body);
+    for (const char* field : {"response_format", "temperature", "stream", "max_tokens", "max_completion_tokens"}) {
+      if (!body.contains(field)) continue;
+      const json flat = refusal(field);
+      return answer(response, call % 2 ? flat : json{{"object", "error"}, {"message", flat}}, 422);
+    }
+    answer(response, openai_says("good"));
+  });
+  const ChatEndpoint to = endpoint(server);
+  CHECK(ask(to).text == "good");
+  CHECK(server.calls() == 6);
+  CHECK(ask(to).ok());
+  CHECK(server.calls() == 7);  // learned
+
+  LlmServer stubborn([&](const auto&, auto& response, int) { answer(response, refusal("messages"), 422); });
+  const ChatReply told = ask(endpoint(stubborn));
+  CHECK(told.fault == ChatFault::http);
+  CHECK(told.why == "HTTP 422 extra_forbidden: body.messages: Extra inputs are not permitted");
+  CHECK(stubborn.calls() == 1);
+}
+
+TEST_CASE("chat: the endpoint's query stays at the end of the URL") {
+  LlmServer server([](const auto&, auto& response, int) { answer(response, openai_says("x")); });
+  for (const auto& [base, target] :
+       {std::pair{"?api-version=2024-10-21", "/v1/chat/completions?api-version=2024-10-21"},
+        {"/openai/deployments/d/?api-version=1", "/openai/deployments/d/chat/completions?api-version=1"},
+        {"/x/chat/completions?a=/b/&c=d", "/x/chat/completions?a=/b/&c=d"}}) {
+    ChatEndpoint to = endpoint(server);
+    to.url = server.url(base);
+    CHECK(ask(to).ok());
+    CHECK(server.requests().back().target == target);
+  }
+}
+
+TEST_CASE("chat: with null content the thoughts are read") {
+  for (const char* field : {"reasoning_content", "reasoning"}) {
+    LlmServer server([&](const auto&, auto& response, int) {
+      json body = openai_says("");
+      body["choices"][0]["message"] = {{"content", nullptr}, {field, "take 128"}};
+      answer(response, body);
+    });
+    CHECK(ask(endpoint(server)).text == "take 128");
+  }
+}
+
+TEST_CASE("chat: of an answer cut at the token limit, what it had said is kept") {
+  LlmServer openai([](const auto&, auto& response, int) { answer(response, openai_says("{\"a\":1}, {\"b", "length")); });
+  const ChatReply cut = ask(endpoint(openai));
+  CHECK(cut.fault == ChatFault::truncated);
+  CHECK(cut.text == "{\"a\":1}, {\"b");
+  LlmServer anthropic([](const auto&, auto& response, int) {
+    answer(response, {{"content", {{{"type", "text"}, {"text", "{\"a\":1}, {"}}}}, {"stop_reason", "max_tokens"}});
+  });
+  CHECK(ask(endpoint(anthropic, "anthropic")).text == "{\"a\":1}, {");
+}
+
+TEST_CASE("chat: a placeholder key, of asterisks even, neither hangs the call nor spoils the answer") {
+  const std::string markdown = "**take** {\"family\":\"sm80\",\"tile_m\":128} ***";
+  LlmServer server([&](const auto&, auto& response, int) { answer(response, openai_says(markdown)); });
+  for (const std::string key : {"*", "**", "***", "x", "1", "sm80", "******"}) {
+    ChatEndpoint to = endpoint(server);
+    to.key = [key] { return key; };
+    const ChatReply reply = ask(to);
+    CHECK(reply.ok());
+    CHECK(reply.text == markdown);
+  }
+  ChatEndpoint endless = endpoint(server);
+  endless.key = [] { return std::string(1 << 20, 'k'); };
+  CHECK(ask(endless).why == "the key is longer than 8192 bytes");
+}
+
+TEST_CASE("chat: tokens are counted by a guess where the server does not say, and not at all where it refused") {
+  LlmServer silent([](const auto&, auto& response, int) {
+    json body = openai_says(std::string(300, 'x'));
+    body.erase("usage");
+    answer(response, body);
+  });
+  const ChatReply guessed = ask(endpoint(silent));
+  CHECK(guessed.input_tokens > 20);
+  CHECK(guessed.output_tokens == 100);
+  LlmServer refuses([](const auto&, auto& response, int) { answer(response, json::object(), 401); });
+  CHECK(ask(endpoint(refuses)).input_tokens + ask(endpoint(refuses)).output_tokens == 0);
+  LlmServer slow([](const auto&, auto& response, int) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    answer(response, openai_says("late"));
+  });
+  const ChatReply late = ask(endpoint(slow), 0.2);
+  CHECK(late.fault == ChatFault::timeout);
+  CHECK(late.output_tokens == 500);
+}
+
+TEST_CASE("chat: every provider of the list can be asked, and nothing else") {
+  CHECK(providers() == "openai, anthropic or mailbox:DIR");
+  for (const char* known : {"openai", "anthropic", "mailbox:/tmp"}) CHECK(is_provider(known));
+  for (const char* unknown : {"", "mailbox", "mailbox:", "OpenAI", "openai "}) CHECK(!is_provider(unknown));
+  CHECK(has_own_server("anthropic"));
+  CHECK(!has_own_server("mailbox:/tmp"));
+}
+
 TEST_CASE("chat: hostile bodies are malformed, never a crash") {
   std::string deep(100000, '[');
   for (const std::string& body :

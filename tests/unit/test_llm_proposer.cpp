@@ -236,3 +236,65 @@ TEST_CASE("no question is asked once the token budget is used up, and the note s
   CHECK(second.note().find("AK_LLM_TOKENS") != std::string::npos);
   CHECK(server.calls() == 1);
 }
+
+TEST_CASE("llm proposer: tokens are taken when a question is asked, and what it did not cost comes back") {
+  std::atomic<bool> release{false};
+  LlmServer server([&](const auto&, auto& response, int call) {
+    while (call == 1 && !release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    answer(response, openai_says(kThree));
+  });
+  LlmOptions limited = options(server.url());
+  limited.tokens_left = std::make_shared<std::atomic<std::int64_t>>(100000);
+  Scene scene;
+  {
+    LlmProposer answered(limited, Deadline::in(10));
+    CHECK(scene.wait(answered).size() == 3);
+    CHECK(*limited.tokens_left == 100000 - 1540);  // as the server says
+  }
+  {
+    LlmProposer dropped(limited, Deadline::in(10));
+    CHECK(dropped.propose(scene.view(), 8).empty());
+    CHECK(*limited.tokens_left < 100000 - 1540 - 500);
+    while (server.calls() < 2) std::this_thread::yield();
+  }
+  CHECK(*limited.tokens_left < 100000 - 1540 - 500);  // nobody took the answer, and it is paid for
+  release = true;
+}
+
+TEST_CASE("llm proposer: of an answer that was cut off the whole proposals are used") {
+  const std::string cut = std::string(kThree).substr(0, std::string(kThree).rfind(R"("tile_n":96)"));
+  LlmServer server([&](const auto&, auto& response, int) { answer(response, openai_says(cut, "length")); });
+  Scene scene;
+  LogCapture log;
+  LlmProposer proposer(options(server.url(), 1), Deadline::in(10));
+  CHECK(scene.wait(proposer).size() == 2);
+  CHECK(proposer.note() == "");
+  CHECK(log.text().find("cut off (length)") != std::string::npos);
+}
+
+TEST_CASE("llm proposer: a key's callback that does not return is left behind, and nothing is sent afterwards") {
+  LlmServer server([](const auto&, auto& response, int) { answer(response, openai_says(kThree)); });
+  struct Vault {
+    std::atomic<bool> called{false}, open{false}, left{false};
+  };
+  const auto vault = std::make_shared<Vault>();
+  LlmOptions slow = options(server.url());
+  slow.tokens_left = std::make_shared<std::atomic<std::int64_t>>(100000);
+  slow.endpoint.key = [vault] {
+    vault->called = true;
+    while (!vault->open) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    vault->left = true;
+    return std::string(kKey);
+  };
+  Scene scene;
+  {
+    LlmProposer proposer(slow, Deadline::in(60));
+    proposer.propose(scene.view(), 8);
+    while (!vault->called) std::this_thread::yield();
+    CHECK(proposer.note().find("no answer") != std::string::npos);
+  }
+  CHECK(!vault->left);  // the destructor did not wait for it
+  vault->open = true;
+  while (*slow.tokens_left != 100000) std::this_thread::yield();  // not asked, not paid for
+  CHECK(server.calls() == 0);
+}
