@@ -36,7 +36,11 @@ struct TuneProgress {
   double elapsed_s = 0, budget_s = 0;
 };
 
-/// Settings of a context. What is left unset comes from the environment, then from the default; what is set here wins.
+/// Settings of a context. The callbacks: `progress` is called on the thread that searches, which is the one that called the
+/// library. `log` is called on whichever thread has a line, for one line at a time, until the context ends. `llm_key` is called
+/// on a thread of the library's own, for each question: one that blocks, or needs a lock that the caller holds (Python's GIL),
+/// costs that search the LLM and no time. It may still run when its search and its context have ended, so it must own what it
+/// uses. What is left unset comes from the environment, then from the default; what is set here wins.
 struct Options {
   std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
   std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off
@@ -103,8 +107,8 @@ class Context {
   /// A is m x k, B is k x n (gated: k x 2n, or k x n and Epilogue::up), D is m x n.
   /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
   /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
-  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph must
-  /// not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
+  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph
+  /// must not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
