@@ -200,7 +200,8 @@ Settings read_all(const Options& options, bool throws) {
   const bool known = parse_log_level(level, parsed);
   if (!known) read.refuse(level, "expected off, error, warn, info or debug");
   if (known && options.log_level) set_log_level(parsed);
-  if (options.log) set_log_sink([sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
+  if (options.log)
+    s.log_sink = add_log_sink([sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
 
   s.progress = options.progress;
   s.entries = std::move(read.entries);

@@ -1,6 +1,7 @@
 // Settings: Options with the environment and the defaults filled in, each with where it came from.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@ struct Settings {
   std::vector<std::string> packs;      // files of further ones
   std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;
+  std::uint64_t log_sink = 0;  // of Options::log, for remove_log_sink() when its context ends; 0: none
   std::vector<Entry> entries;  // one per variable, for `ak env`
 };
 

@@ -53,12 +53,11 @@ typedef struct ak_matrix {
   ak_order order;
 } ak_matrix;
 
-/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is not
- * 0; may be D itself.
- * gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate alone, with up beside it, both
- * k x n of one dtype, order and ld. D is row-major m x n, beta 0.
- * aux: what the activation is given, in D's dtype and order, m x n (gated: m x 2n, the gate's first); all zero: not stored.
- * row_scale, column_scale: rows(D) and cols(D) (gated: 2 * cols(D)) floats that A.B is multiplied by, before bias; or null. */
+/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is
+ * not 0; may be D itself. gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate
+ * alone, with up beside it, both k x n of one dtype, order and ld. D is row-major m x n, beta 0. aux: what the activation is
+ * given, in D's dtype and order, m x n (gated: m x 2n, the gate's first); all zero: not stored. row_scale, column_scale:
+ * rows(D) and cols(D) (gated: 2 * cols(D)) floats that A.B is multiplied by, before bias; or null. */
 typedef struct ak_epilogue {
   ak_activation activation;
   float alpha, beta, slope;
@@ -73,10 +72,8 @@ typedef struct ak_epilogue {
 
 #define AK_NO_MATRIX \
   { NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
-#define AK_EPILOGUE_INIT                                                                                                      \
-  {                                                                                                                           \
-    ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL   \
-  }
+#define AK_EPILOGUE_INIT \
+  { ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL }
 
 /* One finished trial of a running search. The texts live until the callback returns. */
 typedef struct ak_progress {
@@ -87,7 +84,10 @@ typedef struct ak_progress {
 } ak_progress;
 
 /* Start from AK_OPTIONS_INIT: zero and null leave a setting to the environment, then to its default (ak/ak.hpp has them).
- * size is how much of this struct the caller was compiled with. */
+ * size is how much of this struct the caller was compiled with.
+ * progress is called on the thread that called the library. llm_key is called on a thread of the library's own; it may block
+ * and may still run when its search and its context have ended, so what llm_key_user points at must outlive the process's
+ * calls. */
 typedef struct ak_options {
   size_t size;
   const char* cache_dir; /* "" keeps records in memory only */
@@ -127,9 +127,9 @@ ak_status ak_context_create(const ak_options* options, ak_context** context);
 /* Null is allowed. No call on the context may be under way. */
 void ak_context_destroy(ak_context* context);
 
-/* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing is
- * searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on one
- * stream share scratch memory: replay them one after the other. */
+/* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing
+ * is searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on
+ * one stream share scratch memory: replay them one after the other. */
 ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                         const ak_matrix* d, const ak_epilogue* epilogue);
 
@@ -152,11 +152,11 @@ typedef struct ak_call {
   const ak_epilogue* epilogue;
 } ak_call;
 
-/* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call. progress: null,
- * or called after every problem with how many of all are done and how the last one will be served. A call that cannot be served
- * does not keep the others: its source is "none" and its note says why. Fails where a library is missing or the driver fails,
- * which would keep them all, and for a wrong argument before anything was prepared: the message begins with its place, calls[3].
- * Then explanations are left as they are. */
+/* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call. progress:
+ * null, or called after every problem with how many of all are done and how the last one will be served. A call that cannot be
+ * served does not keep the others: its source is "none" and its note says why. Fails where a library is missing or the driver
+ * fails, which would keep them all, and for a wrong argument before anything was prepared: the message begins with its place,
+ * calls[3]. Then explanations are left as they are. */
 ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
                           void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
 

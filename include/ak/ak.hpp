@@ -36,7 +36,11 @@ struct TuneProgress {
   double elapsed_s = 0, budget_s = 0;
 };
 
-/// Settings of a context. What is left unset comes from the environment, then from the default; what is set here wins.
+/// Settings of a context. The callbacks: `progress` is called on the thread that searches, which is the one that called the
+/// library. `log` is called on whichever thread has a line, for one line at a time, until the context ends. `llm_key` is called
+/// on a thread of the library's own, for each question: one that blocks, or needs a lock that the caller holds (Python's GIL),
+/// costs that search the LLM and no time. It may still run when its search and its context have ended, so it must own what it
+/// uses. What is left unset comes from the environment, then from the default; what is set here wins.
 struct Options {
   std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
   std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off

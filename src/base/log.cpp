@@ -1,11 +1,16 @@
 #include "base/log.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace ak {
 namespace {
@@ -23,21 +28,62 @@ std::atomic<LogLevel>& level_slot() {
   return level;
 }
 
+struct Line {
+  LogLevel level;
+  std::string text;
+};
+
 // Never destroyed: a worker thread may still log while the process ends.
-struct Sink {
-  std::mutex mutex;
-  LogSink sink;
+struct Sinks {
+  std::mutex mutex;                                                             // of what follows
+  std::vector<std::pair<std::uint64_t, std::shared_ptr<const LogSink>>> sinks;  // the last one is called
+  std::uint64_t last_id = 0;
+  std::deque<Line> waiting;
+  bool delivering = false;  // by one thread, without the mutex; the others leave their lines to it
+  std::condition_variable delivered;
   std::set<std::string, std::less<>> warned;
 };
-Sink& sink_slot() {
-  static Sink* sink = new Sink;
-  return *sink;
+Sinks& all() {
+  static Sinks* sinks = new Sinks;
+  return *sinks;
 }
 
-void write(Sink& to, LogLevel level, std::string_view line) {
-  if (to.sink) return to.sink(level, line);
-  std::fprintf(stderr, "ak %.*s: %.*s\n", static_cast<int>(kNames[static_cast<int>(level)].size()),
-               kNames[static_cast<int>(level)].data(), static_cast<int>(line.size()), line.data());
+thread_local bool in_sink = false;  // this thread is; what it logs from there would come back for ever, and goes to stderr
+
+// Nobody waits for a sink, so whatever it does, or waits for, holds up nobody else.
+void write(std::unique_lock<std::mutex>& lock, LogLevel level, std::string_view line) {
+  Sinks& to = all();
+  if (to.sinks.empty() || in_sink) {
+    const std::string_view word = name(level);
+    std::fprintf(stderr, "ak %.*s: %.*s\n", static_cast<int>(word.size()), word.data(), static_cast<int>(line.size()),
+                 line.data());
+    return;
+  }
+  to.waiting.push_back({level, std::string(line)});
+  if (to.delivering) return;
+  to.delivering = true;
+  while (!to.waiting.empty() && !to.sinks.empty()) {
+    const Line next = std::move(to.waiting.front());
+    to.waiting.pop_front();
+    auto sink = to.sinks.back().second;
+    lock.unlock();
+    in_sink = true;
+    try {
+      (*sink)(next.level, next.text);
+    } catch (...) {  // a line is not worth the work that it tells of
+    }
+    in_sink = false;
+    sink.reset();
+    lock.lock();
+  }
+  to.waiting.clear();
+  to.delivering = false;
+  to.delivered.notify_all();
+}
+
+// A sink taken away is not running any more, unless it is the one that takes itself away.
+void await_delivery(std::unique_lock<std::mutex>& lock) {
+  if (!in_sink) all().delivered.wait(lock, [] { return !all().delivering; });
 }
 
 }  // namespace
@@ -57,21 +103,34 @@ LogLevel log_level() { return level_slot().load(std::memory_order_relaxed); }
 void set_log_level(LogLevel level) { level_slot().store(level, std::memory_order_relaxed); }
 
 void set_log_sink(LogSink sink) {
-  Sink& slot = sink_slot();
-  std::lock_guard lock(slot.mutex);
-  slot.sink = std::move(sink);
+  Sinks& to = all();
+  std::unique_lock lock(to.mutex);
+  to.sinks.clear();
+  if (sink) to.sinks.emplace_back(++to.last_id, std::make_shared<const LogSink>(std::move(sink)));
+  await_delivery(lock);
+}
+
+std::uint64_t add_log_sink(LogSink sink) {
+  Sinks& to = all();
+  const std::lock_guard lock(to.mutex);
+  to.sinks.emplace_back(++to.last_id, std::make_shared<const LogSink>(std::move(sink)));
+  return to.last_id;
+}
+
+void remove_log_sink(std::uint64_t id) {
+  Sinks& to = all();
+  std::unique_lock lock(to.mutex);
+  if (std::erase_if(to.sinks, [&](const auto& each) { return each.first == id; })) await_delivery(lock);
 }
 
 void log_line(LogLevel level, std::string_view line) {
-  Sink& slot = sink_slot();
-  std::lock_guard lock(slot.mutex);
-  write(slot, level, line);
+  std::unique_lock lock(all().mutex);
+  write(lock, level, line);
 }
 
 void warn_once(std::string_view line) {
-  Sink& slot = sink_slot();
-  std::lock_guard lock(slot.mutex);
-  if (slot.warned.emplace(line).second) write(slot, LogLevel::warn, line);
+  std::unique_lock lock(all().mutex);
+  if (all().warned.emplace(line).second) write(lock, LogLevel::warn, line);
 }
 
 }  // namespace ak

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -10,12 +11,17 @@ namespace ak {
 
 enum class LogLevel : int { off = 0, error, warn, info, debug };
 
-/// Replaces stderr. Called under a lock, one line a call, without the newline.
+/// Replaces stderr. Called for one line at a time, without the newline, on a thread that logs: its own lines and those that
+/// others logged meanwhile. May log itself (that goes to stderr).
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 
 LogLevel log_level();
 void set_log_level(LogLevel level);
+/// Instead of every sink there is; an empty one: stderr.
 void set_log_sink(LogSink sink);
+/// Until it is removed, or another is added. After its removal a sink is not called any more, on no thread.
+std::uint64_t add_log_sink(LogSink sink);
+void remove_log_sink(std::uint64_t id);
 void log_line(LogLevel level, std::string_view line);
 std::string_view name(LogLevel level);
 bool parse_log_level(std::string_view text, LogLevel& level);

@@ -157,7 +157,7 @@ int bench(const State& state) {
     else
       print(row, state.format);
   }
-  if (state.format == "json") fmt::print("{}\n", rows.dump(2));
+  if (state.format == "json") print_json(rows);
   return faults ? kFailed : kOk;
 }
 

@@ -153,7 +153,7 @@ int doctor(bool json) {
     fmt::print("{:<8} {:<10} {}\n", health, c.what, c.detail);
     if (!c.remedy.empty()) fmt::print("{:19} {}\n", "", c.remedy);
   }
-  if (json) fmt::print("{}\n", rows.dump(2));
+  if (json) print_json(rows);
   if (all_good) return kOk;
   return checks[0].health == Health::bad ? kUnavailable : kFailed;
 }

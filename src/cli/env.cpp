@@ -22,7 +22,7 @@ void add_env(CLI::App& app) {
         fmt::print("{:<20} {:<28} {:<12} {}\n", e.variable, e.value.empty() ? "-" : e.value,
                    e.fault.empty() ? e.source : "WRONG", e.fault.empty() ? e.meaning : e.fault);
     }
-    if (*json) fmt::print("{}\n", rows.dump(2));
+    if (*json) print_json(rows);
     return good ? kOk : kUsage;
   });
 }

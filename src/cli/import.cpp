@@ -65,10 +65,8 @@ int import(const State& state) {
     }
   }
   if (state.json)
-    fmt::print(
-        "{}\n",
-        Json{{"taken", taken}, {"stands", stands}, {"refused", refused}, {"other_hardware", passed_over}, {"records", rows}}
-            .dump(2));
+    print_json(
+        Json{{"taken", taken}, {"stands", stands}, {"refused", refused}, {"other_hardware", passed_over}, {"records", rows}});
   else
     fmt::print("{}{} taken, {} stood before, {} refused, {} of other hardware; {}\n", state.dry_run ? "would be: " : "", taken,
                stands, refused, passed_over, store->describe());

@@ -53,7 +53,7 @@ void add_ls(CLI::App& app) {
       place += (place.empty() ? "" : ", ") + pack.name;
     }
     if (state->json)
-      fmt::print("{}\n", rows.dump(2));
+      print_json(rows);
     else
       fmt::print("{} records in {}\n", count, place);
     return faults ? kFailed : kOk;

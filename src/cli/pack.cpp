@@ -55,13 +55,12 @@ int pack(const State& state) {
   const std::size_t packed = entries.size();
   write_pack(state.out, std::move(entries));
   if (state.json) {
-    fmt::print("{}\n", Json{{"packed", packed},
-                            {"left_out",
-                             {{"of_recordings", recorded},
-                              {"provisional", provisional},
-                              {"imported_and_unproven", imported},
-                              {"other_hardware", elsewhere}}}}
-                           .dump(2));
+    print_json(Json{{"packed", packed},
+                    {"left_out",
+                     {{"of_recordings", recorded},
+                      {"provisional", provisional},
+                      {"imported_and_unproven", imported},
+                      {"other_hardware", elsewhere}}}});
     return kOk;
   }
   fmt::print("{}: {} records of {}\n", state.out, packed, store->describe());

@@ -7,6 +7,8 @@
 
 namespace ak::cli {
 
+void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+
 std::string shown_us(double us) {
   if (us <= 0) return "-";
   return us < 1000 ? fmt::format("{:.2f} us", us) : fmt::format("{:.3f} ms", us / 1000);

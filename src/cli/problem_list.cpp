@@ -24,6 +24,17 @@ bool is_problem_text(std::string_view line) {
 constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",  "layout",
                                          "bias", "c", "alpha", "gated", "aux",        "scale", "class"};
 
+// Lower-cases the fields of a header, which may be in any case; ASCII only, whatever the locale.
+bool is_header(std::vector<std::string>& fields) {
+  std::vector<std::string> lower = fields;
+  for (auto& field : lower)
+    for (char& c : field)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (lower.size() < 3 || lower[0] != "m" || lower[1] != "n" || lower[2] != "k") return false;
+  fields = std::move(lower);
+  return true;
+}
+
 [[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
 Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
@@ -34,10 +45,12 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
   const auto size = [&](const char* key) {
     const std::string& text = row[key];
     std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    // A spreadsheet may write 16 as 16.0.
+    const auto point = std::min(text.find('.'), text.size());
+    const auto* const whole_end = text.data() + (text.find_first_not_of('0', point + 1) == text.npos ? point : text.size());
+    const auto [end, error] = std::from_chars(text.data(), whole_end, value);
     if (error == std::errc::result_out_of_range) bad(fmt::format("{}: {} is over 2^31 - 1", key, text));
-    if (text.empty() || error != std::errc() || end != text.data() + text.size())
-      bad(fmt::format("{}: '{}' is not a number", key, text));
+    if (text.empty() || error != std::errc() || end != whole_end) bad(fmt::format("{}: '{}' is not a whole number", key, text));
     return value;
   };
   const auto word = [&](const char* key, const char* fallback) { return row[key].empty() ? std::string(fallback) : row[key]; };
@@ -58,6 +71,7 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
 }  // namespace
 
 ProblemList parse_problem_list(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte-order mark
   ProblemList list;
   std::vector<std::string> header;
   bool readable = true;  // rows under a header that is not understood could mean anything
@@ -68,11 +82,11 @@ ProblemList parse_problem_list(std::string_view text) {
     const bool whole_line = line.empty() || line[0] == '#' || is_problem_text(line);
     if (whole_line) rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
     try {
-      const auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest);
+      auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest);
       if (whole_line) {
         if (is_problem_text(line)) list.items.push_back({number, problem_of_text(line)});
-      } else if (header.empty() && fields.size() >= 3 && fields[0] == "m" && fields[1] == "n" && fields[2] == "k") {
-        header = fields;
+      } else if (header.empty() && is_header(fields)) {
+        header = std::move(fields);
         for (const auto& column : header)
           if (std::find(std::begin(kColumns), std::end(kColumns), column) == std::end(kColumns)) {
             readable = false;

@@ -105,7 +105,7 @@ int show(const State& state) {
     print_record(r);
     print_leader_board(trials, state.top);
   }
-  if (state.json) fmt::print("{}\n", found.dump(2));
+  if (state.json) print_json(found);
   if (records.empty()) {
     fmt::print(stderr, "no record of {} in {}\n", to_string(problem), store->describe());
     for (const std::string& each : alike) fmt::print(stderr, "there is one of {}\n", each);

@@ -34,7 +34,7 @@ void add_tune(CLI::App& app) {
     const Explanation e = state->force ? context.impl().retune(problem) : context.impl().prepare(problem);
     bar.clear();
     if (state->json)
-      fmt::print("{}\n", to_json(e).dump(2));
+      print_json(to_json(e));
     else
       print(e);
     return tuned(e) ? kOk : kFailed;

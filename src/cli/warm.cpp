@@ -32,6 +32,7 @@ int warm(const State& state) {
   std::string current;
   double done = 0;
   Options options = state.search.options();
+  options.process_budget_s = 86400 * 30;  // the longest there is: a list has as many searches as it has problems
   const double total = static_cast<double>(list.items.size());
   options.progress = [&](const TuneProgress& p) {
     bar.update((done + (p.budget_s > 0 ? std::min(1.0, p.elapsed_s / p.budget_s) : 0)) / total,
@@ -70,10 +71,8 @@ int warm(const State& state) {
   }
   bar.clear();
   if (state.json)
-    fmt::print(
-        "{}\n",
-        Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}}
-            .dump(2));
+    print_json(
+        Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}});
   else
     fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", done_now, known, failed, list.faults.size());
   return failed ? kFailed : bad_lines;
@@ -83,7 +82,8 @@ int warm(const State& state) {
 
 void add_warm(CLI::App& app) {
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand("warm", "Tune every problem of a list; problems with a record are skipped");
+  CLI::App* command =
+      app.add_subcommand("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
   command
       ->add_option(
           "file", state->file,

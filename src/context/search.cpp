@@ -83,18 +83,26 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     return settings.process_budget_s - searched_s;
   };
   double budget = std::min(settings.budget_s, process_left());
+  if (settings.budget_s < kLeastBudget)
+    return fallback(site, problem,
+                    fmt::format("AK_BUDGET_S={:g} is too short for a search, which takes {:g} s at least", settings.budget_s,
+                                kLeastBudget));
   if (budget < kLeastBudget) {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
-    return fallback(site, problem, "the process budget is spent");
+    return fallback(site, problem, "AK_PROCESS_BUDGET_S is used up");
   }
   const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
   std::unique_lock<std::timed_mutex> turn;
   if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));
   const auto began = Clock::now();
-  budget = std::min(budget - seconds_since(asked), process_left());
+  budget -= seconds_since(asked);
+  const bool by_process = process_left() < budget;
+  if (by_process) budget = process_left();
   if (!turn || budget < kLeastBudget) {
-    Served served =
-        fallback(site, problem, from_within ? "asked for from within another search" : "other searches took the whole budget");
+    Served served = fallback(site, problem,
+                             from_within                     ? "asked for from within another search"
+                             : process_left() < kLeastBudget ? "other searches used up AK_PROCESS_BUDGET_S"
+                                                             : "other searches took all of AK_BUDGET_S");
     served.lasting = false;
     return served;
   }
@@ -129,6 +137,8 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     if (lead && without.empty()) found = follow(site, *lead, problem, space, *runner, left(), show);
     spend.led = found.has_value();
     if (!found) {
+      const std::string left_of = by_process ? fmt::format("AK_PROCESS_BUDGET_S={:g}", settings.process_budget_s)
+                                             : fmt::format("AK_BUDGET_S={:g}", settings.budget_s);
       budget = left();
       log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text, old ? "its record is stale" : "no record",
           space.tactics.size(), budget, describe(site.machine->hardware()));
@@ -136,8 +146,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
       found = tune(problem, site.machine->device(), space, *runner, std::move(list), {budget, settings.max_trials, 0}, show);
       if (budget < kFairShare * settings.budget_s) {
         found->provisional = true;
-        found->note += fmt::format("{}cut short: {:.1f} s were left of its {:g}", found->note.empty() ? "" : "; ", budget,
-                                   settings.budget_s);
+        found->note += fmt::format("{}cut short: {:.1f} s were left of {}", found->note.empty() ? "" : "; ", budget, left_of);
       }
       if (!without.empty()) found->note += (found->note.empty() ? "" : "; ") + without;
     }

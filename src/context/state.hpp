@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "cache/pack.hpp"
 #include "context/context.hpp"
 #include "gpu/driver.hpp"
@@ -76,6 +77,13 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
 
 struct Context::Impl::State {
   Settings settings;
+  // The caller's sink may use what lives no longer than the context.
+  struct Heard {
+    std::uint64_t sink;
+    ~Heard() {
+      if (sink) remove_log_sink(sink);
+    }
+  } heard{settings.log_sink};
   std::shared_ptr<Store> store;
   std::unique_ptr<Packs> packs;
   std::unique_ptr<Site> only;         // the machine given to the constructor

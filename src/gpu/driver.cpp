@@ -56,6 +56,12 @@ bool gpu_available(std::string* why) {
 }
 
 std::string describe(CUresult result) {
+  // The stub has no names of errors, its own among them.
+  if (result == CUDA_ERROR_STUB_LIBRARY)
+    return fmt::format(
+        "CUDA_ERROR_STUB_LIBRARY ({}): libcuda.so is the toolkit's stub, which is for linking only; take the stubs folder off "
+        "LD_LIBRARY_PATH, so that the driver's own libcuda.so.1 is found",
+        static_cast<int>(result));
   const char *name = nullptr, *text = nullptr;
   opened().functions.cuGetErrorName(result, &name);
   opened().functions.cuGetErrorString(result, &text);

@@ -116,6 +116,20 @@ TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tel
   CHECK(has(third.output, "0 tuned, 1 known before, 1 failed"));
 }
 
+TEST_CASE("warm works through its list whatever the process budget is, and a budget that is too short is blamed itself") {
+  const Recorded recorded;
+  const File list("m,n,k,act\n16,512,1024,silu\n");
+  const Result tiny = recorded.run("warm --budget 0.07 " + list.path);
+  CAPTURE(tiny.output);
+  CHECK(tiny.code == 1);
+  CHECK(has(tiny.output, "AK_BUDGET_S=0.07 is too short"));
+  CHECK(!has(tiny.output, "PROCESS"));
+  const Result spent = run_ak("warm " + list.path, recorded.environment + " AK_PROCESS_BUDGET_S=0");
+  CAPTURE(spent.output);
+  CHECK(spent.code == 0);
+  CHECK(has(spent.output, "1 tuned"));
+}
+
 TEST_CASE("a problem that the recording does not hold: what it holds is listed, and nobody calls that a success") {
   const Recorded recorded;
   const Result tune = recorded.run("tune 17 512 1024 --act silu");

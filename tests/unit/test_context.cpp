@@ -224,6 +224,21 @@ TEST_CASE("the process budget ends searches, not calls") {
   CHECK(f.context->explain(f.problem).note.find("budget") != std::string::npos);
 }
 
+TEST_CASE("what ended a search is named: its own budget, or the process's") {
+  Settings settings = quick();
+  settings.budget_s = 0.07;
+  Fixture own(settings);
+  own.call();
+  const std::string note = own.context->explain(own.problem).note;
+  CHECK(note.find("AK_BUDGET_S=0.07 is too short") != note.npos);
+  CHECK(note.find("PROCESS") == note.npos);
+
+  settings.budget_s = 1, settings.process_budget_s = 0.3;
+  Fixture process(settings);
+  process.call();
+  CHECK(process.context->explain(process.problem).note.find("left of AK_PROCESS_BUDGET_S=0.3") != std::string::npos);
+}
+
 TEST_CASE("what fails inside degrades: a broken runner, a failed load, no vendor, and at last an error that says why") {
   Fixture full;
   full.world.no_memory = true;

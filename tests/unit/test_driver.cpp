@@ -27,3 +27,9 @@ TEST_CASE("a library that is not there is named, and so is a function it lacks")
   const SharedLibrary present("the C library", {"libc.so.6"});
   CHECK_THROWS_WITH_AS(present.symbol("frob_the_nic"), doctest::Contains("frob_the_nic"), Error);
 }
+
+TEST_CASE("the toolkit's stub of the driver is named, with its remedy") {
+  const std::string text = describe(CUDA_ERROR_STUB_LIBRARY);
+  CHECK(text.find("CUDA_ERROR_STUB_LIBRARY (34)") != text.npos);
+  CHECK(text.find("LD_LIBRARY_PATH") != text.npos);
+}
