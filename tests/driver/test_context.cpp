@@ -107,7 +107,7 @@ TEST_CASE("a CUDA context that ends before its ak::Context takes its handles wit
   CHECK(fake::misuses().empty());
 }
 
-TEST_CASE("a search's runner lets go of a context that ended without touching it") {
+TEST_CASE("owners of what an ended context took drop it without a call") {
   fake::reset();
   OwnContext own;
   {
