@@ -91,8 +91,8 @@ void Context::Impl::State::launch_spare(Site& site, Stream stream, const Problem
       throw Error(
           ErrorCode::out_of_memory,
           fmt::format("the workspace of {} is not to be had, and nothing serves it without one: {}", to_string(problem), why));
-    warn_once(fmt::format("{}: no scratch memory within AK_SCRATCH_BYTES; served by {} while that is so", to_string(problem),
-                          served_by(made->tactic())));
+    warn_once(fmt::format("{}: no scratch memory is to be had; {} without a workspace serves while that is so",
+                          to_string(problem), served_by(made->tactic())));
     spare = made.get();
     site.spares.publish(problem, std::move(made));
   }
@@ -267,8 +267,8 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
   if (const Plan* spare = site.spares.find(problem))
-    e.note +=
-        fmt::format("{}{} where scratch memory is not to be had", e.note.empty() ? "" : "; ", ak::served_by(spare->tactic()));
+    e.note += fmt::format("{}{} without a workspace serves where scratch memory is not to be had", e.note.empty() ? "" : "; ",
+                          ak::served_by(spare->tactic()));
   return e;
 }
 

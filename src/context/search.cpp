@@ -91,6 +91,12 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
     return fallback(site, problem, "AK_PROCESS_BUDGET_S is used up");
   }
+  if (const auto why = site.machine->lacks_memory(problem)) {
+    log(LogLevel::warn, "{}: {}", text, *why);
+    Served served = fallback(site, problem, *why);
+    served.lasting = false;
+    return served;
+  }
   const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
   std::unique_lock<std::timed_mutex> turn;
   if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));

@@ -44,11 +44,13 @@ std::string release_of_kernel_module() {
 CUcontext current_context() {
   CUcontext context = nullptr;
   check(driver().cuCtxGetCurrent(&context), "asking for the current CUDA context");
-  if (context) return context;
+  unsigned long long now = 0;
+  if (context && driver().cuCtxGetId(context, &now) == CUDA_SUCCESS) return context;
   static std::mutex mutex;
   static CUcontext primary = nullptr;
   static std::uint64_t id = 0;
   const std::lock_guard lock(mutex);
+  if (context && context != primary) throw Error(ErrorCode::driver, "the current CUDA context has ended");
   if (!primary || !alive(primary, id)) {
     CUdevice device;
     check(driver().cuDeviceGet(&device, 0), "opening GPU 0");

@@ -10,8 +10,8 @@
 
 namespace ak {
 
-/// The calling thread's context. With none current, device 0's primary context is retained, for good, and made current;
-/// once more where it was reset meanwhile.
+/// The calling thread's context. Throws Error{driver} when that has ended. With none current, device 0's primary context is
+/// retained, for good, and made current; once more where it was reset meanwhile.
 CUcontext current_context();
 
 /// A context's number, never reused by a later context (its handle may be).

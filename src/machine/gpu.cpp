@@ -60,6 +60,7 @@ class Gpu final : public Machine {
       throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context than the one that is current");
   }
 
+  std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
 

@@ -36,6 +36,8 @@ class Machine {
   /// Throws Error{invalid_argument} for a stream of another CUDA context.
   virtual void check_stream(Stream stream) const = 0;
 
+  /// Why the problem cannot be searched now, though it may later: too little memory is free. nullopt when it can.
+  virtual std::optional<std::string> lacks_memory(const Problem&) const { return std::nullopt; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
   virtual std::unique_ptr<Runner> runner(const Problem& problem) = 0;

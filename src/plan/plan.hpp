@@ -27,7 +27,8 @@ class Plan {
     if (try_launch(stream, args)) [[likely]]
       return;
     throw Error(ErrorCode::out_of_memory,
-                "a workspace of " + std::to_string(workspace_bytes()) + " bytes is not to be had within AK_SCRATCH_BYTES");
+                "a workspace of " + std::to_string(workspace_bytes()) +
+                    " bytes is not to be had: too little device memory is free, or AK_SCRATCH_BYTES is small");
   }
   /// Of a launch with its problem's own leading dimensions; 0: it always runs.
   virtual std::int64_t workspace_bytes() const { return 0; }

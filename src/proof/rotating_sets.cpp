@@ -11,13 +11,17 @@ constexpr std::int64_t kMostBytes = std::int64_t{2} << 30;  // of all sets, but 
 
 }  // namespace
 
+std::int64_t RotatingSets::least_bytes(const Problem& problem) {
+  return make_layout(problem, Spacing::tight, kGuardBytes).bytes;
+}
+
 RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device)
     : layout_(make_layout(problem, Spacing::tight, kGuardBytes)) {
   const std::int64_t wanted = 3 * device.l2_bytes;
   self_evicting_ = layout_.bytes > wanted;
   const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
-  const std::int64_t fit = std::max<std::int64_t>(2, kMostBytes / layout_.bytes);
-  const int count = static_cast<int>(std::min(sets, fit));
+  const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), device_memory().free / 2);
+  const int count = static_cast<int>(std::clamp<std::int64_t>(most / layout_.bytes, 1, sets));
   memory_ = Buffer::make(static_cast<std::size_t>(layout_.bytes) * count);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);

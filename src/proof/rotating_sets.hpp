@@ -11,9 +11,13 @@ namespace ak {
 /// Instances of one problem in one block of memory, alike but for their data and addresses.
 class RotatingSets {
  public:
-  /// Allocates and enqueues the filling with normal numbers. Throws Error{out_of_memory}.
+  /// Bytes of one set.
+  static std::int64_t least_bytes(const Problem& problem);
+  /// Allocates, at most half of what is free where that holds one set, and enqueues the filling with normal numbers. Throws
+  /// Error{out_of_memory}.
   RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device);
 
+  std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes()); }
   int count() const { return static_cast<int>(args_.size()); }
   const KernelArgs& args(int set) const { return args_[static_cast<std::size_t>(set)]; }
   std::uint64_t base(int set) const { return memory_.get() + static_cast<std::uint64_t>(set) * layout_.bytes; }

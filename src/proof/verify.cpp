@@ -15,6 +15,18 @@ namespace {
 constexpr std::int64_t kGuardBytes = 64 << 10;
 constexpr int kSamples = 1024;
 
+std::int64_t reference_bytes(const Problem& p) {
+  return (p.m * p.wide_n() + p.m + p.wide_n()) * static_cast<std::int64_t>(sizeof(float));
+}
+
+// Nothing is taken from a device that cannot give all of it: the application may be about to allocate.
+Buffer memory_for(const Problem& p, const Layout& layout) {
+  const std::int64_t needed = layout.bytes + reference_bytes(p), free = device_memory().free;
+  if (needed > free)
+    throw Error(ErrorCode::out_of_memory, fmt::format("a proof takes {} bytes of device memory, {} are free", needed, free));
+  return Buffer::make(static_cast<std::size_t>(layout.bytes));
+}
+
 Finding* pinned(std::size_t count) {
   void* p = nullptr;
   check(driver().cuMemAllocHost(&p, count * sizeof(Finding)), "allocating pinned memory");
@@ -95,8 +107,12 @@ void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, c
   probe.fill(stream, base, l.column_scale, Values::powers, 1.0f, seed * 8 + 7);
 }
 
+std::int64_t Case::bytes_for(const Problem& p, Spacing spacing) {
+  return make_layout(p, spacing, kGuardBytes).bytes + reference_bytes(p);
+}
+
 Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed)
-    : problem(p), layout(make_layout(p, spacing, kGuardBytes)), memory_(Buffer::make(static_cast<std::size_t>(layout.bytes))) {
+    : problem(p), layout(make_layout(p, spacing, kGuardBytes)), memory_(memory_for(p, layout)) {
   base = memory_.get();
   args = layout.args(problem, base);
   for (const Region* region : layout.inputs()) probe.poison(lane.stream(), base, *region, Verifier::kPoison);
@@ -113,7 +129,7 @@ Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout&
 
 void Case::refer(const Lane& lane, const Probe& probe) {
   const std::size_t elements = static_cast<std::size_t>(problem.m) * problem.wide_n();
-  reference_ = Buffer::make((elements + problem.m + problem.wide_n()) * sizeof(float));
+  reference_ = Buffer::make(static_cast<std::size_t>(reference_bytes(problem)));
   reference.pre = reference_.data<float>();
   reference.row_norms = reference.pre + elements;
   reference.column_norms = reference.row_norms + problem.m;

@@ -25,7 +25,10 @@ enum class Data { normal, wide, integers, branches };
 /// shows it in D.
 class Case {
  public:
-  /// Allocates and enqueues the filling and the reference. Throws Error{out_of_memory}.
+  /// Of device memory that a case takes.
+  static std::int64_t bytes_for(const Problem& problem, Spacing spacing);
+  /// Allocates and enqueues the filling and the reference. Throws Error{out_of_memory}, before anything is allocated where
+  /// too little is free.
   Case(const Lane& lane, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed);
   /// The same in memory that the caller owns and has laid out and filled: only the reference is made.
   Case(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,

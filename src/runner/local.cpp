@@ -76,6 +76,7 @@ struct LocalRunner::Impl {
       if (busy && !lane->drain(1)) throw Stop{Outcome::timeout, "an earlier kernel is still running"};
       busy = false;
       body(trial);
+      peak = std::max(peak, held_bytes());
       trial.outcome = Outcome::correct;
     } catch (const Stop& stop) {
       trial.outcome = stop.outcome, trial.why = stop.why;
@@ -144,7 +145,8 @@ struct LocalRunner::Impl {
       if (!kept) kept = std::apply([&](auto... x) { return std::make_unique<Case>(*lane, probe, problem, x...); }, seeds[i]);
       const Run run{candidate.plan.get(), kept.get()};
       hold(verifier->check({&run, 1}, deadline));
-      if (kept->bytes() > kKeptCaseBytes / 4) kept.reset();
+      peak = std::max(peak, held_bytes());
+      if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
     }
     const Plan* other = survey && survey->anchor() ? survey->anchor().get() : nullptr;
     hold(verifier->repeat(*candidate.plan, *quick_case, 3, other, quick_case.get(), deadline));
@@ -249,6 +251,14 @@ struct LocalRunner::Impl {
     drift.note(window.median(0), window.clock_mhz);
   }
 
+  std::int64_t held_bytes() const {
+    std::int64_t bytes = sets ? sets->bytes() : 0;
+    for (const auto* one : {&quick_case, &loop_case, &seed_cases[0], &seed_cases[1], &seed_cases[2]})
+      if (*one) bytes += (*one)->bytes();
+    for (const auto& [size, edge] : edge_cases) bytes += edge ? edge->bytes() : 0;
+    return bytes;
+  }
+
   const Problem problem;
   Resources& resources;
   const Probe probe;
@@ -265,12 +275,23 @@ struct LocalRunner::Impl {
   PlanArm short_anchor, long_anchor;
   Drift drift;  // of the anchor
   double clock_mhz = 0, worst = 0;
-  bool busy = false;  // a wait timed out and the stream may still be running
+  std::int64_t peak = 0;  // of held_bytes
+  bool busy = false;      // a wait timed out and the stream may still be running
 };
 
 LocalRunner::LocalRunner(const Problem& problem, Resources& resources, Options options)
     : impl_(std::make_unique<Impl>(problem, resources, std::move(options))) {}
-LocalRunner::~LocalRunner() = default;
+LocalRunner::~LocalRunner() {
+  if (impl_->peak)
+    log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(impl_->problem), impl_->peak);
+}
+
+std::optional<std::string> lacks_memory(const Problem& problem) {
+  const std::int64_t needed = RotatingSets::least_bytes(problem) + Case::bytes_for(problem, Spacing::gapped);
+  const std::int64_t free = device_memory().free;
+  if (needed <= free) return std::nullopt;
+  return fmt::format("a search takes {} bytes of device memory at least, {} are free now", needed, free);
+}
 
 void LocalRunner::prefetch(std::span<const Tactic> tactics) {
   for (const Tactic& tactic : tactics)

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "jit/compile_pool.hpp"
 #include "plan/plan.hpp"
@@ -10,6 +12,9 @@
 #include "runner/vendor_survey.hpp"
 
 namespace ak {
+
+/// Why the problem cannot be searched now: too little device memory is free, in bytes. It may pass. nullopt when it can.
+std::optional<std::string> lacks_memory(const Problem& problem);
 
 class LocalRunner : public Runner {
  public:

@@ -41,9 +41,11 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
       if (us < kClearlyLong) near.push_back(&entry);
     } catch (const Error& error) {
       log(LogLevel::info, "cuBLASLt heuristic {} failed: {}", to_string(entry.plan->tactic()), error.what());
+      entry.lacking = error.code() == ErrorCode::out_of_memory;
     }
   }
   if (near.size() > 1 && !deadline.passed()) time(near, kCoarseGraphUs, kCoarseRounds, deadline);
+  std::erase_if(entries, [](const Entry& entry) { return entry.lacking; });
   return entries;
 }
 

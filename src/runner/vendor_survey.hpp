@@ -43,7 +43,8 @@ class VendorSurvey {
   struct Entry {
     std::shared_ptr<const VendorPlan> plan;
     double us = 0;
-    bool right = true;  // accumulates in f32 throughout
+    bool right = true;     // accumulates in f32 throughout
+    bool lacking = false;  // its workspace was not to be had
   };
   // All that was asked for, and of each the leaders, which are timed together.
   struct Field {

@@ -19,14 +19,14 @@ TEST_CASE("the library takes the driver that is in the process") {
 TEST_CASE("memory is what the test says, and a scripted call fails") {
   fake::reset();
   const ContextScope scope(current_context());
-  fake::memory(1 << 20, 1 << 18);
+  fake::memory(fake::allocated() + (1 << 20), 1 << 18);
   CHECK_THROWS_AS(Buffer::make(1 << 20), Error);
   CHECK(Buffer::make(1 << 19).bytes() == 1 << 19);
   CHECK(fake::peak() >= 1 << 19);
   fake::fail("cuMemAlloc", CUDA_ERROR_OUT_OF_MEMORY);
   CHECK_THROWS_AS(Buffer::make(256), Error);
   CHECK(Buffer::make(256).bytes() == 256);
-  fake::fail_call(2, CUDA_ERROR_UNKNOWN);  // of asking for the context and allocating
+  fake::fail_call(3, CUDA_ERROR_UNKNOWN);  // current context, its number, the memory
   CHECK_THROWS_AS(Buffer::make(256), Error);
   CHECK(fake::misuses().empty());
 }

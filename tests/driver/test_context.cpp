@@ -1,0 +1,188 @@
+// Whole calls on the fake driver and the fake cuBLASLt.
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "context/context.hpp"
+#include "fake_cublaslt.hpp"
+#include "fake_driver.hpp"
+#include "gpu/owners.hpp"
+
+using namespace ak;
+
+namespace {
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+
+Settings settings(Mode mode) {
+  Settings s;
+  s.mode = mode;
+  s.cache_dir = "";
+  s.shipped = false;
+  s.budget_s = 0.4;
+  s.max_trials = 6;
+  return s;
+}
+
+CallArgs sizes(const Problem& p) {
+  CallArgs args{};
+  args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
+  args.lda = args.ldb = p.k, args.ldd = args.ldc = p.n, args.alpha = 1;
+  return args;
+}
+
+// Of a context that a test makes and ends.
+struct OwnContext {
+  CUcontext handle = fake::make_context();
+  OwnContext() { driver().cuCtxPushCurrent(handle); }
+  void end() {
+    CUcontext popped;
+    driver().cuCtxPopCurrent(&popped);
+    fake::end_context(handle);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("however many streams, no call fails for scratch, and the cap holds") {
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("64x4097x4097 relu");
+  {
+    Context::Impl context(settings(Mode::off));
+    std::vector<OwnedStream> streams;
+    fake::products();
+    for (int i = 0; i < 100; ++i) context.matmul_act(streams.emplace_back(OwnedStream::make()).get(), problem, sizes(problem));
+    const auto products = fake::products();
+    REQUIRE(products.size() == 100);
+    for (const fake::Product& product : products) CHECK(product.workspace_bytes == fake::kVendorWorkspace);
+    CHECK(fake::peak() <= 2048 * kMiB);
+    CHECK(context.counters().scratch_fallbacks == 0);
+  }
+  own.end();
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("where scratch is not to be had a plan without any serves, eagerly and in a capture; counted and explained") {
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("64x256x256 relu");
+  Settings small = settings(Mode::off);
+  small.scratch_bytes = kMiB;
+  {
+    Context::Impl context(small);
+    const OwnedStream stream = OwnedStream::make();
+    fake::products();
+    for (int i = 0; i < 3; ++i) context.matmul_act(stream.get(), problem, sizes(problem));
+    CUgraph graph = nullptr;
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    context.matmul_act(stream.get(), problem, sizes(problem));
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    const auto products = fake::products();
+    REQUIRE(products.size() == 4);
+    for (const fake::Product& product : products) CHECK(product.workspace_bytes == 0);
+    CHECK(context.counters().scratch_fallbacks == 4);
+    CHECK(context.explain(problem).note.find("scratch") != std::string::npos);
+  }
+  own.end();
+}
+
+TEST_CASE("a CUDA context that ends before its ak::Context takes its handles with it, and a live one serves again") {
+  fake::reset();
+  const Problem problem = parse_problem("64x256x256 silu");
+  auto context = std::make_unique<Context::Impl>(settings(Mode::off));
+  OwnContext first;
+  context->matmul_act(nullptr, problem, sizes(problem));
+  first.end();
+
+  OwnContext second;
+  fake::products();
+  context->matmul_act(nullptr, problem, sizes(problem));
+  CHECK(fake::products().size() == 1);
+  second.end();
+  context.reset();
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("owners of what an ended context took drop it without a call") {
+  fake::reset();
+  OwnContext own;
+  {
+    const OwnedStream stream = OwnedStream::make();
+    const Buffer buffer = Buffer::make(256);
+    const Event event = Event::make();
+    const Module module = Module::load("a cubin");
+    own.end();
+    fake::forget();
+  }
+  CHECK(fake::misuses().empty());
+  CHECK(fake::count("cuCtxPushCurrent") == 0);
+}
+
+TEST_CASE("a primary context that is reset serves again") {
+  fake::reset();
+  const Problem problem = parse_problem("64x256x256 silu");
+  std::thread([&] {
+    Context::Impl context(settings(Mode::off));
+    context.matmul_act(nullptr, problem, sizes(problem));  // none is current: the primary one is retained
+    fake::reset_primary();
+    fake::products();
+    context.matmul_act(nullptr, problem, sizes(problem));
+    CHECK(fake::products().size() == 1);
+  }).join();
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a search in one thread breaks no capture of another") {
+  fake::reset();
+  OwnContext own;
+  {
+    Context::Impl context(settings(Mode::tune));
+    const Problem known = parse_problem("32x256x256 relu"), problem = parse_problem("64x256x256 relu");
+    const OwnedStream stream = OwnedStream::make();
+    for (const CUstreamCaptureMode mode :
+         {CU_STREAM_CAPTURE_MODE_GLOBAL, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL, CU_STREAM_CAPTURE_MODE_RELAXED}) {
+      CUgraph graph = nullptr;
+      check(driver().cuStreamBeginCapture(stream.get(), mode), "capturing");
+      context.matmul_act(stream.get(), known, sizes(known));
+      Problem other = problem;
+      other.m += 64 * mode;
+      std::thread([&] {
+        const ContextScope scope(own.handle);
+        context.prepare(other);
+        context.matmul_act(nullptr, other, sizes(other));
+      }).join();
+      context.matmul_act(stream.get(), known, sizes(known));
+      CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    }
+    CHECK(context.counters().searches == 3);
+    CHECK(fake::count("cuCtxSynchronize") == 0);
+  }
+  own.end();
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a search asks the device first: what is not free is not taken, and the next call asks again") {
+  fake::reset();
+  OwnContext own;
+  {
+    Context::Impl context(settings(Mode::tune));
+    const Problem problem = parse_problem("1024x1024x1024 relu");
+    fake::memory(1024 * kMiB, 1020 * kMiB);
+    const Explanation e = context.prepare(problem);
+    CHECK(e.source == "vendor fallback");
+    CHECK(e.note.find("bytes of device memory") != std::string::npos);
+    CHECK(context.counters().searches == 0);
+
+    fake::memory(1024 * kMiB, 960 * kMiB);
+    const std::int64_t before = fake::allocated();
+    const Explanation found = context.prepare(problem);
+    CHECK(context.counters().searches == 1);
+    CHECK(found.source == "this process");
+    CHECK(fake::peak() - before < 64 * kMiB);
+  }
+  own.end();
+}

@@ -1,0 +1,96 @@
+#include <cublasLt.h>
+
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "fake_cublaslt.hpp"
+
+namespace {
+
+std::mutex mutex;
+std::vector<fake::Product>& made() {
+  static auto& all = *new std::vector<fake::Product>;
+  return all;
+}
+
+// An algorithm's first word is its workspace, a preference's first the most that is allowed.
+cublasLtMatmulHeuristicResult_t heuristic(std::size_t workspace) {
+  cublasLtMatmulHeuristicResult_t result{};
+  result.algo.data[0] = workspace;
+  result.workspaceSize = workspace;
+  result.state = CUBLAS_STATUS_SUCCESS;
+  result.wavesCount = 1;
+  return result;
+}
+
+}  // namespace
+
+std::vector<fake::Product> fake::products() {
+  const std::lock_guard lock(mutex);
+  return std::exchange(made(), {});
+}
+
+extern "C" {
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  *handle = reinterpret_cast<cublasLtHandle_t>(1);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+size_t cublasLtGetVersion() { return 130100; }
+const char* cublasLtGetStatusName(cublasStatus_t) { return "a scripted status"; }
+
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void*, const void*, cublasLtMatrixLayout_t,
+                              const void*, cublasLtMatrixLayout_t, const void*, const void*, cublasLtMatrixLayout_t, void*,
+                              cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t*, void* workspace, size_t bytes,
+                              cudaStream_t stream) {
+  const std::lock_guard lock(mutex);
+  made().push_back({reinterpret_cast<CUstream>(stream), workspace, bytes});
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t preference, int limit,
+                                              cublasLtMatmulHeuristicResult_t* results, int* count) {
+  *count = 0;
+  for (const std::size_t workspace : {fake::kVendorWorkspace, std::size_t{0}})
+    if (*count < limit && workspace <= preference->data[0]) results[(*count)++] = heuristic(workspace);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoCheck(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t* algo,
+                                       cublasLtMatmulHeuristicResult_t* result) {
+  *result = heuristic(algo->data[0]);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t*, cublasLtMatmulAlgoConfigAttributes_t,
+                                                    void* value, size_t bytes, size_t* written) {
+  std::memset(value, 0, bytes);
+  *written = bytes;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t, size_t, cudaDataType, uint64_t, uint64_t, int64_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t, size_t, cublasComputeType_t, cudaDataType_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t, cublasLtMatmulDescAttributes_t, const void*, size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t preference, size_t bytes) {
+  std::memset(preference, 0, bytes);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute, const void* value, size_t) {
+  if (attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) std::memcpy(&preference->data[0], value, sizeof(uint64_t));
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+}  // extern "C"
