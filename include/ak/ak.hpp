@@ -86,8 +86,10 @@ using PrepareProgress = std::function<void(std::size_t done, std::size_t all, co
 struct Counters {
   std::int64_t searches = 0, trials = 0, compiles = 0;
   std::int64_t store_hits = 0, vendor_fallbacks = 0;
-  std::int64_t pack_hits = 0;  ///< problems that a pack or an import spared a search
-  double last_load_s = 0;      ///< reading, checking and loading the cubin of the last store hit
+  std::int64_t pack_hits = 0;          ///< problems that a pack or an import spared a search
+  std::int64_t passing_fallbacks = 0;  ///< calls served untuned for a reason that may pass: no memory, no time
+  std::int64_t retries = 0;            ///< of them, problems tried again later
+  double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
 };
 
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current
@@ -103,8 +105,8 @@ class Context {
   /// A is m x k, B is k x n (gated: k x 2n, or k x n and Epilogue::up), D is m x n.
   /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
   /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
-  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph must
-  /// not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
+  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph
+  /// must not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
   void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.

@@ -20,6 +20,8 @@ bool vendor_available(std::string* why = nullptr);
 
 /// "13.1.0". Throws Error{missing_library}.
 std::string vendor_version();
+/// The same without opening cuBLASLt, as its file is called; empty where that does not tell.
+std::string vendor_version_on_disk();
 
 /// fused: all of the epilogue inside cublasLtMatmul. separate: one product there, with what it can of the linear part, and our
 /// pass. two_products: gated, gate and up by a product each, then our pass.
@@ -91,6 +93,9 @@ class VendorPlan : public Plan {
   /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
   /// Throws Error{unsupported} when there is none.
   static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem);
+
+  /// Makes the context's handle, which loads the library's kernels.
+  static void warm_up(Resources& resources);
 
   void launch(Stream stream, const CallArgs& args) const override;
   const Tactic& tactic() const override { return tactic_; }
