@@ -92,6 +92,8 @@ struct Counters {
   std::int64_t store_hits = 0, vendor_fallbacks = 0;
   std::int64_t pack_hits = 0;          ///< problems that a pack or an import spared a search
   std::int64_t scratch_fallbacks = 0;  ///< calls served by a plan that needs no scratch memory, for want of it
+  std::int64_t passing_fallbacks = 0;  ///< calls served untuned for a reason that may pass: no memory, no time
+  std::int64_t retries = 0;            ///< of them, problems tried again later
   double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
 };
 

@@ -21,6 +21,7 @@ class Deadline {
   double remaining() const { return std::max(0.0, std::chrono::duration<double>(at_ - Clock::now()).count()); }
   bool passed() const { return Clock::now() >= at_; }
   Clock::time_point at() const { return at_; }
+  Deadline later(double seconds) const { return Deadline(std::max(at_, in(seconds).at_)); }
   Deadline sooner(double seconds) const { return Deadline(std::min(at_, in(seconds).at_)); }
 
  private:

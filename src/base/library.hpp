@@ -12,6 +12,11 @@ class SharedLibrary {
   /// ($CUDA_HOME/lib64, $CUDA_PATH/lib64, /usr/local/cuda/lib64). Not found is not an error here: ask found().
   SharedLibrary(std::string what, std::initializer_list<const char*> names);
 
+  /// "13.1.0.3" of the file that would be opened, without opening it: of the copy in the process, else in the loader's usual
+  /// folders (LD_LIBRARY_PATH, ld.so.conf, the system's) and the toolkit's. Empty where no file or no version is found. An
+  /// application's RPATH is not followed: whoever finds a difference opens the library to be sure.
+  static std::string version_on_disk(std::initializer_list<const char*> names);
+
   bool found() const { return handle_ != nullptr; }
   const std::string& what() const { return what_; }
   const std::string& error() const { return error_; }

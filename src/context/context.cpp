@@ -14,9 +14,12 @@
 namespace ak {
 namespace {
 
-// Only a record that was made without a compiler or a vendor asks whether they are here now: opening libraries takes its time.
+constexpr double kFirstRetry = 1, kLastRetry = 60;  // seconds
+
+// Opening libraries takes its time: their files' names say their versions, and only what differs is opened to be sure.
 Provenance provenance_to_compare(const Machine& machine, const PlanRecord& record) {
-  return machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
+  Provenance today = machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
+  return stale(record, today) ? machine.provenance(record.tactic, true) : today;
 }
 
 // Why a record of the store is no winner to load.
@@ -51,6 +54,7 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
   }
   if (then.cublaslt.empty() && !today.cublaslt.empty()) return "it was never compared with cuBLASLt, which is here now";
   if (!today.nvrtc.empty() && then.nvrtc != today.nvrtc) return changed("NVRTC", then.nvrtc, today.nvrtc);
+  if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
   if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
   return std::nullopt;
 }
@@ -143,6 +147,11 @@ Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask as
     if (const auto it = site.served.find(problem);
         it != site.served.end() && !ask.retune && !(ask.recheck && it->second.record.provenance.provisional))
       return it->second;
+    if (const auto retry = site.retries.find(problem); retry != site.retries.end() && !ask.retune && !ask.recheck) {
+      const auto it = site.stand_ins.find(problem);
+      if (it != site.stand_ins.end() && now() < retry->second.at) return it->second;
+      count([](Counters& c) { ++c.retries; });
+    }
     site.under_way.emplace(problem, Flight{promise.get_future().share(), std::this_thread::get_id()});
   }
   try {
@@ -150,10 +159,20 @@ Served Context::Impl::State::plan_for(Site& site, const Problem& problem, Ask as
     Served served = serve(site, problem, ask);
     if (served.plan && served.lasting) site.table.publish(problem, served.plan);
     const std::lock_guard lock(site.mutex);
-    if (served.lasting)
+    if (served.passing) {
+      Retry& retry = site.retries[problem];
+      retry.wait_s = std::clamp(2 * retry.wait_s, kFirstRetry, kLastRetry);
+      retry.at = now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(retry.wait_s));
+    } else {
+      site.retries.erase(problem);
+    }
+    if (served.lasting) {
       site.served.insert_or_assign(problem, served);
-    else
-      served = site.stand_ins.emplace(problem, served).first->second;
+    } else {
+      Served& stays = site.stand_ins.emplace(problem, served).first->second;
+      stays.note = served.note;
+      served = stays;
+    }
     site.under_way.erase(problem);
     promise.set_value(served);
     return served;
@@ -185,7 +204,8 @@ Served Context::Impl::State::stand_in(Site& site, const Problem& problem, const 
         site.served.insert_or_assign(problem, *known);
         return *known;
       }
-    served = fallback(site, problem, why);
+    auto known = still_serves(site, old, why);
+    served = known ? *known : fallback(site, problem, why);
   }
   served.lasting = false;
   const std::lock_guard lock(site.mutex);
@@ -208,9 +228,11 @@ Served Context::Impl::State::serve(Site& site, const Problem& problem, Ask ask) 
     old = store->find(problem, machine.hardware());
   else if (auto known = hit(site, problem, ask.recheck, old))
     return *known;
-  if (settings.mode == Mode::hit)
+  if (settings.mode == Mode::hit) {
+    if (auto known = still_serves(site, old, "AK_MODE is hit")) return *known;
     return fallback(site, problem, old ? "its record is to be proven and AK_MODE is hit" : "no record and AK_MODE is hit");
-  return search(site, problem, old, ask.retune ? std::nullopt : lead(site, problem, old), ask.retune || old);
+  }
+  return search(site, problem, old, ask.retune ? std::nullopt : lead(site, problem, old), ask);
 }
 
 // The record that stands, loaded. One that must be proven again is left in `old`, with the reason in the log.
@@ -245,6 +267,20 @@ std::optional<Served> Context::Impl::State::load(Site& site, const PlanRecord& r
   }
 }
 
+// Another driver or library takes no kernel out of service: what was proven runs as before until it is proven again. Other
+// device code may: its launch may differ.
+std::optional<Served> Context::Impl::State::still_serves(Site& site, const std::optional<PlanRecord>& old,
+                                                         const std::string& why) {
+  if (!old || unproven(*old)) return std::nullopt;
+  if (old->provenance.family_source != site.machine->provenance(old->tactic, false).family_source) return std::nullopt;
+  auto served = load(site, *old);
+  if (!served) return std::nullopt;
+  const auto changed = to_prove(*site.machine, *old);
+  if (changed) warn_once(fmt::format("records serve as they were proven before ({}); `ak warm` proves them again", *changed));
+  served->note = fmt::format("serves as it was proven before{}: {}", changed ? ", " + *changed : "", why);
+  return served;
+}
+
 // --- what the outside asks -------------------------------------------------------------------------------------------
 
 Explanation Context::Impl::State::explanation(Site& site, const Problem& problem, const Served& served) const {
@@ -272,7 +308,9 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   return e;
 }
 
-Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine) : state_(std::make_unique<State>()) {
+Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now)
+    : state_(std::make_unique<State>()) {
+  state_->now = std::move(now);
   state_->settings = std::move(settings);
   state_->llm_tokens_left = std::make_shared<std::atomic<std::int64_t>>(state_->settings.llm_tokens);
   const std::string& folder = state_->settings.cache_dir;

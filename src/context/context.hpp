@@ -1,10 +1,12 @@
 // Context::Impl: the cold path, readable from top to bottom, on canonical problems. api/ turns arguments into these.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "ak/ak.hpp"
+#include "base/clock.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
 #include "core/problem.hpp"
@@ -21,7 +23,9 @@ std::string describe(const Hardware& hardware);
 /// The canonical side of ak::Context. Thread-safe; problems are as api/arguments makes them.
 struct Context::Impl {
   /// machine: serves everything (a recording, a test); null: a GPU's, one for each CUDA context that calls.
-  explicit Impl(Settings settings, std::unique_ptr<Machine> machine = nullptr);
+  /// now: the clock of retries, a test's own.
+  explicit Impl(Settings settings, std::unique_ptr<Machine> machine = nullptr,
+                std::function<Clock::time_point()> now = Clock::now);
   ~Impl();
 
   /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.

@@ -25,9 +25,11 @@ double apart(const Hardware& a, const Hardware& b) {
 }
 
 // Why the times of a record that was made elsewhere do not stand here.
-std::optional<std::string> to_time(const Machine& machine, const PlanRecord& record) {
+std::optional<std::string> to_time(const Machine& machine, const PlanRecord& record, bool again = false) {
   if (record.provenance.provisional) return "its times are provisional";
-  return stale(record, machine.provenance(record.tactic, true));
+  Provenance today = machine.provenance(record.tactic, true);
+  if (again) today.driver.clear();  // another release of it asks for a proof, not for other times of this machine's winner
+  return stale(record, today);
 }
 
 }  // namespace
@@ -80,14 +82,15 @@ std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const P
   const PlanRecord& record = lead.record;
   const bool vendor = is_vendor(record.tactic);
   if (lead.own.empty() && !vendor) return std::nullopt;
-  const auto changed =
-      lead.exact ? to_time(*site.machine, record) : std::optional(fmt::format("it is for {}", to_string(record.problem)));
+  const auto changed = lead.exact ? to_time(*site.machine, record, lead.again)
+                                  : std::optional(fmt::format("it is for {}", to_string(record.problem)));
 
   Tuned tuned;
   if (!vendor && !changed) {
     const auto began = Clock::now();
     Trial trial = runner.prove(record.tactic, Deadline::in(budget));
-    trial.proposer = "pack", trial.us = record.us, trial.ratio = record.us > 0 ? record.vendor_us / record.us : 0;
+    trial.proposer = lead.again ? record.provenance.proposer : "pack", trial.us = record.us,
+    trial.ratio = record.us > 0 ? record.vendor_us / record.us : 0;
     if (!trial.correct()) trial.us = trial.ratio = 0;
     tuned.history = {trial};
     tuned.trials = 1;
@@ -96,7 +99,8 @@ std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const P
       tuned.winner = tuned.own = trial;
       tuned.vendor.best_us = record.vendor_us;
       tuned.artifact = runner.artifact(record.tactic);
-      tuned.note = fmt::format("from the {}: proven here, timed where it was made", lead.source);
+      tuned.note = lead.again ? "proven again; timed before"
+                              : fmt::format("from the {}: proven here, timed where it was made", lead.source);
       return tuned;
     }
     log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, lead.source, to_string(record.tactic),

@@ -4,6 +4,9 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
+#include <new>
+#include <system_error>
 
 #include "base/log.hpp"
 #include "context/state.hpp"
@@ -16,14 +19,31 @@ namespace {
 constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
 constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
 
-// Searches of this process take turns: two at once would time each other.
-struct Turns {
-  std::timed_mutex mutex;
-  std::atomic<std::thread::id> holder{};
-};
-Turns& turns() {
-  static Turns all;
-  return all;
+// Searches on one device take turns: two at once would time each other.
+std::timed_mutex& turns(int device) {
+  static std::mutex mutex;
+  static auto& all = *new std::map<int, std::timed_mutex>;
+  const std::lock_guard lock(mutex);
+  return all[device];
+}
+
+thread_local bool searching = false;  // a progress callback that calls back would wait for itself
+
+// Whether the old winner, proven again, spares a search: an own kernel is timed against the vendor where libraries changed; a
+// vendor's stands while its library is the same.
+bool proof_may_do(const PlanRecord& old, const Machine& machine) {
+  if (unproven(old) || old.provenance.provisional) return false;
+  const Provenance today = machine.provenance(old.tactic, true);
+  if (old.provenance.family_source != today.family_source) return false;  // other kernels may have another best
+  return !is_vendor(old.tactic) ||
+         (old.provenance.cublaslt == today.cublaslt && old.provenance.nvrtc.empty() == today.nvrtc.empty());
+}
+
+// Why a search failed: what a process lacks now it may have later.
+bool passes(const std::exception& error) {
+  const auto* own = dynamic_cast<const Error*>(&error);
+  return own ? own->code() == ErrorCode::out_of_memory
+             : dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const std::system_error*>(&error);
 }
 
 }  // namespace
@@ -74,8 +94,14 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
   return list;
 }
 
-Served Context::Impl::State::search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old,
-                                    const std::optional<Lead>& lead, bool replace) {
+Served Context::Impl::State::search(Site& site, const Problem& problem, std::optional<PlanRecord> old,
+                                    const std::optional<Lead>& lead, Ask ask) {
+  const auto untuned = [&](const std::string& why, Why kind) {
+    auto known = still_serves(site, old, why);
+    if (!known) return fallback(site, problem, why, kind);
+    known->lasting = kind == Why::lasting, known->passing = kind == Why::passing;
+    return *known;
+  };
   const auto asked = Clock::now();
   const std::string text = to_string(problem);
   const auto process_left = [&] {
@@ -84,44 +110,53 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
   };
   double budget = std::min(settings.budget_s, process_left());
   if (settings.budget_s < kLeastBudget)
-    return fallback(site, problem,
-                    fmt::format("AK_BUDGET_S={:g} is too short for a search, which takes {:g} s at least", settings.budget_s,
-                                kLeastBudget));
+    return untuned(
+        fmt::format("AK_BUDGET_S={:g} is too short for a search, which takes {:g} s at least", settings.budget_s, kLeastBudget),
+        Why::lasting);
   if (budget < kLeastBudget) {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
-    return fallback(site, problem, "AK_PROCESS_BUDGET_S is used up");
+    return untuned("AK_PROCESS_BUDGET_S is used up", Why::passing);
   }
   if (const auto why = site.machine->lacks_memory(problem)) {
     log(LogLevel::warn, "{}: {}", text, *why);
-    Served served = fallback(site, problem, *why);
+    return untuned(*why, Why::passing);
+  }
+  if (searching) {  // a progress callback that calls back
+    Served served = fallback(site, problem, "asked for from within another search");
     served.lasting = false;
     return served;
   }
-  const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
-  std::unique_lock<std::timed_mutex> turn;
-  if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));
-  const auto began = Clock::now();
+  std::unique_lock turn(turns(site.machine->device_ordinal()), std::try_to_lock);
+  if (!turn && turn.try_lock_for(std::chrono::duration<double>(budget)) && !ask.retune)
+    if (auto known = hit(site, problem, ask.recheck, old)) return *known;  // found by who had the turn
   budget -= seconds_since(asked);
   const bool by_process = process_left() < budget;
   if (by_process) budget = process_left();
-  if (!turn || budget < kLeastBudget) {
-    Served served = fallback(site, problem,
-                             from_within                     ? "asked for from within another search"
-                             : process_left() < kLeastBudget ? "other searches used up AK_PROCESS_BUDGET_S"
-                                                             : "other searches took all of AK_BUDGET_S");
-    served.lasting = false;
-    return served;
+  if (!turn || budget < kLeastBudget)
+    return untuned(
+        process_left() < kLeastBudget ? "other searches used up AK_PROCESS_BUDGET_S" : "other searches took all of AK_BUDGET_S",
+        Why::passing);
+  try {
+    const auto before = Clock::now();
+    site.machine->warm_up(problem);
+    if (const double took = seconds_since(before); took > 0.01)
+      log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text, took);
+  } catch (const std::exception& error) {
+    log(LogLevel::info, "{}: before the search: {}", text, error.what());
   }
-  turns().holder = std::this_thread::get_id();
+  const auto began = Clock::now();
+  searching = true;
   struct Spend {
     State& state;
     const Clock::time_point began;
-    bool led = false;  // spared by a pack
+    const bool led;
+    bool spared = false;  // by a pack, or by a proof of the old winner
     ~Spend() {
-      turns().holder = std::thread::id();
-      state.count([&](Counters& c) { ++(led ? c.pack_hits : c.searches), state.searched_s += seconds_since(began); });
+      searching = false;
+      state.count(
+          [&](Counters& c) { c.searches += !spared, c.pack_hits += spared && led, state.searched_s += seconds_since(began); });
     }
-  } spend{*this, began};
+  } spend{*this, began, lead.has_value()};
   try {
     Space space = site.machine->space(problem);
     std::string without;
@@ -138,10 +173,16 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
                            p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s,
                            p.budget_s});
       };
+    const bool replace = ask.retune || old;
     const auto left = [&] { return budget - seconds_since(began); };  // of it the space and what the runner opened took some
     std::optional<Tuned> found;
-    if (lead && without.empty()) found = follow(site, *lead, problem, space, *runner, left(), show);
-    spend.led = found.has_value();
+    if (lead && without.empty())
+      found = follow(site, *lead, problem, space, *runner, left(), show);
+    else if (old && !ask.retune && without.empty() && proof_may_do(*old, *site.machine))
+      found =
+          follow(site, {"store", *old, is_vendor(old->tactic) ? std::vector<Tactic>{} : std::vector{old->tactic}, true, true},
+                 problem, space, *runner, left(), show);
+    spend.spared = found.has_value();
     if (!found) {
       const std::string left_of = by_process ? fmt::format("AK_PROCESS_BUDGET_S={:g}", settings.process_budget_s)
                                              : fmt::format("AK_BUDGET_S={:g}", settings.budget_s);
@@ -164,17 +205,17 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
     log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text, seconds_since(ended));
     const bool keep = without.empty() || !old || is_vendor(old->tactic);  // an own winner outlives a process without a compiler
     return adopt(site, problem, std::move(tuned), keep ? replace ? Write::replace : Write::if_absent : Write::never,
-                 spend.led ? lead->source : "this process");
+                 spend.spared && lead ? lead->source : "this process");
   } catch (const std::exception& error) {
     log(LogLevel::error, "{}: the search failed: {}", text, error.what());
-    return fallback(site, problem, fmt::format("the search failed: {}", error.what()));
+    return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Why::passing : Why::lasting);
   }
 }
 
 Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tuned, Write write, const std::string& source) {
   const std::string text = to_string(problem);
   store->add_trials(problem, site.machine->hardware(), tuned.history);
-  if (!tuned.winner) return fallback(site, problem, tuned.note);
+  if (!tuned.winner) return fallback(site, problem, tuned.note, tuned.unfinished ? Why::passing : Why::lasting);
   const Trial& winner = *tuned.winner;
   log(LogLevel::info,
       "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} "
@@ -213,16 +254,17 @@ Served Context::Impl::State::adopt(Site& site, const Problem& problem, Tuned tun
 
 // --- when there is no winner -----------------------------------------------------------------------------------------
 
-Served Context::Impl::State::fallback(Site& site, const Problem& problem, const std::string& why) {
+Served Context::Impl::State::fallback(Site& site, const Problem& problem, const std::string& why, Why kind) {
   Served served;
-  served.note = why;
+  served.lasting = kind == Why::lasting, served.passing = kind == Why::passing;
+  served.note = served.passing ? fmt::format("{} (passing: it is tried again)", why) : why;
   served.record.problem = problem;
   if (!site.machine->launches()) {
     served.source = "none";
     served.lasting = false;
     return served;
   }
-  count([](Counters& c) { ++c.vendor_fallbacks; });
+  count([&](Counters& c) { ++c.vendor_fallbacks, c.passing_fallbacks += served.passing; });
   std::string no_vendor, no_kernel;
   served.source = "vendor fallback";
   served.plan = site.machine->vendor(problem, no_vendor);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "cache/pack.hpp"
 #include "context/context.hpp"
@@ -34,6 +36,7 @@ struct Lead {
   PlanRecord record;        // of this problem on this hardware, or of its nearest kin's
   std::vector<Tactic> own;  // the kernels worth a trial, likeliest first
   bool exact = true;        // record is of this very problem
+  bool again = false;       // record is this machine's own winner, to be proven again
 };
 
 // How a problem is served, and what explain() says of it.
@@ -42,7 +45,14 @@ struct Served {
   std::string source;  // Explanation::source
   PlanRecord record;   // tactic, times and provenance, as far as known
   std::string note;
-  bool lasting = true;  // false: the next call asks again
+  bool lasting = true;   // false: the next call asks again
+  bool passing = false;  // not lasting, and for a reason that may pass: asked again later, each time twice as late
+};
+
+// When a problem that was served for a passing reason is asked again.
+struct Retry {
+  Clock::time_point at{};
+  double wait_s = 0;
 };
 
 struct Ask {
@@ -68,6 +78,7 @@ struct Site {
   std::mutex mutex;  // of what follows
   PerProblem<Served> served;
   PerProblem<Flight> under_way;
+  PerProblem<Retry> retries;
   PerProblem<Served> stand_ins;  // of captures and of searches that could not start; the first stays: a graph may hold it
 };
 
@@ -86,6 +97,7 @@ struct Context::Impl::State {
   } heard{settings.log_sink};
   std::shared_ptr<Store> store;
   std::unique_ptr<Packs> packs;
+  std::function<Clock::time_point()> now = Clock::now;
   std::unique_ptr<Site> only;         // the machine given to the constructor
   std::atomic<Site*> sites{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
@@ -113,11 +125,13 @@ struct Context::Impl::State {
   std::optional<Tuned> follow(Site& site, Lead lead, const Problem& problem, const Space& space, Runner& runner, double budget,
                               const ProgressSink& show);
   std::vector<PortfolioItem> portfolio(Site& site, const std::optional<PlanRecord>& old);
-  Served search(Site& site, const Problem& problem, const std::optional<PlanRecord>& old, const std::optional<Lead>& lead,
-                bool replace);
+  Served search(Site& site, const Problem& problem, std::optional<PlanRecord> old, const std::optional<Lead>& lead, Ask ask);
   enum class Write { if_absent, replace, never };
   Served adopt(Site& site, const Problem& problem, Tuned tuned, Write write, const std::string& source);
-  Served fallback(Site& site, const Problem& problem, const std::string& why);
+  enum class Why { lasting, passing };
+  Served fallback(Site& site, const Problem& problem, const std::string& why, Why kind = Why::lasting);
+  /// A record that is to be proven again and whose kernel still runs as it was proven; nullopt when there is none.
+  std::optional<Served> still_serves(Site& site, const std::optional<PlanRecord>& old, const std::string& why);
   std::vector<std::unique_ptr<Proposer>> proposers(Site& site, const std::optional<PlanRecord>& old, Deadline deadline);
   Explanation explanation(Site& site, const Problem& problem, const Served& served) const;
 

@@ -42,6 +42,7 @@ class Family {
 
 /// Own families, by id; vendor is not among them (plan/vendor).
 const Family& family(FamilyId id);
+const Family* find_family(FamilyId id);  // nullptr for the vendor
 std::span<const Family* const> families();
 
 }  // namespace ak

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <mutex>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "gpu/driver.hpp"
 
@@ -104,10 +105,18 @@ DeviceFacts device_facts() {
   facts.smem_per_sm = attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR);
   facts.registers_per_sm = attribute(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR);
   facts.l2_bytes = attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);
-  facts.clock_ghz = attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE) * 1e-6;
+  // Virtual and very new GPUs report 0 for what cannot be 0; a cost model that divides by it drops every tactic.
+  const auto positive = [&](CUdevice_attribute which, const char* what, int usual) {
+    const int value = attribute(which);
+    if (value > 0) return value;
+    log(LogLevel::warn, "{} reports {} {}; {} is assumed", facts.name, what, value, usual);
+    return usual;
+  };
+  facts.clock_ghz = positive(CU_DEVICE_ATTRIBUTE_CLOCK_RATE, "a clock (kHz) of", 1500000) * 1e-6;
   // Two transfers a clock; reads achieve about 0.945 of the pins' rate.
-  facts.memory_tb_s = 2e3 * attribute(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) *
-                      attribute(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8 * 1e-12 * 0.945;
+  facts.memory_tb_s = 2e3 * positive(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE, "a memory clock (kHz) of", 6251000) *
+                      positive(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH, "a memory bus width (bits) of", 256) / 8 * 1e-12 *
+                      0.945;
   return facts;
 }
 

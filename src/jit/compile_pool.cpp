@@ -1,11 +1,28 @@
 #include "jit/compile_pool.hpp"
 
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <system_error>
+
+#include "base/log.hpp"
 
 namespace ak {
+namespace {
 
-CompilePool::CompilePool(std::string arch, SourceOf source, int threads)
-    : arch_(std::move(arch)), source_(std::move(source)), limit_(std::max(1, threads)) {}
+constexpr int kNice = 10;
+
+}  // namespace
+
+CompilePool::CompilePool(std::string arch, SourceOf source, int threads, MakeThread make_thread)
+    : arch_(std::move(arch)),
+      source_(std::move(source)),
+      make_thread_(make_thread ? std::move(make_thread)
+                               : [](std::function<void()> body) { return std::thread(std::move(body)); }),
+      limit_(std::max(1, threads)) {}
 
 CompilePool::~CompilePool() {
   {
@@ -27,9 +44,25 @@ void CompilePool::want_locked(const Tactic& tactic, bool first) {
     queue_.erase(at);
   }
   first ? queue_.push_front(tactic) : queue_.push_back(tactic);
-  if (idle_ < static_cast<int>(queue_.size()) && static_cast<int>(workers_.size()) < limit_)
-    workers_.emplace_back([this] { work(); });
+  if (idle_ < static_cast<int>(queue_.size()) && static_cast<int>(workers_.size()) < limit_) start_worker();
   wanted_.notify_one();
+}
+
+// A process may be out of threads (ulimit -u, a container's pids limit): then those there are compile, or who waits in get().
+void CompilePool::start_worker() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // the application's signals are its own threads'
+  try {
+    workers_.push_back(make_thread_([this] {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // the application goes first
+      work();
+    }));
+  } catch (const std::system_error& error) {
+    warn_once(fmt::format("no further thread to compile on ({}): {} compile", error.what(),
+                          workers_.empty() ? "the calling thread must" : "those there are"));
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void CompilePool::want(const Tactic& tactic) {
@@ -39,6 +72,7 @@ void CompilePool::want(const Tactic& tactic) {
 
 bool CompilePool::ready(const Tactic& tactic) const {
   std::lock_guard lock(mutex_);
+  if (workers_.empty() && !queue_.empty()) return queue_.front() == tactic;  // get() compiles it
   const auto entry = entries_.find(tactic);
   return entry != entries_.end() && entry->second.done();
 }
@@ -46,6 +80,7 @@ bool CompilePool::ready(const Tactic& tactic) const {
 std::shared_ptr<const Compiled> CompilePool::get(const Tactic& tactic, Deadline deadline) {
   std::unique_lock lock(mutex_);
   want_locked(tactic, true);
+  if (workers_.empty() && !queue_.empty() && queue_.front() == tactic) compile_next(lock);
   auto entry = entries_.end();
   const auto settled = [&] { return (entry = entries_.find(tactic)) == entries_.end() || entry->second.done(); };
   if (!finished_.wait_until(lock, deadline.at(), settled) || entry == entries_.end()) return nullptr;
@@ -72,22 +107,26 @@ void CompilePool::work() {
     wanted_.wait(lock, [&] { return stop_ || !queue_.empty(); });
     --idle_;
     if (stop_) return;
-    const Tactic tactic = queue_.front();
-    queue_.pop_front();
-    lock.unlock();
-
-    Entry outcome;
-    try {
-      outcome.result = std::make_shared<const Compiled>(compile(source_(tactic), arch_, &stop_));
-    } catch (...) {
-      outcome.failure = std::current_exception();
-    }
-
-    lock.lock();
-    compiles_ += outcome.result != nullptr;
-    entries_.at(tactic) = std::move(outcome);
-    finished_.notify_all();
+    compile_next(lock);
   }
+}
+
+void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
+  const Tactic tactic = queue_.front();
+  queue_.pop_front();
+  lock.unlock();
+
+  Entry outcome;
+  try {
+    outcome.result = std::make_shared<const Compiled>(compile(source_(tactic), arch_, &stop_));
+  } catch (...) {
+    outcome.failure = std::current_exception();
+  }
+
+  lock.lock();
+  compiles_ += outcome.result != nullptr;
+  entries_.at(tactic) = std::move(outcome);
+  finished_.notify_all();
 }
 
 }  // namespace ak

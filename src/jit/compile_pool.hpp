@@ -25,8 +25,12 @@ class CompilePool {
   /// The source text of a tactic; called on the pool's threads, any number at once.
   using SourceOf = std::function<std::string(const Tactic&)>;
 
-  /// arch as in compile(). Threads start with the first want().
-  CompilePool(std::string arch, SourceOf source, int threads = usable_cores());
+  /// std::thread's constructor; a test's own may throw std::system_error.
+  using MakeThread = std::function<std::thread(std::function<void()>)>;
+
+  /// arch as in compile(). Threads start with the first want(), block all signals and are niced. Where none can be started
+  /// get() compiles itself.
+  CompilePool(std::string arch, SourceOf source, int threads = usable_cores(), MakeThread make_thread = {});
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;
@@ -54,10 +58,13 @@ class CompilePool {
   };
 
   void want_locked(const Tactic& tactic, bool first);
+  void start_worker();
   void work();
+  void compile_next(std::unique_lock<std::mutex>& lock);
 
   const std::string arch_;
   const SourceOf source_;
+  const MakeThread make_thread_;
   const int limit_;
   mutable std::mutex mutex_;
   std::condition_variable wanted_, finished_;

@@ -15,8 +15,10 @@
 namespace ak {
 namespace {
 
+constexpr std::initializer_list<const char*> kNvrtcNames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
+
 struct Nvrtc {
-  SharedLibrary library{"NVRTC (libnvrtc.so)", {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}};
+  SharedLibrary library{"NVRTC (libnvrtc.so)", kNvrtcNames};
   decltype(nvrtcVersion)* version;
   decltype(nvrtcCreateProgram)* create;
   decltype(nvrtcDestroyProgram)* destroy;
@@ -131,6 +133,11 @@ bool compiler_available(std::string* why) {
     if (why) *why = error.what();
     return false;
   }
+}
+
+std::string compiler_version_on_disk() {
+  const std::string version = SharedLibrary::version_on_disk(kNvrtcNames);  // 13.0.88: the library says 13.0
+  return version.substr(0, std::min(version.size(), version.rfind('.')));
 }
 
 std::string compiler_version() {

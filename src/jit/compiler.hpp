@@ -28,5 +28,7 @@ bool compiler_available(std::string* why = nullptr);
 
 /// "13.0"; empty when NVRTC is not available.
 std::string compiler_version();
+/// The same without opening NVRTC, as its file is called; empty where that does not tell.
+std::string compiler_version_on_disk();
 
 }  // namespace ak

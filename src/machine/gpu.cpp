@@ -37,11 +37,23 @@ class Gpu final : public Machine {
     const bool vendor = is_vendor(tactic);
     Provenance today;
     today.driver = driver_version();
-    if (open_libraries) today.nvrtc = compiler_version();
-    if ((vendor || open_libraries) && vendor_available()) today.cublaslt = vendor_version();
+    today.nvrtc = open_libraries ? compiler_version() : compiler_version_on_disk();
+    if (!vendor && !open_libraries)
+      today.cublaslt = vendor_version_on_disk();
+    else if (vendor_available())
+      today.cublaslt = vendor_version();
     if (!vendor) today.family_source = source_digest(family(tactic.family).sources());
     return today;
   }
+
+  void warm_up(const Problem& problem) override {
+    const RelaxedCapture relaxed;
+    compiler_available();
+    if (vendor_available()) VendorPlan::warm_up(resources_);
+    resources_.activation_kernel(problem.epilogue.activation,
+                                 pass_kernel_name(problem.epilogue.activation, problem.epilogue.out));
+  }
+  int device_ordinal() const override { return ordinal_; }
 
   std::shared_ptr<void> relax_capture() const override { return std::make_shared<RelaxedCapture>(); }
 
@@ -138,6 +150,11 @@ class Gpu final : public Machine {
 
   Resources& resources_;
   const Hardware hardware_;
+  const int ordinal_ = [] {
+    CUdevice device = 0;
+    check(driver().cuCtxGetDevice(&device), "asking for the context's GPU");
+    return static_cast<int>(device);
+  }();
 };
 
 }  // namespace

@@ -27,8 +27,14 @@ class Machine {
   virtual std::optional<std::string> no_compiler() const = 0;
 
   /// Versions and source digest of today, to compare a tactic's record with; proposer and times are left empty. What cannot be
-  /// told stays empty: a library that is absent or, unless open_libraries, not needed by the tactic to run and not open yet.
+  /// told stays empty: a library that is absent. Unless open_libraries, versions are those of the files that would be opened.
   virtual Provenance provenance(const Tactic& tactic, bool open_libraries) const = 0;
+
+  /// Opens the libraries and makes the kernels that every search of this problem needs, once a process: none of it is a
+  /// search's own time. What fails is left to the search to tell.
+  virtual void warm_up(const Problem&) {}
+  /// The device whose searches would time each other.
+  virtual int device_ordinal() const { return 0; }
 
   /// While the answer lives, this thread's driver calls do not disturb a capture that runs elsewhere.
   virtual std::shared_ptr<void> relax_capture() const = 0;

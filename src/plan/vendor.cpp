@@ -13,8 +13,10 @@
 namespace ak {
 namespace {
 
+constexpr std::initializer_list<const char*> kLtNames = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
+
 struct CublasLt {
-  SharedLibrary library{"cuBLASLt (libcublasLt.so)", {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"}};
+  SharedLibrary library{"cuBLASLt (libcublasLt.so)", kLtNames};
   decltype(cublasLtCreate)* create;
   decltype(cublasLtGetVersion)* version;
   decltype(cublasLtGetStatusName)* status_name;
@@ -151,6 +153,11 @@ bool vendor_available(std::string* why) {
   }
 }
 
+std::string vendor_version_on_disk() {
+  const std::string version = SharedLibrary::version_on_disk(kLtNames);  // 13.1.0.3: the library says 13.1.0
+  return version.substr(0, std::min(version.size(), version.rfind('.')));
+}
+
 std::string vendor_version() {
   const std::size_t v = lt().version();
   return fmt::format("{}.{}.{}", v / 10000, v / 100 % 100, v % 100);
@@ -239,6 +246,8 @@ std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Pro
   }
   throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has no algorithm for {}", to_string(problem)));
 }
+
+void VendorPlan::warm_up(Resources& resources) { resources.vendor_handle(make_handle); }
 
 std::string VendorPlan::blob() const {
   const std::uint64_t version = lt().version();

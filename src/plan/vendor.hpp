@@ -20,6 +20,8 @@ bool vendor_available(std::string* why = nullptr);
 
 /// "13.1.0". Throws Error{missing_library}.
 std::string vendor_version();
+/// The same without opening cuBLASLt, as its file is called; empty where that does not tell.
+std::string vendor_version_on_disk();
 
 /// fused: all of the epilogue inside cublasLtMatmul. separate: one product there, with what it can of the linear part, and our
 /// pass. two_products: gated, gate and up by a product each, then our pass.
@@ -92,6 +94,9 @@ class VendorPlan : public Plan {
   /// most_workspace: of the algorithm. Throws Error{unsupported} when there is none.
   static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem,
                                               std::int64_t most_workspace = kVendorWorkspaceBytes);
+
+  /// Makes the context's handle, which loads the library's kernels.
+  static void warm_up(Resources& resources);
 
   bool try_launch(Stream stream, const CallArgs& args) const override;
   std::int64_t workspace_bytes() const override;

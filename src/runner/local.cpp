@@ -84,6 +84,8 @@ struct LocalRunner::Impl {
       busy = true;
       trial.outcome = Outcome::timeout, trial.why = "did not end in time";
     } catch (const Error& error) {
+      // A lack of memory passes, as a lack of time does: it says nothing of the kernel.
+      if (error.code() == ErrorCode::out_of_memory) trial.outcome = Outcome::timeout;
       trial.why = error.what();
     }
     if (!trial.correct()) trial.us = trial.ratio = 0;

@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::size_t kMostCandidates = 10, kMostMeasured = 4, kMostRules = 12;
 
-const Family* find_family(FamilyId id) {
-  for (const Family* candidate : families())
-    if (candidate->id() == id) return candidate;
-  return nullptr;
-}
-
 /// Learns the rules by asking: single knobs out of range, then pairs of values that are legal apart and refused together. One
 /// example of each reason.
 class RuleProbe {

@@ -9,16 +9,6 @@
 #include "families/family.hpp"
 
 namespace ak {
-namespace {
-
-const Family* find_family(FamilyId id) {
-  for (const Family* candidate : families())
-    if (candidate->id() == id) return candidate;
-  return nullptr;
-}
-
-}  // namespace
-
 Space make_space(const Problem& problem, const DeviceFacts& device) {
   Space space;
   std::unordered_set<Tactic, TacticHash> seen;

@@ -17,6 +17,7 @@ namespace {
 constexpr double kLeastReserve = 0.14, kMostReserve = 0.25;  // of the budget, for full effort and finals:
 constexpr double kReserveTrials = 24;                        //   they take about as long as so many quick trials
 constexpr double kVendorShare = 0.3;                         // of the budget, at most, to find cuBLASLt's best
+constexpr double kOwnShare = 0.5;                            // of the budget, at least, for own kernels after that
 constexpr double kQuickShare = 0.25;                         // of the budget, at most, for one quick trial, compile included
 constexpr double kFullShare = 0.5;                           // of what is left, at most, for one leader at full effort
 constexpr auto kPoll = std::chrono::microseconds(300);
@@ -47,6 +48,9 @@ class Tuning {
     refill();  // compiles start first: loading the vendor's library takes as long as a compile
     search_.offer_vendor(runner_.vendor_tactics(deadline_.sooner(kVendorShare * budget_.seconds)));
     log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
+    // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
+    deadline_ =
+        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kOwnShare) * budget_.seconds - seconds_since(start_)));
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -77,7 +81,9 @@ class Tuning {
   void refill() {
     if (search_.queued() > ahead_ * 3 / 4 && !search_.pending()) return;
     const auto added = search_.refill(ahead_, deadline_.remaining() / budget_.seconds);
-    if (!added.empty()) runner_.prefetch(added);
+    if (added.empty()) return;
+    proposed_ = true;
+    runner_.prefetch(added);
   }
 
   Trial dated(Trial trial) const {
@@ -180,6 +186,17 @@ class Tuning {
     return failed;
   }
 
+  // Nothing was learned of own kernels for lack of time or memory.
+  bool unfinished() const {
+    bool lacked = proposed_ && search_.own_trials() == 0;
+    for (const Trial& trial : search_.history()) {
+      if (is_vendor(trial.tactic) || trial.outcome == Outcome::constraints) continue;
+      if (trial.outcome != Outcome::timeout) return false;
+      lacked = true;
+    }
+    return lacked;
+  }
+
   Tuned finish() {
     if (result_.winner) result_.artifact = runner_.artifact(result_.winner->tactic);
     result_.history.assign(search_.history().begin(), search_.history().end());
@@ -192,6 +209,10 @@ class Tuning {
       note(fmt::format("no own kernel compiled: {}", failed->why));
       warn_once(fmt::format("no own kernel compiles here ({}); `ak doctor` checks the compiler", failed->why));
     }
+    if (unfinished()) {
+      result_.provisional = result_.unfinished = true;
+      note("no own kernel could be tried in time");
+    }
     note(search_.note());
     result_.note = std::move(note_);
     return std::move(result_);
@@ -202,11 +223,12 @@ class Tuning {
   const Budget budget_;
   const ProgressSink& progress_;
   const Clock::time_point start_ = Clock::now();
-  const Deadline deadline_;
+  Deadline deadline_;
   const std::size_t ahead_;
   Search search_;
   Tuned result_;
   std::string note_;
+  bool proposed_ = false;
   double quick_s_ = 0;  // of correct quick trials together
   int quick_trials_ = 0;
 };

@@ -42,7 +42,8 @@ struct Tuned {
   int trials = 0;  // runs of own tactics
   int compiles = 0;
   bool provisional = false;
-  std::string note;  // why the LLM fell silent, why the search ended early
+  bool unfinished = false;  // nothing was learned of own kernels, for lack of time or memory
+  std::string note;         // why the LLM fell silent, why the search ended early
 };
 
 /// An own kernel displaces the vendor's best when it is this much faster in the finals.

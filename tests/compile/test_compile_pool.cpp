@@ -75,3 +75,21 @@ TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does
   pool.drop_waiting();
   CHECK(pool.compiles() < 6);
 }
+
+TEST_CASE("without a single thread to be had the caller compiles") {
+  int asked = 0;
+  CompilePool pool("sm_80", source_of, 4, [&](std::function<void()>) -> std::thread {
+    ++asked;
+    throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+  });
+  Tactic first, second;
+  first.tile_m = 1, second.tile_m = 2;
+  pool.want(first), pool.want(second);
+  CHECK(asked >= 1);
+  CHECK(pool.ready(first));
+  for (const Tactic& tactic : {second, first}) {
+    const auto compiled = pool.get(tactic, Deadline::in(30));
+    REQUIRE(compiled);
+    CHECK(compiled->ok());
+  }
+}

@@ -39,13 +39,16 @@ struct World {
     p.driver = "580.1", p.nvrtc = "13.0", p.cublaslt = "13.1", p.family_source = digest("kernels");
     return p;
   }();
+  bool files_tell = true;  // the libraries' versions are known without opening them
   bool has_vendor = true, has_untuned = true, launches = true;
   std::optional<std::string> no_compiler;
   std::vector<double> vendor_us = {60, 52};
-  double finals_scale = 1, drift = 0, quick_s = 0.0002;
+  double finals_scale = 1, drift = 0, quick_s = 0.0002, warm_up_s = 0;
   std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
       pass_breaks{false};
-  std::atomic<int> runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
+  int ordinal = 0;
+  mutable std::atomic<int> opened{0};
+  std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;  // of each runner
   std::mutex mutex;
 };
@@ -57,11 +60,18 @@ class FakeMachine final : public Machine {
   const Hardware& hardware() const override { return w_.hardware; }
   bool launches() const override { return w_.launches; }
   std::optional<std::string> no_compiler() const override { return w_.no_compiler; }
-  Provenance provenance(const Tactic& tactic, bool) const override {
+  Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
     Provenance p = w_.today;
+    w_.opened += open_libraries;
+    if (!open_libraries && !w_.files_tell) p.nvrtc.clear(), tactic.family == FamilyId::vendor ? void() : p.cublaslt.clear();
     if (tactic.family == FamilyId::vendor) p.family_source = {};
     return p;
   }
+  void warm_up(const Problem&) override {
+    ++w_.warmed;
+    std::this_thread::sleep_for(std::chrono::duration<double>(w_.warm_up_s));
+  }
+  int device_ordinal() const override { return w_.ordinal; }
   std::shared_ptr<void> relax_capture() const override { return nullptr; }
   bool capturing(Stream) const override { return w_.capturing; }
   void check_stream(Stream) const override {
@@ -142,11 +152,13 @@ inline Settings quick(Mode mode = Mode::tune) {
 struct Fixture {
   World world;
   Problem problem = world.land.problem;
+  Clock::time_point now = Clock::now();  // of retries
   std::unique_ptr<Context::Impl> context;
 
   explicit Fixture(Settings settings = quick()) { open(std::move(settings)); }
   void open(Settings settings) {
-    context = std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world));
+    context =
+        std::make_unique<Context::Impl>(std::move(settings), std::make_unique<FakeMachine>(world), [this] { return now; });
   }
   void call() { context->matmul_act(nullptr, problem, {}); }
 };

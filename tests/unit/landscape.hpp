@@ -104,7 +104,7 @@ class FakeRunner : public Runner {
  public:
   Landscape land;
   std::vector<double> vendor_us = {60, 52, 55};
-  double noise = 0, quick_s = 0.0002, full_s = 0.0005, compile_s = 0;
+  double noise = 0, quick_s = 0.0002, full_s = 0.0005, compile_s = 0, survey_s = 0;
   int cores = 4;
   double drift = 0, finals_scale = 1;  // own times in the finals are scaled by this
   bool full_effort_fails = false, compiler_broken = false;
@@ -113,6 +113,7 @@ class FakeRunner : public Runner {
   std::vector<Tactic> ran;
 
   std::vector<Tactic> vendor_tactics(Deadline) override {
+    std::this_thread::sleep_for(seconds(survey_s));
     std::vector<Tactic> list;
     for (std::size_t i = 0; i < vendor_us.size(); ++i) list.push_back(vendor_tactic(static_cast<int>(i)));
     return list;

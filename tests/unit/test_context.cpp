@@ -53,18 +53,111 @@ TEST_CASE("a stale record is proven again, the old winner first, and replaced") 
   first.open(settings);
   CHECK(first.context->explain(first.problem).note.find("590.1") != std::string::npos);
   first.call();
-  CHECK(first.context->counters().searches == 1);
+  CHECK(first.context->counters().searches == 0);  // proven at full effort, not searched for
+  CHECK(first.context->counters().trials == 1);
   CHECK(first.context->counters().store_hits == 0);
   REQUIRE(first.world.ran_first.size() == 2);
   CHECK(first.world.ran_first.back() == winner);
   CHECK(first.context->store().find(first.problem, first.world.hardware)->provenance.driver == "590.1");
 
-  first.world.today.driver = "600.1";  // in mode hit it is neither used nor thrown away
+  first.world.today.driver = "600.1";  // in mode hit it serves on
   settings.mode = Mode::hit;
+  first.open(settings);
+  first.call();
+  CHECK(first.context->counters().vendor_fallbacks == 0);
+  CHECK(first.context->counters().store_hits == 1);
+  CHECK(first.context->explain(first.problem).served_by == to_string(winner));
+  CHECK(first.context->explain(first.problem).note.find("600.1") != std::string::npos);
+
+  first.world.today.family_source = digest("other kernels");  // other device code does not
   first.open(settings);
   first.call();
   CHECK(first.context->counters().vendor_fallbacks == 1);
   CHECK(first.context->store().find(first.problem, first.world.hardware));
+}
+
+TEST_CASE("another NVRTC or cuBLASLt is noticed without opening it, and an own winner is timed again") {
+  for (std::string Provenance::*const version : {&Provenance::nvrtc, &Provenance::cublaslt}) {
+    Settings settings = quick();
+    settings.cache_dir = fresh_folder("test_context_upgrade");
+    Fixture f(settings);
+    f.call();
+    f.open(settings);
+    f.world.opened = 0;
+    f.call();
+    CHECK(f.context->counters().store_hits == 1);
+    CHECK(f.world.opened == 0);
+    f.world.today.*version = "14.0";
+    f.open(settings);
+    f.call();
+    CHECK(f.context->counters().store_hits == 0);
+    CHECK(f.context->counters().searches == 0);
+    CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.*version == "14.0");
+    f.world.files_tell = false;  // nothing to compare with: a hit
+    f.world.today.*version = "15.0";
+    f.open(settings);
+    f.call();
+    CHECK(f.context->counters().store_hits == 1);
+  }
+}
+
+TEST_CASE("a passing lack is tried again, each time twice as late, at most a minute") {
+  Fixture f;
+  f.world.no_memory = true;
+  f.call();
+  CHECK(f.context->explain(f.problem).note.find("passing") != std::string::npos);
+  for (int i = 0; i < 5; ++i) f.call();
+  CHECK(f.world.runners == 1);
+  CHECK(f.world.launched == 6);
+  int runners = 1;
+  for (const int wait : {1, 2, 4, 8, 16, 32, 60, 60}) {
+    f.now += std::chrono::milliseconds(wait * 1000 - 10);
+    f.call();
+    CHECK(f.world.runners == runners);
+    f.now += std::chrono::milliseconds(20);
+    f.call();
+    CHECK(f.world.runners == ++runners);
+  }
+  CHECK(f.context->counters().retries == 8);
+  CHECK(f.context->counters().passing_fallbacks == 9);
+  f.world.no_memory = false;
+  f.now += std::chrono::seconds(61);
+  f.call();
+  CHECK(f.context->explain(f.problem).source == "this process");
+
+  Fixture lasting;
+  lasting.world.runner_breaks = true;
+  lasting.call();
+  lasting.now += std::chrono::hours(1);
+  lasting.call();
+  CHECK(lasting.world.runners == 1);
+}
+
+TEST_CASE("what every search needs is made before its clock starts") {
+  Fixture f;
+  f.world.warm_up_s = 0.6;  // the budget is 0.5
+  f.call();
+  CHECK(f.world.warmed == 1);
+  CHECK(f.context->counters().trials > 10);
+  CHECK(!f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
+}
+
+TEST_CASE("who waited for another's search takes its winner; other devices do not wait") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_turns");
+  for (const int second : {0, 1}) {
+    std::filesystem::remove_all(settings.cache_dir);
+    Fixture a(settings), b(settings);
+    a.world.quick_s = b.world.quick_s = 0.005;
+    b.world.ordinal = second;
+    std::thread other([&] { a.call(); });
+    while (a.world.runners == 0) std::this_thread::yield();
+    b.call();
+    other.join();
+    CHECK(a.context->counters().searches == 1);
+    CHECK(b.context->counters().searches == second);
+    CHECK(b.context->counters().store_hits == 1 - second);
+  }
 }
 
 TEST_CASE("an absent NVRTC makes no record stale; changed kernels do") {

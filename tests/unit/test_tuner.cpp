@@ -211,3 +211,19 @@ TEST_CASE("an answer waited for is heard out; one that could not be tried any mo
   CHECK(limited.seconds < 2);
   CHECK(limited.winner);
 }
+
+TEST_CASE("a survey that eats the budget leaves own kernels their share; a search without a verdict on any is provisional") {
+  FakeRunner slow;
+  slow.survey_s = 0.3;
+  const Tuned late = tune_on(slow, 0.3);
+  CHECK(late.trials >= 3);
+  REQUIRE(late.winner);
+  CHECK(!is_vendor(late.winner->tactic));
+  CHECK(late.seconds < 0.6);
+
+  FakeRunner stuck;
+  stuck.compile_s = 30;
+  const Tuned unfinished = tune_on(stuck, 0.2);
+  CHECK(unfinished.unfinished);
+  CHECK(unfinished.provisional);
+}
