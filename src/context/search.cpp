@@ -94,7 +94,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
   std::unique_lock<std::timed_mutex> turn;
   if (!from_within) turn = std::unique_lock(turns().mutex, std::chrono::duration<double>(budget));
   const auto began = Clock::now();
-  budget -= seconds_since(asked);
+  budget = settings.budget_s - seconds_since(asked);
   const bool by_process = process_left() < budget;
   if (by_process) budget = process_left();
   if (!turn || budget < kLeastBudget) {
