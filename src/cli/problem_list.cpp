@@ -50,7 +50,8 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
     const auto* const whole_end = text.data() + (text.find_first_not_of('0', point + 1) == text.npos ? point : text.size());
     const auto [end, error] = std::from_chars(text.data(), whole_end, value);
     if (error == std::errc::result_out_of_range) bad(fmt::format("{}: {} is over 2^31 - 1", key, text));
-    if (text.empty() || error != std::errc() || end != whole_end) bad(fmt::format("{}: '{}' is not a whole number", key, text));
+    if (text.empty() || error != std::errc()) bad(fmt::format("{}: '{}' is not a number", key, text));
+    if (end != whole_end) bad(fmt::format("{}: '{}' is not a whole number", key, text));
     return value;
   };
   const auto word = [&](const char* key, const char* fallback) { return row[key].empty() ? std::string(fallback) : row[key]; };

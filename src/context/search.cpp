@@ -129,7 +129,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, std::opt
   std::unique_lock turn(turns(site.machine->device_ordinal()), std::try_to_lock);
   if (!turn && turn.try_lock_for(std::chrono::duration<double>(budget)) && !ask.retune)
     if (auto known = hit(site, problem, ask.recheck, old)) return *known;  // found by who had the turn
-  budget -= seconds_since(asked);
+  budget = settings.budget_s - seconds_since(asked);
   const bool by_process = process_left() < budget;
   if (by_process) budget = process_left();
   if (!turn || budget < kLeastBudget)

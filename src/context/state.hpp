@@ -88,13 +88,6 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
 
 struct Context::Impl::State {
   Settings settings;
-  // The caller's sink may use what lives no longer than the context.
-  struct Heard {
-    std::uint64_t sink;
-    ~Heard() {
-      if (sink) remove_log_sink(sink);
-    }
-  } heard{settings.log_sink};
   std::shared_ptr<Store> store;
   std::unique_ptr<Packs> packs;
   std::function<Clock::time_point()> now = Clock::now;
@@ -109,6 +102,7 @@ struct Context::Impl::State {
 
   ~State() {
     for (Site* site = sites; site;) delete std::exchange(site, site->next);
+    if (settings.log_sink) remove_log_sink(settings.log_sink);  // it may use what lives no longer than the context
   }
 
   Site& site();
