@@ -83,7 +83,7 @@ class Verifier {
   /// timed loop of the tactic.
   Verdict inspect(Case& on, const Tactic& tactic, Deadline deadline);
 
-  /// `times` launches on fresh poison must give equal bits; `between` is enqueued before each.
+  /// `times` launches on fresh poison must give equal bits; `other`, when given, is launched between them.
   Verdict repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline);
 
   static constexpr std::uint64_t kPoison = 0x5eed;
