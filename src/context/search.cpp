@@ -88,7 +88,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, const st
                                 kLeastBudget));
   if (budget < kLeastBudget) {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
-    return fallback(site, problem, "AK_PROCESS_BUDGET_S is used up");
+    return fallback(site, problem, "the process budget is used up (AK_PROCESS_BUDGET_S)");
   }
   const bool from_within = turns().holder == std::this_thread::get_id();  // a progress callback that calls back
   std::unique_lock<std::timed_mutex> turn;
