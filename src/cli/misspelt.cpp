@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace ak::cli {
 namespace {
 
