@@ -115,7 +115,7 @@ Served Context::Impl::State::search(Site& site, const Problem& problem, std::opt
         Why::lasting);
   if (budget < kLeastBudget) {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
-    return fallback(site, problem, "the process budget is used up (AK_PROCESS_BUDGET_S)");
+    return untuned("the process budget is used up (AK_PROCESS_BUDGET_S)", Why::passing);
   }
   if (const auto why = site.machine->lacks_memory(problem)) {
     log(LogLevel::warn, "{}: {}", text, *why);
