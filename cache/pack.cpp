@@ -12,10 +12,10 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <tuple>
 
 #include "ak/types.hpp"
+#include "base/atomic_file.hpp"
 #include "base/embedded.hpp"
 
 namespace ak {
@@ -230,21 +230,8 @@ Pack read_pack(const std::string& file) {
 }
 
 void write_pack(const std::string& file, std::vector<PackEntry> entries) {
-  // Machines that share a folder give their processes the same numbers.
-  std::random_device random;
-  const std::string beside = fmt::format("{}.{:08x}{:08x}.new", file, random(), random());
-  std::error_code error;
-  {
-    std::ofstream out(beside, std::ios::binary);
-    out << pack_text(std::move(entries));
-    out.close();
-    if (!out) error = std::make_error_code(std::errc::io_error);
-  }
-  if (!error) std::filesystem::rename(beside, file, error);
-  if (!error) return;
-  std::error_code ignored;
-  std::filesystem::remove(beside, ignored);
-  throw Error(ErrorCode::internal, fmt::format("{}: cannot be written: {}", file, error.message()));
+  if (const auto why = write_atomically(file, pack_text(std::move(entries))))
+    throw Error(ErrorCode::internal, fmt::format("{}: cannot be written: {}", file, *why));
 }
 
 Pack shipped_pack() {

@@ -3,13 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <condition_variable>
-#include <cstring>
 #include <mutex>
 #include <optional>
 
 #include "ak/types.hpp"
+#include "base/atomic_file.hpp"
 #include "base/hash.hpp"
 #include "llm/chat.hpp"
 #include "llm/http.hpp"
@@ -18,25 +17,6 @@ namespace ak {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(20);
-
-// Empty on success, else the reason.
-std::string write_atomically(const std::string& path, const std::string& text) {
-  std::string temporary = path + ".XXXXXX";
-  const int file = mkstemp(temporary.data());
-  if (file < 0) return fmt::format("{}: {}", path, std::strerror(errno));
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t n = ::write(file, text.data() + written, text.size() - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    written += static_cast<std::size_t>(n);
-  }
-  const bool closed = ::close(file) == 0;
-  if (written == text.size() && closed && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
-  const std::string why = fmt::format("{}: {}", path, std::strerror(errno));
-  ::unlink(temporary.c_str());
-  return why;
-}
 
 struct Letter {
   std::string text;
@@ -76,9 +56,9 @@ class MailboxChat : public Chat {
     // A recorded reply needs no prompt beside it, so a folder that cannot be written still replays.
     std::optional<Letter> letter = read_letter(stem + ".reply.txt");
     if (!letter) {
-      if (auto why = write_atomically(stem + ".prompt.txt", text); !why.empty()) {
+      if (const auto why = write_atomically(stem + ".prompt.txt", text, 0600)) {
         reply.fault = ChatFault::setup;
-        reply.why = "mailbox: " + why;
+        reply.why = fmt::format("mailbox: {}.prompt.txt: {}", stem, *why);
         return reply;
       }
     }

@@ -1,7 +1,6 @@
 #include "recording/recording.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "ak/types.hpp"
+#include "base/atomic_file.hpp"
 #include "base/log.hpp"
 #include "core/activation.hpp"
 #include "recording/recording_json.hpp"
@@ -28,8 +28,8 @@ constexpr std::size_t kMaxFileBytes = std::size_t{64} << 20, kMaxTextBytes = std
   throw Error(ErrorCode::invalid_argument, fmt::format("recording {}: {}", file, what));
 }
 
-[[noreturn]] void unwritten(const std::string& file) {
-  throw Error(ErrorCode::internal, fmt::format("recording {} cannot be written: {}", file, std::strerror(errno)));
+[[noreturn]] void unwritten(const std::string& file, std::string_view why) {
+  throw Error(ErrorCode::internal, fmt::format("recording {} cannot be written: {}", file, why));
 }
 
 std::string bytes_of(const std::string& file) {
@@ -87,15 +87,8 @@ void Recording::write(const std::string& file) const {
   std::string packed(ZSTD_compressBound(text.size()), '\0');
   const auto size = ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 19);
   if (ZSTD_isError(size)) bad(file, ZSTD_getErrorName(size));
-  const std::string beside = fmt::format("{}.{}.tmp", file, getpid());
-  std::FILE* out = std::fopen(beside.c_str(), "wb");
-  if (!out) unwritten(file);
-  bool whole = std::fwrite(packed.data(), 1, size, out) == size && std::fflush(out) == 0 && fsync(fileno(out)) == 0;
-  whole = std::fclose(out) == 0 && whole;
-  if (!whole || std::rename(beside.c_str(), file.c_str()) != 0) {
-    std::remove(beside.c_str());
-    unwritten(file);
-  }
+  packed.resize(size);
+  if (const auto why = write_atomically(file, packed)) unwritten(file, *why);
 }
 
 std::string recording_file_name(const Problem& p) {
@@ -170,7 +163,7 @@ void RecordingWriter::place(RecordedTrial trial) {
 
 void RecordingWriter::append(const std::string& line) {
   if (std::fputs(line.c_str(), part_) < 0 || std::fputc('\n', part_) == EOF || std::fflush(part_) != 0)
-    unwritten(file_ + ".part");
+    unwritten(file_ + ".part", std::strerror(errno));
 }
 
 void RecordingWriter::add(RecordedTrial trial) {
