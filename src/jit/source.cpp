@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <memory>
+#include <mutex>
 
 #include "ak/types.hpp"
 #include "base/embedded.hpp"
@@ -53,16 +56,6 @@ std::string activation_function(std::string_view code) {
       code);
 }
 
-// A file by name, so that a compile log names the file and line of kernels/.
-void append_file(std::string& text, std::string_view file) {
-  text += fmt::format("#line 1 \"{}\"\n", file);
-  const std::string whole = kernel_file(file);
-  for (const std::string_view line : split(whole, '\n')) {
-    if (!line.starts_with("#pragma once") && !line.starts_with("#include \"")) text += line;
-    text += '\n';
-  }
-}
-
 // Comments and white space do not change a kernel, so they do not change its digest.
 std::string essence(std::string_view text) {
   std::string out;
@@ -82,10 +75,46 @@ std::string essence(std::string_view text) {
   return out;
 }
 
+// What a compile gets of a file: by name, so that its log names file and line of kernels/, and without includes.
+std::string listed(std::string_view file, std::string_view whole) {
+  std::string text = fmt::format("#line 1 \"{}\"\n", file);
+  for (const std::string_view line : split(whole, '\n')) {
+    if (!line.starts_with("#pragma once") && !line.starts_with("#include \"")) text += line;
+    text += '\n';
+  }
+  return text;
+}
+
+// Both forms of a file. A search makes thousands of sources of the same few.
+struct Prepared {
+  std::string listed, essence;
+};
+using PreparedPtr = std::shared_ptr<const Prepared>;
+
+PreparedPtr prepare(std::string_view file) {
+  const std::string whole = kernel_file(file);
+  return std::make_shared<const Prepared>(Prepared{listed(file, whole), essence(whole)});
+}
+
+const char* kernel_folder() {
+  const char* folder = std::getenv("AK_KERNEL_DIR");
+  return folder && *folder ? folder : nullptr;
+}
+
+// Embedded files stay as they are; those of a folder may change from call to call.
+PreparedPtr prepared(std::string_view file) {
+  if (kernel_folder()) return prepare(file);
+  static std::mutex mutex;
+  static auto* const embedded = new std::map<std::string, PreparedPtr, std::less<>>;
+  const std::lock_guard lock(mutex);
+  if (const auto known = embedded->find(file); known != embedded->end()) return known->second;
+  return embedded->emplace(file, prepare(file)).first->second;
+}
+
 }  // namespace
 
 std::string kernel_file(std::string_view file) {
-  if (const char* folder = std::getenv("AK_KERNEL_DIR"); folder && *folder) {
+  if (const char* folder = kernel_folder()) {
     if (!std::filesystem::is_directory(folder))
       throw Error(ErrorCode::invalid_argument, fmt::format("AK_KERNEL_DIR='{}': not a folder", folder));
     const auto path = fmt::format("{}/{}", folder, file);
@@ -98,33 +127,33 @@ std::string kernel_file(std::string_view file) {
 
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
   std::string text = defines(problem, tactic);
-  for (const auto file : kCommonFiles) append_file(text, file);
+  for (const auto file : kCommonFiles) text += prepared(file)->listed;
   text += activation_function(expression(problem.epilogue.activation));
-  append_file(text, kEpilogueFile);
-  for (const auto file : files) append_file(text, file);
+  text += prepared(kEpilogueFile)->listed;
+  for (const auto file : files) text += prepared(file)->listed;
   return text;
 }
 
 std::string activation_check_source(const Expression& expression) {
   std::string text;
-  for (const auto file : kCommonFiles) append_file(text, file);
+  for (const auto file : kCommonFiles) text += prepared(file)->listed;
   return text + activation_function(expression.code()) +
          "extern \"C\" __global__ void ak_kernel(float* y, float x, float slope) { *y = ak::math::activate(x, slope); }\n";
 }
 
 std::string own_activation_source(Activation activation) {
   std::string text;
-  for (const auto file : kCommonFiles) append_file(text, file);
-  for (const auto file : kActivationKernels) append_file(text, file);
+  for (const auto file : kCommonFiles) text += prepared(file)->listed;
+  for (const auto file : kActivationKernels) text += prepared(file)->listed;
   return text + fmt::format("AK_ACTIVATION({}, {})\n", identifier(activation), expression(activation));
 }
 
 Digest source_digest(std::span<const std::string_view> files) {
   Hasher hasher;
-  for (const auto file : kCommonFiles) hasher.field(file, essence(kernel_file(file)));
-  hasher.field(kEpilogueFile, essence(kernel_file(kEpilogueFile)));
-  hasher.field("activations.def", essence(kernel_file("activations.def")));
-  for (const auto file : files) hasher.field(file, essence(kernel_file(file)));
+  for (const auto file : kCommonFiles) hasher.field(file, prepared(file)->essence);
+  hasher.field(kEpilogueFile, prepared(kEpilogueFile)->essence);
+  hasher.field("activations.def", prepared("activations.def")->essence);
+  for (const auto file : files) hasher.field(file, prepared(file)->essence);
   return hasher.digest();
 }
 
