@@ -136,8 +136,9 @@ bool compiler_available(std::string* why) {
 }
 
 std::string compiler_version_on_disk() {
-  const std::string version = SharedLibrary::version_on_disk(kNvrtcNames);  // 13.0.88: the library says 13.0
-  return version.substr(0, std::min(version.size(), version.rfind('.')));
+  // Once a process, for every hit asks.
+  static const auto* const version = new std::string(SharedLibrary::version_on_disk(kNvrtcNames));
+  return version->substr(0, std::min(version->size(), version->rfind('.')));  // 13.0.88: the library says 13.0
 }
 
 std::string compiler_version() {

@@ -154,8 +154,9 @@ bool vendor_available(std::string* why) {
 }
 
 std::string vendor_version_on_disk() {
-  const std::string version = SharedLibrary::version_on_disk(kLtNames);  // 13.1.0.3: the library says 13.1.0
-  return version.substr(0, std::min(version.size(), version.rfind('.')));
+  // Once a process, for every hit asks.
+  static const auto* const version = new std::string(SharedLibrary::version_on_disk(kLtNames));
+  return version->substr(0, std::min(version->size(), version->rfind('.')));  // 13.1.0.3: the library says 13.1.0
 }
 
 std::string vendor_version() {
