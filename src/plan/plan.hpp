@@ -26,13 +26,14 @@ class Plan {
   void launch(Stream stream, const CallArgs& args) const {
     if (try_launch(stream, args)) [[likely]]
       return;
-    throw Error(ErrorCode::out_of_memory,
-                "a workspace of " + std::to_string(workspace_bytes()) +
-                    " bytes is not to be had: too little device memory is free, or AK_SCRATCH_BYTES is small");
+    refuse();
   }
   /// Of a launch with its problem's own leading dimensions; 0: it always runs.
   virtual std::int64_t workspace_bytes() const { return 0; }
   virtual const Tactic& tactic() const = 0;
+
+ private:
+  [[noreturn]] void refuse() const;
 };
 
 using PlanPtr = std::shared_ptr<const Plan>;

@@ -1,0 +1,16 @@
+#include "plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include "ak/types.hpp"
+
+namespace ak {
+
+void Plan::refuse() const {
+  throw Error(
+      ErrorCode::out_of_memory,
+      fmt::format("a workspace of {} bytes is not to be had: too little device memory is free, or AK_SCRATCH_BYTES is small",
+                  workspace_bytes()));
+}
+
+}  // namespace ak
