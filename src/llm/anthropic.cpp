@@ -31,10 +31,7 @@ WireAnswer read(dom::element reply) {
   out.reason = text_or_empty(reply["stop_reason"]);
   if (out.reason == "max_tokens" || out.reason == "model_context_window_exceeded") out.stop = WireAnswer::Stop::cut;
   if (out.reason == "refusal") out.stop = WireAnswer::Stop::declined;
-  dom::array parts;
-  if (reply["content"].get(parts) == simdjson::SUCCESS)
-    for (const dom::element part : parts)
-      if (text_or_empty(part["type"]) == "text") out.text += text_or_empty(part["text"]);
+  out.text = text_of_parts(reply["content"]).value_or("");
   return out;
 }
 

@@ -35,13 +35,7 @@ WireAnswer read(dom::element reply) {
   out.reason = text_or_empty(choice["finish_reason"]);
   if (out.reason == "length") out.stop = WireAnswer::Stop::cut;
   if (out.reason == "content_filter" || !text_or_empty(message["refusal"]).empty()) out.stop = WireAnswer::Stop::declined;
-  dom::array parts;
-  if (message["content"].get(parts) == simdjson::SUCCESS) {
-    for (const dom::element part : parts)
-      if (text_or_empty(part["type"]) == "text") out.text += text_or_empty(part["text"]);
-  } else {
-    out.text = text_or_empty(message["content"]);
-  }
+  out.text = text_of_parts(message["content"]).value_or(std::string(text_or_empty(message["content"])));
   // A server that takes a model's whole answer for thinking leaves the content null.
   for (const char* thoughts : {"reasoning_content", "reasoning"})
     if (out.text.empty()) out.text = text_or_empty(message[thoughts]);

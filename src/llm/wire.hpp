@@ -64,6 +64,16 @@ inline std::string_view text_or_empty(simdjson::simdjson_result<simdjson::dom::e
   return field.get(text) == simdjson::SUCCESS ? text : std::string_view();
 }
 
+/// Of a content that is a list of parts, the texts together; nullopt where it is no list.
+inline std::optional<std::string> text_of_parts(simdjson::simdjson_result<simdjson::dom::element> content) {
+  simdjson::dom::array parts;
+  if (content.get(parts) != simdjson::SUCCESS) return std::nullopt;
+  std::string text;
+  for (const simdjson::dom::element part : parts)
+    if (text_or_empty(part["type"]) == "text") text += text_or_empty(part["text"]);
+  return text;
+}
+
 inline std::optional<std::int64_t> count_of(simdjson::simdjson_result<simdjson::dom::element> field) {
   std::int64_t number = 0;
   return field.get(number) == simdjson::SUCCESS && number >= 0 ? std::optional(number) : std::nullopt;
