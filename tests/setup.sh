@@ -4,7 +4,7 @@
 ak_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ak_build=${AK_BUILD_DIR:-$ak_root/build}
 ak_packages=(g++ cmake ninja-build pkg-config libcurl4-openssl-dev libsimdjson-dev libfmt-dev nlohmann-json3-dev liblmdb-dev
-             libzstd-dev libxxhash-dev libcli11-dev libcpp-httplib-dev doctest-dev)
+             libzstd-dev libxxhash-dev libcli11-dev libcpp-httplib-dev doctest-dev locales)
 
 ak_fail() { # what is wrong, what to do
   printf 'error: %s\n       %s\n' "$1" "$2" >&2
