@@ -15,7 +15,7 @@
 #include "plan/pass.hpp"
 #include "plan/resources.hpp"
 #include "plan/vendor.hpp"
-#include "runner/local.hpp"
+#include "runner/trials.hpp"
 
 namespace ak {
 namespace {
@@ -74,7 +74,7 @@ class Gpu final : public Machine {
 
   std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
-  std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
+  std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<Trials>(problem, resources_); }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);

@@ -6,7 +6,7 @@
 
 #include "plan/vendor.hpp"
 #include "proof/verify.hpp"
-#include "runner/local.hpp"
+#include "runner/trials.hpp"
 #include "proof/rotating_sets.hpp"
 
 using namespace ak;
@@ -118,7 +118,7 @@ TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated p
       CHECK(reinterpret_cast<std::uint64_t>(pointer) < sets.base(i) + sets.layout().bytes);
     }
   }
-  LocalRunner runner(p, resources());
+  Trials runner(p, resources());
   const auto tactics = runner.vendor_tactics(Deadline::in(10));
   REQUIRE(!tactics.empty());
   const Trial trial = runner.run(tactics[0], Effort::full, Deadline::in(10));

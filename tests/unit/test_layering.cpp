@@ -28,7 +28,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"search", {"families", "cache", "llm"}},
     {"gpu", {"base", "core"}},
     {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
-    {"proof", {"plan"}},
+    {"proof", {"plan", "families"}},
     {"timing", {"gpu"}},
     {"runner", {"proof", "timing", "jit", "families"}},
     {"recording", {"machine"}},
