@@ -26,6 +26,8 @@ struct Settings {
   int llm_rounds = 2, llm_proposals = 12;
   std::int64_t llm_tokens = 200000;
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
+  Isolation isolation = Isolation::worker;
+  std::string worker;  // its program; empty: looked for
   std::string recording;
   bool shipped = true;                 // the packs built into the library are consulted
   std::vector<std::string> packs;      // files of further ones

@@ -24,6 +24,12 @@ enum class Mode : std::uint8_t {
   off,   ///< cuBLASLt always, records are not read
 };
 
+/// Where a kernel is launched for the first time, and proven right.
+enum class Isolation : std::uint8_t {
+  worker,      ///< in a process of its own, so that one that faults or hangs takes nothing else with it (the default)
+  in_process,  ///< in this process
+};
+
 /// One finished trial of a running search, for a progress display.
 struct TuneProgress {
   std::string problem;  ///< as `ak tune` would print it
@@ -55,6 +61,8 @@ struct Options {
   std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
   std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
+  std::optional<Isolation> isolation;         ///< AK_ISOLATION=worker|in_process
+  std::optional<std::string> worker;          ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
   std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug; of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched

@@ -36,7 +36,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine(settings.scratch_bytes) : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker}) : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).

@@ -53,7 +53,8 @@ int run(const State& state) {
   } else {
     problems.push_back(state.problem.problem());
   }
-  const auto machine = make_gpu_machine(resolve({}).scratch_bytes);
+  const Settings settings = resolve({});
+  const auto machine = make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker});
   ProgressBar bar;
   for (const Problem& problem : problems)
     if (!sweep_one(problem, state, *machine, bar)) code = kFailed;

@@ -125,7 +125,7 @@ Site& Context::Impl::State::open_site() {
   auto made = std::make_unique<Site>();
   made->context = current;
   made->context_id = id;
-  made->machine = make_gpu_machine(settings.scratch_bytes);
+  made->machine = make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker});
   made->next = sites;
   sites.store(made.get(), std::memory_order_release);
   return *made.release();

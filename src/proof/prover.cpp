@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kKeptCaseBytes = std::int64_t{2} << 30;
 
 Proven hold(const Verdict& verdict) {
-  if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why};
+  if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
   return {verdict.error};
 }
 

@@ -14,12 +14,6 @@
 
 namespace ak {
 
-/// Ends a trial early: what became of it and why, in one line.
-struct Failed {
-  Outcome outcome;
-  std::string why;
-};
-
 /// An own kernel as it was compiled.
 struct Kernel {
   const Tactic& tactic;
@@ -31,11 +25,16 @@ struct Proven {
   double error = 0;  // of the worst element, over its bound
 };
 
+/// Thrown where a proof cannot be made at all: the worker is not to be had.
+struct Unavailable {
+  std::string why;
+};
+
 class Prover {
  public:
   virtual ~Prover() = default;
   /// Effort::quick: one case. Effort::full: all the others, of a kernel that passed the quick one. Throws Failed, TimedOut,
-  /// Error{driver | out_of_memory}.
+  /// Unavailable, Error{driver | out_of_memory}.
   virtual Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) = 0;
 };
 

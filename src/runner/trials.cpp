@@ -27,7 +27,8 @@ struct Trials::Impl {
         source(std::move(options.source)),
         probe(resources),
         pool(resources.facts().arch(), options.threads),
-        elsewhere(std::move(options.prover)) {}
+        elsewhere(std::move(options.prover)),
+        reviewed(options.reviewed) {}
 
   const DeviceFacts& facts() const { return resources.facts(); }
 
@@ -58,6 +59,7 @@ struct Trials::Impl {
       body(trial);
       trial.outcome = Outcome::correct;
     } catch (const Failed& failed) {
+      busy = failed.outcome == Outcome::timeout;
       trial.outcome = failed.outcome, trial.why = failed.why;
     } catch (const TimedOut&) {
       busy = true;
@@ -113,7 +115,17 @@ struct Trials::Impl {
     if (timing) local->alternate_with(timing->anchor());
     if (is_vendor(tactic)) return local->prove(*candidate.plan, nullptr, effort, deadline);
     const Kernel kernel{tactic, candidate.compiled->cubin};
-    return elsewhere ? elsewhere->prove(kernel, effort, deadline) : local->prove(*candidate.plan, &kernel, effort, deadline);
+    try {
+      if (elsewhere) return elsewhere->prove(kernel, effort, deadline);
+    } catch (const Unavailable& absent) {
+      if (!reviewed)
+        throw Failed{Outcome::constraints,
+                     fmt::format("sources of AK_KERNEL_DIR are launched in a worker only, or with AK_ISOLATION=in_process: {}",
+                                 absent.why)};
+      warn_once(fmt::format("new kernels are launched in this process first: {}", absent.why));
+      elsewhere.reset();
+    }
+    return local->prove(*candidate.plan, &kernel, effort, deadline);
   }
 
   void prove(const Tactic& tactic, Effort effort, Deadline deadline) {
@@ -131,7 +143,8 @@ struct Trials::Impl {
   const std::function<std::string(const Tactic&)> source;
   const Probe probe;
   CompilePool pool;
-  const std::unique_ptr<Prover> elsewhere;
+  std::unique_ptr<Prover> elsewhere;
+  const bool reviewed;
   // Everything below lives on the GPU; destroyed last to first.
   std::optional<Lane> lane;
   std::optional<LocalProver> local;

@@ -24,6 +24,7 @@ class Trials : public Runner {
     std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
     int threads = usable_cores();                      // for compiling
     std::unique_ptr<Prover> prover;                    // of own kernels; null: this process proves
+    bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
 
   /// The problem has m, n, k >= 1. Device memory is allocated on the first run.

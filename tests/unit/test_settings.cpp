@@ -19,7 +19,7 @@ class Environment {
   explicit Environment(std::map<std::string, std::string> set) {
     for (const char* name : {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM",
                              "AK_LLM_ENDPOINT", "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS",
-                             "AK_LLM_PROPOSALS", "AK_RECORDING", "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS"}) {
+                             "AK_LLM_PROPOSALS", "AK_RECORDING", "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS", "AK_ISOLATION", "AK_WORKER"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
