@@ -77,8 +77,7 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
                                                                        Deadline deadline) {
   ProposerInputs inputs;
   inputs.portfolio = portfolio(site, old);
-  std::vector<std::unique_ptr<Proposer>> list;
-  list.push_back(make_proposer("portfolio", inputs));
+  inputs.deadline = deadline;
   if (!settings.llm.empty()) {
     LlmOptions llm;
     llm.endpoint.provider = settings.llm;
@@ -88,10 +87,9 @@ std::vector<std::unique_ptr<Proposer>> Context::Impl::State::proposers(Site& sit
     llm.rounds = settings.llm_rounds;
     llm.proposals = settings.llm_proposals;
     llm.tokens_left = llm_tokens_left;
-    list.push_back(make_llm_proposer(llm, deadline));
+    inputs.llm = std::make_shared<const LlmOptions>(std::move(llm));
   }
-  for (const auto name : {"local", "offline"}) list.push_back(make_proposer(name, inputs));
-  return list;
+  return make_search_proposers(inputs);
 }
 
 Served Context::Impl::State::search(Site& site, const Problem& problem, std::optional<PlanRecord> old,

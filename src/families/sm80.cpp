@@ -1,12 +1,11 @@
 // sm80: cp.async, ldmatrix and mma.sync for any layout, size and alignment (kernels/sm80.cu).
-#include "families/sm80.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/arithmetic.hpp"
+#include "families/family.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -116,8 +115,7 @@ class Sm80 final : public Family {
     if (packs(t) && p.align_a == 16 && p.align_b == 16)
       return "schedule=cooperative has nothing to copy: both operands are aligned";
     if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
-    if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.load || t.unroll != 1 || t.algo || t.separate)
-      return "cluster_m, cluster_n, swap_ab, load, unroll, algo and separate are not knobs of sm80";
+    if (auto why = foreign_knobs(t)) return why;
     const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));

@@ -1,12 +1,11 @@
 // sm90: kernels/sm90.cu on the host. Every sum here mirrors kernels/sm90_tile.cuh.
-#include "families/sm90.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "base/arithmetic.hpp"
+#include "families/family.hpp"
 #include "families/sm90_cost.hpp"
 #include "kernels/args.cuh"
 
@@ -145,8 +144,7 @@ class Sm90 final : public Family {
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     if (t.family != FamilyId::sm90) return fmt::format("a tactic of family {}", name(t.family));
     if (auto why = refuses(p, device)) return why;
-    if (t.warps_m != 1 || t.warps_n != 1 || t.unroll != 1 || t.algo != 0 || t.separate != 0)
-      return "sm90 has no knobs warps_m, warps_n, unroll, algo, separate";
+    if (auto why = foreign_knobs(t)) return why;
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";

@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "search/llm_facts.hpp"
+#include "search/proposers.hpp"
 
 namespace ak {
 namespace {
@@ -172,8 +173,8 @@ std::string LlmProposer::note() const {
              : fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
 }
 
-std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline) {
-  return std::make_unique<LlmProposer>(options, deadline);
+std::unique_ptr<Proposer> make_llm_proposer(const ProposerInputs& inputs) {
+  return inputs.llm ? std::make_unique<LlmProposer>(*inputs.llm, inputs.deadline) : nullptr;
 }
 
 }  // namespace ak
