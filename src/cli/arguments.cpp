@@ -140,4 +140,10 @@ std::shared_ptr<Store> open_cache(const std::string& folder) {
   return folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
 }
 
+bool cannot_be_read(const Store& store) {
+  const std::string why = store.fault().reading;
+  if (!why.empty()) fmt::print(stderr, "ak: the records cannot be read: {}\n", why);
+  return !why.empty();
+}
+
 }  // namespace ak::cli

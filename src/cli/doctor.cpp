@@ -77,7 +77,14 @@ Check check_cache(const Settings& settings) {
             "unset AK_CACHE_DIR, or set it to a folder, to keep winners"};
   const auto store = open_store(settings.cache_dir);
   const std::string where = store->describe();
-  if (!store->persistent()) return {"cache", Health::bad, where, "set AK_CACHE_DIR to a folder of yours on a local disk"};
+  store->for_each([](const PlanRecord&) {});  // some faults show at the first read only
+  const Store::Fault fault = store->fault();
+  if (fault.reading.empty() && !fault.writing.empty())
+    return {"cache", Health::note, where,
+            "its records serve; new ones last as long as their process. Set AK_CACHE_DIR to a folder of yours to keep them"};
+  if (!fault.reading.empty())
+    return {"cache", Health::bad, store->persistent() ? fmt::format("{}: {}", where, fault.reading) : where,
+            "set AK_CACHE_DIR to a folder of yours on a local disk"};
   std::error_code error;
   const auto space = std::filesystem::space(settings.cache_dir, error);
   if (!error && space.available < (64u << 20))

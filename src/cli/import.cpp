@@ -27,7 +27,7 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 int import(const State& state) {
   const auto store = open_cache(resolve(state.search.options()).cache_dir);
   if (!store->persistent() && !state.dry_run) {
-    fmt::print(stderr, "ak import: nothing would be kept, there is no folder for it: {}\n", store->describe());
+    fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
     return kFailed;
   }
   Json rows = Json::array();

@@ -291,6 +291,8 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   e.source = served.source;
   e.from_recording = !site.machine->hardware().recording.empty();
   e.note = served.note;
+  if (const Store::Fault fault = store->fault(); !fault.writing.empty())
+    e.note += fmt::format("{}new records are not kept: {}", e.note.empty() ? "" : "; ", fault.writing);
   if (served.source == "none") {
     e.served_by = "no record";
     return e;

@@ -42,6 +42,23 @@ TEST_CASE("the next process loads what the first one stored: no trial, no compil
   CHECK(second.context->explain(second.problem).served_by == winner);
 }
 
+TEST_CASE("records that can only be read serve, and explain() says that new ones are not kept") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_read_only");
+  Fixture first(settings);
+  first.call();
+  CHECK(first.context->explain(first.problem).note.find("not kept") == std::string::npos);
+  first.context.reset();
+  std::filesystem::remove(settings.cache_dir + "/open.lock");
+  std::filesystem::create_directory(settings.cache_dir + "/open.lock");  // which not even root can open
+
+  Fixture second(settings);
+  second.call();
+  CHECK(second.context->counters().store_hits == 1);
+  CHECK(second.context->counters().searches == 0);
+  CHECK(second.context->explain(second.problem).note.find("new records are not kept: its open.lock") != std::string::npos);
+}
+
 TEST_CASE("a stale record is proven again, the old winner first, and replaced") {
   Settings settings = quick();
   settings.cache_dir = fresh_folder("test_context_stale");
