@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ak/export.h"
+#include "ak/version.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -123,27 +126,27 @@ typedef struct ak_counters {
 } ak_counters;
 
 /* options may be null. *context is null after a failure. */
-ak_status ak_context_create(const ak_options* options, ak_context** context);
+AK_API ak_status ak_context_create(const ak_options* options, ak_context** context);
 /* Null is allowed. No call on the context may be under way. */
-void ak_context_destroy(ak_context* context);
+AK_API void ak_context_destroy(ak_context* context);
 
 /* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing
  * is searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on
  * one stream share scratch memory: replay them one after the other. */
-ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
-                        const ak_matrix* d, const ak_epilogue* epilogue);
+AK_API ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
+                               const ak_matrix* d, const ak_epilogue* epilogue);
 
 /* y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias); bias may be null, of y's dtype. */
-ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w, const void* bias,
-                    ak_activation activation, const ak_matrix* y);
+AK_API ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w,
+                           const void* bias, ak_activation activation, const ak_matrix* y);
 
 /* Load or tune the plan of this call now, without running it. explanation may be null. */
-ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
-                     const ak_epilogue* epilogue, ak_explanation* explanation);
+AK_API ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                            const ak_epilogue* epilogue, ak_explanation* explanation);
 
 /* Which kernel serves this call, why, against what. Starts no search. */
-ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
-                     const ak_epilogue* epilogue, ak_explanation* explanation);
+AK_API ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                            const ak_epilogue* epilogue, ak_explanation* explanation);
 
 /* A call to prepare for. epilogue may be null, as everywhere. */
 typedef struct ak_call {
@@ -157,20 +160,20 @@ typedef struct ak_call {
  * served does not keep the others: its source is "none" and its note says why. Fails where a library is missing or the driver
  * fails, which would keep them all, and for a wrong argument before anything was prepared: the message begins with its place,
  * calls[3]. Then explanations are left as they are. */
-ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
-                          void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
+AK_API ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
+                                 void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
 
-ak_status ak_get_counters(ak_context* context, ak_counters* counters);
+AK_API ak_status ak_get_counters(ak_context* context, ak_counters* counters);
 
 /* A caller's own activation from an expression of x and slope, as ak::register_activation; *activation is a value for
  * ak_epilogue.activation in this process. */
-ak_status ak_register_activation(const char* expression, ak_activation* activation);
+AK_API ak_status ak_register_activation(const char* expression, ak_activation* activation);
 
 /* What the last failed call of this thread said; "" when none failed. Valid until the thread's next call. */
-const char* ak_last_error(void);
-const char* ak_status_name(ak_status status);
+AK_API const char* ak_last_error(void);
+AK_API const char* ak_status_name(ak_status status);
 /* "0.1.0" */
-const char* ak_version(void);
+AK_API const char* ak_version(void);
 
 #ifdef __cplusplus
 }
