@@ -18,7 +18,7 @@
   X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction)                                                               \
   X(cuFuncGetAttribute) X(cuFuncSetAttribute)                                                                                \
   X(cuLaunchKernelEx)                                                                                                        \
-  X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost) X(cuPointerGetAttribute)                     \
+  X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost) X(cuPointerGetAttributes)                    \
   X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync)                             \
   X(cuMemsetD16) X(cuMemsetD8Async)                                                                                          \
   X(cuStreamCreate) X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWaitEvent) X(cuStreamGetCtx)        \
