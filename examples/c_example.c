@@ -21,10 +21,10 @@ static void* zeros(size_t bytes) {
 
 int main(void) {
   const int64_t m = 16, n = 4096, k = 4096;
-  ak_const_matrix a = {NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row}, w_t = a;
-  ak_matrix d = {NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row};
+  ak_const_matrix a = AK_CONST_MATRIX_INIT, w_t = AK_CONST_MATRIX_INIT; /* bf16, row-major */
+  ak_matrix d = AK_MATRIX_INIT;
   ak_epilogue epilogue = AK_EPILOGUE_INIT;
-  ak_explanation told;
+  ak_explanation told = AK_EXPLANATION_INIT;
 
   printf("autokernel %s\n", ak_version());
   a.data = zeros((size_t)(m * k) * 2), a.rows = m, a.cols = k, a.ld = k;

@@ -54,10 +54,10 @@ class Resolver {
   }
 
   /// The variable that was read last cannot be used.
-  void refuse(std::string_view value, std::string_view expected) {
+  void refuse(std::string_view value, std::string_view expected, ErrorCode code = ErrorCode::invalid_argument) {
     const std::string what = fmt::format("{}{}='{}': {}", entries.back().variable, source_ == "option" ? " (option)" : "",
                                          without_user(std::string(value)), expected);
-    if (throws_) throw Error(ErrorCode::invalid_argument, what);
+    if (throws_) throw Error(code, what);
     entries.back().fault = what;
   }
 
@@ -162,7 +162,7 @@ Settings read_all(const Options& options, bool throws) {
 
   s.llm = read.text("AK_LLM", options.llm, "", providers() + "; empty: no LLM");
   if (!s.llm.empty() && !is_provider(s.llm)) {
-    read.refuse(s.llm, "expected " + providers());
+    read.refuse(s.llm, "expected " + providers(), has_llm() ? ErrorCode::invalid_argument : ErrorCode::unsupported);
     s.llm.clear();
   }
   s.llm_endpoint = read.text("AK_LLM_ENDPOINT", options.llm_endpoint, "", "base URL; empty: the provider's own");
@@ -205,7 +205,7 @@ Settings read_all(const Options& options, bool throws) {
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
-  const std::string level = read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr");
+  const std::string level = read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr; unset, the tool's is warn");
   LogLevel parsed;
   const bool known = parse_log_level(level, parsed);
   if (!known) read.refuse(level, "expected off, error, warn, info or debug");

@@ -1,12 +1,18 @@
 /* Autokernel in C: D = act(alpha * A.B + bias + beta * C) on an NVIDIA GPU, tuned on first use and remembered.
  *
  * The words and rules are those of ak/ak.hpp. Every function returns a status; ak_last_error() tells this thread more. No
- * exception crosses this boundary. Enumerators are `type_word` with the C++ API's words, so `ak_activation_silu`. */
+ * exception crosses this boundary. Enumerators are `type_word` with the C++ API's words, so `ak_activation_silu`.
+ *
+ * Every struct that a caller makes begins with its size, which its AK_..._INIT sets: start from that, so that a program keeps
+ * working with a later library, whose structs have more members. What the library writes never goes beyond that size. */
 #ifndef AK_AK_H
 #define AK_AK_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ak/export.h"
+#include "ak/version.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,7 +22,14 @@ struct CUstream_st;
 typedef struct CUstream_st* ak_stream; /* a CUstream or cudaStream_t; null is the legacy default stream */
 typedef struct ak_context ak_context;  /* null names the default context wherever a context is asked for */
 
-typedef enum ak_status {
+/* In C++ an enumeration is an int, whatever its enumerators: what is none of them can be read too, and is refused. */
+#ifdef __cplusplus
+#define AK_INT : int
+#else
+#define AK_INT
+#endif
+
+typedef enum ak_status AK_INT {
   ak_status_ok = 0,
   ak_status_invalid_argument = 1, /* ak_last_error() names the argument */
   ak_status_unsupported = 2,      /* a dtype mix or GPU that no kernel serves */
@@ -26,11 +39,11 @@ typedef enum ak_status {
   ak_status_internal = 6
 } ak_status;
 
-typedef enum ak_dtype { ak_dtype_f16 = 0, ak_dtype_bf16 = 1, ak_dtype_f32 = 2 } ak_dtype;
-typedef enum ak_order { ak_order_row = 0, ak_order_col = 1 } ak_order;
-typedef enum ak_mode { ak_mode_unset = 0, ak_mode_tune = 1, ak_mode_hit = 2, ak_mode_off = 3 } ak_mode;
+typedef enum ak_dtype AK_INT { ak_dtype_f16 = 0, ak_dtype_bf16 = 1, ak_dtype_f32 = 2 } ak_dtype;
+typedef enum ak_order AK_INT { ak_order_row = 0, ak_order_col = 1 } ak_order;
+typedef enum ak_mode AK_INT { ak_mode_unset = 0, ak_mode_tune = 1, ak_mode_hit = 2, ak_mode_off = 3 } ak_mode;
 
-typedef enum ak_activation {
+typedef enum ak_activation AK_INT {
 #define AK_ACTIVATION(name, expression) ak_activation_##name,
 #include "ak/activations.def"
 #undef AK_ACTIVATION
@@ -40,6 +53,7 @@ typedef enum ak_activation {
 
 /* A view of a device matrix; ld is the leading dimension in elements. */
 typedef struct ak_const_matrix {
+  size_t size;
   const void* data;
   int64_t rows, cols, ld;
   ak_dtype dtype;
@@ -47,33 +61,37 @@ typedef struct ak_const_matrix {
 } ak_const_matrix;
 
 typedef struct ak_matrix {
+  size_t size;
   void* data;
   int64_t rows, cols, ld;
   ak_dtype dtype;
   ak_order order;
 } ak_matrix;
 
-/* Start from AK_EPILOGUE_INIT. bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is
- * not 0; may be D itself. gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate
- * alone, with up beside it, both k x n of one dtype, order and ld. D is row-major m x n, beta 0. aux: what the activation is
- * given, in D's dtype and order, m x n (gated: m x 2n, the gate's first); all zero: not stored. row_scale, column_scale:
- * rows(D) and cols(D) (gated: 2 * cols(D)) floats that A.B is multiplied by, before bias; or null. */
+#define AK_CONST_MATRIX_INIT \
+  { sizeof(ak_const_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
+#define AK_MATRIX_INIT \
+  { sizeof(ak_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
+
+/* bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is not 0; may be D itself.
+ * gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate alone, with up beside it,
+ * both k x n of one dtype, order and ld. D is row-major m x n, beta 0. aux: what the activation is given, in D's dtype and
+ * order, m x n (gated: m x 2n, the gate's first); null: not stored. row_scale, column_scale: rows(D) and cols(D) (gated: 2 *
+ * cols(D)) floats that A.B is multiplied by, before bias; or null. */
 typedef struct ak_epilogue {
+  size_t size;
   ak_activation activation;
   float alpha, beta, slope;
   const void* bias;
   ak_dtype bias_dtype;
-  ak_const_matrix c;
   int gated;
-  ak_const_matrix up;
-  ak_matrix aux;
+  const ak_const_matrix *c, *up;
+  const ak_matrix* aux;
   const float *row_scale, *column_scale;
 } ak_epilogue;
 
-#define AK_NO_MATRIX \
-  { NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
 #define AK_EPILOGUE_INIT \
-  { ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, AK_NO_MATRIX, 0, AK_NO_MATRIX, AK_NO_MATRIX, NULL, NULL }
+  { sizeof(ak_epilogue), ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, 0, NULL, NULL, NULL, NULL, NULL }
 
 /* One finished trial of a running search. The texts live until the callback returns. */
 typedef struct ak_progress {
@@ -83,11 +101,11 @@ typedef struct ak_progress {
   double elapsed_s, budget_s;
 } ak_progress;
 
-/* Start from AK_OPTIONS_INIT: zero and null leave a setting to the environment, then to its default (ak/ak.hpp has them).
- * size is how much of this struct the caller was compiled with.
- * progress is called on the thread that called the library. llm_key is called on a thread of the library's own; it may block
- * and may still run when its search and its context have ended, so what llm_key_user points at must outlive the process's
- * calls. */
+/* Zero and null leave a setting to the environment, then to its default (ak/ak.hpp has them). progress is called on the thread
+ * that called the library. llm_key is called on a thread of the library's own; it may block and may still run when its search
+ * and its context have ended, so what llm_key_user points at must outlive the process's calls. log is called instead of writing
+ * to stderr, on whichever thread has a line, for one line at a time, until the context ends; log_level and log are of the whole
+ * process. */
 typedef struct ak_options {
   size_t size;
   const char* cache_dir; /* "" keeps records in memory only */
@@ -104,73 +122,92 @@ typedef struct ak_options {
   const char* packs; /* files, separated by colons: further packs, consulted before a search */
   int shipped;       /* the pack that comes with the library: 1 consulted, -1 not */
   int64_t llm_tokens, scratch_bytes;
+  const char* log_level; /* off, error, warn, info or debug */
+  void (*log)(const char* level, const char* line, void* user);
+  void* log_user;
 } ak_options;
 
-#define AK_OPTIONS_INIT \
-  { sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0 }
+#define AK_OPTIONS_INIT                                                                                                    \
+  {                                                                                                                        \
+    sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
+        NULL, NULL, NULL                                                                                                   \
+  }
 
 /* How a problem is or would be served; texts are cut to their arrays. */
 typedef struct ak_explanation {
+  size_t size;
   char problem[160], hardware[160], served_by[256], source[32], proposer[32], note[256];
   double us, vendor_us, search_s;
   int trials, from_recording;
 } ak_explanation;
 
+#define AK_EXPLANATION_INIT \
+  { sizeof(ak_explanation), "", "", "", "", "", "", 0, 0, 0, 0, 0 }
+
 typedef struct ak_counters {
+  size_t size;
   int64_t searches, trials, compiles, store_hits, vendor_fallbacks;
   double last_load_s;
   int64_t pack_hits; /* problems that a pack or an import spared a search */
+  int64_t scratch_fallbacks, passing_fallbacks, retries;
 } ak_counters;
 
+#define AK_COUNTERS_INIT \
+  { sizeof(ak_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
 /* options may be null. *context is null after a failure. */
-ak_status ak_context_create(const ak_options* options, ak_context** context);
+AK_API ak_status ak_context_create(const ak_options* options, ak_context** context);
 /* Null is allowed. No call on the context may be under way. */
-void ak_context_destroy(ak_context* context);
+AK_API void ak_context_destroy(ak_context* context);
 
 /* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing
  * is searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on
  * one stream share scratch memory: replay them one after the other. */
-ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
-                        const ak_matrix* d, const ak_epilogue* epilogue);
+AK_API ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
+                               const ak_matrix* d, const ak_epilogue* epilogue);
 
 /* y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias); bias may be null, of y's dtype. */
-ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w, const void* bias,
-                    ak_activation activation, const ak_matrix* y);
+AK_API ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w,
+                           const void* bias, ak_activation activation, const ak_matrix* y);
 
 /* Load or tune the plan of this call now, without running it. explanation may be null. */
-ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
-                     const ak_epilogue* epilogue, ak_explanation* explanation);
+AK_API ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                            const ak_epilogue* epilogue, ak_explanation* explanation);
 
 /* Which kernel serves this call, why, against what. Starts no search. */
-ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
-                     const ak_epilogue* epilogue, ak_explanation* explanation);
+AK_API ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                            const ak_epilogue* epilogue, ak_explanation* explanation);
 
 /* A call to prepare for. epilogue may be null, as everywhere. */
 typedef struct ak_call {
-  ak_const_matrix a, b;
-  ak_matrix d;
+  size_t size;
+  const ak_const_matrix *a, *b;
+  const ak_matrix* d;
   const ak_epilogue* epilogue;
 } ak_call;
 
-/* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call. progress:
- * null, or called after every problem with how many of all are done and how the last one will be served. A call that cannot be
- * served does not keep the others: its source is "none" and its note says why. Fails where a library is missing or the driver
- * fails, which would keep them all, and for a wrong argument before anything was prepared: the message begins with its place,
- * calls[3]. Then explanations are left as they are. */
-ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
-                          void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
+#define AK_CALL_INIT \
+  { sizeof(ak_call), NULL, NULL, NULL, NULL }
 
-ak_status ak_get_counters(ak_context* context, ak_counters* counters);
+/* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call; like the
+ * calls, all of one size. progress: null, or called after every problem with how many of all are done and how the last one will
+ * be served. A call that cannot be served does not keep the others: its source is "none" and its note says why. Fails where a
+ * library is missing or the driver fails, which would keep them all, and for a wrong argument before anything was prepared: the
+ * message begins with its place, calls[3]. Then explanations are left as they are. */
+AK_API ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
+                                 void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
+
+AK_API ak_status ak_get_counters(ak_context* context, ak_counters* counters);
 
 /* A caller's own activation from an expression of x and slope, as ak::register_activation; *activation is a value for
  * ak_epilogue.activation in this process. */
-ak_status ak_register_activation(const char* expression, ak_activation* activation);
+AK_API ak_status ak_register_activation(const char* expression, ak_activation* activation);
 
 /* What the last failed call of this thread said; "" when none failed. Valid until the thread's next call. */
-const char* ak_last_error(void);
-const char* ak_status_name(ak_status status);
-/* "0.1.0" */
-const char* ak_version(void);
+AK_API const char* ak_last_error(void);
+AK_API const char* ak_status_name(ak_status status);
+/* "0.1.0": of the library that is there, whereas AK_VERSION is of the header. */
+AK_API const char* ak_version(void);
 
 #ifdef __cplusplus
 }

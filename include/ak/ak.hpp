@@ -10,10 +10,7 @@
 #include <vector>
 
 #include "ak/types.hpp"
-
-#define AK_VERSION_MAJOR 0
-#define AK_VERSION_MINOR 1
-#define AK_VERSION_PATCH 0
+#include "ak/version.h"
 
 namespace ak {
 
@@ -63,7 +60,7 @@ struct Options {
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
   std::optional<Isolation> isolation;         ///< AK_ISOLATION=worker|in_process
   std::optional<std::string> worker;          ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
-  std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug; of the whole process
+  std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
   std::optional<bool> shipped;           ///< AK_SHIPPED=0|1: whether the pack that comes with the library is consulted (1)
@@ -109,8 +106,8 @@ struct Counters {
 /// on the calling thread; with none current, the primary context of device 0 is retained.
 class Context {
  public:
-  explicit Context(const Options& options = {});
-  ~Context();
+  AK_API explicit Context(const Options& options = {});
+  AK_API ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -120,24 +117,25 @@ class Context {
   /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
   /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph
   /// must not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
-  void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+  AK_API void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
+                         const Epilogue& epilogue = {});
 
   /// A linear layer: y[tokens, out] = act(x[tokens, in] . w[out, in]^T + bias). bias may be null, of y's dtype.
-  void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
-              const Matrix& y);
+  AK_API void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+                     const Matrix& y);
 
   /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
-  Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+  AK_API Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// prepare() for many calls, in order, each problem once; an explanation for every call. One that cannot be served does not
   /// keep the others: its source is "none" and its note says why. Throws Error where a library is missing or the driver
   /// fails, which would keep them all, or for a wrong argument before anything was prepared.
-  std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
+  AK_API std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
 
   /// Which kernel serves this call, why, against what. Starts no search.
-  Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+  AK_API Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
-  Counters counters() const;
+  AK_API Counters counters() const;
 
   struct Impl;
   Impl& impl() { return *impl_; }
@@ -147,14 +145,15 @@ class Context {
 };
 
 /// Made on first use with Options{}, never destroyed.
-Context& default_context();
+AK_API Context& default_context();
 
 /// matmul_act on the default context.
-void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+AK_API void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
+                       const Epilogue& epilogue = {});
 
 /// linear on the default context.
-void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
-            const Matrix& y);
+AK_API void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
+                   const Matrix& y);
 
 /// A caller's own activation, for Epilogue::activation: an expression of x (the pre-activation) and slope in C's syntax, such
 /// as "x * sigmoid(1.702 * x)" or "x < 0 ? slope * x : x". It may use + - * / comparisons && || ! ?: parentheses, f32 numbers,
@@ -162,8 +161,8 @@ void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const voi
 /// to the same expression in double. The same text gives the same value; the value is of this process, keys and records hold
 /// the text. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
 /// missing_library without NVRTC; unsupported beyond some two hundred in a process.
-Activation register_activation(std::string_view expression);
+AK_API Activation register_activation(std::string_view expression);
 
-std::string version();
+AK_API std::string version();
 
 }  // namespace ak

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "ak/export.h"
+
 struct CUstream_st;  // CUstream and cudaStream_t are both pointers to this
 
 namespace ak {
@@ -97,7 +99,7 @@ enum class ErrorCode : int {
   internal = 6,
 };
 
-class Error : public std::runtime_error {
+class AK_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }

@@ -44,15 +44,8 @@ struct Lines {
   }
 };
 
-void check_dtype(const char* name, DType dtype) {
-  if (static_cast<unsigned>(dtype) > static_cast<unsigned>(DType::f32))
-    refuse(kInvalid, "{}: {} is not a dtype", name, static_cast<int>(dtype));
-}
-
 void check_shape(const char* name, const ConstMatrix& x) {
-  check_dtype(name, x.dtype);
-  if (static_cast<unsigned>(x.order) > static_cast<unsigned>(Order::col))
-    refuse(kInvalid, "{}: {} is not a storage order", name, static_cast<int>(x.order));
+  dtype_of(static_cast<int>(x.dtype), name), order_of(static_cast<int>(x.order), name);
   if (x.rows < 0 || x.cols < 0) refuse(kInvalid, "{}: negative size {} x {}", name, x.rows, x.cols);
   if (x.rows > kLargest || x.cols > kLargest)
     refuse(kUnsupported, "{}: {} x {} has a dimension over 2^31 - 1", name, x.rows, x.cols);
@@ -190,7 +183,8 @@ void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, c
     if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
   }
   const std::int64_t wide = e.gated ? 2 * d.cols : d.cols;
-  if (e.bias) check_dtype(names.bias, e.bias_dtype), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
+  if (e.bias)
+    dtype_of(static_cast<int>(e.bias_dtype), names.bias), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
   if (use.row_scale) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, d, e.aux, names);
   if (use.column_scale) check_vector(names.column_scale, e.column_scale, wide, DType::f32, d, e.aux, names);
 }
@@ -211,13 +205,29 @@ struct GateAndUp {
 
 }  // namespace
 
+DType dtype_of(int value, const char* name) {
+  if (value < 0 || value > static_cast<int>(DType::f32)) refuse(kInvalid, "{}: {} is not a dtype", name, value);
+  return static_cast<DType>(value);
+}
+
+Order order_of(int value, const char* name) {
+  if (value < 0 || value > static_cast<int>(Order::col)) refuse(kInvalid, "{}: {} is not a storage order", name, value);
+  return static_cast<Order>(value);
+}
+
+Activation activation_of(int value, const char* name) {
+  if (value < 0 || value > 255 || !known(static_cast<Activation>(value)))
+    refuse(kInvalid, "{}: {} is not an activation", name, value);
+  return static_cast<Activation>(value);
+}
+
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Data data,
                            const ArgumentNames& names) {
   check_shape(names.a, a);
   check_shape(names.b, b);
   check_shape(names.d, d);
   check_product(a, b, d, e, names);
-  if (!known(e.activation)) refuse(kInvalid, "{}: {} is not an activation", names.activation, static_cast<int>(e.activation));
+  activation_of(static_cast<int>(e.activation), names.activation);
 
   CanonicalCall call;
   call.empty = d.rows == 0 || d.cols == 0;

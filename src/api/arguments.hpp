@@ -21,11 +21,10 @@ struct ArgumentNames {
              *column_scale = "epilogue.column_scale";
 };
 
-/// Of a C enumerator: one out of range is refused by canonicalize(), which needs it as it came, but not cut to a byte.
-template <class T>
-T narrowed(int value) {
-  return static_cast<T>(value < 0 || value > 255 ? 255 : value);
-}
+/// Of C enumerators, which may hold any int: checked, then converted. Throw Error{invalid_argument}: "a: 7 is not a dtype".
+DType dtype_of(int value, const char* name);
+Order order_of(int value, const char* name);
+Activation activation_of(int value, const char* name);
 
 /// `required`: a call that runs, every pointer it reads or writes must be there. `optional`: a call that only asks (prepare,
 /// explain); a null pointer counts as aligned to 16 bytes.

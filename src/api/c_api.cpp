@@ -1,18 +1,22 @@
 // The one C boundary: structs in, ak::Context called, exceptions turned into a status and a message of the thread.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <new>
-#include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "ak/ak.h"
 #include "ak/ak.hpp"
 #include "ak/cublas.h"
+#include "api/arguments.hpp"
 #include "api/cublas_arguments.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
+#include "gpu/scalar.hpp"
 #include "settings.hpp"
 
 static_assert(ak_activation_count == ak::kActivationCount);
@@ -59,50 +63,95 @@ const T& required(const T* pointer, const char* name) {
   return *pointer;
 }
 
-ak::ConstMatrix matrix(const ak_const_matrix& x) {
-  return {x.data, x.rows, x.cols, x.ld, ak::narrowed<ak::DType>(x.dtype), ak::narrowed<ak::Order>(x.order)};
-}
-ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix(required(x, name)); }
-ak::Matrix matrix(const ak_matrix& x) {
-  return {x.data, x.rows, x.cols, x.ld, ak::narrowed<ak::DType>(x.dtype), ak::narrowed<ak::Order>(x.order)};
-}
-ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix(required(x, name)); }
+// Structs that carry their size: what the caller was compiled with, be it older or newer than this library.
+template <class T>
+struct Sized;  // its name, and what a caller starts from
+#define AK_SIZED(type, INIT, last)                                                                                       \
+  template <>                                                                                                            \
+  struct Sized<type> {                                                                                                   \
+    static constexpr const char* start = #INIT;                                                                          \
+    static constexpr type init = INIT;                                                                                   \
+    /* Else a later member would lie where an older caller has padding. */                                               \
+    static_assert(offsetof(type, last) + sizeof(type::last) == sizeof(type) && offsetof(type, size) == 0, "no padding"); \
+  }
+AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, order);
+AK_SIZED(ak_matrix, AK_MATRIX_INIT, order);
+AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
+AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
+AK_SIZED(ak_options, AK_OPTIONS_INIT, log_user);
+AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
+AK_SIZED(ak_counters, AK_COUNTERS_INIT, retries);
+AK_SIZED(ak_call, AK_CALL_INIT, epilogue);
+#undef AK_SIZED
 
-ak::Epilogue epilogue_of(const ak_epilogue* e) {
+constexpr std::size_t kLargestStruct = 1 << 16;  // beyond it a size is no size but what lay in memory
+
+template <class T>
+std::size_t size_of(const T* given, const char* name) {
+  const std::size_t size = required(given, name).size;
+  if (size < sizeof size || size > kLargestStruct)
+    throw ak::Error(ak::ErrorCode::invalid_argument,
+                    fmt::format("{}: its size {} is not that of the struct; start from {}", name, size, Sized<T>::start));
+  return size;
+}
+
+// What the caller has of it, the rest as it starts.
+template <class T>
+T read(const T* given, const char* name) {
+  T all = Sized<T>::init;
+  std::memcpy(&all, given, std::min(size_of(given, name), sizeof all));
+  return all;
+}
+
+// As much of it as the caller has room for; its size stays the caller's.
+template <class T>
+void write(const T& all, T* to, std::size_t size) {
+  constexpr std::size_t skip = sizeof(std::size_t);
+  std::memcpy(reinterpret_cast<char*>(to) + skip, reinterpret_cast<const char*>(&all) + skip,
+              std::min(size, sizeof all) - skip);
+}
+
+// The i-th of an array of structs as large as the caller's.
+template <class T>
+T* element(T* first, std::size_t size, std::size_t i) {
+  using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
+  return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first) + i * size);
+}
+
+template <class To, class From>
+To matrix(const From* given, const char* name) {
+  const From x = read(given, name);
+  return {x.data, x.rows, x.cols, x.ld, ak::dtype_of(x.dtype, name), ak::order_of(x.order, name)};
+}
+ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix<ak::ConstMatrix>(x, name); }
+ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix<ak::Matrix>(x, name); }
+
+ak::Epilogue epilogue_of(const ak_epilogue* given) {
   ak::Epilogue out;
-  if (!e) return out;
-  out.activation = ak::narrowed<ak::Activation>(e->activation);
-  out.alpha = e->alpha, out.beta = e->beta, out.slope = e->slope;
-  out.bias = e->bias, out.bias_dtype = ak::narrowed<ak::DType>(e->bias_dtype);
-  out.c = matrix(e->c);
-  out.gated = e->gated != 0;
-  out.up = matrix(e->up);
-  out.aux = matrix(e->aux);
-  out.row_scale = e->row_scale, out.column_scale = e->column_scale;
+  if (!given) return out;
+  const ak_epilogue e = read(given, "epilogue");
+  out.activation = ak::activation_of(e.activation, "epilogue.activation");
+  out.alpha = e.alpha, out.beta = e.beta, out.slope = e.slope;
+  out.bias = e.bias, out.bias_dtype = ak::dtype_of(e.bias_dtype, "epilogue.bias_dtype");
+  out.gated = e.gated != 0;
+  if (e.c) out.c = matrix(e.c, "epilogue.c");
+  if (e.up) out.up = matrix(e.up, "epilogue.up");
+  if (e.aux) out.aux = matrix(e.aux, "epilogue.aux");
+  out.row_scale = e.row_scale, out.column_scale = e.column_scale;
   return out;
 }
 
-// One call's arguments, converted in their order, so that the first bad one is named.
-struct Call {
-  ak::ConstMatrix a, b;
-  ak::Matrix d;
-  ak::Epilogue epilogue;
-
-  Call(const ak_const_matrix* a_, const ak_const_matrix* b_, const ak_matrix* d_, const ak_epilogue* e)
-      : a(matrix(a_, "a")), b(matrix(b_, "b")), d(matrix(d_, "d")), epilogue(epilogue_of(e)) {}
-};
+// Converted in their order, so that the first bad one is named.
+ak::Call call_of(const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d, const ak_epilogue* epilogue) {
+  return {matrix(a, "a"), matrix(b, "b"), matrix(d, "d"), epilogue_of(epilogue)};
+}
 
 ak::Context& context_of(ak_context* context) {
   return context ? *reinterpret_cast<ak::Context*>(context) : ak::default_context();
 }
 
 ak::Options options_of(const ak_options* given) {
-  ak_options o = AK_OPTIONS_INIT;
-  if (given) {
-    if (given->size < sizeof(std::size_t) || given->size > 4096)
-      throw ak::Error(ak::ErrorCode::invalid_argument, "options: size is not set; start from AK_OPTIONS_INIT");
-    std::memcpy(&o, given, std::min(given->size, sizeof o));
-  }
+  const ak_options o = given ? read(given, "options") : Sized<ak_options>::init;
   ak::Options options;
   const auto text = [](const char* from, std::optional<std::string>& to) {
     if (from) to = from;
@@ -116,6 +165,7 @@ ak::Options options_of(const ak_options* given) {
   text(o.llm_endpoint, options.llm_endpoint);
   text(o.llm_model, options.llm_model);
   text(o.recording, options.recording);
+  text(o.log_level, options.log_level);
   if (o.packs) options.packs = ak::colon_list(o.packs);
   if (o.shipped != 0) options.shipped = o.shipped > 0;
   number(o.budget_s, options.budget_s);
@@ -126,12 +176,16 @@ ak::Options options_of(const ak_options* given) {
   number(o.llm_tokens, options.llm_tokens);
   number(o.scratch_bytes, options.scratch_bytes);
   if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
-    throw ak::Error(ak::ErrorCode::invalid_argument, "options: mode is not an ak_mode");
+    throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.mode: {} is not a mode", static_cast<int>(o.mode)));
   if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);
   if (o.llm_key)
     options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
       const char* key = ask(user);
       return std::string(key ? key : "");
+    };
+  if (o.log)
+    options.log = [tell = o.log, user = o.log_user](std::string_view level, std::string_view line) {
+      tell(std::string(level).c_str(), std::string(line).c_str(), user);
     };
   if (o.progress)
     options.progress = [tell = o.progress, user = o.progress_user](const ak::TuneProgress& p) {
@@ -142,20 +196,20 @@ ak::Options options_of(const ak_options* given) {
   return options;
 }
 
-void copy_out(const ak::Explanation& from, ak_explanation* to) {
-  if (!to) return;
-  *to = {};
-  copy_text(to->problem, from.problem);
-  copy_text(to->hardware, from.hardware);
-  copy_text(to->served_by, from.served_by);
-  copy_text(to->source, from.source);
-  copy_text(to->proposer, from.proposer);
-  copy_text(to->note, from.note);
-  to->us = from.us;
-  to->vendor_us = from.vendor_us;
-  to->search_s = from.search_s;
-  to->trials = from.trials;
-  to->from_recording = from.from_recording;
+ak_explanation explanation_of(const ak::Explanation& from) {
+  ak_explanation to = AK_EXPLANATION_INIT;
+  copy_text(to.problem, from.problem);
+  copy_text(to.hardware, from.hardware);
+  copy_text(to.served_by, from.served_by);
+  copy_text(to.source, from.source);
+  copy_text(to.proposer, from.proposer);
+  copy_text(to.note, from.note);
+  to.us = from.us;
+  to.vendor_us = from.vendor_us;
+  to.search_s = from.search_s;
+  to.trials = from.trials;
+  to.from_recording = from.from_recording;
+  return to;
 }
 
 }  // namespace
@@ -175,7 +229,7 @@ void ak_context_destroy(ak_context* context) { delete reinterpret_cast<ak::Conte
 ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                         const ak_matrix* d, const ak_epilogue* epilogue) {
   return guard([&] {
-    const Call call(a, b, d, epilogue);
+    const ak::Call call = call_of(a, b, d, epilogue);
     context_of(context).matmul_act(stream, call.a, call.b, call.d, call.epilogue);
   });
 }
@@ -184,23 +238,28 @@ ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix
                     ak_activation activation, const ak_matrix* y) {
   return guard([&] {
     const auto input = matrix(x, "x"), weight = matrix(w, "w");
-    context_of(context).linear(stream, input, weight, bias, ak::narrowed<ak::Activation>(activation), matrix(y, "y"));
+    const auto output = matrix(y, "y");
+    context_of(context).linear(stream, input, weight, bias, ak::activation_of(activation, "activation"), output);
   });
 }
 
 ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
                      const ak_epilogue* epilogue, ak_explanation* explanation) {
   return guard([&] {
-    const Call call(a, b, d, epilogue);
-    copy_out(context_of(context).prepare(call.a, call.b, call.d, call.epilogue), explanation);
+    const std::size_t size = explanation ? size_of(explanation, "explanation") : 0;
+    const ak::Call call = call_of(a, b, d, epilogue);
+    const ak::Explanation told = context_of(context).prepare(call.a, call.b, call.d, call.epilogue);
+    if (explanation) write(explanation_of(told), explanation, size);
   });
 }
 
 ak_status ak_explain(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
                      const ak_epilogue* epilogue, ak_explanation* explanation) {
   return guard([&] {
-    const Call call(a, b, d, epilogue);
-    copy_out(context_of(context).explain(call.a, call.b, call.d, call.epilogue), explanation);
+    const std::size_t size = explanation ? size_of(explanation, "explanation") : 0;
+    const ak::Call call = call_of(a, b, d, epilogue);
+    const ak::Explanation told = context_of(context).explain(call.a, call.b, call.d, call.epilogue);
+    if (explanation) write(explanation_of(told), explanation, size);
   });
 }
 
@@ -208,25 +267,38 @@ ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t coun
                           void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user) {
   return guard([&] {
     if (count == 0) return;
-    required(calls, "calls");
+    const std::size_t stride = size_of(calls, "calls"), told = explanations ? size_of(explanations, "explanations") : 0;
     std::vector<ak::Call> all;
-    for (const ak_call& each : std::span(calls, count))
-      all.push_back({matrix(each.a), matrix(each.b), matrix(each.d), epilogue_of(each.epilogue)});
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string place = fmt::format("calls[{}]", i);
+      const ak_call each = read(element(calls, stride, i), place.c_str());
+      if (each.size != stride) throw ak::Error(ak::ErrorCode::invalid_argument, place + ": its size differs from calls[0]'s");
+      if (explanations && element(explanations, told, i)->size != told)
+        throw ak::Error(ak::ErrorCode::invalid_argument,
+                        fmt::format("explanations[{}]: its size differs from explanations[0]'s", i));
+      try {
+        all.push_back(call_of(each.a, each.b, each.d, each.epilogue));
+      } catch (const ak::Error& error) {
+        throw ak::Error(error.code(), fmt::format("{}: {}", place, error.what()));
+      }
+    }
     const auto tell = [=](std::size_t done, std::size_t of, const ak::Explanation& last) {
-      ak_explanation told;
-      copy_out(last, &told);
-      progress(done, of, &told, user);
+      const ak_explanation shown = explanation_of(last);
+      progress(done, of, &shown, user);
     };
     const auto prepared = context_of(context).prepare(all, progress ? ak::PrepareProgress(tell) : ak::PrepareProgress());
-    for (std::size_t i = 0; explanations && i < count; ++i) copy_out(prepared[i], &explanations[i]);
+    for (std::size_t i = 0; explanations && i < count; ++i)
+      write(explanation_of(prepared[i]), element(explanations, told, i), told);
   });
 }
 
 ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
   return guard([&] {
-    required(counters, "counters");
+    const std::size_t size = size_of(counters, "counters");
     const ak::Counters c = context_of(context).counters();
-    *counters = {c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s, c.pack_hits};
+    write({sizeof(ak_counters), c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s, c.pack_hits,
+           c.scratch_fallbacks, c.passing_fallbacks, c.retries},
+          counters, size);
   });
 }
 
@@ -279,9 +351,10 @@ ak_status ak_cublasGemmEpilogue(ak_context* context, ak_stream stream, int trans
                                 const void* beta, void* C, int Ctype, int ldc, int computeType, int /*algo*/,
                                 const ak_cublas_epilogue* epilogue) {
   return guard([&] {
-    const ak_cublas_epilogue none = AK_CUBLAS_EPILOGUE_INIT;
-    const ak::CanonicalCall call = ak::canonicalize_cublas({transa, transb, m, n, k, alpha, A, Atype, lda, B, Btype, ldb, beta,
-                                                            C, Ctype, ldc, computeType, epilogue ? *epilogue : none});
+    const ak_cublas_epilogue e = epilogue ? read(epilogue, "epilogue") : Sized<ak_cublas_epilogue>::init;
+    const ak::CanonicalCall call =
+        ak::canonicalize_cublas({transa, transb, m, n, k, ak::read_scalar(alpha, stream, "alpha"), A, Atype, lda, B, Btype, ldb,
+                                 ak::read_scalar(beta, stream, "beta"), C, Ctype, ldc, computeType, e});
     if (!call.empty) context_of(context).impl().matmul_act(stream, call.problem, call.args);
   });
 }

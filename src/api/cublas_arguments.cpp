@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <string>
-
 namespace ak {
 namespace {
 
@@ -39,11 +37,6 @@ void check_compute_type(int type) {
               fmt::format("computeType: {} does not accumulate in f32; CUBLAS_COMPUTE_32F (68) does", static_cast<int>(type)));
 }
 
-float scalar(const void* pointer, const char* name) {
-  if (!pointer) throw Error(ErrorCode::invalid_argument, std::string(name) + ": is null");
-  return *static_cast<const float*>(pointer);
-}
-
 }  // namespace
 
 CanonicalCall canonicalize_cublas(const CublasArguments& x) {
@@ -54,9 +47,9 @@ CanonicalCall canonicalize_cublas(const CublasArguments& x) {
   const ConstMatrix b = operand(x.B, x.transb, x.k, x.n, x.ldb, dtype_of_cuda(x.Btype, "Btype"), "transb");
   const Matrix c{x.C, x.m, x.n, x.ldc, dtype_of_cuda(x.Ctype, "Ctype"), Order::col};
   Epilogue epilogue;
-  epilogue.activation = narrowed<Activation>(e.activation);
-  epilogue.alpha = scalar(x.alpha, "alpha");
-  epilogue.beta = scalar(x.beta, "beta");
+  epilogue.activation = activation_of(static_cast<int>(e.activation), "activation");
+  epilogue.alpha = x.alpha;
+  epilogue.beta = x.beta;
   epilogue.slope = e.slope;
   epilogue.bias = e.bias;
   if (e.bias) epilogue.bias_dtype = dtype_of_cuda(e.biasType, "biasType");

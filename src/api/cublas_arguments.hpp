@@ -6,15 +6,15 @@
 
 namespace ak {
 
-/// As ak/cublas.h has them, in its order and with its enum values.
+/// As ak/cublas.h has them, in its order and with its enum values; alpha and beta are read.
 struct CublasArguments {
   int transa, transb, m, n, k;
-  const void* alpha;
+  float alpha;
   const void* A;
   int Atype, lda;
   const void* B;
   int Btype, ldb;
-  const void* beta;
+  float beta;
   void* C;
   int Ctype, ldc, computeType;
   ak_cublas_epilogue epilogue;

@@ -129,6 +129,7 @@ void log_line(LogLevel level, std::string_view line) {
 }
 
 void warn_once(std::string_view line) {
+  if (LogLevel::warn > log_level()) return;  // and is heard once the level is raised
   std::unique_lock lock(all().mutex);
   if (all().warned.emplace(line).second) write(lock, LogLevel::warn, line);
 }

@@ -1,4 +1,4 @@
-// Silent unless asked: AK_LOG=error|warn|info|debug, or a sink set through Options. Never stdout.
+// Silent unless asked: AK_LOG=error|warn|info|debug, or Options::log_level. Never stdout.
 #pragma once
 
 #include <fmt/format.h>
@@ -31,7 +31,8 @@ void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
   if (level <= log_level()) log_line(level, fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// Written once per process and text, whatever the level is above `off`: for what the user must know and nobody asked for.
+/// Written once per process and text, at `warn`. What it says stands in explanations or in `ak doctor` too, for at `off` nobody
+/// hears it.
 void warn_once(std::string_view line);
 
 }  // namespace ak

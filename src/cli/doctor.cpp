@@ -125,6 +125,8 @@ Check check_worker(const Settings& settings) {
 }
 
 Check check_llm(const Settings& settings) {
+  if (!has_llm())
+    return {"LLM", Health::note, "none: this ak was built with AK_WITH_LLM=OFF", "build it with AK_WITH_LLM=ON to ask one"};
   if (settings.llm.empty()) return {"LLM", Health::good, "none: the built-in proposers search", ""};
   try {
     const auto chat = make_chat({settings.llm, settings.llm_endpoint, settings.llm_model, settings.llm_key});

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 
+#include "base/log.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"
 
@@ -22,7 +24,14 @@ int exit_code(ErrorCode code) {
   }
 }
 
+// A library is silent unless asked; a command says what its user should know.
+void set_tools_log_level() {
+  const char* level = std::getenv("AK_LOG");
+  if (!level || !*level) set_log_level(LogLevel::warn);
+}
+
 int run(int argc, char** argv) {
+  set_tools_log_level();
   CLI::App app("Autokernel: GEMM + activation on NVIDIA GPUs, tuned on first use and remembered", "ak");
   app.set_version_flag("--version", "ak " + version());
   app.require_subcommand(1);

@@ -11,22 +11,21 @@
 // clang-format off
 #define AK_DRIVER_FUNCTIONS(X)                                                                                               \
   X(cuDriverGetVersion) X(cuGetErrorName) X(cuGetErrorString)                                                                \
-  X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDeviceTotalMem) X(cuDeviceGetUuid)       \
-  X(cuDevicePrimaryCtxRetain) X(cuDevicePrimaryCtxRelease) X(cuDevicePrimaryCtxGetState)                                     \
+  X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDeviceGetUuid)                           \
+  X(cuDevicePrimaryCtxRetain)                                                                                                \
   X(cuCtxGetCurrent) X(cuCtxSetCurrent) X(cuCtxPushCurrent) X(cuCtxPopCurrent) X(cuCtxGetDevice) X(cuCtxGetId)               \
   X(cuCtxSynchronize)                                                                                                        \
-  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) X(cuModuleGetGlobal)                                          \
+  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction)                                                               \
   X(cuFuncGetAttribute) X(cuFuncSetAttribute)                                                                                \
   X(cuLaunchKernelEx)                                                                                                        \
-  X(cuOccupancyMaxActiveBlocksPerMultiprocessor) X(cuOccupancyMaxActiveClusters)                                             \
-  X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost) X(cuPointerGetAttribute)                     \
-  X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyDtoD) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync)             \
-  X(cuMemcpy2DAsync) X(cuMemsetD8) X(cuMemsetD16) X(cuMemsetD32) X(cuMemsetD8Async) X(cuMemsetD16Async) X(cuMemsetD32Async)  \
+  X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost) X(cuPointerGetAttributes)                    \
+  X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync)                             \
+  X(cuMemsetD16) X(cuMemsetD8Async)                                                                                          \
   X(cuStreamCreate) X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWaitEvent) X(cuStreamGetCtx)        \
   X(cuStreamGetId) X(cuStreamIsCapturing) X(cuStreamBeginCapture) X(cuStreamEndCapture)                                      \
   X(cuThreadExchangeStreamCaptureMode)                                                                                       \
   X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventQuery) X(cuEventSynchronize)                                  \
-  X(cuGraphCreate) X(cuGraphDestroy) X(cuGraphInstantiateWithFlags) X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecDestroy)  \
+  X(cuGraphDestroy) X(cuGraphInstantiateWithFlags) X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecDestroy)                   \
   X(cuTensorMapEncodeTiled)
 // clang-format on
 

@@ -303,6 +303,8 @@ std::string redact(std::string text, std::string_view secret) {
   return text;
 }
 
+bool has_llm() { return true; }
+
 std::string providers() {
   std::string list;
   for (const Wire* wire : wires()) list += fmt::format("{}{}", list.empty() ? "" : ", ", wire->provider);

@@ -69,6 +69,8 @@ class Chat {
   virtual std::string describe() const = 0;
 };
 
+/// Whether this library was built with AK_WITH_LLM; if not, there are no providers and make_chat throws Error{unsupported}.
+bool has_llm();
 /// "openai, anthropic or mailbox:DIR": what can be asked, and whether `text` is one of these.
 std::string providers();
 bool is_provider(std::string_view text);

@@ -117,6 +117,16 @@ TEST_CASE("a cache that can only be read is listed; doctor says so, import fails
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("the tool says what its user should know, unless AK_LOG=off") {
+  const std::string show = "show 16 32 64 --cache /proc/nothing", only_errors = "2>&1 >/dev/null";
+  const std::string warning = "ak warn: winners are remembered by this process alone: /proc/nothing";
+  CHECK(has(run_ak(show, "", only_errors).output, warning));
+  CHECK(has(run_ak(show, "AK_LOG=", only_errors).output, warning));
+  CHECK(!has(run_ak(show, "AK_LOG=error", only_errors).output, warning));
+  CHECK(!has(run_ak(show, "AK_LOG=off", only_errors).output, warning));
+  CHECK(has(run_ak("doctor", "AK_LOG=off AK_CACHE_DIR=/proc/nothing").output, "memory only: /proc/nothing"));
+}
+
 TEST_CASE("a folder that cannot be used: ls, import and warm fail, the latter two before any work is lost") {
   const File list("16,32,64\n");
   for (const std::string command :

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Uses the library as its users do, outside the tree: from an install prefix in C++ and in C (find_package, then pkg-config),
-# and with add_subdirectory. Arguments: the source and the build folder. Ends with "N passed, N failed".
+# with add_subdirectory, as a shared library, and without the LLM client. Arguments: the source and the build folder. With
+# AK_TEST_ALL=1 the shared library and the one without an LLM are configured, built and installed as a user would, too (minutes).
+# Ends with "N passed, N failed".
 set -u
 source=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +25,9 @@ check() { # name, command...
 
 launchers=()
 command -v ccache >/dev/null && launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+# The support kernels take nvcc minutes; those of the build are of the same sources.
+toolkit=(-DAK_SUPPORT_FATBIN="$build/support.fatbin")
 
 build_and_run() { # project, options...
   local project=$1 out=$work/$1-$RANDOM
@@ -50,12 +55,60 @@ readme_example() {
   [ -s "$work/readme.cpp" ] && g++ -std=c++17 -Wall -Wextra -Werror -I"$cuda/include" "$work/readme.cpp" $flags -L"$cuda/lib64" -lcudart_static -lrt -o "$work/readme"
 }
 
+# The files of `build` that ctest built: every object is compiled once, so these cost a link.
+exports_only_ours() { # library
+  local foreign
+  foreign=$(nm -D --defined-only "$1" | awk '{ print $3 }' | grep -vE '^(ak_[a-zA-Z_]+|_ZNK?2ak[0-9].*|_ZT[ISV]N2ak5ErrorE)$')
+  [ -z "$foreign" ] || { echo "$1 exports what is not ours:"; echo "$foreign"; return 1; }
+  [ "$(nm -D --defined-only "$1" | grep -cE ' ak_(context_create|matmul_act|cublasGemmEx)$')" = 3 ]
+}
+
+with_shared() { # library, compiler, file, options...
+  local library=$1 compiler=$2 file=$3
+  shift 3
+  "$compiler" "$@" -I"$source/include" "$here/$file" "$library" -Wl,-rpath,"$(dirname "$library")" -o "$work/with_shared" && "$work/with_shared"
+}
+
+needs_no_curl() { # library or program
+  ! readelf -d "$1" | grep NEEDED | grep curl
+}
+
+# Nothing in the pkg-config file or the package of a library without an LLM asks for curl.
+asks_for_no_curl() { # prefix
+  ! grep -r -e curl -e 'if(ON)' "$(dirname "$(find "$1" -name autokernel.pc)")" "$1"/lib*/cmake 2>/dev/null
+}
+
+# Built and installed for real.
+variant() { # name, options...
+  local name=$1
+  shift
+  cmake -S "$source" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF \
+    -DAK_BUILD_EXAMPLES=OFF "$@" && cmake --build "$work/$name" && cmake --install "$work/$name" --prefix "$work/$name-prefix"
+}
+
 check "install" cmake --install "$build" --prefix "$work/prefix"
 check "C++ through find_package" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/prefix"
 check "C alone through find_package" build_and_run c -DCMAKE_PREFIX_PATH="$work/prefix"
 check "C++17 through pkg-config" with_pkg_config g++ cpp/main.cpp -std=c++17 -Wall -Wextra -pedantic -Werror
 check "C99 through pkg-config" with_pkg_config gcc c/main.c -std=c99 -Wall -Wextra -pedantic -Werror
 check "the README's example compiles and links" readme_example
-check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source"
+check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
+check "a shared library exports ak's symbols alone" exports_only_ours "$build/tests/libak_shared.so"
+check "C++17 with the shared library; an error crosses its border" with_shared "$build/tests/libak_shared.so" g++ cpp/main.cpp -std=c++17
+check "C99 with the shared library" with_shared "$build/tests/libak_shared.so" gcc c/main.c -std=c99
+check "without an LLM there is no curl" needs_no_curl "$build/tests/libak_shared_no_llm.so"
+check "without an LLM one that is configured is refused, naming AK_WITH_LLM" \
+  with_shared "$build/tests/libak_shared_no_llm.so" g++ no_llm/main.cpp -std=c++17
+if [ "${AK_TEST_ALL:-}" = 1 ]; then
+  check "BUILD_SHARED_LIBS=ON" variant shared -DBUILD_SHARED_LIBS=ON
+  check "it exports ak's symbols alone" exports_only_ours "$(find "$work/shared-prefix" -name 'libak.so')"
+  check "C++ through find_package, shared" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/shared-prefix"
+  check "C alone through find_package, shared" build_and_run c -DCMAKE_PREFIX_PATH="$work/shared-prefix"
+  check "the tool of a shared build" "$work/shared-prefix/bin/ak" --version
+  check "AK_WITH_LLM=OFF" variant no_llm -DAK_WITH_LLM=OFF
+  check "nothing in it asks for curl" asks_for_no_curl "$work/no_llm-prefix"
+  check "its tool needs no curl" needs_no_curl "$work/no_llm-prefix/bin/ak"
+  check "C++ through find_package, without an LLM" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/no_llm-prefix"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -10,6 +10,7 @@
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
+#include "own_context.hpp"
 
 using namespace ak;
 
@@ -33,17 +34,6 @@ CallArgs sizes(const Problem& p) {
   args.lda = args.ldb = p.k, args.ldd = args.ldc = p.n, args.alpha = 1;
   return args;
 }
-
-// Of a context that a test makes and ends.
-struct OwnContext {
-  CUcontext handle = fake::make_context();
-  OwnContext() { driver().cuCtxPushCurrent(handle); }
-  void end() {
-    CUcontext popped;
-    driver().cuCtxPopCurrent(&popped);
-    fake::end_context(handle);
-  }
-};
 
 }  // namespace
 

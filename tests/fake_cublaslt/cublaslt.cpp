@@ -41,12 +41,13 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
 size_t cublasLtGetVersion() { return 130100; }
 const char* cublasLtGetStatusName(cublasStatus_t) { return "a scripted status"; }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void*, const void*, cublasLtMatrixLayout_t,
-                              const void*, cublasLtMatrixLayout_t, const void*, const void*, cublasLtMatrixLayout_t, void*,
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void* alpha, const void*, cublasLtMatrixLayout_t,
+                              const void*, cublasLtMatrixLayout_t, const void* beta, const void*, cublasLtMatrixLayout_t, void*,
                               cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t*, void* workspace, size_t bytes,
                               cudaStream_t stream) {
   const std::lock_guard lock(mutex);
-  made().push_back({reinterpret_cast<CUstream>(stream), workspace, bytes});
+  made().push_back({reinterpret_cast<CUstream>(stream), workspace, bytes, *static_cast<const float*>(alpha),
+                    *static_cast<const float*>(beta)});
   return CUBLAS_STATUS_SUCCESS;
 }
 

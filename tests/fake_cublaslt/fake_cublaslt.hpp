@@ -14,6 +14,7 @@ struct Product {
   CUstream stream = nullptr;
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
+  float alpha = 0, beta = 0;
 };
 /// Since the last call of this function.
 std::vector<Product> products();

@@ -94,20 +94,24 @@ CUresult cuMemFreeHost(void* p) {
   return std::free(p), frame(CUDA_SUCCESS);
 }
 
-CUresult cuPointerGetAttribute(void* value, CUpointer_attribute which, CUdeviceptr p) {
-  FAKE_FRAME("cuPointerGetAttribute", nullptr, p);
-  if (!held(p, 1)) return frame(CUDA_ERROR_INVALID_VALUE);
-  const Memory& memory = std::prev(state().memory.upper_bound(p))->second;
-  switch (which) {
-    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
-      return *static_cast<unsigned*>(value) = CU_MEMORYTYPE_DEVICE, frame(CUDA_SUCCESS);
-    case CU_POINTER_ATTRIBUTE_CONTEXT:
-      return *static_cast<CUcontext*>(value) = reinterpret_cast<CUcontext>(memory.context), frame(CUDA_SUCCESS);
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
-      return *static_cast<int*>(value) = memory.device, frame(CUDA_SUCCESS);
-    default:
-      return frame(CUDA_ERROR_INVALID_VALUE);
-  }
+// Of what is not device memory everything is 0, without an error.
+CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* which, void** values, CUdeviceptr p) {
+  FAKE_FRAME("cuPointerGetAttributes", nullptr, p);
+  const Memory memory = held(p, 1) ? std::prev(state().memory.upper_bound(p))->second : Memory{};
+  for (unsigned i = 0; i < count; ++i) switch (which[i]) {
+      case CU_POINTER_ATTRIBUTE_MEMORY_TYPE:
+        *static_cast<unsigned*>(values[i]) = memory.raw ? CU_MEMORYTYPE_DEVICE : 0;
+        break;
+      case CU_POINTER_ATTRIBUTE_CONTEXT:
+        *static_cast<CUcontext*>(values[i]) = reinterpret_cast<CUcontext>(memory.context);
+        break;
+      case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
+        *static_cast<int*>(values[i]) = memory.device;
+        break;
+      default:
+        return frame(CUDA_ERROR_INVALID_VALUE);
+    }
+  return frame(CUDA_SUCCESS);
 }
 
 CUresult cuMemcpyHtoD(CUdeviceptr to, const void* from, size_t bytes) {

@@ -366,8 +366,8 @@ TEST_CASE("cuBLAS-shaped arguments compute what cublasGemmEx would, with a bias 
         ak_cublas_epilogue epilogue = AK_CUBLAS_EPILOGUE_INIT;
         epilogue.activation = ak_activation_relu, epilogue.bias = bias.data(), epilogue.biasType = ak_cublas_r_32f;
         run_canonical(
-            canonicalize_cublas({transa, transb, m, n, k, &alpha, a.data(), ak_cublas_r_16bf, lda, b.data(), ak_cublas_r_16bf,
-                                 ldb, &beta, c.data(), ak_cublas_r_32f, ldc, ak_cublas_compute_32f, epilogue}));
+            canonicalize_cublas({transa, transb, m, n, k, alpha, a.data(), ak_cublas_r_16bf, lda, b.data(), ak_cublas_r_16bf,
+                                 ldb, beta, c.data(), ak_cublas_r_32f, ldc, ak_cublas_compute_32f, epilogue}));
         CHECK(c == expected);
       }
 }

@@ -260,14 +260,14 @@ TEST_CASE("cuBLAS-shaped: gate and up are rows of A, aux and scales lie as C doe
                         m,
                         n,
                         k,
-                        &alpha,
+                        alpha,
                         a.bytes.data(),
                         ak_cublas_r_16bf,
                         lda,
                         b.bytes.data(),
                         ak_cublas_r_16bf,
                         ldb,
-                        &beta,
+                        beta,
                         c.bytes.data(),
                         ak_cublas_r_32f,
                         ldc,
@@ -284,10 +284,9 @@ TEST_CASE("cuBLAS-shaped: gate and up are rows of A, aux and scales lie as C doe
       };
       if (aux) x.epilogue.ldaux = 1, refused("aux: leading dimension 1"), x.epilogue.ldaux = ldaux;
       if (rows) x.epilogue.row_scale = static_cast<const float*>(address(0x50002)), refused("row_scale: data");
-      x.epilogue.activation = static_cast<ak_activation>(-1), refused("activation: 255 is not");
+      x.epilogue.activation = static_cast<ak_activation>(-1), refused("activation: -1 is not");
       x.epilogue.activation = ak_activation_relu, x.epilogue.row_scale = nullptr;
-      const float one = 1;
-      x.beta = &one;
+      x.beta = 1;
       if (gated) refused("C: a gated product has none, beta must be 0");
     }
 }

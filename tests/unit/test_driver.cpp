@@ -1,5 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+
 #include "base/library.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -32,4 +39,24 @@ TEST_CASE("the toolkit's stub of the driver is named, with its remedy") {
   const std::string text = describe(CUDA_ERROR_STUB_LIBRARY);
   CHECK(text.find("CUDA_ERROR_STUB_LIBRARY (34)") != text.npos);
   CHECK(text.find("LD_LIBRARY_PATH") != text.npos);
+}
+
+TEST_CASE("every driver function that is bound is used: one that a driver lacks keeps all from loading") {
+  namespace fs = std::filesystem;
+  const auto text_of = [](const fs::path& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const auto words = [](const std::string& text, const char* pattern) {
+    const std::regex each(pattern);
+    return std::set<std::string>(std::sregex_token_iterator(text.begin(), text.end(), each, 1), {});
+  };
+  const fs::path root = AK_SOURCE_DIR, table = root / "src/gpu/driver.hpp";
+  std::set<std::string> unused = words(text_of(table), R"(\bX\((cu[A-Za-z0-9]+)\))");
+  CHECK(unused.size() > 30);
+  for (const char* folder : {"src", "tests/gpu"})  // the tests of the kernels have a few of their own
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder))
+      if (const auto type = entry.path().extension(); entry.path() != table && (type == ".cpp" || type == ".hpp"))
+        for (const std::string& used : words(text_of(entry.path()), R"(\b(cu[A-Z][A-Za-z0-9]+)\()")) unused.erase(used);
+  CHECK(unused == std::set<std::string>{});
 }

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,4 +51,39 @@ TEST_CASE("a context's log sink is not called after the context, and that of an 
   log_line(LogLevel::info, "nobody hears this");
   CHECK(inner == std::vector<std::string>{"both"});
   CHECK(outer == std::vector<std::string>{"first only"});
+}
+
+TEST_CASE("a warning obeys the level, and what nobody heard is told once somebody listens") {
+  const LogLevel before = log_level();
+  std::vector<std::string> lines;
+  const auto id = add_log_sink([&](LogLevel, std::string_view line) { lines.emplace_back(line); });
+  for (const LogLevel silent : {LogLevel::off, LogLevel::error}) {
+    set_log_level(silent);
+    warn_once("a warning of test_log");
+  }
+  CHECK(lines.empty());
+  set_log_level(LogLevel::warn);
+  warn_once("a warning of test_log");
+  warn_once("a warning of test_log");
+  CHECK(lines == std::vector<std::string>{"a warning of test_log"});
+  remove_log_sink(id);
+  set_log_level(before);
+}
+
+TEST_CASE("the library prints through its log alone") {
+  namespace fs = std::filesystem;
+  const std::regex prints(R"(\b(stderr|stdout) *[,)]|\b(perror|puts)\(|std::c(out|err|log)\b|fmt::print\b|\bv?printf\b)");
+  std::vector<std::string> found;
+  for (const char* folder : {"src", "cache"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
+      const std::string file = fs::relative(entry.path(), AK_SOURCE_DIR);
+      if (file.starts_with("src/cli/") || file == "src/base/log.cpp") continue;
+      if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
+      std::ifstream in(entry.path());
+      for (std::string line; std::getline(in, line);) {
+        line.resize(std::min(line.find("//"), line.size()));
+        if (std::regex_search(line, prints)) found.push_back(file + ": " + line);
+      }
+    }
+  CHECK(found == std::vector<std::string>{});
 }
