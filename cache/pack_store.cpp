@@ -64,6 +64,7 @@ class PackStore final : public Store {
     for (const auto& [key, record] : all) visit(record);
   }
 
+  std::string folder() const override { return folder_; }
   std::string describe() const override { return fmt::format("packs in {}", folder_); }
 
  private:

@@ -1,9 +1,6 @@
 // Leases between real processes and within one.
 #include <doctest/doctest.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <filesystem>
@@ -12,9 +9,11 @@
 #include <thread>
 
 #include "base/clock.hpp"
+#include "child_process.hpp"
 #include "tune/lease.hpp"
 
 using namespace ak;
+using namespace ak::testing;
 
 namespace {
 
@@ -26,43 +25,28 @@ std::string folder_of(const char* name) {
 }
 
 // A process that holds a lease until it is killed.
-struct Holder {
-  pid_t process;
-  Holder(const std::string& folder, const Digest& key) {
-    int held[2];
-    REQUIRE(pipe(held) == 0);
-    process = fork();
-    if (process == 0) {
-      Lease lease(folder, key);
-      const char answer = lease.take() == Lease::State::held;
-      if (write(held[1], &answer, 1) != 1) _exit(1);
-      for (;;) pause();
-    }
-    char answer = 0;
-    CHECK(read(held[0], &answer, 1) == 1);
-    CHECK(answer == 1);
-    close(held[0]), close(held[1]);
-  }
-  void end(int signal) {
-    kill(process, signal);
-    int status = 0;
-    waitpid(process, &status, signal == SIGSTOP ? WUNTRACED : 0);
-    if (signal == SIGSTOP) CHECK(WIFSTOPPED(status));
-  }
-};
+ChildProcess holder(const std::string& folder, const Digest& key) {
+  ChildProcess child([&](ChildProcess& self) {
+    Lease lease(folder, key);
+    self.say(lease.take() == Lease::State::held ? "y" : "n");
+    for (;;) pause();
+  });
+  CHECK(child.text(1) == "y");
+  return child;
+}
 
 }  // namespace
 
 TEST_CASE("a lease excludes other processes, ends with its holder's, and leaves nothing behind") {
   const std::string folder = folder_of("test_lease");
   const Digest key = digest("a key"), other = digest("another");
-  Holder holder(folder, key);
+  ChildProcess other_process = holder(folder, key);
   Lease mine(folder, key), apart(folder, other);
   CHECK(mine.take() == Lease::State::elsewhere);
   CHECK(apart.take() == Lease::State::held);
-  holder.end(SIGSTOP);
+  other_process.signal(SIGSTOP);
   CHECK(mine.take() == Lease::State::elsewhere);
-  holder.end(SIGKILL);
+  other_process.signal(SIGKILL);
   CHECK(mine.take() == Lease::State::held);
   CHECK(mine.take() == Lease::State::held);
   CHECK(std::filesystem::file_size(folder + "/leases") == 0);
@@ -87,18 +71,16 @@ TEST_CASE("a child that was forked meanwhile neither keeps its parent's lease no
   const Digest key = digest("a key");
   auto held = std::make_unique<Lease>(folder, key);
   REQUIRE(held->take() == Lease::State::held);
-  const pid_t child = fork();
-  if (child == 0) {
+  ChildProcess child([&](ChildProcess& self) {
     held.reset();  // as if it unwound
+    self.say("y");
     for (;;) pause();
-  }
+  });
+  CHECK(child.text(1) == "y");
   Lease next(folder, key);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(next.take() == Lease::State::elsewhere);
   held.reset();
   CHECK(next.take() == Lease::State::held);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("where no file can be there is no lease, and the reason is told") {
