@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "ak/types.hpp"
 #include "jit/compile_pool.hpp"
@@ -66,6 +68,15 @@ TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does
   while (!started) std::this_thread::yield();
   CHECK(pool.get(numbered(5), Deadline::in(0.01)) == nullptr);
   CHECK_FALSE(pool.ready(numbered(5)));
+  std::stop_source stop;
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  });
+  const auto start = Clock::now();
+  CHECK(pool.get(numbered(5), Deadline::in(30, stop.get_token())) == nullptr);
+  CHECK(seconds_since(start) < 10);
+  stopper.join();
   hold = false;
   REQUIRE(pool.get(numbered(5), Deadline::in(60)));
   {
