@@ -218,6 +218,7 @@ class LmdbStore : public Store {
     for (const PlanRecord& record : all) visit(record);
   }
 
+  std::string folder() const override { return folder_; }
   std::string describe() const override { return "lmdb " + folder_; }
   Fault fault() const override {
     const std::lock_guard lock(fault_mutex_);

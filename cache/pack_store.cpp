@@ -68,6 +68,7 @@ class PackStore final : public Store {
     for (const auto& [key, record] : all) visit(record);
   }
 
+  std::string folder() const override { return folder_; }
   std::string describe() const override { return fmt::format("packs in {}", folder_); }
   Fault fault() const override {
     const std::lock_guard lock(fault_mutex_);

@@ -33,6 +33,8 @@ class Store {
   /// Every readable plan, in key order.
   virtual void for_each(const std::function<void(const PlanRecord&)>& visit) = 0;
 
+  /// Where its files lie; empty: in memory only.
+  virtual std::string folder() const { return {}; }
   /// "lmdb /path", or "memory only: why".
   virtual std::string describe() const = 0;
 

@@ -39,11 +39,13 @@ struct TuneProgress {
   double elapsed_s = 0, budget_s = 0;
 };
 
-/// Settings of a context. The callbacks: `progress` is called on the thread that searches, which is the one that called the
-/// library. `log` is called on whichever thread has a line, for one line at a time, until the context ends. `llm_key` is called
-/// on a thread of the library's own, for each question: one that blocks, or needs a lock that the caller holds (Python's GIL),
-/// costs that search the LLM and no time. It may still run when its search and its context have ended, so it must own what it
-/// uses. What is left unset comes from the environment, then from the default; what is set here wins.
+/// Settings of a context. The callbacks: `progress` is called on the device's tuner thread, a thread of the library's own,
+/// while the call that asked waits; one that blocks, or needs a lock that the caller holds (Python's GIL), costs that search:
+/// the caller is served by cuBLASLt. It may call the context, but not end it. `log` is called on whichever thread has a line,
+/// for one line at a time, until the context ends. `llm_key` is called on a thread of the library's own, for each question: one
+/// that blocks, or needs a lock that the caller holds, costs that search the LLM and no time. It may still run when its search
+/// and its context have ended, so it must own what it uses. What is left unset comes from the environment, then from the
+/// default; what is set here wins.
 struct Options {
   std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
   std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off
@@ -100,6 +102,7 @@ struct Counters {
   std::int64_t passing_fallbacks = 0;  ///< calls served untuned for a reason that may pass: no memory, no time
   std::int64_t retries = 0;            ///< of them, problems tried again later
   double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
+  std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
 };
 
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current

@@ -8,6 +8,7 @@
 
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "context/words.hpp"
 #include "core/activation.hpp"
 
 namespace ak::cli {

@@ -84,7 +84,7 @@ std::shared_ptr<const Compiled> CompilePool::get(const Source& source, Deadline 
   if (workers_.empty() && !queue_.empty() && queue_.front() == source.digest) compile_next(lock);
   auto entry = entries_.end();
   const auto settled = [&] { return (entry = entries_.find(source.digest)) == entries_.end() || entry->second.done(); };
-  if (!finished_.wait_until(lock, deadline.at(), settled) || entry == entries_.end()) return nullptr;
+  if (!deadline.wait(finished_, lock, settled) || entry == entries_.end()) return nullptr;
   if (entry->second.failure) std::rethrow_exception(entry->second.failure);
   return entry->second.result;
 }

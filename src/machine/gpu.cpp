@@ -67,7 +67,14 @@ class Gpu final : public Machine {
   }
   int device_ordinal() const override { return ordinal_; }
 
-  std::shared_ptr<void> relax_capture() const override { return std::make_shared<RelaxedCapture>(); }
+  std::shared_ptr<void> enter() const override {
+    struct Entered {
+      explicit Entered(CUcontext context) : scope(context) {}
+      const ContextScope scope;
+      const RelaxedCapture relaxed;
+    };
+    return std::make_shared<Entered>(resources_.context());
+  }
 
   // An error means that some capture would not even be asked now: then nothing may synchronise either.
   bool capturing(Stream stream) const override {

@@ -36,8 +36,9 @@ class Machine {
   /// The device whose searches would time each other.
   virtual int device_ordinal() const { return 0; }
 
-  /// While the answer lives, this thread's driver calls do not disturb a capture that runs elsewhere.
-  virtual std::shared_ptr<void> relax_capture() const = 0;
+  /// While the answer lives, this thread works in the machine's CUDA context, and its driver calls do not disturb a capture
+  /// that runs elsewhere. Throws Error{driver} when that context has ended.
+  virtual std::shared_ptr<void> enter() const = 0;
   virtual bool capturing(Stream stream) const = 0;
   /// Throws Error{invalid_argument} for a stream of another CUDA context.
   virtual void check_stream(Stream stream) const = 0;

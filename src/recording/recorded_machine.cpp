@@ -44,7 +44,7 @@ class Recorded final : public Machine {
     return today;
   }
 
-  std::shared_ptr<void> relax_capture() const override { return nullptr; }
+  std::shared_ptr<void> enter() const override { return nullptr; }
   bool capturing(Stream) const override { return false; }
   void check_stream(Stream) const override {}
 

@@ -38,7 +38,7 @@ class Tuning {
         runner_(runner),
         budget_(budget),
         progress_(progress),
-        deadline_(Deadline::in(budget.seconds)),
+        deadline_(Deadline::in(budget.seconds, budget.stop)),
         ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 3 / 2))),
         search_(problem, device, space, std::move(proposers), limits(budget)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
@@ -50,7 +50,7 @@ class Tuning {
     log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
     // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
     deadline_ =
-        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kOwnShare) * budget_.seconds - seconds_since(start_)));
+        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kMostOverrun) * budget_.seconds - seconds_since(start_)));
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -204,6 +204,7 @@ class Tuning {
     result_.trials = search_.own_trials();
     result_.compiles = runner_.compiles();
     result_.provisional = runner_.anchor_drift() > kMostDrift;
+    result_.stopped = deadline_.stopped();
     if (const Trial* failed = none_compiled()) {
       result_.provisional = true;
       note(fmt::format("no own kernel compiled: {}", failed->why));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,10 @@ struct Budget {
   double seconds = 3;   // wall clock: waiting, compiling, verifying and timing
   int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
   int ahead = 0;        // candidates that compile ahead of the trials; 0: three for every two usable cores
+  std::stop_token stop = {};
 };
 
-/// After every trial; best is the fastest correct one so far. Called on the tuning thread.
+/// After every trial; best is the fastest correct one so far. Called on the thread that runs tune().
 struct Progress {
   const Problem* problem;
   const Trial* trial;
@@ -43,6 +45,7 @@ struct Tuned {
   int compiles = 0;
   bool provisional = false;
   bool unfinished = false;  // nothing was learned of own kernels, for lack of time or memory
+  bool stopped = false;     // by Budget::stop: a winner may stand, but others were not tried
   std::string note;         // why the LLM fell silent, why the search ended early
 };
 
@@ -51,7 +54,11 @@ constexpr double kDisplacement = 1.01;
 /// Drift of the vendor anchor beyond which a result is provisional.
 constexpr double kMostDrift = 0.05;
 
-/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget plus at most one trial.
+/// Of the budget, at most, a search that opened slowly runs longer, so that own kernels get their share.
+constexpr double kMostOverrun = 0.5;
+
+/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget and kMostOverrun plus at most one
+/// trial; after a stop, within about one trial.
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
            std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress = {});
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -49,6 +50,15 @@ TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does
   for (int i = 1; i <= 6; ++i) pool.want(numbered(i));
   CHECK(pool.get(numbered(5), Deadline::in(0.01)) == nullptr);
   CHECK_FALSE(pool.ready(numbered(5).digest));
+  std::stop_source stop;
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    stop.request_stop();
+  });
+  const auto start = Clock::now();
+  CHECK(pool.get(numbered(5), Deadline::in(30, stop.get_token())) == nullptr);
+  CHECK(seconds_since(start) < 10);
+  stopper.join();
   hold = false;
   REQUIRE(pool.get(numbered(5), Deadline::in(60)));
   CHECK_FALSE(pool.ready(numbered(6).digest));

@@ -72,7 +72,7 @@ class FakeMachine final : public Machine {
     std::this_thread::sleep_for(std::chrono::duration<double>(w_.warm_up_s));
   }
   int device_ordinal() const override { return w_.ordinal; }
-  std::shared_ptr<void> relax_capture() const override { return nullptr; }
+  std::shared_ptr<void> enter() const override { return nullptr; }
   bool capturing(Stream) const override { return w_.capturing; }
   void check_stream(Stream) const override {
     if (w_.foreign_stream) throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context");

@@ -1,0 +1,13 @@
+// Threads of the library's own.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+namespace ak {
+
+/// A thread that takes none of the application's signals: they are its own threads'. Throws std::system_error where a process
+/// may have no further one.
+std::thread start_thread(std::function<void()> body);
+
+}  // namespace ak
