@@ -69,6 +69,8 @@ constexpr std::array<Knob, 18> kKnobs = {{
 }};
 
 const Knob* find_knob(std::string_view name);
+/// The largest value it may have; the least is 0.
+constexpr std::int16_t most_of(const Knob& knob) { return knob.member == &Tactic::schedule ? 2 : 32767; }
 
 /// "sm90 tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=pingpong"; knobs at their defaults are left out.
 std::string to_string(const Tactic& tactic);
