@@ -31,9 +31,8 @@ std::int16_t parse_value(const Knob& knob, std::string_view value, std::string_v
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size()) bad(token, "expected a number");
-  if (number < 0 || number > 32767) bad(token, "out of range");
-  if (knob.member == &Tactic::schedule && number > 2) bad(token, "expected basic, cooperative or pingpong");
-  return static_cast<std::int16_t>(number);
+  if (number >= 0 && number <= most_of(knob)) return static_cast<std::int16_t>(number);
+  bad(token, knob.member == &Tactic::schedule ? "expected basic, cooperative or pingpong" : "out of range");
 }
 
 }  // namespace

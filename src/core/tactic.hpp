@@ -93,6 +93,8 @@ constexpr Knob kAll[] = {
 constexpr std::span<const Knob> kKnobs = knobs::kAll;
 
 const Knob* find_knob(std::string_view name);
+/// The largest value it may have; the least is 0.
+constexpr std::int16_t most_of(const Knob& knob) { return knob.member == &Tactic::schedule ? 2 : 32767; }
 
 /// Why the tactic sets a knob that its family does not have; nullopt when it does not.
 std::optional<std::string> foreign_knobs(const Tactic& tactic);
