@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
+# --all: what takes longer too, the variants of the build.
 set -u
+all= timeout=400
+[ "${1:-}" = --all ] && all=1 timeout=1800
 . "$(dirname "$0")/setup.sh"
 ak_build_targets
 
 # Tests neither see nor touch the user's own records and settings.
 for name in $(compgen -e | grep '^AK_'); do [ "$name" = AK_BUILD_DIR ] || unset "$name"; done
 AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
+export AK_TEST_ALL=$all
 trap 'rm -rf "$AK_CACHE_DIR"' EXIT
 
 log=$ak_build/tests.log
-ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout 400 >"$log" 2>&1
+ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout "$timeout" >"$log" 2>&1
 status=$?
 
 # Every program counts its own cases: doctest's summary, or "N passed, N failed" of a script.
