@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
-# --all: then the longer sets too: a minute of the fuzz targets (fuzz/run.sh).
+# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh).
 set -u
+all= timeout=400
 case ${1:-} in
-  ''|--all) ;;
+  '') ;;
+  --all) all=1 timeout=1800 ;;
   *) echo "usage: $0 [--all]" >&2; exit 2 ;;
 esac
 . "$(dirname "$0")/setup.sh"
@@ -13,10 +15,11 @@ ak_build_targets
 # Tests neither see nor touch the user's own records and settings.
 for name in $(compgen -e | grep '^AK_'); do [ "$name" = AK_BUILD_DIR ] || unset "$name"; done
 AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
+export AK_TEST_ALL=$all
 trap 'rm -rf "$AK_CACHE_DIR"' EXIT
 
 log=$ak_build/tests.log
-ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout 400 >"$log" 2>&1
+ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout "$timeout" >"$log" 2>&1
 status=$?
 
 # Every program counts its own cases: doctest's summary, or "N passed, N failed" of a script.
@@ -31,7 +34,7 @@ if [ "$status" -ne 0 ]; then
   [ "$failed" -gt 0 ] || failed=$(grep -cE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$log")
   [ "$failed" -gt 0 ] || failed=1
 fi
-if [ "${1:-}" = --all ]; then
+if [ "$all" ]; then
   "$ak_root"/tests/fuzz/run.sh 60 && passed=$((passed + 1)) || failed=$((failed + 1))
 fi
 [ "$passed" -gt 0 ] || { failed=$((failed + 1)); echo "no test ran (full log: $log)"; }

@@ -148,7 +148,7 @@ Check check_file(const char* what, const std::string& path, const char* variable
 
 // Variables that look like ours and are nobody's: most likely misspelt.
 std::vector<Check> check_variables(const Settings& settings) {
-  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS", "AK_LATENCY"};  // of the scripts
+  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS", "AK_LATENCY", "AK_TEST_ALL"};  // of the scripts
   for (const auto& entry : settings.entries) known.push_back(entry.variable);
   std::vector<Check> checks;
   for (char** each = environ; *each; ++each) {

@@ -11,7 +11,7 @@ namespace {
 }  // namespace
 
 bool has_llm() { return false; }
-std::string providers() { return "nothing: this libak was built with AK_WITH_LLM=OFF"; }
+std::string providers() { return "none, for this libak was built with AK_WITH_LLM=OFF"; }
 bool is_provider(std::string_view) { return false; }
 bool has_own_server(std::string_view) { return false; }
 std::unique_ptr<Chat> make_chat(const ChatEndpoint&) { refuse(); }
