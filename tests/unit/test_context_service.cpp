@@ -163,3 +163,41 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   end.join();
   CHECK(shown < 3);
 }
+
+TEST_CASE("explain says how long a fallback stands") {
+  const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
+  Fixture off(quick(Mode::off));
+  off.call();
+  CHECK(note(off).find("(lasting)") != std::string::npos);
+  Fixture memory;
+  memory.world.no_memory = true;
+  memory.call();
+  CHECK(note(memory).find("(passing") != std::string::npos);
+  Fixture capture;
+  capture.world.capturing = true;
+  capture.call();
+  CHECK(note(capture).find("(the next call asks again)") != std::string::npos);
+  capture.world.capturing = false;
+  capture.call();
+  CHECK(note(capture).find("asks again") == std::string::npos);
+}
+
+TEST_CASE("a stale record whose new search finds nothing keeps its old winner") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_keeps");
+  Fixture f(settings);
+  f.call();
+  const Tactic winner = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  settings.max_trials = 0;
+  f.world.vendor_us.clear();
+  f.world.today.cublaslt = "14.0";
+  f.open(settings);
+  f.call();
+  const Explanation e = f.context->explain(f.problem);
+  CHECK(e.source == "store");
+  CHECK(e.served_by == to_string(winner));
+  CHECK(e.note.find("14.0") != std::string::npos);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().vendor_fallbacks == 0);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
+}
