@@ -81,7 +81,9 @@ class Gpu final : public Machine {
 
   std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
-  std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) override {
+    return std::make_unique<LocalRunner>(problem, resources_, LocalRunner::Options{{}, allowance.compile_threads});
+  }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);

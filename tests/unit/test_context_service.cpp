@@ -201,3 +201,14 @@ TEST_CASE("a stale record whose new search finds nothing keeps its old winner") 
   CHECK(f.context->counters().vendor_fallbacks == 0);
   CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
 }
+
+TEST_CASE("a search compiles on as many threads as it is allowed") {
+  Settings settings = quick();
+  settings.compile_threads = 3;
+  Fixture three(settings);
+  three.call();
+  CHECK(three.world.compile_threads == 3);
+  Fixture all;
+  all.call();
+  CHECK(all.world.compile_threads == usable_cores());
+}
