@@ -180,6 +180,8 @@ Settings read_all(const Options& options, bool throws) {
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
+  s.compile_threads = read.integer("AK_COMPILE_THREADS", options.compile_threads, 0, 0, 4096,
+                                   "threads that compile for one search; 0: one for every usable core");
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
   const auto isolation_option =

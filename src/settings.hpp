@@ -21,6 +21,7 @@ struct Settings {
   Mode mode = Mode::tune;
   double budget_s = 3, process_budget_s = 600;
   int max_trials = 100000;
+  int compile_threads = 0;  // 0: one for every usable core
   std::string llm, llm_endpoint, llm_model;
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;

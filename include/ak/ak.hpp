@@ -52,6 +52,7 @@ struct Options {
   std::optional<double> budget_s;           ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
   std::optional<double> process_budget_s;   ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
   std::optional<int> max_trials;            ///< AK_MAX_TRIALS
+  std::optional<int> compile_threads;       ///< AK_COMPILE_THREADS: of one search; 0: one for every usable core (the default)
   std::optional<std::string> llm;           ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
   std::optional<std::string> llm_endpoint;  ///< AK_LLM_ENDPOINT: base URL
   std::optional<std::string> llm_model;     ///< AK_LLM_MODEL

@@ -1,6 +1,8 @@
 #include "base/thread.hpp"
 
+#include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -16,7 +18,11 @@ std::thread start_thread(std::function<void()> body) {
     }
     ~Masked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
   } const masked;
-  return std::thread(std::move(body));
+  return std::thread([body = std::move(body)] {
+    cpu_set_t cores;
+    if (sched_getaffinity(getpid(), sizeof cores, &cores) == 0) sched_setaffinity(0, sizeof cores, &cores);
+    body();
+  });
 }
 
 }  // namespace ak

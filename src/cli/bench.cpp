@@ -63,7 +63,7 @@ Row bench_one(const Problem& problem, const State& state, Machine& machine, Stor
   row.floor_us = floor_us(problem, machine.device());
   row.from_recording = !machine.launches();
   const Deadline deadline = Deadline::in(state.seconds);
-  const auto runner = machine.runner(problem);
+  const auto runner = machine.runner(problem, {});
   std::vector<Tactic> arms;
 
   const auto own = own_tactic(problem, state.tactic, machine, store);

@@ -27,7 +27,7 @@ bool sweep_one(const Problem& problem, const State& state, Machine& machine, Pro
   vendor.family = FamilyId::vendor;
   const std::string cublaslt = machine.provenance(vendor, true).cublaslt;
   RecordingWriter writer(state.into, make_header(problem, machine.device(), tactics, driver_version(), cublaslt));
-  const auto runner = machine.runner(problem);
+  const auto runner = machine.runner(problem, {});
   double best_us = 0;
   const std::string path = sweep(tactics, *runner, writer, state.budget, [&](const SweepProgress& p) {
     if (p.trial->correct() && (best_us == 0 || p.trial->us < best_us)) best_us = p.trial->us;

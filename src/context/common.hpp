@@ -8,6 +8,7 @@
 #include "ak/ak.hpp"
 #include "cache/pack.hpp"
 #include "cache/store.hpp"
+#include "core/allowance.hpp"
 #include "settings.hpp"
 
 namespace ak {
@@ -53,6 +54,8 @@ struct Common {
   Ledger ledger;
   const std::shared_ptr<std::atomic<std::int64_t>> llm_tokens_left;
 
+  /// Of one search.
+  Allowance allowance() const { return settings.compile_threads > 0 ? Allowance{settings.compile_threads} : Allowance{}; }
   double process_budget_left() const { return settings.process_budget_s - ledger.searched_s(); }
 };
 

@@ -35,6 +35,9 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   e.source = served.source;
   e.from_recording = !site.machine->hardware().recording.empty();
   e.note = served.note;
+  const bool fallen_back = served.source == "vendor fallback" || served.source == "untuned";
+  const bool meanwhile = served.plan && served.standing != Standing::lasting;
+  if (fallen_back || meanwhile || served.standing == Standing::passing) e.note += fmt::format(" ({})", name(served.standing));
   if (served.source == "none") {
     e.served_by = "no record";
     return e;

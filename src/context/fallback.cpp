@@ -12,7 +12,7 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
   const bool passing = standing == Standing::passing;
   Served served;
   served.standing = standing;
-  served.note = passing ? fmt::format("{} (passing: it is tried again)", why) : why;
+  served.note = why;
   served.record.problem = problem;
   if (!machine.launches()) {
     served.source = "none";
@@ -32,7 +32,8 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
     throw Error(ErrorCode::missing_library,
                 fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
   served.record.tactic = served.plan->tactic();
-  log(LogLevel::info, "{}: served by {}: {}", to_string(problem), served_by(served.record.tactic), served.note);
+  log(LogLevel::info, "{}: served by {}: {} ({})", to_string(problem), served_by(served.record.tactic), served.note,
+      name(standing));
   return served;
 }
 

@@ -119,9 +119,10 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     without_ = fmt::format("no own kernels: {}", *why);
     log(LogLevel::warn, "{}: {}", text_, without_);
   }
-  auto runner = machine_.runner(problem_);
+  const Allowance allowance = common_.allowance();
+  auto runner = machine_.runner(problem_, allowance);
   const auto left = [&] {  // of it the space and what the runner opened took some
-    return Budget{seconds - seconds_since(began), settings.max_trials, 0, turn.by.stop()};
+    return Budget{seconds - seconds_since(began), settings.max_trials, ahead_of(allowance), turn.by.stop()};
   };
   const ProgressSink show = progress();
   std::optional<Tuned> found;
@@ -226,7 +227,7 @@ void ForcedTrial::run(const Turn& turn) {
   const auto entered = machine.enter();
   const Tactic& tactic = *common_.settings.force_tactic;
   try {
-    const auto runner = machine.runner(problem_);
+    const auto runner = machine.runner(problem_, common_.allowance());
     const auto why = is_vendor(tactic) ? std::nullopt : machine.space(problem_).rejects(tactic);
     if (why) throw Error(ErrorCode::unsupported, *why);
     const Trial trial = runner->run(tactic, Effort::quick, Deadline::never(turn.by.stop()));

@@ -1,7 +1,9 @@
 // Values of a call's way: how a problem is served, and what was asked.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "cache/record.hpp"
@@ -15,6 +17,9 @@ enum class Standing : std::uint8_t {
   passing,    // for a reason that may pass: asked again later, each time twice as late
   momentary,  // the next call asks again
 };
+
+/// "lasting", "passing: it is asked for again later", "the next call asks again".
+std::string_view name(Standing standing);
 
 /// How a problem is served, and what explain() says of it.
 struct Served {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cache/record.hpp"
+#include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "plan/plan.hpp"
 #include "runner/runner.hpp"
@@ -47,7 +48,7 @@ class Machine {
   virtual std::optional<std::string> lacks_memory(const Problem&) const { return std::nullopt; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
-  virtual std::unique_ptr<Runner> runner(const Problem& problem) = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) = 0;
 
   /// A loaded winner; cubin is empty for a vendor's. Throws Error.
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;

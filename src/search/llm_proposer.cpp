@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "search/llm_facts.hpp"
 #include "search/proposers.hpp"
 
@@ -83,7 +84,7 @@ void LlmProposer::start_round(const SearchView& view) {
   const auto most = static_cast<std::size_t>(std::max(1, options_.proposals)) * 2;
   try {
     // Detached, and owner of all that it uses: nobody can interrupt the key's callback, and a search must not wait for it.
-    std::thread([question, account, reserved, most, chat = chat_, deadline = deadline_, request = std::move(request)] {
+    start_thread([question, account, reserved, most, chat = chat_, deadline = deadline_, request = std::move(request)] {
       ChatReply answer;
       LlmReply reply;
       try {

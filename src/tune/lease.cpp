@@ -16,7 +16,7 @@ Lease::Lease(const std::string& folder, const Digest& key)
 
 // Open file description locks, for each lease of its own: plain record locks would let two contexts of one process in.
 bool Lease::lock(int kind) {
-  struct flock range{};
+  struct flock range {};
   range.l_type = static_cast<short>(kind), range.l_whence = SEEK_SET, range.l_start = byte_, range.l_len = 1;
   return fcntl(file_, F_OFD_SETLK, &range) == 0;
 }

@@ -7,7 +7,6 @@
 #include <ctime>
 #include <thread>
 
-#include "base/cores.hpp"
 #include "base/log.hpp"
 #include "search/search.hpp"
 
@@ -39,7 +38,7 @@ class Tuning {
         budget_(budget),
         progress_(progress),
         deadline_(Deadline::in(budget.seconds, budget.stop)),
-        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 3 / 2))),
+        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : ahead_of({}))),
         search_(problem, device, space, std::move(proposers), limits(budget)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
   }
@@ -235,6 +234,8 @@ class Tuning {
 };
 
 }  // namespace
+
+int ahead_of(const Allowance& allowance) { return std::max(4, allowance.compile_threads * 3 / 2); }
 
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
            std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress) {

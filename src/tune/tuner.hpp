@@ -10,6 +10,7 @@
 
 #include "base/clock.hpp"
 #include "cache/store.hpp"
+#include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "runner/runner.hpp"
 #include "search/proposer.hpp"
@@ -19,9 +20,12 @@ namespace ak {
 struct Budget {
   double seconds = 3;   // wall clock: waiting, compiling, verifying and timing
   int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
-  int ahead = 0;        // candidates that compile ahead of the trials; 0: three for every two usable cores
+  int ahead = 0;        // candidates that compile ahead of the trials; 0: as ahead_of() an allowance by default
   std::stop_token stop = {};
 };
+
+/// Candidates that are worth compiling ahead: three for every two threads, four at least.
+int ahead_of(const Allowance& allowance);
 
 /// After every trial; best is the fastest correct one so far. Called on the thread that runs tune().
 struct Progress {

@@ -11,6 +11,13 @@
 
 namespace ak::testing {
 
+/// Whether such a child may start threads: the thread sanitizer takes none after a fork.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kChildHasThreads = false;
+#else
+constexpr bool kChildHasThreads = true;
+#endif
+
 /// Runs `body` in a child, whose text it gives is read by text(). Killed at the end of its test if it has not ended.
 class ChildProcess {
  public:

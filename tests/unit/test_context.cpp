@@ -181,6 +181,7 @@ TEST_CASE("searches of one device take turns, whatever context they come from; t
   for (const int second : {0, 1}) {
     std::atomic<int> searching{0}, most{0};
     Settings settings = quick();
+    settings.budget_s = 20;
     settings.progress = [&](const TuneProgress&) {
       most = std::max<int>(most, ++searching);
       std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -76,7 +76,7 @@ TEST_CASE("a lease whose holder is killed is had at once") {
   CHECK(f.context->counters().vendor_fallbacks == 0);
 }
 
-TEST_CASE("twelve processes together on an empty cache: one search, one winner") {
+TEST_CASE("twelve processes together on an empty cache: one search, one winner" * doctest::skip(!kChildHasThreads)) {
   Settings settings = quick();
   settings.budget_s = 20;
   settings.cache_dir = fresh_folder("test_context_ranks");
@@ -115,7 +115,7 @@ TEST_CASE("without a folder there is no lease, and explain says so; with one it 
         std::string::npos);
 }
 
-TEST_CASE("a forked child of a process that has tuned tunes itself") {
+TEST_CASE("a forked child of a process that has tuned tunes itself" * doctest::skip(!kChildHasThreads)) {
   Settings settings = quick();
   settings.cache_dir = fresh_folder("test_context_fork");
   Fixture f(settings);
@@ -144,7 +144,7 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   settings.budget_s = 0.3;
   std::atomic<bool> release{false};
   std::atomic<int> shown{0};
-  std::thread::id thread;
+  std::atomic<std::thread::id> thread;
   settings.progress = [&](const TuneProgress&) {
     thread = std::this_thread::get_id();
     if (shown++ == 0)
@@ -154,7 +154,7 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   const auto start = Clock::now();
   f.call();
   CHECK(seconds_since(start) < 10);
-  CHECK(thread != std::this_thread::get_id());
+  CHECK(thread.load() != std::this_thread::get_id());
   CHECK(f.world.launched == 1);
   CHECK(f.context->explain(f.problem).note.find("not ended in time") != std::string::npos);
   std::thread end([&] { f.context.reset(); });
@@ -162,4 +162,53 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   release = true;
   end.join();
   CHECK(shown < 3);
+}
+
+TEST_CASE("explain says how long a fallback stands") {
+  const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
+  Fixture off(quick(Mode::off));
+  off.call();
+  CHECK(note(off).find("(lasting)") != std::string::npos);
+  Fixture memory;
+  memory.world.no_memory = true;
+  memory.call();
+  CHECK(note(memory).find("(passing") != std::string::npos);
+  Fixture capture;
+  capture.world.capturing = true;
+  capture.call();
+  CHECK(note(capture).find("(the next call asks again)") != std::string::npos);
+  capture.world.capturing = false;
+  capture.call();
+  CHECK(note(capture).find("asks again") == std::string::npos);
+}
+
+TEST_CASE("a stale record whose new search finds nothing keeps its old winner") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_keeps");
+  Fixture f(settings);
+  f.call();
+  const Tactic winner = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  settings.max_trials = 0;
+  f.world.vendor_us.clear();
+  f.world.today.cublaslt = "14.0";
+  f.open(settings);
+  f.call();
+  const Explanation e = f.context->explain(f.problem);
+  CHECK(e.source == "store");
+  CHECK(e.served_by == to_string(winner));
+  CHECK(e.note.find("14.0") != std::string::npos);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().vendor_fallbacks == 0);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
+}
+
+TEST_CASE("a search compiles on as many threads as it is allowed") {
+  Settings settings = quick();
+  settings.compile_threads = 3;
+  Fixture three(settings);
+  three.call();
+  CHECK(three.world.compile_threads == 3);
+  Fixture all;
+  all.call();
+  CHECK(all.world.compile_threads == usable_cores());
 }

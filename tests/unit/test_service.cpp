@@ -292,7 +292,7 @@ TEST_CASE("work whose lease another process has waits without holding up other w
   CHECK(nowhere.wait(nowhere.enqueue(request("held", told), Deadline::never()), Deadline::never()) == End::done);
 }
 
-TEST_CASE("a forked child waits for no thread of its parent's") {
+TEST_CASE("a forked child waits for no thread of its parent's" * doctest::skip(!kChildHasThreads)) {
   TuningService service("");
   Gate gate;
   const auto held = service.enqueue(request("held", gate.body(), 3), Deadline::never());
