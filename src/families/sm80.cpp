@@ -216,9 +216,9 @@ class Sm80 final : public Family {
       // A warp copies some KiB of a row at a time; as many CTAs copy as fit on the GPU.
       const auto copies =
           std::clamp<std::int64_t>(packed / (4096 * t.warps_m * t.warps_n), 1, std::int64_t{d.sm_count} * resident(p, t, d));
-      g.grid = {static_cast<std::uint32_t>(copies + multiplies), 1, 1};
+      g.grid = make_grid(copies + multiplies);
     } else {
-      g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+      g.grid = make_grid(tiles(p, t), t.split_k);
     }
     if (packs(t) || t.split_k > 1)
       g.workspace_bytes =

@@ -245,7 +245,7 @@ class Sm90 final : public Family {
     const Packs packs(p, t);
     const auto resident = resident_clusters(t, device);
     const auto clusters = t.split_k > 1 ? v.clusters(t) : packs.any() ? resident : std::min(v.clusters(t), resident);
-    g.grid = {static_cast<std::uint32_t>(clusters * size), 1, 1};
+    g.grid = make_grid(clusters * size);
     g.cluster = {static_cast<std::uint32_t>(size), 1, 1};
     g.threads = static_cast<std::uint32_t>(v.threads());
     g.smem_bytes = static_cast<std::uint32_t>(v.smem_bytes);
