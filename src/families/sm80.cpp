@@ -125,6 +125,8 @@ class Sm80 final : public Family {
     if (smem_bytes(p, t) + 64 > d.smem_per_block)
       return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(p, t) + 64, d.smem_per_block);
     if (tiles(p, t) > 2147483647 / t.tile_n) return "too many tiles for one launch";
+    if (std::max<std::int64_t>(1, t.raster) * ceil_div(p.n, t.tile_n) > 2147483647)
+      return fmt::format("raster={}: a group of that many rows of tiles has more than 2^31 - 1", t.raster);
     return rejects_split(p, t);
   }
 

@@ -1,4 +1,4 @@
-// The grid of every kernel at the edge of the sizes that the API takes.
+// The grid of every kernel, and the 32-bit sums that kernels make of a tactic, at the edge of the sizes that the API takes.
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -32,6 +32,12 @@ const std::array<std::int64_t, 3> kExtremes[] = {{8388609, 64, 64},
                                                  {64, kMost - 4096, 64},
                                                  {8, kMost - 65536, 64},
                                                  {kMost - 65536, kMost - 65536, kMost - 65536}};
+
+std::string refusal(FamilyId id, const Problem& p) { return family(id).refuses(p, {}).value_or(""); }
+std::string rejection(const Problem& p, const std::string& text) {
+  const Tactic t = parse_tactic(text);
+  return family(t.family).rejects(p, t, {}).value_or("");
+}
 
 }  // namespace
 
@@ -85,4 +91,34 @@ TEST_CASE("the support kernels' grids are taken by a device, whatever they look 
   CHECK(grid_of_reference(8388609, 64) == ProbeGrid{1, 65535, 1});
   CHECK(grid_of_reference(8388480, 129) == ProbeGrid{2, 65535, 1});
   CHECK(grid_of_reference(129, 64) == ProbeGrid{1, 2, 1});
+}
+
+TEST_CASE("extents whose last tile leaves 32 bits are refused with the reason") {
+  // 192-row tiles begin at multiples of 192: the last row of one that holds row 2^31 - 2 has no number in int.
+  for (const FamilyId id : {FamilyId::sm80, FamilyId::sm90}) {
+    for (const auto& [m, n, k] : {std::array{kMost, std::int64_t{64}, std::int64_t{64}},
+                                  {std::int64_t{64}, kMost, std::int64_t{64}},
+                                  {std::int64_t{64}, std::int64_t{64}, kMost}})
+      CHECK(refusal(id, problem(m, n, k)).find("2^31") != std::string::npos);
+    CHECK(refusal(id, problem(kMost - 4096, 64, 64)).empty());
+  }
+  Problem gated = problem(64, kMost / 2, 64);
+  gated.epilogue.gated = true;
+  CHECK(refusal(FamilyId::sm90, gated).find("2^31") != std::string::npos);
+  CHECK(refusal(FamilyId::skinny, problem(8, kMost - 65535, 64)).find("2^31") != std::string::npos);
+  CHECK(refusal(FamilyId::skinny, problem(8, kMost - 65536, 64)).empty());
+}
+
+TEST_CASE("a raster group of more tiles than 32 bits count is rejected with the reason") {
+  const char *sm80 = "sm80 tile_m=16 tile_n=32 tile_k=64 stages=3 warps_m=1 warps_n=2 raster=",
+             *sm90 = "sm90 schedule=cooperative tile_m=64 tile_n=16 tile_k=64 stages=4 raster=";
+  const auto rejects = [](const Problem& p, const char* tactic, int raster) {
+    return rejection(p, tactic + std::to_string(raster));
+  };
+  CHECK(rejects(problem(16, 1100000000, 64), sm80, 64).find("raster=64") != std::string::npos);
+  CHECK(rejects(problem(16, 1070000000, 64), sm80, 64).empty());
+  CHECK(rejects(problem(16, 1100000000, 64), sm80, 8).empty());
+  CHECK(rejects(problem(64, 1100000000, 64), sm90, 64).find("raster=64") != std::string::npos);
+  CHECK(rejects(problem(64, 1070000000, 64), sm90, 64).empty());
+  CHECK(rejects(problem(64, 1100000000, 64), sm90, 8).empty());
 }
