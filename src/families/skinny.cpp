@@ -153,7 +153,7 @@ class Skinny final : public Family {
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
     Geometry g;
-    g.grid = {static_cast<std::uint32_t>(ctas(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+    g.grid = make_grid(ctas(p, t), t.split_k);
     g.threads = static_cast<std::uint32_t>(threads(t));
     g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(p, t));
     if (t.split_k > 1)

@@ -123,6 +123,8 @@ class Sm80 final : public Family {
     if (smem_bytes(p, t) + 64 > d.smem_per_block)
       return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(p, t) + 64, d.smem_per_block);
     if (tiles(p, t) > 2147483647 / t.tile_n) return "too many tiles for one launch";
+    if (std::max<std::int64_t>(1, t.raster) * ceil_div(p.n, t.tile_n) > 2147483647)
+      return fmt::format("raster={}: a group of that many rows of tiles has more than 2^31 - 1", t.raster);
     return rejects_split(p, t);
   }
 
@@ -214,9 +216,9 @@ class Sm80 final : public Family {
       // A warp copies some KiB of a row at a time; as many CTAs copy as fit on the GPU.
       const auto copies =
           std::clamp<std::int64_t>(packed / (4096 * t.warps_m * t.warps_n), 1, std::int64_t{d.sm_count} * resident(p, t, d));
-      g.grid = {static_cast<std::uint32_t>(copies + multiplies), 1, 1};
+      g.grid = make_grid(copies + multiplies);
     } else {
-      g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+      g.grid = make_grid(tiles(p, t), t.split_k);
     }
     if (packs(t) || t.split_k > 1)
       g.workspace_bytes =

@@ -69,6 +69,12 @@ TEST_CASE("right plans pass on every kind of data") {
       }
 }
 
+TEST_CASE("more rows of tiles than a grid has along y are proven as any others") {
+  Bench bench;
+  const Verdict verdict = bench.check(parse_problem("8388609x64x64 relu bias=column"), Data::normal, Spacing::tight);
+  CHECK_MESSAGE(verdict.right, verdict.why);
+}
+
 TEST_CASE("every activation passes at its branch points, plain and gated") {
   Bench bench;
   for (int i = 0; i < kActivationCount; ++i)
