@@ -42,10 +42,11 @@ struct TuneProgress {
 /// Settings of a context. The callbacks: `progress` is called on the device's tuner thread, a thread of the library's own,
 /// while the call that asked waits; one that blocks, or needs a lock that the caller holds (Python's GIL), costs that search:
 /// the caller is served by cuBLASLt. It may call the context, but not end it. `log` is called on whichever thread has a line,
-/// for one line at a time, until the context ends. `llm_key` is called on a thread of the library's own, for each question: one
-/// that blocks, or needs a lock that the caller holds, costs that search the LLM and no time. It may still run when its search
-/// and its context have ended, so it must own what it uses. What is left unset comes from the environment, then from the
-/// default; what is set here wins.
+/// the tuner thread's too, for one line at a time, until the context ends; one that needs a lock that the caller holds delays
+/// its call, by half a minute at most. `llm_key` is called on a thread of the library's own, for each question: one that
+/// blocks, or needs such a lock, costs that search the LLM and no time. It may still run when its search and its context have
+/// ended, so it must own what it uses. What is left unset comes from the environment, then from the default; what is set here
+/// wins.
 struct Options {
   std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
   std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off

@@ -144,7 +144,7 @@ std::optional<Served> Context::Impl::State::forced(Site& site, const Problem& pr
                                         .work = std::make_shared<ForcedTrial>(common, site, problem),
                                         .leased = false},
                                        Deadline::never());
-  service->wait(ticket, Deadline::never());
+  if (service->wait(ticket, Deadline::never()) != TuningService::End::done) return std::nullopt;
   return static_cast<const ForcedTrial&>(*TuningService::work(ticket)).served();
 }
 

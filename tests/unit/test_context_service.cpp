@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "child_process.hpp"
+#include "context/job.hpp"
 #include "fake_machine.hpp"
 #include "tune/lease.hpp"
 
@@ -211,4 +212,25 @@ TEST_CASE("a search compiles on as many threads as it is allowed") {
   Fixture all;
   all.call();
   CHECK(all.world.compile_threads == usable_cores());
+}
+
+TEST_CASE("a search that is stopped ends within about one trial and leaves no record") {
+  World world;
+  world.quick_s = 0.005;
+  std::stop_source stop;
+  int shown = 0;
+  Settings settings = quick();
+  settings.budget_s = 100, settings.max_trials = 100000;
+  settings.progress = [&](const TuneProgress&) {
+    if (++shown == 5) stop.request_stop();
+  };
+  Common common(settings, memory_store());
+  Site site(std::make_unique<FakeMachine>(world), Clock::now);
+  TuningJob job(common, site, world.land.problem, {});
+  const auto start = Clock::now();
+  job.run({Deadline::never(stop.get_token()), {}, [](double) {}});
+  CHECK(seconds_since(start) < 10);
+  CHECK(shown <= 6);
+  CHECK(job.served().source == "vendor fallback");
+  CHECK(!common.store->find(world.land.problem, world.hardware));
 }
