@@ -22,7 +22,7 @@ namespace ak::lmdb {
 namespace {
 
 constexpr std::uint32_t kSchema = 1;
-constexpr const char* kDatabaseNames[kDatabaseCount] = {"plans", "cubins", "trials", "meta"};
+constexpr const char* kDatabaseNames[kDatabaseCount] = {"plans", "cubins", "trials", "meta", "work"};
 
 struct File {
   explicit File(const std::string& path, int flags = O_RDONLY)
@@ -323,8 +323,10 @@ void Environment::open_databases(bool create) {
   MDB_txn* txn = nullptr;
   check(mdb_txn_begin(env_, nullptr, create ? 0 : MDB_RDONLY, &txn));
   int code = MDB_SUCCESS;
-  for (int i = 0; i < kDatabaseCount && code == MDB_SUCCESS; ++i)
+  for (int i = 0; i < kDatabaseCount && code == MDB_SUCCESS; ++i) {
     code = mdb_dbi_open(txn, kDatabaseNames[i], create ? MDB_CREATE : 0, &databases_[i]);
+    if (code == MDB_NOTFOUND && i == work) databases_[i] = kAbsent, code = MDB_SUCCESS;  // made before there was any
+  }
   if (code == MDB_SUCCESS) code = check_schema(txn, databases_[meta], create);
   if (code != MDB_SUCCESS) {
     mdb_txn_abort(txn);
@@ -381,6 +383,7 @@ Transaction::Transaction(Environment& environment, Kind kind) : environment_(env
 }
 
 std::optional<std::string_view> Transaction::get(Database which, std::string_view key) const {
+  if (environment_.database(which) == kAbsent) return std::nullopt;
   MDB_val k = value_of(key), value;
   const int code = mdb_get(txn_, environment_.database(which), &k, &value);
   if (code == MDB_NOTFOUND) return std::nullopt;

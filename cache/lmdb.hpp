@@ -28,7 +28,10 @@ inline void check(int code) {
   if (code != MDB_SUCCESS) throw Failure{code};
 }
 
-enum Database { plans, cubins, trials, meta, kDatabaseCount };
+enum Database { plans, cubins, trials, meta, work, kDatabaseCount };
+
+/// A database that is not there, of an environment that is only read.
+constexpr MDB_dbi kAbsent = ~MDB_dbi{0};
 
 /// Between the writers of all processes. LMDB's own mutex tells them apart by thread id, which containers give out twice: the
 /// kernel then takes it from its holder when one that waits for it is killed. fcntl's locks go by process, and die with it.
@@ -108,6 +111,7 @@ class Transaction {
   /// visit(key, value) -> whether to go on, for keys at or after `from`, in order.
   template <class Visit>
   void scan(Database which, std::string_view from, Visit&& visit) const {
+    if (environment_.database(which) == kAbsent) return;
     Cursor cursor(*this, which);
     MDB_val key = value_of(from), value;
     for (int code = mdb_cursor_get(cursor.get, &key, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE); code != MDB_NOTFOUND;

@@ -202,6 +202,43 @@ class LmdbStore : public Store {
     return out;
   }
 
+  std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
+    std::optional<WorkRecord> found;
+    read([&](const Transaction& txn) {
+      found.reset();
+      const auto bytes = txn.get(lmdb::work, key_bytes(key_of(kind, key)));
+      if (!bytes) return;
+      std::string why;
+      found = decode_work(*bytes, &why);
+      if (found && (found->kind != kind || found->key != key)) found.reset(), why = "it is of other work";
+      if (!found) log(LogLevel::warn, "cache {}: the {} record of {} is not used: {}", folder_, kind, key, why);
+    });
+    return found;
+  }
+  void put_work(const WorkRecord& record) override {
+    write([&](Transaction& txn) { txn.put(lmdb::work, key_bytes(key_of(record.kind, record.key)), encode(record)); });
+  }
+  bool erase_work(std::string_view kind, std::string_view key) override {
+    bool found = false;
+    write([&](Transaction& txn) { found = txn.erase(lmdb::work, key_bytes(key_of(kind, key))); });
+    return found;
+  }
+  void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
+    std::vector<WorkRecord> all;
+    read([&](const Transaction& txn) {
+      all.clear();
+      txn.scan(lmdb::work, {}, [&](std::string_view, std::string_view value) {
+        std::string why;
+        if (auto record = decode_work(value, &why); !record)
+          log(LogLevel::warn, "cache {}: a record is passed over: {}", folder_, why);
+        else if (kind.empty() || record->kind == kind)
+          all.push_back(std::move(*record));
+        return true;
+      });
+    });
+    for (const WorkRecord& record : all) visit(record);
+  }
+
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
     std::vector<PlanRecord> all;  // a visitor may call back, and may take its time: no transaction stays open meanwhile
     read([&](const Transaction& txn) {

@@ -60,6 +60,27 @@ class MemoryStore : public Store {
     return at == trials_.end() ? std::vector<Trial>() : at->second;
   }
 
+  std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
+    std::lock_guard lock(mutex_);
+    const auto at = work_.find(key_of(kind, key).bytes());
+    return at == work_.end() ? std::nullopt : std::optional(at->second);
+  }
+  void put_work(const WorkRecord& record) override {
+    std::lock_guard lock(mutex_);
+    work_.insert_or_assign(key_of(record.kind, record.key).bytes(), record);
+  }
+  bool erase_work(std::string_view kind, std::string_view key) override {
+    std::lock_guard lock(mutex_);
+    return work_.erase(key_of(kind, key).bytes()) > 0;
+  }
+  void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
+    std::unique_lock lock(mutex_);
+    const auto work = work_;
+    lock.unlock();
+    for (const auto& [at, record] : work)
+      if (kind.empty() || record.kind == kind) visit(record);
+  }
+
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
     std::unique_lock lock(mutex_);
     const auto plans = plans_;  // a visitor may call back
@@ -92,6 +113,7 @@ class MemoryStore : public Store {
   std::map<Key, PlanRecord> plans_;
   std::map<Key, std::string> cubins_;
   std::map<Key, std::vector<Trial>> trials_;
+  std::map<Key, WorkRecord> work_;
 };
 
 }  // namespace

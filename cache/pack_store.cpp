@@ -55,6 +55,16 @@ class PackStore final : public Store {
     return here_->trials(problem, hardware);
   }
 
+  // It has no place in a pack.
+  std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
+    return here_->find_work(kind, key);
+  }
+  void put_work(const WorkRecord& record) override { here_->put_work(record); }
+  bool erase_work(std::string_view kind, std::string_view key) override { return here_->erase_work(kind, key); }
+  void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
+    here_->for_each_work(kind, visit);
+  }
+
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
     std::map<std::array<unsigned char, 16>, PlanRecord> all;
     std::error_code error;

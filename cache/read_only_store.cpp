@@ -57,6 +57,27 @@ class ReadOnlyStore final : public Store {
     return all;
   }
 
+  std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
+    auto record = here_->find_work(kind, key);
+    return record || is_erased(key_of(kind, key)) ? record : below_->find_work(kind, key);
+  }
+  void put_work(const WorkRecord& record) override { here_->put_work(record); }
+  bool erase_work(std::string_view kind, std::string_view name) override {
+    const bool found = find_work(kind, name).has_value();
+    here_->erase_work(kind, name);
+    const std::lock_guard lock(mutex_);
+    erased_.insert(key_of(kind, name).bytes());
+    return found;
+  }
+  void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
+    std::map<Key, WorkRecord> all;
+    below_->for_each_work(kind, [&](const WorkRecord& r) {
+      if (!is_erased(key_of(r.kind, r.key))) all.insert_or_assign(key_of(r.kind, r.key).bytes(), r);
+    });
+    here_->for_each_work(kind, [&](const WorkRecord& r) { all.insert_or_assign(key_of(r.kind, r.key).bytes(), r); });
+    for (const auto& [at, record] : all) visit(record);
+  }
+
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
     std::map<Key, PlanRecord> all;
     below_->for_each([&](const PlanRecord& r) {
@@ -70,9 +91,10 @@ class ReadOnlyStore final : public Store {
   Fault fault() const override { return {below_->fault().reading, why_}; }
 
  private:
-  bool is_erased(const Problem& problem, const Hardware& hardware) {
+  bool is_erased(const Problem& problem, const Hardware& hardware) { return is_erased(key_of(problem, hardware)); }
+  bool is_erased(const Digest& key) {
     const std::lock_guard lock(mutex_);
-    return erased_.contains(key(problem, hardware));
+    return erased_.contains(key.bytes());
   }
 
   const std::shared_ptr<Store> below_;

@@ -8,7 +8,7 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR";
+constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR", kWorkMagic = "AKWK";
 constexpr std::uint16_t kFormat = 3;
 constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
 
@@ -221,6 +221,29 @@ std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why
     r.provenance = read_provenance(in);
     reason = in.ok() && in.done() ? fault_of(r.problem) : "holds a value that this version does not know";
     if (reason.empty()) return r;
+  }
+  if (why) *why = reason;
+  return std::nullopt;
+}
+
+Digest key_of(std::string_view kind, std::string_view key) {
+  return Hasher().field("ak-key", 1).field("kind", kind).field("key", key).digest();
+}
+
+std::string encode(const WorkRecord& record) {
+  ByteWriter out;
+  out.put(std::string_view(record.kind)), out.put(std::string_view(record.key)), out.put(std::string_view(record.value));
+  return seal(kWorkMagic, out);
+}
+
+std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) {
+  std::string reason;
+  if (const auto sealed = open_seal(kWorkMagic, bytes, reason)) {
+    ByteReader in(sealed->payload);
+    WorkRecord record;
+    record.kind = in.text(), record.key = in.text(), record.value = in.text();
+    if (in.ok() && in.done()) return record;
+    reason = "is cut short";
   }
   if (why) *why = reason;
   return std::nullopt;

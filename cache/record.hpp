@@ -57,6 +57,21 @@ struct PlanRecord {
   bool operator==(const PlanRecord&) const = default;
 };
 
+/// What is known of work of any other kind than the GEMM, in the words of that kind alone: the store reads neither.
+struct WorkRecord {
+  std::string kind;   // its tag
+  std::string key;    // what it is about
+  std::string value;  // kernel images included
+
+  bool operator==(const WorkRecord&) const = default;
+};
+
+/// A tagged digest of kind and key.
+Digest key_of(std::string_view kind, std::string_view key);
+
+std::string encode(const WorkRecord& record);
+std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why = nullptr);
+
 /// Key of a record: a tagged digest of every typed field of problem and hardware.
 Digest key_of(const Problem& problem, const Hardware& hardware);
 

@@ -30,6 +30,13 @@ class Store {
   virtual void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) = 0;
   virtual std::vector<Trial> trials(const Problem& problem, const Hardware& hardware) = 0;
 
+  /// Work of other kinds than the GEMM. What is put last stands.
+  virtual std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) = 0;
+  virtual void put_work(const WorkRecord& record) = 0;
+  virtual bool erase_work(std::string_view kind, std::string_view key) = 0;
+  /// In key order; of all kinds where `kind` is empty.
+  virtual void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) = 0;
+
   /// Every readable plan, in key order.
   virtual void for_each(const std::function<void(const PlanRecord&)>& visit) = 0;
 

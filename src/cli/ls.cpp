@@ -3,6 +3,7 @@
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "context/quarantine.hpp"
 
 namespace ak::cli {
 
@@ -10,17 +11,33 @@ void add_ls(CLI::App& app) {
   struct State {
     SearchArguments search;
     std::vector<std::string> packs;
-    bool shipped = false, json = false;
+    bool shipped = false, quarantined = false, json = false;
   };
   auto state = std::make_shared<State>();
   CLI::App* command = app.add_subcommand("ls", "List the records of the cache, or of packs");
   command->add_option("pack", state->packs, "files that `ak pack` wrote, instead of the cache");
   command->add_flag("--shipped", state->shipped, "the pack that comes with the library");
+  command->add_flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
   state->search.add_cache_to(command);
   command->add_flag("--json", state->json);
   on_run(command, [state] {
     Json rows = Json::array();
     int count = 0;
+    if (state->quarantined) {
+      const auto store = open_cache(resolve(state->search.options()).cache_dir);
+      store->for_each_work(kQuarantine, [&](const WorkRecord& r) {
+        ++count;
+        if (state->json)
+          rows.push_back({{"kernel", r.key}, {"why", r.value}});
+        else
+          fmt::print("{}: {}\n", r.key, r.value);
+      });
+      if (state->json)
+        print_json(rows);
+      else
+        fmt::print("{} kernels in quarantine in {}\n", count, store->describe());
+      return cannot_be_read(*store) ? kFailed : kOk;
+    }
     const auto list = [&](const PlanRecord& r, const std::optional<Tactic>& own) {
       ++count;
       if (state->json) {

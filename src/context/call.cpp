@@ -155,7 +155,9 @@ Served Context::Impl::State::searched(Site& site, const Problem& problem, Ask as
   const auto ticket = service->enqueue(
       {.place = &site, .key = key_of(problem, site.machine->hardware()), .device = site.machine->device_ordinal(), .work = job},
       by);
-  const TuningService::End end = service->wait(ticket, by, patience);
+  // As long as a search of its own might take: those that start together then all get the one winner.
+  const Deadline patient = Deadline::in((1 + kMostOverrun) * common.settings.budget_s);
+  const TuningService::End end = service->wait(ticket, patient, patience);
   if (service->met_elsewhere(ticket)) common.ledger.count([](Counters& c) { ++c.lease_waits; });
   if (end == TuningService::End::done) return static_cast<const TuningJob&>(*TuningService::work(ticket)).served();
   std::optional<PlanRecord> old;

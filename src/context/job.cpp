@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "context/fallback.hpp"
+#include "context/quarantine.hpp"
 #include "context/stored.hpp"
 #include "context/words.hpp"
 #include "search/llm_proposer.hpp"
@@ -120,7 +121,8 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     log(LogLevel::warn, "{}: {}", text_, without_);
   }
   const Allowance allowance = common_.allowance();
-  auto runner = machine_.runner(problem_, allowance);
+  StoredQuarantine quarantine(*common_.store, machine_.hardware());
+  auto runner = machine_.runner(problem_, allowance, &quarantine);
   const auto left = [&] {  // of it the space and what the runner opened took some
     return Budget{seconds - seconds_since(began), settings.max_trials, ahead_of(allowance), turn.by.stop()};
   };
@@ -227,7 +229,8 @@ void ForcedTrial::run(const Turn& turn) {
   const auto entered = machine.enter();
   const Tactic& tactic = *common_.settings.force_tactic;
   try {
-    const auto runner = machine.runner(problem_, common_.allowance());
+    StoredQuarantine quarantine(*common_.store, machine.hardware());
+    const auto runner = machine.runner(problem_, common_.allowance(), &quarantine);
     const auto why = is_vendor(tactic) ? std::nullopt : machine.space(problem_).rejects(tactic);
     if (why) throw Error(ErrorCode::unsupported, *why);
     const Trial trial = runner->run(tactic, Effort::quick, Deadline::never(turn.by.stop()));

@@ -93,8 +93,9 @@ class Gpu final : public Machine {
 
   std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
-  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) override {
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
     Trials::Options options;
+    options.quarantine = quarantine;
     options.threads = allowance.compile_threads;
     options.reviewed = !kernel_folder();
     if (options_.isolation == Isolation::worker) {

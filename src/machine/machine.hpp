@@ -11,6 +11,7 @@
 #include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "plan/plan.hpp"
+#include "runner/quarantine.hpp"
 #include "runner/runner.hpp"
 #include "search/space.hpp"
 
@@ -48,7 +49,7 @@ class Machine {
   virtual std::optional<std::string> lacks_memory(const Problem&) const { return std::nullopt; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
-  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine = nullptr) = 0;
 
   /// A loaded winner; cubin is empty for a vendor's. Throws Error.
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;

@@ -68,7 +68,7 @@ class Recorded final : public Machine {
     return space;
   }
 
-  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) override {
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine*) override {
     auto recording = Recording::open(path_, problem);
     if (!recording)
       throw Error(ErrorCode::unsupported,

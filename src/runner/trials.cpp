@@ -16,6 +16,7 @@ namespace ak {
 struct Trials::Impl {
   struct Candidate {
     std::optional<Source> source;
+    std::optional<std::string> quarantined;  // why
     std::shared_ptr<const Compiled> compiled;
     PlanPtr plan;
     bool quick = false, full = false;  // proven
@@ -28,6 +29,7 @@ struct Trials::Impl {
         probe(resources),
         pool(resources.facts().arch(), options.threads),
         elsewhere(std::move(options.prover)),
+        quarantine(options.quarantine),
         reviewed(options.reviewed) {}
 
   const DeviceFacts& facts() const { return resources.facts(); }
@@ -60,6 +62,7 @@ struct Trials::Impl {
       trial.outcome = Outcome::correct;
     } catch (const Failed& failed) {
       busy = failed.outcome == Outcome::timeout;
+      if (failed.harms) shut_away(tactic, failed.why);
       trial.outcome = failed.outcome, trial.why = failed.why;
     } catch (const TimedOut&) {
       busy = true;
@@ -78,10 +81,23 @@ struct Trials::Impl {
     return own.refuses(problem, facts()) || own.rejects(problem, tactic, facts());
   }
 
-  const Source& source_of(const Tactic& tactic) {
-    auto& made = candidates[tactic].source;
-    if (!made) made.emplace(source ? source(tactic) : make_source(family(tactic.family).sources(), problem, tactic));
-    return *made;
+  // A fault in this process is not among what is known: it may be the application's own.
+  void shut_away(const Tactic& tactic, const std::string& why) {
+    const auto it = candidates.find(tactic);
+    if (it == candidates.end() || !it->second.source || it->second.quarantined) return;
+    it->second.quarantined = why;
+    log(LogLevel::warn, "{}: {} is never launched again: {}", to_string(problem), to_string(tactic), why);
+    if (quarantine) quarantine->add(it->second.source->digest, why);
+  }
+
+  // Its text, and what is known against it.
+  Candidate& known(const Tactic& tactic) {
+    Candidate& candidate = candidates[tactic];
+    if (!candidate.source) {
+      candidate.source.emplace(source ? source(tactic) : make_source(family(tactic.family).sources(), problem, tactic));
+      if (quarantine) candidate.quarantined = quarantine->why(candidate.source->digest);
+    }
+    return candidate;
   }
 
   // Compiled, gated and loaded; proven for the effort.
@@ -95,9 +111,9 @@ struct Trials::Impl {
     const Family& own = family(tactic.family);
     if (const auto why = own.refuses(problem, facts())) throw Failed{Outcome::constraints, *why};
     if (const auto why = own.rejects(problem, tactic, facts())) throw Failed{Outcome::constraints, *why};
-    const Source& text = source_of(tactic);
-    Candidate& candidate = candidates[tactic];
-    if (!candidate.compiled) candidate.compiled = pool.get(text, deadline);
+    Candidate& candidate = known(tactic);
+    if (candidate.quarantined) throw Failed{Outcome::constraints, "in quarantine: " + *candidate.quarantined};
+    if (!candidate.compiled) candidate.compiled = pool.get(*candidate.source, deadline);
     if (!candidate.compiled) throw Failed{Outcome::timeout, "not compiled in time"};
     const Compiled& compiled = *candidate.compiled;
     trial.registers = compiled.registers, trial.spill_bytes = compiled.spill_bytes, trial.compile_s = compiled.seconds;
@@ -144,6 +160,7 @@ struct Trials::Impl {
   const Probe probe;
   CompilePool pool;
   std::unique_ptr<Prover> elsewhere;
+  Quarantine* const quarantine;
   const bool reviewed;
   // Everything below lives on the GPU; destroyed last to first.
   std::optional<Lane> lane;
@@ -174,7 +191,8 @@ void Trials::prefetch(std::span<const Tactic> tactics) {
   for (const Tactic& tactic : tactics) {
     if (is_vendor(tactic) || impl_->refused(tactic)) continue;
     try {
-      impl_->pool.want(impl_->source_of(tactic));
+      const Impl::Candidate& candidate = impl_->known(tactic);
+      if (!candidate.quarantined) impl_->pool.want(*candidate.source);
     } catch (const Error&) {  // no source: run() says why
     }
   }
@@ -185,7 +203,8 @@ void Trials::drop_prefetched() { impl_->pool.drop_waiting(); }
 bool Trials::ready(const Tactic& tactic) {
   if (is_vendor(tactic)) return true;
   const auto it = impl_->candidates.find(tactic);
-  if (it != impl_->candidates.end() && it->second.source) return impl_->pool.ready(it->second.source->digest);
+  if (it != impl_->candidates.end() && it->second.source)
+    return it->second.quarantined || impl_->pool.ready(it->second.source->digest);
   return impl_->refused(tactic);
 }
 

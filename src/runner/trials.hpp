@@ -11,6 +11,7 @@
 #include "plan/resources.hpp"
 #include "proof/prover.hpp"
 #include "runner/paired_timer.hpp"
+#include "runner/quarantine.hpp"
 #include "runner/runner.hpp"
 
 namespace ak {
@@ -24,6 +25,7 @@ class Trials : public Runner {
     std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
     int threads = usable_cores();                      // for compiling
     std::unique_ptr<Prover> prover;                    // of own kernels; null: this process proves
+    Quarantine* quarantine = nullptr;                  // null: none is kept
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kOpenSeconds = 20;  // for a driver and a context on a cold machine
 constexpr double kGraceSeconds = 2;  // beyond a proof's deadline, for an answer
+constexpr const char* kDied = "ended the worker's process";
 
 }  // namespace
 
@@ -52,8 +53,8 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
     ProofReply reply;
     const bool gone = process_->channel().closed();
     reply.outcome = gone ? Outcome::runtime : Outcome::timeout;
-    reply.why = gone ? "ended the worker's process" : "did not end in time, nor did the worker answer";
-    reply.harms = reply.last = true;
+    reply.why = gone ? kDied : "did not end in time, nor did the worker answer";
+    reply.harms = gone, reply.last = true;  // who does not answer may have been stopped by somebody
     return reply;
   };
   const auto next = [&](Deadline until) -> std::optional<ProofReply> {
@@ -85,8 +86,14 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
 
 ProofReply Worker::prove(const ProofRequest& request, Deadline deadline) {
   const std::lock_guard lock(mutex_);
-  for (int attempt = 0; attempt < 2; ++attempt)
-    if (auto reply = ask(request, deadline)) return *reply;
+  bool died = false;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    auto reply = ask(request, deadline);
+    if (!reply) continue;
+    // Somebody may have ended it: only who ends it twice is to blame.
+    const bool dies = reply->harms && reply->why == kDied;
+    if (!dies || std::exchange(died, true)) return *reply;
+  }
   throw Unavailable{"the worker ends before it is asked"};
 }
 

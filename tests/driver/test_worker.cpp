@@ -138,6 +138,7 @@ TEST_CASE("a worker that does not answer is ended at its deadline") {
   Worker worker(kProgram, "GPU-0");
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
   const int pid = worker.pid();
+  REQUIRE(pid > 0);
   ::kill(pid, SIGSTOP);
   const auto began = Clock::now();
   const ProofReply reply = proof_of(worker, "a cubin", 0.1);
@@ -248,6 +249,23 @@ TEST_CASE("calls go on whatever a search's kernels do") {
   for (const char* what : {"faults", "crashes"}) {
     CAPTURE(what);
     const Variable folder("AK_KERNEL_DIR", kernels_that(what));
+    Settings kept = settings();
+    kept.cache_dir = AK_BINARY_DIR "/quarantine";
+    fs::remove_all(kept.cache_dir);
+    {
+      Context::Impl context(kept);
+      context.prepare(problem());
+      int quarantined = 0;
+      context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
+      CHECK(quarantined >= 1);
+    }
+    // Another process would not launch them again.
+    Context::Impl again(kept);
+    again.retune(problem());
+    int refused = 0;
+    for (const Trial& trial : again.store().trials(problem(), again.hardware()))
+      refused += trial.why.find("in quarantine: ") == 0;
+    CHECK(refused >= 1);
     Context::Impl context(settings());
     const Explanation e = context.prepare(problem());
     CHECK(e.served_by.find("cuBLASLt") == 0);

@@ -110,7 +110,7 @@ class FakeMachine final : public Machine {
     World& w;
     FakeRunner inner;
   };
-  std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance) override {
+  std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance, Quarantine*) override {
     ++w_.runners;
     w_.compile_threads = allowance.compile_threads;
     return std::make_unique<Watched>(w_);

@@ -76,6 +76,21 @@ void exercise(Store& store) {
   CHECK(store.trials(first.problem, first.hardware).size() == kTrialsKept);
   CHECK(store.trials(first.problem, first.hardware).front().tactic.tile_m == 4);
 
+  const WorkRecord toy{"toy", "a key", std::string("a\0value", 7)}, another{"another", "a key", ""};
+  CHECK_FALSE(store.find_work("toy", "a key"));
+  store.put_work(another), store.put_work({"toy", "a key", "before"}), store.put_work(toy);
+  CHECK(store.find_work("toy", "a key") == toy);
+  CHECK(store.find_work("another", "a key") == another);
+  std::vector<WorkRecord> toys;
+  int all = 0;
+  store.for_each_work("toy", [&](const WorkRecord& r) { toys.push_back(r); });
+  store.for_each_work({}, [&](const WorkRecord&) { ++all; });
+  CHECK(toys == std::vector{toy});
+  CHECK(all == 2);
+  CHECK(store.erase_work("toy", "a key"));
+  CHECK_FALSE(store.erase_work("toy", "a key"));
+  CHECK_FALSE(store.find_work("toy", "a key"));
+
   CHECK(store.erase(first.problem, first.hardware));
   CHECK_FALSE(store.erase(first.problem, first.hardware));
   CHECK_FALSE(store.find(first.problem, first.hardware));

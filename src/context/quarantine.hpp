@@ -1,0 +1,34 @@
+// The quarantine of a kind of GPU, kept in the store as work of the kind "quarantine".
+#pragma once
+
+#include <fmt/format.h>
+
+#include "cache/store.hpp"
+#include "context/words.hpp"
+#include "runner/quarantine.hpp"
+
+namespace ak {
+
+constexpr std::string_view kQuarantine = "quarantine";
+
+class StoredQuarantine final : public Quarantine {
+ public:
+  /// Both must outlive it.
+  StoredQuarantine(Store& store, const Hardware& hardware) : store_(store), hardware_(describe(hardware)) {}
+
+  std::optional<std::string> why(const Digest& source) override {
+    auto record = store_.find_work(kQuarantine, key(source));
+    return record ? std::optional(std::move(record->value)) : std::nullopt;
+  }
+  void add(const Digest& source, std::string_view what) override {
+    store_.put_work({std::string(kQuarantine), key(source), std::string(what)});
+  }
+
+ private:
+  std::string key(const Digest& source) const { return fmt::format("{} on {}", source.hex(), hardware_); }
+
+  Store& store_;
+  const std::string hardware_;
+};
+
+}  // namespace ak
