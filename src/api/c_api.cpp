@@ -70,7 +70,7 @@ struct Sized;  // its name, and what a caller starts from
   template <>                                                                                                            \
   struct Sized<type> {                                                                                                   \
     static constexpr const char* start = #INIT;                                                                          \
-    static constexpr type init = INIT;                                                                                   \
+    [[maybe_unused]] static constexpr type init = INIT;                                                                  \
     /* Else a later member would lie where an older caller has padding. */                                               \
     static_assert(offsetof(type, last) + sizeof(type::last) == sizeof(type) && offsetof(type, size) == 0, "no padding"); \
   }
