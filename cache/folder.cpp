@@ -14,6 +14,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/log.hpp"
 #include "cache/store.hpp"
 
 namespace ak {
@@ -48,23 +49,53 @@ std::string_view network_file_system(unsigned long type) {
   }
 }
 
-std::optional<std::string> prepare_folder(const std::string& folder) {
-  if (folder.empty()) return "no folder given";
+std::string written_by_others(const struct stat& info) {
+  if (info.st_uid != 0 && info.st_uid != geteuid()) return fmt::format("it belongs to another user (uid {})", info.st_uid);
+  if (info.st_mode & S_IWOTH) return "every user may write to it (chmod go-w)";
+  if (info.st_mode & S_IWGRP) return "its group may write to it (chmod g-w)";
+  return {};
+}
+
+namespace {
+
+// Why it is no folder that this process could read.
+std::string make_folders(const std::string& folder) {
+  struct stat info;
   for (std::size_t end = 0; end != folder.npos;) {
     end = folder.find('/', end + 1);
     const std::string part = folder.substr(0, end);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
-      return fmt::format("cannot create {}: {}", part, std::strerror(errno));
+    const int fault = mkdir(part.c_str(), 0700) == 0 ? 0 : errno;
+    if (fault != 0 && fault != EEXIST && stat(part.c_str(), &info) != 0)
+      return fmt::format("cannot create {}: {}", part, std::strerror(fault));
   }
+  if (stat(folder.c_str(), &info) != 0) return std::strerror(errno);
+  return S_ISDIR(info.st_mode) ? "" : "it is not a folder";
+}
+
+}  // namespace
+
+Place prepare_folder(const std::string& folder) {
+  Place place{folder, folder.empty() ? "no folder given" : make_folders(folder), {}};
   struct stat info;
-  if (stat(folder.c_str(), &info) != 0) return std::string(std::strerror(errno));
-  if (!S_ISDIR(info.st_mode)) return "it is not a folder";
-  // What lies here is loaded into the caller's GPU context: only root and the user may have written it.
-  if (geteuid() != 0 && info.st_uid != geteuid() && info.st_uid != 0)
-    return fmt::format("it belongs to another user (uid {})", info.st_uid);
-  if (info.st_mode & S_IWOTH) return "every user may write to it (chmod o-w)";
-  if (access(folder.c_str(), R_OK | W_OK | X_OK) != 0) return fmt::format("not writable: {}", std::strerror(errno));
-  return std::nullopt;
+  if (place.unusable.empty() && stat(folder.c_str(), &info) != 0) place.unusable = std::strerror(errno);
+  if (!place.unusable.empty()) return place;
+  if (const auto shared = written_by_others(info); !shared.empty()) {
+    place.folder = fmt::format("{}/ak-{}", folder, geteuid());
+    const int fault = mkdir(place.folder.c_str(), 0700) == 0 ? 0 : errno;
+    // No link: others may have laid it.
+    if (lstat(place.folder.c_str(), &info) != 0)
+      place.unusable = fmt::format("{}, and no folder of its own can be made in it: {}", shared, std::strerror(fault));
+    else if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)))
+      place.unusable = fmt::format("{}, and {} is not a folder that this user alone may write to", shared, place.folder);
+    else
+      log(LogLevel::info, "the cache is {}: of {}, {}", place.folder, folder, shared);
+    if (!place.unusable.empty()) return place;
+  }
+  if (access(place.folder.c_str(), R_OK | X_OK) != 0)
+    place.unusable = fmt::format("it cannot be read ({}; chmod a+rX for all users to read it)", std::strerror(errno));
+  else if (access(place.folder.c_str(), W_OK) != 0)
+    place.read_only = fmt::format("it is not writable: {}", std::strerror(errno));
+  return place;
 }
 
 std::string_view network_file_system_of(const std::string& folder) {
@@ -86,6 +117,17 @@ FolderLock::~FolderLock() {
   if (file_ >= 0) close(file_);
 }
 
+namespace {
+
+// As the password file says. Empty when it does not.
+std::string home_of(uid_t user) {
+  std::string room(16384, '\0');
+  passwd entry, *found = nullptr;
+  return getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found ? found->pw_dir : std::string();
+}
+
+}  // namespace
+
 std::string default_cache_folder() {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
@@ -94,8 +136,7 @@ std::string default_cache_folder() {
   if (auto folder = variable("AK_CACHE_DIR"); !folder.empty()) return folder;
   if (const auto base = variable("XDG_CACHE_HOME"); base.starts_with('/')) return base + "/ak";
   std::string home = variable("HOME");
-  if (home.empty())
-    if (const passwd* user = getpwuid(geteuid())) home = user->pw_dir;
+  if (home.empty()) home = home_of(geteuid());
   return home.empty() ? std::string() : home + "/.cache/ak";
 }
 

@@ -1,14 +1,26 @@
 // The cache folder: made, and judged fit for a memory-mapped database, before anything is opened in it.
 #pragma once
 
-#include <optional>
+#include <sys/stat.h>
+
 #include <string>
 #include <string_view>
 
 namespace ak {
 
-/// Creates the folder and its missing parents with mode 0700. nullopt when it can be used, else why not.
-std::optional<std::string> prepare_folder(const std::string& folder);
+/// Where the records of a cache folder lie.
+struct Place {
+  std::string folder;     // the one asked for, or a private one below it
+  std::string unusable;   // why not at all; empty when it can be read
+  std::string read_only;  // why nothing can be written there; empty when it can be
+};
+/// Creates the folder and its missing parents with mode 0700. Where users other than root and this one may write, or it is
+/// another user's, the place is `ak-<uid>` below it: mode 0700 and this user's own.
+Place prepare_folder(const std::string& folder);
+
+/// The one rule of trust, as what lies there runs on the GPU: what users other than root and this one can write is never
+/// loaded. Why that is so of a file or folder, with the remedy; empty when it may be loaded.
+std::string written_by_others(const struct stat& info);
 
 /// "NFS" for statfs's f_type of a file system shared between machines, where a memory map is not coherent; empty for others.
 std::string_view network_file_system(unsigned long type);

@@ -3,9 +3,11 @@
 
 #include <lmdb.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <string>
@@ -28,11 +30,29 @@ inline void check(int code) {
 
 enum Database { plans, cubins, trials, meta, kDatabaseCount };
 
+/// Between the writers of all processes. LMDB's own mutex tells them apart by thread id, which containers give out twice: the
+/// kernel then takes it from its holder when one that waits for it is killed. fcntl's locks go by process, and die with it.
+class WriterLock {
+ public:
+  ~WriterLock() {
+    if (file_ >= 0) close(file_);
+  }
+  void open(const std::string& folder);
+  void lock();
+  void unlock();
+
+ private:
+  std::mutex threads_;  // of this process: the file's lock is the whole process's
+  int file_ = -1;
+};
+
 /// One open data.mdb: at most one in a process, and never used by a forked child (see owner()).
 class Environment {
  public:
-  /// nullptr with a reason when the folder's database cannot be opened. A damaged one is moved aside, and a fresh one made.
-  static std::unique_ptr<Environment> open(const std::string& folder, std::string& why);
+  /// nullptr with a reason when the folder's database cannot be opened. A damaged one is moved aside, and a fresh one made; one
+  /// that this LMDB cannot read, or that others may have written, is left alone. Where nothing can be written (`read_only`: why
+  /// that is known already) what stands is read: a copy in memory, which no writer elsewhere can change under its reader.
+  static std::unique_ptr<Environment> open(const std::string& folder, std::string& why, const std::string& read_only = {});
   ~Environment();
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -40,6 +60,9 @@ class Environment {
   MDB_env* get() const { return env_; }
   MDB_dbi database(Database which) const { return databases_[which]; }
   pid_t owner() const { return owner_; }
+  /// Why nothing can be written; empty when it can.
+  const std::string& read_only() const { return read_only_; }
+  WriterLock& writer_lock() { return writer_lock_; }
 
   /// Held shared by every transaction, exclusively while the map's size changes: LMDB forbids that under a transaction.
   std::shared_mutex& map_mutex() { return map_mutex_; }
@@ -51,10 +74,16 @@ class Environment {
  private:
   Environment(std::string folder, pid_t owner) : folder_(std::move(folder)), owner_(owner) {}
   void start();
+  void start_copy();
+  void set_limits();
+  void open_databases(bool create);
   void fill_file();
+  std::string file() const { return folder_ + "/data.mdb"; }
 
   const std::string folder_;
   const pid_t owner_;
+  std::string read_only_;
+  WriterLock writer_lock_;
   MDB_env* env_ = nullptr;
   std::array<MDB_dbi, kDatabaseCount> databases_{};
   std::shared_mutex map_mutex_;
@@ -64,9 +93,7 @@ class Environment {
 class Transaction {
  public:
   enum Kind : unsigned { write = 0, read = MDB_RDONLY };
-  Transaction(Environment& environment, Kind kind) : environment_(environment) {
-    check(mdb_txn_begin(environment.get(), nullptr, kind, &txn_));
-  }
+  Transaction(Environment& environment, Kind kind);
   ~Transaction() {
     if (txn_) mdb_txn_abort(txn_);
   }
@@ -100,11 +127,19 @@ class Transaction {
   static std::string_view view_of(const MDB_val& value) { return {static_cast<const char*>(value.mv_data), value.mv_size}; }
 
   Environment& environment_;
+  std::unique_lock<WriterLock> turn_;  // given up after the transaction has ended
   MDB_txn* txn_ = nullptr;
 };
 
-/// Why an existing data.mdb must not be mapped: a page missing at its end is a SIGBUS, a wrong meta page worse. nullopt when it
-/// may be opened, or does not exist.
-std::optional<std::string> damage(const std::string& file);
+/// What an existing data.mdb is, found before it is mapped: a page missing at its end is a SIGBUS, a wrong meta page worse.
+struct Verdict {
+  enum Kind { fit, damaged, foreign } is = fit;  // foreign: healthy, but of a layout that this LMDB cannot read here
+  std::string why;
+};
+/// fit also where there is none.
+Verdict judge(const std::string& file);
+/// Why databases of that LMDB's version cannot be judged: meta pages are read as version 0.9 lays them out. Empty when they
+/// can.
+std::string unknown_layout(int major, int minor);
 
 }  // namespace ak::lmdb

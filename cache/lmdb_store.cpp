@@ -49,7 +49,7 @@ std::optional<std::pair<dev_t, ino_t>> identity(const std::string& folder) {
   return std::pair(info.st_dev, info.st_ino);
 }
 
-Environment* acquire(const std::string& folder, std::string& why) {
+Environment* acquire(const std::string& folder, std::string& why, const std::string& read_only = {}) {
   const auto id = identity(folder);
   if (!id) {
     why = "it is gone";
@@ -58,7 +58,7 @@ Environment* acquire(const std::string& folder, std::string& why) {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   auto& slot = all.open[*id];
-  if (!slot.environment) slot.environment = Environment::open(folder, why);
+  if (!slot.environment) slot.environment = Environment::open(folder, why, read_only);
   if (!slot.environment) return nullptr;
   ++slot.users;
   return slot.environment.get();
@@ -218,7 +218,12 @@ class LmdbStore : public Store {
     for (const PlanRecord& record : all) visit(record);
   }
 
+  std::string folder() const override { return folder_; }
   std::string describe() const override { return "lmdb " + folder_; }
+  Fault fault() const override {
+    const std::lock_guard lock(fault_mutex_);
+    return fault_;
+  }
 
  private:
   // The winner that stands; absent, damaged and newer ones (`newer` set) are misses, with their reasons in the log.
@@ -277,7 +282,11 @@ class LmdbStore : public Store {
     if (seen && seen->owner() == getpid()) return seen;
     std::string why;
     Environment* fresh = acquire(folder_, why);
-    if (!fresh) return warn_once(fmt::format("the cache in {} cannot be used after fork: {}", folder_, why)), nullptr;
+    if (!fresh) {
+      warn_once(fmt::format("the cache in {} cannot be used after fork: {}", folder_, why));
+      told(Transaction::read, why), told(Transaction::write, why);
+      return nullptr;
+    }
     if (environment_.compare_exchange_strong(seen, fresh)) return fresh;
     release(fresh);  // another thread of this child was first
     return seen;
@@ -306,7 +315,8 @@ class LmdbStore : public Store {
       try {
         const std::shared_lock lock(environment->map_mutex());
         Transaction txn(*environment, kind);
-        return body(txn);
+        body(txn);
+        return told(kind, {});
       } catch (const Failure& failure) {
         code = failure.code;
       }
@@ -315,36 +325,53 @@ class LmdbStore : public Store {
           environment->grow();
         else if (code == MDB_MAP_RESIZED)
           environment->adopt_size();
-        else if (code == MDB_READERS_FULL && attempt == 0)
-          mdb_reader_check(environment->get(), nullptr);
         else
           throw Failure{code};
       } catch (const Failure& failure) {
+        told(kind, failure.text());
         return warn_once(fmt::format("the cache in {} cannot be {}: {}", folder_,
                                      kind == Transaction::read ? "read" : "written", failure.text()));
       }
     }
+    told(kind, "it kept changing its size");
+  }
+
+  // How the last transaction of that kind went.
+  void told(Transaction::Kind kind, std::string why) {
+    const std::lock_guard lock(fault_mutex_);
+    (kind == Transaction::read ? fault_.reading : fault_.writing) = std::move(why);
   }
 
   const std::string folder_;
   std::atomic<Environment*> environment_;
+  mutable std::mutex fault_mutex_;
+  Fault fault_;
 };
 
 }  // namespace
 
-std::shared_ptr<Store> open_store(const std::string& folder) {
-  std::string why;
-  if (const auto unfit = prepare_folder(folder)) {
-    why = *unfit;
+std::shared_ptr<Store> open_store(const std::string& asked) {
+  const Place place = prepare_folder(asked);
+  const std::string& folder = place.folder;
+  std::string why = place.unusable, read_only = place.read_only;
+  std::shared_ptr<Store> store;
+  if (!why.empty()) {
   } else if (const auto network = network_file_system_of(folder); !network.empty()) {
     log(LogLevel::info, "{}: on a network file system ({}), so one pack for each winner", folder, network);
-    return pack_store(folder);
-  } else if (Environment* environment = acquire(folder, why)) {
-    return std::make_shared<LmdbStore>(folder, environment);
+    store = pack_store(folder);
+  } else if (Environment* environment = acquire(folder, why, read_only)) {
+    store = std::make_shared<LmdbStore>(folder, environment);
+    read_only = environment->read_only();
   }
-  why = folder.empty() ? "no cache folder (HOME and AK_CACHE_DIR are unset)" : fmt::format("{}: {}", folder, why);
+  if (store && read_only.empty()) return store;
+  if (store) {
+    warn_once(
+        fmt::format("the cache {} is only read, new winners are remembered by this process alone: {}", folder, read_only));
+    return read_only_store(std::move(store), read_only);
+  }
+  why = asked.empty() ? "no cache folder (HOME and AK_CACHE_DIR are unset)" : fmt::format("{}: {}", folder, why);
   warn_once(fmt::format("winners are remembered by this process alone: {}", why));
-  return memory_store(why);
+  return memory_store(why, {why, why});
 }
 
 }  // namespace ak

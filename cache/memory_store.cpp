@@ -14,7 +14,7 @@ using Key = std::array<unsigned char, 16>;
 
 class MemoryStore : public Store {
  public:
-  explicit MemoryStore(std::string why) : why_(std::move(why)) {}
+  MemoryStore(std::string why, Fault fault) : why_(std::move(why)), fault_(std::move(fault)) {}
 
   std::optional<PlanRecord> find(const Problem& problem, const Hardware& hardware) override {
     std::lock_guard lock(mutex_);
@@ -68,6 +68,7 @@ class MemoryStore : public Store {
   }
 
   std::string describe() const override { return "memory only: " + why_; }
+  Fault fault() const override { return fault_; }
 
  private:
   const PlanRecord& put(PlanRecord record, std::string_view cubin) {
@@ -86,6 +87,7 @@ class MemoryStore : public Store {
   }
 
   const std::string why_;
+  const Fault fault_;
   std::mutex mutex_;
   std::map<Key, PlanRecord> plans_;
   std::map<Key, std::string> cubins_;
@@ -94,6 +96,8 @@ class MemoryStore : public Store {
 
 }  // namespace
 
-std::shared_ptr<Store> memory_store(std::string why) { return std::make_shared<MemoryStore>(std::move(why)); }
+std::shared_ptr<Store> memory_store(std::string why, Store::Fault fault) {
+  return std::make_shared<MemoryStore>(std::move(why), std::move(fault));
+}
 
 }  // namespace ak

@@ -6,8 +6,10 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <mutex>
 
 #include "base/log.hpp"
+#include "cache/folder.hpp"
 #include "cache/pack.hpp"
 #include "cache/store.hpp"
 
@@ -56,7 +58,9 @@ class PackStore final : public Store {
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
     std::map<std::array<unsigned char, 16>, PlanRecord> all;
     std::error_code error;
-    for (const auto& file : std::filesystem::directory_iterator(folder_, error))
+    const std::filesystem::directory_iterator files(folder_, error);
+    told(&Fault::reading, error ? error.message() : "");
+    for (const auto& file : files)
       if (file.path().extension() == ".pack")
         for (PackEntry& entry : read(file.path().string()))
           all.insert_or_assign(key_of(entry.record.problem, entry.record.hardware).bytes(), std::move(entry.record));
@@ -64,7 +68,12 @@ class PackStore final : public Store {
     for (const auto& [key, record] : all) visit(record);
   }
 
+  std::string folder() const override { return folder_; }
   std::string describe() const override { return fmt::format("packs in {}", folder_); }
+  Fault fault() const override {
+    const std::lock_guard lock(fault_mutex_);
+    return fault_;
+  }
 
  private:
   std::string path(const Problem& problem, const Hardware& hardware) const {
@@ -72,6 +81,11 @@ class PackStore final : public Store {
   }
 
   static std::vector<PackEntry> read(const std::string& file) {
+    struct stat info;
+    if (const auto others = stat(file.c_str(), &info) == 0 ? written_by_others(info) : ""; !others.empty()) {
+      log(LogLevel::warn, "{} is not loaded: {}", file, others);
+      return {};
+    }
     Pack pack = read_pack(file);
     for (const std::string& fault : pack.faults) log(LogLevel::warn, "{}", fault);
     return std::move(pack.entries);
@@ -88,13 +102,22 @@ class PackStore final : public Store {
   void write(const PlanRecord& record) {
     try {
       write_pack(path(record.problem, record.hardware), {{record, std::nullopt}});
+      told(&Fault::writing, {});
     } catch (const Error& error) {
+      told(&Fault::writing, error.what());
       warn_once(fmt::format("the cache in {} cannot be written: {}", folder_, error.what()));
     }
   }
 
+  void told(std::string Fault::*kind, std::string why) {
+    const std::lock_guard lock(fault_mutex_);
+    fault_.*kind = std::move(why);
+  }
+
   const std::string folder_;
   const std::shared_ptr<Store> here_;
+  mutable std::mutex fault_mutex_;
+  Fault fault_;
 };
 
 }  // namespace

@@ -130,7 +130,7 @@ Tactic read_tactic(ByteReader& in) {
   for (int left = in.get<std::uint8_t>(); left > 0 && in.ok(); --left) {
     const Knob* knob = find_knob(in.text());
     const auto value = in.get<std::int16_t>();
-    knob ? void(t.*knob->member = value) : in.fail();
+    knob && value >= 0 && value <= most_of(*knob) ? void(t.*knob->member = value) : in.fail();
   }
   return t;
 }
@@ -219,8 +219,8 @@ std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why
       for (double& us : r.regime_vendor_us) us = in.real();
     }
     r.provenance = read_provenance(in);
-    if (in.ok() && in.done()) return r;
-    reason = "holds a value that this version does not know";
+    reason = in.ok() && in.done() ? fault_of(r.problem) : "holds a value that this version does not know";
+    if (reason.empty()) return r;
   }
   if (why) *why = reason;
   return std::nullopt;

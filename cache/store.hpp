@@ -33,18 +33,30 @@ class Store {
   /// Every readable plan, in key order.
   virtual void for_each(const std::function<void(const PlanRecord&)>& visit) = 0;
 
+  /// Where its files lie; empty: in memory only.
+  virtual std::string folder() const { return {}; }
   /// "lmdb /path", or "memory only: why".
   virtual std::string describe() const = 0;
-  bool persistent() const { return !describe().starts_with("memory only"); }
+
+  /// Why records are not read from, or new ones not written to, the folder that was asked for. Empty in health.
+  struct Fault {
+    std::string reading, writing;
+  };
+  virtual Fault fault() const { return {}; }
+  /// Whether what is put here outlives the process.
+  bool persistent() const { return fault().writing.empty() && !describe().starts_with("memory only"); }
 };
 
-/// The LMDB store in a folder (created with mode 0700), one environment per (device, inode) in a process; on a network file
-/// system a pack_store. When the folder cannot be used, warns once and gives a memory store that works for this process alone.
+/// The LMDB store in a folder (created with mode 0700; a private one below it where others may write), one environment per
+/// (device, inode) in a process; on a network file system a pack_store. Where nothing can be written, what is there is read.
+/// When the folder cannot be used at all, a memory store that works for this process alone. Either is said in one warning.
 std::shared_ptr<Store> open_store(const std::string& folder);
 /// One pack for each winner, in an existing folder, written by atomic rename. Other processes' winners come without cubins: to
 /// be proven here.
 std::shared_ptr<Store> pack_store(const std::string& folder);
-std::shared_ptr<Store> memory_store(std::string why = "no folder given");
+/// Reads from `below`, which cannot be written for the reason given, and keeps what is new in this process.
+std::shared_ptr<Store> read_only_store(std::shared_ptr<Store> below, std::string why);
+std::shared_ptr<Store> memory_store(std::string why = "no folder given", Store::Fault fault = {});
 
 /// AK_CACHE_DIR, else $XDG_CACHE_HOME/ak, else ~/.cache/ak.
 std::string default_cache_folder();

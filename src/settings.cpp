@@ -22,6 +22,7 @@ constexpr double kLongest = 86400 * 30;
 constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
 constexpr std::string_view kModes[] = {"tune", "hit", "off"};
+constexpr std::string_view kIsolations[] = {"worker", "in_process"};
 
 std::optional<std::string> environment(const char* variable) {
   const char* text = std::getenv(variable);
@@ -179,8 +180,19 @@ Settings read_all(const Options& options, bool throws) {
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
+  s.compile_threads = read.integer("AK_COMPILE_THREADS", options.compile_threads, 0, 0, 4096,
+                                   "threads that compile for one search; 0: one for every usable core");
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
+  const auto isolation_option =
+      options.isolation ? std::optional(std::string(kIsolations[static_cast<int>(*options.isolation)])) : std::nullopt;
+  const std::string isolation = read.text("AK_ISOLATION", isolation_option, "worker",
+                                          "where a kernel is launched first: worker, a process of its own, or in_process");
+  if (const auto found = std::ranges::find(kIsolations, isolation); found == std::end(kIsolations))
+    read.refuse(isolation, "expected worker or in_process");
+  else
+    s.isolation = static_cast<Isolation>(found - std::begin(kIsolations));
+  s.worker = read.text("AK_WORKER", options.worker, "", "the program ak-worker; empty: beside the library or in libexec");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
 
   s.shipped = read.flag("AK_SHIPPED", options.shipped, true, "1: what the library's own pack knows is not searched for");

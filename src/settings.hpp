@@ -21,11 +21,14 @@ struct Settings {
   Mode mode = Mode::tune;
   double budget_s = 3, process_budget_s = 600;
   int max_trials = 100000;
+  int compile_threads = 0;  // 0: one for every usable core
   std::string llm, llm_endpoint, llm_model;
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;
   std::int64_t llm_tokens = 200000;
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
+  Isolation isolation = Isolation::worker;
+  std::string worker;  // its program; empty: looked for
   std::string recording;
   bool shipped = true;                 // the packs built into the library are consulted
   std::vector<std::string> packs;      // files of further ones

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
-# --all: what takes longer too, the variants of the build.
+# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh).
 set -u
 all= timeout=400
-[ "${1:-}" = --all ] && all=1 timeout=1800
+case ${1:-} in
+  '') ;;
+  --all) all=1 timeout=1800 ;;
+  *) echo "usage: $0 [--all]" >&2; exit 2 ;;
+esac
 . "$(dirname "$0")/setup.sh"
 ak_build_targets
 
@@ -29,6 +33,9 @@ if [ "$status" -ne 0 ]; then
   # A program that crashed or ran past its time printed no summary.
   [ "$failed" -gt 0 ] || failed=$(grep -cE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$log")
   [ "$failed" -gt 0 ] || failed=1
+fi
+if [ "$all" ]; then
+  "$ak_root"/tests/fuzz/run.sh 60 && passed=$((passed + 1)) || failed=$((failed + 1))
 fi
 [ "$passed" -gt 0 ] || { failed=$((failed + 1)); echo "no test ran (full log: $log)"; }
 echo "$passed passed, $failed failed"

@@ -21,6 +21,12 @@ enum class Mode : std::uint8_t {
   off,   ///< cuBLASLt always, records are not read
 };
 
+/// Where a kernel is launched for the first time, and proven right.
+enum class Isolation : std::uint8_t {
+  worker,      ///< in a process of its own, so that one that faults or hangs takes nothing else with it (the default)
+  in_process,  ///< in this process
+};
+
 /// One finished trial of a running search, for a progress display.
 struct TuneProgress {
   std::string problem;  ///< as `ak tune` would print it
@@ -33,17 +39,20 @@ struct TuneProgress {
   double elapsed_s = 0, budget_s = 0;
 };
 
-/// Settings of a context. The callbacks: `progress` is called on the thread that searches, which is the one that called the
-/// library. `log` is called on whichever thread has a line, for one line at a time, until the context ends. `llm_key` is called
-/// on a thread of the library's own, for each question: one that blocks, or needs a lock that the caller holds (Python's GIL),
-/// costs that search the LLM and no time. It may still run when its search and its context have ended, so it must own what it
-/// uses. What is left unset comes from the environment, then from the default; what is set here wins.
+/// Settings of a context. The callbacks: `progress` is called on the device's tuner thread, a thread of the library's own,
+/// while the call that asked waits; one that blocks, or needs a lock that the caller holds (Python's GIL), costs that search:
+/// the caller is served by cuBLASLt. It may call the context, but not end it. `log` is called on whichever thread has a line,
+/// for one line at a time, until the context ends. `llm_key` is called on a thread of the library's own, for each question: one
+/// that blocks, or needs a lock that the caller holds, costs that search the LLM and no time. It may still run when its search
+/// and its context have ended, so it must own what it uses. What is left unset comes from the environment, then from the
+/// default; what is set here wins.
 struct Options {
   std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
   std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off
   std::optional<double> budget_s;           ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
   std::optional<double> process_budget_s;   ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
   std::optional<int> max_trials;            ///< AK_MAX_TRIALS
+  std::optional<int> compile_threads;       ///< AK_COMPILE_THREADS: of one search; 0: one for every usable core (the default)
   std::optional<std::string> llm;           ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
   std::optional<std::string> llm_endpoint;  ///< AK_LLM_ENDPOINT: base URL
   std::optional<std::string> llm_model;     ///< AK_LLM_MODEL
@@ -52,6 +61,8 @@ struct Options {
   std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
   std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
+  std::optional<Isolation> isolation;         ///< AK_ISOLATION=worker|in_process
+  std::optional<std::string> worker;          ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
   std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
@@ -92,6 +103,7 @@ struct Counters {
   std::int64_t passing_fallbacks = 0;  ///< calls served untuned for a reason that may pass: no memory, no time
   std::int64_t retries = 0;            ///< of them, problems tried again later
   double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
+  std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
 };
 
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current

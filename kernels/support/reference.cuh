@@ -43,49 +43,52 @@ __device__ __forceinline__ float linear_part(const KernelArgs& args, const Strid
 template <int type>
 __device__ __forceinline__ void reference(const KernelArgs& args, const Strides& s, i64 first_column, i64 pitch, float* pre) {
   __shared__ __align__(16) float a_tile[2][kStep][kPitch], b_tile[2][kStep][kPitch];
-  const i64 row0 = static_cast<i64>(blockIdx.y) * kTile, column0 = static_cast<i64>(blockIdx.x) * kTile;
+  const i64 column0 = static_cast<i64>(blockIdx.x) * kTile, steps = (static_cast<i64>(args.k) + kStep - 1) / kStep;
   const int ty = threadIdx.x / 16, tx = threadIdx.x % 16;
-  float sum[8][8] = {}, a_next[8], b_next[8];
-  const i64 steps = (static_cast<i64>(args.k) + kStep - 1) / kStep;
-  fetch<type>(a_next, args.a, s.a_row, s.a_k, row0, args.m, 0, args.k);
-  fetch<type>(b_next, args.b, s.b_column, s.b_k, column0, args.n, 0, args.k);
-  for (i64 step = 0; step < steps; ++step) {
-    float(*a_now)[kPitch] = a_tile[step & 1];
-    float(*b_now)[kPitch] = b_tile[step & 1];
-    put(a_now, a_next, s.a_k);
-    put(b_now, b_next, s.b_k);
-    __syncthreads();  // the other buffer was last read before the previous barrier
-    if (step + 1 < steps) {
-      fetch<type>(a_next, args.a, s.a_row, s.a_k, row0, args.m, (step + 1) * kStep, args.k);
-      fetch<type>(b_next, args.b, s.b_column, s.b_k, column0, args.n, (step + 1) * kStep, args.k);
+  for (i64 row0 = static_cast<i64>(blockIdx.y) * kTile; row0 < args.m; row0 += static_cast<i64>(gridDim.y) * kTile) {
+    float sum[8][8] = {}, a_next[8], b_next[8];
+    fetch<type>(a_next, args.a, s.a_row, s.a_k, row0, args.m, 0, args.k);
+    fetch<type>(b_next, args.b, s.b_column, s.b_k, column0, args.n, 0, args.k);
+    for (i64 step = 0; step < steps; ++step) {
+      float(*a_now)[kPitch] = a_tile[step & 1];
+      float(*b_now)[kPitch] = b_tile[step & 1];
+      put(a_now, a_next, s.a_k);
+      put(b_now, b_next, s.b_k);
+      __syncthreads();  // the other buffer was last read before the previous barrier
+      if (step + 1 < steps) {
+        fetch<type>(a_next, args.a, s.a_row, s.a_k, row0, args.m, (step + 1) * kStep, args.k);
+        fetch<type>(b_next, args.b, s.b_column, s.b_k, column0, args.n, (step + 1) * kStep, args.k);
+      }
+#pragma unroll
+      for (int kk = 0; kk < kStep; ++kk) {
+        float a[8], b[8];
+        *reinterpret_cast<float4*>(a) = *reinterpret_cast<const float4*>(&a_now[kk][4 * ty]);
+        *reinterpret_cast<float4*>(a + 4) = *reinterpret_cast<const float4*>(&a_now[kk][64 + 4 * ty]);
+        *reinterpret_cast<float4*>(b) = *reinterpret_cast<const float4*>(&b_now[kk][4 * tx]);
+        *reinterpret_cast<float4*>(b + 4) = *reinterpret_cast<const float4*>(&b_now[kk][64 + 4 * tx]);
+#pragma unroll
+        for (int i = 0; i < 8; ++i)
+#pragma unroll
+          for (int j = 0; j < 8; ++j) sum[i][j] = fmaf(a[i], b[j], sum[i][j]);
+      }
     }
 #pragma unroll
-    for (int kk = 0; kk < kStep; ++kk) {
-      float a[8], b[8];
-      *reinterpret_cast<float4*>(a) = *reinterpret_cast<const float4*>(&a_now[kk][4 * ty]);
-      *reinterpret_cast<float4*>(a + 4) = *reinterpret_cast<const float4*>(&a_now[kk][64 + 4 * ty]);
-      *reinterpret_cast<float4*>(b) = *reinterpret_cast<const float4*>(&b_now[kk][4 * tx]);
-      *reinterpret_cast<float4*>(b + 4) = *reinterpret_cast<const float4*>(&b_now[kk][64 + 4 * tx]);
+    for (int i = 0; i < 8; ++i)
 #pragma unroll
-      for (int i = 0; i < 8; ++i)
-#pragma unroll
-        for (int j = 0; j < 8; ++j) sum[i][j] = fmaf(a[i], b[j], sum[i][j]);
-    }
+      for (int j = 0; j < 8; ++j) {
+        const i64 r = row0 + (i / 4) * 64 + 4 * ty + i % 4, c = column0 + (j / 4) * 64 + 4 * tx + j % 4;
+        if (r < args.m && c < args.n)
+          pre[r * pitch + first_column + c] = linear_part(args, s, r, first_column + c, sum[i][j]);
+      }
+    __syncthreads();  // the next turn writes what others may still read
   }
-#pragma unroll
-  for (int i = 0; i < 8; ++i)
-#pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      const i64 r = row0 + (i / 4) * 64 + 4 * ty + i % 4, c = column0 + (j / 4) * 64 + 4 * tx + j % 4;
-      if (r < args.m && c < args.n)
-        pre[r * pitch + first_column + c] = linear_part(args, s, r, first_column + c, sum[i][j]);
-    }
 }
 
 }  // namespace ak::probe
 
 // pre[row * pitch + first_column + column] = the linear part of A.B, before the activation; first_column is n for the up of a
-// gated problem, whose matrix comes as args.b. 256 threads, a grid of 128 x 128 tiles with columns along x.
+// gated problem, whose matrix comes as args.b. 256 threads, a grid of 128 x 128 tiles with columns along x and, as far as a grid
+// reaches, rows along y.
 extern "C" __global__ void __launch_bounds__(256, 2) ak_reference_f16(ak::KernelArgs args, ak::Strides s, long long first_column,
                                                                           long long pitch, float* pre) {
   ak::probe::reference<ak::F16>(args, s, first_column, pitch, pre);

@@ -8,6 +8,7 @@
 
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "context/words.hpp"
 #include "core/activation.hpp"
 
 namespace ak::cli {
@@ -114,12 +115,6 @@ void SearchArguments::add_cache_to(CLI::App* command) {
       "folder of the records (AK_CACHE_DIR)");
 }
 
-void HardwareFilter::add_to(CLI::App* command) {
-  command->add_option("--hardware", text, "only records of hardware whose description has this text: H200, \"132 SMs\"");
-}
-
-bool HardwareFilter::takes(const PlanRecord& record) const { return describe(record.hardware).find(text) != std::string::npos; }
-
 void SearchArguments::add_to(CLI::App* command) {
   add_cache_to(command);
   command->add_option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)")->check(CLI::PositiveNumber);
@@ -134,10 +129,6 @@ Options SearchArguments::options() const {
   if (trials > 0) options.max_trials = trials;
   if (!recording.empty()) options.recording = recording;
   return options;
-}
-
-std::shared_ptr<Store> open_cache(const std::string& folder) {
-  return folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
 }
 
 }  // namespace ak::cli

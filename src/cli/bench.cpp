@@ -36,7 +36,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine(settings.scratch_bytes) : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker}) : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
@@ -63,7 +63,7 @@ Row bench_one(const Problem& problem, const State& state, Machine& machine, Stor
   row.floor_us = floor_us(problem, machine.device());
   row.from_recording = !machine.launches();
   const Deadline deadline = Deadline::in(state.seconds);
-  const auto runner = machine.runner(problem);
+  const auto runner = machine.runner(problem, {});
   std::vector<Tactic> arms;
 
   const auto own = own_tactic(problem, state.tactic, machine, store);

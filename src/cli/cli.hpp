@@ -91,6 +91,8 @@ Json to_json(const PlanRecord& record);
 
 /// The store that a context with these options uses.
 std::shared_ptr<Store> open_cache(const std::string& folder);
+/// Whether its records could not be read, just now or at all; says why on the standard error stream.
+bool cannot_be_read(const Store& store);
 
 /// Whether a tactic that was searched for, or forced, serves the problem; else the note says why not.
 bool tuned(const Explanation& explanation);

@@ -13,6 +13,8 @@
 #include "gpu/driver.hpp"
 #include "jit/compiler.hpp"
 #include "llm/chat.hpp"
+#include "machine/gpu.hpp"
+#include "worker/process.hpp"
 
 namespace ak::cli {
 namespace {
@@ -75,7 +77,14 @@ Check check_cache(const Settings& settings) {
             "unset AK_CACHE_DIR, or set it to a folder, to keep winners"};
   const auto store = open_store(settings.cache_dir);
   const std::string where = store->describe();
-  if (!store->persistent()) return {"cache", Health::bad, where, "set AK_CACHE_DIR to a folder of yours on a local disk"};
+  store->for_each([](const PlanRecord&) {});  // some faults show at the first read only
+  const Store::Fault fault = store->fault();
+  if (fault.reading.empty() && !fault.writing.empty())
+    return {"cache", Health::note, where,
+            "its records serve; new ones last as long as their process. Set AK_CACHE_DIR to a folder of yours to keep them"};
+  if (!fault.reading.empty())
+    return {"cache", Health::bad, store->persistent() ? fmt::format("{}: {}", where, fault.reading) : where,
+            "set AK_CACHE_DIR to a folder of yours on a local disk"};
   std::error_code error;
   const auto space = std::filesystem::space(settings.cache_dir, error);
   if (!error && space.available < (64u << 20))
@@ -94,6 +103,25 @@ Check check_packs(const Settings& settings) {
   if (detail.empty()) return {"packs", Health::note, "none", "unset AK_SHIPPED to start at what the library knows"};
   if (faults.empty()) return {"packs", Health::good, detail, ""};
   return {"packs", Health::bad, detail, faults + ": write it again with `ak pack`, or correct AK_PACKS"};
+}
+
+// Where kernels are launched first.
+Check check_worker(const Settings& settings) {
+  if (settings.isolation == Isolation::in_process)
+    return {"worker", Health::note, "none: AK_ISOLATION is in_process", "a kernel that faults takes the process's GPU with it"};
+  std::string looked;
+  const std::string program = find_worker(settings.worker, &looked);
+  if (program.empty())
+    return {"worker", Health::note, "no program ak-worker at " + looked,
+            "set AK_WORKER to it, or AK_ISOLATION=in_process; until then kernels are launched in the process itself"};
+  if (!gpu_available()) return {"worker", Health::good, program, ""};
+  try {
+    if (const auto why = no_worker({settings.scratch_bytes, settings.isolation, settings.worker}))
+      return {"worker", Health::note, *why, "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
+  } catch (const Error& error) {
+    return {"worker", Health::bad, error.what(), "correct what the driver complains of"};
+  }
+  return {"worker", Health::good, program, ""};
 }
 
 Check check_llm(const Settings& settings) {
@@ -136,7 +164,7 @@ std::vector<Check> check_variables(const Settings& settings) {
 int doctor(bool json) {
   const Settings settings = resolve_all({});
   std::vector<Check> checks = {check_driver(),        check_nvrtc(),         check_cublaslt(),
-                               check_cache(settings), check_packs(settings), check_llm(settings)};
+                               check_cache(settings), check_packs(settings), check_worker(settings), check_llm(settings)};
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});

@@ -3,6 +3,7 @@
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "context/words.hpp"
 #include "families/family.hpp"
 
 namespace ak::cli {
@@ -27,7 +28,7 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 int import(const State& state) {
   const auto store = open_cache(resolve(state.search.options()).cache_dir);
   if (!store->persistent() && !state.dry_run) {
-    fmt::print(stderr, "ak import: nothing would be kept, there is no folder for it: {}\n", store->describe());
+    fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
     return kFailed;
   }
   Json rows = Json::array();

@@ -41,11 +41,10 @@ void add_ls(CLI::App& app) {
     std::string place;
     int faults = 0;
     if (packs.empty()) {
-      const std::string folder = resolve(state->search.options()).cache_dir;
-      const auto store = open_cache(folder);
+      const auto store = open_cache(resolve(state->search.options()).cache_dir);
       store->for_each([&](const PlanRecord& r) { list(r, {}); });
       place = store->describe();
-      faults += !folder.empty() && !store->persistent();
+      faults += cannot_be_read(*store);
     }
     for (const Pack& pack : packs) {
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);

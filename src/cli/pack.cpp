@@ -30,6 +30,7 @@ int pack(const State& state) {
   const auto store = open_cache(resolve(options).cache_dir);
   std::vector<PlanRecord> records;
   store->for_each([&](const PlanRecord& record) { records.push_back(record); });
+  if (cannot_be_read(*store)) return kFailed;
   std::vector<PackEntry> entries;
   int recorded = 0, provisional = 0, imported = 0, elsewhere = 0;
   for (const PlanRecord& r : records) {

@@ -106,6 +106,7 @@ int show(const State& state) {
     print_leader_board(trials, state.top);
   }
   if (state.json) print_json(found);
+  if (cannot_be_read(*store)) return kFailed;
   if (records.empty()) {
     fmt::print(stderr, "no record of {} in {}\n", to_string(problem), store->describe());
     for (const std::string& each : alike) fmt::print(stderr, "there is one of {}\n", each);

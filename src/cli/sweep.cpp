@@ -27,7 +27,7 @@ bool sweep_one(const Problem& problem, const State& state, Machine& machine, Pro
   vendor.family = FamilyId::vendor;
   const std::string cublaslt = machine.provenance(vendor, true).cublaslt;
   RecordingWriter writer(state.into, make_header(problem, machine.device(), tactics, driver_version(), cublaslt));
-  const auto runner = machine.runner(problem);
+  const auto runner = machine.runner(problem, {});
   double best_us = 0;
   const std::string path = sweep(tactics, *runner, writer, state.budget, [&](const SweepProgress& p) {
     if (p.trial->correct() && (best_us == 0 || p.trial->us < best_us)) best_us = p.trial->us;
@@ -53,7 +53,8 @@ int run(const State& state) {
   } else {
     problems.push_back(state.problem.problem());
   }
-  const auto machine = make_gpu_machine(resolve({}).scratch_bytes);
+  const Settings settings = resolve({});
+  const auto machine = make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker});
   ProgressBar bar;
   for (const Problem& problem : problems)
     if (!sweep_one(problem, state, *machine, bar)) code = kFailed;

@@ -17,9 +17,6 @@
 
 namespace ak {
 
-/// "NVIDIA H200 sm_90 132 SMs".
-std::string describe(const Hardware& hardware);
-
 /// The canonical side of ak::Context. Thread-safe; problems are as api/arguments makes them.
 struct Context::Impl {
   /// machine: serves everything (a recording, a test); null: a GPU's, one for each CUDA context that calls.

@@ -4,7 +4,23 @@
 #include <array>
 #include <cstdint>
 
+#include "ak/types.hpp"
+
 namespace ak {
+
+/// Blocks that a device takes along each axis of a grid.
+constexpr std::array<std::int64_t, 3> kMostBlocks{2147483647, 65535, 65535};
+
+/// Throws Error{internal} where a device would not take it.
+inline std::array<std::uint32_t, 3> make_grid(std::int64_t x, std::int64_t y = 1, std::int64_t z = 1) {
+  const std::array<std::int64_t, 3> blocks{x, y, z};
+  std::array<std::uint32_t, 3> grid;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (blocks[i] < 1 || blocks[i] > kMostBlocks[i]) throw Error(ErrorCode::internal, "a grid beyond what a device takes");
+    grid[i] = static_cast<std::uint32_t>(blocks[i]);
+  }
+  return grid;
+}
 
 enum class Operand : std::uint8_t { a, b, d, b2, aux };
 

@@ -31,9 +31,11 @@ std::int64_t parse_size(std::string_view text, std::string_view token) {
   return value;
 }
 
+bool is_alignment(std::int64_t bytes) { return bytes == 2 || bytes == 4 || bytes == 8 || bytes == 16; }
+
 std::uint8_t parse_align(std::string_view text, std::string_view token) {
   const auto bytes = parse_size(text, token);
-  if (bytes != 2 && bytes != 4 && bytes != 8 && bytes != 16) bad(token, "an alignment is 2, 4, 8 or 16 bytes");
+  if (!is_alignment(bytes)) bad(token, "an alignment is 2, 4, 8 or 16 bytes");
   return static_cast<std::uint8_t>(bytes);
 }
 
@@ -80,18 +82,23 @@ void read_bias(std::string_view value, std::string_view token, Problem& p) {
   p.epilogue.bias_dtype = *dtype;
 }
 
-// What no field shows by itself.
-void check_whole(const Problem& p, std::string_view text) {
+}  // namespace
+
+std::string fault_of(const Problem& p) {
   constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
   const EpilogueSpec& e = p.epilogue;
-  if (std::max({p.m, p.n, p.k}) > kLargest || p.wide_n() > kLargest) bad(text, "a dimension over 2^31 - 1");
-  if (e.gated && e.has_c) bad(text, "a gated problem has no C");
-  if (e.gated && e.bias == BiasAxis::row) bad(text, "a gated problem's bias runs along its columns");
+  if (std::min({p.m, p.n, p.k}) < 0) return "a dimension below 0";
+  if (std::max({p.m, p.n, p.k}) > kLargest || p.wide_n() > kLargest) return "a dimension over 2^31 - 1";
+  if (p.batch < 1) return "a batch is 1 to 2^31 - 1";
+  if (p.in == DType::f32) return "A and B are f16 or bf16";
+  for (const std::uint8_t align : {p.align_a, p.align_b, p.align_c, p.align_d})
+    if (!is_alignment(align)) return "an alignment is 2, 4, 8 or 16";
+  if (e.gated && e.has_c) return "a gated problem has no C";
+  if (e.gated && e.bias == BiasAxis::row) return "a gated problem's bias runs along its columns";
   if (std::min(p.align_c, p.align_d) < size_of(e.out))
-    bad(text, fmt::format("C and D of {} lie at multiples of {} bytes at least", name(e.out), size_of(e.out)));
+    return fmt::format("C and D of {} lie at multiples of {} bytes at least", name(e.out), size_of(e.out));
+  return {};
 }
-
-}  // namespace
 
 std::string_view name(DType dtype) { return kDTypeNames[static_cast<int>(dtype)]; }
 
@@ -191,7 +198,7 @@ Problem parse_problem(std::string_view text) {
   });
   if (!sized) bad(text, "expected MxNxK first");
   if (!e.has_c) p.align_c = 16;
-  check_whole(p, text);
+  if (const std::string why = fault_of(p); !why.empty()) bad(text, why);
   return p;
 }
 

@@ -72,6 +72,9 @@ std::uint64_t hash(const Problem& problem);
 /// parse_problem; fields at their defaults may be left out.
 std::string to_string(const Problem& problem);
 
+/// Why its fields cannot be those of any problem; empty when they can.
+std::string fault_of(const Problem& problem);
+
 /// Throws Error{invalid_argument} that names the token.
 Problem parse_problem(std::string_view text);
 

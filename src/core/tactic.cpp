@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <span>
+#include <vector>
 
 #include "ak/types.hpp"
 #include "base/text.hpp"
@@ -11,7 +12,12 @@
 namespace ak {
 namespace {
 
-constexpr std::string_view kFamilyNames[kFamilyCount] = {"vendor", "sm90", "sm80", "skinny"};
+constexpr std::string_view kFamilyNames[kFamilyCount] = {
+    "vendor",
+#define AK_FAMILY(name) #name,
+#include "core/families.def"
+#undef AK_FAMILY
+};
 constexpr std::string_view kScheduleNames[] = {"basic", "cooperative", "pingpong"};
 
 [[noreturn]] void bad(std::string_view token, std::string_view why) {
@@ -25,9 +31,8 @@ std::int16_t parse_value(const Knob& knob, std::string_view value, std::string_v
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size()) bad(token, "expected a number");
-  if (number < 0 || number > 32767) bad(token, "out of range");
-  if (knob.member == &Tactic::schedule && number > 2) bad(token, "expected basic, cooperative or pingpong");
-  return static_cast<std::int16_t>(number);
+  if (number >= 0 && number <= most_of(knob)) return static_cast<std::int16_t>(number);
+  bad(token, knob.member == &Tactic::schedule ? "expected basic, cooperative or pingpong" : "out of range");
 }
 
 }  // namespace
@@ -44,6 +49,14 @@ const Knob* find_knob(std::string_view name) {
   for (const Knob& knob : kKnobs)
     if (knob.name == name) return &knob;
   return nullptr;
+}
+
+std::optional<std::string> foreign_knobs(const Tactic& tactic) {
+  std::vector<std::string_view> foreign;
+  for (const Knob& knob : kKnobs)
+    if (!(knob.families & bit(tactic.family)) && tactic.*knob.member != knob.unset) foreign.push_back(knob.name);
+  if (foreign.empty()) return std::nullopt;
+  return fmt::format("{} has no knob {}", name(tactic.family), fmt::join(foreign, ", "));
 }
 
 std::string to_string(const Tactic& tactic) {
@@ -63,7 +76,7 @@ Tactic parse_tactic(std::string_view text) {
   const auto tokens = words(text);
   if (tokens.empty()) bad(text, "expected a family first");
   const auto family = parse_family(tokens[0]);
-  if (!family) bad(tokens[0], "not a kernel family (vendor, sm90, sm80, skinny)");
+  if (!family) bad(tokens[0], fmt::format("not a kernel family ({})", fmt::join(kFamilyNames, ", ")));
   Tactic tactic;
   tactic.family = *family;
   for (const std::string_view token : std::span(tokens).subspan(1)) {
@@ -79,8 +92,7 @@ Tactic parse_tactic(std::string_view text) {
 std::uint64_t hash(const Tactic& tactic) {
   std::uint64_t h = static_cast<std::uint64_t>(tactic.family) + 1;
   for (const Knob& knob : kKnobs) {
-    const bool late = knob.member == &Tactic::overlap || knob.member == &Tactic::load;
-    if (late && tactic.*knob.member == knob.unset) continue;  // hashes from before the knob stay
+    if (!knob.in_hash && tactic.*knob.member == knob.unset) continue;
     h ^= static_cast<std::uint64_t>(static_cast<std::uint16_t>(tactic.*knob.member));
     h *= 0x9e3779b97f4a7c15ull;
     h ^= h >> 29;

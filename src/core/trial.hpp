@@ -27,6 +27,10 @@ using PerRegime = std::array<T, kTimedRegimes>;  // indexed by Regime
 std::string_view name(Regime regime);
 std::optional<Regime> parse_regime(std::string_view text);
 
+/// quick: proven on one case, then timed briefly against the vendor in the same window. full: proven with more seeds, edge
+/// shapes and a bitwise repeat, and timed long enough to tell 1 %.
+enum class Effort : std::uint8_t { quick, full };
+
 struct Trial {
   Tactic tactic;
   Outcome outcome = Outcome::constraints;

@@ -2,16 +2,15 @@
 
 #include "ak/types.hpp"
 #include "families/family.hpp"
-#include "families/skinny.hpp"
-#include "families/sm80.hpp"
-#include "families/sm90.hpp"
 
 namespace ak {
 
-// One line a family.
-
 std::span<const Family* const> families() {
-  static const auto& all = *new std::vector<const Family*>{&sm90_family(), &sm80_family(), &skinny_family()};
+  static const auto& all = *new std::vector<const Family*>{
+#define AK_FAMILY(name) &name##_family(),
+#include "core/families.def"
+#undef AK_FAMILY
+  };
   return all;  // never destroyed: a thread may still search while the process ends
 }
 

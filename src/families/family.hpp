@@ -40,6 +40,10 @@ class Family {
   virtual Geometry geometry(const Problem&, const Tactic&, const DeviceFacts&) const = 0;
 };
 
+#define AK_FAMILY(name) const Family& name##_family();
+#include "core/families.def"
+#undef AK_FAMILY
+
 /// Own families, by id; vendor is not among them (plan/vendor).
 const Family& family(FamilyId id);
 const Family* find_family(FamilyId id);  // nullptr for the vendor

@@ -1,12 +1,11 @@
 // skinny: at most 8 rows of A; B streams once through plain loads (kernels/skinny.cu).
-#include "families/skinny.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/arithmetic.hpp"
+#include "families/family.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -76,10 +75,7 @@ class Skinny final : public Family {
       if (!one_of(t.tile_n, {32, 64, 128, 256})) return "tile_n must be 32, 64, 128 or 256 when B is contiguous along n";
       if (t.warps_n != 1) return "warps_n must be 1 when B is contiguous along n: all warps share k";
     }
-    if (t.tile_k || t.stages != 1 || t.schedule || t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.raster || t.store ||
-        t.load || t.algo || t.separate)
-      return "tile_k, stages, schedule, cluster_m, cluster_n, swap_ab, raster, store, load, algo and separate are not knobs of "
-             "skinny";
+    if (auto why = foreign_knobs(t)) return why;
     if (const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t)); need > have)
       return fmt::format("about {} registers a thread of {}", need, have);
     if (smem_bytes(p, t) + 64 > d.smem_per_block)
@@ -157,7 +153,7 @@ class Skinny final : public Family {
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
     Geometry g;
-    g.grid = {static_cast<std::uint32_t>(ctas(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+    g.grid = make_grid(ctas(p, t), t.split_k);
     g.threads = static_cast<std::uint32_t>(threads(t));
     g.smem_bytes = static_cast<std::uint32_t>(smem_bytes(p, t));
     if (t.split_k > 1)

@@ -1,12 +1,11 @@
 // sm80: cp.async, ldmatrix and mma.sync for any layout, size and alignment (kernels/sm80.cu).
-#include "families/sm80.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/arithmetic.hpp"
+#include "families/family.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -116,8 +115,7 @@ class Sm80 final : public Family {
     if (packs(t) && p.align_a == 16 && p.align_b == 16)
       return "schedule=cooperative has nothing to copy: both operands are aligned";
     if (packs(t) && p.k == 0) return "schedule=cooperative has nothing to copy: k is 0";
-    if (t.cluster_m != 1 || t.cluster_n != 1 || t.swap_ab || t.load || t.unroll != 1 || t.algo || t.separate)
-      return "cluster_m, cluster_n, swap_ab, load, unroll, algo and separate are not knobs of sm80";
+    if (auto why = foreign_knobs(t)) return why;
     const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
     if (accumulators > 128) return fmt::format("{} accumulators a thread; more than 128 spill", accumulators);
     const int need = registers(p, t), have = std::min(240, d.registers_per_sm / threads(t));
@@ -125,6 +123,8 @@ class Sm80 final : public Family {
     if (smem_bytes(p, t) + 64 > d.smem_per_block)
       return fmt::format("{} bytes of shared memory; a CTA has {}", smem_bytes(p, t) + 64, d.smem_per_block);
     if (tiles(p, t) > 2147483647 / t.tile_n) return "too many tiles for one launch";
+    if (std::max<std::int64_t>(1, t.raster) * ceil_div(p.n, t.tile_n) > 2147483647)
+      return fmt::format("raster={}: a group of that many rows of tiles has more than 2^31 - 1", t.raster);
     return rejects_split(p, t);
   }
 
@@ -216,9 +216,9 @@ class Sm80 final : public Family {
       // A warp copies some KiB of a row at a time; as many CTAs copy as fit on the GPU.
       const auto copies =
           std::clamp<std::int64_t>(packed / (4096 * t.warps_m * t.warps_n), 1, std::int64_t{d.sm_count} * resident(p, t, d));
-      g.grid = {static_cast<std::uint32_t>(copies + multiplies), 1, 1};
+      g.grid = make_grid(copies + multiplies);
     } else {
-      g.grid = {static_cast<std::uint32_t>(tiles(p, t)), static_cast<std::uint32_t>(t.split_k), 1};
+      g.grid = make_grid(tiles(p, t), t.split_k);
     }
     if (packs(t) || t.split_k > 1)
       g.workspace_bytes =

@@ -1,12 +1,11 @@
 // sm90: kernels/sm90.cu on the host. Every sum here mirrors kernels/sm90_tile.cuh.
-#include "families/sm90.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "base/arithmetic.hpp"
+#include "families/family.hpp"
 #include "families/sm90_cost.hpp"
 #include "kernels/args.cuh"
 
@@ -26,6 +25,7 @@ constexpr std::int64_t kHeldInL2 = 16 << 20;      // bytes of A and B that are n
 constexpr double kRidge = 235, kNearRidge = 110;  // operations for each byte, below which memory is the bound
 constexpr std::pair<int, int> kClusters[] = {{1, 1}, {2, 1}, {1, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {8, 1}, {1, 8}};
 constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxExtent = kIntMax - 4096;  // coordinates inside the last cluster's tiles stay inside int
 
 /// TMA reads 16-byte-aligned addresses only: operands below it are copied into the workspace first, B before A, for its size
 /// does not depend on the number of tokens; the up matrix of a gated product lies between them (kernels/sm90_pack.cuh).
@@ -137,16 +137,15 @@ class Sm90 final : public Family {
     if (p.in == DType::f32) return "wgmma is used for f16 and bf16 inputs only";
     if (p.batch != 1) return "one matrix product a launch";
     if (p.m < 1 || p.n < 1 || p.k < 1) return "an empty product needs no kernel";
-    if (p.m > kIntMax || p.n > kIntMax || p.k > kIntMax) return "TMA coordinates are 32-bit: m, n and k must stay below 2^31";
-    if (p.wide_n() > kIntMax) return "TMA coordinates are 32-bit: 2n must stay below 2^31";
+    if (std::max({p.m, p.wide_n(), p.k}) > kMaxExtent)
+      return "TMA coordinates are 32-bit: an extent near 2^31 overflows those of its last tile";
     return std::nullopt;
   }
 
   std::optional<std::string> rejects(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {
     if (t.family != FamilyId::sm90) return fmt::format("a tactic of family {}", name(t.family));
     if (auto why = refuses(p, device)) return why;
-    if (t.warps_m != 1 || t.warps_n != 1 || t.unroll != 1 || t.algo != 0 || t.separate != 0)
-      return "sm90 has no knobs warps_m, warps_n, unroll, algo, separate";
+    if (auto why = foreign_knobs(t)) return why;
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
@@ -208,6 +207,8 @@ class Sm90 final : public Family {
       return fmt::format("{} bytes of shared memory ({} stages of {}), a block has {}", v.smem_bytes, t.stages, v.stage_bytes,
                          device.smem_per_block);
     if (v.clusters(t) * cluster_size(t) > kIntMax) return "more than 2^31 tiles";
+    if (t.raster * ceil_div(v.columns, std::int64_t{t.tile_n} * t.cluster_n) > std::numeric_limits<std::uint32_t>::max())
+      return fmt::format("raster={}: a group of that many rows of tiles has more than 2^32 - 1", t.raster);
     return std::nullopt;
   }
 
@@ -245,7 +246,7 @@ class Sm90 final : public Family {
     const Packs packs(p, t);
     const auto resident = resident_clusters(t, device);
     const auto clusters = t.split_k > 1 ? v.clusters(t) : packs.any() ? resident : std::min(v.clusters(t), resident);
-    g.grid = {static_cast<std::uint32_t>(clusters * size), 1, 1};
+    g.grid = make_grid(clusters * size);
     g.cluster = {static_cast<std::uint32_t>(size), 1, 1};
     g.threads = static_cast<std::uint32_t>(v.threads());
     g.smem_bytes = static_cast<std::uint32_t>(v.smem_bytes);

@@ -40,6 +40,13 @@ std::string release_of_kernel_module() {
   return {};
 }
 
+CUdevice current_device() {
+  current_context();
+  CUdevice device;
+  check(driver().cuCtxGetDevice(&device), "asking for the context's GPU");
+  return device;
+}
+
 }  // namespace
 
 CUcontext current_context() {
@@ -79,10 +86,30 @@ std::uint64_t context_id(CUcontext context) {
   return id;
 }
 
+std::string device_uuid() {
+  CUuuid uuid;
+  check(driver().cuDeviceGetUuid(&uuid, current_device()), "reading the GPU's UUID");
+  std::string text = device_facts().mig.empty() ? "GPU-" : "MIG-";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += fmt::format("{:02x}", static_cast<unsigned char>(uuid.bytes[i]));
+  }
+  return text;
+}
+
+std::optional<std::string> not_for_two_processes() {
+  const auto attribute = [device = current_device()](CUdevice_attribute which) {
+    int value = 0;
+    return driver().cuDeviceGetAttribute(&value, which, device) == CUDA_SUCCESS ? value : 0;
+  };
+  if (attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_MODE) == CU_COMPUTEMODE_EXCLUSIVE_PROCESS)
+    return "the GPU is in exclusive-process mode";
+  if (attribute(CU_DEVICE_ATTRIBUTE_MPS_ENABLED)) return "the GPU's processes share one context (MPS)";
+  return std::nullopt;
+}
+
 DeviceFacts device_facts() {
-  current_context();
-  CUdevice device;
-  check(driver().cuCtxGetDevice(&device), "asking for the context's GPU");
+  const CUdevice device = current_device();
   const auto attribute = [&](CUdevice_attribute which) {
     int value = 0;
     check(driver().cuDeviceGetAttribute(&value, which, device), "reading a GPU attribute");

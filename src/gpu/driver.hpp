@@ -11,7 +11,7 @@
 // clang-format off
 #define AK_DRIVER_FUNCTIONS(X)                                                                                               \
   X(cuDriverGetVersion) X(cuGetErrorName) X(cuGetErrorString)                                                                \
-  X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute)                                              \
+  X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDeviceGetUuid)                           \
   X(cuDevicePrimaryCtxRetain)                                                                                                \
   X(cuCtxGetCurrent) X(cuCtxSetCurrent) X(cuCtxPushCurrent) X(cuCtxPopCurrent) X(cuCtxGetDevice) X(cuCtxGetId)               \
   X(cuCtxSynchronize)                                                                                                        \

@@ -17,9 +17,8 @@ constexpr int kNice = 10;
 
 }  // namespace
 
-CompilePool::CompilePool(std::string arch, SourceOf source, int threads, MakeThread make_thread)
+CompilePool::CompilePool(std::string arch, int threads, MakeThread make_thread)
     : arch_(std::move(arch)),
-      source_(std::move(source)),
       make_thread_(make_thread ? std::move(make_thread)
                                : [](std::function<void()> body) { return std::thread(std::move(body)); }),
       limit_(std::max(1, threads)) {}
@@ -34,16 +33,18 @@ CompilePool::~CompilePool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void CompilePool::want_locked(const Tactic& tactic, bool first) {
-  const auto [entry, fresh] = entries_.try_emplace(tactic);
+void CompilePool::want_locked(const Source& source, bool first) {
+  const auto [entry, fresh] = entries_.try_emplace(source.digest);
   if (entry->second.done()) return;
   if (!fresh) {
     if (!first) return;
-    const auto at = std::find(queue_.begin(), queue_.end(), tactic);
+    const auto at = std::find(queue_.begin(), queue_.end(), source.digest);
     if (at == queue_.end()) return;  // being compiled
     queue_.erase(at);
+  } else {
+    entry->second.text = source.text;
   }
-  first ? queue_.push_front(tactic) : queue_.push_back(tactic);
+  first ? queue_.push_front(source.digest) : queue_.push_back(source.digest);
   if (idle_ < static_cast<int>(queue_.size()) && static_cast<int>(workers_.size()) < limit_) start_worker();
   wanted_.notify_one();
 }
@@ -65,32 +66,32 @@ void CompilePool::start_worker() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void CompilePool::want(const Tactic& tactic) {
+void CompilePool::want(const Source& source) {
   std::lock_guard lock(mutex_);
-  want_locked(tactic, false);
+  want_locked(source, false);
 }
 
-bool CompilePool::ready(const Tactic& tactic) const {
+bool CompilePool::ready(const Digest& source) const {
   std::lock_guard lock(mutex_);
-  if (workers_.empty() && !queue_.empty()) return queue_.front() == tactic;  // get() compiles it
-  const auto entry = entries_.find(tactic);
+  if (workers_.empty() && !queue_.empty()) return queue_.front() == source;  // get() compiles it
+  const auto entry = entries_.find(source);
   return entry != entries_.end() && entry->second.done();
 }
 
-std::shared_ptr<const Compiled> CompilePool::get(const Tactic& tactic, Deadline deadline) {
+std::shared_ptr<const Compiled> CompilePool::get(const Source& source, Deadline deadline) {
   std::unique_lock lock(mutex_);
-  want_locked(tactic, true);
-  if (workers_.empty() && !queue_.empty() && queue_.front() == tactic) compile_next(lock);
+  want_locked(source, true);
+  if (workers_.empty() && !queue_.empty() && queue_.front() == source.digest) compile_next(lock);
   auto entry = entries_.end();
-  const auto settled = [&] { return (entry = entries_.find(tactic)) == entries_.end() || entry->second.done(); };
-  if (!finished_.wait_until(lock, deadline.at(), settled) || entry == entries_.end()) return nullptr;
+  const auto settled = [&] { return (entry = entries_.find(source.digest)) == entries_.end() || entry->second.done(); };
+  if (!deadline.wait(finished_, lock, settled) || entry == entries_.end()) return nullptr;
   if (entry->second.failure) std::rethrow_exception(entry->second.failure);
   return entry->second.result;
 }
 
 void CompilePool::drop_waiting() {
   std::lock_guard lock(mutex_);
-  for (const Tactic& tactic : queue_) entries_.erase(tactic);
+  for (const Digest& source : queue_) entries_.erase(source);
   queue_.clear();
   finished_.notify_all();
 }
@@ -112,20 +113,21 @@ void CompilePool::work() {
 }
 
 void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
-  const Tactic tactic = queue_.front();
+  const Digest source = queue_.front();
   queue_.pop_front();
+  const std::string text = std::move(entries_.at(source).text);
   lock.unlock();
 
   Entry outcome;
   try {
-    outcome.result = std::make_shared<const Compiled>(compile(source_(tactic), arch_, &stop_));
+    outcome.result = std::make_shared<const Compiled>(compile(text, arch_, &stop_));
   } catch (...) {
     outcome.failure = std::current_exception();
   }
 
   lock.lock();
   compiles_ += outcome.result != nullptr;
-  entries_.at(tactic) = std::move(outcome);
+  entries_.at(source) = std::move(outcome);
   finished_.notify_all();
 }
 

@@ -1,4 +1,5 @@
-// CompilePool: compiles one problem's tactics on all usable cores, in the order they were wanted.
+// CompilePool: compiles sources on all usable cores, in the order they were wanted. It knows a source by its digest and
+// nothing of what it is for.
 #pragma once
 
 #include <atomic>
@@ -15,35 +16,31 @@
 
 #include "base/clock.hpp"
 #include "base/cores.hpp"
-#include "core/tactic.hpp"
 #include "jit/compiler.hpp"
 
 namespace ak {
 
 class CompilePool {
  public:
-  /// The source text of a tactic; called on the pool's threads, any number at once.
-  using SourceOf = std::function<std::string(const Tactic&)>;
-
   /// std::thread's constructor; a test's own may throw std::system_error.
   using MakeThread = std::function<std::thread(std::function<void()>)>;
 
   /// arch as in compile(). Threads start with the first want(), block all signals and are niced. Where none can be started
   /// get() compiles itself.
-  CompilePool(std::string arch, SourceOf source, int threads = usable_cores(), MakeThread make_thread = {});
+  explicit CompilePool(std::string arch, int threads = usable_cores(), MakeThread make_thread = {});
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;
   CompilePool& operator=(const CompilePool&) = delete;
 
-  /// Queues a compile behind those wanted before; a tactic that is known already is left alone.
-  void want(const Tactic& tactic);
+  /// Queues a compile behind those wanted before; a source that is known already is left alone.
+  void want(const Source& source);
   /// Whether get() would return without waiting.
-  bool ready(const Tactic& tactic) const;
+  bool ready(const Digest& source) const;
   /// The result, wanted now: it goes to the front of the queue. nullptr once the deadline has passed or when another
   /// thread dropped it. Throws what compile() throws: Error{missing_library} without NVRTC.
-  std::shared_ptr<const Compiled> get(const Tactic& tactic, Deadline deadline);
-  /// Drops what waits; what was compiled stays. A dropped tactic may be wanted again.
+  std::shared_ptr<const Compiled> get(const Source& source, Deadline deadline);
+  /// Drops what waits; what was compiled stays. A dropped source may be wanted again.
   void drop_waiting();
 
   /// Compiles finished so far.
@@ -52,24 +49,28 @@ class CompilePool {
 
  private:
   struct Entry {
+    std::string text;  // until it is compiled
     std::shared_ptr<const Compiled> result;
     std::exception_ptr failure;
     bool done() const { return result || failure; }
   };
 
-  void want_locked(const Tactic& tactic, bool first);
+  struct HashOf {
+    std::size_t operator()(const Digest& digest) const { return static_cast<std::size_t>(digest.low); }
+  };
+
+  void want_locked(const Source& source, bool first);
   void start_worker();
   void work();
   void compile_next(std::unique_lock<std::mutex>& lock);
 
   const std::string arch_;
-  const SourceOf source_;
   const MakeThread make_thread_;
   const int limit_;
   mutable std::mutex mutex_;
   std::condition_variable wanted_, finished_;
-  std::deque<Tactic> queue_;
-  std::unordered_map<Tactic, Entry, TacticHash> entries_;
+  std::deque<Digest> queue_;
+  std::unordered_map<Digest, Entry, HashOf> entries_;
   std::vector<std::thread> workers_;
   int idle_ = 0, compiles_ = 0;
   std::atomic<bool> stop_{false};

@@ -4,8 +4,18 @@
 #include <atomic>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "base/hash.hpp"
 
 namespace ak {
+
+/// A translation unit whose entry point is `extern "C" ak_kernel`, named by the digest of all its text.
+struct Source {
+  explicit Source(std::string whole) : text(std::move(whole)), digest(ak::digest(text)) {}
+  std::string text;
+  Digest digest;
+};
 
 struct Compiled {
   std::string cubin;    // empty when the compile failed

@@ -16,6 +16,12 @@
 #include "core/activation.hpp"
 
 namespace ak {
+
+const char* kernel_folder() {
+  const char* folder = std::getenv("AK_KERNEL_DIR");
+  return folder && *folder ? folder : nullptr;
+}
+
 namespace {
 
 constexpr std::string_view kCommonFiles[] = {"args.cuh", "types.cuh", "chain.cuh", "activation.cuh"};
@@ -94,11 +100,6 @@ using PreparedPtr = std::shared_ptr<const Prepared>;
 PreparedPtr prepare(std::string_view file) {
   const std::string whole = kernel_file(file);
   return std::make_shared<const Prepared>(Prepared{listed(file, whole), essence(whole)});
-}
-
-const char* kernel_folder() {
-  const char* folder = std::getenv("AK_KERNEL_DIR");
-  return folder && *folder ? folder : nullptr;
 }
 
 // Embedded files stay as they are; those of a folder may change from call to call.

@@ -12,6 +12,9 @@
 
 namespace ak {
 
+/// AK_KERNEL_DIR, whose files take the place of the embedded ones; null when it is not set.
+const char* kernel_folder();
+
 /// Text of a file under kernels/ (or of "activations.def"), as embedded at build time; read from the folder AK_KERNEL_DIR
 /// instead when that is set. Throws Error{internal} for an unknown name.
 std::string kernel_file(std::string_view file);

@@ -28,29 +28,6 @@ constexpr std::string_view kSystem =
     "memory, "
     "registers, the epilogue's share of the time. Answer with JSON only.";
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMeanings = {{
-    {"tile_m", "rows of the CTA's output tile"},
-    {"tile_n", "columns of the CTA's output tile"},
-    {"tile_k", "k step of one pipeline stage"},
-    {"stages", "depth of the shared-memory ring"},
-    {"schedule",
-     "basic; cooperative: warpgroups share a tile; pingpong: a tile each, one's epilogue under the other's multiply"},
-    {"warps_m", "warps of a CTA along m"},
-    {"warps_n", "warps of a CTA along n"},
-    {"cluster_m", "CTAs per cluster along m"},
-    {"cluster_n", "CTAs per cluster along n"},
-    {"split_k", "slices of k in parallel, summed in fixed order"},
-    {"swap_ab", "1: n takes the tensor core's 64-row axis, so tile_m counts along n and tile_n along m"},
-    {"raster", "tiles per L2 raster group along m; 0: row by row"},
-    {"store", "0: from registers, 1: through shared memory, 2 (sm90): the same for rows of D off 16-byte boundaries"},
-    {"load",
-     "sm90: 0: operands come by TMA, which packs rows off 16-byte boundaries first, 1: by cp.async, rows on 8-byte boundaries"},
-    {"overlap",
-     "1: the next kernel's CTAs may start while this one runs; gains where they fill the SMs; 2 (sm90): fetches weights "
-     "before its turn; 3 (sm90, skinny): both"},
-    {"unroll", "independent loads in flight"},
-}};
-
 std::string knob_value(const Knob& knob, std::int16_t value) {
   if (knob.member != &Tactic::schedule) return fmt::format("{}", value);
   Tactic t;
@@ -151,8 +128,8 @@ class Writer {
     }
     for (const auto& refusal : facts_.refusals) line("not available, {}", one_line(refusal, 150));
     text_ += "Knobs:";
-    for (const auto& [knob, meaning] : kMeanings)
-      if (used(knob)) fmt::format_to(std::back_inserter(text_), " {} = {};", knob, meaning);
+    for (const Knob& knob : kKnobs)
+      if (used(knob.name)) fmt::format_to(std::back_inserter(text_), " {} = {};", knob.name, knob.meaning);
     text_ += '\n';
   }
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/log.hpp"
 #include "families/family.hpp"
 #include "gpu/device.hpp"
 #include "gpu/owners.hpp"
@@ -15,14 +16,24 @@
 #include "plan/pass.hpp"
 #include "plan/resources.hpp"
 #include "plan/vendor.hpp"
-#include "runner/local.hpp"
+#include "runner/trials.hpp"
+#include "worker/worker.hpp"
 
 namespace ak {
 namespace {
 
+Worker& worker(const GpuOptions& options) { return Worker::of(find_worker(options.worker), device_uuid()); }
+
+struct NoProver final : Prover {
+  explicit NoProver(std::string because) : why(std::move(because)) {}
+  Proven prove(const Kernel&, Effort, Deadline) override { throw Unavailable{why}; }
+  const std::string why;
+};
+
 class Gpu final : public Machine {
  public:
-  explicit Gpu(Resources& resources) : resources_(resources), hardware_(Hardware::of(resources.facts())) {}
+  Gpu(Resources& resources, GpuOptions options)
+      : resources_(resources), options_(std::move(options)), hardware_(Hardware::of(resources.facts())) {}
 
   const DeviceFacts& device() const override { return resources_.facts(); }
   const Hardware& hardware() const override { return hardware_; }
@@ -48,6 +59,7 @@ class Gpu final : public Machine {
 
   void warm_up(const Problem& problem) override {
     const RelaxedCapture relaxed;
+    if (options_.isolation == Isolation::worker) no_worker(options_);  // it opens the GPU meanwhile
     compiler_available();
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
@@ -55,7 +67,14 @@ class Gpu final : public Machine {
   }
   int device_ordinal() const override { return ordinal_; }
 
-  std::shared_ptr<void> relax_capture() const override { return std::make_shared<RelaxedCapture>(); }
+  std::shared_ptr<void> enter() const override {
+    struct Entered {
+      explicit Entered(CUcontext context) : scope(context) {}
+      const ContextScope scope;
+      const RelaxedCapture relaxed;
+    };
+    return std::make_shared<Entered>(resources_.context());
+  }
 
   // An error means that some capture would not even be asked now: then nothing may synchronise either.
   bool capturing(Stream stream) const override {
@@ -74,7 +93,20 @@ class Gpu final : public Machine {
 
   std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
-  std::unique_ptr<Runner> runner(const Problem& problem) override { return std::make_unique<LocalRunner>(problem, resources_); }
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) override {
+    Trials::Options options;
+    options.threads = allowance.compile_threads;
+    options.reviewed = !kernel_folder();
+    if (options_.isolation == Isolation::worker) {
+      if (const auto why = no_worker(options_)) {
+        warn_once(fmt::format("new kernels are launched in this process first: {}", *why));
+        if (!options.reviewed) options.prover = std::make_unique<NoProver>(*why);
+      } else {
+        options.prover = std::make_unique<WorkerProver>(problem, worker(options_));
+      }
+    }
+    return std::make_unique<Trials>(problem, resources_, std::move(options));
+  }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);
@@ -121,6 +153,10 @@ class Gpu final : public Machine {
       why = *absent;
       return nullptr;
     }
+    if (kernel_folder() && options_.isolation == Isolation::worker) {
+      why = "kernels of AK_KERNEL_DIR are not launched unproven";
+      return nullptr;
+    }
     const Space space = make_space(problem, device());
     const auto first = std::ranges::find_if(space.tactics, [&](const RankedTactic& ranked) {
       return ranked.tactic.family == FamilyId::sm80 &&
@@ -149,6 +185,7 @@ class Gpu final : public Machine {
   }
 
   Resources& resources_;
+  const GpuOptions options_;
   const Hardware hardware_;
   const int ordinal_ = [] {
     CUdevice device = 0;
@@ -159,9 +196,17 @@ class Gpu final : public Machine {
 
 }  // namespace
 
-std::unique_ptr<Machine> make_gpu_machine(std::int64_t scratch_bytes) {
-  resources().workspaces().set_cap(scratch_bytes);
-  return std::make_unique<Gpu>(resources());
+std::unique_ptr<Machine> make_gpu_machine(const GpuOptions& options) {
+  resources().workspaces().set_cap(options.scratch_bytes);
+  return std::make_unique<Gpu>(resources(), options);
+}
+
+std::optional<std::string> no_worker(const GpuOptions& options) {
+  std::string looked;
+  if (find_worker(options.worker, &looked).empty())
+    return fmt::format("no program ak-worker at {}; set AK_WORKER to where it is", looked);
+  if (auto why = not_for_two_processes()) return why;
+  return worker(options).start();
 }
 
 }  // namespace ak

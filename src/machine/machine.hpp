@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cache/record.hpp"
+#include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "plan/plan.hpp"
 #include "runner/runner.hpp"
@@ -36,8 +37,9 @@ class Machine {
   /// The device whose searches would time each other.
   virtual int device_ordinal() const { return 0; }
 
-  /// While the answer lives, this thread's driver calls do not disturb a capture that runs elsewhere.
-  virtual std::shared_ptr<void> relax_capture() const = 0;
+  /// While the answer lives, this thread works in the machine's CUDA context, and its driver calls do not disturb a capture
+  /// that runs elsewhere. Throws Error{driver} when that context has ended.
+  virtual std::shared_ptr<void> enter() const = 0;
   virtual bool capturing(Stream stream) const = 0;
   /// Throws Error{invalid_argument} for a stream of another CUDA context.
   virtual void check_stream(Stream stream) const = 0;
@@ -46,7 +48,7 @@ class Machine {
   virtual std::optional<std::string> lacks_memory(const Problem&) const { return std::nullopt; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
-  virtual std::unique_ptr<Runner> runner(const Problem& problem) = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) = 0;
 
   /// A loaded winner; cubin is empty for a vendor's. Throws Error.
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;

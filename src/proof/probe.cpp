@@ -5,13 +5,10 @@
 #include <algorithm>
 
 #include "core/activation.hpp"
+#include "proof/grids.hpp"
 
 namespace ak {
 namespace {
-
-struct Grid {
-  unsigned x = 1, y = 1;
-};
 
 Strides strides_of(const Problem& p, const KernelArgs& args) {
   const bool ak = p.a_major == Major::k, bk = p.b_major == Major::k;
@@ -32,26 +29,13 @@ Comparison comparison_of(const Problem& p, const ReferenceView& r, const Toleran
 }
 
 template <class... Args>
-void launch(CUstream stream, CUfunction function, Grid grid, unsigned threads, Args... args) {
+void launch(CUstream stream, CUfunction function, ProbeGrid grid, unsigned threads, Args... args) {
   void* parameters[] = {&args...};
   CUlaunchConfig config{};
-  config.gridDimX = grid.x, config.gridDimY = grid.y, config.gridDimZ = 1;
+  config.gridDimX = grid[0], config.gridDimY = grid[1], config.gridDimZ = grid[2];
   config.blockDimX = threads, config.blockDimY = 1, config.blockDimZ = 1;
   config.hStream = stream;
   check(driver().cuLaunchKernelEx(&config, function, parameters, nullptr), "launching a check");
-}
-
-constexpr unsigned kThreads = 256;
-
-Grid over(std::int64_t count) {
-  return {static_cast<unsigned>(std::clamp<std::int64_t>((count + kThreads - 1) / kThreads, 1, 4096))};
-}
-
-// Columns along x, rows along y; both loop.
-Grid over(std::int64_t rows, std::int64_t cols) {
-  const auto x = std::clamp<std::int64_t>((cols + kThreads - 1) / kThreads, 1, 64);
-  return {static_cast<unsigned>(x),
-          static_cast<unsigned>(std::clamp<std::int64_t>(rows, 1, std::max<std::int64_t>(1, 8192 / x)))};
 }
 
 void* at(std::uint64_t base, const Region& r) { return reinterpret_cast<void*>(base + r.begin); }
@@ -67,7 +51,7 @@ Tolerance tolerance_of(const Problem& problem, double alpha) {
 
 void Probe::fill(CUstream stream, std::uint64_t base, const Region& r, Values values, float scale, std::uint64_t seed) const {
   if (!r.elements) return;
-  launch(stream, resources_.support_kernel("ak_fill"), over(r.rows, r.cols), kThreads,
+  launch(stream, resources_.support_kernel("ak_fill"), grid_over(r.rows, r.cols), kProbeThreads,
          reinterpret_cast<void*>(base + r.begin + r.first * size_of(r.type)), static_cast<long long>(r.rows),
          static_cast<long long>(r.cols), static_cast<long long>(r.ld), static_cast<int>(r.type), static_cast<int>(values),
          scale, static_cast<unsigned long long>(seed));
@@ -75,14 +59,14 @@ void Probe::fill(CUstream stream, std::uint64_t base, const Region& r, Values va
 
 void Probe::poison(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed) const {
   if (!r.elements) return;
-  launch(stream, resources_.support_kernel("ak_poison"), over(r.elements), kThreads, at(base, r),
+  launch(stream, resources_.support_kernel("ak_poison"), grid_over(r.elements), kProbeThreads, at(base, r),
          static_cast<long long>(r.elements), static_cast<int>(r.type), static_cast<unsigned long long>(seed));
 }
 
 void Probe::check_guards(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed, Finding* finding) const {
   const auto region = [&](std::int64_t first, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
     if (rows < 1 || cols < 1) return;
-    launch(stream, resources_.support_kernel("ak_check_poison"), over(rows, cols), kThreads, at(base, r),
+    launch(stream, resources_.support_kernel("ak_check_poison"), grid_over(rows, cols), kProbeThreads, at(base, r),
            static_cast<long long>(first), static_cast<long long>(rows), static_cast<long long>(cols),
            static_cast<long long>(ld), static_cast<int>(r.type), static_cast<unsigned long long>(seed), &finding->broken);
   };
@@ -92,27 +76,27 @@ void Probe::check_guards(CUstream stream, std::uint64_t base, const Region& r, s
 }
 
 void Probe::hash(CUstream stream, std::uint64_t base, std::int64_t bytes, Finding* finding) const {
-  launch(stream, resources_.support_kernel("ak_hash"), over(bytes / 16), kThreads, reinterpret_cast<void*>(base),
+  launch(stream, resources_.support_kernel("ak_hash"), grid_over(bytes / 16), kProbeThreads, reinterpret_cast<void*>(base),
          static_cast<long long>(bytes / 16), &finding->hash);
 }
 
 void Probe::equal(CUstream stream, std::uint64_t x, std::uint64_t y, std::int64_t bytes, Finding* finding) const {
-  launch(stream, resources_.support_kernel("ak_equal"), over(bytes / 16), kThreads, reinterpret_cast<void*>(x),
+  launch(stream, resources_.support_kernel("ak_equal"), grid_over(bytes / 16), kProbeThreads, reinterpret_cast<void*>(x),
          reinterpret_cast<void*>(y), static_cast<long long>(bytes / 16), &finding->different);
 }
 
 void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& out) const {
   const Strides s = strides_of(p, args);
-  const Grid tiles{static_cast<unsigned>((p.n + 127) / 128), static_cast<unsigned>((p.m + 127) / 128)};
+  const ProbeGrid tiles = grid_of_reference(p.m, p.n);
   const auto product = [&](const void* b, long long first_column) {
     KernelArgs half = args;
     half.b = b;
-    launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, 256, half,
+    launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, kProbeThreads, half,
            s, first_column, static_cast<long long>(p.wide_n()), out.pre);
   };
   const auto norms = [&](const void* x, std::int64_t outers, long long outer_stride, long long k_stride, const float* scale,
                          float* to) {
-    launch(stream, resources_.support_kernel("ak_norms"), over(k_stride == 1 ? outers * 32 : outers), kThreads, x,
+    launch(stream, resources_.support_kernel("ak_norms"), grid_over(k_stride == 1 ? outers * 32 : outers), kProbeThreads, x,
            static_cast<long long>(outers), static_cast<long long>(p.k), outer_stride, k_stride, s.in, scale, to);
   };
   norms(args.a, p.m, s.a_row, s.a_k, args.row_scale, out.row_norms);
@@ -125,7 +109,7 @@ void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args,
 
 void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference, int samples,
                    std::uint64_t seed, Finding* finding) const {
-  launch(stream, resources_.support_kernel("ak_sample_reference"), Grid{static_cast<unsigned>(samples)}, 128, args,
+  launch(stream, resources_.support_kernel("ak_sample_reference"), make_grid(samples), 128, args,
          strides_of(p, args), comparison_of(p, reference, tolerance_of(p, args.alpha)), static_cast<unsigned long long>(seed),
          &finding->wrong_samples);
 }
@@ -133,7 +117,7 @@ void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, co
 void Probe::compare(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference,
                     const Tolerance& tolerance, Finding* finding) const {
   const auto name = fmt::format("ak_compare_{}", identifier(p.epilogue.activation));
-  launch(stream, resources_.activation_kernel(p.epilogue.activation, name), over(p.m, p.n), kThreads, args,
+  launch(stream, resources_.activation_kernel(p.epilogue.activation, name), grid_over(p.m, p.n), kProbeThreads, args,
          comparison_of(p, reference, tolerance), finding);
 }
 

@@ -163,7 +163,13 @@ void Verifier::trust(Case& on, Deadline deadline) {
   Finding* finding = device_.data<Finding>();
   probe_.sample(lane_.stream(), on.problem, on.args, on.reference, kSamples, 7, finding);
   probe_.hash(lane_.stream(), on.base, on.layout.input_bytes(), finding);
-  const Finding found = finish(1, deadline)[0];
+  const Finding found = [&] {
+    try {
+      return finish(1, deadline)[0];
+    } catch (const TimedOut&) {
+      throw Failed{Outcome::timeout, "its reference was not ready in time"};  // of which no kernel is guilty
+    }
+  }();
   if (found.wrong_samples)
     throw Error(ErrorCode::internal, fmt::format("the reference of {} is wrong in {} of {} samples", to_string(on.problem),
                                                  found.wrong_samples, kSamples));
@@ -179,6 +185,7 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
     verdict.why = fmt::format("{} at {}x{}x{}", why, on.problem.m, on.problem.n, on.problem.k);
     return verdict;
   };
+  verdict.strays = finding.hash != on.input_hash || finding.broken;
   if (finding.hash != on.input_hash) return wrong("an input was modified");
   if (finding.broken) return wrong(fmt::format("wrote {} elements outside D{}", finding.broken, on.args.aux ? " and aux" : ""));
   if (!finding.violations && !finding.aux_violations) return verdict;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/tactic.hpp"
+#include "core/trial.hpp"
 #include "gpu/lane.hpp"
 #include "plan/plan.hpp"
 #include "proof/layout.hpp"
@@ -55,10 +56,18 @@ class Case {
 void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
                  Data data, std::uint64_t seed, KernelArgs& args);
 
+/// Ends a trial early: what became of it and why, in one line.
+struct Failed {
+  Outcome outcome;
+  std::string why;
+  bool harms = false;  // the kernel faults, hangs or writes where it must not: it is never to run again
+};
+
 struct Verdict {
   bool right = true;
-  std::string why;   // one line when not
-  double error = 0;  // the worst element's error over its bound
+  bool strays = false;  // it wrote outside D and aux
+  std::string why;      // one line when not
+  double error = 0;     // the worst element's error over its bound
 };
 
 struct Run {

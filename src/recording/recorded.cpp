@@ -30,13 +30,7 @@ bool needs_cubin(const Trial& trial) { return !is_vendor(trial.tactic) && trial.
 }  // namespace
 
 RecordedRunner::RecordedRunner(Recording recording, int threads)
-    : recording_(std::move(recording)),
-      pool_(
-          recording_.header.device.arch(),
-          [this](const Tactic& tactic) {
-            return make_source(family(tactic.family).sources(), recording_.header.problem, tactic);
-          },
-          threads) {
+    : recording_(std::move(recording)), pool_(recording_.header.device.arch(), threads) {
   if (std::string why; !compiler_available(&why))
     throw Error(ErrorCode::missing_library,
                 fmt::format("recording {}: its tactics are compiled, but {}", recording_.name, why));
@@ -49,6 +43,13 @@ const RecordedTrial* RecordedRunner::find(const Tactic& tactic) const {
   return at == index_.end() ? nullptr : at->second;
 }
 
+// Throws Error for a family that this build does not have.
+const Source& RecordedRunner::source_of(const Tactic& tactic) {
+  if (const auto made = sources_.find(tactic); made != sources_.end()) return made->second;
+  return sources_.emplace(tactic, make_source(family(tactic.family).sources(), recording_.header.problem, tactic))
+      .first->second;
+}
+
 std::vector<Tactic> RecordedRunner::vendor_tactics(Deadline) {
   std::vector<Tactic> out;
   for (const RecordedTrial& recorded : recording_.trials)
@@ -57,15 +58,19 @@ std::vector<Tactic> RecordedRunner::vendor_tactics(Deadline) {
 }
 
 void RecordedRunner::prefetch(std::span<const Tactic> tactics) {
-  for (const Tactic& tactic : tactics)
-    if (const auto recorded = find(tactic); recorded && needs_cubin(recorded->trial)) pool_.want(tactic);
+  for (const Tactic& tactic : tactics) try {
+      if (const auto recorded = find(tactic); recorded && needs_cubin(recorded->trial)) pool_.want(source_of(tactic));
+    } catch (const Error&) {  // no source: run() says why
+    }
 }
 
 void RecordedRunner::drop_prefetched() { pool_.drop_waiting(); }
 
 bool RecordedRunner::ready(const Tactic& tactic) {
   const auto recorded = find(tactic);
-  return !recorded || !needs_cubin(recorded->trial) || pool_.ready(tactic);
+  if (!recorded || !needs_cubin(recorded->trial)) return true;
+  const auto source = sources_.find(tactic);
+  return source != sources_.end() && pool_.ready(source->second.digest);
 }
 
 Trial RecordedRunner::run(const Tactic& tactic, Effort effort, Deadline deadline) {
@@ -86,12 +91,12 @@ Trial RecordedRunner::run(const Tactic& tactic, Effort effort, Deadline deadline
     return trial;
   };
   try {
-    const auto compiled = pool_.get(tactic, deadline);
+    const auto compiled = pool_.get(source_of(tactic), deadline);
     if (!compiled) return failed(Outcome::timeout, "its compile did not end in time", 0);
     // A recorded failure stands. What ran on the GPU but does not compile here has no cubin to give.
     if (!compiled->failure.empty() && trial.correct()) return failed(Outcome::compile, compiled->failure, compiled->seconds);
     trial.compile_s = compiled->seconds;
-  } catch (const Error& error) {  // a family that this build does not have
+  } catch (const Error& error) {
     return failed(Outcome::compile, error.what(), 0);
   }
   return trial;
@@ -119,7 +124,7 @@ std::vector<Trial> RecordedRunner::finals(std::span<const Tactic> tactics, Deadl
 
 Artifact RecordedRunner::artifact(const Tactic& tactic) {
   if (is_vendor(tactic)) return {};
-  const auto compiled = pool_.get(tactic, Deadline::never());
+  const auto compiled = pool_.get(source_of(tactic), Deadline::never());
   if (!compiled || compiled->cubin.empty())
     throw Error(ErrorCode::internal, fmt::format("recording {}: no cubin of {}", recording_.name, to_string(tactic)));
   return {compiled->cubin, {}};

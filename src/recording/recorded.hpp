@@ -34,9 +34,11 @@ class RecordedRunner : public Runner {
 
  private:
   const RecordedTrial* find(const Tactic& tactic) const;
+  const Source& source_of(const Tactic& tactic);
 
   const Recording recording_;
   std::unordered_map<Tactic, const RecordedTrial*, TacticHash> index_;
+  std::unordered_map<Tactic, Source, TacticHash> sources_;
   CompilePool pool_;
 };
 

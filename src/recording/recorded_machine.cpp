@@ -44,7 +44,7 @@ class Recorded final : public Machine {
     return today;
   }
 
-  std::shared_ptr<void> relax_capture() const override { return nullptr; }
+  std::shared_ptr<void> enter() const override { return nullptr; }
   bool capturing(Stream) const override { return false; }
   void check_stream(Stream) const override {}
 
@@ -68,12 +68,12 @@ class Recorded final : public Machine {
     return space;
   }
 
-  std::unique_ptr<Runner> runner(const Problem& problem) override {
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance) override {
     auto recording = Recording::open(path_, problem);
     if (!recording)
       throw Error(ErrorCode::unsupported,
                   fmt::format("the recording {} does not hold {}; it holds {}", path_, to_string(problem), held()));
-    return std::make_unique<RecordedRunner>(std::move(*recording));
+    return std::make_unique<RecordedRunner>(std::move(*recording), allowance.compile_threads);
   }
 
   PlanPtr load(const PlanRecord&, std::string_view) override { return nullptr; }

@@ -198,7 +198,7 @@ RecordedTrial read_trial(const Value& v) {
     } else {
       const Knob* knob = find_knob(key);
       if (!knob) value.bad("no such knob");
-      t.tactic.*knob->member = static_cast<std::int16_t>(value.integer(0, knob->member == &Tactic::schedule ? 2 : 32767));
+      t.tactic.*knob->member = static_cast<std::int16_t>(value.integer(0, most_of(*knob)));
     }
   });
   if (!family_given) v["configuration"].bad("names no family");

@@ -1,4 +1,4 @@
-// Runner: runs one tactic and gives a Trial. In this process on the GPU (local), or from a recording (recorded).
+// Runner: runs one tactic and gives a Trial: on the GPU (trials), or from a recording (recorded).
 #pragma once
 
 #include <span>
@@ -11,10 +11,6 @@
 #include "core/trial.hpp"
 
 namespace ak {
-
-/// quick: verified, then timed briefly against the vendor in the same window. full: re-verified with more seeds, edge shapes
-/// and a bitwise repeat, and timed long enough to tell 1 %.
-enum class Effort { quick, full };
 
 /// What the winner needs to run again.
 struct Artifact {

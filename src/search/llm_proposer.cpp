@@ -9,7 +9,9 @@
 #include <unordered_set>
 
 #include "base/log.hpp"
+#include "base/thread.hpp"
 #include "search/llm_facts.hpp"
+#include "search/proposers.hpp"
 
 namespace ak {
 namespace {
@@ -82,7 +84,7 @@ void LlmProposer::start_round(const SearchView& view) {
   const auto most = static_cast<std::size_t>(std::max(1, options_.proposals)) * 2;
   try {
     // Detached, and owner of all that it uses: nobody can interrupt the key's callback, and a search must not wait for it.
-    std::thread([question, account, reserved, most, chat = chat_, deadline = deadline_, request = std::move(request)] {
+    start_thread([question, account, reserved, most, chat = chat_, deadline = deadline_, request = std::move(request)] {
       ChatReply answer;
       LlmReply reply;
       try {
@@ -172,8 +174,8 @@ std::string LlmProposer::note() const {
              : fmt::format("{}{}round {}: no answer when the search ended", note_, note_.empty() ? "" : "; ", rounds_ - 1);
 }
 
-std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline) {
-  return std::make_unique<LlmProposer>(options, deadline);
+std::unique_ptr<Proposer> make_llm_proposer(const ProposerInputs& inputs) {
+  return inputs.llm ? std::make_unique<LlmProposer>(*inputs.llm, inputs.deadline) : nullptr;
 }
 
 }  // namespace ak

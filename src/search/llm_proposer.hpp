@@ -83,6 +83,4 @@ class LlmProposer final : public Proposer {
   std::shared_ptr<Question> question_;  // null: none under way
 };
 
-std::unique_ptr<Proposer> make_llm_proposer(const LlmOptions& options, Deadline deadline);
-
 }  // namespace ak

@@ -12,12 +12,14 @@ namespace {
 struct Row {
   std::string_view name;
   std::unique_ptr<Proposer> (*make)(const ProposerInputs&);
+  bool searches;  // asked in every search, in this order; the others are there to compare with
 };
 
 // One line a proposer.
 constexpr Row kProposers[] = {
-    {"portfolio", make_portfolio_proposer}, {"local", make_local_proposer},   {"offline", make_offline_proposer},
-    {"genetic", make_genetic_proposer},     {"random", make_random_proposer},
+    {"portfolio", make_portfolio_proposer, true}, {"llm", make_llm_proposer, true},
+    {"local", make_local_proposer, true},         {"offline", make_offline_proposer, true},
+    {"genetic", make_genetic_proposer, false},    {"random", make_random_proposer, false},
 };
 
 constexpr auto kNames = [] {
@@ -35,5 +37,13 @@ std::unique_ptr<Proposer> make_proposer(std::string_view name, const ProposerInp
 }
 
 std::span<const std::string_view> proposer_names() { return kNames; }
+
+std::vector<std::unique_ptr<Proposer>> make_search_proposers(const ProposerInputs& inputs) {
+  std::vector<std::unique_ptr<Proposer>> list;
+  for (const Row& row : kProposers)
+    if (row.searches)
+      if (auto proposer = row.make(inputs)) list.push_back(std::move(proposer));
+  return list;
+}
 
 }  // namespace ak

@@ -7,7 +7,6 @@
 #include <ctime>
 #include <thread>
 
-#include "base/cores.hpp"
 #include "base/log.hpp"
 #include "search/search.hpp"
 
@@ -38,8 +37,8 @@ class Tuning {
         runner_(runner),
         budget_(budget),
         progress_(progress),
-        deadline_(Deadline::in(budget.seconds)),
-        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : std::max(4, usable_cores() * 3 / 2))),
+        deadline_(Deadline::in(budget.seconds, budget.stop)),
+        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : ahead_of({}))),
         search_(problem, device, space, std::move(proposers), limits(budget)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
   }
@@ -50,7 +49,7 @@ class Tuning {
     log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
     // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
     deadline_ =
-        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kOwnShare) * budget_.seconds - seconds_since(start_)));
+        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kMostOverrun) * budget_.seconds - seconds_since(start_)));
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -204,6 +203,7 @@ class Tuning {
     result_.trials = search_.own_trials();
     result_.compiles = runner_.compiles();
     result_.provisional = runner_.anchor_drift() > kMostDrift;
+    result_.stopped = deadline_.stopped();
     if (const Trial* failed = none_compiled()) {
       result_.provisional = true;
       note(fmt::format("no own kernel compiled: {}", failed->why));
@@ -234,6 +234,8 @@ class Tuning {
 };
 
 }  // namespace
+
+int ahead_of(const Allowance& allowance) { return std::max(4, allowance.compile_threads * 3 / 2); }
 
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
            std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress) {

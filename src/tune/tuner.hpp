@@ -4,11 +4,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "cache/store.hpp"
+#include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "runner/runner.hpp"
 #include "search/proposer.hpp"
@@ -18,10 +20,14 @@ namespace ak {
 struct Budget {
   double seconds = 3;   // wall clock: waiting, compiling, verifying and timing
   int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
-  int ahead = 0;        // candidates that compile ahead of the trials; 0: three for every two usable cores
+  int ahead = 0;        // candidates that compile ahead of the trials; 0: as ahead_of() an allowance by default
+  std::stop_token stop = {};
 };
 
-/// After every trial; best is the fastest correct one so far. Called on the tuning thread.
+/// Candidates that are worth compiling ahead: three for every two threads, four at least.
+int ahead_of(const Allowance& allowance);
+
+/// After every trial; best is the fastest correct one so far. Called on the thread that runs tune().
 struct Progress {
   const Problem* problem;
   const Trial* trial;
@@ -43,6 +49,7 @@ struct Tuned {
   int compiles = 0;
   bool provisional = false;
   bool unfinished = false;  // nothing was learned of own kernels, for lack of time or memory
+  bool stopped = false;     // by Budget::stop: a winner may stand, but others were not tried
   std::string note;         // why the LLM fell silent, why the search ended early
 };
 
@@ -51,7 +58,11 @@ constexpr double kDisplacement = 1.01;
 /// Drift of the vendor anchor beyond which a result is provisional.
 constexpr double kMostDrift = 0.05;
 
-/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget plus at most one trial.
+/// Of the budget, at most, a search that opened slowly runs longer, so that own kernels get their share.
+constexpr double kMostOverrun = 0.5;
+
+/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget and kMostOverrun plus at most one
+/// trial; after a stop, within about one trial.
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
            std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress = {});
 

@@ -86,6 +86,37 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(doctor.output, "NVRTC"));
 }
 
+TEST_CASE("a cache that cannot be read is an error of what lists it") {
+  const std::string pack = std::filesystem::temp_directory_path() / ("ak_no_pack_" + std::to_string(getpid()));
+  for (const std::string& command :
+       {std::string("ls"), std::string("show 64 64 64"), "pack " + pack + " --from /proc/nothing"}) {
+    const Result r = run_ak(command + (command.find("--from") == command.npos ? " --cache /proc/nothing" : ""));
+    CAPTURE(r.output);
+    CHECK(r.code == 1);
+    CHECK(has(r.output, "the records cannot be read: /proc/nothing"));
+  }
+  CHECK_FALSE(std::filesystem::exists(pack));
+}
+
+TEST_CASE("a cache that can only be read is listed; doctor says so, import fails") {
+  const std::string folder = std::filesystem::temp_directory_path() / ("ak_read_only_" + std::to_string(getpid()));
+  const std::string pack = AK_SOURCE_DIR "/cache/shipped/h200.pack", cache = " --cache " + folder;
+  REQUIRE(run_ak("import " + pack + cache).code == 0);
+  const std::string listed = run_ak("ls" + cache).output;
+  std::filesystem::remove(folder + "/open.lock");
+  std::filesystem::create_directory(folder + "/open.lock");  // which not even root can open
+  const Result ls = run_ak("ls" + cache);
+  CAPTURE(ls.output);
+  CHECK(ls.code == 0);
+  CHECK(has(ls.output, "is only read"));
+  CHECK(has(ls.output, listed.substr(0, listed.find("records in"))));
+  CHECK(has(run_ak("doctor", "AK_CACHE_DIR=" + folder).output, "read-only: its open.lock cannot be taken"));
+  const Result import = run_ak("import " + pack + cache);
+  CHECK(import.code == 1);
+  CHECK(has(import.output, "nothing would be kept"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("the tool says what its user should know, unless AK_LOG=off") {
   const std::string show = "show 16 32 64 --cache /proc/nothing", only_errors = "2>&1 >/dev/null";
   const std::string warning = "ak warn: winners are remembered by this process alone: /proc/nothing";

@@ -1,5 +1,8 @@
 // Whole commands on a recording. Its times are made up: the cost model's, with a deterministic spread.
 #include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "recording/recording.hpp"
 #include "recording/sweep.hpp"
@@ -128,6 +131,28 @@ TEST_CASE("warm works through its list whatever the process budget is, and a bud
   CAPTURE(spent.output);
   CHECK(spent.code == 0);
   CHECK(has(spent.output, "1 tuned"));
+}
+
+TEST_CASE("processes that are started together on an empty cache: one searches, all have its winner") {
+  const Recorded recorded;
+  std::vector<Result> results(6);
+  std::vector<std::thread> threads;
+  for (Result& result : results)
+    threads.emplace_back([&] { result = run_ak("tune 16 512 1024 --act silu", recorded.environment + " AK_BUDGET_S=30"); });
+  for (std::thread& thread : threads) thread.join();
+  const auto line = [](const std::string& output, const std::string& word) {
+    const auto at = output.find(word);
+    return at == output.npos ? std::string() : output.substr(at, output.find('\n', at) - at);
+  };
+  int searched = 0;
+  for (const Result& result : results) {
+    CAPTURE(result.output);
+    CHECK(result.code == 0);
+    CHECK(!line(result.output, "served by  ").empty());
+    CHECK(line(result.output, "served by  ") == line(results[0].output, "served by  "));
+    searched += has(result.output, "this process");
+  }
+  CHECK(searched == 1);
 }
 
 TEST_CASE("a problem that the recording does not hold: what it holds is listed, and nobody calls that a success") {

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "families/sm90.hpp"
+#include "families/family.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
 

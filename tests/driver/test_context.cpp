@@ -1,6 +1,7 @@
 // Whole calls on the fake driver and the fake cuBLASLt.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -175,4 +176,64 @@ TEST_CASE("a search asks the device first: what is not free is not taken, and th
     CHECK(fake::peak() - before < 64 * kMiB);
   }
   own.end();
+}
+
+TEST_CASE("a search runs on its device's thread, in the context of who called") {
+  fake::reset();
+  fake::devices(2);
+  for (const CUdevice device : {0, 1}) {
+    const CUcontext handle = fake::make_context(device);
+    check(driver().cuCtxPushCurrent(handle), "entering");
+    {
+      Context::Impl context(settings(Mode::tune));
+      const std::int64_t before = fake::peak(device), elsewhere = fake::peak(1 - device);
+      fake::forget();
+      const Problem problem = parse_problem("64x256x256 relu");
+      CHECK(context.prepare(problem).source == "this process");
+      CHECK(context.counters().searches == 1);
+      CHECK(fake::peak(device) > before);
+      CHECK(fake::peak(1 - device) == elsewhere);
+      fake::Call mine{};
+      for (const fake::Call& call : fake::calls())
+        if (call.name == "cuCtxGetCurrent") {
+          mine = call;  // the first: who asks which context is current
+          break;
+        }
+      REQUIRE(mine.thread > 0);
+      int relaxed = 0;
+      for (const fake::Call& call : fake::calls()) {
+        if (call.name == "cuMemAlloc") CHECK(call.thread != mine.thread);
+        relaxed += call.name == "cuThreadExchangeStreamCaptureMode" && call.thread != mine.thread;
+      }
+      CHECK(relaxed > 0);
+      for (const fake::Launch& launch : fake::launches()) CHECK(launch.thread != mine.thread);
+      CUcontext current = nullptr;
+      CHECK(driver().cuCtxGetCurrent(&current) == CUDA_SUCCESS);
+      CHECK(current == handle);
+    }
+    CUcontext popped;
+    driver().cuCtxPopCurrent(&popped);
+    fake::end_context(handle);
+  }
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a context that ends while it is searched for: the call is served, or told") {
+  fake::reset();
+  OwnContext own;
+  std::atomic<bool> ended{false};
+  Settings ends = settings(Mode::tune);
+  ends.progress = [&](const TuneProgress&) {
+    if (!ended.exchange(true)) fake::end_context(own.handle);
+  };
+  {
+    Context::Impl context(ends);
+    try {
+      context.prepare(parse_problem("64x256x256 relu"));
+    } catch (const Error&) {
+    }
+    CHECK(ended);
+  }
+  CUcontext popped;
+  driver().cuCtxPopCurrent(&popped);
 }

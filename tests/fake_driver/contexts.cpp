@@ -74,6 +74,12 @@ CUresult cuDeviceGetName(char* name, int size, CUdevice) {
   return frame(CUDA_SUCCESS);
 }
 
+CUresult cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
+  FAKE_FRAME("cuDeviceGetUuid");
+  for (int i = 0; i < 16; ++i) uuid->bytes[i] = static_cast<char>(i == 15 ? device : i);
+  return frame(CUDA_SUCCESS);
+}
+
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute which, CUdevice) {
   FAKE_FRAME("cuDeviceGetAttribute");
   return frame(attribute_of(value, which));

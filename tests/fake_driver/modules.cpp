@@ -1,4 +1,8 @@
 // Modules have every kernel they are asked for; launches are written down.
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
 #include "state.hpp"
 
 using namespace fake;
@@ -27,7 +31,11 @@ CUresult cuModuleLoadData(CUmodule* out, const void* image) {
   Context* const context = frame.context();
   if (!context) return frame(frame.failure);
   if (!image) return frame(CUDA_ERROR_INVALID_IMAGE);
-  return *out = reinterpret_cast<CUmodule>(made<Module>(context)), frame(CUDA_SUCCESS);
+  auto* module = made<Module>(context);
+  constexpr std::string_view kScripted = "fake kernel: ";
+  const auto* bytes = static_cast<const char*>(image);
+  if (std::equal(kScripted.begin(), kScripted.end(), bytes)) module->image = bytes + kScripted.size();
+  return *out = reinterpret_cast<CUmodule>(module), frame(CUDA_SUCCESS);
 }
 
 CUresult cuModuleUnload(CUmodule handle) {
@@ -82,6 +90,10 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
                 parameters};
   if (function->name == "ak_kernel") launch.args = *static_cast<const ak::KernelArgs*>(parameters[0]);
   state().launches.push_back(launch);
+  const std::string& scripted = function->module->image;
+  if (scripted == "crashes") std::_Exit(134);
+  if (scripted == "hangs") stream->busy = true;
+  if (scripted == "faults") state().lost = CUDA_ERROR_ILLEGAL_ADDRESS;
   return frame(CUDA_SUCCESS);
 }
 

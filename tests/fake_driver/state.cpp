@@ -26,6 +26,7 @@ Frame::Frame(const char* name, CUstream stream, std::uint64_t a, std::uint64_t b
     s.released.wait(lock_, [&] { return !s.hangs.count(name); });
     --s.hanging[name];
   }
+  refused_ = s.lost;
   if (s.fail_in > 0 && --s.fail_in == 0) refused_ = s.fail_with;
   if (const auto it = s.failures.find(name); it != s.failures.end()) {
     Failure& failure = it->second;
@@ -107,6 +108,7 @@ void reset() {
   s.calls.clear(), s.launches.clear(), s.misuses.clear();
   s.failures.clear(), s.missing.clear(), s.hangs.clear();
   s.fail_in = 0;
+  s.lost = CUDA_SUCCESS;
   s.device_count = 1;
   s.elapsed_ms = 0.01f;
   for (Device& device : s.devices) device.total = std::int64_t{16} << 30, device.others = 0, device.peak = device.held;

@@ -47,6 +47,7 @@ struct Event : Object {
 };
 
 struct Module : Object {
+  std::string image;  // what the fake NVRTC made of a source; empty of any other
   std::map<std::string, CUfunction> functions;
 };
 
@@ -84,6 +85,7 @@ struct State {
   std::map<std::string, Failure> failures;
   int fail_in = 0;
   CUresult fail_with = CUDA_SUCCESS;
+  CUresult lost = CUDA_SUCCESS;  // what a kernel's fault makes every call answer
   std::map<std::string, int> hanging;
   std::set<std::string> hangs, missing;
   int device_count = 1;

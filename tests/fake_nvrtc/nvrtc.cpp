@@ -1,25 +1,37 @@
-// A libnvrtc.so.13 beside the fake driver: every source compiles at once, to nothing.
+// A libnvrtc.so.13 beside the fake driver: every source compiles at once, to nothing, but for what a word in it makes the fake
+// driver do when its kernel is launched: "fake kernel: faults", "fake kernel: hangs", "fake kernel: crashes".
 #include <nvrtc.h>
 
 #include <cstring>
+#include <string>
 
 namespace {
-constexpr char kCubin[] = "a cubin", kLog[] = "ptxas info: Used 64 registers";
+constexpr char kLog[] = "ptxas info: Used 64 registers";
 }
 
 extern "C" {
 
 nvrtcResult nvrtcVersion(int* major, int* minor) { return *major = 13, *minor = 0, NVRTC_SUCCESS; }
-nvrtcResult nvrtcCreateProgram(nvrtcProgram* program, const char*, const char*, int, const char* const*, const char* const*) {
-  *program = reinterpret_cast<nvrtcProgram>(1);
+nvrtcResult nvrtcCreateProgram(nvrtcProgram* program, const char* source, const char*, int, const char* const*,
+                               const char* const*) {
+  auto* cubin = new std::string("a cubin");
+  for (const char* what : {"fake kernel: faults", "fake kernel: hangs", "fake kernel: crashes"})
+    if (std::strstr(source, what)) *cubin = what;
+  *program = reinterpret_cast<nvrtcProgram>(cubin);
   return NVRTC_SUCCESS;
 }
-nvrtcResult nvrtcDestroyProgram(nvrtcProgram*) { return NVRTC_SUCCESS; }
+nvrtcResult nvrtcDestroyProgram(nvrtcProgram* program) {
+  return delete reinterpret_cast<std::string*>(*program), *program = nullptr, NVRTC_SUCCESS;
+}
 nvrtcResult nvrtcCompileProgram(nvrtcProgram, int, const char* const*) { return NVRTC_SUCCESS; }
 nvrtcResult nvrtcGetProgramLogSize(nvrtcProgram, size_t* size) { return *size = sizeof kLog, NVRTC_SUCCESS; }
 nvrtcResult nvrtcGetProgramLog(nvrtcProgram, char* log) { return std::memcpy(log, kLog, sizeof kLog), NVRTC_SUCCESS; }
-nvrtcResult nvrtcGetCUBINSize(nvrtcProgram, size_t* size) { return *size = sizeof kCubin, NVRTC_SUCCESS; }
-nvrtcResult nvrtcGetCUBIN(nvrtcProgram, char* cubin) { return std::memcpy(cubin, kCubin, sizeof kCubin), NVRTC_SUCCESS; }
+nvrtcResult nvrtcGetCUBINSize(nvrtcProgram program, size_t* size) {
+  return *size = reinterpret_cast<std::string*>(program)->size() + 1, NVRTC_SUCCESS;
+}
+nvrtcResult nvrtcGetCUBIN(nvrtcProgram program, char* cubin) {
+  return std::strcpy(cubin, reinterpret_cast<std::string*>(program)->c_str()), NVRTC_SUCCESS;
+}
 const char* nvrtcGetErrorString(nvrtcResult) { return "a scripted failure"; }
 
 }  // extern "C"

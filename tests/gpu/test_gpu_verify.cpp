@@ -6,7 +6,7 @@
 
 #include "plan/vendor.hpp"
 #include "proof/verify.hpp"
-#include "runner/local.hpp"
+#include "runner/trials.hpp"
 #include "proof/rotating_sets.hpp"
 
 using namespace ak;
@@ -69,6 +69,12 @@ TEST_CASE("right plans pass on every kind of data") {
       }
 }
 
+TEST_CASE("more rows of tiles than a grid has along y are proven as any others") {
+  Bench bench;
+  const Verdict verdict = bench.check(parse_problem("8388609x64x64 relu bias=column"), Data::normal, Spacing::tight);
+  CHECK_MESSAGE(verdict.right, verdict.why);
+}
+
 TEST_CASE("every activation passes at its branch points, plain and gated") {
   Bench bench;
   for (int i = 0; i < kActivationCount; ++i)
@@ -118,7 +124,7 @@ TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated p
       CHECK(reinterpret_cast<std::uint64_t>(pointer) < sets.base(i) + sets.layout().bytes);
     }
   }
-  LocalRunner runner(p, resources());
+  Trials runner(p, resources());
   const auto tactics = runner.vendor_tactics(Deadline::in(10));
   REQUIRE(!tactics.empty());
   const Trial trial = runner.run(tactics[0], Effort::full, Deadline::in(10));

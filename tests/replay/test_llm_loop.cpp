@@ -45,8 +45,9 @@ Tuned tune_with(OddRunner& runner, const std::string& url, double seconds = kBud
   std::vector<std::unique_ptr<Proposer>> proposers;
   for (const auto* name : {"local", "offline"}) proposers.push_back(make_proposer(name));
   if (!url.empty())
-    proposers.push_back(make_llm_proposer(
-        {{"openai", url, "m", [] { return std::string("sk-loop-secret"); }, 500, 1, 20}, 2, 4}, Deadline::in(seconds)));
+    proposers.push_back(std::make_unique<LlmProposer>(
+        LlmOptions{{"openai", url, "m", [] { return std::string("sk-loop-secret"); }, 500, 1, 20}, 2, 4},
+        Deadline::in(seconds)));
   return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {seconds, 100000, 8});
 }
 

@@ -42,6 +42,23 @@ TEST_CASE("the next process loads what the first one stored: no trial, no compil
   CHECK(second.context->explain(second.problem).served_by == winner);
 }
 
+TEST_CASE("records that can only be read serve, and explain() says that new ones are not kept") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_read_only");
+  Fixture first(settings);
+  first.call();
+  CHECK(first.context->explain(first.problem).note.find("not kept") == std::string::npos);
+  first.context.reset();
+  std::filesystem::remove(settings.cache_dir + "/open.lock");
+  std::filesystem::create_directory(settings.cache_dir + "/open.lock");  // which not even root can open
+
+  Fixture second(settings);
+  second.call();
+  CHECK(second.context->counters().store_hits == 1);
+  CHECK(second.context->counters().searches == 0);
+  CHECK(second.context->explain(second.problem).note.find("new records are not kept: its open.lock") != std::string::npos);
+}
+
 TEST_CASE("a stale record is proven again, the old winner first, and replaced") {
   Settings settings = quick();
   settings.cache_dir = fresh_folder("test_context_stale");
@@ -142,10 +159,10 @@ TEST_CASE("what every search needs is made before its clock starts") {
   CHECK(!f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
 }
 
-TEST_CASE("who waited for another's search takes its winner; other devices do not wait") {
+TEST_CASE("who waited for another's search takes its winner") {
   Settings settings = quick();
   settings.cache_dir = fresh_folder("test_context_turns");
-  for (const int second : {0, 1}) {
+  for (const int second : {0, 1}) {  // on one device, or on two of a kind
     std::filesystem::remove_all(settings.cache_dir);
     Fixture a(settings), b(settings);
     a.world.quick_s = b.world.quick_s = 0.005;
@@ -155,8 +172,29 @@ TEST_CASE("who waited for another's search takes its winner; other devices do no
     b.call();
     other.join();
     CHECK(a.context->counters().searches == 1);
-    CHECK(b.context->counters().searches == second);
-    CHECK(b.context->counters().store_hits == 1 - second);
+    CHECK(b.context->counters().searches == 0);
+    CHECK(b.context->counters().store_hits == 1);
+  }
+}
+
+TEST_CASE("searches of one device take turns, whatever context they come from; those of two do not") {
+  for (const int second : {0, 1}) {
+    std::atomic<int> searching{0}, most{0};
+    Settings settings = quick();
+    settings.budget_s = 20;
+    settings.progress = [&](const TuneProgress&) {
+      most = std::max<int>(most, ++searching);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      --searching;
+    };
+    Fixture a(settings), b(settings);
+    b.world.ordinal = second, b.problem.m = 512;
+    std::thread other([&] { a.call(); });
+    while (a.world.runners == 0) std::this_thread::yield();
+    b.call();
+    other.join();
+    CHECK(most == 1 + second);
+    CHECK(a.context->counters().searches + b.context->counters().searches == 2);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -28,13 +29,14 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"search", {"families", "cache", "llm"}},
     {"gpu", {"base", "core"}},
     {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
-    {"proof", {"plan"}},
+    {"proof", {"plan", "families"}},
+    {"worker", {"proof", "cache"}},
     {"timing", {"gpu"}},
     {"runner", {"proof", "timing", "jit", "families"}},
     {"recording", {"machine"}},
     {"tune", {"search", "runner"}},
     {"settings", {"cache", "llm"}},
-    {"machine", {"tune", "cache", "plan"}},
+    {"machine", {"tune", "cache", "plan", "worker"}},
     {"context", {"settings", "machine", "recording", "tune", "cache", "plan"}},
     {"api", {"context", "jit"}},
     {"cli", {"api"}},
@@ -130,6 +132,25 @@ TEST_CASE("a wrong edge is reported with its file and line") {
   CHECK(report("include/ak/ak.hpp", "#include \"core/problem.hpp\"").size() == 1);
   CHECK(report("src/plan/plan.hpp", "#include \"kernels/types.cuh\"").size() == 1);
   CHECK(report("src/odd/odd.cpp", "#include \"core/problem.hpp\"").size() == 1);
+}
+
+// A call's way has one direction: a file of src/context names only those before it.
+TEST_CASE("src/context is read from top to bottom") {
+  const std::vector<std::string> order = {"words", "served", "common",  "site",  "stored", "fallback",
+                                          "hint",  "job",    "context", "state", "call"};
+  const auto place = [&](const std::string& stem) { return std::find(order.begin(), order.end(), stem) - order.begin(); };
+  int seen = 0;
+  for (const IncludeLine& line : includes_under("src/context", {".cpp", ".hpp"})) {
+    const auto open = line.text.find("\"context/");
+    if (open == line.text.npos) continue;
+    const std::string from = line.file.stem().string(), to = fs::path(line.text.substr(open + 1)).stem().string();
+    ++seen;
+    CHECK_MESSAGE(place(from) < std::ssize(order), from);
+    const bool outside = line.file.filename() == "context.cpp";  // what the outside asks: it stands above all
+    if (from != to && !outside && place(to) >= place(from))
+      FAIL_CHECK(fmt::format("{}:{}: {}", line.file.string(), line.number, line.text));
+  }
+  CHECK(seen > 20);
 }
 
 // What a C function or a stream makes of a character or a number depends on the process's locale: keys, sources, files and

@@ -33,6 +33,10 @@ TEST_CASE("every proposer keeps to the count, repeats nothing known, and is cont
     for (int i = 0; i < 40; ++i) f.try_out(f.space.tactics[static_cast<std::size_t>(i) * 7].tactic);
     const auto proposer =
         make_proposer(name, {5, {{f.land.problem, f.space.tactics[3].tactic}, {f.land.problem, f.space.tactics[0].tactic}}});
+    if (name == "llm") {
+      CHECK_FALSE(proposer);  // none is configured
+      continue;
+    }
     CHECK(proposer->name() == name);
     const auto proposals = proposer->propose(f.view(), 10);
     CHECK(proposals.size() <= 10);

@@ -21,7 +21,8 @@ class Environment {
     for (const char* name :
          {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM", "AK_LLM_ENDPOINT",
           "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS", "AK_LLM_PROPOSALS", "AK_RECORDING",
-          "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS"}) {
+          "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS", "AK_ISOLATION",
+           "AK_WORKER", "AK_COMPILE_THREADS"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
@@ -52,6 +53,7 @@ TEST_CASE("defaults, then the environment, then the options; each entry says whi
     CHECK(s.mode == Mode::tune);
     CHECK(s.budget_s == 3);
     CHECK(s.max_trials == 100000);
+    CHECK(s.compile_threads == 0);
     CHECK(!s.llm_key);
     CHECK(!s.force_tactic);
     CHECK(!s.cache_dir.empty());
@@ -61,6 +63,7 @@ TEST_CASE("defaults, then the environment, then the options; each entry says whi
   Environment some({{"AK_MODE", "hit"},
                     {"AK_BUDGET_S", "1.5"},
                     {"AK_MAX_TRIALS", "40"},
+                    {"AK_COMPILE_THREADS", "2"},
                     {"AK_CACHE_DIR", "/tmp/x"},
                     {"AK_FORCE_TACTIC", "sm90 tile_m=128 stages=4"}});
   Options options;
@@ -69,6 +72,7 @@ TEST_CASE("defaults, then the environment, then the options; each entry says whi
   CHECK(s.mode == Mode::hit);
   CHECK(s.budget_s == 0.5);
   CHECK(s.max_trials == 40);
+  CHECK(s.compile_threads == 2);
   CHECK(s.cache_dir == "/tmp/x");
   REQUIRE(s.force_tactic);
   CHECK(s.force_tactic->tile_m == 128);

@@ -93,7 +93,7 @@ TEST_CASE("sm80 rejects with the physical reason") {
       {"sm80 tile_m=256 tile_n=256 tile_k=32 stages=2 warps_m=4 warps_n=2", "accumulators"},
       {"sm80 tile_m=256 tile_n=128 tile_k=64 stages=6 warps_m=4 warps_n=2", "shared memory"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 cluster_m=2", "cluster_m"},
-      {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 load=1", "not knobs"},
+      {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 load=1", "sm80 has no knob load"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 overlap=2", "overlap"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 schedule=pingpong", "schedule"},
       {"sm80 tile_m=128 tile_n=128 tile_k=32 stages=4 warps_m=2 warps_n=4 schedule=cooperative", "nothing to copy"},

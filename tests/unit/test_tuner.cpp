@@ -39,6 +39,25 @@ class Slow final : public Proposer {
 
 }  // namespace
 
+TEST_CASE("a stop ends a search within about one trial") {
+  FakeRunner runner;
+  runner.quick_s = 0.005;
+  std::stop_source stop;
+  int shown = 0, after = 0;
+  Clock::time_point at;
+  const Tuned tuned = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(),
+                           {100, 100000, 8, stop.get_token()}, [&](const Progress&) {
+                             after += stop.stop_requested();
+                             if (++shown == 5) stop.request_stop(), at = Clock::now();
+                           });
+  CHECK(tuned.stopped);
+  CHECK(shown >= 5);
+  CHECK(after <= 1);
+  CHECK(seconds_since(at) < 1);
+  runner.quick_s = 0;
+  CHECK(!tune_on(runner, 0.5, 20).stopped);
+}
+
 TEST_CASE("an own kernel that wins by more than 1 % displaces the vendor, proven at full effort") {
   FakeRunner runner;
   int shown = 0;

@@ -12,7 +12,7 @@
 #include "jit/source.hpp"
 #include "prove/planted.hpp"
 #include "prove/prove.hpp"
-#include "runner/local.hpp"
+#include "runner/trials.hpp"
 
 namespace ak::proof {
 namespace {
@@ -30,11 +30,11 @@ int prove_planted_one(int index, bool wrong) {
     fmt::print("no tactic '{}'\n", planted.tactic);
     return 2;
   }
-  LocalRunner::Options options;
+  Trials::Options options;
   options.threads = 1;
   if (wrong)
     options.source = [&](const Tactic& t) { return planted.apply(make_source(family(t.family).sources(), problem, t)); };
-  LocalRunner runner(problem, gpu, options);
+  Trials runner(problem, gpu, std::move(options));
   const Trial trial = runner.verify(*tactic, Effort::full, Deadline::in(30));
   fmt::print("{} | {}: {}\n", to_string(*tactic), name(trial.outcome), trial.why);
   std::fflush(stdout);

@@ -1,12 +1,13 @@
-// What packs and imports know of a problem: proven on this machine, then served like a winner that a search found here.
+#include "context/hint.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/log.hpp"
-#include "context/state.hpp"
-#include "search/proposers.hpp"
+#include "context/stored.hpp"
+#include "context/words.hpp"
 
 namespace ak {
 namespace {
@@ -34,62 +35,63 @@ std::optional<std::string> to_time(const Machine& machine, const PlanRecord& rec
 
 }  // namespace
 
-std::optional<Lead> Context::Impl::State::lead(Site& site, const Problem& problem, const std::optional<PlanRecord>& old) {
-  const Hardware& here = site.machine->hardware();
+std::optional<Hint> find_hint(const Common& common, const Machine& machine, const Problem& problem,
+                              const std::optional<PlanRecord>& old) {
+  const Hardware& here = machine.hardware();
   if (old && unproven(*old)) {
-    Lead lead{"import", *old, {}, true};
-    if (!is_vendor(old->tactic)) lead.own = {old->tactic};
-    return lead;
+    Hint hint{"import", *old, {}, true};
+    if (!is_vendor(old->tactic)) hint.own = {old->tactic};
+    return hint;
   }
-  const auto lead_of = [](const Packs::Found& found, bool exact) {
-    Lead lead{*found.pack, found.entry->record, {}, exact};
-    if (const Tactic* kernel = found.entry->kernel()) lead.own = {*kernel};
-    return lead;
+  const auto hint_of = [](const Packs::Found& found, bool exact) {
+    Hint hint{*found.pack, found.entry->record, {}, exact};
+    if (const Tactic* kernel = found.entry->kernel()) hint.own = {*kernel};
+    return hint;
   };
-  const auto found = packs->find(problem, here);
+  const auto found = common.packs.find(problem, here);
   if (old) {  // this machine's own winner is proven again by a search, unless a pack's was made, and timed in peace, with what
               // is here now
-    return found && !to_time(*site.machine, found.entry->record) ? std::optional(lead_of(found, true)) : std::nullopt;
+    return found && !to_time(machine, found.entry->record) ? std::optional(hint_of(found, true)) : std::nullopt;
   }
-  if (found) return lead_of(found, true);
+  if (found) return hint_of(found, true);
 
   std::vector<std::pair<double, Packs::Found>> kin;
-  for (const Pack& pack : packs->all())
+  for (const Pack& pack : common.packs.all())
     for (const PackEntry& entry : pack.entries)
       if (entry.record.hardware == here && entry.kernel() && is_kin(entry.record.problem, problem))
         kin.emplace_back(distance(entry.record.problem, problem), Packs::Found{&entry, &pack.name});
   if (kin.empty()) return std::nullopt;
   std::stable_sort(kin.begin(), kin.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  Lead lead = lead_of(kin.front().second, false);
+  Hint hint = hint_of(kin.front().second, false);
   for (const auto& [d, found] : kin)
     if (const Tactic& tactic = *found.entry->kernel();
-        lead.own.size() < kKinKernels && std::find(lead.own.begin(), lead.own.end(), tactic) == lead.own.end())
-      lead.own.push_back(tactic);
-  return lead;
+        hint.own.size() < kKinKernels && std::find(hint.own.begin(), hint.own.end(), tactic) == hint.own.end())
+      hint.own.push_back(tactic);
+  return hint;
 }
 
 // Nothing from a file is trusted: its kernels pass the family's rules, are compiled, gated and verified. Where all that they
 // were timed with is the same here, the times stand; else they are timed against cuBLASLt, whose own winners are always looked
-// up anew. nullopt, with the reason in the log: a search goes on.
-std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const Problem& problem, const Space& space,
-                                                  Runner& runner, double budget, const ProgressSink& show) {
+// up anew.
+std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint, const Problem& problem, const Space& space,
+                              Runner& runner, const Budget& budget, const ProgressSink& progress) {
   const std::string text = to_string(problem);
-  std::erase_if(lead.own, [&](const Tactic& tactic) {
+  std::erase_if(hint.own, [&](const Tactic& tactic) {
     const auto why = space.rejects(tactic);
-    if (why) log(LogLevel::warn, "{}: {} names {}: {}", text, lead.source, to_string(tactic), *why);
+    if (why) log(LogLevel::warn, "{}: {} names {}: {}", text, hint.source, to_string(tactic), *why);
     return why.has_value();
   });
-  const PlanRecord& record = lead.record;
+  const PlanRecord& record = hint.record;
   const bool vendor = is_vendor(record.tactic);
-  if (lead.own.empty() && !vendor) return std::nullopt;
-  const auto changed = lead.exact ? to_time(*site.machine, record, lead.again)
-                                  : std::optional(fmt::format("it is for {}", to_string(record.problem)));
+  if (hint.own.empty() && !vendor) return std::nullopt;
+  const auto changed =
+      hint.exact ? to_time(machine, record, hint.again) : std::optional(fmt::format("it is for {}", to_string(record.problem)));
 
   Tuned tuned;
   if (!vendor && !changed) {
     const auto began = Clock::now();
-    Trial trial = runner.prove(record.tactic, Deadline::in(budget));
-    trial.proposer = lead.again ? record.provenance.proposer : "pack", trial.us = record.us,
+    Trial trial = runner.prove(record.tactic, Deadline::in(budget.seconds, budget.stop));
+    trial.proposer = hint.again ? record.provenance.proposer : "pack", trial.us = record.us,
     trial.ratio = record.us > 0 ? record.vendor_us / record.us : 0;
     if (!trial.correct()) trial.us = trial.ratio = 0;
     tuned.history = {trial};
@@ -99,33 +101,33 @@ std::optional<Tuned> Context::Impl::State::follow(Site& site, Lead lead, const P
       tuned.winner = tuned.own = trial;
       tuned.vendor.best_us = record.vendor_us;
       tuned.artifact = runner.artifact(record.tactic);
-      tuned.note = lead.again ? "proven again; timed before"
-                              : fmt::format("from the {}: proven here, timed where it was made", lead.source);
+      tuned.note = hint.again ? "proven again; timed before"
+                              : fmt::format("from the {}: proven here, timed where it was made", hint.source);
       return tuned;
     }
-    log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, lead.source, to_string(record.tactic),
+    log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, hint.source, to_string(record.tactic),
         name(trial.outcome), trial.why);
   } else {
     ProposerInputs inputs;
     if (!vendor || changed)
-      for (const Tactic& tactic : lead.own) inputs.portfolio.push_back({problem, tactic});
+      for (const Tactic& tactic : hint.own) inputs.portfolio.push_back({problem, tactic});
     std::vector<std::unique_ptr<Proposer>> list;
     list.push_back(make_proposer("portfolio", inputs));
-    tuned = tune(problem, site.machine->device(), space, runner, std::move(list), {budget, settings.max_trials, 0}, show);
+    tuned = tune(problem, machine.device(), space, runner, std::move(list), budget, progress);
     if (tuned.winner && (vendor || !is_vendor(tuned.winner->tactic))) {
-      tuned.note += fmt::format("{}from the {}: proven and timed here{}", tuned.note.empty() ? "" : "; ", lead.source,
-                                changed ? ", for " + *changed : "");
+      tuned.note = joined(tuned.note,
+                          fmt::format("from the {}: proven and timed here{}", hint.source, changed ? ", for " + *changed : ""));
       return tuned;
     }
-    log(LogLevel::info, "{}: what the {} names does not win here", text, lead.source);
+    log(LogLevel::info, "{}: what the {} names does not win here", text, hint.source);
   }
-  store->add_trials(problem, site.machine->hardware(), tuned.history);
-  count([&](Counters& c) { c.trials += tuned.trials; });
+  common.store->add_trials(problem, machine.hardware(), tuned.history);
+  common.ledger.count([&](Counters& c) { c.trials += tuned.trials; });
   return std::nullopt;
 }
 
-std::vector<PortfolioItem> Context::Impl::State::portfolio(Site& site, const std::optional<PlanRecord>& old) {
-  const Hardware& here = site.machine->hardware();
+std::vector<PortfolioItem> portfolio(const Common& common, const Machine& machine, const std::optional<PlanRecord>& old) {
+  const Hardware& here = machine.hardware();
   std::vector<PortfolioItem> items;
   if (old && !is_vendor(old->tactic)) items.push_back({old->problem, old->tactic});
   // What was found on a recording says nothing of a GPU, and a recording's searches are compared with each other.
@@ -133,8 +135,8 @@ std::vector<PortfolioItem> Context::Impl::State::portfolio(Site& site, const std
     if (kernel && record.hardware.recording == here.recording)
       items.push_back({record.problem, *kernel, apart(record.hardware, here)});
   };
-  store->for_each([&](const PlanRecord& record) { add(record, is_vendor(record.tactic) ? nullptr : &record.tactic); });
-  for (const Pack& pack : packs->all())
+  common.store->for_each([&](const PlanRecord& record) { add(record, is_vendor(record.tactic) ? nullptr : &record.tactic); });
+  for (const Pack& pack : common.packs.all())
     for (const PackEntry& entry : pack.entries) add(entry.record, entry.kernel());
   return items;
 }

@@ -1,32 +1,36 @@
-// LocalRunner: compiles, proves and times tactics in this process, on the current context's GPU.
+// Trials: tactics compiled, proven and timed, one Trial each, on the current context's GPU. It only joins the three.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "jit/compile_pool.hpp"
+#include "base/cores.hpp"
 #include "plan/plan.hpp"
 #include "plan/resources.hpp"
+#include "proof/prover.hpp"
+#include "runner/paired_timer.hpp"
 #include "runner/runner.hpp"
-#include "runner/vendor_survey.hpp"
 
 namespace ak {
 
 /// Why the problem cannot be searched now: too little device memory is free, in bytes. It may pass. nullopt when it can.
 std::optional<std::string> lacks_memory(const Problem& problem);
 
-class LocalRunner : public Runner {
+class Trials : public Runner {
  public:
   struct Options {
-    CompilePool::SourceOf source;  // the text of a tactic; empty: make_source of its family
-    int threads = usable_cores();  // for compiling
+    std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
+    int threads = usable_cores();                      // for compiling
+    std::unique_ptr<Prover> prover;                    // of own kernels; null: this process proves
+    bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
 
   /// The problem has m, n, k >= 1. Device memory is allocated on the first run.
-  LocalRunner(const Problem& problem, Resources& resources, Options options);
-  LocalRunner(const Problem& problem, Resources& resources) : LocalRunner(problem, resources, Options{}) {}
-  ~LocalRunner() override;
+  Trials(const Problem& problem, Resources& resources, Options options);
+  Trials(const Problem& problem, Resources& resources) : Trials(problem, resources, Options{}) {}
+  ~Trials() override;
 
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
   std::vector<Tactic> vendor_tactics(Deadline deadline) override;
@@ -45,18 +49,12 @@ class LocalRunner : public Runner {
   Trial verify(const Tactic& tactic, Effort effort, Deadline deadline, double* error = nullptr);
 
   VendorArms vendor_arms();
-  /// Interleaved medians of any plans of this problem, in microseconds a launch, with the window's SM clock.
-  struct Timing {
-    std::vector<double> us;
-    double clock_mhz = 0;
-  };
-  Timing time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
+  /// Throws Error{driver} where the plans cannot be timed.
+  Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
   /// The plan of a tactic that ran correctly; null otherwise.
   PlanPtr plan(const Tactic& tactic);
   /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.
   std::string fault() const;
-  /// Mean SM clock of the last window, MHz.
-  double clock_mhz() const;
 
  private:
   struct Impl;

@@ -1,0 +1,91 @@
+// A store baked into an image or mounted read-only: its records serve, what is new lives as long as the process.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "cache/limits.hpp"
+#include "cache/store.hpp"
+
+namespace ak {
+namespace {
+
+using Key = std::array<unsigned char, 16>;
+
+Key key(const Problem& problem, const Hardware& hardware) { return key_of(problem, hardware).bytes(); }
+
+class ReadOnlyStore final : public Store {
+ public:
+  ReadOnlyStore(std::shared_ptr<Store> below, std::string why)
+      : below_(std::move(below)), why_(std::move(why)), here_(memory_store()) {}
+
+  std::optional<PlanRecord> find(const Problem& problem, const Hardware& hardware) override {
+    auto record = here_->find(problem, hardware);
+    return record || is_erased(problem, hardware) ? record : below_->find(problem, hardware);
+  }
+  std::optional<std::string> cubin(const Digest& digest) override {
+    auto image = here_->cubin(digest);
+    return image ? image : below_->cubin(digest);
+  }
+
+  PlanRecord put_if_absent(const PlanRecord& record, std::string_view image) override {
+    if (const auto stands = find(record.problem, record.hardware))
+      if (stands->cubin == Digest{} || cubin(stands->cubin)) return *stands;
+    here_->replace(record, image);
+    return here_->find(record.problem, record.hardware).value_or(record);
+  }
+  void replace(const PlanRecord& record, std::string_view image) override { here_->replace(record, image); }
+  bool erase(const Problem& problem, const Hardware& hardware) override {
+    const bool found = find(problem, hardware).has_value();
+    here_->erase(problem, hardware);
+    const std::lock_guard lock(mutex_);
+    erased_.insert(key(problem, hardware));
+    return found;
+  }
+
+  void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) override {
+    here_->add_trials(problem, hardware, trials);
+  }
+  std::vector<Trial> trials(const Problem& problem, const Hardware& hardware) override {
+    auto all = below_->trials(problem, hardware);
+    const auto here = here_->trials(problem, hardware);
+    all.insert(all.end(), here.begin(), here.end());
+    if (all.size() > kTrialsKept) all.erase(all.begin(), all.end() - kTrialsKept);
+    return all;
+  }
+
+  void for_each(const std::function<void(const PlanRecord&)>& visit) override {
+    std::map<Key, PlanRecord> all;
+    below_->for_each([&](const PlanRecord& r) {
+      if (!is_erased(r.problem, r.hardware)) all.insert_or_assign(key(r.problem, r.hardware), r);
+    });
+    here_->for_each([&](const PlanRecord& r) { all.insert_or_assign(key(r.problem, r.hardware), r); });
+    for (const auto& [at, record] : all) visit(record);
+  }
+
+  std::string describe() const override { return fmt::format("{} (read-only: {})", below_->describe(), why_); }
+  Fault fault() const override { return {below_->fault().reading, why_}; }
+
+ private:
+  bool is_erased(const Problem& problem, const Hardware& hardware) {
+    const std::lock_guard lock(mutex_);
+    return erased_.contains(key(problem, hardware));
+  }
+
+  const std::shared_ptr<Store> below_;
+  const std::string why_;
+  const std::shared_ptr<Store> here_;
+  std::mutex mutex_;
+  std::set<Key> erased_;  // below; what is put again is found here first
+};
+
+}  // namespace
+
+std::shared_ptr<Store> read_only_store(std::shared_ptr<Store> below, std::string why) {
+  return std::make_shared<ReadOnlyStore>(std::move(below), std::move(why));
+}
+
+}  // namespace ak

@@ -1,0 +1,25 @@
+// The cache, as the commands that read or fill it open it.
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+#include "context/context.hpp"
+
+namespace ak::cli {
+
+std::shared_ptr<Store> open_cache(const std::string& folder) {
+  return folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
+}
+
+bool cannot_be_read(const Store& store) {
+  const std::string why = store.fault().reading;
+  if (!why.empty()) fmt::print(stderr, "ak: the records cannot be read: {}\n", why);
+  return !why.empty();
+}
+
+void HardwareFilter::add_to(CLI::App* command) {
+  command->add_option("--hardware", text, "only records of hardware whose description has this text: H200, \"132 SMs\"");
+}
+
+bool HardwareFilter::takes(const PlanRecord& record) const { return describe(record.hardware).find(text) != std::string::npos; }
+
+}  // namespace ak::cli

@@ -1,0 +1,47 @@
+#include "context/fallback.hpp"
+
+#include <fmt/format.h>
+
+#include "base/log.hpp"
+#include "context/stored.hpp"
+#include "context/words.hpp"
+
+namespace ak {
+
+Served fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {
+  const bool passing = standing == Standing::passing;
+  Served served;
+  served.standing = standing;
+  served.note = why;
+  served.record.problem = problem;
+  if (!machine.launches()) {
+    served.source = "none";
+    if (!passing) served.standing = Standing::momentary;
+    return served;
+  }
+  common.ledger.count([&](Counters& c) { ++c.vendor_fallbacks, c.passing_fallbacks += passing; });
+  std::string no_vendor, no_kernel;
+  served.source = "vendor fallback";
+  served.plan = machine.vendor(problem, no_vendor);
+  if (!served.plan) {
+    served.source = "untuned";
+    served.plan = machine.untuned(problem, no_kernel);
+    served.note = joined(served.note, no_vendor);
+  }
+  if (!served.plan)
+    throw Error(ErrorCode::missing_library,
+                fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
+  served.record.tactic = served.plan->tactic();
+  log(LogLevel::info, "{}: served by {}: {} ({})", to_string(problem), served_by(served.record.tactic), served.note,
+      name(standing));
+  return served;
+}
+
+Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {
+  auto known = still_serves(common, machine, common.store->find(problem, machine.hardware()), why);
+  if (!known) return fallback(common, machine, problem, why, standing);
+  known->standing = standing;
+  return *known;
+}
+
+}  // namespace ak

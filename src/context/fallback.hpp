@@ -1,0 +1,20 @@
+// Who serves when there is no winner.
+#pragma once
+
+#include <string>
+
+#include "context/common.hpp"
+#include "context/served.hpp"
+#include "machine/machine.hpp"
+
+namespace ak {
+
+/// cuBLASLt's first heuristic, else the likeliest own kernel, untuned; with the reason. Throws Error{missing_library} when
+/// neither is to be had. From a recording: nothing, with source "none".
+Served fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why,
+                Standing standing = Standing::lasting);
+
+/// The old winner where it still runs, as it was proven; else fallback().
+Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing);
+
+}  // namespace ak

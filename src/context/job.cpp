@@ -1,0 +1,249 @@
+#include "context/job.hpp"
+
+#include <fmt/format.h>
+
+#include <ctime>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "base/log.hpp"
+#include "context/fallback.hpp"
+#include "context/stored.hpp"
+#include "context/words.hpp"
+#include "search/llm_proposer.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
+constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
+constexpr double kLetGo = 2;          // seconds that callers grant the last trial and the record beyond a search's time
+
+// Whether the old winner, proven again, spares a search: an own kernel is timed against the vendor where libraries changed; a
+// vendor's stands while its library is the same.
+bool proof_may_do(const PlanRecord& old, const Machine& machine) {
+  if (unproven(old) || old.provenance.provisional) return false;
+  const Provenance today = machine.provenance(old.tactic, true);
+  if (old.provenance.family_source != today.family_source) return false;  // other kernels may have another best
+  return !is_vendor(old.tactic) ||
+         (old.provenance.cublaslt == today.cublaslt && old.provenance.nvrtc.empty() == today.nvrtc.empty());
+}
+
+// Why a search failed: what a process lacks now it may have later.
+bool passes(const std::exception& error) {
+  const auto* own = dynamic_cast<const Error*>(&error);
+  return own ? own->code() == ErrorCode::out_of_memory
+             : dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const std::system_error*>(&error);
+}
+
+}  // namespace
+
+TuningJob::TuningJob(Common& common, Site& site, const Problem& problem, Ask ask)
+    : common_(common), site_(site), machine_(*site.machine), problem_(problem), text_(to_string(problem)), ask_(ask) {}
+
+Served TuningJob::untuned(const std::string& why, Standing standing) {
+  return old_or_fallback(common_, machine_, problem_, why, standing);
+}
+
+std::optional<Served> TuningJob::refused() {
+  const Settings& settings = common_.settings;
+  if (settings.budget_s < kLeastBudget)
+    return untuned(
+        fmt::format("AK_BUDGET_S={:g} is too short for a search, which takes {:g} s at least", settings.budget_s, kLeastBudget),
+        Standing::lasting);
+  if (common_.process_budget_left() < kLeastBudget) {
+    warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
+    return untuned("the process budget is used up (AK_PROCESS_BUDGET_S)", Standing::passing);
+  }
+  if (const auto why = machine_.lacks_memory(problem_)) {
+    log(LogLevel::warn, "{}: {}", text_, *why);
+    return untuned(*why, Standing::passing);
+  }
+  return std::nullopt;
+}
+
+void TuningJob::run(const Turn& turn) {
+  const auto entered = machine_.enter();
+  served_ = site_.keep(problem_, tuned(turn));
+}
+
+Served TuningJob::tuned(const Turn& turn) {
+  if (ask_.retune)
+    old_ = common_.store->find(problem_, machine_.hardware());
+  else if (auto known = hit(common_, machine_, problem_, ask_.recheck, old_))  // left by who had the turn or the lease
+    return *known;
+  if (auto answer = refused()) return *answer;
+  const double budget = std::min(common_.settings.budget_s, turn.by.remaining());
+  if (budget < kLeastBudget) return untuned("other searches took all of AK_BUDGET_S", Standing::passing);
+  if (!ask_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
+  try {
+    const auto before = Clock::now();
+    machine_.warm_up(problem_);
+    if (const double took = seconds_since(before); took > 0.01)
+      log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text_, took);
+  } catch (const std::exception& error) {
+    log(LogLevel::info, "{}: before the search: {}", text_, error.what());
+  }
+  turn.expect((1 + kMostOverrun) * budget + kLetGo);
+  try {
+    Served served = search(turn, budget);
+    if (!turn.no_lease.empty())
+      served.note =
+          joined(served.note, fmt::format("without a lease, so other processes may search for it too: {}", turn.no_lease));
+    return served;
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "{}: the search failed: {}", text_, error.what());
+    return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Standing::passing : Standing::lasting);
+  }
+}
+
+Served TuningJob::search(const Turn& turn, double seconds) {
+  const Settings& settings = common_.settings;
+  const bool by_process = common_.process_budget_left() < seconds;
+  if (by_process) seconds = common_.process_budget_left();
+  const auto began = Clock::now();
+  struct Spend {
+    TuningJob& job;
+    const Clock::time_point began;
+    ~Spend() {
+      job.common_.ledger.count(
+          [&](Counters& c) { c.searches += !job.spared_, c.pack_hits += job.spared_ && job.hint_.has_value(); });
+      job.common_.ledger.spend(seconds_since(began));
+    }
+  } const spend{*this, began};
+
+  Space space = machine_.space(problem_);
+  if (const auto why = machine_.no_compiler()) {
+    space.tactics.clear();
+    without_ = fmt::format("no own kernels: {}", *why);
+    log(LogLevel::warn, "{}: {}", text_, without_);
+  }
+  const Allowance allowance = common_.allowance();
+  auto runner = machine_.runner(problem_, allowance);
+  const auto left = [&] {  // of it the space and what the runner opened took some
+    return Budget{seconds - seconds_since(began), settings.max_trials, ahead_of(allowance), turn.by.stop()};
+  };
+  const ProgressSink show = progress();
+  std::optional<Tuned> found;
+  auto hint = hint_;
+  if (!hint && old_ && !ask_.retune && without_.empty() && proof_may_do(*old_, machine_))
+    hint = Hint{"store", *old_, is_vendor(old_->tactic) ? std::vector<Tactic>{} : std::vector{old_->tactic}, true, true};
+  if (hint && without_.empty()) found = try_hint(common_, machine_, *hint, problem_, space, *runner, left(), show);
+  spared_ = found.has_value();
+  if (!found) {
+    const Budget budget = left();
+    log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text_, old_ ? "its record is stale" : "no record",
+        space.tactics.size(), budget.seconds, describe(machine_.hardware()));
+    auto list = without_.empty() ? proposers(Deadline::in(budget.seconds, budget.stop)) : decltype(proposers(turn.by)){};
+    found = tune(problem_, machine_.device(), space, *runner, std::move(list), budget, show);
+    if (budget.seconds < kFairShare * settings.budget_s) {
+      found->provisional = true;
+      const auto whose = by_process ? fmt::format("AK_PROCESS_BUDGET_S={:g}", settings.process_budget_s)
+                                    : fmt::format("AK_BUDGET_S={:g}", settings.budget_s);
+      found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}", budget.seconds, whose));
+    }
+    found->note = joined(found->note, without_);
+  }
+  if (turn.by.stopped()) throw Error(ErrorCode::internal, "its context ends");
+  found->compiles = runner->compiles();
+  common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
+  const auto ended = Clock::now();
+  runner.reset();
+  log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));
+  return adopt(std::move(*found));
+}
+
+std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(Deadline deadline) {
+  const Settings& settings = common_.settings;
+  ProposerInputs inputs;
+  inputs.portfolio = portfolio(common_, machine_, old_);
+  inputs.deadline = deadline;
+  if (!settings.llm.empty()) {
+    LlmOptions llm;
+    llm.endpoint.provider = settings.llm;
+    llm.endpoint.url = settings.llm_endpoint;
+    llm.endpoint.model = settings.llm_model;
+    llm.endpoint.key = settings.llm_key;
+    llm.rounds = settings.llm_rounds;
+    llm.proposals = settings.llm_proposals;
+    llm.tokens_left = common_.llm_tokens_left;
+    inputs.llm = std::make_shared<const LlmOptions>(std::move(llm));
+  }
+  return make_search_proposers(inputs);
+}
+
+ProgressSink TuningJob::progress() const {
+  const auto& show = common_.settings.progress;
+  if (!show) return {};
+  return [this, &show](const Progress& p) {
+    show({text_, to_string(p.trial->tactic), std::string(name(p.trial->outcome)), p.trial->us,
+          p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s, p.budget_s});
+  };
+}
+
+Served TuningJob::adopt(Tuned tuned) {
+  Store& store = *common_.store;
+  store.add_trials(problem_, machine_.hardware(), tuned.history);
+  if (!tuned.winner) return untuned(tuned.note, tuned.unfinished ? Standing::passing : Standing::lasting);
+  const Trial& winner = *tuned.winner;
+  log(LogLevel::info,
+      "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} "
+      "finals{}{}",
+      text_, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
+      tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
+
+  PlanRecord record;
+  record.problem = problem_, record.hardware = machine_.hardware();
+  record.tactic = winner.tactic, record.vendor_algo = tuned.artifact.vendor_algo;
+  record.us = winner.us, record.vendor_us = tuned.vendor.best_us;
+  record.provenance = machine_.provenance(winner.tactic, true);
+  record.regime = winner.regime;
+  record.regime_us = winner.regime_us;
+  record.regime_vendor_us[static_cast<int>(Regime::chain)] = record.vendor_us;
+  if (!is_vendor(winner.tactic)) record.cubin = digest(tuned.artifact.cubin);
+  record.provenance.proposer = winner.proposer;
+  record.provenance.round = winner.round;
+  record.provenance.unix_time = static_cast<std::int64_t>(std::time(nullptr));
+  record.provenance.trials = tuned.trials;
+  record.provenance.search_s = tuned.seconds;
+  record.provenance.provisional = tuned.provisional;
+  record.provenance.note = tuned.note;
+
+  if (!without_.empty() && old_ && !is_vendor(old_->tactic)) {  // its own winner outlives a process without a compiler
+    log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text_);
+  } else if (ask_.retune || old_) {
+    store.replace(record, tuned.artifact.cubin);
+  } else if (const PlanRecord stands = store.put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
+    // Another process was first. One winner for all, unless it cannot run here.
+    if (!unproven(stands) && !stale(stands, machine_.provenance(stands.tactic, true)))
+      if (auto served = load(common_, machine_, stands)) return *served;
+  }
+  return {machine_.load(record, tuned.artifact.cubin), spared_ && hint_ ? hint_->source : "this process", record, tuned.note};
+}
+
+void ForcedTrial::run(const Turn& turn) {
+  Machine& machine = *site_.machine;
+  const auto entered = machine.enter();
+  const Tactic& tactic = *common_.settings.force_tactic;
+  try {
+    const auto runner = machine.runner(problem_, common_.allowance());
+    const auto why = is_vendor(tactic) ? std::nullopt : machine.space(problem_).rejects(tactic);
+    if (why) throw Error(ErrorCode::unsupported, *why);
+    const Trial trial = runner->run(tactic, Effort::quick, Deadline::never(turn.by.stop()));
+    common_.ledger.count([&](Counters& c) { ++c.trials, c.compiles += runner->compiles(); });
+    if (!trial.correct()) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", name(trial.outcome), trial.why));
+    const Artifact artifact = runner->artifact(tactic);
+    Served served;
+    served.source = "this process";
+    served.record.problem = problem_, served.record.hardware = machine.hardware();
+    served.record.tactic = tactic, served.record.vendor_algo = artifact.vendor_algo, served.record.us = trial.us;
+    served.plan = machine.load(served.record, artifact.cubin);
+    served.note = "AK_FORCE_TACTIC";
+    served_ = site_.keep(problem_, std::move(served));
+  } catch (const std::exception& error) {
+    warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem_), error.what()));
+  }
+}
+
+}  // namespace ak

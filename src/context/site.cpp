@@ -1,0 +1,66 @@
+#include "context/site.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace ak {
+namespace {
+
+constexpr double kFirstRetry = 1, kLastRetry = 60;  // seconds
+
+std::optional<Served> of(const PerProblem<Served>& all, const Problem& problem) {
+  const auto at = all.find(problem);
+  return at == all.end() ? std::nullopt : std::optional(at->second);
+}
+
+}  // namespace
+
+Site::Site(std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now, CUcontext context,
+           std::uint64_t context_id)
+    : machine(std::move(machine)), context(context), context_id(context_id), now_(std::move(now)) {}
+
+Site::Known Site::known(const Problem& problem, Ask ask) {
+  if (ask.retune) return {};
+  const std::lock_guard lock(mutex_);
+  if (auto served = of(lasting_, problem); served && !(ask.recheck && served->record.provenance.provisional))
+    return {std::move(served)};
+  const auto retry = retries_.find(problem);
+  if (retry == retries_.end() || ask.recheck) return {};
+  if (now_() < retry->second.at) return {of(stand_ins_, problem)};
+  return {std::nullopt, retry->second.times};
+}
+
+std::optional<Served> Site::find(const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  auto served = of(lasting_, problem);
+  return served ? served : of(stand_ins_, problem);
+}
+
+std::optional<Served> Site::stand_in(const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  return of(stand_ins_, problem);
+}
+
+Served Site::keep(const Problem& problem, Served served) {
+  if (served.plan && served.standing == Standing::lasting) table.publish(problem, served.plan);
+  const std::lock_guard lock(mutex_);
+  if (served.standing == Standing::passing) {
+    Retry& retry = retries_[problem];
+    retry.wait_s = std::clamp(2 * retry.wait_s, kFirstRetry, kLastRetry);
+    retry.at = now_() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(retry.wait_s));
+    ++retry.times;
+  } else {
+    retries_.erase(problem);
+  }
+  if (served.standing == Standing::lasting) {
+    lasting_.insert_or_assign(problem, served);
+    return served;
+  }
+  Served& stays = stand_ins_.emplace(problem, served).first->second;
+  stays.note = std::move(served.note);
+  stays.standing = served.standing;
+  return stays;
+}
+
+}  // namespace ak

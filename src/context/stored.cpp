@@ -1,0 +1,88 @@
+#include "context/stored.hpp"
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "context/words.hpp"
+
+namespace ak {
+namespace {
+
+// Opening libraries takes its time: their files' names say their versions, and only what differs is opened to be sure.
+Provenance provenance_to_compare(const Machine& machine, const PlanRecord& record) {
+  Provenance today = machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
+  return stale(record, today) ? machine.provenance(record.tactic, true) : today;
+}
+
+}  // namespace
+
+std::optional<std::string> stale(const PlanRecord& record, const Provenance& today) {
+  const Provenance& then = record.provenance;
+  const auto changed = [](std::string_view what, const std::string& before, const std::string& now) {
+    return fmt::format("{} is now {}, was {}", what, now, before);
+  };
+  if (!today.driver.empty() && then.driver != today.driver) return changed("the driver", then.driver, today.driver);
+  if (is_vendor(record.tactic)) {
+    if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
+    if (then.nvrtc.empty() && !today.nvrtc.empty()) return "it was made without NVRTC, which is here now";
+    return std::nullopt;
+  }
+  if (then.cublaslt.empty() && !today.cublaslt.empty()) return "it was never compared with cuBLASLt, which is here now";
+  if (!today.nvrtc.empty() && then.nvrtc != today.nvrtc) return changed("NVRTC", then.nvrtc, today.nvrtc);
+  if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
+  if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
+  return std::nullopt;
+}
+
+std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& record) {
+  if (unproven(record)) return "it was imported and not proven here yet";
+  return stale(record, provenance_to_compare(machine, record));
+}
+
+std::optional<Served> hit(Common& common, Machine& machine, const Problem& problem, bool recheck,
+                          std::optional<PlanRecord>& old) {
+  old = common.store->find(problem, machine.hardware());
+  if (!old) return std::nullopt;
+  auto why = to_prove(machine, *old);
+  if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
+  if (!why)
+    if (auto served = load(common, machine, *old)) return served;
+  log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
+      why.value_or("its cubin cannot be loaded"));
+  return std::nullopt;
+}
+
+std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record) {
+  const auto start = Clock::now();
+  try {
+    std::string cubin;
+    if (!is_vendor(record.tactic)) {
+      auto found = common.store->cubin(record.cubin);
+      if (!found) return std::nullopt;
+      cubin = std::move(*found);
+    }
+    Served served{machine.load(record, cubin), "store", record, record.provenance.note};
+    common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
+    return served;
+  } catch (const std::exception& error) {
+    log(LogLevel::warn, "{}: {}", to_string(record.problem), error.what());
+    return std::nullopt;
+  }
+}
+
+// Another driver or library takes no kernel out of service: what was proven runs as before until it is proven again. Other
+// device code may: its launch may differ.
+std::optional<Served> still_serves(Common& common, Machine& machine, const std::optional<PlanRecord>& old,
+                                   const std::string& why) {
+  if (!old || unproven(*old)) return std::nullopt;
+  if (old->provenance.family_source != machine.provenance(old->tactic, false).family_source) return std::nullopt;
+  auto served = load(common, machine, *old);
+  if (!served) return std::nullopt;
+  const auto changed = to_prove(machine, *old);
+  if (changed) warn_once(fmt::format("records serve as they were proven before ({}); `ak warm` proves them again", *changed));
+  served->note = fmt::format("serves as it was proven before{}: {}", changed ? ", " + *changed : "", why);
+  return served;
+}
+
+}  // namespace ak

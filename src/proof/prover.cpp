@@ -1,0 +1,93 @@
+#include "proof/prover.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include "families/family.hpp"
+#include "plan/kernel_plan.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::int64_t kKeptCaseBytes = std::int64_t{2} << 30;
+
+Proven hold(const Verdict& verdict) {
+  if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
+  return {verdict.error};
+}
+
+Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
+
+}  // namespace
+
+PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel) {
+  const Family& own = family(kernel.tactic.family);
+  return std::make_shared<KernelPlan>(resources, kernel.cubin.data(), problem, kernel.tactic,
+                                      own.geometry(problem, kernel.tactic, resources.facts()));
+}
+
+LocalProver::LocalProver(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe)
+    : problem_(problem), resources_(resources), lane_(lane), probe_(probe), verifier_(lane, probe) {}
+
+Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
+  return prove(*load(resources_, problem_, kernel), &kernel, effort, deadline);
+}
+
+Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline) {
+  if (effort == Effort::quick) {
+    const Run run{&plan, &quick_case()};
+    return hold(verifier_.check({&run, 1}, deadline));
+  }
+  Proven worst;
+  const std::tuple<Data, Spacing, std::uint64_t> seeds[] = {
+      {Data::integers, Spacing::gapped, 2}, {Data::wide, Spacing::tight, 3}, {Data::normal, Spacing::tight, 4}};
+  for (std::size_t i = 0; i < std::size(seeds); ++i) {
+    auto& kept = seed_cases_[i];
+    if (!kept) kept = std::apply([&](auto... x) { return std::make_unique<Case>(lane_, probe_, problem_, x...); }, seeds[i]);
+    const Run run{&plan, kept.get()};
+    worst = worse(worst, hold(verifier_.check({&run, 1}, deadline)));
+    note_memory();
+    if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
+  }
+  worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, other_.get(), &quick_case(), deadline)));
+  return kernel ? worse(worst, edges(*kernel, deadline)) : worst;
+}
+
+Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
+  std::vector<PlanPtr> plans;
+  std::vector<Run> runs;
+  for (Problem p : edge_problems(problem_, kernel.tactic)) {
+    if (refused(p, kernel.tactic)) p.m = std::min(p.m, problem_.m), p.n = problem_.n < p.n ? problem_.n : p.n;
+    if (refused(p, kernel.tactic)) continue;
+    // The first is where the activation has its corners.
+    const Data data = plans.empty() ? Data::branches : Data::normal;
+    auto& on = edge_cases_[{p.m, p.n, p.k, data}];
+    if (!on) on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
+    plans.push_back(load(resources_, p, kernel));
+    runs.push_back({plans.back().get(), on.get()});
+  }
+  note_memory();
+  return runs.empty() ? Proven{} : hold(verifier_.check(runs, deadline));
+}
+
+bool LocalProver::refused(const Problem& problem, const Tactic& tactic) const {
+  const Family& own = family(tactic.family);
+  return own.refuses(problem, resources_.facts()) || own.rejects(problem, tactic, resources_.facts());
+}
+
+Case& LocalProver::quick_case() {
+  if (!quick_case_) quick_case_ = std::make_unique<Case>(lane_, probe_, problem_, Data::normal, Spacing::gapped, 1);
+  note_memory();
+  return *quick_case_;
+}
+
+void LocalProver::note_memory() {
+  std::int64_t bytes = 0;
+  for (const auto* one : {&quick_case_, &seed_cases_[0], &seed_cases_[1], &seed_cases_[2]})
+    if (*one) bytes += (*one)->bytes();
+  for (const auto& [size, edge] : edge_cases_) bytes += edge ? edge->bytes() : 0;
+  peak_ = std::max(peak_, bytes);
+}
+
+}  // namespace ak

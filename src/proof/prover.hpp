@@ -1,0 +1,77 @@
+// Prover: whether a compiled kernel of a problem is right. It knows nothing of compiling and timing, and takes plain values, so
+// that it may work in another process.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "core/trial.hpp"
+#include "proof/verify.hpp"
+
+namespace ak {
+
+/// An own kernel as it was compiled.
+struct Kernel {
+  const Tactic& tactic;
+  std::string_view cubin;
+};
+
+/// What a proof found out besides that the kernel is right.
+struct Proven {
+  double error = 0;  // of the worst element, over its bound
+};
+
+/// Thrown where a proof cannot be made at all: the worker is not to be had.
+struct Unavailable {
+  std::string why;
+};
+
+class Prover {
+ public:
+  virtual ~Prover() = default;
+  /// Effort::quick: one case. Effort::full: all the others, of a kernel that passed the quick one. Throws Failed, TimedOut,
+  /// Unavailable, Error{driver | out_of_memory}.
+  virtual Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) = 0;
+};
+
+/// The plan of a compiled kernel for a problem of the structure it was made for, whatever its sizes.
+PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel);
+
+/// Proves in this process, on the lane's GPU.
+class LocalProver : public Prover {
+ public:
+  /// All must outlive it. Device memory is allocated by the first proof, and kept for the next.
+  LocalProver(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe);
+
+  Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
+  /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given.
+  Proven prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
+  /// The plan to launch between the launches of a repeat; none until then.
+  void alternate_with(PlanPtr other) { other_ = std::move(other); }
+
+  Verifier& verifier() { return verifier_; }
+  /// Of device memory that its cases held at most.
+  std::int64_t peak_bytes() const { return peak_; }
+
+ private:
+  Case& quick_case();
+  void note_memory();
+  Proven edges(const Kernel& kernel, Deadline deadline);
+  bool refused(const Problem& problem, const Tactic& tactic) const;
+
+  const Problem problem_;
+  Resources& resources_;
+  Lane& lane_;
+  const Probe& probe_;
+  Verifier verifier_;
+  PlanPtr other_;
+  std::unique_ptr<Case> quick_case_, seed_cases_[3];
+  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases_;
+  std::int64_t peak_ = 0;
+};
+
+}  // namespace ak

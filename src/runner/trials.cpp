@@ -1,0 +1,273 @@
+#include "runner/trials.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/log.hpp"
+#include "families/family.hpp"
+#include "jit/compile_pool.hpp"
+#include "jit/source.hpp"
+#include "plan/kernel_plan.hpp"
+
+namespace ak {
+
+struct Trials::Impl {
+  struct Candidate {
+    std::optional<Source> source;
+    std::shared_ptr<const Compiled> compiled;
+    PlanPtr plan;
+    bool quick = false, full = false;  // proven
+  };
+
+  Impl(const Problem& problem, Resources& resources, Options options)
+      : problem(problem),
+        resources(resources),
+        source(std::move(options.source)),
+        probe(resources),
+        pool(resources.facts().arch(), options.threads),
+        elsewhere(std::move(options.prover)),
+        reviewed(options.reviewed) {}
+
+  const DeviceFacts& facts() const { return resources.facts(); }
+
+  void start() {
+    if (lane) return;
+    lane.emplace();
+    local.emplace(problem, resources, *lane, probe);
+  }
+
+  PairedTimer& timer() {
+    if (!timing) timing.emplace(problem, resources, *lane, probe);
+    return *timing;
+  }
+
+  // Runs `body` with what it may throw turned into the trial's outcome.
+  template <class Body>
+  Trial guarded(const Tactic& tactic, Body&& body) {
+    Trial trial;
+    trial.tactic = tactic;
+    trial.outcome = Outcome::runtime;
+    const ContextScope scope(resources.context());
+    const RelaxedCapture relaxed;
+    try {
+      start();
+      if (!lane->fault().empty()) throw Failed{Outcome::runtime, "the GPU context was lost before: " + lane->fault()};
+      if (busy && !lane->drain(1)) throw Failed{Outcome::timeout, "an earlier kernel is still running"};
+      busy = false;
+      body(trial);
+      trial.outcome = Outcome::correct;
+    } catch (const Failed& failed) {
+      busy = failed.outcome == Outcome::timeout;
+      trial.outcome = failed.outcome, trial.why = failed.why;
+    } catch (const TimedOut&) {
+      busy = true;
+      trial.outcome = Outcome::timeout, trial.why = "did not end in time";
+    } catch (const Error& error) {
+      // A lack of memory passes, as a lack of time does: it says nothing of the kernel.
+      if (error.code() == ErrorCode::out_of_memory) trial.outcome = Outcome::timeout;
+      trial.why = error.what();
+    }
+    if (!trial.correct()) trial.us = trial.ratio = 0;
+    return trial;
+  }
+
+  bool refused(const Tactic& tactic) const {
+    const Family& own = family(tactic.family);
+    return own.refuses(problem, facts()) || own.rejects(problem, tactic, facts());
+  }
+
+  const Source& source_of(const Tactic& tactic) {
+    auto& made = candidates[tactic].source;
+    if (!made) made.emplace(source ? source(tactic) : make_source(family(tactic.family).sources(), problem, tactic));
+    return *made;
+  }
+
+  // Compiled, gated and loaded; proven for the effort.
+  const Candidate& prepare(const Tactic& tactic, Deadline deadline, Trial& trial) {
+    if (is_vendor(tactic)) {
+      Candidate& candidate = candidates[tactic];
+      if (!candidate.plan) candidate.plan = timer().survey(deadline).plan(tactic);
+      if (!candidate.plan) throw Failed{Outcome::constraints, "cuBLASLt offers no such algorithm"};
+      return candidate;
+    }
+    const Family& own = family(tactic.family);
+    if (const auto why = own.refuses(problem, facts())) throw Failed{Outcome::constraints, *why};
+    if (const auto why = own.rejects(problem, tactic, facts())) throw Failed{Outcome::constraints, *why};
+    const Source& text = source_of(tactic);
+    Candidate& candidate = candidates[tactic];
+    if (!candidate.compiled) candidate.compiled = pool.get(text, deadline);
+    if (!candidate.compiled) throw Failed{Outcome::timeout, "not compiled in time"};
+    const Compiled& compiled = *candidate.compiled;
+    trial.registers = compiled.registers, trial.spill_bytes = compiled.spill_bytes, trial.compile_s = compiled.seconds;
+    if (!compiled.failure.empty()) throw Failed{Outcome::compile, compiled.failure};
+    if (compiled.spill_bytes > 0) throw Failed{Outcome::spills, fmt::format("spills {} bytes", compiled.spill_bytes)};
+    if (compiled.gated) throw Failed{Outcome::compile, "the assembler serialised wgmma or ignored setmaxnreg"};
+    if (!candidate.plan) candidate.plan = load(resources, problem, {tactic, compiled.cubin});
+    const auto& kernel = static_cast<const KernelPlan&>(*candidate.plan);
+    trial.smem_bytes =
+        static_cast<int>(kernel.geometry().smem_bytes) + attribute(kernel.function(), CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
+    return candidate;
+  }
+
+  Proven prove_step(const Candidate& candidate, const Tactic& tactic, Effort effort, Deadline deadline) {
+    if (timing) local->alternate_with(timing->anchor());
+    if (is_vendor(tactic)) return local->prove(*candidate.plan, nullptr, effort, deadline);
+    const Kernel kernel{tactic, candidate.compiled->cubin};
+    try {
+      if (elsewhere) return elsewhere->prove(kernel, effort, deadline);
+    } catch (const Unavailable& absent) {
+      if (!reviewed)
+        throw Failed{Outcome::constraints,
+                     fmt::format("sources of AK_KERNEL_DIR are launched in a worker only, or with AK_ISOLATION=in_process: {}",
+                                 absent.why)};
+      warn_once(fmt::format("new kernels are launched in this process first: {}", absent.why));
+      elsewhere.reset();
+    }
+    return local->prove(*candidate.plan, &kernel, effort, deadline);
+  }
+
+  void prove(const Tactic& tactic, Effort effort, Deadline deadline) {
+    Candidate& candidate = candidates.at(tactic);
+    for (const Effort step : {Effort::quick, Effort::full}) {
+      bool& done = step == Effort::quick ? candidate.quick : candidate.full;
+      if (done || step > effort) continue;
+      worst = std::max(worst, prove_step(candidate, tactic, step, deadline).error);
+      done = true;
+    }
+  }
+
+  const Problem problem;
+  Resources& resources;
+  const std::function<std::string(const Tactic&)> source;
+  const Probe probe;
+  CompilePool pool;
+  std::unique_ptr<Prover> elsewhere;
+  const bool reviewed;
+  // Everything below lives on the GPU; destroyed last to first.
+  std::optional<Lane> lane;
+  std::optional<LocalProver> local;
+  std::optional<PairedTimer> timing;
+  std::unordered_map<Tactic, Candidate, TacticHash> candidates;
+  double worst = 0;
+  bool busy = false;  // a wait timed out and the stream may still be running
+};
+
+Trials::Trials(const Problem& problem, Resources& resources, Options options)
+    : impl_(std::make_unique<Impl>(problem, resources, std::move(options))) {}
+
+Trials::~Trials() {
+  const std::int64_t bytes = (impl_->timing ? impl_->timing->bytes() : 0) + (impl_->local ? impl_->local->peak_bytes() : 0);
+  if (bytes)
+    log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(impl_->problem), bytes);
+}
+
+std::optional<std::string> lacks_memory(const Problem& problem) {
+  const std::int64_t needed = RotatingSets::least_bytes(problem) + Case::bytes_for(problem, Spacing::gapped);
+  const std::int64_t free = device_memory().free;
+  if (needed <= free) return std::nullopt;
+  return fmt::format("a search takes {} bytes of device memory at least, {} are free now", needed, free);
+}
+
+void Trials::prefetch(std::span<const Tactic> tactics) {
+  for (const Tactic& tactic : tactics) {
+    if (is_vendor(tactic) || impl_->refused(tactic)) continue;
+    try {
+      impl_->pool.want(impl_->source_of(tactic));
+    } catch (const Error&) {  // no source: run() says why
+    }
+  }
+}
+
+void Trials::drop_prefetched() { impl_->pool.drop_waiting(); }
+
+bool Trials::ready(const Tactic& tactic) {
+  if (is_vendor(tactic)) return true;
+  const auto it = impl_->candidates.find(tactic);
+  if (it != impl_->candidates.end() && it->second.source) return impl_->pool.ready(it->second.source->digest);
+  return impl_->refused(tactic);
+}
+
+Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
+  return impl_->guarded(tactic, [&](Trial& trial) {
+    PairedTimer& timer = impl_->timer();
+    const Impl::Candidate& candidate = impl_->prepare(tactic, deadline, trial);
+    impl_->prove(tactic, effort, deadline);
+    if (effort == Effort::quick)
+      timer.time_quick(*candidate.plan, trial, deadline);
+    else
+      timer.time_full(*candidate.plan, impl_->local->verifier(), trial, deadline);
+  });
+}
+
+Trial Trials::verify(const Tactic& tactic, Effort effort, Deadline deadline, double* error) {
+  impl_->worst = 0;
+  Trial trial = impl_->guarded(tactic, [&](Trial& t) {
+    impl_->prepare(tactic, deadline, t);
+    impl_->prove(tactic, effort, deadline);
+  });
+  if (error) *error = impl_->worst;
+  return trial;
+}
+
+std::vector<Trial> Trials::finals(std::span<const Tactic> tactics, Deadline deadline) {
+  std::vector<Trial> trials;
+  // Those that no longer run drop out; the others are timed together.
+  for (const Tactic& tactic : tactics)
+    trials.push_back(impl_->guarded(tactic, [&](Trial& trial) { impl_->prepare(tactic, deadline, trial); }));
+  std::vector<const Plan*> plans;
+  std::vector<Trial*> timed;
+  for (Trial& trial : trials)
+    if (trial.correct()) plans.push_back(impl_->candidates.at(trial.tactic).plan.get()), timed.push_back(&trial);
+  if (plans.empty()) return trials;
+  const Trial window = impl_->guarded(tactics.front(), [&](Trial&) { impl_->timer().time_finals(plans, timed, deadline); });
+  if (!window.correct())
+    for (Trial* trial : timed) trial->outcome = window.outcome, trial->why = window.why;
+  return trials;
+}
+
+std::vector<Tactic> Trials::vendor_tactics(Deadline deadline) {
+  std::vector<Tactic> tactics;
+  Tactic vendor;
+  vendor.family = FamilyId::vendor;
+  const Trial trial = impl_->guarded(vendor, [&](Trial&) { tactics = impl_->timer().survey(deadline).leaders(); });
+  if (!trial.correct()) warn_once("cuBLASLt's candidates could not be timed: " + trial.why);
+  return tactics;
+}
+
+Artifact Trials::artifact(const Tactic& tactic) {
+  const auto it = impl_->candidates.find(tactic);
+  if (it == impl_->candidates.end() || !it->second.plan)
+    throw Error(ErrorCode::internal, fmt::format("'{}' has not run correctly", to_string(tactic)));
+  if (is_vendor(tactic)) return {{}, static_cast<const VendorPlan&>(*it->second.plan).blob()};
+  return {it->second.compiled->cubin, {}};
+}
+
+VendorTimes Trials::vendor() { return impl_->timing ? impl_->timing->vendor() : VendorTimes{}; }
+int Trials::compiles() const { return impl_->pool.compiles(); }
+std::string Trials::fault() const { return impl_->lane ? impl_->lane->fault() : std::string(); }
+double Trials::anchor_drift() { return impl_->timing ? impl_->timing->drift() : 0; }
+
+PlanPtr Trials::plan(const Tactic& tactic) {
+  const auto it = impl_->candidates.find(tactic);
+  return it == impl_->candidates.end() ? nullptr : it->second.plan;
+}
+
+VendorArms Trials::vendor_arms() {
+  VendorArms arms;
+  Tactic vendor;
+  vendor.family = FamilyId::vendor;
+  impl_->guarded(vendor, [&](Trial&) { arms = impl_->timer().survey(Deadline::in(5)).arms(); });
+  return arms;
+}
+
+Medians Trials::time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline) {
+  Medians medians;
+  const Trial trial =
+      impl_->guarded(Tactic{}, [&](Trial&) { medians = impl_->timer().time(plans, rounds, graph_us, deadline); });
+  if (!trial.correct()) throw Error(ErrorCode::driver, trial.why);
+  return medians;
+}
+
+}  // namespace ak

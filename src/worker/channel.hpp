@@ -1,0 +1,57 @@
+// Frames over a stream socket: four bytes of length, then so many bytes. Both ends of the worker speak through it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.hpp"
+
+namespace ak {
+
+/// A file descriptor that is closed with its owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor();
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+class Channel {
+ public:
+  static constexpr std::size_t kLongestFrame = std::size_t{256} << 20;
+
+  Channel() = default;
+  explicit Channel(Descriptor socket) : socket_(std::move(socket)) {}
+
+  /// False once the other end is gone or the deadline has passed; the channel is then of no more use.
+  bool send(std::string_view frame, Deadline deadline);
+  /// nullopt: the deadline has passed, or closed() says that the other end is gone or sent what is no frame.
+  std::optional<std::string> receive(Deadline deadline);
+  bool closed() const { return closed_; }
+  int socket() const { return socket_.get(); }
+
+ private:
+  bool wait(short events, Deadline deadline);
+
+  Descriptor socket_;
+  std::string received_;  // of a frame that is not complete
+  bool closed_ = false;
+};
+
+/// Two ends of one connection; neither is inherited by a program that is executed.
+std::pair<Descriptor, Descriptor> socket_pair();
+
+}  // namespace ak

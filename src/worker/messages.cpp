@@ -1,0 +1,74 @@
+#include "worker/messages.hpp"
+
+#include "cache/bytes.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::string_view kHello = "ak-worker";
+
+template <class Enum>
+Enum value(ByteReader& reader, Enum last) {
+  const auto number = reader.get<std::uint8_t>();
+  if (number > static_cast<std::uint8_t>(last)) reader.fail();
+  return static_cast<Enum>(number);
+}
+
+template <class Message>
+std::optional<Message> whole(const ByteReader& reader, Message message) {
+  return reader.ok() && reader.done() ? std::optional(std::move(message)) : std::nullopt;
+}
+
+}  // namespace
+
+std::string encode(const Hello& hello) {
+  ByteWriter writer;
+  writer.put(kHello), writer.put(std::string_view(hello.build)), writer.put(hello.pid);
+  return writer.bytes();
+}
+
+std::optional<Hello> decode_hello(std::string_view bytes) {
+  ByteReader reader(bytes);
+  if (reader.text() != kHello) reader.fail();
+  Hello hello;
+  hello.build = reader.text();
+  hello.pid = reader.get<std::int32_t>();
+  return whole(reader, std::move(hello));
+}
+
+std::string encode(const ProofRequest& request) {
+  ByteWriter writer;
+  writer.put(static_cast<std::uint8_t>(request.kind));
+  writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.tactic));
+  writer.put(std::string_view(request.cubin));
+  writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.seconds);
+  return writer.bytes();
+}
+
+std::optional<ProofRequest> decode_request(std::string_view bytes) {
+  ByteReader reader(bytes);
+  ProofRequest request;
+  request.kind = value(reader, Asked::prove);
+  request.problem = reader.text(), request.tactic = reader.text(), request.cubin = reader.text();
+  request.effort = value(reader, Effort::full);
+  request.seconds = reader.real();
+  return whole(reader, std::move(request));
+}
+
+std::string encode(const ProofReply& reply) {
+  ByteWriter writer;
+  writer.put(static_cast<std::uint8_t>(reply.kind)), writer.put(static_cast<std::uint8_t>(reply.outcome));
+  writer.put(std::string_view(reply.why)), writer.put(reply.error), writer.put(reply.harms), writer.put(reply.last);
+  return writer.bytes();
+}
+
+std::optional<ProofReply> decode_reply(std::string_view bytes) {
+  ByteReader reader(bytes);
+  ProofReply reply;
+  reply.kind = value(reader, Answered::leaving);
+  reply.outcome = value(reader, Outcome::incorrect);
+  reply.why = reader.text(), reply.error = reader.real(), reply.harms = reader.flag(), reply.last = reader.flag();
+  return whole(reader, std::move(reply));
+}
+
+}  // namespace ak

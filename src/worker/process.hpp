@@ -1,0 +1,39 @@
+// A worker process as the host sees it: started, spoken to, ended. The host's own children, signals and descriptors stay as
+// they are.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "worker/channel.hpp"
+#include "worker/messages.hpp"
+
+namespace ak {
+
+class WorkerProcess {
+ public:
+  /// Runs the program in a session of its own, as nobody's child, with one end of a socket pair as its descriptor 3, nothing
+  /// else of the host's open, and `device` (a UUID as CUDA_VISIBLE_DEVICES has it; empty: none) the only GPU that it sees.
+  /// Variables that would load foreign code into it, and the LLM's key, are left out of its environment. Throws
+  /// Error{unsupported} with the reason when it does not start or is of another build.
+  WorkerProcess(const std::string& program, const std::string& device);
+  ~WorkerProcess() { end(); }
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  Channel& channel() { return channel_; }
+  int pid() const { return pid_; }
+  /// At once, whatever it does. It also ends by itself when the host does.
+  void end();
+
+ private:
+  Channel channel_;
+  Descriptor handle_;  // of the process (pidfd); its number may be another's by the time it is to be killed
+  int pid_ = 0;
+};
+
+/// Where the worker's program is: `chosen` if not empty, else beside the library or in the libexec folder of where that is
+/// installed. Empty when there is none; `looked` gets the places.
+std::string find_worker(const std::string& chosen, std::string* looked = nullptr);
+
+}  // namespace ak

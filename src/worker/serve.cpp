@@ -1,0 +1,111 @@
+#include "worker/serve.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/build.hpp"
+#include "plan/resources.hpp"
+#include "proof/prover.hpp"
+#include "worker/channel.hpp"
+#include "worker/messages.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kPatience = 1;  // seconds that a kernel gets beyond its deadline; one that goes on then hangs
+
+// One problem's proofs; the next problem's take its place.
+struct Session {
+  explicit Session(const std::string& text)
+      : name(text), problem(parse_problem(text)), probe(resources()), prover(problem, resources(), lane, probe) {}
+  const std::string name;
+  const Problem problem;
+  Lane lane;
+  const Probe probe;
+  LocalProver prover;
+};
+
+class Server {
+ public:
+  Server(int socket, const ServeOptions& options) : channel_(Descriptor(socket)), options_(options) {}
+
+  int run() {
+    std::thread([socket = channel_.socket()] {
+      pollfd host{socket, POLLRDHUP, 0};
+      while (::poll(&host, 1, -1) < 0) {
+      }
+      std::_Exit(0);
+    }).detach();
+    Hello hello;
+    hello.build = build_digest(), hello.pid = ::getpid();
+    if (!say(encode(hello))) return 1;
+    for (;;) {
+      const auto frame = channel_.receive(Deadline::in(options_.idle_s));
+      if (channel_.closed()) return 0;
+      ProofReply reply;
+      if (!frame) {
+        reply.kind = Answered::leaving;
+        say(encode(reply));
+        std::_Exit(0);
+      }
+      const auto request = decode_request(*frame);
+      if (!request) return 1;
+      reply = answer(*request);
+      if (!say(encode(reply))) return 1;
+      if (reply.last) std::_Exit(0);  // orderly destruction would ask a driver that is no longer there
+    }
+  }
+
+ private:
+  bool say(const std::string& frame) { return channel_.send(frame, Deadline::in(10)); }
+
+  ProofReply answer(const ProofRequest& request) {
+    ProofReply reply;
+    try {
+      resources();
+    } catch (const std::exception& error) {
+      reply.kind = Answered::unready, reply.why = error.what();
+      return reply;
+    }
+    return request.kind == Asked::open ? reply : prove(request);
+  }
+
+  ProofReply prove(const ProofRequest& request) {
+    ProofReply reply;
+    const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
+    try {
+      if (!session_ || session_->name != request.problem) {
+        session_.reset();
+        session_.emplace(request.problem);
+      }
+      const Tactic tactic = parse_tactic(request.tactic);
+      reply.error = session_->prover.prove({tactic, request.cubin}, request.effort, Deadline::in(request.seconds)).error;
+    } catch (const Failed& failed) {
+      ended(failed.outcome, failed.why);
+      reply.harms = failed.harms;
+    } catch (const TimedOut&) {
+      reply.harms = reply.last = !session_->lane.drain(kPatience);
+      ended(Outcome::timeout, reply.last ? "does not end" : "did not end in time");
+    } catch (const Error& error) {
+      ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
+    }
+    if (session_ && !session_->lane.fault().empty()) reply.harms = reply.last = true;
+    return reply;
+  }
+
+  Channel channel_;
+  const ServeOptions options_;
+  std::optional<Session> session_;
+};
+
+}  // namespace
+
+int serve(int socket, const ServeOptions& options) { return Server(socket, options).run(); }
+
+}  // namespace ak

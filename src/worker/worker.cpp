@@ -1,0 +1,103 @@
+#include "worker/worker.hpp"
+
+#include <map>
+#include <utility>
+
+#include "base/log.hpp"
+
+namespace ak {
+namespace {
+
+constexpr double kOpenSeconds = 20;  // for a driver and a context on a cold machine
+constexpr double kGraceSeconds = 2;  // beyond a proof's deadline, for an answer
+
+}  // namespace
+
+Worker& Worker::of(const std::string& program, const std::string& device) {
+  static std::mutex mutex;
+  static auto& all = *new std::map<std::pair<std::string, std::string>, Worker>;
+  const std::lock_guard lock(mutex);
+  return all.try_emplace({program, device}, program, device).first->second;
+}
+
+// Throws Error{unsupported}.
+void Worker::begin() {
+  if (process_) return;
+  auto made = std::make_unique<WorkerProcess>(program_, device_);
+  ProofRequest open;
+  open.kind = Asked::open;
+  made->channel().send(encode(open), Deadline::in(kGraceSeconds));
+  process_ = std::move(made);
+  opened_ = false;
+}
+
+std::optional<std::string> Worker::start() {
+  const std::lock_guard lock(mutex_);
+  try {
+    begin();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return std::nullopt;
+}
+
+int Worker::pid() {
+  const std::lock_guard lock(mutex_);
+  return process_ ? process_->pid() : 0;
+}
+
+// nullopt: it left for want of work before it read the request.
+std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline deadline) {
+  const auto silent = [&] {
+    ProofReply reply;
+    const bool gone = process_->channel().closed();
+    reply.outcome = gone ? Outcome::runtime : Outcome::timeout;
+    reply.why = gone ? "ended the worker's process" : "did not end in time, nor did the worker answer";
+    reply.harms = reply.last = true;
+    return reply;
+  };
+  const auto next = [&](Deadline until) -> std::optional<ProofReply> {
+    const auto frame = process_->channel().receive(until);
+    return frame ? decode_reply(*frame) : std::nullopt;
+  };
+  try {
+    begin();
+  } catch (const Error& error) {
+    throw Unavailable{error.what()};
+  }
+  if (!opened_) {
+    const auto reply = next(Deadline::in(kOpenSeconds));
+    if (!reply || reply->kind != Answered::done) {
+      process_.reset();
+      throw Unavailable{reply ? "the worker cannot use the GPU: " + reply->why : "the worker does not answer"};
+    }
+    opened_ = true;
+  }
+  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds))) {
+    process_.reset();
+    return std::nullopt;
+  }
+  auto reply = next(Deadline::in(deadline.remaining() + kGraceSeconds));
+  if (!reply) reply = silent();
+  if (reply->kind == Answered::leaving || reply->last) process_.reset();
+  return reply->kind == Answered::leaving ? std::nullopt : reply;
+}
+
+ProofReply Worker::prove(const ProofRequest& request, Deadline deadline) {
+  const std::lock_guard lock(mutex_);
+  for (int attempt = 0; attempt < 2; ++attempt)
+    if (auto reply = ask(request, deadline)) return *reply;
+  throw Unavailable{"the worker ends before it is asked"};
+}
+
+Proven WorkerProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
+  ProofRequest request;
+  request.problem = problem_, request.tactic = to_string(kernel.tactic), request.cubin = kernel.cubin;
+  request.effort = effort, request.seconds = deadline.remaining();
+  const ProofReply reply = worker_.prove(request, deadline);
+  if (reply.kind == Answered::unready) throw Unavailable{reply.why};
+  if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};
+  return {reply.error};
+}
+
+}  // namespace ak

@@ -1,0 +1,52 @@
+// Worker: proofs in a process of their own, which a GPU's searches share and which is started again whenever it ended.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "proof/prover.hpp"
+#include "worker/messages.hpp"
+#include "worker/process.hpp"
+
+namespace ak {
+
+class Worker {
+ public:
+  Worker(std::string program, std::string device) : program_(std::move(program)), device_(std::move(device)) {}
+
+  /// The process's worker for a GPU (a UUID as CUDA_VISIBLE_DEVICES has it), made on first use and kept.
+  static Worker& of(const std::string& program, const std::string& device);
+
+  /// Starts it, unless it runs, and lets it open the GPU while the caller goes on. Why it cannot be used; nullopt when it can.
+  std::optional<std::string> start();
+  /// Its answer; what it said no word of is told as an outcome too: it ended by itself, or did not answer and was ended. Throws
+  /// Unavailable when it cannot be started.
+  ProofReply prove(const ProofRequest& request, Deadline deadline);
+  /// Of the process that runs; 0 when none does.
+  int pid();
+
+ private:
+  void begin();
+  std::optional<ProofReply> ask(const ProofRequest& request, Deadline deadline);
+
+  const std::string program_, device_;
+  std::mutex mutex_;
+  std::unique_ptr<WorkerProcess> process_;
+  bool opened_ = false;  // its answer to `open` was read
+};
+
+/// A problem's proofs through a worker, which must outlive it.
+class WorkerProver : public Prover {
+ public:
+  WorkerProver(const Problem& problem, Worker& worker) : problem_(to_string(problem)), worker_(worker) {}
+  Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
+
+ private:
+  const std::string problem_;
+  Worker& worker_;
+};
+
+}  // namespace ak

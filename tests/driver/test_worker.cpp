@@ -1,0 +1,278 @@
+// The worker's process, on the fake driver: kernels that fault, hang or crash there leave the host as it was.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+
+#include "base/build.hpp"
+#include "context/context.hpp"
+#include "fake_driver.hpp"
+#include "gpu/owners.hpp"
+#include "search/space.hpp"
+#include "worker/serve.hpp"
+#include "worker/worker.hpp"
+
+using namespace ak;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kProgram = AK_BINARY_DIR "/ak-worker";
+
+// A variable for the time of a test.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
+  ~Variable() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+// The worker finds the fake driver.
+struct FakeDriver : Variable {
+  FakeDriver() : Variable("LD_LIBRARY_PATH", AK_BINARY_DIR "/tests/fake") { fake::reset(); }
+};
+
+bool runs(int pid) {
+  std::ifstream status(fmt::format("/proc/{}/stat", pid));
+  const std::string line(std::istreambuf_iterator<char>(status), {});
+  const auto name_ends = line.rfind(')');
+  return name_ends != line.npos && line.at(name_ends + 2) != 'Z';
+}
+
+bool ends_within(int pid, double seconds) {
+  for (const Deadline deadline = Deadline::in(seconds); runs(pid); std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+    if (deadline.passed()) return false;
+  return true;
+}
+
+std::string contents(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+const Problem& problem() {
+  static const Problem p = parse_problem("64x256x256 relu");
+  return p;
+}
+
+ProofRequest request(const std::string& cubin, double seconds = 5) {
+  ProofRequest r;
+  r.problem = to_string(problem());
+  r.tactic = "sm80";
+  r.cubin = cubin, r.seconds = seconds;
+  return r;
+}
+
+// The first tactic of the space, so that its text is one that families take.
+std::string a_tactic() { return to_string(make_space(problem(), DeviceFacts{}).tactics.front().tactic); }
+
+ProofReply proof_of(Worker& worker, const std::string& cubin, double seconds = 5) {
+  ProofRequest r = request(cubin, seconds);
+  r.tactic = a_tactic();
+  return worker.prove(r, Deadline::in(seconds));
+}
+
+Settings settings() {
+  Settings s;
+  s.cache_dir = "", s.shipped = false;
+  s.budget_s = 3, s.max_trials = 6;
+  s.worker = kProgram;
+  return s;
+}
+
+// The library's device code, each family's with a word for the fake compiler.
+std::string kernels_that(const char* what) {
+  const std::string folder = AK_BINARY_DIR "/kernels_that_fail";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  for (const char* file : {"sm80.cu", "sm90.cu", "skinny.cu"})
+    std::ofstream(folder + "/" + file) << contents(std::string(AK_SOURCE_DIR "/kernels/") + file)
+                                       << "\n// fake kernel: " << what << "\n";
+  return folder;
+}
+
+}  // namespace
+
+TEST_CASE("the worker proves, fails with what fails, and is there again for the next kernel") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  CHECK(worker.start() == std::nullopt);
+  const int first = worker.pid();
+  CHECK(runs(first));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  CHECK(worker.pid() == first);
+
+  ProofReply reply = proof_of(worker, "fake kernel: faults");
+  CHECK(reply.outcome == Outcome::runtime);
+  CHECK(reply.harms);
+  CHECK(ends_within(first, 2));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
+  reply = proof_of(worker, "fake kernel: crashes");
+  CHECK(reply.outcome == Outcome::runtime);
+  CHECK(reply.why == "ended the worker's process");
+  CHECK(reply.harms);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
+  reply = proof_of(worker, "fake kernel: hangs", 0.1);
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(reply.why == "does not end");
+  CHECK(reply.harms);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  CHECK(fake::launches().empty());  // nothing of it here
+}
+
+TEST_CASE("a worker that does not answer is ended at its deadline") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  ::kill(pid, SIGSTOP);
+  const auto began = Clock::now();
+  const ProofReply reply = proof_of(worker, "a cubin", 0.1);
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(seconds_since(began) < 4);
+  CHECK(ends_within(pid, 2));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("the worker is nobody's child, takes nothing along, and loads no foreign code") {
+  const FakeDriver fakes;
+  const Variable preload("LD_PRELOAD", ""), injection("CUDA_INJECTION64_PATH", "/nowhere.so"), key("AK_LLM_KEY", "secret");
+  const int open = ::dup(1);  // not to be inherited, though it has no close-on-exec
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(worker.start() == std::nullopt);
+  const std::string of = fmt::format("/proc/{}", worker.pid());
+  const std::string environment = contents(of + "/environ");
+  for (const char* not_this : {"LD_PRELOAD", "INJECTION", "AK_LLM_KEY", "secret"})
+    CHECK(environment.find(not_this) == environment.npos);
+  CHECK(environment.find("CUDA_VISIBLE_DEVICES=GPU-0") != environment.npos);
+  int descriptors = 0;
+  for (const auto& each : fs::directory_iterator(of + "/fd")) ++descriptors, static_cast<void>(each);
+  CHECK(descriptors == 4);
+  ::close(open);
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  CHECK(errno == ECHILD);
+  ::signal(SIGCHLD, SIG_IGN);
+  CHECK(proof_of(worker, "fake kernel: faults").outcome == Outcome::runtime);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  ::signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_CASE("the worker ends with its host, even one that is killed, whatever it does") {
+  const FakeDriver fakes;
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t host = ::fork();
+  if (host == 0) {
+    Worker worker(kProgram, "GPU-0");
+    worker.start();
+    const int pid = worker.pid();
+    if (::write(ends[1], &pid, sizeof pid) != sizeof pid) std::_Exit(1);
+    proof_of(worker, "fake kernel: hangs", 60);
+    std::_Exit(0);
+  }
+  int worker = 0;
+  REQUIRE(::read(ends[0], &worker, sizeof worker) == sizeof worker);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // into the kernel
+  CHECK(runs(worker));
+  ::kill(host, SIGKILL);
+  ::waitpid(host, nullptr, 0);
+  CHECK(ends_within(worker, 2));
+  ::close(ends[0]), ::close(ends[1]);
+}
+
+TEST_CASE("an idle worker ends") {
+  const FakeDriver fakes;
+  auto [ours, theirs] = socket_pair();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    { const Descriptor closed = std::move(ours); }
+    ServeOptions options;
+    options.idle_s = 0.1;
+    std::_Exit(serve(::dup(theirs.get()), options));
+  }
+  theirs = Descriptor();
+  Channel channel(std::move(ours));
+  REQUIRE(channel.receive(Deadline::in(5)));  // hello
+  const auto last = channel.receive(Deadline::in(5));
+  REQUIRE(last);
+  CHECK(decode_reply(*last)->kind == Answered::leaving);
+  CHECK(channel.receive(Deadline::in(5)) == std::nullopt);
+  CHECK(channel.closed());
+  int status = 1;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+}
+
+TEST_CASE("what is no worker, or one of another build, is told by name") {
+  const FakeDriver fakes;
+  CHECK(Worker("/nowhere/ak-worker", "").start()->find("cannot be started: No such file") != std::string::npos);
+  CHECK(Worker("/bin/true", "").start()->find("ended before it said a word") != std::string::npos);
+  Hello other;
+  other.build = "another", other.pid = 1 << 30;
+  const std::string hello = encode(other), script = AK_BINARY_DIR "/another-worker", words = AK_BINARY_DIR "/another-words";
+  std::ofstream(words, std::ios::binary) << static_cast<char>(hello.size()) << std::string(3, '\0') << hello;
+  std::ofstream(script) << "#!/bin/sh\ncat '" << words << "' >&3\n";
+  fs::permissions(script, fs::perms::owner_all);
+  CHECK(Worker(script, "").start()->find("is of another build than this library") != std::string::npos);
+}
+
+TEST_CASE("bytes that are no message are none") {
+  const std::string good = encode(request("cubin"));
+  CHECK(decode_request(good));
+  for (std::size_t cut = 0; cut < good.size(); ++cut) CHECK_FALSE(decode_request(good.substr(0, cut)));
+  std::string odd = good;
+  odd[0] = 99;
+  CHECK_FALSE(decode_request(odd));
+  CHECK_FALSE(decode_request(good + "x"));
+  CHECK_FALSE(decode_reply(""));
+  CHECK_FALSE(decode_hello("ak-worker"));
+}
+
+TEST_CASE("calls go on whatever a search's kernels do") {
+  const FakeDriver fakes;
+  const CUcontext own = fake::make_context();
+  driver().cuCtxPushCurrent(own);
+  for (const char* what : {"faults", "crashes"}) {
+    CAPTURE(what);
+    const Variable folder("AK_KERNEL_DIR", kernels_that(what));
+    Context::Impl context(settings());
+    const Explanation e = context.prepare(problem());
+    CHECK(e.served_by.find("cuBLASLt") == 0);
+    CHECK(context.counters().trials >= 1);
+    CHECK(driver().cuCtxGetCurrent(const_cast<CUcontext*>(&own)) == CUDA_SUCCESS);
+    for (const fake::Launch& launch : fake::launches()) CHECK(launch.kernel != "ak_kernel");
+  }
+  SUBCASE("sources of a folder are launched nowhere else unless that is asked for") {
+    const Variable folder("AK_KERNEL_DIR", kernels_that("faults"));
+    Settings absent = settings();
+    absent.worker = "/nowhere/ak-worker";
+    Context::Impl context(absent);
+    CHECK(context.prepare(problem()).served_by.find("cuBLASLt") == 0);
+    for (const fake::Launch& launch : fake::launches()) CHECK(launch.kernel != "ak_kernel");
+  }
+  SUBCASE("the library's own are, where there is no worker") {
+    Settings absent = settings();
+    absent.worker = "/nowhere/ak-worker";
+    Context::Impl context(absent);
+    context.prepare(problem());
+    bool launched = false;
+    for (const fake::Launch& launch : fake::launches()) launched |= launch.kernel == "ak_kernel";
+    CHECK(launched);
+  }
+  CUcontext popped;
+  driver().cuCtxPopCurrent(&popped);
+  fake::end_context(own);
+}

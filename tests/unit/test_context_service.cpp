@@ -1,0 +1,214 @@
+// A call among other processes, threads and callbacks: leases, waits, stops and forks, on the fake machine.
+#include <fmt/format.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "child_process.hpp"
+#include "fake_machine.hpp"
+#include "tune/lease.hpp"
+
+using namespace ak;
+using namespace ak::testing;
+
+TEST_CASE("another process's search is waited for within the budget, then cuBLASLt serves and it is asked again later") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_lease");
+  Fixture f(settings);
+  ChildProcess holder([&](ChildProcess& self) {
+    Lease lease(settings.cache_dir, key_of(f.problem, f.world.hardware));
+    self.say(lease.take() == Lease::State::held ? "y" : "n");
+    for (;;) pause();
+  });
+  REQUIRE(holder.text(1) == "y");
+  holder.signal(SIGSTOP);
+
+  auto start = Clock::now();
+  f.call();
+  const double waited = seconds_since(start);
+  CHECK(waited > 0.9 * settings.budget_s);
+  CHECK(waited < settings.budget_s + 2);
+  CHECK(f.world.runners == 0);
+  CHECK(f.world.launched == 1);
+  Explanation e = f.context->explain(f.problem);
+  CHECK(e.source == "vendor fallback");
+  CHECK(e.note.find("another process") != std::string::npos);
+  CHECK(e.note.find("passing") != std::string::npos);
+  CHECK(f.context->counters().lease_waits == 1);
+  CHECK(f.context->counters().passing_fallbacks == 1);
+
+  f.now += std::chrono::milliseconds(1100);  // a retry looks, and waits for nobody
+  start = Clock::now();
+  f.call();
+  CHECK(seconds_since(start) < 0.9 * settings.budget_s);
+  CHECK(f.context->counters().retries == 1);
+  CHECK(f.world.runners == 0);
+
+  holder.signal(SIGKILL);
+  f.now += std::chrono::milliseconds(2100);
+  f.call();
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->explain(f.problem).source == "this process");
+}
+
+TEST_CASE("a lease whose holder is killed is had at once") {
+  Settings settings = quick();
+  settings.budget_s = 20;
+  settings.cache_dir = fresh_folder("test_context_killed");
+  Fixture f(settings);
+  ChildProcess holder([&](ChildProcess& self) {
+    Lease lease(settings.cache_dir, key_of(f.problem, f.world.hardware));
+    self.say(lease.take() == Lease::State::held ? "y" : "n");
+    for (;;) pause();
+  });
+  REQUIRE(holder.text(1) == "y");
+  std::thread killer([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    holder.signal(SIGKILL);
+  });
+  const auto start = Clock::now();
+  f.call();
+  killer.join();
+  CHECK(seconds_since(start) < 5);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().lease_waits == 1);
+  CHECK(f.context->counters().vendor_fallbacks == 0);
+}
+
+TEST_CASE("twelve processes together on an empty cache: one search, one winner" * doctest::skip(!kChildHasThreads)) {
+  Settings settings = quick();
+  settings.budget_s = 20;
+  settings.cache_dir = fresh_folder("test_context_ranks");
+  std::vector<ChildProcess> ranks;
+  for (int i = 0; i < 12; ++i)
+    ranks.emplace_back([&](ChildProcess& self) {
+      Fixture f(settings);
+      f.world.quick_s = 0.004;
+      f.call();
+      self.say(fmt::format("{} {}", f.context->counters().searches, f.context->explain(f.problem).served_by));
+    });
+  int searches = 0;
+  std::string winner;
+  for (ChildProcess& rank : ranks) {
+    const std::string said = rank.text();
+    REQUIRE(said.size() > 2);
+    CHECK(rank.ended_well());
+    searches += said.front() - '0';
+    if (winner.empty()) winner = said.substr(2);
+    CHECK(said.substr(2) == winner);
+  }
+  CHECK(searches == 1);
+  CHECK(winner.starts_with("sm80"));
+}
+
+TEST_CASE("without a folder there is no lease, and explain says so; with one it is silent") {
+  Fixture memory;
+  memory.call();
+  CHECK(memory.context->explain(memory.problem).note.find("without a lease") != std::string::npos);
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_lease_note");
+  Fixture shared(settings);
+  shared.call();
+  CHECK(shared.context->explain(shared.problem).note.find("lease") == std::string::npos);
+  CHECK(shared.context->store().find(shared.problem, shared.world.hardware)->provenance.note.find("lease") ==
+        std::string::npos);
+}
+
+TEST_CASE("a forked child of a process that has tuned tunes itself" * doctest::skip(!kChildHasThreads)) {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_fork");
+  Fixture f(settings);
+  f.call();
+  ChildProcess child([&](ChildProcess& self) {
+    Problem other = f.problem;
+    other.m = 512;
+    f.context->matmul_act(nullptr, other, {});
+    self.say(f.context->explain(other).source);
+    f.context.reset();
+  });
+  CHECK(child.text() == "this process");
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("what nothing can serve is told to the caller, whatever thread found out") {
+  Fixture f;
+  f.world.runner_breaks = true;
+  f.world.has_vendor = f.world.has_untuned = false;
+  for (int i = 0; i < 2; ++i) CHECK_THROWS_WITH_AS(f.call(), doctest::Contains("cuBLASLt is not available"), Error);
+  CHECK(f.world.runners == 2);
+}
+
+TEST_CASE("a progress callback that blocks holds no call past its time, and the end of the context stops its search") {
+  Settings settings = quick();
+  settings.budget_s = 0.3;
+  std::atomic<bool> release{false};
+  std::atomic<int> shown{0};
+  std::atomic<std::thread::id> thread;
+  settings.progress = [&](const TuneProgress&) {
+    thread = std::this_thread::get_id();
+    if (shown++ == 0)
+      while (!release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  Fixture f(settings);
+  const auto start = Clock::now();
+  f.call();
+  CHECK(seconds_since(start) < 10);
+  CHECK(thread.load() != std::this_thread::get_id());
+  CHECK(f.world.launched == 1);
+  CHECK(f.context->explain(f.problem).note.find("not ended in time") != std::string::npos);
+  std::thread end([&] { f.context.reset(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  release = true;
+  end.join();
+  CHECK(shown < 3);
+}
+
+TEST_CASE("explain says how long a fallback stands") {
+  const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
+  Fixture off(quick(Mode::off));
+  off.call();
+  CHECK(note(off).find("(lasting)") != std::string::npos);
+  Fixture memory;
+  memory.world.no_memory = true;
+  memory.call();
+  CHECK(note(memory).find("(passing") != std::string::npos);
+  Fixture capture;
+  capture.world.capturing = true;
+  capture.call();
+  CHECK(note(capture).find("(the next call asks again)") != std::string::npos);
+  capture.world.capturing = false;
+  capture.call();
+  CHECK(note(capture).find("asks again") == std::string::npos);
+}
+
+TEST_CASE("a stale record whose new search finds nothing keeps its old winner") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_keeps");
+  Fixture f(settings);
+  f.call();
+  const Tactic winner = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  settings.max_trials = 0;
+  f.world.vendor_us.clear();
+  f.world.today.cublaslt = "14.0";
+  f.open(settings);
+  f.call();
+  const Explanation e = f.context->explain(f.problem);
+  CHECK(e.source == "store");
+  CHECK(e.served_by == to_string(winner));
+  CHECK(e.note.find("14.0") != std::string::npos);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().vendor_fallbacks == 0);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
+}
+
+TEST_CASE("a search compiles on as many threads as it is allowed") {
+  Settings settings = quick();
+  settings.compile_threads = 3;
+  Fixture three(settings);
+  three.call();
+  CHECK(three.world.compile_threads == 3);
+  Fixture all;
+  all.call();
+  CHECK(all.world.compile_threads == usable_cores());
+}
