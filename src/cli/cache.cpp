@@ -3,6 +3,7 @@
 
 #include "cli/cli.hpp"
 #include "context/context.hpp"
+#include "context/words.hpp"
 
 namespace ak::cli {
 
