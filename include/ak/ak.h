@@ -43,6 +43,8 @@ typedef enum ak_dtype AK_INT { ak_dtype_f16 = 0, ak_dtype_bf16 = 1, ak_dtype_f32
 typedef enum ak_order AK_INT { ak_order_row = 0, ak_order_col = 1 } ak_order;
 typedef enum ak_mode AK_INT { ak_mode_unset = 0, ak_mode_tune = 1, ak_mode_hit = 2, ak_mode_off = 3 } ak_mode;
 
+typedef enum ak_isolation AK_INT { ak_isolation_unset = 0, ak_isolation_worker = 1, ak_isolation_in_process = 2 } ak_isolation;
+
 typedef enum ak_activation AK_INT {
 #define AK_ACTIVATION(name, expression) ak_activation_##name,
 #include "ak/activations.def"
@@ -125,12 +127,15 @@ typedef struct ak_options {
   const char* log_level; /* off, error, warn, info or debug */
   void (*log)(const char* level, const char* line, void* user);
   void* log_user;
+  ak_isolation isolation;
+  int compile_threads;
+  const char* worker;
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-        NULL, NULL, NULL                                                                                                   \
+        NULL, NULL, NULL, ak_isolation_unset, 0, NULL                                                                      \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */
@@ -149,11 +154,11 @@ typedef struct ak_counters {
   int64_t searches, trials, compiles, store_hits, vendor_fallbacks;
   double last_load_s;
   int64_t pack_hits; /* problems that a pack or an import spared a search */
-  int64_t scratch_fallbacks, passing_fallbacks, retries;
+  int64_t scratch_fallbacks, passing_fallbacks, retries, lease_waits;
 } ak_counters;
 
 #define AK_COUNTERS_INIT \
-  { sizeof(ak_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(ak_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* options may be null. *context is null after a failure. */
 AK_API ak_status ak_context_create(const ak_options* options, ak_context** context);

@@ -70,7 +70,7 @@ struct Sized;  // its name, and what a caller starts from
   template <>                                                                                                            \
   struct Sized<type> {                                                                                                   \
     static constexpr const char* start = #INIT;                                                                          \
-    static constexpr type init = INIT;                                                                                   \
+    [[maybe_unused]] static constexpr type init = INIT;                                                                  \
     /* Else a later member would lie where an older caller has padding. */                                               \
     static_assert(offsetof(type, last) + sizeof(type::last) == sizeof(type) && offsetof(type, size) == 0, "no padding"); \
   }
@@ -78,9 +78,9 @@ AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, order);
 AK_SIZED(ak_matrix, AK_MATRIX_INIT, order);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_options, AK_OPTIONS_INIT, log_user);
+AK_SIZED(ak_options, AK_OPTIONS_INIT, worker);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
-AK_SIZED(ak_counters, AK_COUNTERS_INIT, retries);
+AK_SIZED(ak_counters, AK_COUNTERS_INIT, lease_waits);
 AK_SIZED(ak_call, AK_CALL_INIT, epilogue);
 #undef AK_SIZED
 
@@ -166,11 +166,13 @@ ak::Options options_of(const ak_options* given) {
   text(o.llm_model, options.llm_model);
   text(o.recording, options.recording);
   text(o.log_level, options.log_level);
+  text(o.worker, options.worker);
   if (o.packs) options.packs = ak::colon_list(o.packs);
   if (o.shipped != 0) options.shipped = o.shipped > 0;
   number(o.budget_s, options.budget_s);
   number(o.process_budget_s, options.process_budget_s);
   number(o.max_trials, options.max_trials);
+  number(o.compile_threads, options.compile_threads);
   number(o.llm_rounds, options.llm_rounds);
   number(o.llm_proposals, options.llm_proposals);
   number(o.llm_tokens, options.llm_tokens);
@@ -178,6 +180,10 @@ ak::Options options_of(const ak_options* given) {
   if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
     throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.mode: {} is not a mode", static_cast<int>(o.mode)));
   if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);
+  if (o.isolation < ak_isolation_unset || o.isolation > ak_isolation_in_process)
+    throw ak::Error(ak::ErrorCode::invalid_argument,
+                    fmt::format("options.isolation: {} is not an isolation", static_cast<int>(o.isolation)));
+  if (o.isolation != ak_isolation_unset) options.isolation = static_cast<ak::Isolation>(o.isolation - ak_isolation_worker);
   if (o.llm_key)
     options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
       const char* key = ask(user);
@@ -297,7 +303,7 @@ ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
     const std::size_t size = size_of(counters, "counters");
     const ak::Counters c = context_of(context).counters();
     write({sizeof(ak_counters), c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s, c.pack_hits,
-           c.scratch_fallbacks, c.passing_fallbacks, c.retries},
+           c.scratch_fallbacks, c.passing_fallbacks, c.retries, c.lease_waits},
           counters, size);
   });
 }

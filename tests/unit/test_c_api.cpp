@@ -168,12 +168,12 @@ TEST_CASE("C: what is told ends with the caller's struct") {
 
   Older<ak_counters> few(AK_COUNTERS_INIT, offsetof(ak_counters, pack_hits));
   Newer<ak_counters> many(AK_COUNTERS_INIT);
-  few.get()->searches = many.known.retries = -1;
+  few.get()->searches = many.known.lease_waits = -1;
   REQUIRE(ak_get_counters(context.handle, few.get()) == ak_status_ok);
   REQUIRE(ak_get_counters(context.handle, &many.known) == ak_status_ok);
   CHECK(few.get()->searches == 0);
   CHECK(few.untouched());
-  CHECK(many.known.retries == 0);
+  CHECK(many.known.lease_waits == 0);
   CHECK(many.untouched());
 }
 
@@ -275,7 +275,10 @@ TEST_CASE("C: an enumerator out of range is refused by the argument's name and i
     if (wrong != 3) {  // of modes that is one
       options.mode = static_cast<ak_mode>(wrong);
       refused(ak_context_create(&options, &none), fmt::format("options.mode: {} is not a mode", wrong));
+      options.mode = ak_mode_unset;
     }
+    options.isolation = static_cast<ak_isolation>(wrong);
+    refused(ak_context_create(&options, &none), fmt::format("options.isolation: {} is not an isolation", wrong));
     CHECK(ak_status_name(static_cast<ak_status>(wrong == 3 ? 7 : wrong)) == std::string("unknown status"));
 
     if (wrong == 3) continue;  // of activations that is one
@@ -339,4 +342,18 @@ TEST_CASE("C: the log goes to the caller at the level asked for, and to nobody w
   ak_context_destroy(context);
   CHECK(heard.starts_with("warn: winners are remembered by this process alone: /dev/null/no folder"));
   ak::set_log_level(before);
+}
+
+TEST_CASE("C: what a context is told besides reaches it") {
+  ak_options options = AK_OPTIONS_INIT;
+  ak_context* context = nullptr;
+  options.cache_dir = "";
+  options.compile_threads = 5000;
+  CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()).find("AK_COMPILE_THREADS (option)='5000'") != std::string::npos);
+  options.compile_threads = -1;
+  CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+  options.compile_threads = 2, options.isolation = ak_isolation_in_process, options.worker = "/nowhere/ak-worker";
+  REQUIRE(ak_context_create(&options, &context) == ak_status_ok);
+  ak_context_destroy(context);
 }
