@@ -109,7 +109,7 @@ class Verifier {
   Buffer spare_;
 };
 
-/// With what a plan of this tactic may lose besides: cuBLASLt may round before the activation, and its gelu cancels.
+/// With what a plan of this tactic may lose besides: cuBLASLt's own epilogues may round in other places, and its gelu cancels.
 Tolerance tolerance_for(const Tactic& tactic, const Problem& problem, Tolerance tolerance);
 
 /// Small sizes at which tilings go wrong: one more and one less than the tile, 1, primes, k tails. Same structure, so the

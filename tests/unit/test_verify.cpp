@@ -149,6 +149,8 @@ TEST_CASE("cuBLASLt's gelu may cancel where its tanh is -1, ours may not, and ne
   problem.epilogue.activation = Activation::relu;
   CHECK(tolerance_for(fused, problem, {}).formula == 0);
   CHECK(tolerance_for(fused, problem, {}).intermediate > 0);
+  CHECK(tolerance_for(separate, problem, {}).intermediate == 0);  // f32 until our pass is done
+  CHECK(tolerance_for(vendor_tactic(0, VendorKind::two_products), problem, {}).intermediate == 0);
 }
 
 TEST_CASE("half-precision accumulation is caught among a few hundred elements") {
