@@ -77,7 +77,8 @@ __device__ inline float extreme_b(u64 h, i64 n, i64 k, i64 depth, int type) {
     case kLarge:
       return column_sign(n) * 300.0f;
     case kDenormal:
-      return type == F16 ? sign * static_cast<float>(h % 1023 + 1) * 0x1p-24f : sign * static_cast<float>(h % 127 + 1) * 0x1p-133f;
+      return type == F16 ? sign * static_cast<float>(h % 1023 + 1) * 0x1p-24f
+                         : sign * static_cast<float>(h % 127 + 1) * 0x1p-133f;
     case kZero:
       return sign * 0.0f;
     case kInfinite:

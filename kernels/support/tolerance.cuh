@@ -55,8 +55,8 @@ AK_HOST_DEVICE inline double slack(const Tolerance& t, double p, double row_norm
 // The same where a factor of D is infinite or no number: D is of its kind, for no order of a sum changes that. What may not be
 // told: a finite factor within its slack of 0 beside an infinite one, and an activation at the end of its domain.
 template <class Activate>
-AK_HOST_DEVICE inline bool accepts_without_bound(double got, double p, double p_slack, int type, const Activate& activate, double up,
-                                                 double up_slack) {
+AK_HOST_DEVICE inline bool accepts_without_bound(double got, double p, double p_slack, int type, const Activate& activate,
+                                                 double up, double up_slack) {
   const double gate = activate(p), want = gate * up;
   if (is_nan(p) || is_nan(up)) return is_nan(got);
   const bool known = is_finite(p) && is_finite(p_slack);

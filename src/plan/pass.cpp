@@ -42,8 +42,7 @@ PassAccess pass_access(const PassArgs& args, DType dtype) {
   const auto second_half = [&](const void* base) {
     return base ? static_cast<const char*>(base) + args.columns * size_of(dtype) : nullptr;
   };
-  if (apart(args.c, args.ldc) || apart(args.aux, args.ldaux) ||
-      (args.gated && apart(second_half(args.aux), args.ldaux)))
+  if (apart(args.c, args.ldc) || apart(args.aux, args.ldaux) || (args.gated && apart(second_half(args.aux), args.ldaux)))
     return kPassElements;
   const bool aligned = reinterpret_cast<std::uintptr_t>(args.d) % 16 == 0 && args.ldd * size_of(dtype) % 16 == 0;
   return aligned ? kPassAligned : kPassShifted;
@@ -61,9 +60,7 @@ PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
   const int per_thread =
       static_cast<int>(std::clamp(grid_x * groups / (4LL * sm_count), 1LL, static_cast<long long>(kPassRowsPerThread)));
   const auto grid = make_grid(grid_x, std::min<std::int64_t>(chunks(groups, per_thread), kMostBlocks[1]));
-  return {{grid[0], grid[1]},
-          {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)},
-          per_thread};
+  return {{grid[0], grid[1]}, {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)}, per_thread};
 }
 
 Pass::Pass(Resources& resources, Activation activation, DType dtype)

@@ -334,9 +334,9 @@ void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& pr
                           void* scratch) const {
   const float alpha = problem_.epilogue.unit_alpha ? 1.0f : args.alpha, beta = product.epilogue.has_c ? args.beta : 0.0f;
   Described l(vendor_layouts(product, args));
-  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second, &beta,
-                       product.epilogue.has_c ? args.c : args.d, &l.c, args.d, &l.d, way.algo ? view(*way.algo) : nullptr,
-                       scratch, static_cast<std::size_t>(way.scratch()), stream),
+  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second,
+                       &beta, product.epilogue.has_c ? args.c : args.d, &l.c, args.d, &l.d,
+                       way.algo ? view(*way.algo) : nullptr, scratch, static_cast<std::size_t>(way.scratch()), stream),
            "launching a matrix product");
 }
 

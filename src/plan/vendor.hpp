@@ -23,8 +23,8 @@ std::string vendor_version();
 /// The same without opening cuBLASLt, as its file is called; empty where that does not tell.
 std::string vendor_version_on_disk();
 
-/// fused: all of the epilogue inside cublasLtMatmul, which rounds once. separate: the product there, in f32 into scratch, and our
-/// pass. two_products: gated, gate and up by a product each, then our pass.
+/// fused: all of the epilogue inside cublasLtMatmul, which rounds once. separate: the product there, in f32 into scratch, and
+/// our pass. two_products: gated, gate and up by a product each, then our pass.
 enum class VendorKind { fused, separate, two_products };
 constexpr VendorKind kVendorKinds[] = {VendorKind::fused, VendorKind::separate, VendorKind::two_products};
 
@@ -36,12 +36,12 @@ Tactic vendor_tactic(int rank, VendorKind kind);
 std::optional<int> vendor_epilogue(const Problem& problem);
 
 /// Whether the kind is a way of its own to serve the problem: every problem has one, relu with a column bias has both, a
-/// plain GEMM is fused only, unless it changes between the 16-bit types, which cuBLASLt does not. A gated one is served by one product of twice the width only where gate and up may lie side by
-/// side in one matrix of B's alignment.
+/// plain GEMM is fused only, unless it changes between the 16-bit types, which cuBLASLt does not. A gated one is served by one
+/// product of twice the width only where gate and up may lie side by side in one matrix of B's alignment.
 bool vendor_offers(const Problem& problem, VendorKind kind);
 
-/// The problem that cublasLtMatmul is given in such a plan: itself when fused; else the bare product, in f32, of as many rows as
-/// a panel has.
+/// The problem that cublasLtMatmul is given in such a plan: itself when fused; else the bare product, in f32, of as many rows
+/// as a panel has.
 Problem vendor_product(const Problem& problem, VendorKind kind);
 
 /// A product waits for our pass in scratch, a panel of rows at a time: no more of them than so many bytes hold, and than there
@@ -102,8 +102,8 @@ class VendorPlan : public Plan {
   /// tactic.algo ranks among vendor_heuristics. Throws Error{unsupported} when cuBLASLt offers no such algorithm.
   static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic);
 
-  /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now, or when it is
-  /// one of a product that was not in f32.
+  /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now, or when it
+  /// is one of a product that was not in f32.
   static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
                                              std::string_view blob, std::string* why = nullptr);
 

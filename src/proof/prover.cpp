@@ -77,7 +77,8 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
     plans.push_back(load(resources_, p, kernel));
     for (const Data data : first ? std::vector{Data::branches, Data::extremes} : std::vector{Data::normal}) {
       auto& on = edge_cases_[{p.m, p.n, p.k, data}];
-      if (!on) on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
+      if (!on)
+        on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
       runs.push_back({plans.back().get(), on.get()});
     }
   }

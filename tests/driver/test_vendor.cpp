@@ -20,7 +20,8 @@ const char* const kOperands = reinterpret_cast<const char*>(std::uintptr_t{1} <<
 
 CallArgs call(const Problem& p) {
   CallArgs args = representative_args(p);
-  args.a = kOperands, args.b = kOperands + (std::int64_t{1} << 36), args.d = const_cast<char*>(kOperands) + (std::int64_t{2} << 36);
+  args.a = kOperands, args.b = kOperands + (std::int64_t{1} << 36),
+  args.d = const_cast<char*>(kOperands) + (std::int64_t{2} << 36);
   if (p.epilogue.bias != BiasAxis::none) args.bias = kOperands + (std::int64_t{3} << 36);
   if (p.epilogue.gated) args.b2 = kOperands + (std::int64_t{4} << 36);
   return args;
@@ -60,8 +61,9 @@ struct Launched {
 }  // namespace
 
 TEST_CASE("a product that our pass finishes is asked for in f32, in scratch") {
-  for (const char* text : {"16x64x64 f16 out=f16 silu", "16x63x64 f16 out=f16 silu align=16,16,16,2", "16x64x64 silu bias=row c alpha",
-                           "16x64x64 relu scale=both aux", "16x64x64 silu aux", "16x64x64 f16 out=bf16", "16x64x64 silu out=f32"}) {
+  for (const char* text :
+       {"16x64x64 f16 out=f16 silu", "16x63x64 f16 out=f16 silu align=16,16,16,2", "16x64x64 silu bias=row c alpha",
+        "16x64x64 relu scale=both aux", "16x64x64 silu aux", "16x64x64 f16 out=bf16", "16x64x64 silu out=f32"}) {
     fake::reset();
     Launched l;
     const Problem p = parse_problem(text);
@@ -126,7 +128,8 @@ TEST_CASE("a large product comes in panels of at most 256 MiB, row by row of D")
   CHECK(l.passes.size() == 7);
   std::uint64_t rows = 0;
   for (const fake::Product& product : l.products) {
-    CHECK(static_cast<const char*>(product.second) - static_cast<const char*>(args.a) == static_cast<std::int64_t>(rows) * args.lda * 2);
+    CHECK(static_cast<const char*>(product.second) - static_cast<const char*>(args.a) ==
+          static_cast<std::int64_t>(rows) * args.lda * 2);
     CHECK(product.first == args.b);
     CHECK(product.d_columns <= 16384);
     rows += product.d_columns;

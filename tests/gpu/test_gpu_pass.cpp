@@ -29,7 +29,8 @@ int wrong_elements(const Case& t, unsigned seed) {
   const float alpha = 0.75f, beta = -1.5f, slope = 0.125f;
   const std::int64_t c_ld = t.in_place || seed % 2 ? t.ld : t.ld + 3;  // now and then C's rows lie otherwise than D's
   // The product lies in f32, on any address.
-  DeviceMatrix x(t.rows, t.columns, DType::f32, t.columns + seed % 5, seed % 3 * 4), c(t.rows, t.columns, t.dtype, c_ld, t.offset);
+  DeviceMatrix x(t.rows, t.columns, DType::f32, t.columns + seed % 5, seed % 3 * 4),
+      c(t.rows, t.columns, t.dtype, c_ld, t.offset);
   DeviceMatrix separate(t.rows, t.columns, t.dtype, t.ld, t.offset);
   DeviceMatrix bias(1, t.bias == BiasAxis::row ? t.rows : t.columns, t.bias_dtype, 0, size_of(t.bias_dtype));
   x.random(seed, 3), c.random(seed + 1), bias.random(seed + 2), separate.fill(std::nan(""));
@@ -282,8 +283,8 @@ TEST_CASE("the pass's speed, for the record") {
       stop.synchronize();
       best = std::min(best, stop.us_since(start) / kRepeat);
     }
-    MESSAGE(std::string(name(activation)), std::string(gated ? " bf16 gated " : " bf16 "), rows, "x", columns, ": ",
-            best, " us, ", (gated ? 10.0 : 6.0) * rows * columns / best * 1e-6, " TB/s");
+    MESSAGE(std::string(name(activation)), std::string(gated ? " bf16 gated " : " bf16 "), rows, "x", columns, ": ", best,
+            " us, ", (gated ? 10.0 : 6.0) * rows * columns / best * 1e-6, " TB/s");
     CHECK(best > 0);
   };
   report(16, 4096, Activation::silu);

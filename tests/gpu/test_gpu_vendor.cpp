@@ -71,8 +71,8 @@ struct Operands {
           const double extra_c = e.has_c ? args.beta * c.at(i, j) : 0;
           const double extra_bias = e.bias == BiasAxis::none ? 0 : bias.at(0, e.bias == BiasAxis::row ? i : column);
           linear[half] = args.alpha * scale * sum + extra_c + extra_bias;
-          off[half] = 0x1p-22 * (std::abs(args.alpha * scale) * size + std::abs(extra_c) + std::abs(extra_bias)) +
-                      test::tiny(e.out);
+          off[half] =
+              0x1p-22 * (std::abs(args.alpha * scale) * size + std::abs(extra_c) + std::abs(extra_bias)) + test::tiny(e.out);
           const double stored = off[half] + test::epsilon(e.out) * 1.01 * (std::abs(linear[half]) + off[half]);
           if (e.aux && !(std::abs(aux.at(i, column) - linear[half]) <= stored) && ++count == 1)
             MESSAGE("aux at ", i, ",", column, " got ", aux.at(i, column), " want ", linear[half]);
@@ -322,8 +322,9 @@ TEST_CASE("nothing is rounded before its end: products beyond f16 that come back
 }
 
 TEST_CASE("a product in panels is right, in both majors of A, with every operand that has rows") {
-  for (const char* text : {"200x64x40 silu bias=row:f32 c aux scale=both alpha", "200x64x40 a=m gelu_erf bias=row:f32 c aux scale=both",
-                           "200x40x64 a=m silu gated aux bias=column"}) {
+  for (const char* text :
+       {"200x64x40 silu bias=row:f32 c aux scale=both alpha", "200x64x40 a=m gelu_erf bias=row:f32 c aux scale=both",
+        "200x40x64 a=m silu gated aux bias=column"}) {
     const Problem p = parse_problem(text);
     CAPTURE(text);
     const VendorKind kind = p.epilogue.gated ? VendorKind::two_products : VendorKind::separate;
@@ -332,7 +333,8 @@ TEST_CASE("a product in panels is right, in both majors of A, with every operand
     plan->launch(nullptr, whole.args);
     CHECK(whole.wrong() == 0);
     Operands o(p, 41);
-    for (const auto& [first, count] : {std::pair{0, 128}, {128, 64}, {192, 8}}) plan->launch(nullptr, rows_of(p, o.args, first, count));
+    for (const auto& [first, count] : {std::pair{0, 128}, {128, 64}, {192, 8}})
+      plan->launch(nullptr, rows_of(p, o.args, first, count));
     CHECK(o.wrong() == 0);
   }
 }

@@ -105,9 +105,13 @@ TEST_CASE("every activation passes where numbers end, in every type and layout, 
 TEST_CASE("a bias loaded as if it were aligned is seen") {
   Bench bench;
   for (const Data data : {Data::normal, Data::extremes})
-    CHECK_FALSE(bench.check(parse_problem("136x199x72 relu bias=column align=16,16,16,2"), data, Spacing::gapped, [](CallArgs& a) {
-                       a.bias = reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(a.bias) & ~std::uintptr_t{3});
-                     }).right);
+    CHECK_FALSE(bench
+                    .check(parse_problem("136x199x72 relu bias=column align=16,16,16,2"), data, Spacing::gapped,
+                           [](CallArgs& a) {
+                             a.bias =
+                                 reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(a.bias) & ~std::uintptr_t{3});
+                           })
+                    .right);
 }
 
 TEST_CASE("a gate taken for the up, an aux or scale gone astray: each is seen") {

@@ -166,7 +166,7 @@ TEST_CASE("a panel holds as many rows as fit, in whole tiles where it can, eight
   CHECK(panel_rows(1, 16) == 1);
   CHECK(panel_rows(100, 4096) == 100);
   CHECK(panel_rows(1 << 20, 4096) == 65536);
-  CHECK(panel_rows(1 << 20, 4096 * 3) == 21760);      // 21845 of them
+  CHECK(panel_rows(1 << 20, 4096 * 3) == 21760);  // 21845 of them
   CHECK(panel_rows(1 << 20, 4096, 4096 * 100) == 96);
   CHECK(panel_rows(1 << 20, std::int64_t{1} << 33) == 8);
   CHECK(panel_rows(3, std::int64_t{1} << 33) == 3);
@@ -186,7 +186,9 @@ TEST_CASE("a call's rows from one on: every operand that has rows moves, in both
   args.c = reinterpret_cast<const void*>(0x4000), args.aux = reinterpret_cast<void*>(0x5000);
   args.bias = reinterpret_cast<const void*>(0x6000), args.row_scale = reinterpret_cast<const float*>(0x7000);
   args.column_scale = reinterpret_cast<const float*>(0x8000);
-  const auto moved = [](const void* to, const void* from) { return static_cast<const char*>(to) - static_cast<const char*>(from); };
+  const auto moved = [](const void* to, const void* from) {
+    return static_cast<const char*>(to) - static_cast<const char*>(from);
+  };
   CallArgs part = rows_of(p, args, 128, 40);
   CHECK(part.m == 40);
   CHECK(moved(part.a, args.a) == 128 * 2);
