@@ -30,7 +30,7 @@
       pass_##name##_##suffix(const __grid_constant__ ak::PassArgs args) {      \
     ak::pass::run<ak::math::Activation_##name, type, false>(args);             \
   }                                                                            \
-  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 3)            \
+  extern "C" __global__ void __launch_bounds__(ak::kPassThreads, 2)            \
       pass_full_##name##_##suffix(const __grid_constant__ ak::PassArgs args) { \
     ak::pass::run<ak::math::Activation_##name, type, true>(args);              \
   }

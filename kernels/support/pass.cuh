@@ -1,5 +1,5 @@
-// The separate pass: what cuBLASLt's epilogues lack, at the speed of memory. One kernel per activation and type; bias and C are
-// run-time branches, uniform over the grid. Compiled at build time, so it needs no NVRTC.
+// The separate pass: what cuBLASLt's epilogues lack, from its f32 product, at the speed of memory. One kernel per activation and
+// type; bias and C are run-time branches, uniform over the grid. Compiled at build time, so it needs no NVRTC.
 #pragma once
 
 #include "kernels/activation.cuh"
@@ -14,7 +14,7 @@ __device__ __forceinline__ float load_as_float(const void* p, i64 index, int typ
   return type == BF16 ? to_float<BF16>(v) : to_float<F16>(v);
 }
 
-// `width` neighbours as one access, kept packed until they are used: registers are what bounds the loads in flight.
+// `width` neighbours of C, D or Aux as one access, kept packed until they are used: registers bound the loads in flight.
 template <int type, int width>
 struct Chunk {
   using T = typename Storage<type>::T;
@@ -34,10 +34,10 @@ struct Chunk {
   }
 };
 
-// `width` neighbours of a vector along the columns, in as few accesses as its address allows.
+// `width` neighbours from an element on, in as few accesses as their address allows.
 template <int width>
-__device__ __forceinline__ void read_columns(float (&out)[width], const void* p, i64 column, int type) {
-  const char* at = static_cast<const char*>(p) + column * (type == F32 ? 4 : 2);
+__device__ __forceinline__ void read_columns(float (&out)[width], const void* p, i64 first, int type) {
+  const char* at = static_cast<const char*>(p) + first * (type == F32 ? 4 : 2);
   if (type == F32 && reinterpret_cast<u64>(at) % 16 == 0) {
 #pragma unroll
     for (int i = 0; i < width; i += 4) *reinterpret_cast<float4*>(&out[i]) = *reinterpret_cast<const float4*>(at + 4 * i);
@@ -57,19 +57,20 @@ __device__ __forceinline__ void read_columns(float (&out)[width], const void* p,
     }
   } else {
 #pragma unroll
-    for (int i = 0; i < width; ++i) out[i] = load_as_float(p, column + i, type);
+    for (int i = 0; i < width; ++i) out[i] = load_as_float(p, first + i, type);
   }
 }
 
 // pre[i] of a chunk; `offset` is where its half of the bias and of column_scale begins.
 template <class C, int width>
-__device__ __forceinline__ void linear(float (&pre)[width], const PassArgs& args, const C& x, const C& c, i64 row, i64 column, i64 offset) {
-  const float factor = args.row_scale ? args.alpha * args.row_scale[row] : args.alpha;
+__device__ __forceinline__ void linear(float (&pre)[width], const PassArgs& args, const float (&x)[width], const C& c, i64 row,
+                                       i64 column, i64 offset) {
+  const float row_scale = args.row_scale ? args.row_scale[row] : 1.0f;
   float vector[width];
   if (args.column_scale) read_columns(vector, args.column_scale, offset + column, F32);
 #pragma unroll
   for (int i = 0; i < width; ++i) {
-    pre[i] = args.x ? factor * x.at(i) : 0.0f;
+    pre[i] = args.x ? args.alpha * x[i] * row_scale : 0.0f;
     if (args.column_scale && args.x) pre[i] *= vector[i];
     if (args.c) pre[i] += args.beta * c.at(i);
   }
@@ -90,7 +91,7 @@ __device__ __forceinline__ float linear_one(const PassArgs& args, const void* x,
   using T = typename Storage<type>::T;
   float pre = 0.0f;
   if (x) {
-    pre = args.alpha * to_float<type>(static_cast<const T*>(x)[row * args.ldx + column]);
+    pre = args.alpha * static_cast<const float*>(x)[row * args.ldx + column];
     if (args.row_scale) pre *= args.row_scale[row];
     if (args.column_scale) pre *= args.column_scale[offset + column];
   }
@@ -115,8 +116,8 @@ __device__ __forceinline__ void run(const PassArgs& args) {
     return chunk_column - (shifted ? static_cast<int>(at % width) : 0);
   };
   const auto whole = [&](i64 column) { return wide && column >= 0 && column + width <= args.columns; };
-  const auto read = [&](C& chunk, const void* base, i64 ld, i64 row, i64 column) {
-    if (base) chunk.raw = *reinterpret_cast<const decltype(chunk.raw)*>(static_cast<const T*>(base) + row * ld + column);
+  const auto read_c = [&](i64 row, i64 column) {
+    return *reinterpret_cast<const decltype(C::raw)*>(static_cast<const T*>(args.c) + row * args.ldc + column);
   };
   const auto write = [&](void* base, i64 at, const float (&y)[width]) {
     C chunk;
@@ -129,16 +130,19 @@ __device__ __forceinline__ void run(const PassArgs& args) {
   const int per_thread = args.rows_per_thread;
   for (i64 first = static_cast<i64>(blockIdx.y) * blockDim.y * per_thread + threadIdx.y; first < args.rows;
        first += static_cast<i64>(gridDim.y) * blockDim.y * per_thread) {
-    C x[kPassRowsPerThread], c[kPassRowsPerThread];  // gated, there is no C, and its place is X2's
-    // All loads before the first store: X may be D.
+    float x[kPassRowsPerThread][width], x2[kPassRowsPerThread][full ? width : 1];
+    C c[kPassRowsPerThread];
+    // All loads before the first store, which C may be.
 #pragma unroll
     for (int j = 0; j < kPassRowsPerThread; ++j) {
       const i64 row = first + j * static_cast<int>(blockDim.y);
       const i64 column = column_of(row);
       if (j >= per_thread || row >= args.rows || !whole(column)) continue;
-      read(x[j], args.x, args.ldx, row, column);
-      read(c[j], args.c, args.ldc, row, column);
-      if (full) read(c[j], args.x2, args.ldx, row, column);
+      if (args.x) read_columns(x[j], args.x, row * args.ldx + column, F32);
+      if constexpr (full) {
+        if (args.x2) read_columns(x2[j], args.x2, row * args.ldx + column, F32);
+      }
+      if (args.c) c[j].raw = read_c(row, column);
     }
 #pragma unroll
     for (int j = 0; j < kPassRowsPerThread; ++j) {
@@ -153,7 +157,7 @@ __device__ __forceinline__ void run(const PassArgs& args) {
         for (int i = 0; i < width; ++i) y[i] = Activation::apply(y[i], args.slope);
         if (args.gated) {
           float up[width];
-          linear(up, args, c[j], c[j], row, column, args.columns);
+          linear(up, args, x2[j], c[j], row, column, args.columns);
           if (args.aux) write(args.aux, row * args.ldaux + args.columns + column, up);
 #pragma unroll
           for (int i = 0; i < width; ++i) y[i] *= up[i];
@@ -170,7 +174,7 @@ __device__ __forceinline__ void run(const PassArgs& args) {
 #pragma unroll
         for (int i = 0; i < width; ++i) {
           y[i] = bias[i];
-          if (args.x) y[i] += args.alpha * x[j].at(i);
+          if (args.x) y[i] += args.alpha * x[j][i];
           if (args.c) y[i] += args.beta * c[j].at(i);
           y[i] = Activation::apply(y[i], args.slope);
         }
@@ -191,7 +195,7 @@ __device__ __forceinline__ void run(const PassArgs& args) {
           if (args.gated) y *= linear_one<type>(args, args.x2, row, col, args.columns);
         } else {
           y = args.bias_axis ? load_as_float(args.bias, args.bias_axis == 1 ? col : row, args.bias_type) : 0.0f;
-          if (args.x) y += args.alpha * to_float<type>(static_cast<const T*>(args.x)[row * args.ldx + col]);
+          if (args.x) y += args.alpha * static_cast<const float*>(args.x)[row * args.ldx + col];
           if (args.c) y += args.beta * to_float<type>(static_cast<const T*>(args.c)[row * args.ldc + col]);
           y = Activation::apply(y, args.slope);
         }

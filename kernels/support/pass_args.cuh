@@ -3,11 +3,12 @@
 
 namespace ak {
 
-// D[r,c] = act(pre), pre = alpha * row_scale[r] * column_scale[c] * X[r,c] + bias + beta * C[r,c], all matrices row-major and of one
-// type. Gated: D[r,c] = act(gate) * up, gate so from X, up from X2 and from the second half of column_scale and of a column bias,
-// both without C. Aux gets pre; gated, it is twice as wide and gets gate, then up. X may be D or Aux; C may be D.
+// D[r,c] = act(pre), pre = alpha * row_scale[r] * column_scale[c] * X[r,c] + bias + beta * C[r,c], all matrices row-major, X in
+// f32, the others of one type. Gated: D[r,c] = act(gate) * up, gate so from X, up from X2 and from the second half of
+// column_scale and of a column bias, both without C. Aux gets pre; gated, it is twice as wide and gets gate, then up. C may be
+// D.
 struct PassArgs {
-  const void* x;      // null: alpha * X is 0
+  const void* x;      // f32, on any address; null: alpha * X is 0
   const void* x2;     // gated: with x's leading dimension; null exactly when x is
   const void* c;      // null: beta * C is 0
   void* d;

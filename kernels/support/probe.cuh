@@ -56,6 +56,49 @@ __device__ inline float branch(u64 h, int type) {
   return h >> 16 & 1 ? -point : point;
 }
 
+// Of a row of A. What stands alone in it decides what the row of D is.
+__device__ inline float extreme_a(u64 h, i64 m, i64 k, i64 depth) {
+  if (m % depth != k) return h & 1 ? -0.0f : 0.0f;
+  return m % 64 == 34 ? __uint_as_float(0x7f800000u) : m % 64 == 50 ? __uint_as_float(0x7fc00000u) : m % 4 == 1 ? 256.0f : 1.0f;
+}
+
+enum ColumnKind { kOrdinary, kLarge, kDenormal, kZero, kInfinite, kNoNumber };
+__device__ inline ColumnKind column_kind(i64 n) {
+  if (n % 64 == 22) return kNoNumber;
+  if (n % 64 == 44) return kInfinite;
+  return n % 8 == 1 ? kLarge : n % 8 == 3 ? kDenormal : n % 8 == 5 ? kZero : kOrdinary;
+}
+// The same for all that meets in a column, whatever the seed.
+__device__ inline float column_sign(i64 n) { return mix(static_cast<u64>(n)) & 1 ? -1.0f : 1.0f; }
+
+__device__ inline float extreme_b(u64 h, i64 n, i64 k, i64 depth, int type) {
+  const float sign = h >> 16 & 1 ? -1.0f : 1.0f, ordinary = sign * (h >> 17 & 1 ? 2.0f : 0.5f);
+  switch (column_kind(n)) {
+    case kLarge:
+      return column_sign(n) * 300.0f;
+    case kDenormal:
+      return type == F16 ? sign * static_cast<float>(h % 1023 + 1) * 0x1p-24f
+                         : sign * static_cast<float>(h % 127 + 1) * 0x1p-133f;
+    case kZero:
+      return sign * 0.0f;
+    case kInfinite:
+      return n / 64 % depth == k ? sign * __uint_as_float(0x7f800000u) : ordinary;
+    case kNoNumber:
+      return n / 64 % depth == k ? __uint_as_float(0x7fc00000u) : ordinary;
+    default:
+      return ordinary;
+  }
+}
+
+// Beside a denormal or a zero nothing but zeros, which would hide it.
+__device__ inline float extreme_term(u64 h, i64 n) {
+  const ColumnKind kind = column_kind(n);
+  const float sign = h >> 16 & 1 ? -1.0f : 1.0f;
+  if (kind == kDenormal || kind == kZero) return sign * 0.0f;
+  if (h % 512 < 2) return h & 1 ? __uint_as_float(0x7fc00000u) : sign * __uint_as_float(0x7f800000u);
+  return kind == kLarge ? column_sign(n) * -30000.0f : sign * static_cast<float>(h >> 20 & 3);
+}
+
 __device__ inline float value_of(int kind, u64 h, i64 r, i64 c, i64 rows, i64 cols, int type) {
   constexpr float kPowers[] = {1, 1, 1, 1, 0.5f, 2, -1, -0.5f};
   switch (kind) {
@@ -73,6 +116,18 @@ __device__ inline float value_of(int kind, u64 h, i64 r, i64 c, i64 rows, i64 co
       return r % cols == c ? 1.0f : 0.0f;
     case kFillUnitColumns:
       return c % rows == r ? 1.0f : 0.0f;
+    case kFillExtremeARows:
+      return extreme_a(h, r, c, cols);
+    case kFillExtremeAColumns:
+      return extreme_a(h, c, r, rows);
+    case kFillExtremeBRows:
+      return extreme_b(h, r, c, cols, type);
+    case kFillExtremeBColumns:
+      return extreme_b(h, c, r, rows, type);
+    case kFillExtremeTerms:
+      return extreme_term(h, c);
+    case kFillExtremeRowTerms:
+      return c % 4 == 1 ? -20000.0f : h & 1 ? -0.0f : 0.0f;
     default:
       return 0.0f;
   }
@@ -88,7 +143,9 @@ extern "C" __global__ void ak_fill(void* p, long long rows, long long cols, long
     for (long long c = thread(); c < cols; c += threads()) {
       const ak::u64 h = mix(mix(seed + static_cast<ak::u64>(r)) ^ static_cast<ak::u64>(c));
       const float value = scale * value_of(kind, h, r, c, rows, cols, type);
-      store(p, r * ld + c, type, type == ak::F16 ? fminf(fmaxf(value, -65504.0f), 65504.0f) : value);  // no infinity: others multiply it by 0
+      // No infinity by chance: others multiply it by 0.
+      const bool clamps = type == ak::F16 && ak::is_finite(value);
+      store(p, r * ld + c, type, clamps ? fminf(fmaxf(value, -65504.0f), 65504.0f) : value);
     }
 }
 

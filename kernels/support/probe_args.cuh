@@ -21,13 +21,22 @@ struct Finding {
 
 // What ak_fill writes, times its scale.
 enum Fill {
-  kFillNormal = 0,       // standard normal numbers
-  kFillIntegers = 1,     // -1, 0, 1
+  kFillNormal = 0,    // standard normal numbers
+  kFillIntegers = 1,  // -1, 0, 1
   kFillZeros = 2,
   kFillPowers = 3,       // 0.5, 1, 2 and their negatives; most are 1
   kFillBranches = 4,     // where an activation changes its form, the neighbours of that, and large numbers
   kFillUnitRows = 5,     // 1 at column row % columns of each row, else 0
   kFillUnitColumns = 6,  // 1 at row column % rows of each column, else 0
+  // What leaves the comfortable range. A has one element a row, 1 or 256, infinity and NaN in some, and zeros of both signs;
+  // B's columns are ordinary, large (300: beyond f16 times 256), denormal, zeros of both signs, or have an infinity or a NaN;
+  // what is added brings large ones back. As stored: along the rows or along the columns of the matrix.
+  kFillExtremeARows = 7,
+  kFillExtremeAColumns = 8,
+  kFillExtremeBRows = 9,
+  kFillExtremeBColumns = 10,
+  kFillExtremeTerms = 11,     // of C, of a bias along columns
+  kFillExtremeRowTerms = 12,  // of a bias along rows
 };
 
 /// A reference: the linear part alpha*acc + bias + beta*c at [row * wide + column], and the norms that its bound needs, times the

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "core/activation.hpp"
+#include "core/geometry.hpp"
 
 namespace ak {
 
@@ -24,7 +25,7 @@ PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
   p.row_scale = epilogue.row_scale ? args.row_scale : nullptr;
   p.column_scale = epilogue.column_scale ? args.column_scale : nullptr;
   p.gated = epilogue.gated;
-  p.ldx = args.ldd, p.ldc = args.ldc, p.ldd = args.ldd, p.ldaux = args.ldaux;
+  p.ldc = args.ldc, p.ldd = args.ldd, p.ldaux = args.ldaux;
   p.rows = args.m, p.columns = args.n;
   p.alpha = 1, p.beta = args.beta, p.slope = args.slope;
   p.bias_axis = args.bias ? static_cast<int>(epilogue.bias) : 0;
@@ -41,8 +42,7 @@ PassAccess pass_access(const PassArgs& args, DType dtype) {
   const auto second_half = [&](const void* base) {
     return base ? static_cast<const char*>(base) + args.columns * size_of(dtype) : nullptr;
   };
-  if (apart(args.x, args.ldx) || apart(args.x2, args.ldx) || apart(args.c, args.ldc) || apart(args.aux, args.ldaux) ||
-      (args.gated && apart(second_half(args.aux), args.ldaux)))
+  if (apart(args.c, args.ldc) || apart(args.aux, args.ldaux) || (args.gated && apart(second_half(args.aux), args.ldaux)))
     return kPassElements;
   const bool aligned = reinterpret_cast<std::uintptr_t>(args.d) % 16 == 0 && args.ldd * size_of(dtype) % 16 == 0;
   return aligned ? kPassAligned : kPassShifted;
@@ -59,10 +59,8 @@ PassShape pass_shape(const PassArgs& args, DType dtype, int sm_count) {
   // One row a thread until every SM has several CTAs.
   const int per_thread =
       static_cast<int>(std::clamp(grid_x * groups / (4LL * sm_count), 1LL, static_cast<long long>(kPassRowsPerThread)));
-  const long long grid_y = std::min(chunks(groups, per_thread), 65535LL);
-  return {{static_cast<std::uint32_t>(grid_x), static_cast<std::uint32_t>(grid_y)},
-          {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)},
-          per_thread};
+  const auto grid = make_grid(grid_x, std::min<std::int64_t>(chunks(groups, per_thread), kMostBlocks[1]));
+  return {{grid[0], grid[1]}, {static_cast<std::uint32_t>(block_x), static_cast<std::uint32_t>(block_y)}, per_thread};
 }
 
 Pass::Pass(Resources& resources, Activation activation, DType dtype)

@@ -15,11 +15,10 @@ namespace ak {
 std::string pass_kernel_name(Activation activation, DType dtype, bool full = false);
 bool pass_is_full(const PassArgs& args);
 
-/// The pass over a call's D. X and X2 are left null, all else is the call's: who works on a product sets x, clears what that
-/// product has in it already, and aux where nothing is left to be done to it.
+/// The pass over a call's D. X and X2 are left null, all else is the call's; alpha, which the product has in it, is 1.
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args);
 
-/// How wide the rows of all matrices allow one access to be.
+/// How wide the rows of D, C and aux allow one access to be. X is read as its address allows.
 PassAccess pass_access(const PassArgs& args, DType dtype);
 
 struct PassShape {

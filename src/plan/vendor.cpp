@@ -125,10 +125,6 @@ bool reduces_in_output_type(const VendorAlgo& algo) {
   return (scheme & (CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE)) != 0;
 }
 
-const char* behind(const void* p, std::int64_t elements, DType type) {
-  return static_cast<const char*>(p) + elements * size_of(type);
-}
-
 bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
 VendorKind kind_of(const Tactic& tactic) {
@@ -206,7 +202,6 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& w
 
 VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo)
     : problem_(problem),
-      product_(vendor_product(problem, kind_of(tactic))),
       tactic_(tactic),
       algo_(algo),
       kind_(kind_of(tactic)),
@@ -215,15 +210,16 @@ VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tacti
   if (!vendor_offers(problem, kind_))
     throw Error(ErrorCode::unsupported,
                 fmt::format("cuBLASLt does not offer '{}' for {}", to_string(tactic), to_string(problem)));
-  const int epilogue = vendor_epilogue(product_).value();
-  operation_ = make_operation(product_, epilogue);
+  const bool fused = kind_ == VendorKind::fused;
+  product_ = vendor_product(problem, fused ? VendorKind::separate : kind_);
   plain_ = make_operation(product_, CUBLASLT_EPILOGUE_DEFAULT);
+  if (fused) fused_ = make_operation(problem, vendor_epilogue(problem).value());
   if (problem.epilogue.gated && kind_ == VendorKind::separate) {
     const auto algos = vendor_heuristics(resources, problem, VendorKind::two_products, 8,
                                          algo.workspace_bytes > 0 ? kVendorWorkspaceBytes : 0);
-    if (const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced); first != algos.end()) halves_ = *first;
+    if (!algos.empty()) halves_ = algos.front();
   }
-  if (kind_ != VendorKind::fused || has_bias(epilogue))
+  if (!fused || problem.epilogue.bias != BiasAxis::none)
     pass_ = Pass(resources, problem.epilogue.activation, problem.epilogue.out);
 }
 
@@ -255,6 +251,7 @@ std::string VendorPlan::blob() const {
   std::string blob(sizeof version + sizeof algo_.opaque, '\0');
   std::memcpy(blob.data(), &version, sizeof version);
   std::memcpy(blob.data() + sizeof version, algo_.opaque.data(), sizeof algo_.opaque);
+  if (kind_ != VendorKind::fused) blob += static_cast<char>(product_.epilogue.out);
   return blob;
 }
 
@@ -266,7 +263,10 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   };
   std::uint64_t version = 0;
   VendorAlgo algo;
-  if (blob.size() != sizeof version + sizeof algo.opaque) return refuse("the stored algorithm has a wrong size");
+  const std::size_t size = sizeof version + sizeof algo.opaque, typed = kind_of(tactic) != VendorKind::fused;
+  if (typed && blob.size() == size) return refuse("stored for a product in D's type, which is in f32 now");
+  if (blob.size() != size + typed) return refuse("the stored algorithm has a wrong size");
+  if (typed && blob.back() != static_cast<char>(DType::f32)) return refuse("stored for a product that is not in f32");
   std::memcpy(&version, blob.data(), sizeof version);
   std::memcpy(algo.opaque.data(), blob.data() + sizeof version, sizeof algo.opaque);
   if (version != lt().version())
@@ -282,6 +282,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   const cublasStatus_t status = lt().algo_check(handle, view(operation), &l.first, &l.second, &l.c, &l.d, view(algo), &result);
   if (status != CUBLAS_STATUS_SUCCESS)
     return refuse(fmt::format("cuBLASLt refuses the algorithm: {}", lt().status_name(status)));
+  if (product.epilogue.out != DType::f32 && reduces_in_output_type(algo))
+    return refuse("the algorithm rounds its partial sums to D's type");
   algo.workspace_bytes = static_cast<std::int64_t>(result.workspaceSize);
   algo.waves = result.wavesCount;
   return std::make_shared<VendorPlan>(resources, problem, tactic, algo);
@@ -290,85 +292,80 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
 // The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of one width.
 VendorPlan::Course VendorPlan::course(const CallArgs& args) const {
   const EpilogueSpec& e = problem_.epilogue;
-  const bool two = e.gated && (kind_ == VendorKind::two_products || !packed(problem_, args));
-  const bool biased = product_.epilogue.bias != BiasAxis::none;
-  const bool fits = !biased || (aligned(args.bias) && (!two || aligned(behind(args.bias, args.n, e.bias_dtype))));
-  const bool for_width = two == (kind_ == VendorKind::two_products);
-  const VendorAlgo* const algo = for_width ? &algo_ : halves_ ? &*halves_ : nullptr;
-  return {two, biased && fits, kind_ == VendorKind::fused && fits, !fits, fits ? algo : nullptr};
-}
-
-// D, aux, or scratch behind the algorithm's own, whose rows lie as D's do.
-VendorPlan::Target VendorPlan::target(const CallArgs& args, const Course& course) const {
-  const EpilogueSpec& e = problem_.epilogue;
-  const std::int64_t size = size_of(e.out), unit = 16 / size, n = args.n;
-  const std::int64_t needed = course.algo ? course.algo->workspace_bytes : 0;
-  const bool scratch = !course.whole && !e.aux && (e.gated || (e.scaled() && e.has_c));
-  Target out{args.d, args.ldd, 0};
-  if (!course.whole && e.aux) out = {args.aux, args.ldaux, n};
-  std::int64_t offset = 0;
-  if (scratch) {
-    const std::int64_t gate = round_up(n, unit);
-    out.up = course.two ? gate : n;
-    out.ld = (e.gated ? 2 * gate : gate) + (e.gated ? 0 : args.ldd % unit);
-    offset = e.gated ? 0 : static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(args.d) % 16);
+  if (kind_ == VendorKind::fused) {
+    const bool whole = e.bias == BiasAxis::none || aligned(args.bias);
+    return {whole, false, whole ? &algo_ : nullptr};
   }
-  const std::int64_t begin = round_up(kCounterBytes + needed, 256);
-  out.bytes = scratch ? begin + offset + args.m * out.ld * size : needed > 0 ? kCounterBytes + needed : 0;
-  if (scratch) out.scratch_at = begin + offset;
-  return out;
+  const bool two = e.gated && (kind_ == VendorKind::two_products || !packed(problem_, args));
+  const bool for_width = two == (kind_ == VendorKind::two_products);
+  return {false, two, for_width ? &algo_ : halves_ ? &*halves_ : nullptr};
 }
 
 std::int64_t VendorPlan::workspace_bytes() const {
-  const CallArgs args = representative_args(problem_);
-  return target(args, course(args)).bytes;
+  const Course way = course(representative_args(problem_));
+  // Any call may come with a bias that is not aligned.
+  if (!pass_) return way.scratch() > 0 ? kCounterBytes + way.scratch() : 0;
+  const std::int64_t row_bytes = panel_of(problem_, way.two).row_bytes();
+  return round_up(kCounterBytes + way.scratch(), 256) + panel_rows(problem_.m, row_bytes) * row_bytes;
 }
 
 bool VendorPlan::try_launch(Stream stream, const CallArgs& args) const {
-  const EpilogueSpec& e = problem_.epilogue;
   const Course way = course(args);
-  Target x = target(args, way);
+  const Panel panel = panel_of(problem_, way.two);
+  const std::int64_t begin = round_up(kCounterBytes + way.scratch(), 256), row_bytes = panel.row_bytes();
+  std::int64_t rows = way.whole ? 0 : panel_rows(args.m, row_bytes);
   Workspaces::Lease lease;
-  void* workspace = nullptr;
-  if (x.bytes > 0) {
-    lease = workspaces_.acquire(stream, x.bytes);
-    if (!lease) return false;
-    char* const memory = static_cast<char*>(lease.data());
-    if (way.algo && way.algo->workspace_bytes > 0) workspace = memory + kCounterBytes;
-    if (x.scratch_at) x.data = memory + x.scratch_at;
+  while ((rows > 0 || way.scratch() > 0) && !(lease = workspaces_.acquire(stream, begin + rows * row_bytes))) {
+    const std::int64_t fewer = panel_rows(rows, row_bytes, rows * row_bytes / 2);
+    if (fewer == rows) return false;
+    rows = fewer;
   }
+  char* const memory = lease ? static_cast<char*>(lease.data()) : nullptr;
+  void* const scratch = way.scratch() > 0 ? memory + kCounterBytes : nullptr;
+  if (way.whole) return launch_fused(stream, args, way, scratch), true;
+  for (std::int64_t first = 0; first < args.m; first += rows)
+    launch_panel(stream, rows_of(problem_, args, first, std::min<std::int64_t>(rows, args.m - first)), way, scratch,
+                 reinterpret_cast<float*>(memory + begin), panel);
+  return true;
+}
 
-  const bool c_here = product_.epilogue.has_c;
-  const float alpha = e.unit_alpha ? 1.0f : args.alpha, beta = c_here ? args.beta : 0.0f;
-  Operation operation = way.plain ? plain_ : operation_;
-  if (way.whole && e.aux) {
+// One product, to args.d.
+void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& product, const CallArgs& args, const Course& way,
+                          void* scratch) const {
+  const float alpha = problem_.epilogue.unit_alpha ? 1.0f : args.alpha, beta = product.epilogue.has_c ? args.beta : 0.0f;
+  Described l(vendor_layouts(product, args));
+  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second,
+                       &beta, product.epilogue.has_c ? args.c : args.d, &l.c, args.d, &l.d,
+                       way.algo ? view(*way.algo) : nullptr, scratch, static_cast<std::size_t>(way.scratch()), stream),
+           "launching a matrix product");
+}
+
+void VendorPlan::launch_fused(Stream stream, const CallArgs& args, const Course& way, void* scratch) const {
+  const EpilogueSpec& e = problem_.epilogue;
+  Operation operation = fused_;
+  if (e.bias != BiasAxis::none) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
+  if (e.aux) {
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.aux);
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{args.ldaux});
   }
-  const auto multiply = [&](const void* b, void* d, const void* bias) {
-    if (way.bias) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-    CallArgs product = args;
-    product.ldd = x.ld;
-    if (e.gated && !way.two) product.n *= 2;
-    Described l(vendor_layouts(product_, product));
-    check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, b, &l.first, args.a, &l.second, &beta,
-                         c_here ? args.c : d, &l.c, d, &l.d, way.algo ? view(*way.algo) : nullptr, workspace,
-                         static_cast<std::size_t>(way.algo ? way.algo->workspace_bytes : 0), stream),
-             "launching a matrix product");
-  };
-  void* const x2 = e.gated ? const_cast<char*>(behind(x.data, x.up, e.out)) : nullptr;
-  multiply(args.b, x.data, args.bias);
-  if (way.two) multiply(args.b2, x2, way.bias ? behind(args.bias, args.n, e.bias_dtype) : nullptr);
-  if (way.whole) return true;
+  multiply(stream, operation, problem_, args, way, scratch);
+}
 
-  PassArgs pass = pass_args(e, args);
-  pass.x = x.data, pass.x2 = x2, pass.ldx = x.ld;
-  if (c_here) pass.c = nullptr;
-  if (way.bias) pass.bias = nullptr, pass.bias_axis = 0;
-  // Aux holds the product; only what the pass adds to that is stored again.
-  if (!e.scaled() && pass.bias_axis == 0) pass.aux = nullptr;
+void VendorPlan::launch_panel(Stream stream, const CallArgs& args, const Course& way, void* scratch, float* x,
+                              const Panel& panel) const {
+  const bool gated = problem_.epilogue.gated;
+  Operation operation = plain_;
+  CallArgs product = args;
+  product.d = x, product.ldd = panel.ld;
+  if (gated && !way.two) product.n *= 2;
+  multiply(stream, operation, product_, product, way, scratch);
+  if (way.two) {
+    product.b = args.b2, product.d = x + panel.up;
+    multiply(stream, operation, product_, product, way, scratch);
+  }
+  PassArgs pass = pass_args(problem_.epilogue, args);
+  pass.x = x, pass.x2 = gated ? x + panel.up : nullptr, pass.ldx = panel.ld;
   pass_.launch(stream, pass);
-  return true;
 }
 
 }  // namespace ak

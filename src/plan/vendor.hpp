@@ -23,8 +23,8 @@ std::string vendor_version();
 /// The same without opening cuBLASLt, as its file is called; empty where that does not tell.
 std::string vendor_version_on_disk();
 
-/// fused: all of the epilogue inside cublasLtMatmul. separate: one product there, with what it can of the linear part, and our
-/// pass. two_products: gated, gate and up by a product each, then our pass.
+/// fused: all of the epilogue inside cublasLtMatmul, which rounds once. separate: the product there, in f32 into scratch, and
+/// our pass. two_products: gated, gate and up by a product each, then our pass.
 enum class VendorKind { fused, separate, two_products };
 constexpr VendorKind kVendorKinds[] = {VendorKind::fused, VendorKind::separate, VendorKind::two_products};
 
@@ -36,13 +36,29 @@ Tactic vendor_tactic(int rank, VendorKind kind);
 std::optional<int> vendor_epilogue(const Problem& problem);
 
 /// Whether the kind is a way of its own to serve the problem: every problem has one, relu with a column bias has both, a
-/// plain GEMM is fused only. A gated one is served by one product of twice the width only where gate and up may lie side by
-/// side in one matrix of B's alignment.
+/// plain GEMM is fused only, unless it changes between the 16-bit types, which cuBLASLt does not. A gated one is served by one
+/// product of twice the width only where gate and up may lie side by side in one matrix of B's alignment.
 bool vendor_offers(const Problem& problem, VendorKind kind);
 
-/// The problem that cublasLtMatmul is given in such a plan: itself when fused; else what is left of it without what the pass
-/// does.
+/// The problem that cublasLtMatmul is given in such a plan: itself when fused; else the bare product, in f32, of as many rows
+/// as a panel has.
 Problem vendor_product(const Problem& problem, VendorKind kind);
+
+/// A product waits for our pass in scratch, a panel of rows at a time: no more of them than so many bytes hold, and than there
+/// are, but eight at least.
+constexpr std::int64_t kPanelBytes = std::int64_t{256} << 20;
+std::int64_t panel_rows(std::int64_t rows, std::int64_t row_bytes, std::int64_t most_bytes = kPanelBytes);
+
+/// How the f32 rows of a panel lie in scratch, each on 16 bytes.
+struct Panel {
+  std::int64_t ld = 0, up = 0;  // elements; `up`: from a gate to its up
+  std::int64_t row_bytes() const { return ld * static_cast<std::int64_t>(sizeof(float)); }
+};
+/// two: gate and up are made by a product each.
+Panel panel_of(const Problem& problem, bool two);
+
+/// The same call for `count` rows of D, from row `first` on.
+CallArgs rows_of(const Problem& problem, const CallArgs& args, std::int64_t first, std::int64_t count);
 
 /// A matrix as cuBLASLt sees it: column-major rows x cols.
 struct VendorLayout {
@@ -68,7 +84,7 @@ struct VendorAlgo {
   std::array<std::uint64_t, 8> opaque{};
   std::int64_t workspace_bytes = 0;
   float waves = 0;
-  bool reduced = false;  // split-K whose partial sums are rounded to D's type: less than f32 accumulation
+  bool reduced = false;  // split-K whose partial sums are rounded to D's type: less than f32 accumulation, never a winner
 };
 
 constexpr std::int64_t kVendorWorkspaceBytes = std::int64_t{64} << 20;
@@ -86,7 +102,8 @@ class VendorPlan : public Plan {
   /// tactic.algo ranks among vendor_heuristics. Throws Error{unsupported} when cuBLASLt offers no such algorithm.
   static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic);
 
-  /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now.
+  /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now, or when it
+  /// is one of a product that was not in f32.
   static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
                                              std::string_view blob, std::string* why = nullptr);
 
@@ -101,38 +118,33 @@ class VendorPlan : public Plan {
   bool try_launch(Stream stream, const CallArgs& args) const override;
   std::int64_t workspace_bytes() const override;
   const Tactic& tactic() const override { return tactic_; }
-  /// The algorithm and the library's version, for the record.
+  /// The algorithm and the library's version, for the record; and the product's type, where our pass follows.
   std::string blob() const;
 
  private:
   // How the pointers of one call let it go.
   struct Course {
-    bool two;                // gate and up by a product each
-    bool bias;               // added by cuBLASLt, not by our pass
     bool whole;              // cuBLASLt does all of it
-    bool plain;              // with plain_, not operation_
+    bool two;                // gate and up by a product each
     const VendorAlgo* algo;  // null: cuBLASLt picks one at the call
+    std::int64_t scratch() const { return algo ? algo->workspace_bytes : 0; }
   };
   Course course(const CallArgs& args) const;
-  // Where products go, when not to D.
-  struct Target {
-    void* data = nullptr;
-    long long ld = 0, up = 0;     // elements; `up`: from a gate to its up
-    std::int64_t scratch_at = 0;  // in the workspace; 0: data is the caller's memory
-    std::int64_t bytes = 0;       // of workspace, counters included
-  };
-  Target target(const CallArgs& args, const Course& course) const;
+  void launch_fused(Stream stream, const CallArgs& args, const Course& way, void* scratch) const;
+  void launch_panel(Stream stream, const CallArgs& args, const Course& way, void* scratch, float* x, const Panel& panel) const;
+  void multiply(Stream stream, std::array<std::uint64_t, 32>& operation, const Problem& product, const CallArgs& args,
+                const Course& way, void* scratch) const;
 
-  Problem problem_, product_;
+  Problem problem_, product_;  // product_: what is left for our pass to finish
   Tactic tactic_;
   VendorAlgo algo_;
   std::optional<VendorAlgo> halves_;  // of one product for two, for gate and up that do not lie side by side
   VendorKind kind_;
   void* handle_;
   Workspaces& workspaces_;
-  Pass pass_;                                  // null kernel when never needed
-  std::array<std::uint64_t, 32> operation_{};  // cublasLtMatmulDescOpaque_t, without pointers to bias and aux
-  std::array<std::uint64_t, 32> plain_{};      // the same with the default epilogue
+  Pass pass_;                              // null kernel when never needed
+  std::array<std::uint64_t, 32> fused_{};  // cublasLtMatmulDescOpaque_t, without pointers to bias and aux
+  std::array<std::uint64_t, 32> plain_{};  // the same with the default epilogue
 };
 
 }  // namespace ak

@@ -2,6 +2,7 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "base/arithmetic.hpp"
 #include "plan/vendor.hpp"
@@ -12,10 +13,9 @@ namespace {
 // Whether one matrix of B's alignment can hold the up's columns behind the gate's.
 bool packable(const Problem& p) { return p.b_major == Major::k || p.n * size_of(p.in) % p.align_b == 0; }
 
-std::uint8_t alignment_class(std::int64_t bytes) {
-  bytes |= 16;
-  return static_cast<std::uint8_t>(bytes & -bytes);
-}
+// Of a panel: whole tiles where it has any, rows on 16 bytes of an A that is contiguous along m everywhere.
+constexpr std::int64_t kPanelTile = 128, kPanelRows = 8;
+constexpr std::int64_t kFloats = 4;  // in 16 bytes
 
 }  // namespace
 
@@ -55,33 +55,51 @@ bool vendor_offers(const Problem& p, VendorKind kind) {
       return vendor_epilogue(p).has_value();
     case VendorKind::separate:
       if (e.gated) return packable(p);
-      return e.activation != Activation::identity || e.bias != BiasAxis::none || e.aux || e.scaled();
+      return e.activation != Activation::identity || e.bias != BiasAxis::none || e.aux || e.scaled() ||
+             (e.out != p.in && e.out != DType::f32);
     case VendorKind::two_products:
       return e.gated;
   }
   return false;
 }
 
+std::int64_t panel_rows(std::int64_t rows, std::int64_t row_bytes, std::int64_t most_bytes) {
+  const std::int64_t fit = most_bytes / row_bytes, unit = fit < kPanelTile ? kPanelRows : kPanelTile;
+  return std::min(rows, std::max(fit / unit * unit, kPanelRows));
+}
+
+Panel panel_of(const Problem& problem, bool two) {
+  const std::int64_t gate = round_up(problem.n, kFloats);
+  if (!problem.epilogue.gated) return {gate, 0};
+  return two ? Panel{2 * gate, gate} : Panel{round_up(2 * problem.n, kFloats), problem.n};
+}
+
 Problem vendor_product(const Problem& problem, VendorKind kind) {
   if (kind == VendorKind::fused) return problem;
   Problem p = problem;
-  EpilogueSpec& e = p.epilogue;
-  const EpilogueSpec& whole = problem.epilogue;
-  e.activation = Activation::identity;
-  e.gated = e.aux = e.row_scale = e.column_scale = false;
-  // A bias goes with the product where its sum is stored anyway: as aux, or for the pass that reads gate and up.
-  const bool keeps_bias =
-      (whole.gated || whole.aux) && !whole.scaled() && whole.bias == BiasAxis::column && whole.bias_dtype == whole.out;
-  if (!keeps_bias) e.bias = BiasAxis::none, e.bias_dtype = DType::bf16;
-  if (whole.scaled()) e.has_c = false, p.align_c = 16;
-  if (whole.gated) {
-    if (kind == VendorKind::separate) p.n *= 2;
-    if (!whole.aux)
-      p.align_d = 16;  // scratch
-    else if (kind == VendorKind::two_products)
-      p.align_d = std::min(p.align_d, alignment_class(problem.n * size_of(whole.out)));
-  }
+  p.epilogue = {};
+  p.epilogue.out = DType::f32, p.epilogue.unit_alpha = problem.epilogue.unit_alpha;
+  p.align_c = p.align_d = 16;
+  p.m = panel_rows(p.m, panel_of(problem, kind == VendorKind::two_products).row_bytes());
+  if (problem.epilogue.gated && kind == VendorKind::separate) p.n *= 2;
   return p;
+}
+
+CallArgs rows_of(const Problem& problem, const CallArgs& args, std::int64_t first, std::int64_t count) {
+  const EpilogueSpec& e = problem.epilogue;
+  const auto behind = [](auto* p, std::int64_t elements, DType type) {
+    using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(p)>>, const char, char>;
+    return p ? static_cast<Byte*>(p) + elements * size_of(type) : nullptr;
+  };
+  CallArgs part = args;
+  part.m = static_cast<int>(count);
+  part.a = behind(args.a, problem.a_major == Major::k ? first * args.lda : first, problem.in);
+  part.c = behind(args.c, first * args.ldc, e.out);
+  part.d = behind(args.d, first * args.ldd, e.out);
+  part.aux = behind(args.aux, first * args.ldaux, e.out);
+  if (e.bias == BiasAxis::row) part.bias = behind(args.bias, first, e.bias_dtype);
+  if (args.row_scale) part.row_scale = args.row_scale + first;
+  return part;
 }
 
 VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args) {

@@ -22,6 +22,18 @@ Region place(std::int64_t& end, std::int64_t rows, std::int64_t cols, DType type
   return r;
 }
 
+// A vector at an address of exactly so many bytes, whatever its length.
+Region place_vector(std::int64_t& end, std::int64_t elements, DType type, int align, std::int64_t guard) {
+  const std::int64_t size = size_of(type);
+  Region r;
+  r.rows = 1, r.cols = r.ld = elements, r.type = type;
+  r.first = round_up(guard, 256) / size + (align < 16 ? align / size : 0);
+  r.elements = round_up((r.last() + round_up(guard, 256) / size) * size, 256) / size;
+  r.begin = end;
+  end += r.bytes();
+  return r;
+}
+
 void* at(std::uint64_t base, const Region& r, std::int64_t more = 0) {
   return r.elements ? reinterpret_cast<void*>(base + r.begin + (r.first + more) * size_of(r.type)) : nullptr;
 }
@@ -42,12 +54,13 @@ Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
       *b = k_rows ? place(end, columns, p.k, p.in, p.align_b, spacing, guard)
                   : place(end, p.k, columns, p.in, p.align_b, spacing, guard);
   if (e.has_c) l.c = place(end, p.m, p.n, e.out, p.align_c, spacing, guard);
-  if (e.bias != BiasAxis::none)
-    l.bias = place(end, 1, e.bias == BiasAxis::column ? p.wide_n() : p.m, e.bias_dtype, 16, Spacing::tight, guard);
-  // A caller's scales lie anywhere.
-  const int scale_align = spacing == Spacing::tight ? 16 : 4;
-  if (e.row_scale) l.row_scale = place(end, 1, p.m, DType::f32, scale_align, Spacing::tight, guard);
-  if (e.column_scale) l.column_scale = place(end, 1, p.wide_n(), DType::f32, scale_align, Spacing::tight, guard);
+  // A caller's bias and scales lie anywhere.
+  const auto vector = [&](std::int64_t elements, DType type) {
+    return place_vector(end, elements, type, spacing == Spacing::tight ? 16 : size_of(type), guard);
+  };
+  if (e.bias != BiasAxis::none) l.bias = vector(e.bias == BiasAxis::column ? p.wide_n() : p.m, e.bias_dtype);
+  if (e.row_scale) l.row_scale = vector(p.m, DType::f32);
+  if (e.column_scale) l.column_scale = vector(p.wide_n(), DType::f32);
   l.d = place(end, p.m, p.n, e.out, p.align_d, spacing, guard, 1);  // never C's leading dimension
   if (e.aux) l.aux = place(end, p.m, p.wide_n(), e.out, p.align_d, spacing, guard, 2);
   l.bytes = end;

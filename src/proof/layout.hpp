@@ -38,7 +38,8 @@ struct Layout {
   KernelArgs args(const Problem& problem, std::uint64_t base) const;
 };
 
-/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes. A
+/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes; bias
+/// and scales lie on 16 bytes when tight, on their element's size and no more when gapped. A
 /// gated problem's B is one matrix when tight, as far as its alignment allows, and two when gapped.
 Layout make_layout(const Problem& problem, Spacing spacing, std::int64_t guard_bytes);
 

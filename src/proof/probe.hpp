@@ -23,6 +23,12 @@ enum class Values : std::int32_t {
   branches = kFillBranches,
   unit_rows = kFillUnitRows,
   unit_columns = kFillUnitColumns,
+  extreme_a_rows = kFillExtremeARows,
+  extreme_a_columns = kFillExtremeAColumns,
+  extreme_b_rows = kFillExtremeBRows,
+  extreme_b_columns = kFillExtremeBColumns,
+  extreme_terms = kFillExtremeTerms,
+  extreme_row_terms = kFillExtremeRowTerms,
 };
 
 /// The bound of a kernel that rounds once, at the end.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
 #include <vector>
 
 #include "families/family.hpp"
@@ -16,6 +17,17 @@ Proven hold(const Verdict& verdict) {
   if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
   return {verdict.error};
 }
+
+struct Seed {
+  Data data;
+  Spacing spacing;
+  std::uint64_t number;
+};
+// The last three are at the problem's own size for plans that have no other: own kernels see theirs at edge sizes.
+constexpr Seed kSeeds[] = {{Data::integers, Spacing::gapped, 2}, {Data::wide, Spacing::tight, 3},
+                           {Data::normal, Spacing::tight, 4},    {Data::branches, Spacing::tight, 5},
+                           {Data::extremes, Spacing::tight, 6},  {Data::extremes, Spacing::gapped, 7}};
+constexpr std::size_t kOwnSeeds = 3;
 
 Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
 
@@ -40,11 +52,11 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
     return hold(verifier_.check({&run, 1}, deadline));
   }
   Proven worst;
-  const std::tuple<Data, Spacing, std::uint64_t> seeds[] = {
-      {Data::integers, Spacing::gapped, 2}, {Data::wide, Spacing::tight, 3}, {Data::normal, Spacing::tight, 4}};
-  for (std::size_t i = 0; i < std::size(seeds); ++i) {
+  static_assert(std::size(kSeeds) == std::extent_v<decltype(seed_cases_)>);
+  for (std::size_t i = 0; i < (kernel ? kOwnSeeds : std::size(kSeeds)); ++i) {
     auto& kept = seed_cases_[i];
-    if (!kept) kept = std::apply([&](auto... x) { return std::make_unique<Case>(lane_, probe_, problem_, x...); }, seeds[i]);
+    const Seed& seed = kSeeds[i];
+    if (!kept) kept = std::make_unique<Case>(lane_, probe_, problem_, seed.data, seed.spacing, seed.number);
     const Run run{&plan, kept.get()};
     worst = worse(worst, hold(verifier_.check({&run, 1}, deadline)));
     note_memory();
@@ -60,12 +72,15 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
   for (Problem p : edge_problems(problem_, kernel.tactic)) {
     if (refused(p, kernel.tactic)) p.m = std::min(p.m, problem_.m), p.n = problem_.n < p.n ? problem_.n : p.n;
     if (refused(p, kernel.tactic)) continue;
-    // The first is where the activation has its corners.
-    const Data data = plans.empty() ? Data::branches : Data::normal;
-    auto& on = edge_cases_[{p.m, p.n, p.k, data}];
-    if (!on) on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
+    // The first is where the activation has its corners, and numbers theirs.
+    const bool first = plans.empty();
     plans.push_back(load(resources_, p, kernel));
-    runs.push_back({plans.back().get(), on.get()});
+    for (const Data data : first ? std::vector{Data::branches, Data::extremes} : std::vector{Data::normal}) {
+      auto& on = edge_cases_[{p.m, p.n, p.k, data}];
+      if (!on)
+        on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
+      runs.push_back({plans.back().get(), on.get()});
+    }
   }
   note_memory();
   return runs.empty() ? Proven{} : hold(verifier_.check(runs, deadline));
@@ -84,8 +99,8 @@ Case& LocalProver::quick_case() {
 
 void LocalProver::note_memory() {
   std::int64_t bytes = 0;
-  for (const auto* one : {&quick_case_, &seed_cases_[0], &seed_cases_[1], &seed_cases_[2]})
-    if (*one) bytes += (*one)->bytes();
+  if (quick_case_) bytes += quick_case_->bytes();
+  for (const auto& one : seed_cases_) bytes += one ? one->bytes() : 0;
   for (const auto& [size, edge] : edge_cases_) bytes += edge ? edge->bytes() : 0;
   peak_ = std::max(peak_, bytes);
 }

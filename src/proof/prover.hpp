@@ -48,7 +48,8 @@ class LocalProver : public Prover {
   LocalProver(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe);
 
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
-  /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given.
+  /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given, the data of
+  /// edge sizes at the problem's own size where not.
   Proven prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
   /// The plan to launch between the launches of a repeat; none until then.
   void alternate_with(PlanPtr other) { other_ = std::move(other); }
@@ -69,7 +70,7 @@ class LocalProver : public Prover {
   const Probe& probe_;
   Verifier verifier_;
   PlanPtr other_;
-  std::unique_ptr<Case> quick_case_, seed_cases_[3];
+  std::unique_ptr<Case> quick_case_, seed_cases_[6];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases_;
   std::int64_t peak_ = 0;
 };

@@ -19,8 +19,10 @@ namespace ak {
 
 /// What the inputs hold. `normal`: the linear part has a standard deviation near 2, where activations bend; `wide`: near 24,
 /// into their tails and f16's overflow of squares; `integers`: -1, 0 and 1, so that f32 sums are exact in any order;
-/// `branches`: every sum has one term, exact, which is where an activation changes its form or a neighbour of that, or large.
-enum class Data { normal, wide, integers, branches };
+/// `branches`: every sum has one term, exact, which is where an activation changes its form or a neighbour of that, or large;
+/// `extremes`: the same with products beyond f16 that bias, C, scales or alpha bring back, denormals, zeros of both signs,
+/// infinities and NaN in A, B, C and bias.
+enum class Data { normal, wide, integers, branches, extremes };
 
 /// Inputs in device memory with their reference. The memory around the inputs is NaN: a kernel that uses what it must not read
 /// shows it in D.
@@ -109,7 +111,7 @@ class Verifier {
   Buffer spare_;
 };
 
-/// With what a plan of this tactic may lose besides: cuBLASLt may round before the activation, and its gelu cancels.
+/// With what a plan of this tactic may lose besides: cuBLASLt's own epilogues may round in other places, and its gelu cancels.
 Tolerance tolerance_for(const Tactic& tactic, const Problem& problem, Tolerance tolerance);
 
 /// Small sizes at which tilings go wrong: one more and one less than the tile, 1, primes, k tails. Same structure, so the

@@ -24,6 +24,13 @@ cublasLtMatmulHeuristicResult_t heuristic(std::size_t workspace) {
   return result;
 }
 
+// What a layout's opaque words are here.
+struct Layout {
+  std::uint64_t type, rows, columns;
+  std::int64_t ld;
+};
+static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t));
+
 }  // namespace
 
 std::vector<fake::Product> fake::products() {
@@ -41,13 +48,16 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
 size_t cublasLtGetVersion() { return 130100; }
 const char* cublasLtGetStatusName(cublasStatus_t) { return "a scripted status"; }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void* alpha, const void*, cublasLtMatrixLayout_t,
-                              const void*, cublasLtMatrixLayout_t, const void* beta, const void*, cublasLtMatrixLayout_t, void*,
-                              cublasLtMatrixLayout_t, const cublasLtMatmulAlgo_t*, void* workspace, size_t bytes,
-                              cudaStream_t stream) {
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void* alpha, const void* first,
+                              cublasLtMatrixLayout_t, const void* second, cublasLtMatrixLayout_t, const void* beta, const void*,
+                              cublasLtMatrixLayout_t, void* d, cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t*,
+                              void* workspace, size_t bytes, cudaStream_t stream) {
+  Layout l;
+  std::memcpy(&l, d_layout->data, sizeof l);
   const std::lock_guard lock(mutex);
   made().push_back({reinterpret_cast<CUstream>(stream), workspace, bytes, *static_cast<const float*>(alpha),
-                    *static_cast<const float*>(beta)});
+                    *static_cast<const float*>(beta), first, second, d, static_cast<cudaDataType_t>(l.type), l.rows, l.columns,
+                    l.ld});
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -75,7 +85,10 @@ cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t*,
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t, size_t, cudaDataType, uint64_t, uint64_t, int64_t) {
+cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t layout, size_t, cudaDataType type, uint64_t rows,
+                                                 uint64_t columns, int64_t ld) {
+  const Layout l{static_cast<std::uint64_t>(type), rows, columns, ld};
+  std::memcpy(layout->data, &l, sizeof l);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t, size_t, cublasComputeType_t, cudaDataType_t) {

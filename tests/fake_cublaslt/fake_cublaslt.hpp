@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cuda.h>
+#include <library_types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace fake {
@@ -15,6 +17,12 @@ struct Product {
   void* workspace = nullptr;
   std::size_t workspace_bytes = 0;
   float alpha = 0, beta = 0;
+  const void *first = nullptr, *second = nullptr;  // cuBLASLt's A and B
+  const void* d = nullptr;
+  // Of D as cuBLASLt sees it: column-major.
+  cudaDataType_t d_type = CUDA_R_16BF;
+  std::uint64_t d_rows = 0, d_columns = 0;
+  std::int64_t d_ld = 0;
 };
 /// Since the last call of this function.
 std::vector<Product> products();

@@ -58,7 +58,7 @@ struct Bench {
 TEST_CASE("right plans pass on every kind of data") {
   Bench bench;
   for (const char* text : kProblems)
-    for (const Data data : {Data::normal, Data::wide, Data::integers})
+    for (const Data data : {Data::normal, Data::wide, Data::integers, Data::extremes})
       for (const Spacing spacing : {Spacing::tight, Spacing::gapped}) {
         const Problem p = parse_problem(text);
         CAPTURE(text);
@@ -85,6 +85,33 @@ TEST_CASE("every activation passes at its branch points, plain and gated") {
       const Verdict verdict = bench.check(p, Data::branches, Spacing::tight);
       CHECK_MESSAGE(verdict.right, verdict.why);
     }
+}
+
+TEST_CASE("every activation passes where numbers end, in every type and layout, whatever is added") {
+  Bench bench;
+  for (int i = 0; i < kActivationCount; ++i)
+    for (const char* rest :
+         {"f16 out=f16 bias=column", "f16 out=f32 c alpha", "out=bf16 bias=row:f32", "f16 out=f16 gated aux bias=column:f32",
+          "b=n a=m f16 out=f16 scale=both bias=column", "b=n out=bf16 c", "f16 out=bf16 bias=column:f16"})
+      for (const Spacing spacing : {Spacing::tight, Spacing::gapped}) {
+        Problem p = parse_problem(std::string("136x200x72 ") + rest);
+        p.epilogue.activation = static_cast<Activation>(i);
+        CAPTURE(to_string(p));
+        const Verdict verdict = bench.check(p, Data::extremes, spacing);
+        CHECK_MESSAGE(verdict.right, verdict.why);
+      }
+}
+
+TEST_CASE("a bias loaded as if it were aligned is seen") {
+  Bench bench;
+  for (const Data data : {Data::normal, Data::extremes})
+    CHECK_FALSE(bench
+                    .check(parse_problem("136x199x72 relu bias=column align=16,16,16,2"), data, Spacing::gapped,
+                           [](CallArgs& a) {
+                             a.bias =
+                                 reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(a.bias) & ~std::uintptr_t{3});
+                           })
+                    .right);
 }
 
 TEST_CASE("a gate taken for the up, an aux or scale gone astray: each is seen") {

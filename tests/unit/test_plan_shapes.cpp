@@ -135,27 +135,77 @@ TEST_CASE("gated, aux and scales: who of cuBLASLt and the pass does what") {
   };
   const auto plain = [](const char* text) { return to_string(parse_problem(text)); };
   using enum VendorKind;
-  // tanh-gelu has an aux of its own; else the sum is stored as aux, bias and C included, and the pass reads it.
+  // tanh-gelu has an aux of its own; else the pass stores what it makes of the f32 product.
   CHECK(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux bias=column")).has_value());
   CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux align=16,16,16,8")));
   CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 gelu_tanh aux out=f32")));
   CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 relu aux")));
   CHECK_FALSE(vendor_epilogue(parse_problem("64x64x64 aux")));
-  CHECK(product("64x64x64 silu aux bias=column c alpha") == plain("64x64x64 bias=column c alpha"));
-  CHECK(product("64x64x64 silu aux bias=column:f32") == plain("64x64x64"));
-  // Scales come before bias and C, so all three are the pass's.
-  CHECK(product("64x64x64 scale=row bias=column c alpha") == plain("64x64x64 alpha"));
+  CHECK(product("64x64x64 silu aux bias=column c alpha") == plain("64x64x64 out=f32 alpha"));
+  CHECK(product("64x64x64 f16 out=f16 silu bias=column:f32") == plain("64x64x64 f16 out=f32"));
+  CHECK(product("64x64x64 a=m b=n scale=row bias=column c align=8,4,2,2") == plain("64x64x64 a=m b=n out=f32 align=8,4,16,16"));
+  CHECK(to_string(vendor_product(parse_problem("64x64x64 relu bias=column c"), fused)) == plain("64x64x64 relu bias=column c"));
   CHECK_FALSE(vendor_offers(parse_problem("64x64x64 relu scale=column"), fused));
   // Gate and up: one product of twice the width, or two.
-  CHECK(product("64x64x32 silu gated bias=column") == plain("64x128x32 bias=column"));
-  CHECK(product("64x64x32 silu gated bias=column", two_products) == plain("64x64x32 bias=column"));
-  CHECK(product("64x63x32 silu gated align=16,16,16,2") == plain("64x126x32"));  // a product in scratch
-  CHECK(product("64x60x32 silu gated aux", two_products) == plain("64x60x32 align=16,16,16,8"));
-  CHECK(product("64x64x32 silu gated aux scale=both bias=column") == plain("64x128x32"));
+  CHECK(product("64x64x32 silu gated bias=column") == plain("64x128x32 out=f32"));
+  CHECK(product("64x64x32 silu gated bias=column", two_products) == plain("64x64x32 out=f32"));
+  CHECK(product("64x63x32 silu gated align=16,16,16,2") == plain("64x126x32 out=f32"));  // a product in scratch
+  CHECK(product("64x60x32 silu gated aux", two_products) == plain("64x60x32 out=f32"));
+  // cuBLASLt changes between the 16-bit types in f32 only.
+  CHECK(product("64x64x64 f16 out=bf16") == plain("64x64x64 f16 out=f32"));
+  CHECK_FALSE(vendor_offers(parse_problem("64x64x64 f16 out=f32"), separate));
+  // A panel's rows, not all.
+  CHECK(product("1000000x4096x64 silu") == plain("16384x4096x64 out=f32"));
   CHECK_FALSE(vendor_offers(parse_problem("64x63x32 b=n silu gated"), separate));  // no 16-byte start in one matrix
   CHECK(vendor_offers(parse_problem("64x63x32 b=n silu gated align=16,2,16,2"), separate));
   CHECK_FALSE(vendor_offers(parse_problem("64x64x32 silu gated"), fused));
   for (const VendorKind kind : kVendorKinds) CHECK(vendor_tactic(3, kind).separate == static_cast<int>(kind));
+}
+
+TEST_CASE("a panel holds as many rows as fit, in whole tiles where it can, eight at least") {
+  CHECK(panel_rows(1, 16) == 1);
+  CHECK(panel_rows(100, 4096) == 100);
+  CHECK(panel_rows(1 << 20, 4096) == 65536);
+  CHECK(panel_rows(1 << 20, 4096 * 3) == 21760);  // 21845 of them
+  CHECK(panel_rows(1 << 20, 4096, 4096 * 100) == 96);
+  CHECK(panel_rows(1 << 20, std::int64_t{1} << 33) == 8);
+  CHECK(panel_rows(3, std::int64_t{1} << 33) == 3);
+  for (const char* text : {"8x63x8 silu", "8x63x8 silu gated", "8x64x8 silu"})
+    for (const bool two : {false, true}) {
+      const Problem p = parse_problem(text);
+      const Panel panel = panel_of(p, two && p.epilogue.gated);
+      CHECK(panel.ld % 4 == 0);
+      CHECK(panel.ld >= p.wide_n());
+      CHECK(panel.up == (!p.epilogue.gated ? 0 : two ? 64 : 63));
+    }
+}
+
+TEST_CASE("a call's rows from one on: every operand that has rows moves, in both majors") {
+  Problem p = parse_problem("1000x64x32 a=m relu bias=row:f32 c aux scale=both");
+  CallArgs args = call(p);
+  args.c = reinterpret_cast<const void*>(0x4000), args.aux = reinterpret_cast<void*>(0x5000);
+  args.bias = reinterpret_cast<const void*>(0x6000), args.row_scale = reinterpret_cast<const float*>(0x7000);
+  args.column_scale = reinterpret_cast<const float*>(0x8000);
+  const auto moved = [](const void* to, const void* from) {
+    return static_cast<const char*>(to) - static_cast<const char*>(from);
+  };
+  CallArgs part = rows_of(p, args, 128, 40);
+  CHECK(part.m == 40);
+  CHECK(moved(part.a, args.a) == 128 * 2);
+  CHECK(part.b == args.b);
+  CHECK(moved(part.c, args.c) == 128 * args.ldc * 2);
+  CHECK(moved(part.d, args.d) == 128 * args.ldd * 2);
+  CHECK(moved(part.aux, args.aux) == 128 * args.ldaux * 2);
+  CHECK(moved(part.bias, args.bias) == 128 * 4);
+  CHECK(moved(part.row_scale, args.row_scale) == 128 * 4);
+  CHECK(part.column_scale == args.column_scale);
+  p = parse_problem("1000x64x32 relu bias=column");
+  args.aux = nullptr, args.c = nullptr, args.row_scale = nullptr;
+  part = rows_of(p, args, 128, 40);
+  CHECK(moved(part.a, args.a) == 128 * args.lda * 2);
+  CHECK(part.bias == args.bias);
+  for (const void* absent : {part.c, static_cast<const void*>(part.aux), static_cast<const void*>(part.row_scale)})
+    CHECK(absent == nullptr);
 }
 
 TEST_CASE("the pass covers every element, fits the grid and spreads a small D") {
@@ -181,14 +231,14 @@ TEST_CASE("the pass covers every element, fits the grid and spreads a small D") 
         }
 }
 
-TEST_CASE("the pass takes 16 bytes at a time where the rows of X and C lie like those of D") {
+TEST_CASE("the pass takes 16 bytes at a time where the rows of C and aux lie like those of D, wherever X lies") {
   PassArgs args{};
   args.d = reinterpret_cast<void*>(0x1000), args.ldd = 16;
   CHECK(pass_access(args, DType::bf16) == kPassAligned);
   args.ldd = 13;
   CHECK(pass_access(args, DType::bf16) == kPassShifted);
   CHECK(pass_access(args, DType::f32) == kPassShifted);
-  args.x = args.d, args.ldx = args.ldd;
+  args.x = reinterpret_cast<void*>(0x2004), args.x2 = reinterpret_cast<void*>(0x2008), args.ldx = 15;
   CHECK(pass_access(args, DType::f32) == kPassShifted);
   args.c = reinterpret_cast<void*>(0x1002), args.ldc = 13;
   CHECK(pass_access(args, DType::bf16) == kPassElements);
@@ -196,11 +246,9 @@ TEST_CASE("the pass takes 16 bytes at a time where the rows of X and C lie like 
   CHECK(pass_access(args, DType::bf16) == kPassElements);
   args.ldc = 21;
   CHECK(pass_access(args, DType::bf16) == kPassShifted);
-  args.ldd = args.ldx = 12, args.ldc = 20;
+  args.ldd = 12, args.ldc = 20;
   CHECK(pass_access(args, DType::f32) == kPassAligned);
-  args.x2 = reinterpret_cast<void*>(0x1008);
-  CHECK(pass_access(args, DType::f32) == kPassElements);
-  args.x2 = reinterpret_cast<void*>(0x2000), args.aux = reinterpret_cast<void*>(0x3000), args.ldaux = 28, args.columns = 10;
+  args.aux = reinterpret_cast<void*>(0x3000), args.ldaux = 28, args.columns = 10;
   CHECK(pass_access(args, DType::f32) == kPassAligned);
   args.gated = 1;  // aux's second half begins 40 bytes on
   CHECK(pass_access(args, DType::f32) == kPassElements);
