@@ -27,6 +27,7 @@ Worker& worker(const GpuOptions& options) { return Worker::of(find_worker(option
 struct NoProver final : Prover {
   explicit NoProver(std::string because) : why(std::move(because)) {}
   Proven prove(const Kernel&, Effort, Deadline) override { throw Unavailable{why}; }
+  Proven prove_whole(const Kernel&, Deadline) override { throw Unavailable{why}; }
   const std::string why;
 };
 

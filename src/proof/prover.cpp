@@ -31,7 +31,7 @@ constexpr Seed kSeeds[] = {{Data::integers, Spacing::gapped, 2}, {Data::wide, Sp
                            {Data::extremes, Spacing::tight, 6},  {Data::extremes, Spacing::gapped, 7}};
 constexpr std::size_t kOwnSeeds = 3;
 
-Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error), a.whole && b.whole}; }
+Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
 
 void drop_if_large(std::unique_ptr<Case>& kept) {
   if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
@@ -69,8 +69,7 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
     drop_if_large(kept);
   }
   worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, other_.get(), &quick_case(), deadline)));
-  if (kernel) worst = worse(worst, edges(*kernel, deadline));
-  return kernel && problem_ != whole_ ? worse(worst, over_all_rows(*kernel, deadline)) : worst;
+  return kernel ? worse(worst, edges(*kernel, deadline)) : worst;
 }
 
 Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
@@ -94,7 +93,7 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
 }
 
 // Its case outlives a launch that does not end: to free its memory would be to wait.
-Proven LocalProver::over_all_rows(const Kernel& kernel, Deadline deadline) {
+Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
   if (!whole_case_) {
     if (whole_.flops() > kMostFlops) return {0, false};
     if (Case::bytes_for(whole_, Spacing::tight, kLastRows) > device_memory().free / 2) return {0, false};

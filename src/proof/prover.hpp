@@ -23,7 +23,7 @@ struct Kernel {
 /// What a proof found out besides that the kernel is right.
 struct Proven {
   double error = 0;   // of the worst element, over its bound
-  bool whole = true;  // false: of a panel only, for want of memory or time
+  bool whole = true;  // false, of prove_whole(): too large to be launched
 };
 
 /// Thrown where a proof cannot be made at all: the worker is not to be had.
@@ -37,6 +37,9 @@ class Prover {
   /// Effort::quick: one case. Effort::full: all the others, of a kernel that passed the quick one. Throws Failed, TimedOut,
   /// Unavailable, Error{driver | out_of_memory}.
   virtual Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) = 0;
+  /// Of a kernel that is right on a panel: launched once over the whole problem, where memory and time allow (Proven::whole),
+  /// and held to a reference in its last rows.
+  virtual Proven prove_whole(const Kernel& kernel, Deadline deadline) = 0;
 };
 
 /// The plan of a compiled kernel for a problem of the structure it was made for, whatever its sizes.
@@ -45,12 +48,12 @@ PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel)
 /// Proves in this process, on the lane's GPU.
 class LocalProver : public Prover {
  public:
-  /// problem: a panel of `whole`, or that itself; own kernels of a panel are launched once over the whole at full effort, where
-  /// memory and time allow, and held to a reference in its last rows. All others must outlive it. Device memory is allocated by
-  /// the first proof, and kept for the next.
+  /// problem: a panel of `whole`, or that itself. All others must outlive it. Device memory is allocated by the first proof,
+  /// and kept for the next.
   LocalProver(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe);
 
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
+  Proven prove_whole(const Kernel& kernel, Deadline deadline) override;
   /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given, the data of
   /// edge sizes at the problem's own size where not.
   Proven prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
@@ -65,7 +68,6 @@ class LocalProver : public Prover {
   Case& quick_case();
   void note_memory();
   Proven edges(const Kernel& kernel, Deadline deadline);
-  Proven over_all_rows(const Kernel& kernel, Deadline deadline);
   bool refused(const Problem& problem, const Tactic& tactic) const;
 
   const Problem problem_, whole_;

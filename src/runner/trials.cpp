@@ -13,6 +13,11 @@
 #include "proof/panel.hpp"
 
 namespace ak {
+namespace {
+
+constexpr double kWholePatience = 1;  // seconds
+
+}  // namespace
 
 struct Trials::Impl {
   struct Candidate {
@@ -21,7 +26,7 @@ struct Trials::Impl {
     std::shared_ptr<const Compiled> compiled;
     PlanPtr plan;
     bool quick = false, full = false;  // proven
-    bool whole = false;                // on more than a panel
+    bool whole = false;                // and over all rows, where those proofs are of a panel
   };
 
   Impl(const Problem& problem, Resources& resources, Options options)
@@ -136,12 +141,11 @@ struct Trials::Impl {
     return candidate;
   }
 
-  Proven prove_step(const Candidate& candidate, const Tactic& tactic, Effort effort, Deadline deadline) {
-    if (timing) local->alternate_with(timing->anchor());
-    if (is_vendor(tactic)) return local->prove(*candidate.plan, nullptr, effort, deadline);
-    const Kernel kernel{tactic, candidate.compiled->cubin};
+  // What `there` says of the other prover; where it is not to be had, what `here` says.
+  template <class There, class Here>
+  Proven asked(There&& there, Here&& here) {
     try {
-      if (elsewhere) return elsewhere->prove(kernel, effort, deadline);
+      if (elsewhere) return there(*elsewhere);
     } catch (const Unavailable& absent) {
       if (!reviewed)
         throw Failed{Outcome::constraints,
@@ -150,7 +154,15 @@ struct Trials::Impl {
       warn_once(fmt::format("new kernels are launched in this process first: {}", absent.why));
       elsewhere.reset();
     }
-    return local->prove(*candidate.plan, &kernel, effort, deadline);
+    return here();
+  }
+
+  Proven prove_step(const Candidate& candidate, const Tactic& tactic, Effort effort, Deadline deadline) {
+    if (timing) local->alternate_with(timing->anchor());
+    if (is_vendor(tactic)) return local->prove(*candidate.plan, nullptr, effort, deadline);
+    const Kernel kernel{tactic, candidate.compiled->cubin};
+    return asked([&](Prover& prover) { return prover.prove(kernel, effort, deadline); },
+                 [&] { return local->prove(*candidate.plan, &kernel, effort, deadline); });
   }
 
   void prove(const Tactic& tactic, Effort effort, Deadline deadline) {
@@ -158,11 +170,21 @@ struct Trials::Impl {
     for (const Effort step : {Effort::quick, Effort::full}) {
       bool& done = step == Effort::quick ? candidate.quick : candidate.full;
       if (done || step > effort) continue;
-      const Proven proven = prove_step(candidate, tactic, step, deadline);
-      worst = std::max(worst, proven.error);
-      candidate.whole = step == Effort::full && proven.whole && !is_vendor(tactic);
+      worst = std::max(worst, prove_step(candidate, tactic, step, deadline).error);
       done = true;
     }
+  }
+
+  // Last, and with time of its own: a launch over all rows may take longer than all of the panel's.
+  void prove_whole(const Tactic& tactic, Deadline deadline) {
+    Candidate& candidate = candidates.at(tactic);
+    if (panel == problem || is_vendor(tactic) || candidate.whole) return;
+    const Kernel kernel{tactic, candidate.compiled->cubin};
+    const Deadline patient = Deadline::in(std::max(kWholePatience, deadline.remaining()));
+    const Proven proven = asked([&](Prover& prover) { return prover.prove_whole(kernel, patient); },
+                                [&] { return local->prove_whole(kernel, patient); });
+    worst = std::max(worst, proven.error);
+    candidate.whole = proven.whole;
   }
 
   const Problem problem, panel;
@@ -230,10 +252,12 @@ Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
     PairedTimer& timer = impl_->timer();
     const Impl::Candidate& candidate = impl_->prepare(tactic, deadline, trial);
     impl_->prove(tactic, effort, deadline);
-    if (effort == Effort::quick)
+    if (effort == Effort::quick) {
       timer.time_quick(*candidate.plan, trial, deadline);
-    else
+    } else {
       timer.time_full(*candidate.plan, impl_->local->verifier(), trial, deadline);
+      impl_->prove_whole(tactic, deadline);
+    }
     trial.us = impl_->whole_us(trial.us);
   });
 }
@@ -243,6 +267,7 @@ Trial Trials::verify(const Tactic& tactic, Effort effort, Deadline deadline, dou
   Trial trial = impl_->guarded(tactic, [&](Trial& t) {
     impl_->prepare(tactic, deadline, t);
     impl_->prove(tactic, effort, deadline);
+    if (effort == Effort::full) impl_->prove_whole(tactic, deadline);
   });
   if (error) *error = impl_->worst;
   return trial;

@@ -41,7 +41,7 @@ std::string encode(const ProofRequest& request) {
   writer.put(static_cast<std::uint8_t>(request.kind));
   writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.whole));
   writer.put(std::string_view(request.tactic)), writer.put(std::string_view(request.cubin));
-  writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.seconds);
+  writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.all_rows), writer.put(request.seconds);
   return writer.bytes();
 }
 
@@ -52,6 +52,7 @@ std::optional<ProofRequest> decode_request(std::string_view bytes) {
   request.problem = reader.text(), request.whole = reader.text();
   request.tactic = reader.text(), request.cubin = reader.text();
   request.effort = value(reader, Effort::full);
+  request.all_rows = reader.flag();
   request.seconds = reader.real();
   return whole(reader, std::move(request));
 }

@@ -25,7 +25,8 @@ struct ProofRequest {
   std::string tactic;         // as to_string(Tactic)
   std::string cubin;
   Effort effort = Effort::quick;
-  double seconds = 0;  // until the deadline
+  bool all_rows = false;  // prove_whole(), at no effort
+  double seconds = 0;     // until the deadline
 };
 
 enum class Answered : std::uint8_t {

@@ -88,7 +88,9 @@ class Server {
       }
       const Tactic tactic = parse_tactic(request.tactic);
       const Kernel kernel{tactic, request.cubin};
-      const Proven proven = session_->prover.prove(kernel, request.effort, Deadline::in(request.seconds));
+      const Deadline deadline = Deadline::in(request.seconds);
+      const Proven proven = request.all_rows ? session_->prover.prove_whole(kernel, deadline)
+                                             : session_->prover.prove(kernel, request.effort, deadline);
       reply.error = proven.error, reply.whole = proven.whole;
     } catch (const Failed& failed) {
       ended(failed.outcome, failed.why);

@@ -99,8 +99,19 @@ ProofReply Worker::prove(const ProofRequest& request, Deadline deadline) {
 
 Proven WorkerProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
   ProofRequest request;
-  request.problem = problem_, request.whole = whole_, request.tactic = to_string(kernel.tactic), request.cubin = kernel.cubin;
-  request.effort = effort, request.seconds = deadline.remaining();
+  request.effort = effort;
+  return ask(std::move(request), kernel, deadline);
+}
+
+Proven WorkerProver::prove_whole(const Kernel& kernel, Deadline deadline) {
+  ProofRequest request;
+  request.all_rows = true;
+  return ask(std::move(request), kernel, deadline);
+}
+
+Proven WorkerProver::ask(ProofRequest request, const Kernel& kernel, Deadline deadline) {
+  request.problem = problem_, request.whole = whole_, request.tactic = to_string(kernel.tactic);
+  request.cubin = kernel.cubin, request.seconds = deadline.remaining();
   const ProofReply reply = worker_.prove(request, deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};

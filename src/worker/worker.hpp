@@ -44,8 +44,11 @@ class WorkerProver : public Prover {
   WorkerProver(const Problem& problem, const Problem& whole, Worker& worker)
       : problem_(to_string(problem)), whole_(problem == whole ? std::string() : to_string(whole)), worker_(worker) {}
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
+  Proven prove_whole(const Kernel& kernel, Deadline deadline) override;
 
  private:
+  Proven ask(ProofRequest request, const Kernel& kernel, Deadline deadline);
+
   const std::string problem_, whole_;
   Worker& worker_;
 };
