@@ -15,11 +15,6 @@ constexpr std::int64_t kKeptCaseBytes = std::int64_t{2} << 30;
 constexpr std::int64_t kLastRows = 256;  // of a whole problem, where offsets are largest
 constexpr double kMostFlops = 1e14;      // of one launch over it: 0.15 s on an H200
 
-Proven hold(const Verdict& verdict) {
-  if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
-  return {verdict.error};
-}
-
 struct Seed {
   Data data;
   Spacing spacing;
@@ -110,6 +105,16 @@ Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
 bool LocalProver::refused(const Problem& problem, const Tactic& tactic) const {
   const Family& own = family(tactic.family);
   return own.refuses(problem, resources_.facts()) || own.rejects(problem, tactic, resources_.facts());
+}
+
+// Who wrote where it must not has spoilt the cases for who comes next: they are made anew.
+Proven LocalProver::hold(const Verdict& verdict) {
+  if (verdict.strays) {
+    quick_case_.reset(), whole_case_.reset(), edge_cases_.clear();
+    for (auto& one : seed_cases_) one.reset();
+  }
+  if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
+  return {verdict.error};
 }
 
 Case& LocalProver::quick_case() {

@@ -66,6 +66,7 @@ class LocalProver : public Prover {
 
  private:
   Case& quick_case();
+  Proven hold(const Verdict& verdict);
   void note_memory();
   Proven edges(const Kernel& kernel, Deadline deadline);
   bool refused(const Problem& problem, const Tactic& tactic) const;

@@ -92,6 +92,7 @@ void PairedTimer::time_full(const Plan& plan, Verifier& verifier, Trial& trial, 
       probe_.poison(lane_.stream(), loop_case_->base, *region, Verifier::kPoison);
   });
   const Verdict verdict = verifier.inspect(*loop_case_, plan.tactic(), Deadline::in(std::max(1.0, deadline.remaining())));
+  if (verdict.strays) loop_case_.reset();  // the next one's reference is of what the inputs are then
   if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
   trial.us = window.median(arms.size() - 1);
   trial.final_timing = true;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "plan/vendor.hpp"
+#include "proof/prover.hpp"
 #include "proof/rotating_sets.hpp"
 #include "proof/verify.hpp"
 #include "runner/trials.hpp"
@@ -91,6 +92,24 @@ TEST_CASE("of a case that looks at its last rows all are launched, and a wrong l
           p, Data::normal, Spacing::tight, [](CallArgs& args) { --args.m; }, rows);
       CHECK_FALSE(wrong.right);
     }
+  }
+}
+
+TEST_CASE("a plan that spoils the inputs is found out, and the next one is proven on fresh ones") {
+  Bench bench;
+  const Problem p = parse_problem("64x96x128 relu");
+  const Altered strays(p, [](CallArgs& args) { args.d = const_cast<void*>(args.a), args.ldd = args.lda; });
+  const Altered right(p, [](CallArgs&) {});
+  LocalProver prover(p, p, resources(), bench.lane, bench.probe);
+  for (const Effort effort : {Effort::quick, Effort::full}) {
+    try {
+      prover.prove(strays, nullptr, effort, Deadline::in(10));
+      FAIL("it passed");
+    } catch (const Failed& failed) {
+      CHECK(failed.harms);
+      CHECK_MESSAGE(failed.why.find("an input was modified") != std::string::npos, failed.why);
+    }
+    CHECK_NOTHROW(prover.prove(right, nullptr, effort, Deadline::in(10)));
   }
 }
 
