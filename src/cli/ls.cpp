@@ -3,7 +3,7 @@
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
-#include "context/quarantine.hpp"
+#include "context/stored_quarantine.hpp"
 
 namespace ak::cli {
 
