@@ -25,6 +25,7 @@
 #include "plan/resources.hpp"
 #include "tests/unit/stores.hpp"
 #include "timing/stopwatch.hpp"
+#include "tune/service.hpp"
 
 using namespace ak;
 using namespace ak::test_stores;
@@ -99,10 +100,10 @@ struct Judgement {
   bool harms = false;  // it wrote where it must not
 };
 
-Judgement prove(const Plan& plan, Lane& lane) {
+Judgement prove(const Plan& plan, Lane& lane, Deadline deadline) {
   const Operands operands(0.5f);
   plan.launch(lane.stream(), operands);
-  lane.wait(Deadline::in(5));
+  lane.wait(deadline);
   const std::vector<float> result = operands.result();
   for (int i = kSize; i < kSize + kGuard; ++i)
     if (result[static_cast<std::size_t>(i)] != kUntouched) return {fmt::format("writes element {} of {}", i, kSize), true};
@@ -136,9 +137,35 @@ struct Process {
 
   std::string key() const { return fmt::format("{} elements on {} with {} SMs", kSize, hardware.gpu, hardware.sm_count); }
 
+  // From the store, else by a search that has its turn on the device, alone of all processes that share the folder.
   Winner tune(std::span<const Candidate> candidates) {
-    if (const auto known = store->find_work(kVectorAdd, key()))
-      if (auto winner = Winner::of(known->value)) return *winner;
+    if (auto known = find()) return *known;
+    TuningRequest request;
+    request.place = this, request.key = key_of(kVectorAdd, key());
+    request.work = std::make_shared<Search>(*this, candidates);
+    const auto ticket = service.enqueue(std::move(request), Deadline::in(20));
+    REQUIRE(service.wait(ticket, Deadline::in(20)) == TuningService::End::done);
+    return *static_cast<const Search&>(*TuningService::work(ticket)).found;
+  }
+
+  std::optional<Winner> find() {
+    const auto known = store->find_work(kVectorAdd, key());
+    return known ? Winner::of(known->value) : std::nullopt;
+  }
+
+  struct Search final : TuningWork {
+    Search(Process& process, std::span<const Candidate> candidates) : process(process), candidates(candidates) {}
+    void run(const Turn& turn) override {
+      const ContextScope scope(process.context);
+      found = process.find();  // another process may have had the lease until now
+      if (!found) found = process.search(candidates, turn.by);
+    }
+    Process& process;
+    const std::span<const Candidate> candidates;
+    std::optional<Winner> found;
+  };
+
+  Winner search(std::span<const Candidate> candidates, Deadline deadline) {
     for (const Candidate& each : candidates) pool.want(each.source);
     std::optional<Winner> best;
     for (const Candidate& each : candidates) {
@@ -147,15 +174,15 @@ struct Process {
         what = "in quarantine: " + *why;
         continue;
       }
-      const auto compiled = pool.get(each.source, Deadline::in(5));
+      const auto compiled = pool.get(each.source, deadline);
       REQUIRE(compiled);
       REQUIRE(compiled->ok());
       const Plan plan(compiled->cubin, each.threads);
-      const Judgement judgement = prove(plan, lane);
+      const Judgement judgement = prove(plan, lane, deadline);
       what = judgement.why;
       if (judgement.harms) quarantine.add(each.source.digest, judgement.why);
       if (!judgement.why.empty()) continue;
-      const double us = time(plan);
+      const double us = time(plan, deadline);
       if (!best || us < best->us) best = Winner{each.source.digest.hex(), each.threads, us, compiled->cubin};
     }
     REQUIRE(best);
@@ -163,12 +190,12 @@ struct Process {
     return *best;
   }
 
-  double time(const Plan& plan) {
+  double time(const Plan& plan, Deadline deadline) {
     const Operands sets[] = {Operands(1), Operands(2)};
     Stopwatch stopwatch(lane, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
-    const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, Deadline::in(5));
+    const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, deadline);
     const Arm* const arms[] = {&arm};
-    return stopwatch.window(arms, 3, Deadline::in(5)).median(0);
+    return stopwatch.window(arms, 3, deadline).median(0);
   }
 
   // On the caller's stream; whether D is right.
@@ -183,13 +210,15 @@ struct Process {
     return true;
   }
 
-  const ContextScope scope{current_context()};
+  const CUcontext context = current_context();
+  const ContextScope scope{context};
   const Hardware hardware = Hardware::of(resources().facts());
   const std::shared_ptr<Store> store;
   StoredQuarantine quarantine{*store, hardware};
   CompilePool pool{resources().facts().arch()};
   Lane lane;
-  std::vector<std::string> outcomes;  // of the candidates, empty where right
+  std::vector<std::string> outcomes;       // of the candidates, empty where right
+  TuningService service{store->folder()};  // ended first: what it runs uses all the others
 };
 
 // --- what stands for its kernels on the fake driver ------------------------------------------------------------------
