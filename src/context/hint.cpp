@@ -103,6 +103,7 @@ std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint,
       tuned.artifact = runner.artifact(record.tactic);
       tuned.note = hint.again ? "proven again; timed before"
                               : fmt::format("from the {}: proven here, timed where it was made", hint.source);
+      tuned.note = joined(tuned.note, runner.extent(record.tactic));
       return tuned;
     }
     log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, hint.source, to_string(record.tactic),

@@ -98,12 +98,13 @@ class Gpu final : public Machine {
     options.quarantine = quarantine;
     options.threads = allowance.compile_threads;
     options.reviewed = !kernel_folder();
+    options.panel = panel_now(problem, resources_);
     if (options_.isolation == Isolation::worker) {
       if (const auto why = no_worker(options_)) {
         warn_once(fmt::format("new kernels are launched in this process first: {}", *why));
         if (!options.reviewed) options.prover = std::make_unique<NoProver>(*why);
       } else {
-        options.prover = std::make_unique<WorkerProver>(problem, worker(options_));
+        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, worker(options_));
       }
     }
     return std::make_unique<Trials>(problem, resources_, std::move(options));

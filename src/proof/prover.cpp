@@ -12,6 +12,8 @@ namespace ak {
 namespace {
 
 constexpr std::int64_t kKeptCaseBytes = std::int64_t{2} << 30;
+constexpr std::int64_t kLastRows = 256;  // of a whole problem, where offsets are largest
+constexpr double kMostFlops = 1e14;      // of one launch over it: 0.15 s on an H200
 
 Proven hold(const Verdict& verdict) {
   if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
@@ -29,7 +31,11 @@ constexpr Seed kSeeds[] = {{Data::integers, Spacing::gapped, 2}, {Data::wide, Sp
                            {Data::extremes, Spacing::tight, 6},  {Data::extremes, Spacing::gapped, 7}};
 constexpr std::size_t kOwnSeeds = 3;
 
-Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
+Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error), a.whole && b.whole}; }
+
+void drop_if_large(std::unique_ptr<Case>& kept) {
+  if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
+}
 
 }  // namespace
 
@@ -39,8 +45,8 @@ PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel)
                                       own.geometry(problem, kernel.tactic, resources.facts()));
 }
 
-LocalProver::LocalProver(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe)
-    : problem_(problem), resources_(resources), lane_(lane), probe_(probe), verifier_(lane, probe) {}
+LocalProver::LocalProver(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe)
+    : problem_(problem), whole_(whole), resources_(resources), lane_(lane), probe_(probe), verifier_(lane, probe) {}
 
 Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
   plan_ = load(resources_, problem_, kernel);
@@ -61,10 +67,11 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
     const Run run{&plan, kept.get()};
     worst = worse(worst, hold(verifier_.check({&run, 1}, deadline)));
     note_memory();
-    if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
+    drop_if_large(kept);
   }
   worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, other_.get(), &quick_case(), deadline)));
-  return kernel ? worse(worst, edges(*kernel, deadline)) : worst;
+  if (kernel) worst = worse(worst, edges(*kernel, deadline));
+  return kernel && problem_ != whole_ ? worse(worst, over_all_rows(*kernel, deadline)) : worst;
 }
 
 Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
@@ -87,6 +94,21 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
   return runs.empty() ? Proven{} : hold(verifier_.check(runs, deadline));
 }
 
+// Its case outlives a launch that does not end: to free its memory would be to wait.
+Proven LocalProver::over_all_rows(const Kernel& kernel, Deadline deadline) {
+  if (!whole_case_) {
+    if (whole_.flops() > kMostFlops) return {0, false};
+    if (Case::bytes_for(whole_, Spacing::tight, kLastRows) > device_memory().free / 2) return {0, false};
+    whole_case_ = std::make_unique<Case>(lane_, probe_, whole_, Data::normal, Spacing::tight, 8, kLastRows);
+  }
+  note_memory();
+  const PlanPtr plan = load(resources_, whole_, kernel);
+  const Run run{plan.get(), whole_case_.get()};
+  const Proven proven = hold(verifier_.check({&run, 1}, deadline));
+  drop_if_large(whole_case_);
+  return proven;
+}
+
 bool LocalProver::refused(const Problem& problem, const Tactic& tactic) const {
   const Family& own = family(tactic.family);
   return own.refuses(problem, resources_.facts()) || own.rejects(problem, tactic, resources_.facts());
@@ -101,6 +123,7 @@ Case& LocalProver::quick_case() {
 void LocalProver::note_memory() {
   std::int64_t bytes = 0;
   if (quick_case_) bytes += quick_case_->bytes();
+  if (whole_case_) bytes += whole_case_->bytes();
   for (const auto& one : seed_cases_) bytes += one ? one->bytes() : 0;
   for (const auto& [size, edge] : edge_cases_) bytes += edge ? edge->bytes() : 0;
   peak_ = std::max(peak_, bytes);

@@ -23,7 +23,8 @@ struct Kernel {
 
 /// What a proof found out besides that the kernel is right.
 struct Proven {
-  double error = 0;  // of the worst element, over its bound
+  double error = 0;   // of the worst element, over its bound
+  bool whole = true;  // false: of a panel only, for want of memory or time
 };
 
 /// Thrown where a proof cannot be made at all: the worker is not to be had.
@@ -45,8 +46,10 @@ PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel)
 /// Proves in this process, on the lane's GPU.
 class LocalProver : public Prover {
  public:
-  /// All must outlive it. Device memory is allocated by the first proof, and kept for the next.
-  LocalProver(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe);
+  /// problem: a panel of `whole`, or that itself; own kernels of a panel are launched once over the whole at full effort, where
+  /// memory and time allow, and held to a reference in its last rows. All others must outlive it. Device memory is allocated by
+  /// the first proof, and kept for the next.
+  LocalProver(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe);
 
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
   /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given, the data of
@@ -63,9 +66,10 @@ class LocalProver : public Prover {
   Case& quick_case();
   void note_memory();
   Proven edges(const Kernel& kernel, Deadline deadline);
+  Proven over_all_rows(const Kernel& kernel, Deadline deadline);
   bool refused(const Problem& problem, const Tactic& tactic) const;
 
-  const Problem problem_;
+  const Problem problem_, whole_;
   Resources& resources_;
   Lane& lane_;
   const Probe& probe_;
@@ -74,7 +78,7 @@ class LocalProver : public Prover {
   // Of the proof under way or the last one: a module is not unloaded under a kernel that hangs.
   PlanPtr plan_;
   std::vector<PlanPtr> edge_plans_;
-  std::unique_ptr<Case> quick_case_, seed_cases_[6];
+  std::unique_ptr<Case> quick_case_, whole_case_, seed_cases_[6];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases_;
   std::int64_t peak_ = 0;
 };

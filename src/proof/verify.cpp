@@ -8,12 +8,19 @@
 #include <cstring>
 
 #include "core/activation.hpp"
+#include "plan/vendor.hpp"
 
 namespace ak {
 namespace {
 
 constexpr std::int64_t kGuardBytes = 64 << 10;
 constexpr int kSamples = 1024;
+
+Problem last_of(const Problem& problem, std::int64_t rows) {
+  Problem last = problem;
+  if (rows > 0) last.m = std::min(problem.m, rows);
+  return last;
+}
 
 std::int64_t reference_bytes(const Problem& p) {
   return (p.m * p.wide_n() + p.m + p.wide_n()) * static_cast<std::int64_t>(sizeof(float));
@@ -118,23 +125,28 @@ void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, c
   probe.fill(stream, base, l.column_scale, Values::powers, 1.0f, seed * 8 + 7);
 }
 
-std::int64_t Case::bytes_for(const Problem& p, Spacing spacing) {
-  return make_layout(p, spacing, kGuardBytes).bytes + reference_bytes(p);
+std::int64_t Case::bytes_for(const Problem& p, Spacing spacing, std::int64_t last_rows) {
+  return make_layout(p, spacing, kGuardBytes).bytes + reference_bytes(last_of(p, last_rows));
 }
 
-Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed)
-    : problem(p), layout(make_layout(p, spacing, kGuardBytes)), memory_(memory_for(p, layout)) {
+Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed,
+           std::int64_t last_rows)
+    : problem(last_of(p, last_rows)),
+      layout(make_layout(p, spacing, kGuardBytes)),
+      launched(),
+      memory_(memory_for(problem, layout)) {
   base = memory_.get();
-  args = layout.args(problem, base);
+  launched = layout.args(p, base);
   for (const Region* region : layout.inputs()) probe.poison(lane.stream(), base, *region, Verifier::kPoison);
-  fill_inputs(lane, probe, problem, layout, base, data, seed, args);
+  fill_inputs(lane, probe, p, layout, base, data, seed, launched);
+  args = rows_of(p, launched, p.m - problem.m, problem.m);
   refer(lane, probe);
   if (data == Data::integers || data == Data::branches || data == Data::extremes) tolerance.summation = 0;
 }
 
 Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at,
            const KernelArgs& with)
-    : problem(p), layout(where), args(with), base(at) {
+    : problem(p), layout(where), launched(with), args(with), base(at) {
   refer(lane, probe);
 }
 
@@ -232,7 +244,7 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
     const Case& on = *runs[i].on;
     Finding* finding = device_.data<Finding>() + i;
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
-    runs[i].plan->launch(stream, on.args);
+    runs[i].plan->launch(stream, on.launched);
     for (const Region* region : on.layout.outputs()) probe_.check_guards(stream, on.base, *region, kPoison, finding);
     probe_.hash(stream, on.base, on.layout.input_bytes(), finding);
     probe_.compare(stream, on.problem, on.args, on.reference, tolerance_for(runs[i].plan->tactic(), on.problem, on.tolerance),
@@ -268,12 +280,12 @@ Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* othe
   const CUstream stream = lane_.stream();
   for (int i = 0; i < times; ++i) {
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
-    plan.launch(stream, on.args);
+    plan.launch(stream, on.launched);
     if (i == 0)
       ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), outputs, bytes, stream), "keeping an output");
     else
       probe_.equal(stream, spare_.get(), outputs, on.layout.output_bytes(), device_.data<Finding>());
-    if (other) other->launch(stream, other_on->args);
+    if (other) other->launch(stream, other_on->launched);
   }
   const Finding found = finish(1, deadline)[0];
   Verdict verdict;

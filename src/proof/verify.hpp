@@ -28,18 +28,21 @@ enum class Data { normal, wide, integers, branches, extremes };
 /// shows it in D.
 class Case {
  public:
-  /// Of device memory that a case takes.
-  static std::int64_t bytes_for(const Problem& problem, Spacing spacing);
+  /// Of device memory that a case takes. last_rows: as below.
+  static std::int64_t bytes_for(const Problem& problem, Spacing spacing, std::int64_t last_rows = 0);
   /// Allocates and enqueues the filling and the reference. Throws Error{out_of_memory}, before anything is allocated where
-  /// too little is free.
-  Case(const Lane& lane, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed);
+  /// too little is free. last_rows: of a problem whose reference would take too long only so many are looked at, though all
+  /// are launched; 0: all.
+  Case(const Lane& lane, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed,
+       std::int64_t last_rows = 0);
   /// The same in memory that the caller owns and has laid out and filled: only the reference is made.
   Case(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
        const KernelArgs& args);
 
-  const Problem problem;
-  const Layout layout;
-  KernelArgs args;
+  const Problem problem;  // of the rows that are looked at
+  const Layout layout;    // of all
+  KernelArgs launched;    // all, as a plan gets them
+  KernelArgs args;        // those that are looked at
   std::uint64_t base = 0;
   ReferenceView reference;
   Tolerance tolerance;

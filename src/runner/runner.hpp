@@ -51,6 +51,9 @@ class Runner {
   /// among them when it was measured.
   virtual std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) = 0;
 
+  /// Where the tactic was proven and timed: "on panels of 1024 of 32768 rows"; empty: on the whole problem.
+  virtual std::string extent(const Tactic&) const { return {}; }
+
   /// Of a tactic that ran correctly.
   virtual Artifact artifact(const Tactic& tactic) = 0;
 

@@ -10,6 +10,7 @@
 #include "jit/compile_pool.hpp"
 #include "jit/source.hpp"
 #include "plan/kernel_plan.hpp"
+#include "proof/panel.hpp"
 
 namespace ak {
 
@@ -20,10 +21,12 @@ struct Trials::Impl {
     std::shared_ptr<const Compiled> compiled;
     PlanPtr plan;
     bool quick = false, full = false;  // proven
+    bool whole = false;                // on more than a panel
   };
 
   Impl(const Problem& problem, Resources& resources, Options options)
       : problem(problem),
+        panel(options.panel ? *options.panel : panel_now(problem, resources)),
         resources(resources),
         source(std::move(options.source)),
         probe(resources),
@@ -37,11 +40,11 @@ struct Trials::Impl {
   void start() {
     if (lane) return;
     lane.emplace();
-    local.emplace(problem, resources, *lane, probe);
+    local.emplace(panel, problem, resources, *lane, probe);
   }
 
   PairedTimer& timer() {
-    if (!timing) timing.emplace(problem, resources, *lane, probe);
+    if (!timing) timing.emplace(panel, resources, *lane, probe);
     return *timing;
   }
 
@@ -76,9 +79,27 @@ struct Trials::Impl {
     return trial;
   }
 
-  bool refused(const Tactic& tactic) const {
+  // Of the panel, for the whole problem.
+  double whole_us(double us) const { return us * static_cast<double>(problem.m) / static_cast<double>(panel.m); }
+
+  std::optional<std::string> refusal(const Problem& of, const Tactic& tactic) const {
     const Family& own = family(tactic.family);
-    return own.refuses(problem, facts()) || own.rejects(problem, tactic, facts());
+    auto why = own.refuses(of, facts());
+    return why ? why : own.rejects(of, tactic, facts());
+  }
+  std::optional<std::string> refusal(const Tactic& tactic) const {
+    auto why = refusal(problem, tactic);
+    return why || panel == problem ? why : refusal(panel, tactic);
+  }
+
+  // What cuBLASLt offers for the panel and takes for the whole problem too.
+  PlanPtr vendor_plan(const Tactic& tactic, Deadline deadline) {
+    const PlanPtr plan = timer().survey(deadline).plan(tactic);
+    if (!plan) throw Failed{Outcome::constraints, "cuBLASLt offers no such algorithm"};
+    std::string why;
+    if (panel == problem || VendorPlan::of_blob(resources, problem, tactic, static_cast<const VendorPlan&>(*plan).blob(), &why))
+      return plan;
+    throw Failed{Outcome::constraints, fmt::format("for the whole problem: {}", why)};
   }
 
   // A fault in this process is not among what is known: it may be the application's own.
@@ -104,13 +125,10 @@ struct Trials::Impl {
   const Candidate& prepare(const Tactic& tactic, Deadline deadline, Trial& trial) {
     if (is_vendor(tactic)) {
       Candidate& candidate = candidates[tactic];
-      if (!candidate.plan) candidate.plan = timer().survey(deadline).plan(tactic);
-      if (!candidate.plan) throw Failed{Outcome::constraints, "cuBLASLt offers no such algorithm"};
+      if (!candidate.plan) candidate.plan = vendor_plan(tactic, deadline);
       return candidate;
     }
-    const Family& own = family(tactic.family);
-    if (const auto why = own.refuses(problem, facts())) throw Failed{Outcome::constraints, *why};
-    if (const auto why = own.rejects(problem, tactic, facts())) throw Failed{Outcome::constraints, *why};
+    if (const auto why = refusal(tactic)) throw Failed{Outcome::constraints, *why};
     Candidate& candidate = known(tactic);
     if (candidate.quarantined) throw Failed{Outcome::constraints, "in quarantine: " + *candidate.quarantined};
     if (!candidate.compiled) candidate.compiled = pool.get(*candidate.source, deadline);
@@ -120,7 +138,7 @@ struct Trials::Impl {
     if (!compiled.failure.empty()) throw Failed{Outcome::compile, compiled.failure};
     if (compiled.spill_bytes > 0) throw Failed{Outcome::spills, fmt::format("spills {} bytes", compiled.spill_bytes)};
     if (compiled.gated) throw Failed{Outcome::compile, "the assembler serialised wgmma or ignored setmaxnreg"};
-    if (!candidate.plan) candidate.plan = load(resources, problem, {tactic, compiled.cubin});
+    if (!candidate.plan) candidate.plan = load(resources, panel, {tactic, compiled.cubin});
     const auto& kernel = static_cast<const KernelPlan&>(*candidate.plan);
     trial.smem_bytes =
         static_cast<int>(kernel.geometry().smem_bytes) + attribute(kernel.function(), CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
@@ -149,12 +167,14 @@ struct Trials::Impl {
     for (const Effort step : {Effort::quick, Effort::full}) {
       bool& done = step == Effort::quick ? candidate.quick : candidate.full;
       if (done || step > effort) continue;
-      worst = std::max(worst, prove_step(candidate, tactic, step, deadline).error);
+      const Proven proven = prove_step(candidate, tactic, step, deadline);
+      worst = std::max(worst, proven.error);
+      candidate.whole = step == Effort::full && proven.whole && !is_vendor(tactic);
       done = true;
     }
   }
 
-  const Problem problem;
+  const Problem problem, panel;
   Resources& resources;
   const std::function<std::string(const Tactic&)> source;
   const Probe probe;
@@ -180,16 +200,22 @@ Trials::~Trials() {
     log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(impl_->problem), bytes);
 }
 
+Problem panel_now(const Problem& problem, const Resources& resources) {
+  const ContextScope scope(resources.context());
+  return search_panel(problem, device_memory().free);
+}
+
 std::optional<std::string> lacks_memory(const Problem& problem) {
-  const std::int64_t needed = RotatingSets::least_bytes(problem) + Case::bytes_for(problem, Spacing::gapped);
   const std::int64_t free = device_memory().free;
+  const Problem panel = search_panel(problem, free);
+  const std::int64_t needed = RotatingSets::least_bytes(panel) + Case::bytes_for(panel, Spacing::gapped);
   if (needed <= free) return std::nullopt;
   return fmt::format("a search takes {} bytes of device memory at least, {} are free now", needed, free);
 }
 
 void Trials::prefetch(std::span<const Tactic> tactics) {
   for (const Tactic& tactic : tactics) {
-    if (is_vendor(tactic) || impl_->refused(tactic)) continue;
+    if (is_vendor(tactic) || impl_->refusal(tactic)) continue;
     try {
       const Impl::Candidate& candidate = impl_->known(tactic);
       if (!candidate.quarantined) impl_->pool.want(*candidate.source);
@@ -205,7 +231,7 @@ bool Trials::ready(const Tactic& tactic) {
   const auto it = impl_->candidates.find(tactic);
   if (it != impl_->candidates.end() && it->second.source)
     return it->second.quarantined || impl_->pool.ready(it->second.source->digest);
-  return impl_->refused(tactic);
+  return impl_->refusal(tactic).has_value();
 }
 
 Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
@@ -217,6 +243,7 @@ Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
       timer.time_quick(*candidate.plan, trial, deadline);
     else
       timer.time_full(*candidate.plan, impl_->local->verifier(), trial, deadline);
+    trial.us = impl_->whole_us(trial.us);
   });
 }
 
@@ -243,6 +270,7 @@ std::vector<Trial> Trials::finals(std::span<const Tactic> tactics, Deadline dead
   const Trial window = impl_->guarded(tactics.front(), [&](Trial&) { impl_->timer().time_finals(plans, timed, deadline); });
   if (!window.correct())
     for (Trial* trial : timed) trial->outcome = window.outcome, trial->why = window.why;
+  for (Trial* trial : timed) trial->us = impl_->whole_us(trial->us);
   return trials;
 }
 
@@ -263,7 +291,24 @@ Artifact Trials::artifact(const Tactic& tactic) {
   return {it->second.compiled->cubin, {}};
 }
 
-VendorTimes Trials::vendor() { return impl_->timing ? impl_->timing->vendor() : VendorTimes{}; }
+std::string Trials::extent(const Tactic& tactic) const {
+  const std::int64_t rows = impl_->panel.m, all = impl_->problem.m;
+  if (rows == all) return {};
+  const auto it = impl_->candidates.find(tactic);
+  const bool whole = it != impl_->candidates.end() && it->second.whole;
+  return fmt::format("on panels of {} of {} rows{}", rows, all,
+                     is_vendor(tactic) ? ""
+                     : whole           ? ", and launched whole"
+                                       : ", never launched whole");
+}
+
+VendorTimes Trials::vendor() {
+  VendorTimes times = impl_->timing ? impl_->timing->vendor() : VendorTimes{};
+  for (double* us : {&times.best_us, &times.first_us, &times.gemm_us, &times.fused_us, &times.separate_us})
+    *us = impl_->whole_us(*us);
+  return times;
+}
+
 int Trials::compiles() const { return impl_->pool.compiles(); }
 std::string Trials::fault() const { return impl_->lane ? impl_->lane->fault() : std::string(); }
 double Trials::anchor_drift() { return impl_->timing ? impl_->timing->drift() : 0; }
@@ -286,6 +331,7 @@ Medians Trials::time(std::span<const Plan* const> plans, int rounds, double grap
   const Trial trial =
       impl_->guarded(Tactic{}, [&](Trial&) { medians = impl_->timer().time(plans, rounds, graph_us, deadline); });
   if (!trial.correct()) throw Error(ErrorCode::driver, trial.why);
+  for (double& us : medians.us) us = impl_->whole_us(us);
   return medians;
 }
 

@@ -16,15 +16,21 @@
 
 namespace ak {
 
+/// search_panel() of what is free in the resources' context.
+Problem panel_now(const Problem& problem, const Resources& resources);
+
 /// Why the problem cannot be searched now: too little device memory is free, in bytes. It may pass. nullopt when it can.
 std::optional<std::string> lacks_memory(const Problem& problem);
 
+/// Rules, sources and artifacts are of the whole problem; plans, cases and sets of its panel. Times are those of the panel in
+/// proportion to the whole problem's rows.
 class Trials : public Runner {
  public:
   struct Options {
     std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
     int threads = usable_cores();                      // for compiling
-    std::unique_ptr<Prover> prover;                    // of own kernels; null: this process proves
+    std::unique_ptr<Prover> prover;                    // of own kernels, for the panel; null: this process proves
+    std::optional<Problem> panel = {};                 // what is proven and timed; empty: panel_now()
     Quarantine* quarantine = nullptr;                  // null: none is kept
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
@@ -42,6 +48,7 @@ class Trials : public Runner {
   Trial run(const Tactic& tactic, Effort effort, Deadline deadline) override;
   Trial prove(const Tactic& tactic, Deadline deadline) override { return verify(tactic, Effort::full, deadline); }
   std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) override;
+  std::string extent(const Tactic& tactic) const override;
   Artifact artifact(const Tactic& tactic) override;
   VendorTimes vendor() override;
   int compiles() const override;
@@ -53,7 +60,7 @@ class Trials : public Runner {
   VendorArms vendor_arms();
   /// Throws Error{driver} where the plans cannot be timed.
   Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
-  /// The plan of a tactic that ran correctly; null otherwise.
+  /// The plan, for the panel, of a tactic that ran correctly; null otherwise.
   PlanPtr plan(const Tactic& tactic);
   /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.
   std::string fault() const;

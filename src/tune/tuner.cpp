@@ -213,6 +213,9 @@ class Tuning {
       result_.provisional = result_.unfinished = true;
       note("no own kernel could be tried in time");
     }
+    if (result_.winner)
+      if (const std::string where = runner_.extent(result_.winner->tactic); !where.empty())
+        note(fmt::format("proven and timed {}", where));
     note(search_.note());
     result_.note = std::move(note_);
     return std::move(result_);

@@ -39,8 +39,8 @@ std::optional<Hello> decode_hello(std::string_view bytes) {
 std::string encode(const ProofRequest& request) {
   ByteWriter writer;
   writer.put(static_cast<std::uint8_t>(request.kind));
-  writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.tactic));
-  writer.put(std::string_view(request.cubin));
+  writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.whole));
+  writer.put(std::string_view(request.tactic)), writer.put(std::string_view(request.cubin));
   writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.seconds);
   return writer.bytes();
 }
@@ -49,7 +49,8 @@ std::optional<ProofRequest> decode_request(std::string_view bytes) {
   ByteReader reader(bytes);
   ProofRequest request;
   request.kind = value(reader, Asked::prove);
-  request.problem = reader.text(), request.tactic = reader.text(), request.cubin = reader.text();
+  request.problem = reader.text(), request.whole = reader.text();
+  request.tactic = reader.text(), request.cubin = reader.text();
   request.effort = value(reader, Effort::full);
   request.seconds = reader.real();
   return whole(reader, std::move(request));
@@ -58,7 +59,8 @@ std::optional<ProofRequest> decode_request(std::string_view bytes) {
 std::string encode(const ProofReply& reply) {
   ByteWriter writer;
   writer.put(static_cast<std::uint8_t>(reply.kind)), writer.put(static_cast<std::uint8_t>(reply.outcome));
-  writer.put(std::string_view(reply.why)), writer.put(reply.error), writer.put(reply.harms), writer.put(reply.last);
+  writer.put(std::string_view(reply.why)), writer.put(reply.error);
+  writer.put(reply.whole), writer.put(reply.harms), writer.put(reply.last);
   return writer.bytes();
 }
 
@@ -67,7 +69,8 @@ std::optional<ProofReply> decode_reply(std::string_view bytes) {
   ProofReply reply;
   reply.kind = value(reader, Answered::leaving);
   reply.outcome = value(reader, Outcome::incorrect);
-  reply.why = reader.text(), reply.error = reader.real(), reply.harms = reader.flag(), reply.last = reader.flag();
+  reply.why = reader.text(), reply.error = reader.real();
+  reply.whole = reader.flag(), reply.harms = reader.flag(), reply.last = reader.flag();
   return whole(reader, std::move(reply));
 }
 

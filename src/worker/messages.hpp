@@ -21,6 +21,7 @@ enum class Asked : std::uint8_t { open, prove };
 struct ProofRequest {
   Asked kind = Asked::prove;  // open: make the GPU ready; nothing else is read
   std::string problem;        // as to_string(Problem)
+  std::string whole;          // the same of what it is a panel of; empty: of itself
   std::string tactic;         // as to_string(Tactic)
   std::string cubin;
   Effort effort = Effort::quick;
@@ -38,6 +39,7 @@ struct ProofReply {
   Outcome outcome = Outcome::correct;
   std::string why;
   double error = 0;    // of the worst element, over its bound
+  bool whole = true;   // as in Proven
   bool harms = false;  // as in Failed
   bool last = false;   // the worker ends with this answer: its context is lost
 };

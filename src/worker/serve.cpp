@@ -22,10 +22,12 @@ constexpr double kPatience = 1;  // seconds that a kernel gets beyond its deadli
 
 // One problem's proofs; the next problem's take its place.
 struct Session {
-  explicit Session(const std::string& text)
-      : name(text), problem(parse_problem(text)), probe(resources()), prover(problem, resources(), lane, probe) {}
-  const std::string name;
-  const Problem problem;
+  Session(const std::string& problem, const std::string& whole)
+      : problem(problem),
+        whole(whole),
+        probe(resources()),
+        prover(parse_problem(problem), parse_problem(whole.empty() ? problem : whole), resources(), lane, probe) {}
+  const std::string problem, whole;
   Lane lane;
   const Probe probe;
   LocalProver prover;
@@ -80,12 +82,14 @@ class Server {
     ProofReply reply;
     const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
     try {
-      if (!session_ || session_->name != request.problem) {
+      if (!session_ || session_->problem != request.problem || session_->whole != request.whole) {
         session_.reset();
-        session_.emplace(request.problem);
+        session_.emplace(request.problem, request.whole);
       }
       const Tactic tactic = parse_tactic(request.tactic);
-      reply.error = session_->prover.prove({tactic, request.cubin}, request.effort, Deadline::in(request.seconds)).error;
+      const Kernel kernel{tactic, request.cubin};
+      const Proven proven = session_->prover.prove(kernel, request.effort, Deadline::in(request.seconds));
+      reply.error = proven.error, reply.whole = proven.whole;
     } catch (const Failed& failed) {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;

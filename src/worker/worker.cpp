@@ -99,12 +99,12 @@ ProofReply Worker::prove(const ProofRequest& request, Deadline deadline) {
 
 Proven WorkerProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
   ProofRequest request;
-  request.problem = problem_, request.tactic = to_string(kernel.tactic), request.cubin = kernel.cubin;
+  request.problem = problem_, request.whole = whole_, request.tactic = to_string(kernel.tactic), request.cubin = kernel.cubin;
   request.effort = effort, request.seconds = deadline.remaining();
   const ProofReply reply = worker_.prove(request, deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};
-  return {reply.error};
+  return {reply.error, reply.whole};
 }
 
 }  // namespace ak

@@ -38,14 +38,15 @@ class Worker {
   bool opened_ = false;  // its answer to `open` was read
 };
 
-/// A problem's proofs through a worker, which must outlive it.
+/// A problem's proofs, or those of a panel of `whole`, through a worker, which must outlive it.
 class WorkerProver : public Prover {
  public:
-  WorkerProver(const Problem& problem, Worker& worker) : problem_(to_string(problem)), worker_(worker) {}
+  WorkerProver(const Problem& problem, const Problem& whole, Worker& worker)
+      : problem_(to_string(problem)), whole_(problem == whole ? std::string() : to_string(whole)), worker_(worker) {}
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
 
  private:
-  const std::string problem_;
+  const std::string problem_, whole_;
   Worker& worker_;
 };
 

@@ -1,17 +1,22 @@
 // Whole calls on the fake driver and the fake cuBLASLt.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "context/context.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
+#include "families/family.hpp"
 #include "gpu/owners.hpp"
 #include "own_context.hpp"
+#include "search/space.hpp"
 
 using namespace ak;
 
@@ -174,6 +179,72 @@ TEST_CASE("a search asks the device first: what is not free is not taken, and th
     CHECK(context.counters().searches == 1);
     CHECK(found.source == "this process");
     CHECK(fake::peak() - before < 64 * kMiB);
+  }
+  own.end();
+}
+
+TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole where memory allows") {
+  struct {
+    const char* text;
+    int rows;
+    bool whole;
+  } constexpr kHuge[] = {{"32768x151936x4096 relu", 1024, false}, {"16384x2048x65536 silu", 4352, true}};
+  for (const auto& [text, rows, whole] : kHuge) {
+    CAPTURE(text);
+    fake::reset();
+    OwnContext own;
+    {
+      Settings patient = settings(Mode::tune);
+      patient.budget_s = 3;
+      Context::Impl context(patient);
+      const Problem problem = parse_problem(text);
+      fake::forget();
+      const Explanation found = context.prepare(problem);
+      CHECK(context.counters().searches == 1);
+      CHECK(found.source == "this process");
+      CHECK_MESSAGE(
+          found.note.find(fmt::format("proven and timed on panels of {} of {} rows", rows, problem.m)) != std::string::npos,
+          found.note);
+      CHECK(fake::peak() < 10 * 1024 * kMiB);
+      int of_panel = 0, of_all = 0;
+      for (const fake::Launch& launch : fake::launches())
+        if (launch.kernel == "ak_kernel") (launch.args.m <= rows ? of_panel : of_all)++;
+      CHECK(of_panel > 0);
+      CHECK((of_all > 0) == whole);
+      for (const fake::Launch& launch : fake::launches())
+        if (launch.kernel.starts_with("ak_reference")) CHECK(launch.grid[1] <= rows / 128u);
+    }
+    own.end();
+  }
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a kernel that was proven on a panel is launched with the whole problem's grid") {
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("16384x2048x65536 silu");
+  const Space space = make_space(problem, DeviceFacts{});
+  const auto first =
+      std::ranges::find(space.tactics, FamilyId::sm80, [](const RankedTactic& ranked) { return ranked.tactic.family; });
+  REQUIRE(first != space.tactics.end());
+  Problem panel = problem;
+  panel.m = 4352;
+  const auto grid_of = [&](const Problem& p) { return family(FamilyId::sm80).geometry(p, first->tactic, DeviceFacts{}).grid; };
+  REQUIRE(grid_of(problem) != grid_of(panel));
+  {
+    Settings forced = settings(Mode::tune);
+    forced.force_tactic = first->tactic;
+    Context::Impl context(forced);
+    fake::forget();
+    context.matmul_act(nullptr, problem, sizes(problem));
+    std::vector<fake::Launch> kernels = fake::launches();
+    std::erase_if(kernels, [](const fake::Launch& launch) { return launch.kernel != "ak_kernel"; });
+    REQUIRE(kernels.size() > 1);
+    CHECK(kernels.back().args.m == problem.m);
+    CHECK(kernels.back().grid == grid_of(problem));
+    kernels.pop_back();
+    for (const fake::Launch& launch : kernels) CHECK(launch.args.m <= panel.m);
+    CHECK(std::ranges::any_of(kernels, [&](const fake::Launch& launch) { return launch.grid == grid_of(panel); }));
   }
   own.end();
 }

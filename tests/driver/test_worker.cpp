@@ -104,6 +104,26 @@ std::string kernels_that(const char* what) {
 
 }  // namespace
 
+TEST_CASE("the worker proves a panel, and all rows once where its memory allows") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  struct {
+    const char *panel, *whole;
+    bool fits;
+  } constexpr kHuge[] = {{"4352x2048x65536 relu", "16384x2048x65536 relu", true},
+                         {"1024x151936x4096 relu", "32768x151936x4096 relu", false},
+                         {"64x256x256 relu", "", true}};
+  for (const auto& [panel, whole, fits] : kHuge) {
+    CAPTURE(panel);
+    ProofRequest r = request("a cubin", 20);
+    r.problem = panel, r.whole = whole, r.effort = Effort::full;
+    r.tactic = a_tactic();
+    const ProofReply reply = worker.prove(r, Deadline::in(20));
+    CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
+    CHECK(reply.whole == fits);
+  }
+}
+
 TEST_CASE("the worker proves, fails with what fails, and is there again for the next kernel") {
   const FakeDriver fakes;
   Worker worker(kProgram, "GPU-0");

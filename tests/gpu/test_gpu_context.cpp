@@ -324,6 +324,29 @@ TEST_CASE("gated with aux and scales: a miss, a search and its hit agree with do
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a problem too large to be proven whole is proven and tuned on a panel of its rows, within the budget") {
+  current_context();
+  if (device_memory().free < std::int64_t{40} << 30) return;
+  const std::string folder = fresh_folder("huge");
+  Context context(options(folder, 3));
+  const Explanation e = context.impl().prepare(parse_problem("32768x151936x4096 relu"));
+  CHECK(e.source == "this process");
+  CHECK(context.counters().searches == 1);
+  CHECK(e.trials > 0);
+  CHECK(e.us > 0);
+  CHECK(e.vendor_us > 0);
+  CHECK(e.search_s < 1.5 * 3 + 1);
+  CHECK_MESSAGE(e.note.find("proven and timed on panels of 1024 of 32768 rows") != std::string::npos, e.note);
+  if (!e.served_by.starts_with("cuBLASLt")) CHECK_MESSAGE(e.note.find("and launched whole") != std::string::npos, e.note);
+  MESSAGE(e.served_by << " " << e.us << " us, vendor " << e.vendor_us << " us, " << e.trials << " trials, " << e.search_s
+                      << " s; " << e.note);
+
+  Context again(options(folder, 3));
+  CHECK(again.impl().prepare(parse_problem("32768x151936x4096 relu")).source == "store");
+  CHECK(again.counters().searches == 0);
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("k = 0 is the epilogue alone, without a search") {
   current_context();
   Context context(options(fresh_folder("k0")));

@@ -5,9 +5,9 @@
 #include <functional>
 
 #include "plan/vendor.hpp"
+#include "proof/rotating_sets.hpp"
 #include "proof/verify.hpp"
 #include "runner/trials.hpp"
-#include "proof/rotating_sets.hpp"
 
 using namespace ak;
 
@@ -45,8 +45,9 @@ struct Bench {
   Verifier verifier{lane, probe};
 
   Verdict check(
-      const Problem& p, Data data, Spacing spacing, std::function<void(CallArgs&)> alter = [](CallArgs&) {}) {
-    Case on(lane, probe, p, data, spacing, 3);
+      const Problem& p, Data data, Spacing spacing, std::function<void(CallArgs&)> alter = [](CallArgs&) {},
+      std::int64_t last_rows = 0) {
+    Case on(lane, probe, p, data, spacing, 3, last_rows);
     const Altered plan(p, std::move(alter));
     const Run run{&plan, &on};
     return verifier.check({&run, 1}, Deadline::in(10));
@@ -73,6 +74,24 @@ TEST_CASE("more rows of tiles than a grid has along y are proven as any others")
   Bench bench;
   const Verdict verdict = bench.check(parse_problem("8388609x64x64 relu bias=column"), Data::normal, Spacing::tight);
   CHECK_MESSAGE(verdict.right, verdict.why);
+}
+
+TEST_CASE("of a case that looks at its last rows all are launched, and a wrong last one shows") {
+  Bench bench;
+  for (const char* text : {"1000x96x128 relu", "999x96x128 silu a=m gated aux bias=row scale=both", "1000x96x128 mish c alpha",
+                           "33000x140000x64 relu"}) {  // beyond 2^32 elements
+    CAPTURE(text);
+    const Problem p = parse_problem(text);
+    if (Case::bytes_for(p, Spacing::tight, 256) > device_memory().free) continue;
+    for (const std::int64_t rows : {256, 1}) {
+      const Verdict right = bench.check(
+          p, Data::normal, Spacing::tight, [](CallArgs&) {}, rows);
+      CHECK_MESSAGE(right.right, right.why);
+      const Verdict wrong = bench.check(
+          p, Data::normal, Spacing::tight, [](CallArgs& args) { --args.m; }, rows);
+      CHECK_FALSE(wrong.right);
+    }
+  }
 }
 
 TEST_CASE("every activation passes at its branch points, plain and gated") {
