@@ -102,8 +102,8 @@ Proven LocalProver::over_all_rows(const Kernel& kernel, Deadline deadline) {
     whole_case_ = std::make_unique<Case>(lane_, probe_, whole_, Data::normal, Spacing::tight, 8, kLastRows);
   }
   note_memory();
-  const PlanPtr plan = load(resources_, whole_, kernel);
-  const Run run{plan.get(), whole_case_.get()};
+  edge_plans_.push_back(load(resources_, whole_, kernel));
+  const Run run{edge_plans_.back().get(), whole_case_.get()};
   const Proven proven = hold(verifier_.check({&run, 1}, deadline));
   drop_if_large(whole_case_);
   return proven;
