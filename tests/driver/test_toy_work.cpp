@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "cache/store.hpp"
-#include "context/quarantine.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_driver.hpp"
 #include "gpu/lane.hpp"
 #include "gpu/owners.hpp"
