@@ -19,8 +19,9 @@ std::vector<const Arm*> pointers_to(std::span<const PlanArm> arms) {
 
 }  // namespace
 
-PairedTimer::PairedTimer(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe)
+PairedTimer::PairedTimer(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe)
     : problem_(problem),
+      whole_(whole),
       resources_(resources),
       lane_(lane),
       probe_(probe),
@@ -29,7 +30,7 @@ PairedTimer::PairedTimer(const Problem& problem, Resources& resources, Lane& lan
 
 VendorSurvey& PairedTimer::survey(Deadline deadline) {
   if (!survey_) {
-    survey_.emplace(problem_, resources_, stopwatch_, sets_);
+    survey_.emplace(problem_, whole_, resources_, stopwatch_, sets_);
     survey_->run(deadline);
   }
   return *survey_;

@@ -22,8 +22,9 @@ struct Medians {
 
 class PairedTimer {
  public:
-  /// All must outlive it. Allocates its sets of operands; throws Error{out_of_memory}.
-  PairedTimer(const Problem& problem, Resources& resources, Lane& lane, const Probe& probe);
+  /// problem: a panel of `whole`, or that itself. All others must outlive it. Allocates its sets of operands; throws
+  /// Error{out_of_memory}.
+  PairedTimer(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe);
 
   /// cuBLASLt's ways, timed with the first call.
   VendorSurvey& survey(Deadline deadline);
@@ -49,7 +50,7 @@ class PairedTimer {
   const PlanArm* anchor_arm(double graph_us, Deadline deadline);
   std::optional<std::size_t> follow_vendor(std::span<const PlanArm> arms, const Window& window);
 
-  const Problem problem_;
+  const Problem problem_, whole_;
   Resources& resources_;
   Lane& lane_;
   const Probe& probe_;

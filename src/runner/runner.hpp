@@ -51,7 +51,7 @@ class Runner {
   /// among them when it was measured.
   virtual std::vector<Trial> finals(std::span<const Tactic> tactics, Deadline deadline) = 0;
 
-  /// Where the tactic was proven and timed: "on panels of 1024 of 32768 rows"; empty: on the whole problem.
+  /// Where the tactic was proven and timed: "on panels of 1024 of 32768 rows, and launched whole"; empty: on all of it.
   virtual std::string extent(const Tactic&) const { return {}; }
 
   /// Of a tactic that ran correctly.

@@ -44,7 +44,7 @@ struct Trials::Impl {
   }
 
   PairedTimer& timer() {
-    if (!timing) timing.emplace(panel, resources, *lane, probe);
+    if (!timing) timing.emplace(panel, problem, resources, *lane, probe);
     return *timing;
   }
 
@@ -92,16 +92,6 @@ struct Trials::Impl {
     return why || panel == problem ? why : refusal(panel, tactic);
   }
 
-  // What cuBLASLt offers for the panel and takes for the whole problem too.
-  PlanPtr vendor_plan(const Tactic& tactic, Deadline deadline) {
-    const PlanPtr plan = timer().survey(deadline).plan(tactic);
-    if (!plan) throw Failed{Outcome::constraints, "cuBLASLt offers no such algorithm"};
-    std::string why;
-    if (panel == problem || VendorPlan::of_blob(resources, problem, tactic, static_cast<const VendorPlan&>(*plan).blob(), &why))
-      return plan;
-    throw Failed{Outcome::constraints, fmt::format("for the whole problem: {}", why)};
-  }
-
   // A fault in this process is not among what is known: it may be the application's own.
   void shut_away(const Tactic& tactic, const std::string& why) {
     const auto it = candidates.find(tactic);
@@ -125,7 +115,8 @@ struct Trials::Impl {
   const Candidate& prepare(const Tactic& tactic, Deadline deadline, Trial& trial) {
     if (is_vendor(tactic)) {
       Candidate& candidate = candidates[tactic];
-      if (!candidate.plan) candidate.plan = vendor_plan(tactic, deadline);
+      if (!candidate.plan) candidate.plan = timer().survey(deadline).plan(tactic);
+      if (!candidate.plan) throw Failed{Outcome::constraints, "cuBLASLt offers no such algorithm"};
       return candidate;
     }
     if (const auto why = refusal(tactic)) throw Failed{Outcome::constraints, *why};

@@ -19,13 +19,25 @@ constexpr auto by_time = [](const auto* x, const auto* y) { return x->us < y->us
 
 }  // namespace
 
-VendorSurvey::VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch, const RotatingSets& sets)
-    : problem_(problem), resources_(resources), stopwatch_(stopwatch), sets_(sets) {}
+VendorSurvey::VendorSurvey(const Problem& problem, const Problem& whole, Resources& resources, Stopwatch& stopwatch,
+                           const RotatingSets& sets)
+    : problem_(problem), whole_(whole), resources_(resources), stopwatch_(stopwatch), sets_(sets) {}
+
+Problem VendorSurvey::whole_of(Problem problem) const {
+  problem.m = whole_.m;
+  return problem;
+}
+
+// The whole's algorithm of that rank over the panel; null where cuBLASLt does not take it there. Throws as VendorPlan::of_rank.
+std::shared_ptr<const VendorPlan> VendorSurvey::of_rank(const Tactic& tactic) {
+  const auto plan = VendorPlan::of_rank(resources_, whole_, tactic);
+  return problem_ == whole_ ? plan : VendorPlan::of_blob(resources_, problem_, tactic, plan->blob());
+}
 
 // All heuristics of a kind with a coarse time each, in their own order; us 0: failed or out of reach.
 std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem, VendorKind kind, Deadline deadline) {
   std::vector<Entry> entries;
-  const auto algos = vendor_heuristics(resources_, problem, kind);
+  const auto algos = vendor_heuristics(resources_, whole_of(problem), kind);
   for (std::size_t i = 0; i < algos.size(); ++i)
     entries.push_back({std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0,
                        !algos[i].reduced});
@@ -112,11 +124,11 @@ VendorSurvey::Field VendorSurvey::collect(Deadline deadline) {
   for (const VendorKind kind : {VendorKind::separate, VendorKind::two_products}) {
     if (!vendor_offers(problem_, kind)) continue;
     std::vector<Entry>& entries = kind == VendorKind::separate ? field.separate : field.two_products;
-    if (vendor_product(problem_, kind) == plain) {
+    if (vendor_product(whole_, kind) == whole_of(plain)) {
       // A plain product and our pass, so the ranks agree and the best products give the best sums.
       for (const Entry* gemm : field.best_gemms)
-        entries.push_back(
-            {VendorPlan::of_rank(resources_, problem_, vendor_tactic(gemm->plan->tactic().algo, kind)), 0, gemm->right});
+        if (auto plan = of_rank(vendor_tactic(gemm->plan->tactic().algo, kind)))
+          entries.push_back({std::move(plan), 0, gemm->right});
       for (Entry& entry : entries) field.best_separate.push_back(&entry);
     } else {
       entries = candidates(problem_, kind, deadline);
@@ -157,8 +169,9 @@ PlanPtr VendorSurvey::plan(const Tactic& tactic) {
   for (const PlanPtr& plan : plans_)
     if (plan->tactic() == tactic) return plan;
   try {
-    plans_.push_back(VendorPlan::of_rank(resources_, problem_, tactic));
-    return plans_.back();
+    PlanPtr plan = of_rank(tactic);
+    if (plan) plans_.push_back(plan);
+    return plan;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::driver) throw;
     return nullptr;

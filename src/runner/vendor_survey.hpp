@@ -16,8 +16,10 @@ struct VendorArms {
 
 class VendorSurvey {
  public:
+  /// problem: what is timed, a panel of `whole` or that itself; the heuristics are the whole's, so that what leads serves it.
   /// sets: what launches turn over; the stopwatch's rotation is theirs.
-  VendorSurvey(const Problem& problem, Resources& resources, Stopwatch& stopwatch, const RotatingSets& sets);
+  VendorSurvey(const Problem& problem, const Problem& whole, Resources& resources, Stopwatch& stopwatch,
+               const RotatingSets& sets);
 
   /// Without cuBLASLt, or where it serves nothing, it stays empty. At the deadline it makes do with the heuristics timed so
   /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds.
@@ -52,12 +54,14 @@ class VendorSurvey {
     std::vector<Entry*> best_gemms, best_fused, best_separate;
   };
   std::vector<Entry> candidates(const Problem& problem, VendorKind kind, Deadline deadline);
+  std::shared_ptr<const VendorPlan> of_rank(const Tactic& tactic);
+  Problem whole_of(Problem problem) const;
   static std::vector<Entry*> leaders_of(std::vector<Entry>& entries);
   Field collect(Deadline deadline);
   void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
   void settle(const Field& field);
 
-  const Problem problem_;
+  const Problem problem_, whole_;
   Resources& resources_;
   Stopwatch& stopwatch_;
   const RotatingSets& sets_;

@@ -198,7 +198,7 @@ TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole
       patient.budget_s = 3;
       Context::Impl context(patient);
       const Problem problem = parse_problem(text);
-      fake::forget();
+      fake::forget(), fake::asked(), fake::products();
       const Explanation found = context.prepare(problem);
       CHECK(context.counters().searches == 1);
       CHECK(found.source == "this process");
@@ -211,6 +211,13 @@ TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole
         if (launch.kernel == "ak_kernel") (launch.args.m <= rows ? of_panel : of_all)++;
       CHECK(of_panel > 0);
       CHECK((of_all > 0) == whole);
+      // cuBLASLt is asked for the whole problem, or for as many rows of it as scratch holds, and launched over the panel.
+      const auto asked = fake::asked();
+      CHECK(std::ranges::count(asked, static_cast<std::uint64_t>(problem.m)) > 0);
+      CHECK(std::ranges::count(asked, static_cast<std::uint64_t>(rows)) == 0);
+      const auto products = fake::products();
+      CHECK(!products.empty());
+      for (const fake::Product& product : products) CHECK(product.d_columns <= static_cast<std::uint64_t>(rows));
       for (const fake::Launch& launch : fake::launches())
         if (launch.kernel.starts_with("ak_reference")) CHECK(launch.grid[1] <= rows / 128u);
     }

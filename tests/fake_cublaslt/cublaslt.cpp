@@ -14,6 +14,11 @@ std::vector<fake::Product>& made() {
   return all;
 }
 
+std::vector<std::uint64_t>& rows_asked() {
+  static auto& all = *new std::vector<std::uint64_t>;
+  return all;
+}
+
 // An algorithm's first word is its workspace, a preference's first the most that is allowed.
 cublasLtMatmulHeuristicResult_t heuristic(std::size_t workspace) {
   cublasLtMatmulHeuristicResult_t result{};
@@ -36,6 +41,11 @@ static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t));
 std::vector<fake::Product> fake::products() {
   const std::lock_guard lock(mutex);
   return std::exchange(made(), {});
+}
+
+std::vector<std::uint64_t> fake::asked() {
+  const std::lock_guard lock(mutex);
+  return std::exchange(rows_asked(), {});
 }
 
 extern "C" {
@@ -62,9 +72,13 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t preference, int limit,
                                               cublasLtMatmulHeuristicResult_t* results, int* count) {
+  Layout l;
+  std::memcpy(&l, d->data, sizeof l);
+  const std::lock_guard lock(mutex);
+  rows_asked().push_back(l.columns);
   *count = 0;
   for (const std::size_t workspace : {fake::kVendorWorkspace, std::size_t{0}})
     if (*count < limit && workspace <= preference->data[0]) results[(*count)++] = heuristic(workspace);

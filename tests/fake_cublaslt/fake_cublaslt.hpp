@@ -26,5 +26,7 @@ struct Product {
 };
 /// Since the last call of this function.
 std::vector<Product> products();
+/// Of the problems that heuristics were asked for since the last call of this function: rows, which are D's columns here.
+std::vector<std::uint64_t> asked();
 
 }  // namespace fake
