@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
-# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh).
+# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh), what README
+# says of adding to the library (toys/run.sh).
 set -u
 all= timeout=400
 case ${1:-} in
@@ -36,6 +37,7 @@ if [ "$status" -ne 0 ]; then
 fi
 if [ "$all" ]; then
   "$ak_root"/tests/fuzz/run.sh 60 && passed=$((passed + 1)) || failed=$((failed + 1))
+  "$ak_root"/tests/toys/run.sh "$ak_build" && passed=$((passed + 1)) || failed=$((failed + 1))
 fi
 [ "$passed" -gt 0 ] || { failed=$((failed + 1)); echo "no test ran (full log: $log)"; }
 echo "$passed passed, $failed failed"

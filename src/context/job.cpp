@@ -9,7 +9,7 @@
 
 #include "base/log.hpp"
 #include "context/fallback.hpp"
-#include "context/quarantine.hpp"
+#include "context/stored_quarantine.hpp"
 #include "context/stored.hpp"
 #include "context/words.hpp"
 #include "search/llm_proposer.hpp"

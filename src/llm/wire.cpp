@@ -68,7 +68,11 @@ void collect(dom::element from, int depth, WireError& out) {
 }  // namespace
 
 std::span<const Wire* const> wires() {
-  static const Wire* const all[] = {&openai_wire(), &anthropic_wire()};
+  static const Wire* const all[] = {
+#define AK_WIRE(name) &name##_wire(),
+#include "llm/wires.def"
+#undef AK_WIRE
+  };
   return all;
 }
 

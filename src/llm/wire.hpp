@@ -1,5 +1,5 @@
 // Wire: how one provider's HTTP API puts a question and its answer. What is particular to a provider stands in its wire and
-// nowhere else; wire.cpp has the table of them.
+// nowhere else; wires.def lists them.
 #pragma once
 
 #include <simdjson.h>
@@ -41,9 +41,9 @@ struct Wire {
   WireAnswer (*read)(simdjson::dom::element reply);
 };
 
-/// Of openai.cpp and anthropic.cpp; a new one is listed in wire.cpp.
-const Wire& openai_wire();
-const Wire& anthropic_wire();
+#define AK_WIRE(name) const Wire& name##_wire();
+#include "llm/wires.def"
+#undef AK_WIRE
 
 std::span<const Wire* const> wires();
 /// nullptr where there is none of that name.

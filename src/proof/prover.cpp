@@ -44,7 +44,8 @@ LocalProver::LocalProver(const Problem& problem, const Problem& whole, Resources
     : problem_(problem), whole_(whole), resources_(resources), lane_(lane), probe_(probe), verifier_(lane, probe) {}
 
 Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
-  return prove(*load(resources_, problem_, kernel), &kernel, effort, deadline);
+  plan_ = load(resources_, problem_, kernel);
+  return prove(*plan_, &kernel, effort, deadline);
 }
 
 Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline) {
@@ -68,19 +69,19 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
 }
 
 Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
-  std::vector<PlanPtr> plans;
+  edge_plans_.clear();
   std::vector<Run> runs;
   for (Problem p : edge_problems(problem_, kernel.tactic)) {
     if (refused(p, kernel.tactic)) p.m = std::min(p.m, problem_.m), p.n = problem_.n < p.n ? problem_.n : p.n;
     if (refused(p, kernel.tactic)) continue;
     // The first is where the activation has its corners, and numbers theirs.
-    const bool first = plans.empty();
-    plans.push_back(load(resources_, p, kernel));
+    const bool first = edge_plans_.empty();
+    edge_plans_.push_back(load(resources_, p, kernel));
     for (const Data data : first ? std::vector{Data::branches, Data::extremes} : std::vector{Data::normal}) {
       auto& on = edge_cases_[{p.m, p.n, p.k, data}];
       if (!on)
         on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
-      runs.push_back({plans.back().get(), on.get()});
+      runs.push_back({edge_plans_.back().get(), on.get()});
     }
   }
   note_memory();
@@ -95,8 +96,8 @@ Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
     whole_case_ = std::make_unique<Case>(lane_, probe_, whole_, Data::normal, Spacing::tight, 8, kLastRows);
   }
   note_memory();
-  const PlanPtr plan = load(resources_, whole_, kernel);
-  const Run run{plan.get(), whole_case_.get()};
+  edge_plans_.push_back(load(resources_, whole_, kernel));
+  const Run run{edge_plans_.back().get(), whole_case_.get()};
   const Proven proven = hold(verifier_.check({&run, 1}, deadline));
   drop_if_large(whole_case_);
   return proven;

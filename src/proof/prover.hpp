@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <vector>
 
 #include "core/trial.hpp"
 #include "proof/verify.hpp"
@@ -77,6 +78,9 @@ class LocalProver : public Prover {
   const Probe& probe_;
   Verifier verifier_;
   PlanPtr other_;
+  // Of the proof under way or the last one: a module is not unloaded under a kernel that hangs.
+  PlanPtr plan_;
+  std::vector<PlanPtr> edge_plans_;
   std::unique_ptr<Case> quick_case_, whole_case_, seed_cases_[6];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases_;
   std::int64_t peak_ = 0;

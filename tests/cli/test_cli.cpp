@@ -2,6 +2,7 @@
 #include <simdjson.h>
 
 #include "base/hash.hpp"
+#include "cache/store.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -268,6 +269,33 @@ TEST_CASE("ls and show on an empty cache") {
   const Result r = run_ak("show 16 4096 4096");
   CHECK(r.code == 1);
   CHECK(has(r.output, "no record of 16x4096x4096"));
+}
+
+TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_other_kinds_{}", getpid());
+  std::filesystem::remove_all(folder);
+  {
+    const auto store = ak::open_store(folder);
+    store->put_work({"vector_add", "1000 elements", std::string(300, '\0')});
+    store->put_work({"vector_add", "2000 elements", "words of its own"});
+    store->put_work({"quarantine", "a kernel", "faults"});
+  }
+  const std::string cache = " --cache " + folder.string();
+  CHECK(has(run_ak("ls" + cache).output,
+            fmt::format("0 records in lmdb {}\n1 quarantine, 2 vector_add: of other kinds\n", folder.string())));
+  CHECK(run_ak("ls --json" + cache).output == "[]\n");
+  Result r = run_ak("ls --kind vector_add" + cache);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "1000 elements: 300 bytes\n"));
+  CHECK(has(r.output, "2000 elements: 16 bytes\n"));
+  CHECK(has(r.output, "2 vector_add in lmdb "));
+  CHECK(!has(r.output, "a kernel"));
+  r = run_ak("ls --kind vector_add --json" + cache);
+  CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"bytes\": 300"));
+  CHECK(has(run_ak("ls --kind convolution" + cache).output, "0 convolution in lmdb "));
+  for (const char* flag : {"--quarantined", "--kind quarantine"})
+    CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernels in quarantine in lmdb "));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("doctor names each thing and a remedy for what is missing; env shows every variable and hides the key") {

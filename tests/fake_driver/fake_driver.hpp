@@ -1,12 +1,13 @@
 // A libcuda.so.1 without a GPU, driven by tests: it keeps the driver's rules of contexts, streams, events and captures, holds
-// device memory in host memory, launches nothing, and writes down every call. A program that links it has it in the process
-// before the library looks for one. Thread-safe.
+// device memory in host memory, launches only what a test says, and writes down every call. A program that links it has it in
+// the process before the library looks for one. Thread-safe.
 #pragma once
 
 #include <cuda.h>
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct Launch {
   unsigned smem_bytes = 0;
   int thread = 0;
   void** parameters = nullptr;  // the caller's; not to be read later
-  ak::KernelArgs args{};        // of ak_kernel, as they were
+  ak::KernelArgs args{};        // of ak_kernel, as they were; not of one that a test says itself
 };
 
 /// One device of 16 GiB, no failures, nothing recorded. Contexts, numbers and threads go on.
@@ -57,6 +58,9 @@ void fail_call(int n, CUresult result);
 void hang(const std::string& name);
 void release(const std::string& name);
 int hanging(const std::string& name);
+/// What the kernels of a source with a line "// fake kernel: WHAT" do when they are launched, to host memory; those of other
+/// sources do nothing. It runs in the launch and may call neither the driver nor this; a launch in a capture is only recorded.
+void kernel(const std::string& what, std::function<void(const Launch&)> run);
 /// No module has a kernel of this name.
 void missing_kernel(const std::string& name);
 

@@ -106,7 +106,7 @@ void reset() {
   const auto lock = locked();
   State& s = state();
   s.calls.clear(), s.launches.clear(), s.misuses.clear();
-  s.failures.clear(), s.missing.clear(), s.hangs.clear();
+  s.failures.clear(), s.missing.clear(), s.hangs.clear(), s.kernels.clear();
   s.fail_in = 0;
   s.lost = CUDA_SUCCESS;
   s.device_count = 1;
@@ -174,6 +174,11 @@ void release(const std::string& name) {
 int hanging(const std::string& name) {
   const auto lock = locked();
   return state().hanging[name];
+}
+
+void kernel(const std::string& what, std::function<void(const Launch&)> run) {
+  const auto lock = locked();
+  state().kernels[what] = std::move(run);
 }
 
 void missing_kernel(const std::string& name) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -88,6 +89,7 @@ struct State {
   CUresult lost = CUDA_SUCCESS;  // what a kernel's fault makes every call answer
   std::map<std::string, int> hanging;
   std::set<std::string> hangs, missing;
+  std::map<std::string, std::function<void(const Launch&)>> kernels;
   int device_count = 1;
   Device devices[kMostDevices];
   float elapsed_ms = 0.01f;

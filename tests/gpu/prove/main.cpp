@@ -79,6 +79,13 @@ int main(int argc, char** argv) {
   auto* one_command = app.add_subcommand("planted-one", "one of them, in this process");
   one_command->add_option("index", index)->required();
   one_command->add_flag("--wrong", wrong);
+  std::string kind;
+  int count = 100;
+  auto* bad_command = app.add_subcommand("bad", "candidates that fault, trap, hang, stray or are wrong, beside a working host");
+  bad_command->add_option("kind", kind, "faults, traps, strays, wrong or hangs")->required();
+  bad_command->add_option("--count", count);
+  bad_command->add_option("--budget", settings.budget_s, "seconds of each search");
+  bad_command->add_option("--seconds", settings.seconds, "begin no search later than this");
   auto* sanitize_command = progressing(app.add_subcommand("sanitize", "a small set under compute-sanitizer"));
   auto* set_command = progressing(app.add_subcommand("sanitizer-set", "that set, in this process"));
   auto* bench_command = progressing(app.add_subcommand("bench", "the suites against cuBLASLt"));
@@ -109,6 +116,7 @@ int main(int argc, char** argv) {
     if (*correctness_command) return prove_correctness(settings, first, last);
     if (*planted_command) return prove_planted(settings);
     if (*one_command) return prove_planted_one(index, wrong);
+    if (*bad_command) return prove_bad(settings, kind, count);
     if (*sanitize_command) return prove_sanitize(settings);
     if (*set_command) return prove_sanitizer_set(settings);
     if (*bench_command) return bench(settings);

@@ -36,6 +36,9 @@ int prove_planted(const Settings& settings);
 /// One of them, in this process, for a wrong kernel may fault. Prints one line.
 int prove_planted_one(int index, bool wrong);
 
+/// At least so many candidates of a kind that must not win and must not touch the host: faults, traps, strays, wrong, hangs.
+int prove_bad(const Settings& settings, const std::string& kind, int count);
+
 /// A few small cases of each family under compute-sanitizer, and a race that it must see.
 int prove_sanitize(const Settings& settings);
 /// Those cases, in this process.

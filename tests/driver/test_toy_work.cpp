@@ -1,0 +1,325 @@
+// A second kind of work, a vector add, of the library's own parts: those that README names for "A kind of work".
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cache/store.hpp"
+#include "context/stored_quarantine.hpp"
+#include "fake_driver.hpp"
+#include "gpu/lane.hpp"
+#include "gpu/owners.hpp"
+#include "jit/compile_pool.hpp"
+#include "plan/resources.hpp"
+#include "tests/unit/stores.hpp"
+#include "timing/stopwatch.hpp"
+#include "tune/service.hpp"
+
+using namespace ak;
+using namespace ak::test_stores;
+
+namespace {
+
+constexpr std::string_view kVectorAdd = "vector_add";
+constexpr int kSize = 1000, kGuard = 64;  // elements
+constexpr float kUntouched = -1;
+
+// --- the work --------------------------------------------------------------------------------------------------------
+
+struct Candidate {
+  Source source;
+  unsigned threads;  // of a CTA
+};
+
+// A thread for each element, and the word by which the fake driver knows the kernel.
+Candidate candidate(std::string_view statement, std::string_view what, unsigned threads = 128) {
+  return {Source(fmt::format("extern \"C\" __global__ void ak_kernel(const float* x, const float* y, float* out, int n) {{\n"
+                             "  const int i = blockIdx.x * blockDim.x + threadIdx.x;\n  {}\n}}\n// fake kernel: {}\n",
+                             statement, what)),
+          threads};
+}
+
+// What it adds, and room for what a kernel writes where it must not.
+struct Operands {
+  Buffer x = Buffer::make(4 * kSize), y = Buffer::make(4 * kSize), out = Buffer::make(4 * (kSize + kGuard));
+
+  explicit Operands(float step) {
+    for (int i = 0; i < kSize; ++i) host_x.push_back(step * static_cast<float>(i)), host_y.push_back(static_cast<float>(i) + 1);
+    write(x, host_x), write(y, host_y);
+    write(out, std::vector<float>(kSize + kGuard, kUntouched));
+  }
+  static void write(const Buffer& to, const std::vector<float>& values) {
+    check(driver().cuMemcpyHtoD(to.get(), values.data(), 4 * values.size()), "writing operands");
+  }
+  std::vector<float> result() const {
+    std::vector<float> values(kSize + kGuard);
+    check(driver().cuMemcpyDtoH(values.data(), out.get(), 4 * values.size()), "reading the result");
+    return values;
+  }
+
+  std::vector<float> host_x, host_y;
+};
+
+// A compiled candidate, ready to launch.
+class Plan {
+ public:
+  Plan(const std::string& image, unsigned threads) : module_(Module::load(image.data())), threads_(threads) {
+    function_ = module_.find("ak_kernel");
+  }
+  void launch(CUstream stream, const Operands& on) const {
+    CUdeviceptr x = on.x.get(), y = on.y.get(), out = on.out.get();
+    int n = kSize;
+    void* parameters[] = {&x, &y, &out, &n};
+    CUlaunchConfig config{};
+    config.gridDimX = (kSize + threads_ - 1) / threads_, config.gridDimY = config.gridDimZ = 1;
+    config.blockDimX = threads_, config.blockDimY = config.blockDimZ = 1;
+    config.hStream = stream;
+    check(driver().cuLaunchKernelEx(&config, function_, parameters, nullptr), "launching a vector add");
+  }
+
+ private:
+  Module module_;
+  CUfunction function_ = nullptr;
+  unsigned threads_;
+};
+
+struct Judgement {
+  std::string why;     // empty: it is right
+  bool harms = false;  // it wrote where it must not
+};
+
+Judgement prove(const Plan& plan, Lane& lane, Deadline deadline) {
+  const Operands operands(0.5f);
+  plan.launch(lane.stream(), operands);
+  lane.wait(deadline);
+  const std::vector<float> result = operands.result();
+  for (int i = kSize; i < kSize + kGuard; ++i)
+    if (result[static_cast<std::size_t>(i)] != kUntouched) return {fmt::format("writes element {} of {}", i, kSize), true};
+  for (std::size_t i = 0; i < kSize; ++i)
+    if (const float sum = operands.host_x[i] + operands.host_y[i]; result[i] != sum)
+      return {fmt::format("element {} is {}, not {}", i, result[i], sum)};
+  return {};
+}
+
+// What is remembered of the fastest: its source, its launch, its time, its image.
+struct Winner {
+  std::string source;
+  unsigned threads = 0;
+  double us = 0;
+  std::string image;
+
+  std::string text() const { return fmt::format("{} {} {}\n{}", source, threads, us, image); }
+  static std::optional<Winner> of(const std::string& text) {
+    const auto line = text.find('\n'), first = text.find(' '), second = text.find(' ', first + 1);
+    if (line == text.npos || second >= line) return std::nullopt;
+    Winner w{text.substr(0, first), 0, 0, text.substr(line + 1)};
+    std::from_chars(&text[first + 1], &text[second], w.threads);
+    std::from_chars(&text[second + 1], &text[line], w.us);
+    return w;
+  }
+};
+
+// A process that serves vector adds: from the store, else from the candidates.
+struct Process {
+  explicit Process(const std::string& folder) : store(open_store(folder)) {}
+
+  std::string key() const { return fmt::format("{} elements on {} with {} SMs", kSize, hardware.gpu, hardware.sm_count); }
+
+  // From the store, else by a search that has its turn on the device, alone of all processes that share the folder.
+  Winner tune(std::span<const Candidate> candidates) {
+    if (auto known = find()) return *known;
+    TuningRequest request;
+    request.place = this, request.key = key_of(kVectorAdd, key());
+    request.work = std::make_shared<Search>(*this, candidates);
+    const auto ticket = service.enqueue(std::move(request), Deadline::in(20));
+    REQUIRE(service.wait(ticket, Deadline::in(20)) == TuningService::End::done);
+    return *static_cast<const Search&>(*TuningService::work(ticket)).found;
+  }
+
+  std::optional<Winner> find() {
+    const auto known = store->find_work(kVectorAdd, key());
+    return known ? Winner::of(known->value) : std::nullopt;
+  }
+
+  struct Search final : TuningWork {
+    Search(Process& process, std::span<const Candidate> candidates) : process(process), candidates(candidates) {}
+    void run(const Turn& turn) override {
+      const ContextScope scope(process.context);
+      found = process.find();  // another process may have had the lease until now
+      if (!found) found = process.search(candidates, turn.by);
+    }
+    Process& process;
+    const std::span<const Candidate> candidates;
+    std::optional<Winner> found;
+  };
+
+  Winner search(std::span<const Candidate> candidates, Deadline deadline) {
+    for (const Candidate& each : candidates) pool.want(each.source);
+    std::optional<Winner> best;
+    for (const Candidate& each : candidates) {
+      std::string& what = outcomes.emplace_back();
+      if (const auto why = quarantine.why(each.source.digest)) {
+        what = "in quarantine: " + *why;
+        continue;
+      }
+      const auto compiled = pool.get(each.source, deadline);
+      REQUIRE(compiled);
+      REQUIRE(compiled->ok());
+      const Plan plan(compiled->cubin, each.threads);
+      const Judgement judgement = prove(plan, lane, deadline);
+      what = judgement.why;
+      if (judgement.harms) quarantine.add(each.source.digest, judgement.why);
+      if (!judgement.why.empty()) continue;
+      const double us = time(plan, deadline);
+      if (!best || us < best->us) best = Winner{each.source.digest.hex(), each.threads, us, compiled->cubin};
+    }
+    REQUIRE(best);
+    store->put_work({std::string(kVectorAdd), key(), best->text()});
+    return *best;
+  }
+
+  double time(const Plan& plan, Deadline deadline) {
+    const Operands sets[] = {Operands(1), Operands(2)};
+    Stopwatch stopwatch(lane, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
+    const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, deadline);
+    const Arm* const arms[] = {&arm};
+    return stopwatch.window(arms, 3, deadline).median(0);
+  }
+
+  // On the caller's stream; whether D is right.
+  bool serves(const Winner& winner) {
+    const Operands operands(3);
+    const OwnedStream stream = OwnedStream::make();
+    Plan(winner.image, winner.threads).launch(stream.get(), operands);
+    stream.synchronize();
+    const std::vector<float> result = operands.result();
+    for (std::size_t i = 0; i < kSize; ++i)
+      if (result[i] != operands.host_x[i] + operands.host_y[i]) return false;
+    return true;
+  }
+
+  const CUcontext context = current_context();
+  const ContextScope scope{context};
+  const Hardware hardware = Hardware::of(resources().facts());
+  const std::shared_ptr<Store> store;
+  StoredQuarantine quarantine{*store, hardware};
+  CompilePool pool{resources().facts().arch()};
+  Lane lane;
+  std::vector<std::string> outcomes;       // of the candidates, empty where right
+  TuningService service{store->folder()};  // ended first: what it runs uses all the others
+};
+
+// --- what stands for its kernels on the fake driver ------------------------------------------------------------------
+
+struct Kernels {
+  Kernels() {
+    fake::reset();
+    fake::kernel("adds", run(adds, kSize, +1));
+    fake::kernel("subtracts", run(others, kSize, -1));
+    fake::kernel("strays", run(others, kSize + 1, +1));
+  }
+  std::function<void(const fake::Launch&)> run(int& count, int up_to, float sign) {
+    return [&count, up_to, sign](const fake::Launch& launch) {
+      ++count;
+      const float *x = pointer(launch, 0), *y = pointer(launch, 1);
+      for (unsigned i = 0; i < launch.grid[0] * launch.block[0] && static_cast<int>(i) < up_to; ++i)
+        pointer(launch, 2)[i] = i < kSize ? x[i] + sign * y[i] : 0;
+    };
+  }
+  static float* pointer(const fake::Launch& launch, int parameter) {
+    return *static_cast<float**>(launch.parameters[parameter]);
+  }
+
+  int adds = 0, others = 0;  // launches outside captures
+};
+
+const std::vector<Candidate>& candidates() {
+  static const std::vector<Candidate> all = {
+      candidate("if (i < n) out[i] = x[i] - y[i];", "subtracts"),
+      candidate("if (i <= n) out[i] = x[i] + y[i];", "strays"),
+      candidate("if (i < n) out[i] = x[i] + y[i];", "adds"),
+  };
+  return all;
+}
+
+std::string contents(const char* file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::set<std::string> headers(const std::string& text, const char* pattern) {
+  const std::regex header(pattern);
+  std::set<std::string> found;
+  for (std::sregex_iterator it(text.begin(), text.end(), header), end; it != end; ++it) found.insert((*it)[1]);
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("work of a second kind is compiled, proven, timed, stored, launched, and hit from a second process") {
+  Kernels kernels;
+  const Folder folder("vector_add");
+  Winner winner;
+  {
+    Process process(folder);
+    fake::elapsed_ms(0.02f);
+    winner = process.tune(candidates());
+    CHECK(process.pool.compiles() == 3);
+    REQUIRE(process.outcomes.size() == 3);
+    CHECK(process.outcomes[0] == "element 0 is -1, not 1");
+    CHECK(process.outcomes[1] == "writes element 1000 of 1000");
+    CHECK(process.outcomes[2].empty());
+    CHECK(winner.source == candidates()[2].source.digest.hex());
+    CHECK(winner.us == doctest::Approx(20.0 / 6));  // three turns over two sets are a graph of 100 us
+    CHECK(kernels.others == 2);
+    CHECK(process.serves(winner));
+
+    // Again: the record. Without it: the compiled kernels, and what harms is not launched again.
+    process.outcomes.clear();
+    CHECK(process.tune(candidates()).text() == winner.text());
+    CHECK(process.outcomes.empty());
+    CHECK(process.store->erase_work(kVectorAdd, process.key()));
+    process.tune(candidates());
+    CHECK(process.outcomes[1] == "in quarantine: writes element 1000 of 1000");
+    CHECK(kernels.others == 3);
+    CHECK(process.pool.compiles() == 3);
+  }
+  CHECK(fake::misuses().empty());
+
+  Child second("a second process serves what the first one found", folder, 0);
+  CHECK(second.line() == fmt::format("{} 0 compiles, 1 launch", winner.source));
+  CHECK(second.wait() == 0);
+}
+
+TEST_CASE("a second process serves what the first one found" * doctest::skip()) {
+  Kernels kernels;
+  Process process(child_folder());
+  const Winner winner = process.tune({});
+  CHECK(process.serves(winner));
+  CHECK(process.quarantine.why(candidates()[1].source.digest) == "writes element 1000 of 1000");
+  CHECK(fake::misuses().empty());
+  std::cout << winner.source << ' ' << process.pool.compiles() << " compiles, " << kernels.adds << " launch" << std::endl;
+}
+
+TEST_CASE("work of a second kind touches what README names, and nothing else") {
+  const std::string readme = contents(AK_SOURCE_DIR "/README.md");
+  const auto begin = readme.find("- **A kind of work**");
+  REQUIRE(begin != readme.npos);
+  const auto end = std::min(readme.find("\n- ", begin), readme.find("\n\n", begin));
+  std::set<std::string> touched =
+      headers(contents(AK_SOURCE_DIR "/tests/driver/test_toy_work.cpp"), R"re(\n#include "((?!tests/)[a-z]+/[a-z_]+\.hpp)")re");
+  CHECK(touched.size() > 5);
+  CHECK(touched == headers(readme.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
+}
