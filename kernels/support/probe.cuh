@@ -82,7 +82,7 @@ __device__ inline float extreme_b(u64 h, i64 n, i64 k, i64 depth, int type) {
     case kZero:
       return sign * 0.0f;
     case kInfinite:
-      return n / 64 % depth == k ? sign * __uint_as_float(0x7f800000u) : ordinary;
+      return n / 64 % depth == k ? (n / 64 % 2 ? -1.0f : 1.0f) * __uint_as_float(0x7f800000u) : ordinary;
     case kNoNumber:
       return n / 64 % depth == k ? __uint_as_float(0x7fc00000u) : ordinary;
     default:
