@@ -39,6 +39,9 @@ std::optional<int> vendor_epilogue(const Problem& problem);
 /// plain GEMM is fused only, unless it changes between the 16-bit types, which cuBLASLt does not. A gated one is served by one
 /// product of twice the width only where gate and up may lie side by side in one matrix of B's alignment.
 bool vendor_offers(const Problem& problem, VendorKind kind);
+/// Whether all that cuBLASLt fuses for the epilogue rounds once, at the end. Some of its algorithms round the sum before they add a
+/// bias or apply an activation, and none says so: only a proof tells, and without one they do not serve. A relu does not mind.
+bool fused_rounds_once(const EpilogueSpec& epilogue);
 
 /// The problem that cublasLtMatmul is given in such a plan: itself when fused; else the bare product, in f32, of as many rows
 /// as a panel has.

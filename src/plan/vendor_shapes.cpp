@@ -48,6 +48,10 @@ Tactic vendor_tactic(int rank, VendorKind kind) {
   return t;
 }
 
+bool fused_rounds_once(const EpilogueSpec& e) {
+  return e.bias == BiasAxis::none && (e.activation == Activation::identity || e.activation == Activation::relu);
+}
+
 bool vendor_offers(const Problem& p, VendorKind kind) {
   const EpilogueSpec& e = p.epilogue;
   switch (kind) {

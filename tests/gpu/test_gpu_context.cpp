@@ -220,7 +220,7 @@ TEST_CASE("a fallback rounds once: products beyond f16 that come back, off, miss
       x.fill(row.a), w.fill(row.b), bias.fill(row.bias), scale.fill(row.row_scale), y.fill(std::nan(""));
       Epilogue e;
       e.activation = row.activation;
-      if (row.bias != 0) e.bias = bias.data();
+      if (row.bias != 0) e.bias = bias.data(), e.bias_dtype = DType::f16;
       if (row.row_scale != 1) e.row_scale = static_cast<const float*>(scale.data());
       const auto call = [&](CUstream s) {
         context.matmul_act(s, {x.data(), 16, 64, 64, DType::f16, Order::row},

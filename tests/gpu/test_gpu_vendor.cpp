@@ -168,8 +168,7 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
                   CAPTURE(rank);
                   const VendorPlan plan(resources(), p, vendor_tactic(static_cast<int>(rank), kind), algos[rank]);
                   plan.launch(nullptr, o.args);
-                  // Some of those with a bias round the sum first: a proof refuses them, and no fallback takes them unproven.
-                  if (kind == VendorKind::fused && p.epilogue.bias != BiasAxis::none)
+                  if (kind == VendorKind::fused && !fused_rounds_once(p.epilogue))
                     early += o.wrong() > 0;
                   else
                     CHECK(o.wrong() == 0);
@@ -178,7 +177,7 @@ TEST_CASE("cuBLASLt's plans are right, fused and separate") {
             }
   int total = 0;
   for (const auto& [group, count] : served) total += count;
-  MESSAGE(total, " problems served, ", reduced, " algorithms skipped for reduced accumulation, ", early, " fused ones round before the bias");
+  MESSAGE(total, " problems served, ", reduced, " algorithms skipped for reduced accumulation, ", early, " fused ones round the sum early");
   CHECK(total > 1000);
   // Only what is fused is refused, where it changes between the 16-bit types.
   for (const auto& [group, count] : refused) {
@@ -233,7 +232,7 @@ TEST_CASE("cuBLASLt's plans are right with gate, aux and scales, gate and up sid
                   CAPTURE(apart);
                   Operands o(p, seed, 0, apart);
                   plan.launch(nullptr, o.args);
-                  CHECK(o.wrong() == 0);
+                  if (kind != VendorKind::fused || fused_rounds_once(p.epilogue)) CHECK(o.wrong() == 0);
                 }
               }
             }

@@ -79,7 +79,7 @@ TEST_CASE("more rows of tiles than a grid has along y are proven as any others")
 
 TEST_CASE("of a case that looks at its last rows all are launched, and a wrong last one shows") {
   Bench bench;
-  for (const char* text : {"1000x96x128 relu", "999x96x128 silu a=m gated aux bias=row scale=both", "1000x96x128 mish c alpha",
+  for (const char* text : {"1000x96x128 relu", "999x96x128 silu a=m gated aux bias=column scale=both", "1000x96x128 mish c alpha",
                            "33000x140000x64 relu"}) {  // beyond 2^32 elements
     CAPTURE(text);
     const Problem p = parse_problem(text);
