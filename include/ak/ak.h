@@ -104,10 +104,10 @@ typedef struct ak_progress {
 } ak_progress;
 
 /* Zero and null leave a setting to the environment, then to its default (ak/ak.hpp has them). progress is called on the thread
- * of the library's own that searches, while the caller waits. llm_key is called on a thread of the library's own; it may block and may still run when its search
- * and its context have ended, so what llm_key_user points at must outlive the process's calls. log is called instead of writing
- * to stderr, on whichever thread has a line, for one line at a time, until the context ends; log_level and log are of the whole
- * process. */
+ * of the library's own that searches, while the caller waits. llm_key is called on a thread of the library's own; it may block
+ * and may still run when its search and its context have ended, so what llm_key_user points at must outlive the process's
+ * calls. log is called instead of writing to stderr, on whichever thread has a line, for one line at a time, until the context
+ * ends; log_level and log are of the whole process. */
 typedef struct ak_options {
   size_t size;
   const char* cache_dir; /* "" keeps records in memory only */
