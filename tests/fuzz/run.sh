@@ -7,6 +7,10 @@ seconds=${1:-60}
 . "$(dirname "$0")/../setup.sh"
 ak_packages+=(clang)
 ak_install_packages
+if command -v dpkg-query >/dev/null; then  # libFuzzer is a package of its own, which clang only recommends
+  ak_packages+=("libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev")
+  ak_install_packages
+fi
 ak_find_toolkit
 build=${AK_FUZZ_BUILD_DIR:-$ak_root/build-fuzz}
 log=$build/setup.log
