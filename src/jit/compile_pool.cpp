@@ -1,7 +1,6 @@
 #include "jit/compile_pool.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,10 +17,7 @@ constexpr int kNice = 10;
 }  // namespace
 
 CompilePool::CompilePool(std::string arch, int threads, MakeThread make_thread)
-    : arch_(std::move(arch)),
-      make_thread_(make_thread ? std::move(make_thread)
-                               : [](std::function<void()> body) { return std::thread(std::move(body)); }),
-      limit_(std::max(1, threads)) {}
+    : arch_(std::move(arch)), make_thread_(std::move(make_thread)), limit_(std::max(1, threads)) {}
 
 CompilePool::~CompilePool() {
   {
@@ -51,9 +47,6 @@ void CompilePool::want_locked(const Source& source, bool first) {
 
 // A process may be out of threads (ulimit -u, a container's pids limit): then those there are compile, or who waits in get().
 void CompilePool::start_worker() {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // the application's signals are its own threads'
   try {
     workers_.push_back(make_thread_([this] {
       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // the application goes first
@@ -63,7 +56,6 @@ void CompilePool::start_worker() {
     warn_once(fmt::format("no further thread to compile on ({}): {} compile", error.what(),
                           workers_.empty() ? "the calling thread must" : "those there are"));
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void CompilePool::want(const Source& source) {

@@ -16,18 +16,19 @@
 
 #include "base/clock.hpp"
 #include "base/cores.hpp"
+#include "base/thread.hpp"
 #include "jit/compiler.hpp"
 
 namespace ak {
 
 class CompilePool {
  public:
-  /// std::thread's constructor; a test's own may throw std::system_error.
+  /// start_thread; a test's own may throw std::system_error.
   using MakeThread = std::function<std::thread(std::function<void()>)>;
 
   /// arch as in compile(). Threads start with the first want(), block all signals and are niced. Where none can be started
   /// get() compiles itself.
-  explicit CompilePool(std::string arch, int threads = usable_cores(), MakeThread make_thread = {});
+  explicit CompilePool(std::string arch, int threads = usable_cores(), MakeThread make_thread = start_thread);
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;

@@ -22,7 +22,21 @@
 namespace ak {
 namespace {
 
-Worker& worker(const GpuOptions& options) { return Worker::of(find_worker(options.worker), device_uuid()); }
+// Started; null with the reason and the remedy.
+Worker* ready_worker(const GpuOptions& options, std::string& why) {
+  std::string looked;
+  const std::string program = find_worker(options.worker, &looked);
+  std::optional<std::string> cannot;
+  if (program.empty())
+    cannot = fmt::format("no program ak-worker at {}; set AK_WORKER to where it is", looked);
+  else
+    cannot = not_for_two_processes();
+  Worker* const worker = cannot ? nullptr : &Worker::of(program, device_uuid());
+  if (worker) cannot = worker->start();
+  if (!cannot) return worker;
+  why = *cannot;
+  return nullptr;
+}
 
 struct NoProver final : Prover {
   explicit NoProver(std::string because) : why(std::move(because)) {}
@@ -101,12 +115,11 @@ class Gpu final : public Machine {
     options.reviewed = !kernel_folder();
     options.panel = panel_now(problem, resources_);
     if (options_.isolation == Isolation::worker) {
-      if (const auto why = no_worker(options_)) {
-        warn_once(fmt::format("new kernels are launched in this process first: {}", *why));
-        if (!options.reviewed) options.prover = std::make_unique<NoProver>(*why);
-      } else {
-        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, worker(options_));
-      }
+      std::string why;
+      if (Worker* const worker = ready_worker(options_, why))
+        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, *worker);
+      else
+        options.prover = std::make_unique<NoProver>(why);
     }
     return std::make_unique<Trials>(problem, resources_, std::move(options));
   }
@@ -184,7 +197,7 @@ class Gpu final : public Machine {
     auto why = own.refuses(problem, device());
     if (!why) why = own.rejects(problem, tactic, device());
     if (why) throw Error(ErrorCode::unsupported, fmt::format("'{}': {}", to_string(tactic), *why));
-    return std::make_shared<KernelPlan>(resources_, cubin.data(), problem, tactic, own.geometry(problem, tactic, device()));
+    return ak::load(resources_, problem, {tactic, cubin});
   }
 
   Resources& resources_;
@@ -205,11 +218,8 @@ std::unique_ptr<Machine> make_gpu_machine(const GpuOptions& options) {
 }
 
 std::optional<std::string> no_worker(const GpuOptions& options) {
-  std::string looked;
-  if (find_worker(options.worker, &looked).empty())
-    return fmt::format("no program ak-worker at {}; set AK_WORKER to where it is", looked);
-  if (auto why = not_for_two_processes()) return why;
-  return worker(options).start();
+  std::string why;
+  return ready_worker(options, why) ? std::nullopt : std::optional(why);
 }
 
 }  // namespace ak

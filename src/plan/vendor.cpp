@@ -247,12 +247,17 @@ std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Pro
 
 void VendorPlan::warm_up(Resources& resources) { resources.vendor_handle(make_handle); }
 
+// Whether a blob says in what the sum is handed on to bias and activation; older ones do not.
+static bool says_rounding(const Problem& problem, VendorKind kind) {
+  return kind != VendorKind::fused || !fused_rounds_once(problem.epilogue);
+}
+
 std::string VendorPlan::blob() const {
   const std::uint64_t version = lt().version();
   std::string blob(sizeof version + sizeof algo_.opaque, '\0');
   std::memcpy(blob.data(), &version, sizeof version);
   std::memcpy(blob.data() + sizeof version, algo_.opaque.data(), sizeof algo_.opaque);
-  if (kind_ != VendorKind::fused || !fused_rounds_once(problem_.epilogue)) blob += static_cast<char>(DType::f32);
+  if (says_rounding(problem_, kind_)) blob += static_cast<char>(DType::f32);
   return blob;
 }
 
@@ -264,7 +269,7 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
   };
   std::uint64_t version = 0;
   VendorAlgo algo;
-  const std::size_t size = sizeof version + sizeof algo.opaque, typed = kind_of(tactic) != VendorKind::fused || !fused_rounds_once(problem.epilogue);
+  const std::size_t size = sizeof version + sizeof algo.opaque, typed = says_rounding(problem, kind_of(tactic));
   if (typed && blob.size() == size) return refuse("stored when the sum was rounded before bias and activation");
   if (blob.size() != size + typed) return refuse("the stored algorithm has a wrong size");
   if (typed && blob.back() != static_cast<char>(DType::f32)) return refuse("stored for a sum that is not in f32");
