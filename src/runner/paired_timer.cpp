@@ -11,12 +11,6 @@ constexpr double kQuickGraphUs = 400, kFullGraphUs = 1500;
 constexpr int kQuickRounds = 3, kFullRounds = 9, kFinalRounds = 21;
 constexpr double kHopeless = 3;  // a candidate this many times slower than the vendor is not timed with care
 
-std::vector<const Arm*> pointers_to(std::span<const PlanArm> arms) {
-  std::vector<const Arm*> pointers;
-  for (const PlanArm& arm : arms) pointers.push_back(&arm);
-  return pointers;
-}
-
 }  // namespace
 
 PairedTimer::PairedTimer(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe)

@@ -1,6 +1,8 @@
 // What joins a plan, the operands it is launched over and the stopwatch, which knows neither.
 #pragma once
 
+#include <vector>
+
 #include "plan/plan.hpp"
 #include "proof/rotating_sets.hpp"
 #include "timing/stopwatch.hpp"
@@ -17,5 +19,13 @@ inline Rotation rotation_of(const RotatingSets& sets) { return {sets.count(), se
 struct PlanArm : Arm {
   const Plan* plan = nullptr;
 };
+
+/// As a window takes them; arms must outlive the answer.
+template <class AnyArm>
+std::vector<const Arm*> pointers_to(const std::vector<AnyArm>& arms) {
+  std::vector<const Arm*> pointers;
+  for (const Arm& arm : arms) pointers.push_back(&arm);
+  return pointers;
+}
 
 }  // namespace ak

@@ -64,11 +64,9 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
 void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline) {
   const Deadline patient = Deadline::in(std::max(deadline.remaining(), kPatience));
   std::vector<Arm> arms;
-  std::vector<const Arm*> pointers;
   for (const Entry* entry : entries)
     arms.push_back(stopwatch_.arm(launch_of(*entry->plan, sets_), graph_us, entry->us, patient));
-  for (const Arm& arm : arms) pointers.push_back(&arm);
-  const Window window = stopwatch_.window(pointers, rounds, patient);
+  const Window window = stopwatch_.window(pointers_to(arms), rounds, patient);
   for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.median(i);
 }
 

@@ -13,15 +13,24 @@
 using namespace ak;
 using namespace ak::testing;
 
+namespace {
+
+// What a process does that has the lease of a fixture's problem and never gives it back.
+auto holds_the_lease(const Settings& settings, const Fixture& f) {
+  return [&](ChildProcess& self) {
+    Lease lease(settings.cache_dir, key_of(f.problem, f.world.hardware));
+    self.say(lease.take() == Lease::State::held ? "y" : "n");
+    for (;;) pause();
+  };
+}
+
+}  // namespace
+
 TEST_CASE("another process's search is waited for within the budget, then cuBLASLt serves and it is asked again later") {
   Settings settings = quick();
   settings.cache_dir = fresh_folder("test_context_lease");
   Fixture f(settings);
-  ChildProcess holder([&](ChildProcess& self) {
-    Lease lease(settings.cache_dir, key_of(f.problem, f.world.hardware));
-    self.say(lease.take() == Lease::State::held ? "y" : "n");
-    for (;;) pause();
-  });
+  ChildProcess holder(holds_the_lease(settings, f));
   REQUIRE(holder.text(1) == "y");
   holder.signal(SIGSTOP);
 
@@ -58,11 +67,7 @@ TEST_CASE("a lease whose holder is killed is had at once") {
   settings.budget_s = 20;
   settings.cache_dir = fresh_folder("test_context_killed");
   Fixture f(settings);
-  ChildProcess holder([&](ChildProcess& self) {
-    Lease lease(settings.cache_dir, key_of(f.problem, f.world.hardware));
-    self.say(lease.take() == Lease::State::held ? "y" : "n");
-    for (;;) pause();
-  });
+  ChildProcess holder(holds_the_lease(settings, f));
   REQUIRE(holder.text(1) == "y");
   std::thread killer([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
