@@ -232,7 +232,7 @@ Digest key_of(std::string_view kind, std::string_view key) {
 
 std::string encode(const WorkRecord& record) {
   ByteWriter out;
-  out.put(std::string_view(record.kind)), out.put(std::string_view(record.key)), out.put(std::string_view(record.value));
+  for (const auto* field : {&record.kind, &record.key, &record.text, &record.local}) out.put(std::string_view(*field));
   return seal(kWorkMagic, out);
 }
 
@@ -241,7 +241,9 @@ std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) 
   if (const auto sealed = open_seal(kWorkMagic, bytes, reason)) {
     ByteReader in(sealed->payload);
     WorkRecord record;
-    record.kind = in.text(), record.key = in.text(), record.value = in.text();
+    record.kind = in.text(), record.key = in.text(), record.text = in.text();
+    // Written before there were two parts: what nobody said could travel.
+    in.ok() && in.done() ? record.text.swap(record.local) : void(record.local = in.text());
     if (in.ok() && in.done()) return record;
     reason = "is cut short";
   }

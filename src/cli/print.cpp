@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "core/roofline.hpp"
 
@@ -72,6 +73,10 @@ Json to_json(const PlanRecord& r) {
           {"search_s", p.search_s},
           {"provisional", p.provisional},
           {"note", p.note}};
+}
+
+Json to_json(const WorkRecord& r) {
+  return {{"kind", r.kind}, {"key", r.key}, {"text", r.text}, {"local_bytes", r.local.size()}, {"unproven", unproven(r)}};
 }
 
 bool tuned(const Explanation& e) { return e.source != "none" && e.source != "vendor fallback" && e.source != "untuned"; }
