@@ -45,6 +45,7 @@ Json record_line(const PackEntry& entry) {
   if (entry.own) j["own"] = to_string(*entry.own);
   j["us"] = rounded(r.us), j["vendor_us"] = rounded(r.vendor_us);
   if (!(r.provenance.family_source == Digest{})) j["source"] = r.provenance.family_source.hex();
+  if (!(r.provenance.kernel_source == Digest{})) j["kernel"] = r.provenance.kernel_source.hex();
   if (!r.provenance.proposer.empty()) j["proposer"] = r.provenance.proposer;
   if (r.provenance.unix_time) j["time"] = r.provenance.unix_time;
   if (r.provenance.provisional) j["provisional"] = true;
@@ -88,9 +89,11 @@ double microseconds(simdjson::dom::element line, const char* field) {
   return value;
 }
 
-Digest digest_of_hex(const std::string& hex) {
+Digest optional_digest(simdjson::dom::element line, const char* field) {
+  const std::string hex = optional_text(line, field);
   if (hex.empty()) return {};
-  if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos) throw Bad{"'source' is not a digest"};
+  if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos)
+    throw Bad{fmt::format("'{}' is not a digest", field)};
   Digest digest;
   std::from_chars(hex.data(), hex.data() + 16, digest.high, 16);
   std::from_chars(hex.data() + 16, hex.data() + 32, digest.low, 16);
@@ -163,7 +166,8 @@ class PackReader {
     r.tactic = parse_tactic(text(line, "tactic"));
     if (const auto own = optional_text(line, "own"); !own.empty()) entry.own = parse_tactic(own);
     r.us = microseconds(line, "us"), r.vendor_us = microseconds(line, "vendor_us");
-    r.provenance.family_source = digest_of_hex(optional_text(line, "source"));
+    r.provenance.family_source = optional_digest(line, "source");
+    r.provenance.kernel_source = optional_digest(line, "kernel");
     r.provenance.proposer = optional_text(line, "proposer");
     if (line["time"].error() == simdjson::SUCCESS)
       r.provenance.unix_time = integer(line, "time", 0, std::numeric_limits<std::int64_t>::max());

@@ -20,7 +20,8 @@ namespace {
 bool says_the_same(const PlanRecord& a, const PlanRecord& b) {
   const Provenance &p = a.provenance, &q = b.provenance;
   return a.tactic.family == b.tactic.family && (is_vendor(a.tactic) || a.tactic == b.tactic) && p.driver == q.driver &&
-         p.nvrtc == q.nvrtc && p.cublaslt == q.cublaslt && p.family_source == q.family_source && p.provisional == q.provisional;
+         p.nvrtc == q.nvrtc && p.cublaslt == q.cublaslt && p.family_source == q.family_source &&
+         p.kernel_source == q.kernel_source && p.provisional == q.provisional;
 }
 
 class PackStore final : public Store {

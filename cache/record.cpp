@@ -162,7 +162,7 @@ void read_regime(ByteReader& in, Regime& regime, PerRegime<double>& us) {
 void write(ByteWriter& out, const Provenance& p) {
   out.put(p.driver), out.put(p.nvrtc), out.put(p.cublaslt), out.put(p.family_source), out.put(p.proposer);
   out.put(std::int32_t{p.round}), out.put(p.unix_time), out.put(std::int32_t{p.trials}), out.put(p.search_s);
-  out.put(p.provisional), out.put(p.note);
+  out.put(p.provisional), out.put(p.note), out.put(p.kernel_source);
 }
 
 Provenance read_provenance(ByteReader& in) {
@@ -171,6 +171,7 @@ Provenance read_provenance(ByteReader& in) {
   p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(),
   p.search_s = in.real();
   p.provisional = in.flag(), p.note = in.text();
+  if (!in.done()) p.kernel_source = in.digest();  // the last field of all; the first records of format 3 end before it
   return p;
 }
 

@@ -32,6 +32,7 @@ struct Provenance {
   std::string nvrtc;     // "13.0"
   std::string cublaslt;  // "13.1.0"
   Digest family_source;  // source_digest() of the tactic's family; zero for the vendor
+  Digest kernel_source;  // kernel_digest() of this very kernel; zero for the vendor, and where nobody said it
   std::string proposer;  // who named the winner
   int round = 0;
   std::int64_t unix_time = 0;

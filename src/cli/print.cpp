@@ -66,6 +66,7 @@ Json to_json(const PlanRecord& r) {
           {"nvrtc", p.nvrtc},
           {"cublaslt", p.cublaslt},
           {"family_source", p.family_source.hex()},
+          {"kernel_source", p.kernel_source.hex()},
           {"proposer", p.proposer},
           {"round", p.round},
           {"unix_time", p.unix_time},

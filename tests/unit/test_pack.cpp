@@ -57,6 +57,12 @@ TEST_CASE("a pack keeps problem, hardware, tactic, times and what they were made
   CHECK(own.provenance.nvrtc == before.provenance.nvrtc);
   CHECK(own.provenance.cublaslt == before.provenance.cublaslt);
   CHECK(own.provenance.family_source == before.provenance.family_source);
+  CHECK(own.provenance.kernel_source == Digest{});
+  PackEntry said = own_entry();
+  said.record.provenance.kernel_source = digest("a kernel");
+  CHECK(parsed(pack_text({said})).entries.at(0).record.provenance.kernel_source == digest("a kernel"));
+  CHECK(parsed(resealed(pack_text({said}), "\"kernel\":\"", "\"kernel\":\"x")).faults.at(0) ==
+        "x.pack:3: 'kernel' is not a digest");
   CHECK(own.provenance.proposer == before.provenance.proposer);
   CHECK(own.provenance.unix_time == before.provenance.unix_time);
   CHECK(own.provenance.provisional);
