@@ -45,11 +45,14 @@ Json record_line(const PackEntry& entry) {
   if (entry.own) j["own"] = to_string(*entry.own);
   j["us"] = rounded(r.us), j["vendor_us"] = rounded(r.vendor_us);
   if (!(r.provenance.family_source == Digest{})) j["source"] = r.provenance.family_source.hex();
+  if (!(r.provenance.kernel_source == Digest{})) j["kernel"] = r.provenance.kernel_source.hex();
   if (!r.provenance.proposer.empty()) j["proposer"] = r.provenance.proposer;
   if (r.provenance.unix_time) j["time"] = r.provenance.unix_time;
   if (r.provenance.provisional) j["provisional"] = true;
   return j;
 }
+
+Json work_line(const WorkRecord& r) { return {{"kind", r.kind}, {"key", r.key}, {"text", r.text}}; }
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -86,9 +89,11 @@ double microseconds(simdjson::dom::element line, const char* field) {
   return value;
 }
 
-Digest digest_of_hex(const std::string& hex) {
+Digest optional_digest(simdjson::dom::element line, const char* field) {
+  const std::string hex = optional_text(line, field);
   if (hex.empty()) return {};
-  if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos) throw Bad{"'source' is not a digest"};
+  if (hex.size() != 32 || hex.find_first_not_of("0123456789abcdef") != hex.npos)
+    throw Bad{fmt::format("'{}' is not a digest", field)};
   Digest digest;
   std::from_chars(hex.data(), hex.data() + 16, digest.high, 16);
   std::from_chars(hex.data() + 16, hex.data() + 32, digest.low, 16);
@@ -153,6 +158,7 @@ class PackReader {
       known_ = true;
       return;
     }
+    if (line["kind"].error() == simdjson::SUCCESS) return work(line);
     if (!known_) throw Bad{"a record before any line that says where it was made"};
     PackEntry entry{made_, std::nullopt};
     PlanRecord& r = entry.record;
@@ -160,13 +166,22 @@ class PackReader {
     r.tactic = parse_tactic(text(line, "tactic"));
     if (const auto own = optional_text(line, "own"); !own.empty()) entry.own = parse_tactic(own);
     r.us = microseconds(line, "us"), r.vendor_us = microseconds(line, "vendor_us");
-    r.provenance.family_source = digest_of_hex(optional_text(line, "source"));
+    r.provenance.family_source = optional_digest(line, "source");
+    r.provenance.kernel_source = optional_digest(line, "kernel");
     r.provenance.proposer = optional_text(line, "proposer");
     if (line["time"].error() == simdjson::SUCCESS)
       r.provenance.unix_time = integer(line, "time", 0, std::numeric_limits<std::int64_t>::max());
     if (line["provisional"].get(r.provenance.provisional) == simdjson::INCORRECT_TYPE)
       throw Bad{"'provisional' is not true or false"};
     pack_.entries.push_back(std::move(entry));
+  }
+
+  // Of any kind: whoever knows it proves what the text says.
+  void work(simdjson::dom::element line) {
+    WorkRecord record{std::string(text(line, "kind")), std::string(text(line, "key")), std::string(text(line, "text")), {}};
+    if (record.kind == kQuarantine) throw Bad{"a quarantine holds where it was found, and does not travel"};
+    if (record.kind.empty() || record.text.empty()) throw Bad{"'kind' or 'text' is empty"};
+    pack_.work.push_back(std::move(record));
   }
 
   const std::string file_;
@@ -198,7 +213,9 @@ bool unproven(const PlanRecord& record) {
   return record.vendor_algo.empty() && record.hardware.recording.empty();  // a recording has no algorithms
 }
 
-std::string pack_text(std::vector<PackEntry> entries) {
+bool unproven(const WorkRecord& record) { return record.local.empty(); }
+
+std::string pack_text(std::vector<PackEntry> entries, const std::vector<WorkRecord>& work) {
   const auto order = [](const Problem& p) { return std::tuple(p.m, p.n, p.k, to_string(p)); };
   std::map<std::string, std::map<decltype(order(Problem{})), std::string>> groups;
   std::map<std::array<unsigned char, 16>, const PackEntry*> last;
@@ -213,7 +230,12 @@ std::string pack_text(std::vector<PackEntry> entries) {
     lines += made + "\n";
     for (const auto& [at, line] : records) lines += line + "\n";
   }
-  return text_of(Json{{"ak_pack", kFormat}, {"records", last.size()}, {"checksum", checksum(lines)}}) + "\n" + lines;
+  std::map<std::pair<std::string_view, std::string_view>, const WorkRecord*> others;
+  for (const WorkRecord& record : work)
+    if (!record.text.empty()) others[{record.kind, record.key}] = &record;
+  for (const auto& [key, record] : others) lines += text_of(work_line(*record)) + "\n";
+  return text_of(Json{{"ak_pack", kFormat}, {"records", last.size() + others.size()}, {"checksum", checksum(lines)}}) + "\n" +
+         lines;
 }
 
 Pack parse_pack(std::string name, const std::string& file, std::string_view text) {
@@ -225,21 +247,22 @@ Pack read_pack(const std::string& file) {
   std::ifstream in;
   if (std::filesystem::is_regular_file(file, absent)) in.open(file, std::ios::binary);  // a FIFO's opening would wait
   const std::string all(std::istreambuf_iterator<char>(in), {});
-  if (all.empty()) return {"pack " + file, {}, {fmt::format("{}: cannot be read", file)}};
+  if (all.empty()) return {"pack " + file, {}, {}, {fmt::format("{}: cannot be read", file)}};
   return parse_pack("pack " + file, file, all);
 }
 
-void write_pack(const std::string& file, std::vector<PackEntry> entries) {
-  if (const auto why = write_atomically(file, pack_text(std::move(entries))))
+void write_pack(const std::string& file, std::vector<PackEntry> entries, const std::vector<WorkRecord>& work) {
+  if (const auto why = write_atomically(file, pack_text(std::move(entries), work)))
     throw Error(ErrorCode::internal, fmt::format("{}: cannot be written: {}", file, *why));
 }
 
 Pack shipped_pack() {
-  Pack all{"shipped pack", {}, {}};
+  Pack all{"shipped pack", {}, {}, {}};
   for (const EmbeddedFile& file : embedded_files()) {
     if (!file.name.ends_with(kSuffix)) continue;
     Pack pack = parse_pack(all.name, "shipped " + std::string(file.name), file.text);
     all.entries.insert(all.entries.end(), pack.entries.begin(), pack.entries.end());
+    all.work.insert(all.work.end(), pack.work.begin(), pack.work.end());
     all.faults.insert(all.faults.end(), pack.faults.begin(), pack.faults.end());
   }
   return all;

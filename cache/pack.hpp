@@ -24,20 +24,22 @@ struct PackEntry {
 struct Pack {
   std::string name;                 // "shipped pack", or "pack FILE"
   std::vector<PackEntry> entries;   // sorted as pack_text() writes them
+  std::vector<WorkRecord> work;     // of other kinds than the GEMM, without what is local
   std::vector<std::string> faults;  // "FILE:LINE: what is wrong"; what the line said is not among the entries
 };
 
 /// Whether a record came without what it needs to run: it is to be proven here first.
 bool unproven(const PlanRecord& record);
+bool unproven(const WorkRecord& record);
 
-/// The file's text: sorted, one record a line. Of two records with one key the later one is kept.
-std::string pack_text(std::vector<PackEntry> entries);
+/// The file's text: sorted, one record a line. Of two records with one key the later one is kept. Of work, what can travel.
+std::string pack_text(std::vector<PackEntry> entries, const std::vector<WorkRecord>& work = {});
 /// `file` is named in the faults. A pack whose checksum does not match has no entries.
 Pack parse_pack(std::string name, const std::string& file, std::string_view text);
 /// An unreadable file is a fault.
 Pack read_pack(const std::string& file);
 /// Whole or not at all: written beside, then renamed. Throws Error{internal} naming the file.
-void write_pack(const std::string& file, std::vector<PackEntry> entries);
+void write_pack(const std::string& file, std::vector<PackEntry> entries, const std::vector<WorkRecord>& work = {});
 
 /// The packs built into the library (cache/shipped/), as one.
 Pack shipped_pack();

@@ -1,5 +1,5 @@
-// Where a memory-mapped database is not safe: one pack for each winner, each whole or not there at all. Cubins and trials stay
-// in this process; a winner that another one left is compiled and proven here first, as any pack's.
+// Where a memory-mapped database is not safe: one pack for each record, each whole or not there at all. Cubins, trials and what
+// else is local stay in this process; what another one left is compiled and proven here first, as any pack's.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -20,7 +20,8 @@ namespace {
 bool says_the_same(const PlanRecord& a, const PlanRecord& b) {
   const Provenance &p = a.provenance, &q = b.provenance;
   return a.tactic.family == b.tactic.family && (is_vendor(a.tactic) || a.tactic == b.tactic) && p.driver == q.driver &&
-         p.nvrtc == q.nvrtc && p.cublaslt == q.cublaslt && p.family_source == q.family_source && p.provisional == q.provisional;
+         p.nvrtc == q.nvrtc && p.cublaslt == q.cublaslt && p.family_source == q.family_source &&
+         p.kernel_source == q.kernel_source && p.provisional == q.provisional;
 }
 
 class PackStore final : public Store {
@@ -35,16 +36,16 @@ class PackStore final : public Store {
 
   // The file of who came first stays; this process goes on with its own winner, whose cubin it has.
   PlanRecord put_if_absent(const PlanRecord& record, std::string_view cubin) override {
-    if (!left_by_others(record.problem, record.hardware)) write(record);
+    if (!left_by_others(record.problem, record.hardware)) write(path(record), {{record, std::nullopt}}, {});
     return here_->put_if_absent(record, cubin);
   }
   void replace(const PlanRecord& record, std::string_view cubin) override {
     const auto before = left_by_others(record.problem, record.hardware);
-    if (!before || !says_the_same(*before, record)) write(record);
+    if (!before || !says_the_same(*before, record)) write(path(record), {{record, std::nullopt}}, {});
     here_->replace(record, cubin);
   }
   bool erase(const Problem& problem, const Hardware& hardware) override {
-    const bool file = ::unlink(path(problem, hardware).c_str()) == 0;
+    const bool file = ::unlink(path(key_of(problem, hardware)).c_str()) == 0;
     return here_->erase(problem, hardware) || file;
   }
 
@@ -55,25 +56,39 @@ class PackStore final : public Store {
     return here_->trials(problem, hardware);
   }
 
-  // It has no place in a pack.
   std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
-    return here_->find_work(kind, key);
+    auto record = here_->find_work(kind, key);
+    return record ? record : left_by_others(kind, key);
   }
-  void put_work(const WorkRecord& record) override { here_->put_work(record); }
-  bool erase_work(std::string_view kind, std::string_view key) override { return here_->erase_work(kind, key); }
+  void put_work(const WorkRecord& record) override {
+    const std::string file = path(key_of(record.kind, record.key));
+    const auto before = left_by_others(record.kind, record.key);
+    if (record.text.empty())
+      ::unlink(file.c_str());
+    else if (!before || before->text != record.text)
+      write(file, {}, {record});
+    here_->put_work(record);
+  }
+  bool erase_work(std::string_view kind, std::string_view key) override {
+    const bool file = ::unlink(path(key_of(kind, key)).c_str()) == 0;
+    return here_->erase_work(kind, key) || file;
+  }
   void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
-    here_->for_each_work(kind, visit);
+    std::map<Key, WorkRecord> all;
+    for_each_pack([&](Pack pack) {
+      for (WorkRecord& r : pack.work)
+        if (kind.empty() || r.kind == kind) all.insert_or_assign(key_of(r.kind, r.key).bytes(), std::move(r));
+    });
+    here_->for_each_work(kind, [&](const WorkRecord& r) { all.insert_or_assign(key_of(r.kind, r.key).bytes(), r); });
+    for (const auto& [key, record] : all) visit(record);
   }
 
   void for_each(const std::function<void(const PlanRecord&)>& visit) override {
-    std::map<std::array<unsigned char, 16>, PlanRecord> all;
-    std::error_code error;
-    const std::filesystem::directory_iterator files(folder_, error);
-    told(&Fault::reading, error ? error.message() : "");
-    for (const auto& file : files)
-      if (file.path().extension() == ".pack")
-        for (PackEntry& entry : read(file.path().string()))
-          all.insert_or_assign(key_of(entry.record.problem, entry.record.hardware).bytes(), std::move(entry.record));
+    std::map<Key, PlanRecord> all;
+    for_each_pack([&](Pack pack) {
+      for (PackEntry& entry : pack.entries)
+        all.insert_or_assign(key_of(entry.record.problem, entry.record.hardware).bytes(), std::move(entry.record));
+    });
     here_->for_each([&](const PlanRecord& r) { all.insert_or_assign(key_of(r.problem, r.hardware).bytes(), r); });
     for (const auto& [key, record] : all) visit(record);
   }
@@ -86,11 +101,20 @@ class PackStore final : public Store {
   }
 
  private:
-  std::string path(const Problem& problem, const Hardware& hardware) const {
-    return fmt::format("{}/{}.pack", folder_, key_of(problem, hardware).hex());
+  using Key = std::array<unsigned char, 16>;
+
+  std::string path(const Digest& key) const { return fmt::format("{}/{}.pack", folder_, key.hex()); }
+  std::string path(const PlanRecord& record) const { return path(key_of(record.problem, record.hardware)); }
+
+  void for_each_pack(const std::function<void(Pack)>& visit) {
+    std::error_code error;
+    const std::filesystem::directory_iterator files(folder_, error);
+    told(&Fault::reading, error ? error.message() : "");
+    for (const auto& file : files)
+      if (file.path().extension() == ".pack") visit(read(file.path().string()));
   }
 
-  static std::vector<PackEntry> read(const std::string& file) {
+  static Pack read(const std::string& file) {
     struct stat info;
     if (const auto others = stat(file.c_str(), &info) == 0 ? written_by_others(info) : ""; !others.empty()) {
       log(LogLevel::warn, "{} is not loaded: {}", file, others);
@@ -98,20 +122,28 @@ class PackStore final : public Store {
     }
     Pack pack = read_pack(file);
     for (const std::string& fault : pack.faults) log(LogLevel::warn, "{}", fault);
-    return std::move(pack.entries);
+    return pack;
   }
 
   std::optional<PlanRecord> left_by_others(const Problem& problem, const Hardware& hardware) const {
-    const std::string file = path(problem, hardware);
+    const std::string file = path(key_of(problem, hardware));
     if (::access(file.c_str(), F_OK) != 0) return std::nullopt;
-    for (PackEntry& entry : read(file))
+    for (Pack pack = read(file); PackEntry & entry : pack.entries)
       if (entry.record.problem == problem && entry.record.hardware == hardware) return std::move(entry.record);
     return std::nullopt;
   }
 
-  void write(const PlanRecord& record) {
+  std::optional<WorkRecord> left_by_others(std::string_view kind, std::string_view key) const {
+    const std::string file = path(key_of(kind, key));
+    if (::access(file.c_str(), F_OK) != 0) return std::nullopt;
+    for (Pack pack = read(file); WorkRecord & record : pack.work)
+      if (record.kind == kind && record.key == key) return std::move(record);
+    return std::nullopt;
+  }
+
+  void write(const std::string& file, std::vector<PackEntry> entries, const std::vector<WorkRecord>& work) {
     try {
-      write_pack(path(record.problem, record.hardware), {{record, std::nullopt}});
+      write_pack(file, std::move(entries), work);
       told(&Fault::writing, {});
     } catch (const Error& error) {
       told(&Fault::writing, error.what());

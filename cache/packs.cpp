@@ -22,7 +22,7 @@ const std::vector<Pack>& Packs::all() const {
     for (const std::string& file : files_) loaded_->packs.push_back(read_pack(file));
     if (shipped_) loaded_->packs.push_back(shipped_pack());
     for (const Pack& pack : loaded_->packs) {
-      if (pack.entries.empty() && !pack.faults.empty())
+      if (pack.entries.empty() && pack.work.empty() && !pack.faults.empty())
         warn_once(pack.faults.front());  // asked for, and of no use at all
       else
         for (const std::string& fault : pack.faults) log(LogLevel::warn, "{}", fault);

@@ -162,7 +162,7 @@ void read_regime(ByteReader& in, Regime& regime, PerRegime<double>& us) {
 void write(ByteWriter& out, const Provenance& p) {
   out.put(p.driver), out.put(p.nvrtc), out.put(p.cublaslt), out.put(p.family_source), out.put(p.proposer);
   out.put(std::int32_t{p.round}), out.put(p.unix_time), out.put(std::int32_t{p.trials}), out.put(p.search_s);
-  out.put(p.provisional), out.put(p.note);
+  out.put(p.provisional), out.put(p.note), out.put(p.kernel_source);
 }
 
 Provenance read_provenance(ByteReader& in) {
@@ -171,6 +171,7 @@ Provenance read_provenance(ByteReader& in) {
   p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(),
   p.search_s = in.real();
   p.provisional = in.flag(), p.note = in.text();
+  if (!in.done()) p.kernel_source = in.digest();  // the last field of all; the first records of format 3 end before it
   return p;
 }
 
@@ -232,7 +233,7 @@ Digest key_of(std::string_view kind, std::string_view key) {
 
 std::string encode(const WorkRecord& record) {
   ByteWriter out;
-  out.put(std::string_view(record.kind)), out.put(std::string_view(record.key)), out.put(std::string_view(record.value));
+  for (const auto* field : {&record.kind, &record.key, &record.text, &record.local}) out.put(std::string_view(*field));
   return seal(kWorkMagic, out);
 }
 
@@ -241,7 +242,9 @@ std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) 
   if (const auto sealed = open_seal(kWorkMagic, bytes, reason)) {
     ByteReader in(sealed->payload);
     WorkRecord record;
-    record.kind = in.text(), record.key = in.text(), record.value = in.text();
+    record.kind = in.text(), record.key = in.text(), record.text = in.text();
+    // Written before there were two parts: what nobody said could travel.
+    in.ok() && in.done() ? record.text.swap(record.local) : void(record.local = in.text());
     if (in.ok() && in.done()) return record;
     reason = "is cut short";
   }

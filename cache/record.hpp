@@ -32,6 +32,7 @@ struct Provenance {
   std::string nvrtc;     // "13.0"
   std::string cublaslt;  // "13.1.0"
   Digest family_source;  // source_digest() of the tactic's family; zero for the vendor
+  Digest kernel_source;  // kernel_digest() of this very kernel; zero for the vendor, and where nobody said it
   std::string proposer;  // who named the winner
   int round = 0;
   std::int64_t unix_time = 0;
@@ -57,14 +58,18 @@ struct PlanRecord {
   bool operator==(const PlanRecord&) const = default;
 };
 
-/// What is known of work of any other kind than the GEMM, in the words of that kind alone: the store reads neither.
+/// What is known of work of any other kind than the GEMM, in the words of that kind alone: the store and packs read none of it.
 struct WorkRecord {
   std::string kind;   // its tag
-  std::string key;    // what it is about
-  std::string value;  // kernel images included
+  std::string key;    // what it is about: UTF-8, and names the hardware where that matters
+  std::string text;   // what another machine can start from: UTF-8, all that packs carry; empty: it does not travel
+  std::string local;  // what holds on this machine alone, a kernel's image say; empty: not proven here yet
 
   bool operator==(const WorkRecord&) const = default;
 };
+
+/// The kind of what is known of kernels that harm. All of it is local: it was seen on one GPU, under one driver.
+constexpr std::string_view kQuarantine = "quarantine";
 
 /// A tagged digest of kind and key.
 Digest key_of(std::string_view kind, std::string_view key);

@@ -58,8 +58,8 @@ class Store {
 /// (device, inode) in a process; on a network file system a pack_store. Where nothing can be written, what is there is read.
 /// When the folder cannot be used at all, a memory store that works for this process alone. Either is said in one warning.
 std::shared_ptr<Store> open_store(const std::string& folder);
-/// One pack for each winner, in an existing folder, written by atomic rename. Other processes' winners come without cubins: to
-/// be proven here.
+/// One pack for each record, in an existing folder, written by atomic rename. What other processes left comes without cubins
+/// and what else is local: to be proven here.
 std::shared_ptr<Store> pack_store(const std::string& folder);
 /// Reads from `below`, which cannot be written for the reason given, and keeps what is new in this process.
 std::shared_ptr<Store> read_only_store(std::shared_ptr<Store> below, std::string why);

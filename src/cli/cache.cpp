@@ -22,5 +22,6 @@ void HardwareFilter::add_to(CLI::App* command) {
 }
 
 bool HardwareFilter::takes(const PlanRecord& record) const { return describe(record.hardware).find(text) != std::string::npos; }
+bool HardwareFilter::takes(const WorkRecord& record) const { return record.key.find(text) != std::string::npos; }
 
 }  // namespace ak::cli

@@ -77,17 +77,19 @@ struct SearchArguments {
   Options options() const;
 };
 
-/// --hardware TEXT: only records of hardware whose description has this text.
+/// --hardware TEXT: only records of hardware whose description has this text; of other work than the GEMM, whose key has it.
 struct HardwareFilter {
   std::string text;
 
   void add_to(CLI::App* command);
   bool takes(const PlanRecord& record) const;
+  bool takes(const WorkRecord& record) const;
 };
 
 Json to_json(const Explanation& explanation);
 Json to_json(const Trial& trial);
 Json to_json(const PlanRecord& record);
+Json to_json(const WorkRecord& record);
 
 /// The store that a context with these options uses.
 std::shared_ptr<Store> open_cache(const std::string& folder);

@@ -64,6 +64,21 @@ int import(const State& state) {
       ++taken;
       say("taken", of, to_string(r.tactic));
     }
+    for (const WorkRecord& r : pack.work) {
+      if (!state.hardware.takes(r)) {
+        ++passed_over;
+        continue;
+      }
+      const std::string of = fmt::format("{} {}", r.kind, r.key);
+      if (store->find_work(r.kind, r.key) && !state.force) {
+        ++stands;
+        say("stands", of, "there is one already");
+        continue;
+      }
+      if (!state.dry_run) store->put_work(r);
+      ++taken;
+      say("taken", of, "");
+    }
   }
   if (state.json)
     print_json(

@@ -1,42 +1,43 @@
 #include <fmt/format.h>
 
+#include <functional>
 #include <map>
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
-#include "context/stored_quarantine.hpp"
 
 namespace ak::cli {
 namespace {
 
-// What a kernel in quarantine did is a text; a value of another kind is that kind's own.
-Exit list_work(Store& store, const std::string& kind, bool json) {
+using VisitWork = std::function<void(const std::function<void(const WorkRecord&)>&)>;
+
+// One kind's records. What a kernel in quarantine did is a text; what is local of another kind is that kind's own.
+void list_work(const VisitWork& for_each, const std::string& kind, const std::string& place, bool json) {
   const bool quarantine = kind == kQuarantine;
   Json rows = Json::array();
   int count = 0;
-  store.for_each_work(kind, [&](const WorkRecord& r) {
+  for_each([&](const WorkRecord& r) {
+    if (r.kind != kind) return;
     ++count;
-    if (json && quarantine)
-      rows.push_back({{"kernel", r.key}, {"why", r.value}});
-    else if (json)
-      rows.push_back({{"key", r.key}, {"bytes", r.value.size()}});
+    if (json)
+      rows.push_back(quarantine ? Json{{"kernel", r.key}, {"why", r.local}} : to_json(r));
     else if (quarantine)
-      fmt::print("{}: {}\n", r.key, r.value);
+      fmt::print("{}: {}\n", r.key, r.local);
     else
-      fmt::print("{}: {} bytes\n", r.key, r.value.size());
+      fmt::print("{}: {}{}\n", r.key, r.text.substr(0, r.text.find('\n')),
+                 unproven(r) ? "  to be proven" : fmt::format("  {} bytes of this machine", r.local.size()));
   });
   if (json)
     print_json(rows);
   else
-    fmt::print("{} {} in {}\n", count, quarantine ? "kernels in quarantine" : kind, store.describe());
-  return cannot_be_read(store) ? kFailed : kOk;
+    fmt::print("{} {} in {}\n", count, quarantine ? "kernels in quarantine" : kind, place);
 }
 
 // "3 vector_add, 1 quarantine"; empty where there is none.
-std::string other_work(Store& store) {
+std::string other_work(const VisitWork& for_each) {
   std::map<std::string, int> counts;
-  store.for_each_work({}, [&](const WorkRecord& r) { ++counts[r.kind]; });
+  for_each([&](const WorkRecord& r) { ++counts[r.kind]; });
   std::string text;
   for (const auto& [kind, count] : counts) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, kind);
   return text;
@@ -56,14 +57,10 @@ void add_ls(CLI::App& app) {
   command->add_option("pack", state->packs, "files that `ak pack` wrote, instead of the cache");
   command->add_flag("--shipped", state->shipped, "the pack that comes with the library");
   command->add_flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
-  command->add_option("--kind", state->kind, "what the cache holds of another kind of work than the GEMM, by its tag");
+  command->add_option("--kind", state->kind, "what is held of another kind of work than the GEMM, by its tag");
   state->search.add_cache_to(command);
   command->add_flag("--json", state->json);
   on_run(command, [state] {
-    if (state->quarantined || !state->kind.empty()) {
-      const auto store = open_cache(resolve(state->search.options()).cache_dir);
-      return list_work(*store, state->quarantined ? std::string(kQuarantine) : state->kind, state->json);
-    }
     Json rows = Json::array();
     int count = 0;
     const auto list = [&](const PlanRecord& r, const std::optional<Tactic>& own) {
@@ -83,25 +80,32 @@ void add_ls(CLI::App& app) {
     std::vector<Pack> packs;
     for (const std::string& file : state->packs) packs.push_back(read_pack(file));
     if (state->shipped) packs.push_back(shipped_pack());
-    std::string place, others;
+    const auto store = packs.empty() ? open_cache(resolve(state->search.options()).cache_dir) : nullptr;
+    std::string place = store ? store->describe() : "";
     int faults = 0;
-    if (packs.empty()) {
-      const auto store = open_cache(resolve(state->search.options()).cache_dir);
-      store->for_each([&](const PlanRecord& r) { list(r, {}); });
-      place = store->describe();
-      others = other_work(*store);
-      faults += cannot_be_read(*store);
-    }
     for (const Pack& pack : packs) {
-      for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
-      for (const std::string& fault : pack.faults) ++faults, fmt::print(stderr, "{}\n", fault);
       place += (place.empty() ? "" : ", ") + pack.name;
+      for (const std::string& fault : pack.faults) ++faults, fmt::print(stderr, "{}\n", fault);
     }
+    const VisitWork for_each_work = [&](const std::function<void(const WorkRecord&)>& visit) {
+      if (store) store->for_each_work({}, visit);
+      for (const Pack& pack : packs)
+        for (const WorkRecord& record : pack.work) visit(record);
+    };
+    const auto done = [&] { return (store && cannot_be_read(*store)) || faults ? kFailed : kOk; };
+    if (state->quarantined || !state->kind.empty()) {
+      list_work(for_each_work, state->quarantined ? std::string(kQuarantine) : state->kind, place, state->json);
+      return done();
+    }
+    if (store) store->for_each([&](const PlanRecord& r) { list(r, {}); });
+    for (const Pack& pack : packs)
+      for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
+    const std::string others = other_work(for_each_work);
     if (state->json)
       print_json(rows);
     else
       fmt::print("{} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("{}: of other kinds\n", others));
-    return faults ? kFailed : kOk;
+    return done();
   });
 }
 

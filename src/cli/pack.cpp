@@ -32,7 +32,9 @@ int pack(const State& state) {
   store->for_each([&](const PlanRecord& record) { records.push_back(record); });
   if (cannot_be_read(*store)) return kFailed;
   std::vector<PackEntry> entries;
-  int recorded = 0, provisional = 0, imported = 0, elsewhere = 0;
+  std::vector<WorkRecord> work;
+  std::size_t seen = records.size();
+  int recorded = 0, provisional = 0, imported = 0, elsewhere = 0, local = 0;
   for (const PlanRecord& r : records) {
     if (!r.hardware.recording.empty())
       ++recorded;
@@ -45,23 +47,36 @@ int pack(const State& state) {
     else
       entries.push_back({r, is_vendor(r.tactic) ? best_own(*store, r) : std::nullopt});
   }
-  if (entries.empty()) {
+  store->for_each_work({}, [&](const WorkRecord& r) {
+    ++seen;
+    if (r.text.empty())
+      ++local;
+    else if (unproven(r))
+      ++imported;
+    else if (!state.hardware.takes(r))
+      ++elsewhere;
+    else
+      work.push_back(r);
+  });
+  if (cannot_be_read(*store)) return kFailed;
+  const std::size_t packed = entries.size() + work.size();
+  if (packed == 0) {
     fmt::print(
         stderr,
         "nothing to pack among {} records of {}: {} of recordings, {} provisional, {} imported and not proven here yet, {} of "
-        "other hardware\n",
-        records.size(), store->describe(), recorded, provisional, imported, elsewhere);
+        "other hardware, {} that hold here alone\n",
+        seen, store->describe(), recorded, provisional, imported, elsewhere, local);
     return kFailed;
   }
-  const std::size_t packed = entries.size();
-  write_pack(state.out, std::move(entries));
+  write_pack(state.out, std::move(entries), work);
   if (state.json) {
     print_json(Json{{"packed", packed},
                     {"left_out",
                      {{"of_recordings", recorded},
                       {"provisional", provisional},
                       {"imported_and_unproven", imported},
-                      {"other_hardware", elsewhere}}}});
+                      {"other_hardware", elsewhere},
+                      {"local", local}}}});
     return kOk;
   }
   fmt::print("{}: {} records of {}\n", state.out, packed, store->describe());
@@ -72,6 +87,7 @@ int pack(const State& state) {
   left_out(provisional, "provisional: the GPU was busy (--provisional takes them)");
   left_out(imported, "imported and not proven on this machine");
   left_out(elsewhere, "of other hardware");
+  left_out(local, "that hold on this machine alone, as a quarantine does");
   return kOk;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "core/roofline.hpp"
 
@@ -65,6 +66,7 @@ Json to_json(const PlanRecord& r) {
           {"nvrtc", p.nvrtc},
           {"cublaslt", p.cublaslt},
           {"family_source", p.family_source.hex()},
+          {"kernel_source", p.kernel_source.hex()},
           {"proposer", p.proposer},
           {"round", p.round},
           {"unix_time", p.unix_time},
@@ -72,6 +74,10 @@ Json to_json(const PlanRecord& r) {
           {"search_s", p.search_s},
           {"provisional", p.provisional},
           {"note", p.note}};
+}
+
+Json to_json(const WorkRecord& r) {
+  return {{"kind", r.kind}, {"key", r.key}, {"text", r.text}, {"local_bytes", r.local.size()}, {"unproven", unproven(r)}};
 }
 
 bool tuned(const Explanation& e) { return e.source != "none" && e.source != "vendor fallback" && e.source != "untuned"; }

@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
@@ -17,6 +18,7 @@ namespace {
 struct State {
   ProblemArguments problem;
   SearchArguments search;
+  std::string kind, key;
   bool json = false;
   int top = 10;
 };
@@ -78,7 +80,23 @@ void print_leader_board(std::vector<Trial> trials, int top) {
   }
 }
 
+int show_work(const State& state) {
+  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const auto record = store->find_work(state.kind, state.key);
+  if (state.json) print_json(record ? Json::array({to_json(*record)}) : Json::array());
+  if (cannot_be_read(*store)) return kFailed;
+  if (!record)
+    fmt::print(stderr, "no {} of {} in {}\n", state.kind, state.key, store->describe());
+  else if (!state.json)
+    fmt::print(
+        "kind      {}\nkey       {}\nstate     {}\n\n{}\n", record->kind, record->key,
+        unproven(*record) ? "imported, to be proven here" : fmt::format("{} bytes of this machine", record->local.size()),
+        record->kind == kQuarantine ? record->local : record->text);
+  return record ? kOk : kFailed;
+}
+
 int show(const State& state) {
+  if (!state.kind.empty()) return show_work(state);
   const Problem problem = state.problem.problem();
   const auto store = open_cache(resolve(state.search.options()).cache_dir);
   Json found = Json::array();
@@ -120,6 +138,9 @@ void add_show(CLI::App& app) {
   auto state = std::make_shared<State>();
   CLI::App* command = app.add_subcommand("show", "Show the record of a problem and the trials of its search");
   state->problem.add_to(command);
+  auto* kind = command->add_option("--kind", state->kind, "instead, a record of another kind of work than the GEMM: its tag");
+  command->add_option("--key", state->key, "what that record is about, as `ak ls --kind TAG` prints it")->needs(kind);
+  kind->needs("--key");
   state->search.add_cache_to(command);
   command->add_option("--top", state->top, "rows of each kind in the leader board")->capture_default_str();
   command->add_flag("--json", state->json, "the record and its whole history");

@@ -25,7 +25,7 @@ bool sweep_one(const Problem& problem, const State& state, Machine& machine, Pro
   for (const RankedTactic& ranked : space.tactics) tactics.push_back(ranked.tactic);
   Tactic vendor;
   vendor.family = FamilyId::vendor;
-  const std::string cublaslt = machine.provenance(vendor, true).cublaslt;
+  const std::string cublaslt = machine.provenance(problem, vendor, true).cublaslt;
   RecordingWriter writer(state.into, make_header(problem, machine.device(), tactics, driver_version(), cublaslt));
   const auto runner = machine.runner(problem, {});
   double best_us = 0;

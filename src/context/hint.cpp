@@ -28,7 +28,7 @@ double apart(const Hardware& a, const Hardware& b) {
 // Why the times of a record that was made elsewhere do not stand here.
 std::optional<std::string> to_time(const Machine& machine, const PlanRecord& record, bool again = false) {
   if (record.provenance.provisional) return "its times are provisional";
-  Provenance today = machine.provenance(record.tactic, true);
+  Provenance today = machine.provenance(record.problem, record.tactic, true);
   if (again) today.driver.clear();  // another release of it asks for a proof, not for other times of this machine's winner
   return stale(record, today);
 }

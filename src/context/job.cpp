@@ -25,7 +25,7 @@ constexpr double kLetGo = 2;          // seconds that callers grant the last tri
 // vendor's stands while its library is the same.
 bool proof_may_do(const PlanRecord& old, const Machine& machine) {
   if (unproven(old) || old.provenance.provisional) return false;
-  const Provenance today = machine.provenance(old.tactic, true);
+  const Provenance today = machine.provenance(old.problem, old.tactic, true);
   if (old.provenance.family_source != today.family_source) return false;  // other kernels may have another best
   return !is_vendor(old.tactic) ||
          (old.provenance.cublaslt == today.cublaslt && old.provenance.nvrtc.empty() == today.nvrtc.empty());
@@ -199,7 +199,7 @@ Served TuningJob::adopt(Tuned tuned) {
   record.problem = problem_, record.hardware = machine_.hardware();
   record.tactic = winner.tactic, record.vendor_algo = tuned.artifact.vendor_algo;
   record.us = winner.us, record.vendor_us = tuned.vendor.best_us;
-  record.provenance = machine_.provenance(winner.tactic, true);
+  record.provenance = machine_.provenance(problem_, winner.tactic, true);
   record.regime = winner.regime;
   record.regime_us = winner.regime_us;
   record.regime_vendor_us[static_cast<int>(Regime::chain)] = record.vendor_us;
@@ -218,7 +218,7 @@ Served TuningJob::adopt(Tuned tuned) {
     store.replace(record, tuned.artifact.cubin);
   } else if (const PlanRecord stands = store.put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
     // Another process was first. One winner for all, unless it cannot run here.
-    if (!unproven(stands) && !stale(stands, machine_.provenance(stands.tactic, true)))
+    if (!unproven(stands) && !stale(stands, machine_.provenance(problem_, stands.tactic, true)))
       if (auto served = load(common_, machine_, stands)) return *served;
   }
   return {machine_.load(record, tuned.artifact.cubin), spared_ && hint_ ? hint_->source : "this process", record, tuned.note};

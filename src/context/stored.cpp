@@ -11,8 +11,18 @@ namespace {
 
 // Opening libraries takes its time: their files' names say their versions, and only what differs is opened to be sure.
 Provenance provenance_to_compare(const Machine& machine, const PlanRecord& record) {
-  Provenance today = machine.provenance(record.tactic, record.provenance.nvrtc.empty() || record.provenance.cublaslt.empty());
-  return stale(record, today) ? machine.provenance(record.tactic, true) : today;
+  const Provenance& then = record.provenance;
+  Provenance today = machine.provenance(record.problem, record.tactic, then.nvrtc.empty() || then.cublaslt.empty());
+  return stale(record, today) ? machine.provenance(record.problem, record.tactic, true) : today;
+}
+
+// Whose device code is another one today; nullopt where none of it is known to be.
+std::optional<std::string> other_code(const PlanRecord& record, const Provenance& today) {
+  const Provenance& then = record.provenance;
+  if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
+  if (!(then.kernel_source == Digest{}) && then.kernel_source != today.kernel_source)
+    return "what its kernel is compiled from changed";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -31,8 +41,7 @@ std::optional<std::string> stale(const PlanRecord& record, const Provenance& tod
   if (then.cublaslt.empty() && !today.cublaslt.empty()) return "it was never compared with cuBLASLt, which is here now";
   if (!today.nvrtc.empty() && then.nvrtc != today.nvrtc) return changed("NVRTC", then.nvrtc, today.nvrtc);
   if (!today.cublaslt.empty() && then.cublaslt != today.cublaslt) return changed("cuBLASLt", then.cublaslt, today.cublaslt);
-  if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
-  return std::nullopt;
+  return other_code(record, today);
 }
 
 std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& record) {
@@ -76,7 +85,7 @@ std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& r
 std::optional<Served> still_serves(Common& common, Machine& machine, const std::optional<PlanRecord>& old,
                                    const std::string& why) {
   if (!old || unproven(*old)) return std::nullopt;
-  if (old->provenance.family_source != machine.provenance(old->tactic, false).family_source) return std::nullopt;
+  if (other_code(*old, machine.provenance(old->problem, old->tactic, false))) return std::nullopt;
   auto served = load(common, machine, *old);
   if (!served) return std::nullopt;
   const auto changed = to_prove(machine, *old);

@@ -9,8 +9,6 @@
 
 namespace ak {
 
-constexpr std::string_view kQuarantine = "quarantine";
-
 class StoredQuarantine final : public Quarantine {
  public:
   /// Both must outlive it.
@@ -18,10 +16,10 @@ class StoredQuarantine final : public Quarantine {
 
   std::optional<std::string> why(const Digest& source) override {
     auto record = store_.find_work(kQuarantine, key(source));
-    return record ? std::optional(std::move(record->value)) : std::nullopt;
+    return record ? std::optional(std::move(record->local)) : std::nullopt;
   }
   void add(const Digest& source, std::string_view what) override {
-    store_.put_work({std::string(kQuarantine), key(source), std::string(what)});
+    store_.put_work({std::string(kQuarantine), key(source), {}, std::string(what)});
   }
 
  private:

@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <mutex>
-#include <vector>
 
 #include "ak/types.hpp"
 #include "base/clock.hpp"
@@ -53,8 +52,6 @@ const Nvrtc& nvrtc() {
   return *loaded;
 }
 
-constexpr const char* kOptions[] = {"--std=c++17", "--ptxas-options=-v", "--no-source-include"};
-
 // Of ptxas's report; the numbers precede the words.
 int number_before(std::string_view text, std::string_view words) {
   const auto at = text.find(words);
@@ -83,6 +80,10 @@ std::string first_error(std::string_view log) {
 
 }  // namespace
 
+std::vector<std::string> compile_options(std::string_view arch) {
+  return {"--std=c++17", "--ptxas-options=-v", "--no-source-include", fmt::format("--gpu-architecture={}", arch)};
+}
+
 Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel) {
   const Nvrtc& api = nvrtc();
   const auto start = Clock::now();
@@ -97,9 +98,9 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
     api.set_flow_callback(
         program, [](void* flag, void*) { return static_cast<int>(static_cast<const std::atomic<bool>*>(flag)->load()); },
         const_cast<std::atomic<bool>*>(cancel));
-  const std::string target = fmt::format("--gpu-architecture={}", arch);
-  std::vector<const char*> options(std::begin(kOptions), std::end(kOptions));
-  options.push_back(target.c_str());
+  const std::vector<std::string> told = compile_options(arch);
+  std::vector<const char*> options;
+  for (const std::string& option : told) options.push_back(option.c_str());
   const auto status = api.compile(program, static_cast<int>(options.size()), options.data());
 
   std::size_t size = 0;

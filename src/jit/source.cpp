@@ -14,6 +14,7 @@
 #include "base/embedded.hpp"
 #include "base/text.hpp"
 #include "core/activation.hpp"
+#include "jit/compiler.hpp"
 
 namespace ak {
 
@@ -94,12 +95,15 @@ std::string listed(std::string_view file, std::string_view whole) {
 // Both forms of a file. A search makes thousands of sources of the same few.
 struct Prepared {
   std::string listed, essence;
+  Digest digest;  // of its essence
 };
 using PreparedPtr = std::shared_ptr<const Prepared>;
 
 PreparedPtr prepare(std::string_view file) {
   const std::string whole = kernel_file(file);
-  return std::make_shared<const Prepared>(Prepared{listed(file, whole), essence(whole)});
+  Prepared both{listed(file, whole), essence(whole), {}};
+  both.digest = digest(both.essence);
+  return std::make_shared<const Prepared>(std::move(both));
 }
 
 // Embedded files stay as they are; those of a folder may change from call to call.
@@ -110,6 +114,17 @@ PreparedPtr prepared(std::string_view file) {
   const std::lock_guard lock(mutex);
   if (const auto known = embedded->find(file); known != embedded->end()) return known->second;
   return embedded->emplace(file, prepare(file)).first->second;
+}
+
+// A kernel's whole source, in order: what is made for it, and the files as they are.
+template <class Made, class File>
+void for_each_part(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic, const Made& made,
+                   const File& file) {
+  made(defines(problem, tactic));
+  for (const auto common : kCommonFiles) file(*prepared(common));
+  made(activation_function(expression(problem.epilogue.activation)));
+  file(*prepared(kEpilogueFile));
+  for (const auto own : files) file(*prepared(own));
 }
 
 }  // namespace
@@ -127,12 +142,21 @@ std::string kernel_file(std::string_view file) {
 }
 
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
-  std::string text = defines(problem, tactic);
-  for (const auto file : kCommonFiles) text += prepared(file)->listed;
-  text += activation_function(expression(problem.epilogue.activation));
-  text += prepared(kEpilogueFile)->listed;
-  for (const auto file : files) text += prepared(file)->listed;
+  std::string text;
+  for_each_part(
+      files, problem, tactic, [&](const std::string& made) { text += made; },
+      [&](const Prepared& file) { text += file.listed; });
   return text;
+}
+
+Digest kernel_digest(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
+                     std::string_view arch) {
+  Hasher hasher;
+  for_each_part(
+      files, problem, tactic, [&](const std::string& made) { hasher.field("made", made); },
+      [&](const Prepared& file) { hasher.field("file", file.digest.hex()); });
+  for (const std::string& option : compile_options(arch)) hasher.field("option", option);
+  return hasher.digest();
 }
 
 std::string activation_check_source(const Expression& expression) {

@@ -31,5 +31,9 @@ std::string own_activation_source(Activation activation);
 
 /// Of a family's device files and what they all share, comments and white space aside: what a record was proven with.
 Digest source_digest(std::span<const std::string_view> files);
+/// Of all that makes one kernel's image but the compiler's version: every part of make_source(), likewise, and the compiler's
+/// options for that architecture.
+Digest kernel_digest(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
+                     std::string_view arch);
 
 }  // namespace ak

@@ -59,7 +59,7 @@ class Gpu final : public Machine {
     return compiler_available(&why) ? std::nullopt : std::optional(why);
   }
 
-  Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
+  Provenance provenance(const Problem& problem, const Tactic& tactic, bool open_libraries) const override {
     const bool vendor = is_vendor(tactic);
     Provenance today;
     today.driver = driver_version();
@@ -68,7 +68,11 @@ class Gpu final : public Machine {
       today.cublaslt = vendor_version_on_disk();
     else if (vendor_available())
       today.cublaslt = vendor_version();
-    if (!vendor) today.family_source = source_digest(family(tactic.family).sources());
+    if (!vendor) {
+      const auto files = family(tactic.family).sources();
+      today.family_source = source_digest(files);
+      today.kernel_source = kernel_digest(files, problem, tactic, device().arch());
+    }
     return today;
   }
 

@@ -28,9 +28,9 @@ class Machine {
   /// Why no own kernel can be made here (no NVRTC); nullopt when they can.
   virtual std::optional<std::string> no_compiler() const = 0;
 
-  /// Versions and source digest of today, to compare a tactic's record with; proposer and times are left empty. What cannot be
+  /// Versions and source digests of today, to compare a tactic's record with; proposer and times are left empty. What cannot be
   /// told stays empty: a library that is absent. Unless open_libraries, versions are those of the files that would be opened.
-  virtual Provenance provenance(const Tactic& tactic, bool open_libraries) const = 0;
+  virtual Provenance provenance(const Problem& problem, const Tactic& tactic, bool open_libraries) const = 0;
 
   /// Opens the libraries and makes the kernels that every search of this problem needs, once a process: none of it is a
   /// search's own time. What fails is left to the search to tell.

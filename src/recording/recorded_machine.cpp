@@ -35,12 +35,16 @@ class Recorded final : public Machine {
   }
 
   // The cubins are made here and now, the times are the recording's.
-  Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
+  Provenance provenance(const Problem& problem, const Tactic& tactic, bool open_libraries) const override {
     Provenance today;
     today.driver = header_.driver;
     today.cublaslt = header_.cublaslt;
     if (open_libraries) today.nvrtc = compiler_version();
-    if (!is_vendor(tactic)) today.family_source = source_digest(family(tactic.family).sources());
+    if (!is_vendor(tactic)) {
+      const auto files = family(tactic.family).sources();
+      today.family_source = source_digest(files);
+      today.kernel_source = kernel_digest(files, problem, tactic, header_.device.arch());
+    }
     return today;
   }
 

@@ -276,9 +276,9 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   std::filesystem::remove_all(folder);
   {
     const auto store = ak::open_store(folder);
-    store->put_work({"vector_add", "1000 elements", std::string(300, '\0')});
-    store->put_work({"vector_add", "2000 elements", "words of its own"});
-    store->put_work({"quarantine", "a kernel", "faults"});
+    store->put_work({"vector_add", "1000 elements", "words of its own\nand more", std::string(300, '\0')});
+    store->put_work({"vector_add", "2000 elements", "words", ""});
+    store->put_work({"quarantine", "a kernel", "", "faults"});
   }
   const std::string cache = " --cache " + folder.string();
   CHECK(has(run_ak("ls" + cache).output,
@@ -286,15 +286,62 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   CHECK(run_ak("ls --json" + cache).output == "[]\n");
   Result r = run_ak("ls --kind vector_add" + cache);
   CHECK(r.code == 0);
-  CHECK(has(r.output, "1000 elements: 300 bytes\n"));
-  CHECK(has(r.output, "2000 elements: 16 bytes\n"));
+  CHECK(has(r.output, "1000 elements: words of its own  300 bytes of this machine\n"));
+  CHECK(has(r.output, "2000 elements: words  to be proven\n"));
   CHECK(has(r.output, "2 vector_add in lmdb "));
   CHECK(!has(r.output, "a kernel"));
   r = run_ak("ls --kind vector_add --json" + cache);
-  CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"bytes\": 300"));
+  CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"text\": \"words of its own\\nand more\",\n    \"local_bytes\": 300"));
   CHECK(has(run_ak("ls --kind convolution" + cache).output, "0 convolution in lmdb "));
   for (const char* flag : {"--quarantined", "--kind quarantine"})
     CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernels in quarantine in lmdb "));
+
+  r = run_ak("show --kind vector_add --key '1000 elements'" + cache);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "state     300 bytes of this machine\n\nwords of its own\nand more\n"));
+  CHECK(has(run_ak("show --kind vector_add --key '2000 elements'" + cache).output, "imported, to be proven here"));
+  CHECK(has(run_ak("show --json --kind vector_add --key '2000 elements'" + cache).output, "\"unproven\": true"));
+  CHECK(has(run_ak("show --kind quarantine --key 'a kernel'" + cache).output, "\nfaults\n"));
+  r = run_ak("show --kind vector_add --key '3000 elements'" + cache);
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "no vector_add of 3000 elements in lmdb "));
+  CHECK(run_ak("show --kind vector_add" + cache).code == 2);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("packs carry work of other kinds: packed where proven, imported once, to be proven again") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_packed_kinds_{}", getpid());
+  std::filesystem::remove_all(folder);
+  const std::string home = (folder / "home").string(), away = (folder / "away").string(), pack = (folder / "a.pack").string();
+  {
+    const auto store = ak::open_store(home);
+    store->put_work({"vector_add", "1000 elements on H200", "words", std::string(300, '\0')});
+    store->put_work({"vector_add", "2000 elements on H100", "other words", "image"});
+    store->put_work({"vector_add", "3000 elements on H100", "not proven", ""});
+    store->put_work({"quarantine", "a kernel", "", "faults"});
+  }
+  Result r = run_ak(fmt::format("pack {} --from {}", pack, home));
+  CAPTURE(r.output);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, ": 2 records of lmdb "));
+  CHECK(has(r.output, "left out: 1 imported and not proven on this machine\nleft out: 1 that hold on this machine alone"));
+  CHECK(has(run_ak(fmt::format("pack {}.2 --from {} --hardware H200", pack, home)).output, "left out: 1 of other hardware"));
+  CHECK(has(run_ak("ls " + pack).output, fmt::format("0 records in pack {}\n2 vector_add: of other kinds\n", pack)));
+  CHECK(has(run_ak("ls --kind vector_add " + pack).output, "1000 elements on H200: words  to be proven\n"));
+
+  r = run_ak(fmt::format("import {} --cache {} --hardware H200", pack, away));
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "taken    vector_add 1000 elements on H200\n1 taken, 0 stood before, 0 refused, 1 of other hardware"));
+  r = run_ak(fmt::format("import {} --cache {}", pack, away));
+  CHECK(has(r.output, "stands   vector_add 1000 elements on H200: there is one already"));
+  CHECK(has(r.output, "1 taken, 1 stood before"));
+  CHECK(has(run_ak(fmt::format("import {} --cache {} --force --dry-run", pack, home)).output, "would be: 2 taken"));
+  CHECK(!ak::open_store(home)->find_work("vector_add", "1000 elements on H200")->local.empty());
+  CHECK(ak::open_store(away)->find_work("vector_add", "1000 elements on H200") ==
+        ak::WorkRecord{"vector_add", "1000 elements on H200", "words", ""});
+  r = run_ak(fmt::format("pack {}.3 --from {}", pack, away));  // what nobody here proved is not handed on
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "nothing to pack among 2 records"));
   std::filesystem::remove_all(folder);
 }
 

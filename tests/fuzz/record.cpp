@@ -32,6 +32,7 @@ void check(std::string_view bytes) {
     fuzz::require(second && encode(*second) == again, "a trial comes back as it was written");
     fuzz::require(parse_tactic(to_string(trial->tactic)) == trial->tactic, "its tactic has a text");
   }
+  if (const auto work = decode_work(bytes)) fuzz::require(decode_work(encode(*work)) == work, "so does work of another kind");
 }
 
 }  // namespace

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "cache/pack.hpp"
 #include "context/context.hpp"
+#include "families/family.hpp"
+#include "jit/source.hpp"
 #include "recording/recorded_machine.hpp"
 #include "recording/recording.hpp"
 
@@ -38,16 +41,21 @@ TEST_CASE("what a pack knows of a recorded problem is compiled once and served w
   entry.record.problem = problem;
   entry.record.hardware = machine->hardware();
   entry.record.us = 7, entry.record.vendor_us = 8;
-  const auto explained = [&](const Tactic& tactic, Counters& counters) {
+  const auto explained = [&](const Tactic& tactic, Counters& counters, std::optional<Digest> source = {}) {
     entry.record.tactic = tactic;
-    entry.record.provenance = machine->provenance(tactic, true);
+    entry.record.provenance = machine->provenance(problem, tactic, true);
+    if (source) entry.record.provenance.kernel_source = *source;
     write_pack(file, {entry});
     Context::Impl context(settings);
     const Explanation e = context.prepare(problem);
     counters = context.counters();
     const auto stored = context.store().find(problem, machine->hardware());
     REQUIRE(stored);
-    if (!is_vendor(stored->tactic)) CHECK(!context.store().cubin(stored->cubin).value_or("").empty());
+    if (!is_vendor(stored->tactic)) {
+      CHECK(!context.store().cubin(stored->cubin).value_or("").empty());
+      CHECK(stored->provenance.kernel_source ==
+            kernel_digest(family(stored->tactic.family).sources(), problem, stored->tactic, machine->device().arch()));
+    }
     return e;
   };
   Counters counters;
@@ -59,6 +67,8 @@ TEST_CASE("what a pack knows of a recorded problem is compiled once and served w
   CHECK(counters.searches == 0);
   CHECK(counters.pack_hits == 1);
   CHECK(counters.compiles == 1);
+  CHECK(explained(right->tactic, counters, Digest{}).us == 7);                 // a pack need not say what it was compiled from
+  CHECK(explained(right->tactic, counters, digest("other defines")).us != 7);  // its time is not that of today's kernel
   if (wrong) {
     CHECK(explained(wrong->tactic, counters).source == "this process");
     CHECK(counters.searches == 1);

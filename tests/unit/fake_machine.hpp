@@ -36,7 +36,8 @@ struct World {
   Hardware hardware = Hardware::of(DeviceFacts{});
   Provenance today = [] {
     Provenance p;
-    p.driver = "580.1", p.nvrtc = "13.0", p.cublaslt = "13.1", p.family_source = digest("kernels");
+    p.driver = "580.1", p.nvrtc = "13.0", p.cublaslt = "13.1", p.family_source = digest("kernels"),
+    p.kernel_source = digest("kernel");
     return p;
   }();
   bool files_tell = true;  // the libraries' versions are known without opening them
@@ -61,11 +62,11 @@ class FakeMachine final : public Machine {
   const Hardware& hardware() const override { return w_.hardware; }
   bool launches() const override { return w_.launches; }
   std::optional<std::string> no_compiler() const override { return w_.no_compiler; }
-  Provenance provenance(const Tactic& tactic, bool open_libraries) const override {
+  Provenance provenance(const Problem&, const Tactic& tactic, bool open_libraries) const override {
     Provenance p = w_.today;
     w_.opened += open_libraries;
     if (!open_libraries && !w_.files_tell) p.nvrtc.clear(), tactic.family == FamilyId::vendor ? void() : p.cublaslt.clear();
-    if (tactic.family == FamilyId::vendor) p.family_source = {};
+    if (tactic.family == FamilyId::vendor) p.family_source = p.kernel_source = {};
     return p;
   }
   void warm_up(const Problem&) override {

@@ -34,7 +34,7 @@ inline PlanRecord record(int n = 64) {
   r.tactic = tactic();
   r.vendor_algo = std::string("\0\1algorithm\xff", 12);
   r.us = 10.25, r.vendor_us = 12.5;
-  r.provenance = {"580.1", "13.0", "13.1.0", {1, 2}, "llm", 3, 1790000000, 42, 2.5, true, "the server was slow"};
+  r.provenance = {"580.1", "13.0", "13.1.0", {1, 2}, {}, "llm", 3, 1790000000, 42, 2.5, true, "the server was slow"};
   return r;
 }
 

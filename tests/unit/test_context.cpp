@@ -93,6 +93,43 @@ TEST_CASE("a stale record is proven again, the old winner first, and replaced") 
   CHECK(first.context->store().find(first.problem, first.world.hardware));
 }
 
+TEST_CASE("a kernel that is compiled from something else today is proven and timed again; in mode hit it does not serve") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_source");
+  Fixture f(settings);
+  f.call();
+  const Tactic winner = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.kernel_source == f.world.today.kernel_source);
+  f.world.today.kernel_source = digest("other defines");  // of the same device code
+  settings.mode = Mode::hit;
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->counters().vendor_fallbacks == 1);
+
+  settings.mode = Mode::tune;
+  f.open(settings);
+  const int runners = f.world.runners;
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.world.runners == runners + 1);
+  CHECK(f.world.ran_first.back() == winner);
+  CHECK(f.context->counters().searches == 0);  // it wins still, so nothing was searched for
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.kernel_source == f.world.today.kernel_source);
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 1);
+
+  // A record that does not say it is judged by its device code, as ever.
+  PlanRecord old = *f.context->store().find(f.problem, f.world.hardware);
+  old.provenance.kernel_source = {};
+  const std::string cubin = *f.context->store().cubin(old.cubin);
+  f.context->store().replace(old, cubin);
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 1);
+}
+
 TEST_CASE("another NVRTC or cuBLASLt is noticed without opening it, and an own winner is timed again") {
   for (std::string Provenance::*const version : {&Provenance::nvrtc, &Provenance::cublaslt}) {
     Settings settings = quick();

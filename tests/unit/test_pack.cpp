@@ -57,6 +57,12 @@ TEST_CASE("a pack keeps problem, hardware, tactic, times and what they were made
   CHECK(own.provenance.nvrtc == before.provenance.nvrtc);
   CHECK(own.provenance.cublaslt == before.provenance.cublaslt);
   CHECK(own.provenance.family_source == before.provenance.family_source);
+  CHECK(own.provenance.kernel_source == Digest{});
+  PackEntry said = own_entry();
+  said.record.provenance.kernel_source = digest("a kernel");
+  CHECK(parsed(pack_text({said})).entries.at(0).record.provenance.kernel_source == digest("a kernel"));
+  CHECK(parsed(resealed(pack_text({said}), "\"kernel\":\"", "\"kernel\":\"x")).faults.at(0) ==
+        "x.pack:3: 'kernel' is not a digest");
   CHECK(own.provenance.proposer == before.provenance.proposer);
   CHECK(own.provenance.unix_time == before.provenance.unix_time);
   CHECK(own.provenance.provisional);
@@ -127,6 +133,40 @@ TEST_CASE("a line that says something unknown is left out and named; the others 
   CHECK(fault_of("{\"problem\":\"16x64x", "\"problem\":\"16x64x", 1).starts_with("x.pack:3: "));
   CHECK(
       fault_of("\"compute\":90", "\"compute\":\"ninety\"", 0).starts_with("x.pack:2: "));  // and what is below belongs nowhere
+}
+
+TEST_CASE("a pack carries work of any kind as its text, and nothing of it that is local") {
+  const WorkRecord add{"vector_add", "1000 elements", "sums \"x\"\nand y", std::string("an\0image", 8)},
+      other{"convolution", "3x3", "words", "image"}, quarantined{std::string(kQuarantine), "a kernel", "", "hangs"};
+  const std::string text = pack_text({own_entry()}, {add, other, quarantined});
+  CHECK(text == pack_text({own_entry()}, {quarantined, other, add}));
+  CHECK(
+      text.ends_with("{\"kind\":\"convolution\",\"key\":\"3x3\",\"text\":\"words\"}\n"
+                     "{\"kind\":\"vector_add\",\"key\":\"1000 elements\",\"text\":\"sums \\\"x\\\"\\nand y\"}\n"));
+  CHECK(text.find("\"records\":3,") != text.npos);
+  const Pack pack = parsed(text);
+  CHECK(pack.faults.empty());
+  CHECK(pack.entries.size() == 1);
+  REQUIRE(pack.work.size() == 2);
+  CHECK(pack.work[1] == WorkRecord{add.kind, add.key, add.text, ""});
+  CHECK(unproven(pack.work[1]));
+  CHECK_FALSE(unproven(add));
+  CHECK(pack_text(pack.entries, pack.work) == text);
+
+  CHECK(pack_text({}, {add, {add.kind, add.key, "later", ""}}).find("later") != std::string::npos);
+  const std::string alone = pack_text({}, {add});  // below no line that says where it was made
+  CHECK(parsed(alone).work.size() == 1);
+  const auto fault_of = [&](const char* from, const char* to) {
+    const Pack bad = parsed(resealed(alone, from, to));
+    CHECK(bad.work.empty());
+    REQUIRE(bad.faults.size() == 1);
+    return bad.faults[0];
+  };
+  CHECK(fault_of("vector_add", "quarantine") == "x.pack:2: a quarantine holds where it was found, and does not travel");
+  CHECK(fault_of("\"text\"", "\"image\"") == "x.pack:2: no text 'text'");
+  CHECK(fault_of("\"key\":", "\"keys\":") == "x.pack:2: no text 'key'");
+  CHECK(fault_of("\"vector_add\"", "7") == "x.pack:2: no text 'kind'");
+  CHECK(fault_of("\"vector_add\"", "\"\"") == "x.pack:2: 'kind' or 'text' is empty");
 }
 
 TEST_CASE("a pack of a newer format is left alone, with its reason") {
@@ -248,6 +288,19 @@ TEST_CASE("a folder of packs: what one process proved the next one finds, to be 
   int seen = 0;
   second->for_each([&](const PlanRecord&) { ++seen; });
   CHECK(seen == 2);
+
+  // Work of another kind: its text is for all, what is local stays here.
+  third->put_work({"toy", "a key", "words", "image"});
+  third->put_work({std::string(kQuarantine), "a kernel", "", "hangs"});
+  CHECK(third->find_work("toy", "a key")->local == "image");
+  CHECK(second->find_work("toy", "a key") == WorkRecord{"toy", "a key", "words", ""});
+  CHECK_FALSE(second->find_work(kQuarantine, "a kernel"));
+  int kinds = 0;
+  second->for_each_work({}, [&](const WorkRecord& r) { kinds += r.kind == "toy"; });
+  CHECK(kinds == 1);
+  CHECK(second->erase_work("toy", "a key"));
+  CHECK_FALSE(pack_store(folder)->find_work("toy", "a key"));
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 2);
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     CHECK(file.path().extension() == ".pack");
     std::ofstream(file.path(), std::ios::app) << "damage\n";

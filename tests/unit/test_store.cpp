@@ -76,9 +76,9 @@ void exercise(Store& store) {
   CHECK(store.trials(first.problem, first.hardware).size() == kTrialsKept);
   CHECK(store.trials(first.problem, first.hardware).front().tactic.tile_m == 4);
 
-  const WorkRecord toy{"toy", "a key", std::string("a\0value", 7)}, another{"another", "a key", ""};
+  const WorkRecord toy{"toy", "a key", "words", std::string("an\0image", 8)}, another{"another", "a key", "", ""};
   CHECK_FALSE(store.find_work("toy", "a key"));
-  store.put_work(another), store.put_work({"toy", "a key", "before"}), store.put_work(toy);
+  store.put_work(another), store.put_work({"toy", "a key", "before", ""}), store.put_work(toy);
   CHECK(store.find_work("toy", "a key") == toy);
   CHECK(store.find_work("another", "a key") == another);
   std::vector<WorkRecord> toys;

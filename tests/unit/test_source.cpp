@@ -1,0 +1,76 @@
+// What a record is proven with: the digest of all that its kernel is compiled from.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "families/family.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
+
+namespace fs = std::filesystem;
+using namespace ak;
+
+namespace {
+
+const Tactic kTactic = parse_tactic("sm80 tile_m=128 tile_n=128 tile_k=64 stages=4");
+
+struct Made {
+  Digest kernel, family;
+  std::string source;
+};
+
+Made made(const Problem& problem, const Tactic& tactic = kTactic, std::string_view arch = "sm_90a") {
+  const auto files = family(tactic.family).sources();
+  return {kernel_digest(files, problem, tactic, arch), source_digest(files), make_source(files, problem, tactic)};
+}
+
+}  // namespace
+
+TEST_CASE("a kernel's digest is another one whenever its source text is, and stays what it is where that does") {
+  const Problem plain = parse_problem("64x64x64 bf16 silu");
+  const Made first = made(plain);
+  std::set<std::string> digests = {first.kernel.hex()}, sources = {first.source};
+  for (const char* text : {"64x64x64 f16 silu", "64x64x64 bf16 relu", "64x64x64 bf16 silu out=f32",
+                           "64x64x64 bf16 silu bias=column", "64x64x64 bf16 silu c", "64x64x64 bf16 silu gated",
+                           "64x64x64 bf16 silu aux", "64x64x64 bf16 silu a=m", "64x64x64 bf16 silu align=2,16,16,16"}) {
+    const Made other = made(parse_problem(text));
+    CAPTURE(text);
+    CHECK(sources.insert(other.source).second);
+    CHECK(digests.insert(other.kernel.hex()).second);
+    CHECK(other.family == first.family);  // which is why that one does not do
+  }
+  for (const Knob& knob : kKnobs) {
+    Tactic tactic = kTactic;
+    tactic.*knob.member = static_cast<std::int16_t>(tactic.*knob.member + 1);
+    CHECK(digests.insert(made(plain, tactic).kernel.hex()).second);
+  }
+  CHECK(digests.insert(made(plain, kTactic, "sm_80").kernel.hex()).second);
+  const Made larger = made(parse_problem("4096x128x32 bf16 silu"));  // one kernel serves every size
+  CHECK(larger.source == first.source);
+  CHECK(larger.kernel == first.kernel);
+}
+
+TEST_CASE("a kernel's digest sees its device code, comments aside, and its options name the architecture") {
+  const Problem problem = parse_problem("64x64x64 bf16 silu");
+  const Digest before = made(problem).kernel;
+  const fs::path folder = fs::temp_directory_path() / ("ak_source_" + std::to_string(::getpid()));
+  const auto with = [&](const char* line) {
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    std::ofstream(folder / "epilogue.cuh") << kernel_file("epilogue.cuh") << line;
+    setenv("AK_KERNEL_DIR", folder.c_str(), 1);
+    const Digest digest = made(problem).kernel;
+    unsetenv("AK_KERNEL_DIR");
+    fs::remove_all(folder);
+    return digest;
+  };
+  CHECK(with("  // a remark\n") == before);
+  CHECK(with("#define AK_OTHER 1\n") != before);
+  CHECK(compile_options("sm_90a").back() == "--gpu-architecture=sm_90a");
+}
