@@ -55,6 +55,13 @@ readme_example() {
   [ -s "$work/readme.cpp" ] && g++ -std=c++17 -Wall -Wextra -Werror -I"$cuda/include" "$work/readme.cpp" $flags -L"$cuda/lib64" -lcudart_static -lrt -o "$work/readme"
 }
 
+# What a Release build makes for others to ship.
+small_when_stripped() { # program
+  local bytes
+  strip -o "$work/stripped" "$1" && bytes=$(stat -c %s "$work/stripped") || return 1
+  [ "$bytes" -le 5000000 ] || { echo "$1 has $bytes bytes when stripped, more than 5 MB"; return 1; }
+}
+
 # The files of `build` that ctest built: every object is compiled once, so these cost a link.
 exports_only_ours() { # library
   local foreign
@@ -92,6 +99,12 @@ check "C alone through find_package" build_and_run c -DCMAKE_PREFIX_PATH="$work/
 check "C++17 through pkg-config" with_pkg_config g++ cpp/main.cpp -std=c++17 -Wall -Wextra -pedantic -Werror
 check "C99 through pkg-config" with_pkg_config gcc c/main.c -std=c99 -Wall -Wextra -pedantic -Werror
 check "the README's example compiles and links" readme_example
+case $(sed -n 's/^CMAKE_BUILD_TYPE:[^=]*=//p' "$build/CMakeCache.txt") in
+  '' | Release)
+    check "the tool is small" small_when_stripped "$work/prefix/bin/ak"
+    check "the README's example, linked statically, is small" small_when_stripped "$work/readme"
+    ;;
+esac
 check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
 check "a shared library exports ak's symbols alone" exports_only_ours "$build/tests/libak_shared.so"
 check "C++17 with the shared library; an error crosses its border" with_shared "$build/tests/libak_shared.so" g++ cpp/main.cpp -std=c++17
