@@ -182,6 +182,10 @@ Settings read_all(const Options& options, bool throws) {
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
   s.compile_threads = read.integer("AK_COMPILE_THREADS", options.compile_threads, 0, 0, 4096,
                                    "threads that compile for one search; 0: one for every usable core");
+  s.compile_niceness = read.integer("AK_COMPILE_NICENESS", options.compile_niceness, s.compile_niceness, 0, 19,
+                                    "added to the process's own for these threads");
+  s.search_bytes = read.integer<std::int64_t>("AK_SEARCH_BYTES", options.search_bytes, 0, 0, kMostCount,
+                                              "most device memory of a search; 0: what is free, less an eighth");
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
   const auto isolation_option =
@@ -207,7 +211,8 @@ Settings read_all(const Options& options, bool throws) {
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
-  const std::string level = read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr; unset, the tool's is warn");
+  const std::string level =
+      read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr; unset, the tool's is warn");
   LogLevel parsed;
   const bool known = parse_log_level(level, parsed);
   if (!known) read.refuse(level, "expected off, error, warn, info or debug");

@@ -22,6 +22,8 @@ struct Settings {
   double budget_s = 3, process_budget_s = 600;
   int max_trials = 100000;
   int compile_threads = 0;  // 0: one for every usable core
+  int compile_niceness = 10;
+  std::int64_t search_bytes = 0;  // 0: what is free, less an eighth
   std::string llm, llm_endpoint, llm_model;
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;

@@ -130,12 +130,14 @@ typedef struct ak_options {
   ak_isolation isolation;
   int compile_threads;
   const char* worker;
+  int64_t search_bytes;     /* most device memory of a search */
+  int64_t compile_niceness; /* 1 to 19 */
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-        NULL, NULL, NULL, ak_isolation_unset, 0, NULL                                                                      \
+        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0                                                                \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */

@@ -48,13 +48,14 @@ struct TuneProgress {
 /// ended, so it must own what it uses. What is left unset comes from the environment, then from the default; what is set here
 /// wins.
 struct Options {
-  std::optional<std::string> cache_dir;     ///< AK_CACHE_DIR; "" keeps records in memory only
-  std::optional<Mode> mode;                 ///< AK_MODE=tune|hit|off
-  std::optional<double> budget_s;           ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
-  std::optional<double> process_budget_s;   ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
-  std::optional<int> max_trials;            ///< AK_MAX_TRIALS
-  std::optional<int> compile_threads;       ///< AK_COMPILE_THREADS: of one search; 0: one for every usable core (the default)
-  std::optional<std::string> llm;           ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
+  std::optional<std::string> cache_dir;    ///< AK_CACHE_DIR; "" keeps records in memory only
+  std::optional<Mode> mode;                ///< AK_MODE=tune|hit|off
+  std::optional<double> budget_s;          ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
+  std::optional<double> process_budget_s;  ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
+  std::optional<int> max_trials;           ///< AK_MAX_TRIALS
+  std::optional<int> compile_threads;      ///< AK_COMPILE_THREADS: of one search; 0: one for every usable core (the default)
+  std::optional<int> compile_niceness;     ///< AK_COMPILE_NICENESS: of these threads, on top of the process's own, 0 to 19 (10)
+  std::optional<std::string> llm;          ///< AK_LLM=openai|anthropic|mailbox:DIR; "" or unset: no LLM
   std::optional<std::string> llm_endpoint;  ///< AK_LLM_ENDPOINT: base URL
   std::optional<std::string> llm_model;     ///< AK_LLM_MODEL
   std::function<std::string()> llm_key;  ///< the secret, asked for when needed; else AK_LLM_KEY, else the file AK_LLM_KEY_FILE
@@ -62,9 +63,11 @@ struct Options {
   std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
   std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
-  std::optional<Isolation> isolation;         ///< AK_ISOLATION=worker|in_process
-  std::optional<std::string> worker;          ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
-  std::optional<std::string> log_level;       ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
+  std::optional<std::int64_t>
+      search_bytes;                      ///< AK_SEARCH_BYTES: most device memory of a search; 0: what is free, less an eighth
+  std::optional<Isolation> isolation;    ///< AK_ISOLATION=worker|in_process
+  std::optional<std::string> worker;     ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
+  std::optional<std::string> log_level;  ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
   std::optional<bool> shipped;           ///< AK_SHIPPED=0|1: whether the pack that comes with the library is consulted (1)

@@ -78,7 +78,7 @@ AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, order);
 AK_SIZED(ak_matrix, AK_MATRIX_INIT, order);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_options, AK_OPTIONS_INIT, worker);
+AK_SIZED(ak_options, AK_OPTIONS_INIT, compile_niceness);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
 AK_SIZED(ak_counters, AK_COUNTERS_INIT, lease_waits);
 AK_SIZED(ak_call, AK_CALL_INIT, epilogue);
@@ -177,6 +177,8 @@ ak::Options options_of(const ak_options* given) {
   number(o.llm_proposals, options.llm_proposals);
   number(o.llm_tokens, options.llm_tokens);
   number(o.scratch_bytes, options.scratch_bytes);
+  number(static_cast<int>(std::clamp<std::int64_t>(o.compile_niceness, -1, 99)), options.compile_niceness);
+  number(o.search_bytes, options.search_bytes);
   if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
     throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.mode: {} is not a mode", static_cast<int>(o.mode)));
   if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);

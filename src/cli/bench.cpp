@@ -6,6 +6,7 @@
 #include "cli/cli.hpp"
 #include "cli/problem_list.hpp"
 #include "cli/progress.hpp"
+#include "context/common.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
 #include "families/family.hpp"
@@ -36,7 +37,8 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker}) : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker})
+                                    : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
@@ -57,13 +59,13 @@ std::optional<Tactic> own_tactic(const Problem& problem, const std::string& give
   return best ? std::optional(best->tactic) : std::nullopt;
 }
 
-Row bench_one(const Problem& problem, const State& state, Machine& machine, Store& store) {
+Row bench_one(const Problem& problem, const State& state, const Settings& settings, Machine& machine, Store& store) {
   Row row;
   row.problem = problem;
   row.floor_us = floor_us(problem, machine.device());
   row.from_recording = !machine.launches();
   const Deadline deadline = Deadline::in(state.seconds);
-  const auto runner = machine.runner(problem, {});
+  const auto runner = machine.runner(problem, allowance_of(settings, machine));
   std::vector<Tactic> arms;
 
   const auto own = own_tactic(problem, state.tactic, machine, store);
@@ -149,7 +151,7 @@ int bench(const State& state) {
   if (state.format == "csv") fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us\n");
   for (std::size_t i = 0; i < problems.size(); ++i) {
     bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
-    const Row row = bench_one(problems[i], state, *machine, *store);
+    const Row row = bench_one(problems[i], state, settings, *machine, *store);
     faults += row.own_us <= 0;
     bar.clear();
     if (state.format == "json")

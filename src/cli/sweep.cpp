@@ -5,6 +5,7 @@
 #include "cli/cli.hpp"
 #include "cli/problem_list.hpp"
 #include "cli/progress.hpp"
+#include "context/common.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
 #include "machine/gpu.hpp"
@@ -19,7 +20,7 @@ struct State {
 };
 
 // True when the recording is whole.
-bool sweep_one(const Problem& problem, const State& state, Machine& machine, ProgressBar& bar) {
+bool sweep_one(const Problem& problem, const State& state, const Settings& settings, Machine& machine, ProgressBar& bar) {
   std::vector<Tactic> tactics;
   const Space space = machine.space(problem);
   for (const RankedTactic& ranked : space.tactics) tactics.push_back(ranked.tactic);
@@ -27,7 +28,7 @@ bool sweep_one(const Problem& problem, const State& state, Machine& machine, Pro
   vendor.family = FamilyId::vendor;
   const std::string cublaslt = machine.provenance(problem, vendor, true).cublaslt;
   RecordingWriter writer(state.into, make_header(problem, machine.device(), tactics, driver_version(), cublaslt));
-  const auto runner = machine.runner(problem, {});
+  const auto runner = machine.runner(problem, allowance_of(settings, machine));
   double best_us = 0;
   const std::string path = sweep(tactics, *runner, writer, state.budget, [&](const SweepProgress& p) {
     if (p.trial->correct() && (best_us == 0 || p.trial->us < best_us)) best_us = p.trial->us;
@@ -57,7 +58,7 @@ int run(const State& state) {
   const auto machine = make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker});
   ProgressBar bar;
   for (const Problem& problem : problems)
-    if (!sweep_one(problem, state, *machine, bar)) code = kFailed;
+    if (!sweep_one(problem, state, settings, *machine, bar)) code = kFailed;
   return code;
 }
 

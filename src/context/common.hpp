@@ -13,6 +13,11 @@
 
 namespace ak {
 
+class Machine;
+
+/// What the settings grant a search on the machine, and the machine has now. In the machine's context.
+Allowance allowance_of(const Settings& settings, const Machine& machine);
+
 /// What a context has done and spent.
 class Ledger {
  public:
@@ -54,8 +59,8 @@ struct Common {
   Ledger ledger;
   const std::shared_ptr<std::atomic<std::int64_t>> llm_tokens_left;
 
-  /// Of one search.
-  Allowance allowance() const { return settings.compile_threads > 0 ? Allowance{settings.compile_threads} : Allowance{}; }
+  /// The same, of what its searches have left together.
+  Allowance allowance(const Machine& machine) const;
   double process_budget_left() const { return settings.process_budget_s - ledger.searched_s(); }
 };
 

@@ -9,8 +9,8 @@
 
 #include "base/log.hpp"
 #include "context/fallback.hpp"
-#include "context/stored_quarantine.hpp"
 #include "context/stored.hpp"
+#include "context/stored_quarantine.hpp"
 #include "context/words.hpp"
 #include "search/llm_proposer.hpp"
 
@@ -57,7 +57,7 @@ std::optional<Served> TuningJob::refused() {
     warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
     return untuned("the process budget is used up (AK_PROCESS_BUDGET_S)", Standing::passing);
   }
-  if (const auto why = machine_.lacks_memory(problem_)) {
+  if (const auto why = machine_.lacks_memory(problem_, common_.allowance(machine_))) {
     log(LogLevel::warn, "{}: {}", text_, *why);
     return untuned(*why, Standing::passing);
   }
@@ -120,12 +120,11 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     without_ = fmt::format("no own kernels: {}", *why);
     log(LogLevel::warn, "{}: {}", text_, without_);
   }
-  const Allowance allowance = common_.allowance();
+  Allowance allowance = common_.allowance(machine_);
+  allowance.seconds = seconds, allowance.stop = turn.by.stop();
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
   auto runner = machine_.runner(problem_, allowance, &quarantine);
-  const auto left = [&] {  // of it the space and what the runner opened took some
-    return Budget{seconds - seconds_since(began), settings.max_trials, ahead_of(allowance), turn.by.stop()};
-  };
+  const auto left = [&] { return allowance.after(seconds_since(began)); };
   const ProgressSink show = progress();
   std::optional<Tuned> found;
   auto hint = hint_;
@@ -134,16 +133,16 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   if (hint && without_.empty()) found = try_hint(common_, machine_, *hint, problem_, space, *runner, left(), show);
   spared_ = found.has_value();
   if (!found) {
-    const Budget budget = left();
+    const Allowance rest = left();
     log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text_, old_ ? "its record is stale" : "no record",
-        space.tactics.size(), budget.seconds, describe(machine_.hardware()));
-    auto list = without_.empty() ? proposers(Deadline::in(budget.seconds, budget.stop)) : decltype(proposers(turn.by)){};
-    found = tune(problem_, machine_.device(), space, *runner, std::move(list), budget, show);
-    if (budget.seconds < kFairShare * settings.budget_s) {
+        space.tactics.size(), rest.seconds, describe(machine_.hardware()));
+    auto list = without_.empty() ? proposers(rest) : decltype(proposers(rest)){};
+    found = tune(problem_, machine_.device(), space, *runner, std::move(list), rest, show);
+    if (rest.seconds < kFairShare * settings.budget_s) {
       found->provisional = true;
       const auto whose = by_process ? fmt::format("AK_PROCESS_BUDGET_S={:g}", settings.process_budget_s)
                                     : fmt::format("AK_BUDGET_S={:g}", settings.budget_s);
-      found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}", budget.seconds, whose));
+      found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}", rest.seconds, whose));
     }
     found->note = joined(found->note, without_);
   }
@@ -156,11 +155,11 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   return adopt(std::move(*found));
 }
 
-std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(Deadline deadline) {
+std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(const Allowance& allowance) {
   const Settings& settings = common_.settings;
   ProposerInputs inputs;
   inputs.portfolio = portfolio(common_, machine_, old_);
-  inputs.deadline = deadline;
+  inputs.deadline = allowance.deadline();
   if (!settings.llm.empty()) {
     LlmOptions llm;
     llm.endpoint.provider = settings.llm;
@@ -169,7 +168,7 @@ std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(Deadline deadline) {
     llm.endpoint.key = settings.llm_key;
     llm.rounds = settings.llm_rounds;
     llm.proposals = settings.llm_proposals;
-    llm.tokens_left = common_.llm_tokens_left;
+    llm.tokens_left = allowance.tokens;
     inputs.llm = std::make_shared<const LlmOptions>(std::move(llm));
   }
   return make_search_proposers(inputs);
@@ -230,7 +229,7 @@ void ForcedTrial::run(const Turn& turn) {
   const Tactic& tactic = *common_.settings.force_tactic;
   try {
     StoredQuarantine quarantine(*common_.store, machine.hardware());
-    const auto runner = machine.runner(problem_, common_.allowance(), &quarantine);
+    const auto runner = machine.runner(problem_, common_.allowance(machine), &quarantine);
     const auto why = is_vendor(tactic) ? std::nullopt : machine.space(problem_).rejects(tactic);
     if (why) throw Error(ErrorCode::unsupported, *why);
     const Trial trial = runner->run(tactic, Effort::quick, Deadline::never(turn.by.stop()));

@@ -30,7 +30,7 @@ class TuningJob final : public TuningWork {
   Served tuned(const Turn& turn);
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);
-  std::vector<std::unique_ptr<Proposer>> proposers(Deadline deadline);
+  std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);
   ProgressSink progress() const;
   Served adopt(Tuned tuned);
 

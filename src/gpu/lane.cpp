@@ -1,47 +1,13 @@
 #include "gpu/lane.hpp"
 
 #include <chrono>
-#include <map>
-#include <mutex>
 #include <thread>
-#include <vector>
+#include <utility>
 
 namespace ak {
-namespace {
 
-struct IdleStreams {
-  std::mutex mutex;
-  std::map<std::uint64_t, std::vector<OwnedStream>> by_context;
-};
-IdleStreams& idle_streams() {
-  static auto* streams = new IdleStreams;  // never destroyed: the driver may be gone by then
-  return *streams;
-}
-
-OwnedStream acquire() {
-  IdleStreams& idle = idle_streams();
-  {
-    const std::lock_guard lock(idle.mutex);
-    auto& free = idle.by_context[context_id(current_context())];
-    if (!free.empty()) {
-      OwnedStream stream = std::move(free.back());
-      free.pop_back();
-      return stream;
-    }
-  }
-  return OwnedStream::make();
-}
-
-}  // namespace
-
-Lane::Lane() : stream_(acquire()), mark_(Event::make(Event::Timing::off)) {}
-
-Lane::~Lane() {
-  if (!stream_.alive() || driver().cuStreamQuery(stream()) != CUDA_SUCCESS) return;  // busy or lost: it goes with its owner
-  IdleStreams& idle = idle_streams();
-  const std::lock_guard lock(idle.mutex);
-  idle.by_context[stream_.context_id()].push_back(std::move(stream_));
-}
+Lane::Lane(DeviceShare memory)
+    : memory_(std::move(memory)), stream_(OwnedStream::make()), mark_(Event::make(Event::Timing::off)) {}
 
 void Lane::wait(Deadline deadline) {
   mark_.record(stream());

@@ -1,11 +1,11 @@
-// Lane: the stream on which candidates are proven and timed. It never waits longer than it was told to, and it knows when
-// the context is lost.
+// Lane: the stream on which candidates are proven and timed, and the device memory they may take. It never waits longer than it
+// was told to, and it knows when the context is lost.
 #pragma once
 
 #include <string>
 
 #include "base/clock.hpp"
-#include "gpu/owners.hpp"
+#include "gpu/device_share.hpp"
 
 namespace ak {
 
@@ -14,13 +14,13 @@ struct TimedOut {};
 
 class Lane {
  public:
-  /// In the current context. Streams of lanes that ended idle are used again, because scratch memory stays with its stream.
-  Lane();
-  ~Lane();
+  /// In the current context.
+  explicit Lane(DeviceShare memory = DeviceShare());
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
 
   CUstream stream() const { return stream_.get(); }
+  const DeviceShare& memory() const { return memory_; }
 
   /// Until all enqueued work ended. Throws TimedOut, or Error{driver} for a fault; the latter loses the context.
   void wait(Deadline deadline);
@@ -35,6 +35,7 @@ class Lane {
   bool drain(double seconds);
 
  private:
+  const DeviceShare memory_;
   OwnedStream stream_;
   Event mark_;
   std::string fault_;

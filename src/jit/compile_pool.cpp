@@ -12,12 +12,19 @@
 namespace ak {
 namespace {
 
-constexpr int kNice = 10;
+// On top of what the process has; of this thread alone.
+void be_nicer(int by) {
+  const auto self = static_cast<id_t>(gettid());
+  if (by > 0) setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + by);
+}
 
 }  // namespace
 
-CompilePool::CompilePool(std::string arch, int threads, MakeThread make_thread)
-    : arch_(std::move(arch)), make_thread_(std::move(make_thread)), limit_(std::max(1, threads)) {}
+CompilePool::CompilePool(std::string arch, const Allowance& allowance, MakeThread make_thread)
+    : arch_(std::move(arch)),
+      make_thread_(std::move(make_thread)),
+      limit_(std::max(1, allowance.compile_threads)),
+      niceness_(allowance.niceness) {}
 
 CompilePool::~CompilePool() {
   {
@@ -49,7 +56,7 @@ void CompilePool::want_locked(const Source& source, bool first) {
 void CompilePool::start_worker() {
   try {
     workers_.push_back(make_thread_([this] {
-      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);  // the application goes first
+      be_nicer(niceness_);  // the application goes first
       work();
     }));
   } catch (const std::system_error& error) {

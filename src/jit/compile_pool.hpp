@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/cores.hpp"
 #include "base/thread.hpp"
+#include "core/allowance.hpp"
 #include "jit/compiler.hpp"
 
 namespace ak {
@@ -26,9 +26,9 @@ class CompilePool {
   /// start_thread; a test's own may throw std::system_error.
   using MakeThread = std::function<std::thread(std::function<void()>)>;
 
-  /// arch as in compile(). Threads start with the first want(), block all signals and are niced. Where none can be started
-  /// get() compiles itself.
-  explicit CompilePool(std::string arch, int threads = usable_cores(), MakeThread make_thread = start_thread);
+  /// arch as in compile(). Of the allowance it takes threads and their niceness. They start with the first want() and block all
+  /// signals. Where none can be started get() compiles itself.
+  explicit CompilePool(std::string arch, const Allowance& allowance = {}, MakeThread make_thread = start_thread);
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;
@@ -67,7 +67,7 @@ class CompilePool {
 
   const std::string arch_;
   const MakeThread make_thread_;
-  const int limit_;
+  const int limit_, niceness_;
   mutable std::mutex mutex_;
   std::condition_variable wanted_, finished_;
   std::deque<Digest> queue_;

@@ -16,14 +16,19 @@
 #include "plan/pass.hpp"
 #include "plan/resources.hpp"
 #include "plan/vendor.hpp"
+#include "proof/panel.hpp"
 #include "runner/trials.hpp"
 #include "worker/worker.hpp"
 
 namespace ak {
 namespace {
 
-// Started; null with the reason and the remedy.
-Worker* ready_worker(const GpuOptions& options, std::string& why) {
+constexpr std::int64_t kWorkerContext = std::int64_t{576} << 20;  // 520 to 545 MiB on an H200
+constexpr int kWorkersFifths = 2;                                 // of a search's memory
+constexpr int kApplicationPart = 8;                               // of what is free, one in so many is left alone
+
+// Not started; null with the reason and the remedy.
+Worker* usable_worker(const GpuOptions& options, std::string& why) {
   std::string looked;
   const std::string program = find_worker(options.worker, &looked);
   std::optional<std::string> cannot;
@@ -31,8 +36,15 @@ Worker* ready_worker(const GpuOptions& options, std::string& why) {
     cannot = fmt::format("no program ak-worker at {}; set AK_WORKER to where it is", looked);
   else
     cannot = not_for_two_processes();
-  Worker* const worker = cannot ? nullptr : &Worker::of(program, device_uuid());
-  if (worker) cannot = worker->start();
+  if (!cannot) return &Worker::of(program, device_uuid());
+  why = *cannot;
+  return nullptr;
+}
+
+// Started.
+Worker* ready_worker(const GpuOptions& options, std::string& why) {
+  Worker* const worker = usable_worker(options, why);
+  const auto cannot = worker ? worker->start() : std::nullopt;
   if (!cannot) return worker;
   why = *cannot;
   return nullptr;
@@ -78,7 +90,7 @@ class Gpu final : public Machine {
 
   void warm_up(const Problem& problem) override {
     const RelaxedCapture relaxed;
-    if (options_.isolation == Isolation::worker) no_worker(options_);  // it opens the GPU meanwhile
+    if (apart()) no_worker(options_);  // it opens the GPU meanwhile
     compiler_available();
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
@@ -110,18 +122,31 @@ class Gpu final : public Machine {
       throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context than the one that is current");
   }
 
-  std::optional<std::string> lacks_memory(const Problem& problem) const override { return ak::lacks_memory(problem); }
+  // A worker's context may be opening just now.
+  std::int64_t device_bytes() const override {
+    const std::int64_t free = device_memory().free;
+    Worker* const prover = worker();
+    return std::max<std::int64_t>(0, free - free / kApplicationPart - (prover && !prover->opened() ? kWorkerContext : 0));
+  }
+
+  std::optional<std::string> lacks_memory(const Problem& problem, const Allowance& allowance) const override {
+    const Allowance here = ours(allowance);
+    const std::int64_t needed = least_search_bytes(search_panel(problem, here.operands()));
+    if (needed <= here.operands()) return std::nullopt;
+    return fmt::format("a search takes {} bytes of device memory in this process at least, {} may be taken now", needed,
+                       here.operands());
+  }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
     Trials::Options options;
     options.quarantine = quarantine;
-    options.threads = allowance.compile_threads;
+    options.allowance = ours(allowance);
     options.reviewed = !kernel_folder();
-    options.panel = panel_now(problem, resources_);
-    if (options_.isolation == Isolation::worker) {
+    options.panel = search_panel(problem, options.allowance.operands());
+    if (apart()) {
       std::string why;
       if (Worker* const worker = ready_worker(options_, why))
-        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, *worker);
+        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, *worker, allowance.fifths(kWorkersFifths));
       else
         options.prover = std::make_unique<NoProver>(why);
     }
@@ -167,13 +192,21 @@ class Gpu final : public Machine {
   PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
 
  private:
+  bool apart() const { return options_.isolation == Isolation::worker; }
+  Worker* worker() const {
+    std::string why;
+    return apart() ? usable_worker(options_, why) : nullptr;
+  }
+  // What this process gets of a search's memory: sets and cases; the worker holds cases only.
+  Allowance ours(const Allowance& allowance) const { return worker() ? allowance.fifths(5 - kWorkersFifths) : allowance; }
+
   // The cost model's first sm80 tactic of at most so much workspace, compiled now.
   PlanPtr likeliest(const Problem& problem, std::int64_t most_workspace, std::string& why) {
     if (const auto absent = no_compiler()) {
       why = *absent;
       return nullptr;
     }
-    if (kernel_folder() && options_.isolation == Isolation::worker) {
+    if (kernel_folder() && apart()) {
       why = "kernels of AK_KERNEL_DIR are not launched unproven";
       return nullptr;
     }

@@ -2,6 +2,7 @@
 // cold path itself is tested without either.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,11 +46,14 @@ class Machine {
   /// Throws Error{invalid_argument} for a stream of another CUDA context.
   virtual void check_stream(Stream stream) const = 0;
 
-  /// Why the problem cannot be searched now, though it may later: too little memory is free. nullopt when it can.
-  virtual std::optional<std::string> lacks_memory(const Problem&) const { return std::nullopt; }
+  /// Device memory that a search may take now, in bytes: what the driver says is free, less what is left to the application.
+  virtual std::int64_t device_bytes() const { return std::numeric_limits<std::int64_t>::max(); }
+  /// Why the problem cannot be searched with the allowance's memory, though with more it could. nullopt when it can.
+  virtual std::optional<std::string> lacks_memory(const Problem&, const Allowance&) const { return std::nullopt; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
-  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine = nullptr) = 0;
+  virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance,
+                                         Quarantine* quarantine = nullptr) = 0;
 
   /// A loaded winner; cubin is empty for a vendor's. Throws Error.
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;

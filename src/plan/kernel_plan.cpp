@@ -80,11 +80,11 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
 }
 
 KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
-                       const Geometry& geometry)
+                       const Geometry& geometry, Workspaces* scratch)
     : problem_(problem),
       tactic_(tactic),
       geometry_(geometry),
-      workspaces_(resources.workspaces()),
+      workspaces_(scratch ? *scratch : resources.workspaces()),
       overlaps_(resources.facts().compute_major >= 9) {
   const ContextScope scope(resources.context());
   module_ = Module::load(cubin);

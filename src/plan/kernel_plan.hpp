@@ -30,8 +30,10 @@ CUtensorMap encode_tensor_map(const TensorMapShape& shape);
 class KernelPlan : public Plan {
  public:
   /// Loads the cubin (checksum verified by the caller) into the resources' context. The geometry's grid was made for the
-  /// problem's m, n, k, and the plan serves those; of a bucket, every m up to it. Throws Error{driver}.
-  KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry);
+  /// problem's m, n, k, and the plan serves those; of a bucket, every m up to it. scratch: null: the resources' own. Throws
+  /// Error{driver}.
+  KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry,
+             Workspaces* scratch = nullptr);
 
   bool try_launch(Stream stream, const CallArgs& args) const override;
   const Tactic& tactic() const override { return tactic_; }

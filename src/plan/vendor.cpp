@@ -200,13 +200,14 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& w
   return algos;
 }
 
-VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo)
+VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo,
+                       Workspaces* scratch)
     : problem_(problem),
       tactic_(tactic),
       algo_(algo),
       kind_(kind_of(tactic)),
       handle_(resources.vendor_handle(make_handle)),
-      workspaces_(resources.workspaces()) {
+      workspaces_(scratch ? *scratch : resources.workspaces()) {
   if (!vendor_offers(problem, kind_))
     throw Error(ErrorCode::unsupported,
                 fmt::format("cuBLASLt does not offer '{}' for {}", to_string(tactic), to_string(problem)));
@@ -223,12 +224,13 @@ VendorPlan::VendorPlan(Resources& resources, const Problem& problem, const Tacti
     pass_ = Pass(resources, problem.epilogue.activation, problem.epilogue.out);
 }
 
-std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Problem& problem, const Tactic& tactic) {
+std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Problem& problem, const Tactic& tactic,
+                                                Workspaces* scratch) {
   const auto algos = vendor_heuristics(resources, problem, kind_of(tactic), std::max(tactic.algo + 1, 1));
   if (tactic.algo < 0 || static_cast<std::size_t>(tactic.algo) >= algos.size())
     throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has {} algorithms for {}, not '{}'", algos.size(),
                                                     to_string(problem), to_string(tactic)));
-  return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)]);
+  return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)], scratch);
 }
 
 std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace) {
@@ -262,7 +264,7 @@ std::string VendorPlan::blob() const {
 }
 
 std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
-                                                std::string_view blob, std::string* why) {
+                                                std::string_view blob, std::string* why, Workspaces* scratch) {
   const auto refuse = [&](std::string reason) {
     if (why) *why = std::move(reason);
     return nullptr;
@@ -292,7 +294,7 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
     return refuse("the algorithm rounds its partial sums to D's type");
   algo.workspace_bytes = static_cast<std::int64_t>(result.workspaceSize);
   algo.waves = result.wavesCount;
-  return std::make_shared<VendorPlan>(resources, problem, tactic, algo);
+  return std::make_shared<VendorPlan>(resources, problem, tactic, algo, scratch);
 }
 
 // The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of one width.

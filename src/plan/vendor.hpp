@@ -39,8 +39,9 @@ std::optional<int> vendor_epilogue(const Problem& problem);
 /// plain GEMM is fused only, unless it changes between the 16-bit types, which cuBLASLt does not. A gated one is served by one
 /// product of twice the width only where gate and up may lie side by side in one matrix of B's alignment.
 bool vendor_offers(const Problem& problem, VendorKind kind);
-/// Whether all that cuBLASLt fuses for the epilogue rounds once, at the end. Some of its algorithms round the sum before they add a
-/// bias or apply an activation, and none says so: only a proof tells, and without one they do not serve. A relu does not mind.
+/// Whether all that cuBLASLt fuses for the epilogue rounds once, at the end. Some of its algorithms round the sum before they
+/// add a bias or apply an activation, and none says so: only a proof tells, and without one they do not serve. A relu does not
+/// mind.
 bool fused_rounds_once(const EpilogueSpec& epilogue);
 
 /// The problem that cublasLtMatmul is given in such a plan: itself when fused; else the bare product, in f32, of as many rows
@@ -100,15 +101,18 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& p
 
 class VendorPlan : public Plan {
  public:
-  VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo);
+  /// scratch, here and below: null: the resources' own.
+  VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo,
+             Workspaces* scratch = nullptr);
 
   /// tactic.algo ranks among vendor_heuristics. Throws Error{unsupported} when cuBLASLt offers no such algorithm.
-  static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic);
+  static std::shared_ptr<VendorPlan> of_rank(Resources& resources, const Problem& problem, const Tactic& tactic,
+                                             Workspaces* scratch = nullptr);
 
   /// From a record. Null, with the reason, when the library's version is another one or refuses the algorithm now, or when it
   /// is one of a product that was not in f32.
   static std::shared_ptr<VendorPlan> of_blob(Resources& resources, const Problem& problem, const Tactic& tactic,
-                                             std::string_view blob, std::string* why = nullptr);
+                                             std::string_view blob, std::string* why = nullptr, Workspaces* scratch = nullptr);
 
   /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
   /// most_workspace: of the algorithm. Throws Error{unsupported} when there is none.

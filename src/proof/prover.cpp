@@ -11,7 +11,7 @@
 namespace ak {
 namespace {
 
-constexpr std::int64_t kKeptCaseBytes = std::int64_t{2} << 30;
+constexpr std::int64_t kKeptCaseBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kLastRows = 256;  // of a whole problem, where offsets are largest
 constexpr double kMostFlops = 1e14;      // of one launch over it: 0.15 s on an H200
 
@@ -28,23 +28,31 @@ constexpr std::size_t kOwnSeeds = 3;
 
 Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
 
-void drop_if_large(std::unique_ptr<Case>& kept) {
-  if (kept->bytes() > std::min(kKeptCaseBytes, device_memory().free / 2) / 4) kept.reset();
-}
-
 }  // namespace
 
-PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel) {
+PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel, Workspaces* scratch) {
   const Family& own = family(kernel.tactic.family);
   return std::make_shared<KernelPlan>(resources, kernel.cubin.data(), problem, kernel.tactic,
-                                      own.geometry(problem, kernel.tactic, resources.facts()));
+                                      own.geometry(problem, kernel.tactic, resources.facts()), scratch);
 }
 
-LocalProver::LocalProver(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe)
-    : problem_(problem), whole_(whole), resources_(resources), lane_(lane), probe_(probe), verifier_(lane, probe) {}
+LocalProver::LocalProver(Testbed& bed) : bed_(bed), verifier_(bed.lane, bed.probe) {}
+
+std::unique_ptr<Case> LocalProver::make_case(Data data, Spacing spacing, std::uint64_t seed) const {
+  return std::make_unique<Case>(bed_.lane, bed_.probe, bed_.problem, data, spacing, seed);
+}
+
+// What is kept leaves room for the others.
+void LocalProver::drop_if_large(std::unique_ptr<Case>& kept) const {
+  if (kept->bytes() > std::min(kKeptCaseBytes, bed_.lane.memory().left() / 4)) kept.reset();
+}
+
+PlanPtr LocalProver::loaded(const Problem& problem, const Kernel& kernel) const {
+  return load(bed_.resources, problem, kernel, &bed_.scratch);
+}
 
 Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
-  plan_ = load(resources_, problem_, kernel);
+  plan_ = loaded(bed_.problem, kernel);
   return prove(*plan_, &kernel, effort, deadline);
 }
 
@@ -58,10 +66,9 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
   for (std::size_t i = 0; i < (kernel ? kOwnSeeds : std::size(kSeeds)); ++i) {
     auto& kept = seed_cases_[i];
     const Seed& seed = kSeeds[i];
-    if (!kept) kept = std::make_unique<Case>(lane_, probe_, problem_, seed.data, seed.spacing, seed.number);
+    if (!kept) kept = make_case(seed.data, seed.spacing, seed.number);
     const Run run{&plan, kept.get()};
     worst = worse(worst, hold(verifier_.check({&run, 1}, deadline)));
-    note_memory();
     drop_if_large(kept);
   }
   worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, other_.get(), &quick_case(), deadline)));
@@ -71,32 +78,33 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
 Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
   edge_plans_.clear();
   std::vector<Run> runs;
-  for (Problem p : edge_problems(problem_, kernel.tactic)) {
-    if (refused(p, kernel.tactic)) p.m = std::min(p.m, problem_.m), p.n = problem_.n < p.n ? problem_.n : p.n;
+  for (Problem p : edge_problems(bed_.problem, kernel.tactic)) {
+    if (refused(p, kernel.tactic)) p.m = std::min(p.m, bed_.problem.m), p.n = std::min(p.n, bed_.problem.n);
     if (refused(p, kernel.tactic)) continue;
     // The first is where the activation has its corners, and numbers theirs.
     const bool first = edge_plans_.empty();
-    edge_plans_.push_back(load(resources_, p, kernel));
+    edge_plans_.push_back(loaded(p, kernel));
     for (const Data data : first ? std::vector{Data::branches, Data::extremes} : std::vector{Data::normal}) {
       auto& on = edge_cases_[{p.m, p.n, p.k, data}];
       if (!on)
-        on = std::make_unique<Case>(lane_, probe_, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped, 5);
+        on = std::make_unique<Case>(bed_.lane, bed_.probe, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped,
+                                    5);
       runs.push_back({edge_plans_.back().get(), on.get()});
     }
   }
-  note_memory();
   return runs.empty() ? Proven{} : hold(verifier_.check(runs, deadline));
 }
 
 // Its case outlives a launch that does not end: to free its memory would be to wait.
 Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
+  const PlanPtr plan = loaded(bed_.whole, kernel);
+  if (plan->workspace_bytes() > bed_.scratch_bytes) return {0, false};
   if (!whole_case_) {
-    if (whole_.flops() > kMostFlops) return {0, false};
-    if (Case::bytes_for(whole_, Spacing::tight, kLastRows) > device_memory().free / 2) return {0, false};
-    whole_case_ = std::make_unique<Case>(lane_, probe_, whole_, Data::normal, Spacing::tight, 8, kLastRows);
+    if (bed_.whole.flops() > kMostFlops) return {0, false};
+    if (Case::bytes_for(bed_.whole, Spacing::tight, kLastRows) > bed_.lane.memory().left()) return {0, false};
+    whole_case_ = std::make_unique<Case>(bed_.lane, bed_.probe, bed_.whole, Data::normal, Spacing::tight, 8, kLastRows);
   }
-  note_memory();
-  edge_plans_.push_back(load(resources_, whole_, kernel));
+  edge_plans_.push_back(plan);
   const Run run{edge_plans_.back().get(), whole_case_.get()};
   const Proven proven = hold(verifier_.check({&run, 1}, deadline));
   drop_if_large(whole_case_);
@@ -105,7 +113,7 @@ Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
 
 bool LocalProver::refused(const Problem& problem, const Tactic& tactic) const {
   const Family& own = family(tactic.family);
-  return own.refuses(problem, resources_.facts()) || own.rejects(problem, tactic, resources_.facts());
+  return own.refuses(problem, bed_.resources.facts()) || own.rejects(problem, tactic, bed_.resources.facts());
 }
 
 // Who wrote where it must not has spoilt the cases for who comes next: they are made anew.
@@ -119,18 +127,8 @@ Proven LocalProver::hold(const Verdict& verdict) {
 }
 
 Case& LocalProver::quick_case() {
-  if (!quick_case_) quick_case_ = std::make_unique<Case>(lane_, probe_, problem_, Data::normal, Spacing::gapped, 1);
-  note_memory();
+  if (!quick_case_) quick_case_ = make_case(Data::normal, Spacing::gapped, 1);
   return *quick_case_;
-}
-
-void LocalProver::note_memory() {
-  std::int64_t bytes = 0;
-  if (quick_case_) bytes += quick_case_->bytes();
-  if (whole_case_) bytes += whole_case_->bytes();
-  for (const auto& one : seed_cases_) bytes += one ? one->bytes() : 0;
-  for (const auto& [size, edge] : edge_cases_) bytes += edge ? edge->bytes() : 0;
-  peak_ = std::max(peak_, bytes);
 }
 
 }  // namespace ak

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/trial.hpp"
+#include "proof/testbed.hpp"
 #include "proof/verify.hpp"
 
 namespace ak {
@@ -43,15 +44,15 @@ class Prover {
   virtual Proven prove_whole(const Kernel& kernel, Deadline deadline) = 0;
 };
 
-/// The plan of a compiled kernel for a problem of the structure it was made for, whatever its sizes.
-PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel);
+/// The plan of a compiled kernel for a problem of the structure it was made for, whatever its sizes. scratch: null: the
+/// resources' own.
+PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel, Workspaces* scratch = nullptr);
 
-/// Proves in this process, on the lane's GPU.
+/// Proves in this process, on the testbed's GPU.
 class LocalProver : public Prover {
  public:
-  /// problem: a panel of `whole`, or that itself. All others must outlive it. Device memory is allocated by the first proof,
-  /// and kept for the next.
-  LocalProver(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe);
+  /// The testbed must outlive it. Device memory is allocated by the first proof, and kept for the next.
+  explicit LocalProver(Testbed& bed);
 
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
   Proven prove_whole(const Kernel& kernel, Deadline deadline) override;
@@ -62,20 +63,17 @@ class LocalProver : public Prover {
   void alternate_with(PlanPtr other) { other_ = std::move(other); }
 
   Verifier& verifier() { return verifier_; }
-  /// Of device memory that its cases held at most.
-  std::int64_t peak_bytes() const { return peak_; }
 
  private:
+  std::unique_ptr<Case> make_case(Data data, Spacing spacing, std::uint64_t seed) const;
   Case& quick_case();
+  void drop_if_large(std::unique_ptr<Case>& kept) const;
   Proven hold(const Verdict& verdict);
-  void note_memory();
+  PlanPtr loaded(const Problem& problem, const Kernel& kernel) const;
   Proven edges(const Kernel& kernel, Deadline deadline);
   bool refused(const Problem& problem, const Tactic& tactic) const;
 
-  const Problem problem_, whole_;
-  Resources& resources_;
-  Lane& lane_;
-  const Probe& probe_;
+  Testbed& bed_;
   Verifier verifier_;
   PlanPtr other_;
   // Of the proof under way or the last one: a module is not unloaded under a kernel that hangs.
@@ -83,7 +81,6 @@ class LocalProver : public Prover {
   std::vector<PlanPtr> edge_plans_;
   std::unique_ptr<Case> quick_case_, whole_case_, seed_cases_[6];
   std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t, Data>, std::unique_ptr<Case>> edge_cases_;
-  std::int64_t peak_ = 0;
 };
 
 }  // namespace ak

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proof/panel.hpp"
+
 namespace ak {
 namespace {
 
@@ -20,10 +22,9 @@ RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& 
   const std::int64_t wanted = 3 * device.l2_bytes;
   self_evicting_ = layout_.bytes > wanted;
   const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
-  // Two thirds of what is free are for proofs and for the scratch of who is timed.
-  const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), device_memory().free / 3);
+  const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), lane.memory().left() - case_bytes(problem));
   const int count = static_cast<int>(std::clamp<std::int64_t>(most / layout_.bytes, 1, sets));
-  memory_ = Buffer::make(static_cast<std::size_t>(layout_.bytes) * count);
+  memory_ = lane.memory().take(layout_.bytes * count);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);
     KernelArgs args = layout_.args(problem, at);

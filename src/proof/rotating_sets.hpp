@@ -13,8 +13,8 @@ class RotatingSets {
  public:
   /// Bytes of one set.
   static std::int64_t least_bytes(const Problem& problem);
-  /// Allocates, at most half of what is free where that holds one set, and enqueues the filling with normal numbers. Throws
-  /// Error{out_of_memory}.
+  /// Allocates, one set at least and otherwise what the cases of a proof leave of the lane's memory, and enqueues the filling
+  /// with normal numbers. Throws Error{out_of_memory}.
   RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device);
 
   std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes()); }
@@ -27,7 +27,7 @@ class RotatingSets {
 
  private:
   Layout layout_;
-  Buffer memory_;
+  DeviceShare::Taken memory_;
   std::vector<KernelArgs> args_;
   bool self_evicting_ = false;
 };

@@ -26,12 +26,9 @@ std::int64_t reference_bytes(const Problem& p) {
   return (p.m * p.wide_n() + p.m + p.wide_n()) * static_cast<std::int64_t>(sizeof(float));
 }
 
-// Nothing is taken from a device that cannot give all of it: the application may be about to allocate.
-Buffer memory_for(const Problem& p, const Layout& layout) {
-  const std::int64_t needed = layout.bytes + reference_bytes(p), free = device_memory().free;
-  if (needed > free)
-    throw Error(ErrorCode::out_of_memory, fmt::format("a proof takes {} bytes of device memory, {} are free", needed, free));
-  return Buffer::make(static_cast<std::size_t>(layout.bytes));
+DeviceShare::Taken memory_for(const Lane& lane, const Problem& p, const Layout& layout) {
+  lane.memory().expect(layout.bytes + reference_bytes(p));
+  return lane.memory().take(layout.bytes);
 }
 
 Finding* pinned(std::size_t count) {
@@ -134,7 +131,7 @@ Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Sp
     : problem(last_of(p, last_rows)),
       layout(make_layout(p, spacing, kGuardBytes)),
       launched(),
-      memory_(memory_for(problem, layout)) {
+      memory_(memory_for(lane, problem, layout)) {
   base = memory_.get();
   launched = layout.args(p, base);
   for (const Region* region : layout.inputs()) probe.poison(lane.stream(), base, *region, Verifier::kPoison);
@@ -152,7 +149,7 @@ Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout&
 
 void Case::refer(const Lane& lane, const Probe& probe) {
   const std::size_t elements = static_cast<std::size_t>(problem.m) * problem.wide_n();
-  reference_ = Buffer::make(static_cast<std::size_t>(reference_bytes(problem)));
+  reference_ = lane.memory().take(reference_bytes(problem));
   reference.pre = reference_.data<float>();
   reference.row_norms = reference.pre + elements;
   reference.column_norms = reference.row_norms + problem.m;
@@ -163,7 +160,7 @@ void Case::refer(const Lane& lane, const Probe& probe) {
 Verifier::Verifier(Lane& lane, const Probe& probe)
     : lane_(lane),
       probe_(probe),
-      device_(Buffer::make(kRuns * sizeof(Finding))),
+      device_(lane.memory().take(kRuns * sizeof(Finding))),
       host_(pinned(2 * kRuns), [](Finding* p) { driver().cuMemFreeHost(p); }) {
   std::fill_n(host_.get(), 2 * kRuns, kNothingFound);
 }
@@ -273,18 +270,22 @@ Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
 }
 
 Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline) {
-  const auto bytes = static_cast<std::size_t>(on.layout.output_bytes());
+  const std::int64_t bytes = on.layout.output_bytes();
   const std::uint64_t outputs = on.base + on.layout.d.begin;
-  if (spare_.bytes() < bytes) spare_ = Buffer::make(bytes);
+  if (static_cast<std::int64_t>(spare_.bytes()) < bytes) {
+    spare_ = {};
+    spare_ = lane_.memory().take(bytes);
+  }
   begin(1);
   const CUstream stream = lane_.stream();
   for (int i = 0; i < times; ++i) {
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
     plan.launch(stream, on.launched);
     if (i == 0)
-      ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), outputs, bytes, stream), "keeping an output");
+      ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), outputs, static_cast<std::size_t>(bytes), stream),
+                "keeping an output");
     else
-      probe_.equal(stream, spare_.get(), outputs, on.layout.output_bytes(), device_.data<Finding>());
+      probe_.equal(stream, spare_.get(), outputs, bytes, device_.data<Finding>());
     if (other) other->launch(stream, other_on->launched);
   }
   const Finding found = finish(1, deadline)[0];

@@ -54,7 +54,7 @@ class Case {
  private:
   void refer(const Lane& lane, const Probe& probe);
 
-  Buffer memory_, reference_;
+  DeviceShare::Taken memory_, reference_;
 };
 
 /// Scalars that a kernel cannot ignore unseen, and the scales of the inputs.
@@ -109,9 +109,9 @@ class Verifier {
 
   Lane& lane_;
   const Probe& probe_;
-  Buffer device_;
+  DeviceShare::Taken device_;
   std::unique_ptr<Finding[], void (*)(Finding*)> host_;  // pinned: kRuns fresh ones, then kRuns as read back
-  Buffer spare_;
+  DeviceShare::Taken spare_;
 };
 
 /// With what a plan of this tactic may lose besides: cuBLASLt's own epilogues may round in other places, and its gelu cancels.

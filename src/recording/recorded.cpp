@@ -29,8 +29,8 @@ bool needs_cubin(const Trial& trial) { return !is_vendor(trial.tactic) && trial.
 
 }  // namespace
 
-RecordedRunner::RecordedRunner(Recording recording, int threads)
-    : recording_(std::move(recording)), pool_(recording_.header.device.arch(), threads) {
+RecordedRunner::RecordedRunner(Recording recording, const Allowance& allowance)
+    : recording_(std::move(recording)), pool_(recording_.header.device.arch(), allowance) {
   if (std::string why; !compiler_available(&why))
     throw Error(ErrorCode::missing_library,
                 fmt::format("recording {}: its tactics are compiled, but {}", recording_.name, why));

@@ -5,7 +5,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "base/cores.hpp"
+#include "core/allowance.hpp"
 #include "jit/compile_pool.hpp"
 #include "recording/recording.hpp"
 #include "runner/runner.hpp"
@@ -16,7 +16,7 @@ class RecordedRunner : public Runner {
  public:
   /// Throws Error{missing_library} when NVRTC cannot be opened. Warns once for each family whose device code is not what the
   /// recording was made with: its answers then tell of the old code.
-  explicit RecordedRunner(Recording recording, int threads = usable_cores());
+  explicit RecordedRunner(Recording recording, const Allowance& allowance = {});
 
   std::vector<Tactic> vendor_tactics(Deadline) override;
   void prefetch(std::span<const Tactic> tactics) override;

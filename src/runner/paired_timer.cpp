@@ -13,18 +13,14 @@ constexpr double kHopeless = 3;  // a candidate this many times slower than the 
 
 }  // namespace
 
-PairedTimer::PairedTimer(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe)
-    : problem_(problem),
-      whole_(whole),
-      resources_(resources),
-      lane_(lane),
-      probe_(probe),
-      sets_(lane, probe, problem, resources.facts()),
-      stopwatch_(lane, resources.support_kernel("ak_clocks"), resources.facts().sm_count, rotation_of(sets_)) {}
+PairedTimer::PairedTimer(Testbed& bed)
+    : bed_(bed),
+      sets_(bed.lane, bed.probe, bed.problem, bed.resources.facts()),
+      stopwatch_(bed.lane, bed.resources.support_kernel("ak_clocks"), bed.resources.facts().sm_count, rotation_of(sets_)) {}
 
 VendorSurvey& PairedTimer::survey(Deadline deadline) {
   if (!survey_) {
-    survey_.emplace(problem_, whole_, resources_, stopwatch_, sets_);
+    survey_.emplace(bed_, stopwatch_, sets_);
     survey_->run(deadline);
   }
   return *survey_;
@@ -74,7 +70,7 @@ void PairedTimer::time_quick(const Plan& plan, Trial& trial, Deadline deadline) 
 void PairedTimer::time_full(const Plan& plan, Verifier& verifier, Trial& trial, Deadline deadline) {
   const PlanArm* anchor = anchor_arm(kFullGraphUs, deadline);
   if (!loop_case_) {
-    loop_case_ = std::make_unique<Case>(lane_, probe_, problem_, sets_.layout(), sets_.base(0), sets_.args(0));
+    loop_case_ = std::make_unique<Case>(bed_.lane, bed_.probe, bed_.problem, sets_.layout(), sets_.base(0), sets_.args(0));
     verifier.trust(*loop_case_, deadline);
   }
   const PlanArm arm = arm_of(plan, kFullGraphUs, 0, deadline);
@@ -83,7 +79,7 @@ void PairedTimer::time_full(const Plan& plan, Verifier& verifier, Trial& trial, 
   arms.push_back(&arm);
   const Window window = stopwatch_.window(arms, kFullRounds, deadline, [&] {
     for (const Region* region : loop_case_->layout.outputs())
-      probe_.poison(lane_.stream(), loop_case_->base, *region, Verifier::kPoison);
+      bed_.probe.poison(bed_.lane.stream(), loop_case_->base, *region, Verifier::kPoison);
   });
   const Verdict verdict = verifier.inspect(*loop_case_, plan.tactic(), Deadline::in(std::max(1.0, deadline.remaining())));
   if (verdict.strays) loop_case_.reset();  // the next one's reference is of what the inputs are then

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/trial.hpp"
+#include "proof/testbed.hpp"
 #include "proof/verify.hpp"
 #include "runner/plan_arm.hpp"
 #include "runner/vendor_survey.hpp"
@@ -22,9 +23,8 @@ struct Medians {
 
 class PairedTimer {
  public:
-  /// problem: a panel of `whole`, or that itself. All others must outlive it. Allocates its sets of operands; throws
-  /// Error{out_of_memory}.
-  PairedTimer(const Problem& problem, const Problem& whole, Resources& resources, Lane& lane, const Probe& probe);
+  /// The testbed must outlive it. Allocates its sets of operands; throws Error{out_of_memory}.
+  explicit PairedTimer(Testbed& bed);
 
   /// cuBLASLt's ways, timed with the first call.
   VendorSurvey& survey(Deadline deadline);
@@ -43,17 +43,13 @@ class PairedTimer {
 
   /// Of the anchor between the first window and the last, as a fraction.
   double drift() const { return drift_.value(); }
-  std::int64_t bytes() const { return sets_.bytes() + (loop_case_ ? loop_case_->bytes() : 0); }
 
  private:
   PlanArm arm_of(const Plan& plan, double graph_us, double estimate_us, Deadline deadline);
   const PlanArm* anchor_arm(double graph_us, Deadline deadline);
   std::optional<std::size_t> follow_vendor(std::span<const PlanArm> arms, const Window& window);
 
-  const Problem problem_, whole_;
-  Resources& resources_;
-  Lane& lane_;
-  const Probe& probe_;
+  Testbed& bed_;
   RotatingSets sets_;
   Stopwatch stopwatch_;
   std::optional<VendorSurvey> survey_;

@@ -31,11 +31,11 @@ struct Trials::Impl {
 
   Impl(const Problem& problem, Resources& resources, Options options)
       : problem(problem),
-        panel(options.panel ? *options.panel : panel_now(problem, resources)),
+        allowance(options.allowance),
+        panel(options.panel ? *options.panel : search_panel(problem, allowance.operands())),
         resources(resources),
         source(std::move(options.source)),
-        probe(resources),
-        pool(resources.facts().arch(), options.threads),
+        pool(resources.facts().arch(), allowance),
         elsewhere(std::move(options.prover)),
         quarantine(options.quarantine),
         reviewed(options.reviewed) {}
@@ -43,13 +43,13 @@ struct Trials::Impl {
   const DeviceFacts& facts() const { return resources.facts(); }
 
   void start() {
-    if (lane) return;
-    lane.emplace();
-    local.emplace(panel, problem, resources, *lane, probe);
+    if (bed) return;
+    bed.emplace(panel, problem, resources, allowance);
+    local.emplace(*bed);
   }
 
   PairedTimer& timer() {
-    if (!timing) timing.emplace(panel, problem, resources, *lane, probe);
+    if (!timing) timing.emplace(*bed);
     return *timing;
   }
 
@@ -63,8 +63,9 @@ struct Trials::Impl {
     const RelaxedCapture relaxed;
     try {
       start();
-      if (!lane->fault().empty()) throw Failed{Outcome::runtime, "the GPU context was lost before: " + lane->fault()};
-      if (busy && !lane->drain(1)) throw Failed{Outcome::timeout, "an earlier kernel is still running"};
+      Lane& lane = bed->lane;
+      if (!lane.fault().empty()) throw Failed{Outcome::runtime, "the GPU context was lost before: " + lane.fault()};
+      if (busy && !lane.drain(1)) throw Failed{Outcome::timeout, "an earlier kernel is still running"};
       busy = false;
       body(trial);
       trial.outcome = Outcome::correct;
@@ -92,9 +93,16 @@ struct Trials::Impl {
     auto why = own.refuses(of, facts());
     return why ? why : own.rejects(of, tactic, facts());
   }
+  // It is launched both by itself and from a graph, which keeps its own.
+  std::optional<std::string> lacks_scratch(const Tactic& tactic) const {
+    const std::int64_t takes = family(tactic.family).geometry(panel, tactic, facts()).workspace_bytes;
+    if (takes <= allowance.scratch() / 2) return std::nullopt;
+    return fmt::format("takes {} bytes of scratch memory of {} that a launch may", takes, allowance.scratch() / 2);
+  }
   std::optional<std::string> refusal(const Tactic& tactic) const {
     auto why = refusal(problem, tactic);
-    return why || panel == problem ? why : refusal(panel, tactic);
+    if (!why && panel != problem) why = refusal(panel, tactic);
+    return why ? why : lacks_scratch(tactic);
   }
 
   // A fault in this process is not among what is known: it may be the application's own.
@@ -134,7 +142,7 @@ struct Trials::Impl {
     if (!compiled.failure.empty()) throw Failed{Outcome::compile, compiled.failure};
     if (compiled.spill_bytes > 0) throw Failed{Outcome::spills, fmt::format("spills {} bytes", compiled.spill_bytes)};
     if (compiled.gated) throw Failed{Outcome::compile, "the assembler serialised wgmma or ignored setmaxnreg"};
-    if (!candidate.plan) candidate.plan = load(resources, panel, {tactic, compiled.cubin});
+    if (!candidate.plan) candidate.plan = load(resources, panel, {tactic, compiled.cubin}, &bed->scratch);
     const auto& kernel = static_cast<const KernelPlan&>(*candidate.plan);
     trial.smem_bytes =
         static_cast<int>(kernel.geometry().smem_bytes) + attribute(kernel.function(), CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES);
@@ -187,16 +195,17 @@ struct Trials::Impl {
     candidate.whole = proven.whole;
   }
 
-  const Problem problem, panel;
+  const Problem problem;
+  const Allowance allowance;
+  const Problem panel;
   Resources& resources;
   const std::function<std::string(const Tactic&)> source;
-  const Probe probe;
   CompilePool pool;
   std::unique_ptr<Prover> elsewhere;
   Quarantine* const quarantine;
   const bool reviewed;
   // Everything below lives on the GPU; destroyed last to first.
-  std::optional<Lane> lane;
+  std::optional<Testbed> bed;
   std::optional<LocalProver> local;
   std::optional<PairedTimer> timing;
   std::unordered_map<Tactic, Candidate, TacticHash> candidates;
@@ -208,22 +217,9 @@ Trials::Trials(const Problem& problem, Resources& resources, Options options)
     : impl_(std::make_unique<Impl>(problem, resources, std::move(options))) {}
 
 Trials::~Trials() {
-  const std::int64_t bytes = (impl_->timing ? impl_->timing->bytes() : 0) + (impl_->local ? impl_->local->peak_bytes() : 0);
-  if (bytes)
-    log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(impl_->problem), bytes);
-}
-
-Problem panel_now(const Problem& problem, const Resources& resources) {
-  const ContextScope scope(resources.context());
-  return search_panel(problem, device_memory().free);
-}
-
-std::optional<std::string> lacks_memory(const Problem& problem) {
-  const std::int64_t free = device_memory().free;
-  const Problem panel = search_panel(problem, free);
-  const std::int64_t needed = RotatingSets::least_bytes(panel) + Case::bytes_for(panel, Spacing::gapped);
-  if (needed <= free) return std::nullopt;
-  return fmt::format("a search takes {} bytes of device memory at least, {} are free now", needed, free);
+  if (impl_->bed)
+    log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(impl_->problem),
+        impl_->bed->lane.memory().peak() + impl_->bed->scratch.held_bytes());
 }
 
 void Trials::prefetch(std::span<const Tactic> tactics) {
@@ -326,7 +322,7 @@ VendorTimes Trials::vendor() {
 }
 
 int Trials::compiles() const { return impl_->pool.compiles(); }
-std::string Trials::fault() const { return impl_->lane ? impl_->lane->fault() : std::string(); }
+std::string Trials::fault() const { return impl_->bed ? impl_->bed->lane.fault() : std::string(); }
 double Trials::anchor_drift() { return impl_->timing ? impl_->timing->drift() : 0; }
 
 PlanPtr Trials::plan(const Tactic& tactic) {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "base/cores.hpp"
+#include "core/allowance.hpp"
 #include "plan/plan.hpp"
 #include "plan/resources.hpp"
 #include "proof/prover.hpp"
@@ -16,21 +16,15 @@
 
 namespace ak {
 
-/// search_panel() of what is free in the resources' context.
-Problem panel_now(const Problem& problem, const Resources& resources);
-
-/// Why the problem cannot be searched now: too little device memory is free, in bytes. It may pass. nullopt when it can.
-std::optional<std::string> lacks_memory(const Problem& problem);
-
 /// Rules, sources and artifacts are of the whole problem; plans, cases and sets of its panel. Times are those of the panel in
 /// proportion to the whole problem's rows.
 class Trials : public Runner {
  public:
   struct Options {
     std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
-    int threads = usable_cores();                      // for compiling
+    Allowance allowance = {};                          // device memory of this process, and threads
     std::unique_ptr<Prover> prover;                    // of own kernels, for the panel; null: this process proves
-    std::optional<Problem> panel = {};                 // what is proven and timed; empty: panel_now()
+    std::optional<Problem> panel = {};                 // what is proven and timed; empty: search_panel() of the allowance
     Quarantine* quarantine = nullptr;                  // null: none is kept
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };

@@ -19,28 +19,29 @@ constexpr auto by_time = [](const auto* x, const auto* y) { return x->us < y->us
 
 }  // namespace
 
-VendorSurvey::VendorSurvey(const Problem& problem, const Problem& whole, Resources& resources, Stopwatch& stopwatch,
-                           const RotatingSets& sets)
-    : problem_(problem), whole_(whole), resources_(resources), stopwatch_(stopwatch), sets_(sets) {}
+VendorSurvey::VendorSurvey(Testbed& bed, Stopwatch& stopwatch, const RotatingSets& sets)
+    : bed_(bed), stopwatch_(stopwatch), sets_(sets) {}
 
 Problem VendorSurvey::whole_of(Problem problem) const {
-  problem.m = whole_.m;
+  problem.m = bed_.whole.m;
   return problem;
 }
 
 // The whole's algorithm of that rank over the panel; null where cuBLASLt does not take it there. Throws as VendorPlan::of_rank.
 std::shared_ptr<const VendorPlan> VendorSurvey::of_rank(const Tactic& tactic) {
-  const auto plan = VendorPlan::of_rank(resources_, whole_, tactic);
-  return problem_ == whole_ ? plan : VendorPlan::of_blob(resources_, problem_, tactic, plan->blob());
+  const auto plan = VendorPlan::of_rank(bed_.resources, bed_.whole, tactic, &bed_.scratch);
+  if (bed_.problem == bed_.whole) return plan;
+  return VendorPlan::of_blob(bed_.resources, bed_.problem, tactic, plan->blob(), nullptr, &bed_.scratch);
 }
 
 // All heuristics of a kind with a coarse time each, in their own order; us 0: failed or out of reach.
 std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem, VendorKind kind, Deadline deadline) {
   std::vector<Entry> entries;
-  const auto algos = vendor_heuristics(resources_, whole_of(problem), kind);
+  const auto algos = vendor_heuristics(bed_.resources, whole_of(problem), kind);
   for (std::size_t i = 0; i < algos.size(); ++i)
-    entries.push_back({std::make_shared<VendorPlan>(resources_, problem, vendor_tactic(static_cast<int>(i), kind), algos[i]), 0,
-                       !algos[i].reduced});
+    entries.push_back({std::make_shared<VendorPlan>(bed_.resources, problem, vendor_tactic(static_cast<int>(i), kind), algos[i],
+                                                    &bed_.scratch),
+                       0, !algos[i].reduced});
   double best = 0;
   std::vector<Entry*> near;
   for (Entry& entry : entries) {
@@ -102,8 +103,8 @@ std::vector<VendorSurvey::Entry*> VendorSurvey::leaders_of(std::vector<Entry>& e
 }
 
 VendorSurvey::Field VendorSurvey::collect(Deadline deadline) {
-  const EpilogueSpec& e = problem_.epilogue;
-  Problem plain = problem_;
+  const EpilogueSpec& e = bed_.problem.epilogue;
+  Problem plain = bed_.problem;
   plain.epilogue = {};
   plain.epilogue.out = e.out, plain.epilogue.has_c = e.has_c, plain.epilogue.unit_alpha = e.unit_alpha;
 
@@ -113,23 +114,23 @@ VendorSurvey::Field VendorSurvey::collect(Deadline deadline) {
   field.best_gemms = leaders_of(field.gemms);
   if (!field.gemms.empty() && std::ranges::find(field.best_gemms, &field.gemms[0]) == field.best_gemms.end())
     field.best_gemms.push_back(&field.gemms[0]);
-  if (plain == problem_) {
+  if (plain == bed_.problem) {
     field.best_fused = field.best_gemms;
-  } else if (vendor_offers(problem_, VendorKind::fused)) {
-    field.fused = candidates(problem_, VendorKind::fused, deadline);
+  } else if (vendor_offers(bed_.problem, VendorKind::fused)) {
+    field.fused = candidates(bed_.problem, VendorKind::fused, deadline);
     field.best_fused = leaders_of(field.fused);
   }
   for (const VendorKind kind : {VendorKind::separate, VendorKind::two_products}) {
-    if (!vendor_offers(problem_, kind)) continue;
+    if (!vendor_offers(bed_.problem, kind)) continue;
     std::vector<Entry>& entries = kind == VendorKind::separate ? field.separate : field.two_products;
-    if (vendor_product(whole_, kind) == whole_of(plain)) {
+    if (vendor_product(bed_.whole, kind) == whole_of(plain)) {
       // A plain product and our pass, so the ranks agree and the best products give the best sums.
       for (const Entry* gemm : field.best_gemms)
         if (auto plan = of_rank(vendor_tactic(gemm->plan->tactic().algo, kind)))
           entries.push_back({std::move(plan), 0, gemm->right});
       for (Entry& entry : entries) field.best_separate.push_back(&entry);
     } else {
-      entries = candidates(problem_, kind, deadline);
+      entries = candidates(bed_.problem, kind, deadline);
       for (Entry* entry : leaders_of(entries)) field.best_separate.push_back(entry);
     }
   }
@@ -147,7 +148,7 @@ void VendorSurvey::settle(const Field& field) {
   if (const Entry* best = least(field.best_fused)) times_.fused_us = best->us, arms_.fused = best->plan;
   for (const Entry& entry : field.separate.empty() ? field.two_products : field.separate)
     if (entry.plan->tactic().algo == 0 && entry.us > 0) times_.separate_us = entry.us, arms_.separate_first = entry.plan;
-  if (problem_.epilogue.gated) times_.first_us = times_.separate_us, arms_.first = arms_.separate_first;
+  if (bed_.problem.epilogue.gated) times_.first_us = times_.separate_us, arms_.first = arms_.separate_first;
   if (const Entry* best = least(field.best_separate)) arms_.separate = best->plan;
 
   std::vector<Entry*> serving = field.best_fused;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plan/vendor.hpp"
+#include "proof/testbed.hpp"
 #include "runner/plan_arm.hpp"
 #include "runner/runner.hpp"
 
@@ -16,10 +17,9 @@ struct VendorArms {
 
 class VendorSurvey {
  public:
-  /// problem: what is timed, a panel of `whole` or that itself; the heuristics are the whole's, so that what leads serves it.
+  /// The testbed's problem is timed; the heuristics are the whole's, so that what leads serves it.
   /// sets: what launches turn over; the stopwatch's rotation is theirs.
-  VendorSurvey(const Problem& problem, const Problem& whole, Resources& resources, Stopwatch& stopwatch,
-               const RotatingSets& sets);
+  VendorSurvey(Testbed& bed, Stopwatch& stopwatch, const RotatingSets& sets);
 
   /// Without cuBLASLt, or where it serves nothing, it stays empty. At the deadline it makes do with the heuristics timed so
   /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds.
@@ -61,8 +61,7 @@ class VendorSurvey {
   void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
   void settle(const Field& field);
 
-  const Problem problem_, whole_;
-  Resources& resources_;
+  Testbed& bed_;
   Stopwatch& stopwatch_;
   const RotatingSets& sets_;
   VendorTimes times_;

@@ -31,7 +31,7 @@ Stopwatch::Stopwatch(Lane& lane, CUfunction clocks, int sm_count, Rotation rotat
       clock_kernel_(clocks),
       sm_count_(sm_count),
       rotation_(rotation),
-      looks_(Buffer::make(static_cast<std::size_t>(sm_count) * 32)) {}
+      looks_(lane.memory().take(std::int64_t{sm_count} * 32)) {}
 
 double Stopwatch::estimate(const Launch& launch, int rounds, Deadline deadline) {
   while (events_.size() < 2) events_.push_back(Event::make());

@@ -56,7 +56,7 @@ class Stopwatch {
   const int sm_count_;
   const Rotation rotation_;
   std::vector<Event> events_;
-  Buffer looks_;  // at the clocks, before and after a window
+  DeviceShare::Taken looks_;  // at the clocks, before and after a window
 };
 
 }  // namespace ak

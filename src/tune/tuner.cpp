@@ -32,24 +32,24 @@ double paired_gain(const Trial& own, const Trial& vendor) {
 class Tuning {
  public:
   Tuning(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
-         std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress)
+         std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress)
       : problem_(problem),
         runner_(runner),
-        budget_(budget),
+        allowance_(allowance),
         progress_(progress),
-        deadline_(Deadline::in(budget.seconds, budget.stop)),
-        ahead_(static_cast<std::size_t>(budget.ahead > 0 ? budget.ahead : ahead_of({}))),
-        search_(problem, device, space, std::move(proposers), limits(budget)) {
+        deadline_(allowance.deadline()),
+        ahead_(static_cast<std::size_t>(allowance.ahead())),
+        search_(problem, device, space, std::move(proposers), limits(allowance)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
   }
 
   Tuned run() {
     refill();  // compiles start first: loading the vendor's library takes as long as a compile
-    search_.offer_vendor(runner_.vendor_tactics(deadline_.sooner(kVendorShare * budget_.seconds)));
+    search_.offer_vendor(runner_.vendor_tactics(deadline_.sooner(kVendorShare * allowance_.seconds)));
     log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
     // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
-    deadline_ =
-        deadline_.later(std::min(kOwnShare * budget_.seconds, (1 + kMostOverrun) * budget_.seconds - seconds_since(start_)));
+    deadline_ = deadline_.later(
+        std::min(kOwnShare * allowance_.seconds, (1 + kMostOverrun) * allowance_.seconds - seconds_since(start_)));
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -60,15 +60,15 @@ class Tuning {
   }
 
  private:
-  static SearchLimits limits(const Budget& budget) {
+  static SearchLimits limits(const Allowance& allowance) {
     SearchLimits limits;
-    limits.trials = std::max(0, budget.trials);
+    limits.trials = std::max(0, allowance.trials);
     return limits;
   }
 
   double reserve() const {
     const double expected = quick_trials_ ? kReserveTrials * quick_s_ / quick_trials_ : 0;
-    return std::clamp(expected, kLeastReserve * budget_.seconds, kMostReserve * budget_.seconds);
+    return std::clamp(expected, kLeastReserve * allowance_.seconds, kMostReserve * allowance_.seconds);
   }
 
   void note(const std::string& line) {
@@ -79,7 +79,7 @@ class Tuning {
   // knowing the trials before it.
   void refill() {
     if (search_.queued() > ahead_ * 3 / 4 && !search_.pending()) return;
-    const auto added = search_.refill(ahead_, deadline_.remaining() / budget_.seconds);
+    const auto added = search_.refill(ahead_, deadline_.remaining() / allowance_.seconds);
     if (added.empty()) return;
     proposed_ = true;
     runner_.prefetch(added);
@@ -110,7 +110,7 @@ class Tuning {
     const Trial* own = search_.best();
     const Trial* vendor = search_.best_vendor();
     const Trial* best = own && vendor ? (own->us < vendor->us ? own : vendor) : own ? own : vendor;
-    progress_({&problem_, &trial, best, search_.own_trials(), seconds_since(start_), budget_.seconds});
+    progress_({&problem_, &trial, best, search_.own_trials(), seconds_since(start_), allowance_.seconds});
   }
 
   void explore() {
@@ -124,7 +124,7 @@ class Tuning {
         return;
       }
       if (candidate)
-        run(*candidate, deadline_.sooner(kQuickShare * budget_.seconds));
+        run(*candidate, deadline_.sooner(kQuickShare * allowance_.seconds));
       else if (search_.exploring())
         std::this_thread::sleep_for(kPoll);  // for a compile or for a proposer's answer
     }
@@ -223,7 +223,7 @@ class Tuning {
 
   const Problem& problem_;
   Runner& runner_;
-  const Budget budget_;
+  const Allowance allowance_;
   const ProgressSink& progress_;
   const Clock::time_point start_ = Clock::now();
   Deadline deadline_;
@@ -238,16 +238,14 @@ class Tuning {
 
 }  // namespace
 
-int ahead_of(const Allowance& allowance) { return std::max(4, allowance.compile_threads * 3 / 2); }
-
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
-           std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress) {
-  return Tuning(problem, device, space, runner, std::move(proposers), budget, progress).run();
+           std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress) {
+  return Tuning(problem, device, space, runner, std::move(proposers), allowance, progress).run();
 }
 
 Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
-           const Budget& budget, const ProgressSink& progress) {
-  return tune(problem, device, make_space(problem, device), runner, std::move(proposers), budget, progress);
+           const Allowance& allowance, const ProgressSink& progress) {
+  return tune(problem, device, make_space(problem, device), runner, std::move(proposers), allowance, progress);
 }
 
 }  // namespace ak

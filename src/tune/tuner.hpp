@@ -1,14 +1,12 @@
-// Tuner: search + runner + budget, wired. Ends with a winner or with the reason there is none.
+// Tuner: search + runner + allowance, wired. Ends with a winner or with the reason there is none.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
-#include "base/clock.hpp"
 #include "cache/store.hpp"
 #include "core/allowance.hpp"
 #include "core/device_facts.hpp"
@@ -16,16 +14,6 @@
 #include "search/proposer.hpp"
 
 namespace ak {
-
-struct Budget {
-  double seconds = 3;   // wall clock: waiting, compiling, verifying and timing
-  int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
-  int ahead = 0;        // candidates that compile ahead of the trials; 0: as ahead_of() an allowance by default
-  std::stop_token stop = {};
-};
-
-/// Candidates that are worth compiling ahead: three for every two threads, four at least.
-int ahead_of(const Allowance& allowance);
 
 /// After every trial; best is the fastest correct one so far. Called on the thread that runs tune().
 struct Progress {
@@ -49,7 +37,7 @@ struct Tuned {
   int compiles = 0;
   bool provisional = false;
   bool unfinished = false;  // nothing was learned of own kernels, for lack of time or memory
-  bool stopped = false;     // by Budget::stop: a winner may stand, but others were not tried
+  bool stopped = false;     // by Allowance::stop: a winner may stand, but others were not tried
   std::string note;         // why the LLM fell silent, why the search ended early
 };
 
@@ -58,16 +46,16 @@ constexpr double kDisplacement = 1.01;
 /// Drift of the vendor anchor beyond which a result is provisional.
 constexpr double kMostDrift = 0.05;
 
-/// Of the budget, at most, a search that opened slowly runs longer, so that own kernels get their share.
+/// Of its seconds, at most, a search that opened slowly runs longer, so that own kernels get their share.
 constexpr double kMostOverrun = 0.5;
 
-/// Proposers are asked in turn. Never throws for a failed candidate. Ends within the budget and kMostOverrun plus at most one
+/// Proposers are asked in turn. Never throws for a failed candidate. Ends within its seconds and kMostOverrun plus at most one
 /// trial; after a stop, within about one trial.
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
-           std::vector<std::unique_ptr<Proposer>> proposers, const Budget& budget, const ProgressSink& progress = {});
+           std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress = {});
 
 /// Over make_space(problem, device).
 Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
-           const Budget& budget, const ProgressSink& progress = {});
+           const Allowance& allowance, const ProgressSink& progress = {});
 
 }  // namespace ak

@@ -42,18 +42,20 @@ std::string encode(const ProofRequest& request) {
   writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.whole));
   writer.put(std::string_view(request.tactic)), writer.put(std::string_view(request.cubin));
   writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.all_rows), writer.put(request.seconds);
+  writer.put(request.device_bytes), writer.put(request.scratch_bytes);
   return writer.bytes();
 }
 
 std::optional<ProofRequest> decode_request(std::string_view bytes) {
   ByteReader reader(bytes);
   ProofRequest request;
-  request.kind = value(reader, Asked::prove);
+  request.kind = value(reader, Asked::close);
   request.problem = reader.text(), request.whole = reader.text();
   request.tactic = reader.text(), request.cubin = reader.text();
   request.effort = value(reader, Effort::full);
   request.all_rows = reader.flag();
   request.seconds = reader.real();
+  request.device_bytes = reader.get<std::int64_t>(), request.scratch_bytes = reader.get<std::int64_t>();
   return whole(reader, std::move(request));
 }
 

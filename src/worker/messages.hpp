@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/allowance.hpp"
 #include "core/trial.hpp"
 
 namespace ak {
@@ -16,17 +17,19 @@ struct Hello {
 };
 
 /// What the host asks. Kinds to come, which need no GPU: compile, emulate.
-enum class Asked : std::uint8_t { open, prove };
+enum class Asked : std::uint8_t { open, prove, close };
 
 struct ProofRequest {
-  Asked kind = Asked::prove;  // open: make the GPU ready; nothing else is read
-  std::string problem;        // as to_string(Problem)
-  std::string whole;          // the same of what it is a panel of; empty: of itself
-  std::string tactic;         // as to_string(Tactic)
+  // open: make the GPU ready; close: let go what proofs left, without a reply. Nothing else is read then.
+  Asked kind = Asked::prove;
+  std::string problem;  // as to_string(Problem)
+  std::string whole;    // the same of what it is a panel of; empty: of itself
+  std::string tactic;   // as to_string(Tactic)
   std::string cubin;
   Effort effort = Effort::quick;
   bool all_rows = false;  // prove_whole(), at no effort
   double seconds = 0;     // until the deadline
+  std::int64_t device_bytes = Allowance{}.device_bytes, scratch_bytes = Allowance{}.scratch_bytes;  // as in Allowance
 };
 
 enum class Answered : std::uint8_t {

@@ -22,14 +22,24 @@ constexpr double kPatience = 1;  // seconds that a kernel gets beyond its deadli
 
 // One problem's proofs; the next problem's take its place.
 struct Session {
-  Session(const std::string& problem, const std::string& whole)
-      : problem(problem),
-        whole(whole),
-        probe(resources()),
-        prover(parse_problem(problem), parse_problem(whole.empty() ? problem : whole), resources(), lane, probe) {}
+  explicit Session(const ProofRequest& request)
+      : problem(request.problem),
+        whole(request.whole),
+        allowance(allowance_of(request)),
+        bed(parse_problem(problem), parse_problem(whole.empty() ? problem : whole), resources(), allowance),
+        prover(bed) {}
+  bool serves(const ProofRequest& request) const {
+    return problem == request.problem && whole == request.whole && allowance.device_bytes == request.device_bytes &&
+           allowance.scratch_bytes == request.scratch_bytes;
+  }
+  static Allowance allowance_of(const ProofRequest& request) {
+    Allowance allowance;
+    allowance.device_bytes = request.device_bytes, allowance.scratch_bytes = request.scratch_bytes;
+    return allowance;
+  }
   const std::string problem, whole;
-  Lane lane;
-  const Probe probe;
+  const Allowance allowance;
+  Testbed bed;
   LocalProver prover;
 };
 
@@ -58,6 +68,10 @@ class Server {
       }
       const auto request = decode_request(*frame);
       if (!request) return 1;
+      if (request->kind == Asked::close) {
+        session_.reset();
+        continue;
+      }
       reply = answer(*request);
       if (!say(encode(reply))) return 1;
       if (reply.last) std::_Exit(0);  // orderly destruction would ask a driver that is no longer there
@@ -82,9 +96,9 @@ class Server {
     ProofReply reply;
     const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
     try {
-      if (!session_ || session_->problem != request.problem || session_->whole != request.whole) {
+      if (!session_ || !session_->serves(request)) {
         session_.reset();
-        session_.emplace(request.problem, request.whole);
+        session_.emplace(request);
       }
       const Tactic tactic = parse_tactic(request.tactic);
       const Kernel kernel{tactic, request.cubin};
@@ -96,12 +110,12 @@ class Server {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;
     } catch (const TimedOut&) {
-      reply.harms = reply.last = !session_->lane.drain(kPatience);
+      reply.harms = reply.last = !session_->bed.lane.drain(kPatience);
       ended(Outcome::timeout, reply.last ? "does not end" : "did not end in time");
     } catch (const Error& error) {
       ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
     }
-    if (session_ && !session_->lane.fault().empty()) reply.harms = reply.last = true;
+    if (session_ && !session_->bed.lane.fault().empty()) reply.harms = reply.last = true;
     return reply;
   }
 

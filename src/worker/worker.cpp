@@ -42,6 +42,19 @@ std::optional<std::string> Worker::start() {
   return std::nullopt;
 }
 
+void Worker::close() {
+  const std::lock_guard lock(mutex_);
+  if (!process_ || !opened_) return;
+  ProofRequest close;
+  close.kind = Asked::close;
+  if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) process_.reset();
+}
+
+bool Worker::opened() {
+  const std::lock_guard lock(mutex_);
+  return process_ && opened_;
+}
+
 int Worker::pid() {
   const std::lock_guard lock(mutex_);
   return process_ ? process_->pid() : 0;
@@ -112,6 +125,7 @@ Proven WorkerProver::prove_whole(const Kernel& kernel, Deadline deadline) {
 Proven WorkerProver::ask(ProofRequest request, const Kernel& kernel, Deadline deadline) {
   request.problem = problem_, request.whole = whole_, request.tactic = to_string(kernel.tactic);
   request.cubin = kernel.cubin, request.seconds = deadline.remaining();
+  request.device_bytes = device_bytes_, request.scratch_bytes = scratch_bytes_;
   const ProofReply reply = worker_.prove(request, deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "core/allowance.hpp"
 #include "proof/prover.hpp"
 #include "worker/messages.hpp"
 #include "worker/process.hpp"
@@ -25,6 +26,10 @@ class Worker {
   /// Its answer; what it said no word of is told as an outcome too: it ended by itself, or did not answer and was ended. Throws
   /// Unavailable when it cannot be started.
   ProofReply prove(const ProofRequest& request, Deadline deadline);
+  /// What the last proofs left is let go: cases and their device memory. Waits for nothing.
+  void close();
+  /// Whether it runs and has opened its GPU: then its context is among what the device holds.
+  bool opened();
   /// Of the process that runs; 0 when none does.
   int pid();
 
@@ -38,11 +43,17 @@ class Worker {
   bool opened_ = false;  // its answer to `open` was read
 };
 
-/// A problem's proofs, or those of a panel of `whole`, through a worker, which must outlive it.
+/// A problem's proofs, or those of a panel of `whole`, through a worker, which must outlive it. Of the allowance, which is the
+/// worker's, that takes device memory; it is given back with the prover.
 class WorkerProver : public Prover {
  public:
-  WorkerProver(const Problem& problem, const Problem& whole, Worker& worker)
-      : problem_(to_string(problem)), whole_(problem == whole ? std::string() : to_string(whole)), worker_(worker) {}
+  WorkerProver(const Problem& problem, const Problem& whole, Worker& worker, const Allowance& allowance)
+      : problem_(to_string(problem)),
+        whole_(problem == whole ? std::string() : to_string(whole)),
+        worker_(worker),
+        device_bytes_(allowance.device_bytes),
+        scratch_bytes_(allowance.scratch_bytes) {}
+  ~WorkerProver() override { worker_.close(); }
   Proven prove(const Kernel& kernel, Effort effort, Deadline deadline) override;
   Proven prove_whole(const Kernel& kernel, Deadline deadline) override;
 
@@ -51,6 +62,7 @@ class WorkerProver : public Prover {
 
   const std::string problem_, whole_;
   Worker& worker_;
+  const std::int64_t device_bytes_, scratch_bytes_;
 };
 
 }  // namespace ak

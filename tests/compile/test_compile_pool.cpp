@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <stop_token>
 #include <string>
@@ -14,10 +17,16 @@ namespace {
 
 Source numbered(int i) { return Source("extern \"C\" __global__ void ak_kernel(int* p) { *p = " + std::to_string(i) + "; }"); }
 
+Allowance threads(int count) {
+  Allowance allowance;
+  allowance.compile_threads = count;
+  return allowance;
+}
+
 }  // namespace
 
 TEST_CASE("the pool compiles each wanted source once, on several threads") {
-  CompilePool pool("sm_90a", 3);
+  CompilePool pool("sm_90a", threads(3));
   for (int i = 0; i < 8; ++i) pool.want(numbered(i)), pool.want(numbered(i));
   for (int i = 0; i < 8; ++i) {
     const auto result = pool.get(numbered(i), Deadline::in(60));
@@ -32,7 +41,7 @@ TEST_CASE("the pool compiles each wanted source once, on several threads") {
 }
 
 TEST_CASE("a source that does not compile is data") {
-  CompilePool pool("sm_80", 1);
+  CompilePool pool("sm_80", threads(1));
   const auto result = pool.get(Source("this does not compile"), Deadline::in(60));
   REQUIRE(result);
   CHECK_FALSE(result->ok());
@@ -41,7 +50,7 @@ TEST_CASE("a source that does not compile is data") {
 
 TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does not wait for the queue") {
   std::atomic<bool> hold{true};
-  CompilePool pool("sm_80", 1, [&](std::function<void()> work) {
+  CompilePool pool("sm_80", threads(1), [&](std::function<void()> work) {
     return std::thread([&hold, work = std::move(work)] {
       while (hold) std::this_thread::yield();
       work();
@@ -66,9 +75,29 @@ TEST_CASE("what is asked for overtakes what waits, and a deadline or an end does
   CHECK(pool.compiles() < 6);
 }
 
+TEST_CASE("its threads are nicer than the process by as much as they are told, and no other is") {
+  const int own = getpriority(PRIO_PROCESS, 0);
+  for (const int by : {0, 5}) {
+    Allowance allowance = threads(1);
+    allowance.niceness = by;
+    int nice = -100;
+    {
+      CompilePool pool("sm_80", allowance, [&](std::function<void()> work) {
+        return std::thread([work = std::move(work), &nice] {
+          work();
+          nice = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
+        });
+      });
+      REQUIRE(pool.get(numbered(by), Deadline::in(30)));
+    }
+    CHECK(nice == std::min(19, own + by));
+  }
+  CHECK(getpriority(PRIO_PROCESS, 0) == own);
+}
+
 TEST_CASE("without a single thread to be had the caller compiles") {
   int asked = 0;
-  CompilePool pool("sm_80", 4, [&](std::function<void()>) -> std::thread {
+  CompilePool pool("sm_80", threads(4), [&](std::function<void()>) -> std::thread {
     ++asked;
     throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
   });

@@ -16,6 +16,7 @@
 #include "families/family.hpp"
 #include "gpu/owners.hpp"
 #include "own_context.hpp"
+#include "plan/resources.hpp"
 #include "search/space.hpp"
 
 using namespace ak;
@@ -173,14 +174,52 @@ TEST_CASE("a search asks the device first: what is not free is not taken, and th
     CHECK(e.note.find("bytes of device memory") != std::string::npos);
     CHECK(context.counters().searches == 0);
 
-    fake::memory(1024 * kMiB, 960 * kMiB);
     const std::int64_t before = fake::allocated();
+    fake::memory(1024 * kMiB, 960 * kMiB - before);
     const Explanation found = context.prepare(problem);
     CHECK(context.counters().searches == 1);
     CHECK(found.source == "this process");
     CHECK(fake::peak() - before < 64 * kMiB);
   }
   own.end();
+}
+
+TEST_CASE("a search holds no more device memory than it is allowed, and gives all of it back") {
+  struct {
+    const char* text;
+    std::int64_t free, allowed, most;  // MiB; allowed 0: what is free, less an eighth
+  } constexpr kSearches[] = {{"1024x1024x1024 relu", 64, 0, 56},
+                             {"1024x1024x1024 relu", 8192, 64, 64},
+                             {"64x1000x8192 silu bias=column gated", 512, 0, 448},
+                             {"65536x1024x1024 relu", 256, 0, 224},
+                             {"65536x1024x1024 relu", 8192, 300, 300},
+                             {"16x256x16384 relu", 8192, 0, 7168},
+                             {"333x1001x777 relu", 256, 0, 224}};
+  for (const auto& [text, free, allowed, most] : kSearches) {
+    CAPTURE(text);
+    CAPTURE(free);
+    fake::reset();
+    OwnContext own;
+    {
+      Settings s = settings(Mode::tune);
+      s.max_trials = 40, s.budget_s = 0.8, s.search_bytes = allowed * kMiB;
+      Context::Impl context(s);
+      const Problem problem = parse_problem(text);
+      const std::int64_t before = fake::allocated();
+      fake::memory(16384 * kMiB, (16384 - free) * kMiB - before);
+      const Explanation found = context.prepare(problem);
+      CHECK(context.counters().searches == 1);
+      CHECK_MESSAGE(found.source == "this process", found.note);
+      CHECK(fake::peak() > before);
+      CHECK((fake::peak() - before) <= most * kMiB);
+      CHECK(fake::allocated() == before);
+      const std::vector<Trial> trials = context.store().trials(problem, Hardware::of(resources().facts()));
+      CHECK(trials.size() > 4);
+      for (const Trial& trial : trials) CHECK_MESSAGE(trial.why.find("memory") == std::string::npos, trial.why);
+    }
+    own.end();
+  }
+  CHECK(fake::misuses().empty());
 }
 
 TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole where memory allows") {

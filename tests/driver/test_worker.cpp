@@ -117,6 +117,7 @@ TEST_CASE("the worker proves a panel, and all rows once where its memory allows"
     CAPTURE(panel);
     ProofRequest r = request("a cubin", 20);
     r.problem = panel, r.whole = whole, r.tactic = a_tactic();
+    r.device_bytes = std::int64_t{8} << 30;
     ProofReply reply = worker.prove(r, Deadline::in(20));
     CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
     CHECK(reply.whole);
@@ -154,6 +155,42 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
   CHECK(reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
   CHECK(fake::launches().empty());  // nothing of it here
+}
+
+TEST_CASE("the worker holds what a search allows it, and lets go of it when the search ends") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  const Problem huge = parse_problem("4352x2048x65536 relu");  // of which a case takes 0.9 GiB
+  const Tactic tactic = parse_tactic(a_tactic());
+  const Kernel kernel{tactic, "a cubin"};
+  const auto held = [&] {  // the fake's device memory is the process's own
+    std::ifstream statm(fmt::format("/proc/{}/statm", worker.pid()));
+    std::int64_t pages = 0;
+    statm >> pages;
+    return pages * ::getpagesize();
+  };
+  Allowance allowance;
+  allowance.device_bytes = std::int64_t{256} << 20;
+  try {
+    WorkerProver(huge, huge, worker, allowance).prove(kernel, Effort::quick, Deadline::in(20));
+    FAIL("it was proven");
+  } catch (const Failed& failed) {
+    CHECK(failed.outcome == Outcome::timeout);
+    CHECK_MESSAGE(failed.why.find("device memory") != std::string::npos, failed.why);
+  }
+  const std::int64_t before = held();
+  REQUIRE(before > 0);
+  allowance.device_bytes = std::int64_t{3} << 30;
+  {
+    WorkerProver prover(huge, huge, worker, allowance);
+    CHECK_NOTHROW(prover.prove(kernel, Effort::quick, Deadline::in(20)));
+    CHECK(held() > before + (std::int64_t{800} << 20));
+  }
+  const Deadline deadline = Deadline::in(3);
+  while (held() > before + (std::int64_t{64} << 20) && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(held() <= before + (std::int64_t{64} << 20));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
 
 TEST_CASE("a worker that does not answer is ended at its deadline") {

@@ -79,8 +79,8 @@ TEST_CASE("more rows of tiles than a grid has along y are proven as any others")
 
 TEST_CASE("of a case that looks at its last rows all are launched, and a wrong last one shows") {
   Bench bench;
-  for (const char* text : {"1000x96x128 relu", "999x96x128 silu a=m gated aux bias=column scale=both", "1000x96x128 mish c alpha",
-                           "33000x140000x64 relu"}) {  // beyond 2^32 elements
+  for (const char* text : {"1000x96x128 relu", "999x96x128 silu a=m gated aux bias=column scale=both",
+                           "1000x96x128 mish c alpha", "33000x140000x64 relu"}) {  // beyond 2^32 elements
     CAPTURE(text);
     const Problem p = parse_problem(text);
     if (Case::bytes_for(p, Spacing::tight, 256) > device_memory().free) continue;
@@ -100,7 +100,8 @@ TEST_CASE("a plan that spoils the inputs is found out, and the next one is prove
   const Problem p = parse_problem("64x96x128 relu");
   const Altered strays(p, [](CallArgs& args) { args.d = const_cast<void*>(args.a), args.ldd = args.lda; });
   const Altered right(p, [](CallArgs&) {});
-  LocalProver prover(p, p, resources(), bench.lane, bench.probe);
+  Testbed bed(p, p, resources(), {});
+  LocalProver prover(bed);
   for (const Effort effort : {Effort::quick, Effort::full}) {
     try {
       prover.prove(strays, nullptr, effort, Deadline::in(10));

@@ -48,7 +48,7 @@ Tuned tune_with(OddRunner& runner, const std::string& url, double seconds = kBud
     proposers.push_back(std::make_unique<LlmProposer>(
         LlmOptions{{"openai", url, "m", [] { return std::string("sk-loop-secret"); }, 500, 1, 20}, 2, 4},
         Deadline::in(seconds)));
-  return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {seconds, 100000, 8});
+  return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {seconds, 100000, 6});
 }
 
 const Trial* first_trial(const Tuned& tuned, const Tactic& tactic) {

@@ -48,7 +48,8 @@ struct World {
   std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
       pass_breaks{false};
   int ordinal = 0;
-  int compile_threads = 0;  // that the last runner was allowed
+  std::int64_t device_bytes = 0;  // that are free; 0: without end
+  Allowance allowance;            // of the last runner
   mutable std::atomic<int> opened{0};
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;  // of each runner
@@ -74,6 +75,7 @@ class FakeMachine final : public Machine {
     std::this_thread::sleep_for(std::chrono::duration<double>(w_.warm_up_s));
   }
   int device_ordinal() const override { return w_.ordinal; }
+  std::int64_t device_bytes() const override { return w_.device_bytes > 0 ? w_.device_bytes : Machine::device_bytes(); }
   std::shared_ptr<void> enter() const override { return nullptr; }
   bool capturing(Stream) const override { return w_.capturing; }
   void check_stream(Stream) const override {
@@ -113,7 +115,7 @@ class FakeMachine final : public Machine {
   };
   std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance, Quarantine*) override {
     ++w_.runners;
-    w_.compile_threads = allowance.compile_threads;
+    w_.allowance = allowance;
     return std::make_unique<Watched>(w_);
   }
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {

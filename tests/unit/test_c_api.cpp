@@ -353,7 +353,14 @@ TEST_CASE("C: what a context is told besides reaches it") {
   CHECK(std::string(ak_last_error()).find("AK_COMPILE_THREADS (option)='5000'") != std::string::npos);
   options.compile_threads = -1;
   CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
-  options.compile_threads = 2, options.isolation = ak_isolation_in_process, options.worker = "/nowhere/ak-worker";
+  options.compile_niceness = 20;
+  options.compile_threads = 2;
+  CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()).find("AK_COMPILE_NICENESS (option)='20'") != std::string::npos);
+  options.compile_niceness = 19, options.search_bytes = int64_t{1} << 51;
+  CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()).find("AK_SEARCH_BYTES") != std::string::npos);
+  options.search_bytes = int64_t{1} << 30, options.isolation = ak_isolation_in_process, options.worker = "/nowhere/ak-worker";
   REQUIRE(ak_context_create(&options, &context) == ak_status_ok);
   ak_context_destroy(context);
 }

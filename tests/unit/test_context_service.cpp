@@ -208,15 +208,37 @@ TEST_CASE("a stale record whose new search finds nothing keeps its old winner") 
   CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
 }
 
-TEST_CASE("a search compiles on as many threads as it is allowed") {
+TEST_CASE("a search is allowed what the settings grant, and of the device no more than is there") {
   Settings settings = quick();
-  settings.compile_threads = 3;
-  Fixture three(settings);
-  three.call();
-  CHECK(three.world.compile_threads == 3);
+  settings.compile_threads = 3, settings.compile_niceness = 7;
+  settings.search_bytes = 1000, settings.scratch_bytes = 500, settings.llm_tokens = 77;
+  Fixture f(settings);
+  f.world.device_bytes = 2000;
+  f.call();
+  CHECK(f.world.allowance.compile_threads == 3);
+  CHECK(f.world.allowance.niceness == 7);
+  CHECK(f.world.allowance.device_bytes == 1000);
+  CHECK(f.world.allowance.scratch_bytes == 500);
+  CHECK(f.world.allowance.trials == settings.max_trials);
+  CHECK(f.world.allowance.seconds <= settings.budget_s);
+  CHECK(f.world.allowance.tokens->load() == 77);
   Fixture all;
+  all.world.device_bytes = 2000;
   all.call();
-  CHECK(all.world.compile_threads == usable_cores());
+  CHECK(all.world.allowance.compile_threads == usable_cores());
+  CHECK(all.world.allowance.device_bytes == 2000);
+}
+
+TEST_CASE("what an allowance has of memory is divided without a rest beyond") {
+  Allowance allowance;
+  CHECK(allowance.operands() > std::int64_t{1} << 60);
+  CHECK(allowance.scratch() == std::int64_t{2} << 30);
+  allowance.device_bytes = std::int64_t{1} << 30;
+  CHECK(allowance.scratch() == std::int64_t{256} << 20);
+  CHECK(allowance.operands() == std::int64_t{768} << 20);
+  CHECK(allowance.fifths(3).device_bytes + allowance.fifths(2).device_bytes <= allowance.device_bytes);
+  allowance.device_bytes = 0;
+  CHECK(allowance.scratch() + allowance.operands() == 0);
 }
 
 TEST_CASE("a search that is stopped ends within about one trial and leaves no record") {

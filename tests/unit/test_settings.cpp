@@ -18,11 +18,18 @@ namespace {
 class Environment {
  public:
   explicit Environment(std::map<std::string, std::string> set) {
-    for (const char* name :
-         {"AK_CACHE_DIR", "AK_MODE", "AK_BUDGET_S", "AK_PROCESS_BUDGET_S", "AK_MAX_TRIALS", "AK_LLM", "AK_LLM_ENDPOINT",
-          "AK_LLM_MODEL", "AK_LLM_KEY", "AK_LLM_KEY_FILE", "AK_LLM_ROUNDS", "AK_LLM_PROPOSALS", "AK_RECORDING",
-          "AK_FORCE_TACTIC", "AK_KERNEL_DIR", "AK_LOG", "AK_SHIPPED", "AK_PACKS", "AK_ISOLATION",
-           "AK_WORKER", "AK_COMPILE_THREADS"}) {
+    for (const char* name : {"AK_CACHE_DIR",       "AK_MODE",
+                             "AK_BUDGET_S",        "AK_PROCESS_BUDGET_S",
+                             "AK_MAX_TRIALS",      "AK_LLM",
+                             "AK_LLM_ENDPOINT",    "AK_LLM_MODEL",
+                             "AK_LLM_KEY",         "AK_LLM_KEY_FILE",
+                             "AK_LLM_ROUNDS",      "AK_LLM_PROPOSALS",
+                             "AK_RECORDING",       "AK_FORCE_TACTIC",
+                             "AK_KERNEL_DIR",      "AK_LOG",
+                             "AK_SHIPPED",         "AK_PACKS",
+                             "AK_ISOLATION",       "AK_WORKER",
+                             "AK_COMPILE_THREADS", "AK_COMPILE_NICENESS",
+                             "AK_SEARCH_BYTES"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
@@ -54,6 +61,8 @@ TEST_CASE("defaults, then the environment, then the options; each entry says whi
     CHECK(s.budget_s == 3);
     CHECK(s.max_trials == 100000);
     CHECK(s.compile_threads == 0);
+    CHECK(s.compile_niceness == 10);
+    CHECK(s.search_bytes == 0);
     CHECK(!s.llm_key);
     CHECK(!s.force_tactic);
     CHECK(!s.cache_dir.empty());

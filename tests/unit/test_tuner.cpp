@@ -16,7 +16,7 @@ std::vector<std::unique_ptr<Proposer>> offline() {
 }
 
 Tuned tune_on(FakeRunner& runner, double seconds, int trials = 100000, const ProgressSink& progress = {}) {
-  return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), {seconds, trials, 8}, progress);
+  return tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), {seconds, trials, 6}, progress);
 }
 
 // Answers after a while, with one tactic; then nothing is pending.
@@ -45,11 +45,13 @@ TEST_CASE("a stop ends a search within about one trial") {
   std::stop_source stop;
   int shown = 0, after = 0;
   Clock::time_point at;
-  const Tuned tuned = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(),
-                           {100, 100000, 8, stop.get_token()}, [&](const Progress&) {
-                             after += stop.stop_requested();
-                             if (++shown == 5) stop.request_stop(), at = Clock::now();
-                           });
+  Allowance allowance{100, 100000, 6};
+  allowance.stop = stop.get_token();
+  const Tuned tuned =
+      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), allowance, [&](const Progress&) {
+        after += stop.stop_requested();
+        if (++shown == 5) stop.request_stop(), at = Clock::now();
+      });
   CHECK(tuned.stopped);
   CHECK(shown >= 5);
   CHECK(after <= 1);
@@ -127,7 +129,7 @@ TEST_CASE("without a vendor the best own kernel wins; with neither there is a re
   Space empty = only_vendor.land.space();
   empty.tactics.clear();
   empty.refusals = {"sm80: a reason"};
-  const Tuned vendor = tune(only_vendor.land.problem, only_vendor.land.device, empty, only_vendor, offline(), {0.5, 40, 8});
+  const Tuned vendor = tune(only_vendor.land.problem, only_vendor.land.device, empty, only_vendor, offline(), {0.5, 40, 6});
   REQUIRE(vendor.winner);
   CHECK(vendor.winner->us == 52);
   CHECK(vendor.note.find("sm80: a reason") != std::string::npos);
@@ -179,7 +181,7 @@ TEST_CASE("an answer under way is waited for within the deadline only") {
     list.push_back(std::make_unique<Slow>(answer_s, named));
     Space space = runner.land.space();
     space.tactics.resize(12);
-    return tune(runner.land.problem, runner.land.device, space, runner, std::move(list), {budget_s, 1000, 8});
+    return tune(runner.land.problem, runner.land.device, space, runner, std::move(list), {budget_s, 1000, 6});
   };
   const Tuned heard = with(0.2, 1.0);
   const auto it = std::find_if(heard.history.begin(), heard.history.end(), [](const Trial& t) { return t.proposer == "slow"; });
@@ -218,7 +220,7 @@ TEST_CASE("an answer waited for is heard out; one that could not be tried any mo
   const Tactic late = parse_tactic("sm80 tile_m=96 tile_n=96 tile_k=32 stages=3");
   proposers.push_back(std::make_unique<Slow>(0.5, late));
   const Tuned heard =
-      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {3, 100000, 8}, {});
+      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {3, 100000, 6}, {});
   CHECK(std::any_of(heard.history.begin(), heard.history.end(),
                     [&](const Trial& t) { return t.tactic == late && t.proposer == "slow" && t.round == 1; }));
   CHECK(heard.seconds < 2.5);
@@ -226,7 +228,7 @@ TEST_CASE("an answer waited for is heard out; one that could not be tried any mo
   proposers = offline();
   proposers.push_back(std::make_unique<Slow>(60, late));
   const Tuned limited =
-      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {5, 40, 8}, {});
+      tune(runner.land.problem, runner.land.device, runner.land.space(), runner, std::move(proposers), {5, 40, 6}, {});
   CHECK(limited.seconds < 2);
   CHECK(limited.winner);
 }

@@ -50,9 +50,9 @@ class Bout {
       for (const Tactic& tactic : leaders) inputs.portfolio.push_back({problem_, tactic});
       proposers.push_back(make_proposer("portfolio", inputs));
     }
-    Budget budget;
-    budget.seconds = budget_s;
-    tuned_ = tune(problem_, gpu_.facts(), space_, runner_, std::move(proposers), budget);
+    Allowance allowance;
+    allowance.seconds = budget_s;
+    tuned_ = tune(problem_, gpu_.facts(), space_, runner_, std::move(proposers), allowance);
     return measure();
   }
 

@@ -17,7 +17,9 @@ Step prove_case(const ProofCase& c, Resources& resources, Effort effort, bool* l
   step.note = "no tactic compiles without spilling";
   const auto tactics = drawn_tactics(c, resources.facts(), 6);
   if (tactics.empty()) step.note = "no tactic fits";
-  Trials runner(c.problem, resources, {{}, 1, {}});
+  Trials::Options options;
+  options.allowance.compile_threads = 1;
+  Trials runner(c.problem, resources, std::move(options));
   for (const Tactic& tactic : tactics) {
     double error = 0;
     const Trial trial = runner.verify(tactic, effort, Deadline::in(20), &error);

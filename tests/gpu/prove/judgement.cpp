@@ -31,7 +31,7 @@ int prove_planted_one(int index, bool wrong) {
     return 2;
   }
   Trials::Options options;
-  options.threads = 1;
+  options.allowance.compile_threads = 1;
   if (wrong)
     options.source = [&](const Tactic& t) { return planted.apply(make_source(family(t.family).sources(), problem, t)); };
   Trials runner(problem, gpu, std::move(options));
