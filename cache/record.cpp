@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cache/bytes.hpp"
+#include "cache/record_fields.hpp"
 #include "core/activation.hpp"
 
 namespace ak {
@@ -104,17 +105,6 @@ Problem read_problem(ByteReader& in) {
   return p;
 }
 
-void write(ByteWriter& out, const Hardware& h) {
-  out.put(h.gpu), out.put(std::int32_t{h.compute}), out.put(std::int32_t{h.sm_count}), out.put(h.mig), out.put(h.recording);
-}
-
-Hardware read_hardware(ByteReader& in) {
-  Hardware h;
-  h.gpu = in.text(), h.compute = in.get<std::int32_t>(), h.sm_count = in.get<std::int32_t>();
-  h.mig = in.text(), h.recording = in.text();
-  return h;
-}
-
 void write(ByteWriter& out, const Tactic& t) {
   out.put(name(t.family));
   std::uint8_t set = 0;
@@ -130,7 +120,7 @@ Tactic read_tactic(ByteReader& in) {
   for (int left = in.get<std::uint8_t>(); left > 0 && in.ok(); --left) {
     const Knob* knob = find_knob(in.text());
     const auto value = in.get<std::int16_t>();
-    knob && value >= 0 && value <= most_of(*knob) ? void(t.*knob->member = value) : in.fail();
+    knob&& value >= 0 && value <= most_of(*knob) ? void(t.*knob->member = value) : in.fail();
   }
   return t;
 }
@@ -149,30 +139,90 @@ void skip_geometry(ByteReader& in, int format) {
   }
 }
 
-void write(ByteWriter& out, Regime regime, const PerRegime<double>& us) {
-  out.put(name(regime));
-  for (const double each : us) out.put(each);
+// Both ends of a record's fields.
+class FieldWriter {
+ public:
+  explicit FieldWriter(ByteWriter& out) : out_(out) {}
+  template <class Field>
+  void operator()(std::string_view, const Field& field, int = 1) {
+    put(field);
+  }
+
+ private:
+  template <class Plain>
+  void put(const Plain& plain) {
+    out_.put(plain);
+  }
+  void put(const Problem& problem) {
+    write(out_, problem);
+    out_.put(extras(problem.epilogue));
+  }
+  void put(const Tactic& tactic) { write(out_, tactic); }
+  void put(Outcome outcome) { out_.put(name(outcome)); }
+  void put(Regime regime) { out_.put(name(regime)); }
+  void put(const PerRegime<double>& us) {
+    for (const double each : us) out_.put(each);
+  }
+  void put(Opaque<const std::string> opaque) { out_.put(opaque.bytes); }
+  void put(GoneGeometry) {}
+
+  ByteWriter& out_;
+};
+
+class FieldReader {
+ public:
+  FieldReader(ByteReader& in, int format) : in_(in), format_(format) {}
+  template <class Field>
+  void operator()(std::string_view, Field&& field, int since = 1) {
+    const bool ends = since == kFormat && in_.done();  // the first records of format 3 lack what came to it last
+    if (since <= format_ && !ends) get(field);
+  }
+
+ private:
+  template <std::integral T>
+  void get(T& number) {
+    number = in_.get<T>();
+  }
+  void get(bool& flag) { flag = in_.flag(); }
+  void get(double& real) { real = in_.real(); }
+  void get(std::string& text) { text = in_.text(); }
+  void get(Digest& digest) { digest = in_.digest(); }
+  void get(Problem& problem) {
+    problem = read_problem(in_);
+    if (format_ >= 2) read_extras(in_, problem.epilogue);
+  }
+  void get(Tactic& tactic) { tactic = read_tactic(in_); }
+  void get(Outcome& outcome) { outcome = named(parse_outcome(in_.text()), in_); }
+  void get(Regime& regime) { regime = named(parse_regime(in_.text()), in_); }
+  void get(PerRegime<double>& us) {
+    for (double& each : us) each = in_.real();
+  }
+  void get(Opaque<std::string> opaque) { opaque.bytes = in_.text(); }
+  void get(GoneGeometry) {
+    if (format_ < 3) skip_geometry(in_, format_);
+  }
+
+  ByteReader& in_;
+  const int format_;
+};
+
+template <class Record>
+std::string sealed(std::string_view magic, const Record& record) {
+  ByteWriter out;
+  for_each_field(record, FieldWriter(out));
+  return seal(magic, out);
 }
 
-void read_regime(ByteReader& in, Regime& regime, PerRegime<double>& us) {
-  regime = named(parse_regime(in.text()), in);
-  for (double& each : us) each = in.real();
-}
-
-void write(ByteWriter& out, const Provenance& p) {
-  out.put(p.driver), out.put(p.nvrtc), out.put(p.cublaslt), out.put(p.family_source), out.put(p.proposer);
-  out.put(std::int32_t{p.round}), out.put(p.unix_time), out.put(std::int32_t{p.trials}), out.put(p.search_s);
-  out.put(p.provisional), out.put(p.note), out.put(p.kernel_source);
-}
-
-Provenance read_provenance(ByteReader& in) {
-  Provenance p;
-  p.driver = in.text(), p.nvrtc = in.text(), p.cublaslt = in.text(), p.family_source = in.digest(), p.proposer = in.text();
-  p.round = in.get<std::int32_t>(), p.unix_time = in.get<std::int64_t>(), p.trials = in.get<std::int32_t>(),
-  p.search_s = in.real();
-  p.provisional = in.flag(), p.note = in.text();
-  if (!in.done()) p.kernel_source = in.digest();  // the last field of all; the first records of format 3 end before it
-  return p;
+template <class Record>
+std::optional<Record> unsealed(std::string_view magic, std::string_view bytes, std::string& why) {
+  const auto opened = open_seal(magic, bytes, why);
+  if (!opened) return std::nullopt;
+  ByteReader in(opened->payload);
+  Record record;
+  for_each_field(record, FieldReader(in, opened->format));
+  if (in.ok() && in.done()) return record;
+  why = "holds a value that this version does not know";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -184,45 +234,20 @@ Hardware Hardware::of(const DeviceFacts& facts, std::string recording) {
 Digest key_of(const Problem& problem, const Hardware& hardware) {
   ByteWriter p, h;
   write(p, problem);
-  write(h, hardware);
+  for_each_field(hardware, FieldWriter(h));
   Hasher hasher;
   hasher.field("ak-key", 1).field("problem", p.bytes()).field("hardware", h.bytes());
   if (const auto bits = extras(problem.epilogue)) hasher.field("extras", bits);
   return hasher.digest();
 }
 
-std::string encode(const PlanRecord& record) {
-  ByteWriter out;
-  write(out, record.problem);
-  out.put(extras(record.problem.epilogue));
-  write(out, record.hardware);
-  write(out, record.tactic);
-  out.put(record.cubin), out.put(record.vendor_algo), out.put(record.us), out.put(record.vendor_us);
-  write(out, record.regime, record.regime_us);
-  for (const double us : record.regime_vendor_us) out.put(us);
-  write(out, record.provenance);
-  return seal(kPlanMagic, out);
-}
+std::string encode(const PlanRecord& record) { return sealed(kPlanMagic, record); }
 
 std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why) {
   std::string reason;
-  if (const auto sealed = open_seal(kPlanMagic, bytes, reason)) {
-    ByteReader in(sealed->payload);
-    PlanRecord r;
-    r.problem = read_problem(in);
-    if (sealed->format >= 2) read_extras(in, r.problem.epilogue);
-    r.hardware = read_hardware(in);
-    r.tactic = read_tactic(in);
-    if (sealed->format < 3) skip_geometry(in, sealed->format);
-    r.cubin = in.digest(), r.vendor_algo = in.text(), r.us = in.real(), r.vendor_us = in.real();
-    if (sealed->format >= 3) {
-      read_regime(in, r.regime, r.regime_us);
-      for (double& us : r.regime_vendor_us) us = in.real();
-    }
-    r.provenance = read_provenance(in);
-    reason = in.ok() && in.done() ? fault_of(r.problem) : "holds a value that this version does not know";
-    if (reason.empty()) return r;
-  }
+  auto record = unsealed<PlanRecord>(kPlanMagic, bytes, reason);
+  if (record) reason = fault_of(record->problem);
+  if (reason.empty()) return record;
   if (why) *why = reason;
   return std::nullopt;
 }
@@ -252,35 +277,11 @@ std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) 
   return std::nullopt;
 }
 
-std::string encode(const Trial& t) {
-  ByteWriter out;
-  write(out, t.tactic);
-  out.put(name(t.outcome)), out.put(t.why), out.put(t.us), out.put(t.ratio), out.put(t.final_timing);
-  out.put(std::int32_t{t.registers}), out.put(std::int32_t{t.smem_bytes}), out.put(std::int32_t{t.spill_bytes}),
-      out.put(t.compile_s);
-  out.put(t.proposer), out.put(std::int32_t{t.round});
-  out.put(t.unix_time), out.put(t.search_s);
-  write(out, t.regime, t.regime_us);
-  return seal(kTrialMagic, out);
-}
+std::string encode(const Trial& trial) { return sealed(kTrialMagic, trial); }
 
 std::optional<Trial> decode_trial(std::string_view bytes) {
   std::string reason;
-  const auto sealed = open_seal(kTrialMagic, bytes, reason);
-  if (!sealed) return std::nullopt;
-  ByteReader in(sealed->payload);
-  Trial t;
-  t.tactic = read_tactic(in);
-  t.outcome = named(parse_outcome(in.text()), in);
-  t.why = in.text(), t.us = in.real(), t.ratio = in.real(), t.final_timing = in.flag();
-  t.registers = in.get<std::int32_t>(), t.smem_bytes = in.get<std::int32_t>(), t.spill_bytes = in.get<std::int32_t>();
-  t.compile_s = in.real(), t.proposer = in.text(), t.round = in.get<std::int32_t>();
-  if (sealed->format >= 3) {
-    t.unix_time = in.get<std::int64_t>(), t.search_s = in.real();
-    read_regime(in, t.regime, t.regime_us);
-  }
-  if (!in.ok() || !in.done()) return std::nullopt;
-  return t;
+  return unsealed<Trial>(kTrialMagic, bytes, reason);
 }
 
 }  // namespace ak

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cache/pack.hpp"
+#include "cache/record_fields.hpp"
 #include "cli/cli.hpp"
 #include "core/roofline.hpp"
 
@@ -35,46 +36,42 @@ Json to_json(const Explanation& e) {
           {"note", e.note}};
 }
 
-Json to_json(const Trial& t) {
-  return {{"tactic", to_string(t.tactic)},
-          {"outcome", name(t.outcome)},
-          {"why", t.why},
-          {"us", t.us},
-          {"ratio", t.ratio},
-          {"final_timing", t.final_timing},
-          {"registers", t.registers},
-          {"smem_bytes", t.smem_bytes},
-          {"spill_bytes", t.spill_bytes},
-          {"compile_s", t.compile_s},
-          {"proposer", t.proposer},
-          {"round", t.round}};
+namespace {
+
+Json shown(const auto& plain) { return plain; }
+Json shown(const Problem& problem) { return to_string(problem); }
+Json shown(const Tactic& tactic) { return to_string(tactic); }
+Json shown(const Digest& digest) { return digest.hex(); }
+Json shown(Outcome outcome) { return name(outcome); }
+Json shown(Regime regime) { return name(regime); }
+Json shown(const PerRegime<double>& us) {
+  Json json;
+  for (int i = 0; i < kTimedRegimes; ++i) json[std::string(name(static_cast<Regime>(i)))] = us[i];
+  return json;
 }
 
-Json to_json(const PlanRecord& r) {
-  const Provenance& p = r.provenance;
-  return {{"problem", to_string(r.problem)},
-          {"gpu", r.hardware.gpu},
-          {"compute", r.hardware.compute},
-          {"sm_count", r.hardware.sm_count},
-          {"mig", r.hardware.mig},
-          {"recording", r.hardware.recording},
-          {"tactic", to_string(r.tactic)},
-          {"us", r.us},
-          {"vendor_us", r.vendor_us},
-          {"cubin", r.cubin.hex()},
-          {"driver", p.driver},
-          {"nvrtc", p.nvrtc},
-          {"cublaslt", p.cublaslt},
-          {"family_source", p.family_source.hex()},
-          {"kernel_source", p.kernel_source.hex()},
-          {"proposer", p.proposer},
-          {"round", p.round},
-          {"unix_time", p.unix_time},
-          {"trials", p.trials},
-          {"search_s", p.search_s},
-          {"provisional", p.provisional},
-          {"note", p.note}};
+// Every field of a record that a person can read.
+struct FieldsAsJson {
+  Json& json;
+  template <class Field>
+  void operator()(const char* name, const Field& field, int = 1) {
+    json[name] = shown(field);
+  }
+  void operator()(const char*, Opaque<const std::string>, int = 1) {}
+  void operator()(const char*, GoneGeometry, int = 1) {}
+};
+
+template <class Record>
+Json fields_of(const Record& record) {
+  Json json;
+  for_each_field(record, FieldsAsJson{json});
+  return json;
 }
+
+}  // namespace
+
+Json to_json(const Trial& trial) { return fields_of(trial); }
+Json to_json(const PlanRecord& record) { return fields_of(record); }
 
 Json to_json(const WorkRecord& r) {
   return {{"kind", r.kind}, {"key", r.key}, {"text", r.text}, {"local_bytes", r.local.size()}, {"unproven", unproven(r)}};
