@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/build.hpp"
+#include "base/environment.hpp"
 #include "context/context.hpp"
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
@@ -31,8 +32,8 @@ const std::string kProgram = AK_BINARY_DIR "/ak-worker";
 // A variable for the time of a test.
 class Variable {
  public:
-  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
-  ~Variable() { unsetenv(name_); }
+  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1), ak::read_environment(); }
+  ~Variable() { unsetenv(name_), ak::read_environment(); }
 
  private:
   const char* name_;
