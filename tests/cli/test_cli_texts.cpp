@@ -53,6 +53,28 @@ TEST_CASE("a list as spreadsheets write it is read; what is wrong is named") {
   CHECK(has(warm("m,n,k,bias\n\n16,32,64,yes\n").output, ":3: bias: 'yes' is not 0 or 1"));
 }
 
+TEST_CASE("a driver that is too old is told with its version and with the one that is needed") {
+  const Result r = run_ak("tune 16 32 64", "AK_RECORDING= LD_LIBRARY_PATH=" AK_BINARY_DIR "/tests/old");
+  CAPTURE(r.output);
+  CHECK(r.code == 3);
+  CHECK(has(r.output, "has no function cu"));
+  CHECK(has(r.output, "it is of CUDA 12.2; one for CUDA 13 (release 580) or later is needed"));
+}
+
+TEST_CASE("a library that lacks a function is no library: doctor says so") {
+  const std::string folder = fmt::format("/tmp/ak_lacks_{}", getpid());
+  std::filesystem::create_directory(folder);
+  for (const auto& [file, what] : {std::pair("libcublasLt.so.13", "cuBLASLt"), std::pair("libnvrtc.so.13", "NVRTC")}) {
+    std::filesystem::copy_file(AK_BINARY_DIR "/tests/old/libcuda.so.1", folder + "/" + file);
+    const Result r = run_ak("doctor", "LD_LIBRARY_PATH=" + folder);
+    CAPTURE(r.output);
+    CHECK(r.output.find(fmt::format("missing  {:<10} {}", what, what)) != std::string::npos);
+    CHECK(has(r.output, "has no function"));
+    std::filesystem::remove(folder + "/" + file);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("the toolkit's stub of the driver is named by the tool") {
   const std::string stub = "/usr/local/cuda/lib64/stubs/libcuda.so";
   if (access(stub.c_str(), R_OK) != 0) return;  // no toolkit

@@ -150,6 +150,15 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
   CHECK(reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 
+  const int third = worker.pid();
+  for (int i = 0; i < 2; ++i) {  // a lack of host memory passes, and harms nobody
+    reply = proof_of(worker, "fake kernel: starves");
+    CHECK(reply.outcome == Outcome::timeout);
+    CHECK(!reply.harms);
+  }
+  CHECK(worker.pid() == third);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
   reply = proof_of(worker, "fake kernel: hangs", 0.1);
   CHECK(reply.outcome == Outcome::timeout);
   CHECK(reply.why == "does not end");
