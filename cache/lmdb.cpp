@@ -175,6 +175,7 @@ int check_schema(MDB_txn* txn, MDB_dbi meta, bool write) {
 std::string text_of(const Failure& failure) {
   if (failure.code == MDB_VERSION_MISMATCH) return "it was written by a newer version";
   if (failure.code == MDB_INVALID) return "another build of LMDB is using its lock table (lock.mdb)";
+  if (failure.code == EIO) return failure.text() + ", or no space is left";  // LMDB says so of a write that was cut short
   return failure.text();
 }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 #include "base/log.hpp"
@@ -24,9 +25,17 @@ constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 constexpr std::string_view kModes[] = {"tune", "hit", "off"};
 constexpr std::string_view kIsolations[] = {"worker", "in_process"};
 
-std::optional<std::string> environment(const char* variable) {
+std::optional<std::string> variable_of(const char* variable) {
   const char* text = std::getenv(variable);
   return text ? std::optional<std::string>(text) : std::nullopt;
+}
+
+// What is none of the words is shown as its number, and refused.
+template <class Enum, std::size_t count>
+std::optional<std::string> word_of(const std::string_view (&words)[count], const std::optional<Enum>& option) {
+  if (!option) return std::nullopt;
+  const auto value = static_cast<std::size_t>(*option);
+  return value < count ? std::string(words[value]) : fmt::format("{}", static_cast<int>(*option));
 }
 
 // A URL's user name and password are refused later; until then they are not shown either.
@@ -45,7 +54,7 @@ class Resolver {
   /// The option wins over the environment, that over the default; an empty variable counts as unset unless empty_is_value.
   std::string text(const char* variable, const std::optional<std::string>& option, std::string fallback,
                    std::string_view meaning, bool empty_is_value = false) {
-    auto set = environment(variable);
+    auto set = variable_of(variable);
     if (set && set->empty() && !empty_is_value) set.reset();
     source_ = option ? "option" : set ? "environment" : "default";
     std::string value = option ? *option : set ? *set : std::move(fallback);
@@ -120,9 +129,9 @@ std::string read_key_file(const std::string& path) {
   return key;
 }
 
-// The variable is read when the key is needed and never copied into the settings.
+// Never an entry's value.
 std::function<std::string()> key_source(const Options& options, Resolver& read) {
-  const auto variable = environment("AK_LLM_KEY"), file = environment("AK_LLM_KEY_FILE");
+  const auto variable = variable_of("AK_LLM_KEY"), file = variable_of("AK_LLM_KEY_FILE");
   const bool by_variable = variable && !variable->empty(), by_file = file && !file->empty();
   read.entries.push_back({"AK_LLM_KEY",
                           options.llm_key ? "(callback)"
@@ -139,7 +148,7 @@ std::function<std::string()> key_source(const Options& options, Resolver& read) 
                           "a file whose first line is the secret",
                           {}});
   if (options.llm_key) return options.llm_key;
-  if (by_variable) return [] { return environment("AK_LLM_KEY").value_or(""); };
+  if (by_variable) return [key = *variable] { return key; };
   if (by_file) return [path = *file] { return read_key_file(path); };
   return {};
 }
@@ -148,10 +157,10 @@ Settings read_all(const Options& options, bool throws) {
   Settings s;
   Resolver read(throws);
   // default_cache_folder() knows the variable too; here it is read to tell the source.
-  s.cache_dir = read.text("AK_CACHE_DIR", options.cache_dir, environment("AK_CACHE_DIR") ? "" : default_cache_folder(),
+  s.cache_dir = read.text("AK_CACHE_DIR", options.cache_dir, variable_of("AK_CACHE_DIR") ? "" : default_cache_folder(),
                           "folder of the records; empty: in memory only", true);
 
-  const auto mode_option = options.mode ? std::optional(std::string(kModes[static_cast<int>(*options.mode)])) : std::nullopt;
+  const auto mode_option = word_of(kModes, options.mode);
   const std::string mode =
       read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
   const auto at = std::find(std::begin(kModes), std::end(kModes), mode);
@@ -188,8 +197,7 @@ Settings read_all(const Options& options, bool throws) {
                                               "most device memory of a search; 0: what is free, less an eighth");
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
-  const auto isolation_option =
-      options.isolation ? std::optional(std::string(kIsolations[static_cast<int>(*options.isolation)])) : std::nullopt;
+  const auto isolation_option = word_of(kIsolations, options.isolation);
   const std::string isolation = read.text("AK_ISOLATION", isolation_option, "worker",
                                           "where a kernel is launched first: worker, a process of its own, or in_process");
   if (const auto found = std::ranges::find(kIsolations, isolation); found == std::end(kIsolations))
@@ -198,6 +206,8 @@ Settings read_all(const Options& options, bool throws) {
     s.isolation = static_cast<Isolation>(found - std::begin(kIsolations));
   s.worker = read.text("AK_WORKER", options.worker, "", "the program ak-worker; empty: beside the library or in libexec");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
+  if (std::error_code unknown; !s.recording.empty() && !std::filesystem::exists(s.recording, unknown))
+    read.refuse(s.recording, "no such file or folder");
 
   s.shipped = read.flag("AK_SHIPPED", options.shipped, true, "1: what the library's own pack knows is not searched for");
   s.packs = read.files("AK_PACKS", options.packs, "packs consulted before a search, separated by colons");
@@ -218,7 +228,8 @@ Settings read_all(const Options& options, bool throws) {
   if (!known) read.refuse(level, "expected off, error, warn, info or debug");
   if (known && options.log_level) set_log_level(parsed);
   if (options.log)
-    s.log_sink = add_log_sink([sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
+    s.log_sink = std::make_shared<const ScopedLogSink>(
+        [sink = options.log](LogLevel of, std::string_view line) { sink(name(of), line); });
 
   s.progress = options.progress;
   s.entries = std::move(read.entries);

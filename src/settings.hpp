@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ak/ak.hpp"
+#include "base/log.hpp"
 #include "core/tactic.hpp"
 
 namespace ak {
@@ -36,7 +38,7 @@ struct Settings {
   std::vector<std::string> packs;      // files of further ones
   std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;
-  std::uint64_t log_sink = 0;  // of Options::log, for remove_log_sink() when its context ends; 0: none
+  std::shared_ptr<const ScopedLogSink> log_sink;  // of Options::log: until nobody has these settings any more
   std::vector<Entry> entries;  // one per variable, for `ak env`
 };
 

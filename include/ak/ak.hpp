@@ -167,8 +167,9 @@ AK_API void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, co
 /// as "x * sigmoid(1.702 * x)" or "x < 0 ? slope * x : x". It may use + - * / comparisons && || ! ?: parentheses, f32 numbers,
 /// and exp expm1 log1p tanh erfc sigmoid abs min max; kernels evaluate it in f32 as they do their own activations, and are held
 /// to the same expression in double. The same text gives the same value; the value is of this process, keys and records hold
-/// the text. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
-/// missing_library without NVRTC; unsupported beyond some two hundred in a process.
+/// the text. Each text is compiled once a process (20 ms); without NVRTC it is taken as it is, and kernels that were stored
+/// serve it. Throws Error: invalid_argument names the place of what is no expression, or hands back the compiler's log;
+/// unsupported beyond some two hundred in a process.
 AK_API Activation register_activation(std::string_view expression);
 
 AK_API std::string version();

@@ -20,8 +20,6 @@ constexpr double kUnit = 1.0 / 16777216;  // 2^-24: half an ulp of f32, relative
 struct Tolerance {
   double k = 0;
   double alpha = 1;
-  // Relative rounding of the linear part before the activation: 0 for all that keep f32 until the end.
-  double intermediate = 0;
   // 0 where every sum is exact (small integers), else 1.
   double summation = 1;
   // Error of the activation's own formula per unit of |p|. 0 for ours; cuBLASLt's x/2 (1 + tanh) is nothing at all where its
@@ -49,7 +47,7 @@ AK_HOST_DEVICE inline double slack(const Tolerance& t, double p, double row_norm
   const double addends = fabs(bias) + fabs(beta_c), norms = fabs(t.alpha) * row_norm * column_norm;
   const double product = fabs(p) + addends;
   const double sum = t.summation * ((8 + sqrt(t.k) / 8) * norms + t.k / 8 * product);
-  return kUnit * (sum + 4 * (product + addends)) + t.intermediate * (product + addends);
+  return kUnit * (sum + 4 * (product + addends));
 }
 
 // The same where a factor of D is infinite or no number: D is of its kind, for no order of a sum changes that. What may not be

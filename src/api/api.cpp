@@ -1,8 +1,13 @@
 // The C++ API: every call is canonicalize(), then Context::Impl.
 #include <fmt/format.h>
 
+#include <mutex>
+#include <set>
+#include <string>
+
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
+#include "base/environment.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
 #include "core/expression.hpp"
@@ -85,11 +90,25 @@ void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const voi
   default_context().linear(stream, x, w, bias, activation, y);
 }
 
+// What does not compile takes no place among those of the process. Each text is compiled once; where nothing can be, what the
+// grammar takes is taken, as from a record: kernels made elsewhere may be there.
 Activation register_activation(std::string_view expression) {
-  // Any architecture says whether it compiles, and none needs a GPU. What does not takes no place among those of the process.
-  const Compiled compiled = compile(activation_check_source(Expression::parse(expression)), "sm_80");
-  if (compiled.cubin.empty())
-    throw Error(ErrorCode::invalid_argument, fmt::format("activation '{}' does not compile: {}", expression, compiled.log));
+  static std::mutex mutex;
+  static auto* const compiling = new std::set<std::string, std::less<>>;
+  read_environment();
+  const Expression parsed = Expression::parse(expression);
+  const auto checked = [&] {
+    const std::lock_guard lock(mutex);
+    return compiling->contains(parsed.text());
+  };
+  if (!checked() && compiler_available()) {
+    // Any architecture says whether it compiles, and none needs a GPU.
+    const Compiled compiled = compile(activation_check_source(parsed), "sm_80");
+    if (compiled.cubin.empty())
+      throw Error(ErrorCode::invalid_argument, fmt::format("activation '{}' does not compile: {}", expression, compiled.log));
+    const std::lock_guard lock(mutex);
+    compiling->emplace(parsed.text());
+  }
   return own_activation(expression);
 }
 

@@ -157,7 +157,8 @@ ak::Options options_of(const ak_options* given) {
     if (from) to = from;
   };
   const auto number = [](auto from, auto& to) {
-    if (from < 0) throw ak::Error(ak::ErrorCode::invalid_argument, "options: a negative budget or count");
+    if (!(from >= 0))
+      throw ak::Error(ak::ErrorCode::invalid_argument, "options: a negative budget or count, or one that is no number");
     if (from > 0) to = from;
   };
   text(o.cache_dir, options.cache_dir);
@@ -340,7 +341,7 @@ const char* ak_status_name(ak_status status) {
 }
 
 const char* ak_version(void) {
-  static const std::string version = ak::version();
+  static const std::string& version = *new std::string(ak::version());
   return version.c_str();
 }
 

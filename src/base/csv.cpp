@@ -26,22 +26,22 @@ std::string quoted(std::string_view text, std::size_t& at) {
 
 }  // namespace
 
-std::vector<std::string> take_csv_record(std::string_view& text) {
+std::vector<std::string> take_csv_record(std::string_view& text, char separator) {
   const std::string_view whole = text;
   text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   std::vector<std::string> fields;
   for (std::size_t at = 0;; ++at) {
-    const auto begin = std::min(whole.find_first_not_of(" \t", at), whole.size());
+    const auto begin = std::min(whole.find_first_not_of(separator == '\t' ? " " : " \t", at), whole.size());
     const bool in_quotes = begin < whole.size() && whole[begin] == '"';
     std::string value;
     if (in_quotes) value = quoted(whole, at = begin);
-    const auto end = std::min(whole.find_first_of(",\n", at), whole.size());
+    const auto end = std::min({whole.find(separator, at), whole.find('\n', at), whole.size()});
     const std::string_view rest = trimmed(whole.substr(at, end - at));
     if (in_quotes && !rest.empty()) bad("text behind a closing quote");
     if (rest.find('"') != rest.npos) bad("a quote inside a field; in a quoted field quotes are written twice");
     fields.push_back(in_quotes ? std::move(value) : std::string(rest));
     at = end;
-    if (at < whole.size() && whole[at] == ',') continue;
+    if (at < whole.size() && whole[at] == separator) continue;
     text = whole.substr(std::min(at + 1, whole.size()));
     return fields;
   }

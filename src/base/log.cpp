@@ -3,7 +3,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -12,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/environment.hpp"
+
 namespace ak {
 namespace {
 
@@ -19,7 +20,7 @@ constexpr std::string_view kNames[] = {"off", "error", "warn", "info", "debug"};
 
 LogLevel level_from_environment() {
   LogLevel level = LogLevel::off;
-  if (const char* text = std::getenv("AK_LOG")) parse_log_level(text, level);
+  parse_log_level(environment("AK_LOG"), level);
   return level;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string_view>
+#include <utility>
 
 namespace ak {
 
@@ -22,6 +23,19 @@ void set_log_sink(LogSink sink);
 /// Until it is removed, or another is added. After its removal a sink is not called any more, on no thread.
 std::uint64_t add_log_sink(LogSink sink);
 void remove_log_sink(std::uint64_t id);
+
+/// A sink as long as it lives.
+class ScopedLogSink {
+ public:
+  explicit ScopedLogSink(LogSink sink) : id_(add_log_sink(std::move(sink))) {}
+  ~ScopedLogSink() { remove_log_sink(id_); }
+  ScopedLogSink(const ScopedLogSink&) = delete;
+  ScopedLogSink& operator=(const ScopedLogSink&) = delete;
+
+ private:
+  const std::uint64_t id_;
+};
+
 void log_line(LogLevel level, std::string_view line);
 std::string_view name(LogLevel level);
 bool parse_log_level(std::string_view text, LogLevel& level);

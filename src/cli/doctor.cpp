@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "base/library.hpp"
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"
@@ -14,6 +13,7 @@
 #include "jit/compiler.hpp"
 #include "llm/chat.hpp"
 #include "machine/gpu.hpp"
+#include "plan/vendor.hpp"
 #include "worker/process.hpp"
 
 namespace ak::cli {
@@ -61,14 +61,12 @@ Check check_nvrtc() {
 }
 
 Check check_cublaslt() {
-  const SharedLibrary library("cuBLASLt", {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"});
-  if (!library.found())
-    return {"cuBLASLt", Health::bad, library.error(),
+  std::string why;
+  if (!vendor_available(&why))
+    return {"cuBLASLt", Health::bad, why,
             "install CUDA 13's cuBLAS (libcublasLt.so.13; package libcublas-13-0) or set CUDA_HOME to a toolkit. Without it "
-            "there is "
-            "no baseline to compare with and nothing to fall back on"};
-  const auto version = reinterpret_cast<std::size_t (*)()>(library.try_symbol("cublasLtGetVersion"));
-  return {"cuBLASLt", Health::good, version ? fmt::format("version {}", version()) : "version unknown", ""};
+            "there is no baseline to compare with and nothing to fall back on"};
+  return {"cuBLASLt", Health::good, vendor_version(), ""};
 }
 
 Check check_cache(const Settings& settings) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <utility>
 
 #include "base/csv.hpp"
 #include "base/text.hpp"
@@ -18,21 +19,41 @@ namespace {
 
 // It has commas too (align=16,16,16,16), but its first word is MxNxK.
 bool is_problem_text(std::string_view line) {
-  return line.substr(0, line.find(' ')).find('x') != line.npos && line.find(',') > line.find('x') && line[0] != '#';
+  return line.substr(0, line.find(' ')).find('x') != line.npos && line.find_first_of(",;\t") > line.find('x') && line[0] != '#';
 }
 
 constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",  "layout",
                                          "bias", "c", "alpha", "gated", "aux",        "scale", "class"};
 
-// Lower-cases the fields of a header, which may be in any case; ASCII only, whatever the locale.
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');  // ASCII only, whatever the locale
+  return text;
+}
+
+// Lower-cases the fields of a header, which may be in any case and order.
 bool is_header(std::vector<std::string>& fields) {
-  std::vector<std::string> lower = fields;
-  for (auto& field : lower)
-    for (char& c : field)
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  if (lower.size() < 3 || lower[0] != "m" || lower[1] != "n" || lower[2] != "k") return false;
-  fields = std::move(lower);
+  std::vector<std::string> words;
+  for (const std::string& field : fields) words.push_back(lower(field));
+  for (const char* size : {"m", "n", "k"})
+    if (std::ranges::find(words, size) == words.end()) return false;
+  fields = std::move(words);
   return true;
+}
+
+// A spreadsheet's row is as long as its longest.
+void drop_empty_end(std::vector<std::string>& fields, std::size_t least) {
+  while (fields.size() > least && fields.back().empty()) fields.pop_back();
+}
+
+// Of the first line that is neither a comment nor a problem's text.
+char separator_of(std::string_view text) {
+  for (const std::string_view line : split(text, '\n'))
+    if (const auto words = trimmed(line); !words.empty() && words[0] != '#' && !is_problem_text(words)) {
+      const auto found = words.find_first_of(",;\t");
+      return found == words.npos ? ',' : words[found];
+    }
+  return ',';
 }
 
 [[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
@@ -56,9 +77,10 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
   };
   const auto word = [&](const char* key, const char* fallback) { return row[key].empty() ? std::string(fallback) : row[key]; };
   const auto flag = [&](const char* key) {
-    const std::string text = word(key, "0");
-    if (text != "0" && text != "1") bad(fmt::format("{}: '{}' is not 0 or 1", key, text));
-    return text == "1";
+    const std::string text = lower(word(key, "0"));
+    const bool yes = text == "1" || text == "true";
+    if (!yes && text != "0" && text != "false") bad(fmt::format("{}: '{}' is not 0 or 1", key, text));
+    return yes;
   };
   ProblemArguments words;
   words.activation = row.count("act") ? word("act", "identity") : word("activation", "identity");
@@ -74,25 +96,50 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
 ProblemList parse_problem_list(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte-order mark
   ProblemList list;
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    list.faults.push_back({1, "the file is UTF-16; save it as UTF-8"});
+    return list;
+  }
+  std::string with_newlines;
+  if (text.find('\n') == text.npos && text.find('\r') != text.npos) {
+    with_newlines = text;
+    std::ranges::replace(with_newlines, '\r', '\n');
+    text = with_newlines;
+  }
+  const char separator = separator_of(text);
   std::vector<std::string> header;
   bool readable = true;  // rows under a header that is not understood could mean anything
+  bool before_rows = true;
   int number = 1;
+  const char* counted = text.data();
   for (std::string_view rest = text; !rest.empty();) {
-    const char* const begin = rest.data();
+    number += static_cast<int>(std::count(std::exchange(counted, rest.data()), rest.data(), '\n'));
     const std::string_view line = trimmed(rest.substr(0, rest.find('\n')));
     const bool whole_line = line.empty() || line[0] == '#' || is_problem_text(line);
     if (whole_line) rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
     try {
-      auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest);
+      auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest, separator);
       if (whole_line) {
         if (is_problem_text(line)) list.items.push_back({number, problem_of_text(line)});
-      } else if (header.empty() && is_header(fields)) {
+        continue;
+      }
+      drop_empty_end(fields, header.size());
+      if (std::ranges::all_of(fields, &std::string::empty)) continue;
+      const bool first = std::exchange(before_rows, false);
+      if (header.empty() && is_header(fields)) {
         header = std::move(fields);
         for (const auto& column : header)
           if (std::find(std::begin(kColumns), std::end(kColumns), column) == std::end(kColumns)) {
             readable = false;
             bad(fmt::format("'{}' is not a column ({}); the rows below it are left out", column, fmt::join(kColumns, ", ")));
+          } else if (std::ranges::count(header, column) > 1) {
+            readable = false;
+            bad(fmt::format("'{}' is a column twice; the rows below it are left out", column));
           }
+      } else if (first && std::ranges::none_of(fields, [](const std::string& field) { return is_digit(field[0]); })) {
+        readable = false;
+        bad(fmt::format("'{}' is no header: m, n and k are not among its columns; the rows below it are left out",
+                        fmt::join(fields, std::string_view(&separator, 1))));
       } else if (readable) {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
         list.items.push_back({number, csv_problem(header.empty() ? kPlain : header, fields)});
@@ -100,7 +147,6 @@ ProblemList parse_problem_list(std::string_view text) {
     } catch (const Error& error) {
       list.faults.push_back({number, error.what()});
     }
-    number += static_cast<int>(std::count(begin, rest.data(), '\n'));
   }
   return list;
 }

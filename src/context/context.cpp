@@ -5,6 +5,7 @@
 
 #include <unordered_set>
 
+#include "base/environment.hpp"
 #include "context/hint.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
@@ -17,6 +18,7 @@ Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine,
     : common(settings, settings.cache_dir.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(settings.cache_dir)),
       now(std::move(clock)),
       service(std::make_unique<TuningService>(common.store->folder())) {
+  read_environment();
   if (!machine && !settings.recording.empty()) machine = make_recording_machine(settings.recording);
   if (machine) only = std::make_unique<Site>(std::move(machine), now);
 }
@@ -24,7 +26,6 @@ Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine,
 Context::Impl::State::~State() {
   service.reset();
   for (Site* site = sites; site;) delete std::exchange(site, site->next);
-  if (common.settings.log_sink) remove_log_sink(common.settings.log_sink);  // it may use what lives no longer than the context
 }
 
 Explanation Context::Impl::State::explanation(Site& site, const Problem& problem, const Served& served) const {

@@ -242,7 +242,7 @@ class Sm80 final : public Family {
 }  // namespace
 
 const Family& sm80_family() {
-  static const Sm80 instance;
+  static const auto& instance = *new Sm80;  // never destroyed, as families() says
   return instance;
 }
 

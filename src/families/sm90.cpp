@@ -421,7 +421,7 @@ class Sm90 final : public Family {
 }  // namespace
 
 const Family& sm90_family() {
-  static const Sm90 family;
+  static const auto& family = *new Sm90;  // never destroyed, as families() says
   return family;
 }
 

@@ -47,6 +47,14 @@ CUdevice current_device() {
   return device;
 }
 
+constexpr std::string_view kMig = " MIG ";  // a slice is called "NVIDIA H200 MIG 1g.18gb"
+
+std::string name_of(CUdevice device) {
+  char name[256] = {};
+  check(driver().cuDeviceGetName(name, sizeof name, device), "reading the GPU's name");
+  return name;
+}
+
 }  // namespace
 
 CUcontext current_context() {
@@ -88,8 +96,9 @@ std::uint64_t context_id(CUcontext context) {
 
 std::string device_uuid() {
   CUuuid uuid;
-  check(driver().cuDeviceGetUuid(&uuid, current_device()), "reading the GPU's UUID");
-  std::string text = device_facts().mig.empty() ? "GPU-" : "MIG-";
+  const CUdevice device = current_device();
+  check(driver().cuDeviceGetUuid(&uuid, device), "reading the GPU's UUID");
+  std::string text = name_of(device).find(kMig) == std::string::npos ? "GPU-" : "MIG-";
   for (int i = 0; i < 16; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
     text += fmt::format("{:02x}", static_cast<unsigned char>(uuid.bytes[i]));
@@ -115,14 +124,10 @@ DeviceFacts device_facts() {
     check(driver().cuDeviceGetAttribute(&value, which, device), "reading a GPU attribute");
     return value;
   };
-  char name[256] = {};
-  check(driver().cuDeviceGetName(name, sizeof name, device), "reading the GPU's name");
-
   DeviceFacts facts;
-  facts.name = name;
-  // A MIG slice is called "NVIDIA H200 MIG 1g.18gb".
-  if (const auto at = facts.name.find(" MIG "); at != facts.name.npos) {
-    facts.mig = facts.name.substr(at + 5);
+  facts.name = name_of(device);
+  if (const auto at = facts.name.find(kMig); at != facts.name.npos) {
+    facts.mig = facts.name.substr(at + kMig.size());
     facts.name.resize(at);
   }
   facts.compute_major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
@@ -148,14 +153,14 @@ DeviceFacts device_facts() {
 }
 
 std::string driver_version() {
-  static const std::string version = [] {
+  static const auto& version = *new std::string([] {
     std::string release = release_of_library();
     if (release.empty()) release = release_of_kernel_module();
     if (!release.empty()) return release;
     int cuda = 0;
     check(driver().cuDriverGetVersion(&cuda), "asking for the driver's version");
     return fmt::format("CUDA {}.{}", cuda / 1000, cuda % 1000 / 10);
-  }();
+  }());
   return version;
 }
 

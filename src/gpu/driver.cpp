@@ -14,11 +14,22 @@ struct Opened {
 
   Opened() {
 #define AK_TEXT(text) #text
-#define AK_DRIVER_BIND(function) library.bind(functions.function, AK_TEXT(function));
+#define AK_DRIVER_BIND(function) bind(functions.function, AK_TEXT(function));
     AK_DRIVER_FUNCTIONS(AK_DRIVER_BIND)
 #undef AK_DRIVER_BIND
 #undef AK_TEXT
-    library.bind(functions.event_elapsed_ms, "cuEventElapsedTime");
+    bind(functions.event_elapsed_ms, "cuEventElapsedTime");
+  }
+
+  template <class F>
+  void bind(F*& function, const char* name) try {
+    library.bind(function, name);
+  } catch (const Error& error) {
+    int version = 0;
+    const auto ask = reinterpret_cast<decltype(&::cuDriverGetVersion)>(library.try_symbol("cuDriverGetVersion"));
+    if (!ask || ask(&version) != CUDA_SUCCESS) throw;
+    throw Error(error.code(), fmt::format("{}: it is of CUDA {}.{}; one for CUDA 13 (release 580) or later is needed",
+                                          error.what(), version / 1000, version % 1000 / 10));
   }
 };
 

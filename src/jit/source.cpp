@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,16 +11,14 @@
 
 #include "ak/types.hpp"
 #include "base/embedded.hpp"
+#include "base/environment.hpp"
 #include "base/text.hpp"
 #include "core/activation.hpp"
 #include "jit/compiler.hpp"
 
 namespace ak {
 
-const char* kernel_folder() {
-  const char* folder = std::getenv("AK_KERNEL_DIR");
-  return folder && *folder ? folder : nullptr;
-}
+std::string kernel_folder() { return environment("AK_KERNEL_DIR"); }
 
 namespace {
 
@@ -64,21 +61,25 @@ std::string activation_function(std::string_view code) {
 }
 
 // Comments and white space do not change a kernel, so they do not change its digest.
-std::string essence(std::string_view text) {
-  std::string out;
+std::string essence(std::string_view, std::string_view text) {
+  std::string out(text.size(), ' ');
+  char* const begin = out.data();
+  char* end = begin;
   for (std::size_t i = 0; i < text.size();) {
-    if (text.substr(i, 2) == "//") {
-      i = std::min(text.find('\n', i), text.size());
-    } else if (text.substr(i, 2) == "/*") {
-      const auto end = text.find("*/", i + 2);
-      i = end == text.npos ? text.size() : end + 2;
-    } else if (is_blank(text[i])) {
-      if (!out.empty() && out.back() != ' ') out += ' ';
+    const char c = text[i];
+    if (is_blank(c)) {
+      if (end != begin && end[-1] != ' ') *end++ = ' ';
       ++i;
+    } else if (c == '/' && text.substr(i, 2) == "//") {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (c == '/' && text.substr(i, 2) == "/*") {
+      const auto close = text.find("*/", i + 2);
+      i = close == text.npos ? text.size() : close + 2;
     } else {
-      out += text[i++];
+      *end++ = c, ++i;
     }
   }
+  out.resize(static_cast<std::size_t>(end - begin));
   return out;
 }
 
@@ -92,60 +93,60 @@ std::string listed(std::string_view file, std::string_view whole) {
   return text;
 }
 
-// Both forms of a file. A search makes thousands of sources of the same few.
-struct Prepared {
-  std::string listed, essence;
-  Digest digest;  // of its essence
-};
-using PreparedPtr = std::shared_ptr<const Prepared>;
-
-PreparedPtr prepare(std::string_view file) {
-  const std::string whole = kernel_file(file);
-  Prepared both{listed(file, whole), essence(whole), {}};
-  both.digest = digest(both.essence);
-  return std::make_shared<const Prepared>(std::move(both));
+std::string_view embedded_file(std::string_view file) {
+  for (const EmbeddedFile& embedded : embedded_files())
+    if (embedded.name == file) return embedded.text;
+  throw Error(ErrorCode::internal, fmt::format("no kernel file '{}'", file));
 }
 
-// Embedded files stay as they are; those of a folder may change from call to call.
-PreparedPtr prepared(std::string_view file) {
-  if (kernel_folder()) return prepare(file);
+using Text = std::shared_ptr<const std::string>;
+
+// What `make` makes of a file. A search makes thousands of sources of the same few, a hit asks for one family's digest: each
+// form of an embedded file is made once, when it is asked for. Those of a folder may change from call to call.
+template <std::string (*make)(std::string_view file, std::string_view whole)>
+Text prepared(std::string_view file) {
+  if (!kernel_folder().empty()) return std::make_shared<const std::string>(make(file, kernel_file(file)));
   static std::mutex mutex;
-  static auto* const embedded = new std::map<std::string, PreparedPtr, std::less<>>;
+  static auto* const embedded = new std::map<std::string, Text, std::less<>>;
   const std::lock_guard lock(mutex);
   if (const auto known = embedded->find(file); known != embedded->end()) return known->second;
-  return embedded->emplace(file, prepare(file)).first->second;
+  return embedded->emplace(file, std::make_shared<const std::string>(make(file, embedded_file(file)))).first->second;
 }
+
+Text listed_of(std::string_view file) { return prepared<listed>(file); }
+Text essence_of(std::string_view file) { return prepared<essence>(file); }
+
+std::string essence_digest(std::string_view file, std::string_view) { return digest(*essence_of(file)).hex(); }
+Text essence_digest_of(std::string_view file) { return prepared<essence_digest>(file); }
 
 // A kernel's whole source, in order: what is made for it, and the files as they are.
 template <class Made, class File>
 void for_each_part(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic, const Made& made,
                    const File& file) {
   made(defines(problem, tactic));
-  for (const auto common : kCommonFiles) file(*prepared(common));
+  for (const auto common : kCommonFiles) file(common);
   made(activation_function(expression(problem.epilogue.activation)));
-  file(*prepared(kEpilogueFile));
-  for (const auto own : files) file(*prepared(own));
+  file(kEpilogueFile);
+  for (const auto own : files) file(own);
 }
 
 }  // namespace
 
 std::string kernel_file(std::string_view file) {
-  if (const char* folder = kernel_folder()) {
+  if (const std::string folder = kernel_folder(); !folder.empty()) {
     if (!std::filesystem::is_directory(folder))
       throw Error(ErrorCode::invalid_argument, fmt::format("AK_KERNEL_DIR='{}': not a folder", folder));
     const auto path = fmt::format("{}/{}", folder, file);
     if (std::ifstream in{path}) return std::string(std::istreambuf_iterator<char>(in), {});
   }
-  for (const EmbeddedFile& embedded : embedded_files())
-    if (embedded.name == file) return std::string(embedded.text);
-  throw Error(ErrorCode::internal, fmt::format("no kernel file '{}'", file));
+  return std::string(embedded_file(file));
 }
 
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
   std::string text;
   for_each_part(
       files, problem, tactic, [&](const std::string& made) { text += made; },
-      [&](const Prepared& file) { text += file.listed; });
+      [&](std::string_view file) { text += *listed_of(file); });
   return text;
 }
 
@@ -154,31 +155,31 @@ Digest kernel_digest(std::span<const std::string_view> files, const Problem& pro
   Hasher hasher;
   for_each_part(
       files, problem, tactic, [&](const std::string& made) { hasher.field("made", made); },
-      [&](const Prepared& file) { hasher.field("file", file.digest.hex()); });
+      [&](std::string_view file) { hasher.field("file", *essence_digest_of(file)); });
   for (const std::string& option : compile_options(arch)) hasher.field("option", option);
   return hasher.digest();
 }
 
 std::string activation_check_source(const Expression& expression) {
   std::string text;
-  for (const auto file : kCommonFiles) text += prepared(file)->listed;
+  for (const auto file : kCommonFiles) text += *listed_of(file);
   return text + activation_function(expression.code()) +
          "extern \"C\" __global__ void ak_kernel(float* y, float x, float slope) { *y = ak::math::activate(x, slope); }\n";
 }
 
 std::string own_activation_source(Activation activation) {
   std::string text;
-  for (const auto file : kCommonFiles) text += prepared(file)->listed;
-  for (const auto file : kActivationKernels) text += prepared(file)->listed;
+  for (const auto file : kCommonFiles) text += *listed_of(file);
+  for (const auto file : kActivationKernels) text += *listed_of(file);
   return text + fmt::format("AK_ACTIVATION({}, {})\n", identifier(activation), expression(activation));
 }
 
 Digest source_digest(std::span<const std::string_view> files) {
   Hasher hasher;
-  for (const auto file : kCommonFiles) hasher.field(file, prepared(file)->essence);
-  hasher.field(kEpilogueFile, prepared(kEpilogueFile)->essence);
-  hasher.field("activations.def", prepared("activations.def")->essence);
-  for (const auto file : files) hasher.field(file, prepared(file)->essence);
+  for (const auto file : kCommonFiles) hasher.field(file, *essence_of(file));
+  hasher.field(kEpilogueFile, *essence_of(kEpilogueFile));
+  hasher.field("activations.def", *essence_of("activations.def"));
+  for (const auto file : files) hasher.field(file, *essence_of(file));
   return hasher.digest();
 }
 

@@ -12,8 +12,8 @@
 
 namespace ak {
 
-/// AK_KERNEL_DIR, whose files take the place of the embedded ones; null when it is not set.
-const char* kernel_folder();
+/// AK_KERNEL_DIR, whose files take the place of the embedded ones; empty when it is not set.
+std::string kernel_folder();
 
 /// Text of a file under kernels/ (or of "activations.def"), as embedded at build time; read from the folder AK_KERNEL_DIR
 /// instead when that is set. Throws Error{internal} for an unknown name.

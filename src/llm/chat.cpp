@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kMostRetries = 2;
 constexpr double kFirstBackoff = 0.5;  // seconds; doubles
-constexpr std::size_t kMostQuoted = 300, kLongestKey = 8192;
+constexpr std::size_t kMostQuoted = 300, kMostShown = 60, kLongestKey = 8192;
 constexpr std::size_t kShortestSecret = 6;  // what is shorter guards nothing
 constexpr std::string_view kFaultNames[] = {"none",  "setup",     "transport", "timeout",   "cancelled", "http",
                                             "quota", "truncated", "refused",   "malformed", "too large"};
@@ -82,7 +82,7 @@ std::string without(std::string_view text, std::string_view key) {
 class HttpChat : public Chat {
  public:
   HttpChat(ChatEndpoint endpoint, const Wire& wire) : endpoint_(std::move(endpoint)), wire_(wire) {
-    if (endpoint_.model.empty()) throw Error(ErrorCode::invalid_argument, "LLM model: none given");
+    if (endpoint_.model.empty()) throw Error(ErrorCode::invalid_argument, "LLM model: none given (AK_LLM_MODEL)");
     url_ = url_of_call(wire_, endpoint_.url);
   }
 
@@ -239,12 +239,13 @@ class HttpChat : public Chat {
     return http.status == 408 || http.status == 409 || http.status == 429 || http.status >= 500;
   }
 
-  void read(const std::string& json, std::size_t sent, ChatReply& reply) const {
+  void read(std::string json, std::size_t sent, ChatReply& reply) const {
+    if (json.starts_with("\xef\xbb\xbf")) json.erase(0, 3);
     reply.fault = ChatFault::malformed;
     simdjson::dom::parser parser;
     simdjson::dom::element root;
     if (const auto error = parser.parse(json).get(root)) {
-      reply.why = fmt::format("the reply is not JSON: {}", simdjson::error_message(error));
+      reply.why = fmt::format("the reply is not JSON but '{}': {}", one_line(json, kMostShown), simdjson::error_message(error));
       return;
     }
     WireAnswer answer = wire_.read(root);

@@ -4,13 +4,15 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 
 #include "ak/types.hpp"
+#include "base/environment.hpp"
+#include "base/text.hpp"
 
 namespace ak {
 namespace {
@@ -76,10 +78,10 @@ std::size_t receive(char* data, std::size_t size, std::size_t count, void* to) {
   return size * count;
 }
 
-const char* first_variable(std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const char* value = std::getenv(name); value && *value) return value;
-  return nullptr;
+std::string first_of(std::initializer_list<const char*> variables) {
+  for (const char* variable : variables)
+    if (std::string value = environment(variable); !value.empty()) return value;
+  return {};
 }
 
 HttpReply::Fault classify(CURLcode code) {
@@ -105,9 +107,13 @@ HttpReply::Fault classify(CURLcode code) {
 
 void check_url(const std::string& text) {
   start_curl();
-  const auto bad = [](std::string_view why) { throw Error(ErrorCode::invalid_argument, fmt::format("LLM endpoint: {}", why)); };
+  const auto bad = [](std::string_view why) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("LLM endpoint (AK_LLM_ENDPOINT): {}", why));
+  };
   const Url url = parse_url(text);
-  if (!url) bad("not a URL (expected https://host/v1)");
+  // What may hold a password is not shown.
+  if (!url)
+    bad(fmt::format("'{}' is not a URL (expected https://host/v1)", text.find('@') == text.npos ? one_line(text, 200) : "***"));
   if (!part(url.get(), CURLUPART_USER).empty() || !part(url.get(), CURLUPART_PASSWORD).empty())
     bad("a user name or password in the URL; give the secret as the key");
   const std::string scheme = part(url.get(), CURLUPART_SCHEME);
@@ -164,10 +170,25 @@ HttpReply http_post(const std::string& url, const std::vector<std::string>& head
 #if LIBCURL_VERSION_NUM >= 0x075700
   set(CURLOPT_QUICK_EXIT, 1L);  // a name server that hangs must not hold us past the deadline
 #endif
-  if (const Url parsed = parse_url(url); parsed && loopback(parsed.get())) set(CURLOPT_NOPROXY, "*");
-  if (const char* bundle = first_variable({"CURL_CA_BUNDLE", "SSL_CERT_FILE"})) set(CURLOPT_CAINFO, bundle);
-  if (const char* certificate = first_variable({"AK_LLM_CLIENT_CERT"})) set(CURLOPT_SSLCERT, certificate);
-  if (const char* key = first_variable({"AK_LLM_CLIENT_KEY"})) set(CURLOPT_SSLKEY, key);
+  // Said in full, though libcurl knows the proxy's variables too: it would read the environment on this thread.
+  const Url parsed = parse_url(url);
+  const bool here = parsed && loopback(parsed.get());
+  set(CURLOPT_PROXY, here ? "" : first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}).c_str());
+  set(CURLOPT_NOPROXY, here ? "*" : first_of({"no_proxy", "NO_PROXY"}).c_str());
+  const auto file = [&](CURLoption option, std::initializer_list<const char*> variables) {
+    for (const char* variable : variables) {
+      const std::string path = environment(variable);
+      if (path.empty()) continue;
+      if (access(path.c_str(), R_OK) != 0)
+        reply.why = fmt::format("{}='{}': cannot be read", variable, one_line(path, 200)),
+        reply.fault = HttpReply::Fault::refused;
+      return set(option, path.c_str());
+    }
+  };
+  file(CURLOPT_CAINFO, {"CURL_CA_BUNDLE", "SSL_CERT_FILE"});
+  file(CURLOPT_SSLCERT, {"AK_LLM_CLIENT_CERT"});
+  file(CURLOPT_SSLKEY, {"AK_LLM_CLIENT_KEY"});
+  if (reply.fault != HttpReply::Fault::none) return reply;
 
   const std::stop_callback wake(stop, [&] { curl_multi_wakeup(multi.get()); });
   curl_multi_add_handle(multi.get(), easy.get());

@@ -4,6 +4,8 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -75,8 +77,9 @@ inline std::optional<std::string> text_of_parts(simdjson::simdjson_result<simdjs
 }
 
 inline std::optional<std::int64_t> count_of(simdjson::simdjson_result<simdjson::dom::element> field) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;  // sums of what servers say stay sums
   std::int64_t number = 0;
-  return field.get(number) == simdjson::SUCCESS && number >= 0 ? std::optional(number) : std::nullopt;
+  return field.get(number) == simdjson::SUCCESS && number >= 0 ? std::optional(std::min(number, kMost)) : std::nullopt;
 }
 
 }  // namespace ak

@@ -141,7 +141,7 @@ class Gpu final : public Machine {
     Trials::Options options;
     options.quarantine = quarantine;
     options.allowance = ours(allowance);
-    options.reviewed = !kernel_folder();
+    options.reviewed = kernel_folder().empty();
     options.panel = search_panel(problem, options.allowance.operands());
     if (apart()) {
       std::string why;
@@ -206,7 +206,7 @@ class Gpu final : public Machine {
       why = *absent;
       return nullptr;
     }
-    if (kernel_folder() && apart()) {
+    if (!kernel_folder().empty() && apart()) {
       why = "kernels of AK_KERNEL_DIR are not launched unproven";
       return nullptr;
     }

@@ -18,8 +18,7 @@
 
 #include "ak/types.hpp"
 #include "base/build.hpp"
-
-extern char** environ;
+#include "base/environment.hpp"
 
 namespace ak {
 namespace {
@@ -90,13 +89,12 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   auto [ours, theirs] = socket_pair();
   // Above the descriptors that it is to have, should the host have closed its own.
   Descriptor end(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, kSocket + 1));
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable; ++variable)
-    if (inherited(*variable)) variables.emplace_back(*variable);
+  std::vector<std::string> variables = environment_lines();
+  std::erase_if(variables, [](const std::string& variable) { return !inherited(variable); });
   variables.push_back("CUDA_VISIBLE_DEVICES=" + device);
-  std::vector<char*> environment;
-  for (std::string& variable : variables) environment.push_back(variable.data());
-  environment.push_back(nullptr);
+  std::vector<char*> given;
+  for (std::string& variable : variables) given.push_back(variable.data());
+  given.push_back(nullptr);
 
   Actions actions;
   for (const int standard : {0, 1, 2})
@@ -107,8 +105,7 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   char name[] = "ak-worker";
   char* arguments[] = {name, nullptr};
   pid_t starter = 0;
-  if (const int error =
-          posix_spawn(&starter, program.c_str(), &actions.value, &attributes.value, arguments, environment.data()))
+  if (const int error = posix_spawn(&starter, program.c_str(), &actions.value, &attributes.value, arguments, given.data()))
     throw failed(fmt::format("cannot be started: {}", std::strerror(error)));
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
   int status = 0;

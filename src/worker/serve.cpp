@@ -1,9 +1,11 @@
 #include "worker/serve.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -114,6 +116,8 @@ class Server {
       ended(Outcome::timeout, reply.last ? "does not end" : "did not end in time");
     } catch (const Error& error) {
       ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
+    } catch (const std::exception& error) {
+      ended(Outcome::timeout, fmt::format("the worker: {}", error.what()));  // host memory: no kernel is guilty of that
     }
     if (session_ && !session_->bed.lane.fault().empty()) reply.harms = reply.last = true;
     return reply;

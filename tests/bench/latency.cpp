@@ -1,6 +1,7 @@
 // What the library costs the host: the first call of this process, and a hot call against a bare launch of the same kernel.
 //
 //   ak_latency M N K [activation]     one CSV line; latency.sh runs it for ten problems, in fresh processes
+//   ak_latency pointer                what it costs a cuBLAS-shaped call to ask the driver where alpha lies
 //
 // first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
 // a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us and bare_us are medians of
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "ak/ak.hpp"
@@ -25,6 +27,7 @@
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
+#include "gpu/scalar.hpp"
 #include "plan/kernel_plan.hpp"
 #include "plan/resources.hpp"
 
@@ -91,6 +94,23 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   return bare;
 }
 
+void run_pointer() {
+  current_context();
+  const Buffer device = Buffer::make(4);
+  const float host = 1;
+  for (const auto& [where, pointer] : {std::pair("on the host", static_cast<const void*>(&host)),
+                                       std::pair("in device memory", static_cast<const void*>(device.data()))}) {
+    std::vector<double> us;
+    for (int round = 0; round < kRounds; ++round) {
+      const auto from = Clock::now();
+      for (int i = 0; i < kLaunches; ++i)
+        if (in_device_memory(pointer) != (pointer != &host)) throw Error(ErrorCode::internal, "a pointer is not told right");
+      us.push_back(seconds_since(from) / kLaunches * 1e6);
+    }
+    fmt::print("alpha {}: {:.3f} us to ask the driver\n", where, median(us));
+  }
+}
+
 std::int64_t size_argument(const char* text) {
   std::int64_t value = 0;
   const char* end = text + std::strlen(text);
@@ -149,11 +169,13 @@ int run(int count, char** words) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count < 4) {
-    fmt::print(stderr, "usage: ak_latency M N K [activation]\n");
+  const bool pointer = count == 2 && std::strcmp(words[1], "pointer") == 0;
+  if (count < 4 && !pointer) {
+    fmt::print(stderr, "usage: ak_latency M N K [activation]\n       ak_latency pointer\n");
     return 2;
   }
   try {
+    if (pointer) return run_pointer(), 0;
     return run(count, words);
   } catch (const Error& error) {
     fmt::print(stderr, "ak_latency: {}\n", error.what());

@@ -31,6 +31,48 @@ TEST_CASE("a list as spreadsheets write it is read; what is wrong is named") {
   CHECK(has(warm("m,n,k\n16.5,32,64\n").output, "m: '16.5' is not a whole number"));
   CHECK(has(warm("m,n,k\n.0,32,64\n").output, "m: '.0' is not a number"));
   CHECK(has(warm("M,N,K,Akt\n16,32,64,silu\n").output, "'akt' is not a column"));
+
+  for (const char* same :
+       {"m;n;k;act\n16;32;64;silu\n", "m\tn\tk\tact\n16\t32\t64\tsilu\n", "m,n,k,act\r16,32,64,silu\r",
+        "m,n,k,act,,\n16,32,64,silu,,\n,,,,,\n", "act,k,n,m\nsilu,64,32,16\n", "M,N,K,Act,Bias\n16,32,64,silu,FALSE\n",
+        "# cases\n\n\"m\",\"n\",\"k\",\"act\"\n16,32,64,silu,,,\n"}) {
+    CAPTURE(same);
+    const Result r = warm(same);
+    CHECK(r.output == plain.output);
+    CHECK(r.code == 0);
+  }
+  CHECK(has(warm("m;n;k;act\n16;32;64;max(x,0)\n").output, "max(x,0)"));
+  CHECK(has(warm(std::string("\xff\xfem\0,\0", 6)).output, "UTF-16; save it as UTF-8"));
+  const Result other = warm("rows,cols,depth\n16,32,64\n");
+  CHECK(has(other.output, ":1: 'rows,cols,depth' is no header: m, n and k are not among its columns"));
+  CHECK(!has(other.output, "16x32x64"));
+  const Result twice = warm("m,n,m,k\n16,32,3,64\n");
+  CHECK(has(twice.output, "'m' is a column twice"));
+  CHECK(!has(twice.output, "16x32x64"));
+  CHECK(has(warm("m,n,k\n1e3,32,64\n").output, ":2: m: '1e3' is not a whole number"));
+  CHECK(has(warm("m,n,k,bias\n\n16,32,64,yes\n").output, ":3: bias: 'yes' is not 0 or 1"));
+}
+
+TEST_CASE("a driver that is too old is told with its version and with the one that is needed") {
+  const Result r = run_ak("tune 16 32 64", "AK_RECORDING= LD_LIBRARY_PATH=" AK_BINARY_DIR "/tests/old");
+  CAPTURE(r.output);
+  CHECK(r.code == 3);
+  CHECK(has(r.output, "has no function cu"));
+  CHECK(has(r.output, "it is of CUDA 12.2; one for CUDA 13 (release 580) or later is needed"));
+}
+
+TEST_CASE("a library that lacks a function is no library: doctor says so") {
+  const std::string folder = fmt::format("/tmp/ak_lacks_{}", getpid());
+  std::filesystem::create_directory(folder);
+  for (const auto& [file, what] : {std::pair("libcublasLt.so.13", "cuBLASLt"), std::pair("libnvrtc.so.13", "NVRTC")}) {
+    std::filesystem::copy_file(AK_BINARY_DIR "/tests/old/libcuda.so.1", folder + "/" + file);
+    const Result r = run_ak("doctor", "LD_LIBRARY_PATH=" + folder);
+    CAPTURE(r.output);
+    CHECK(r.output.find(fmt::format("missing  {:<10} {}", what, what)) != std::string::npos);
+    CHECK(has(r.output, "has no function"));
+    std::filesystem::remove(folder + "/" + file);
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("the toolkit's stub of the driver is named by the tool") {

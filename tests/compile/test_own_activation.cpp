@@ -1,15 +1,19 @@
 // A caller's own activation through NVRTC: its check, its kernels of kernels/support/, and a family's kernel with it.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "../unit/stores.hpp"
 #include "ak/ak.h"
 #include "ak/ak.hpp"
+#include "base/library.hpp"
 #include "core/activation.hpp"
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
@@ -47,13 +51,44 @@ TEST_CASE("a registration that fails leaves nothing behind") {
   const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_own_{}", ::getpid());
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "activation.cuh") << "#error no activations today\n";
-  const auto next = static_cast<Activation>(static_cast<int>(register_activation("x + 0.125")) + 1);
+  const Activation known_before = register_activation("x + 0.125");
+  const auto next = static_cast<Activation>(static_cast<int>(known_before) + 1);
   ::setenv("AK_KERNEL_DIR", folder.c_str(), 1);
   CHECK_THROWS_WITH_AS(register_activation("x + 0.25"), doctest::Contains("no activations today"), Error);
+  CHECK(register_activation(" x+0.125 ") == known_before);  // what compiled once is not compiled again
   ::unsetenv("AK_KERNEL_DIR");
   CHECK(!known(next));
   CHECK(register_activation("x + 0.5") == next);
   std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("child: register an activation" * doctest::skip()) {
+  const std::string refusal = [] {
+    try {
+      register_activation("x + 0.75");
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  }();
+  fmt::print("{} {}\n", compiler_available() ? "NVRTC" : "none", refusal);
+  std::fflush(stdout);
+}
+
+TEST_CASE("without NVRTC what the grammar takes is registered, for kernels that were stored") {
+  const test_stores::Folder folder("no_nvrtc");
+  std::filesystem::create_directories(folder.path);
+  const SharedLibrary other("the C++ library", {"libstdc++.so.6"});  // whatever has no function of NVRTC
+  Dl_info where;
+  REQUIRE(dladdr(other.symbol("__cxa_throw"), &where));
+  std::filesystem::copy_file(where.dli_fname, folder.path / "libnvrtc.so.13");
+  const char* const before = std::getenv("LD_LIBRARY_PATH");
+  const std::string path = before ? before : "";
+  ::setenv("LD_LIBRARY_PATH", std::string(folder).c_str(), 1);
+  test_stores::Child child("child: register an activation", folder, 0);
+  before ? ::setenv("LD_LIBRARY_PATH", path.c_str(), 1) : ::unsetenv("LD_LIBRARY_PATH");
+  CHECK(child.line() == "none ");
+  child.wait();
 }
 
 TEST_CASE("registering what is no expression names the place, in C too") {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/build.hpp"
+#include "base/environment.hpp"
 #include "context/context.hpp"
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
@@ -31,8 +32,8 @@ const std::string kProgram = AK_BINARY_DIR "/ak-worker";
 // A variable for the time of a test.
 class Variable {
  public:
-  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1); }
-  ~Variable() { unsetenv(name_); }
+  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1), ak::read_environment(); }
+  ~Variable() { unsetenv(name_), ak::read_environment(); }
 
  private:
   const char* name_;
@@ -147,6 +148,15 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
   CHECK(reply.outcome == Outcome::runtime);
   CHECK(reply.why == "ended the worker's process");
   CHECK(reply.harms);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
+  const int third = worker.pid();
+  for (int i = 0; i < 2; ++i) {  // a lack of host memory passes, and harms nobody
+    reply = proof_of(worker, "fake kernel: starves");
+    CHECK(reply.outcome == Outcome::timeout);
+    CHECK(!reply.harms);
+  }
+  CHECK(worker.pid() == third);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 
   reply = proof_of(worker, "fake kernel: hangs", 0.1);

@@ -66,6 +66,8 @@ void missing_kernel(const std::string& name);
 
 // --- what the machine is ---------------------------------------------------------------------------------------------
 constexpr int kMostDevices = 8;
+/// What every device says of itself.
+void attribute(CUdevice_attribute which, int value);
 void devices(int count);
 /// total: of the device; others: what other processes hold of it.
 void memory(std::int64_t total, std::int64_t others = 0, CUdevice device = 0);

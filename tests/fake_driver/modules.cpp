@@ -1,6 +1,7 @@
 // Modules have every kernel they are asked for; launches are written down, and do what a test says.
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <string_view>
 
 #include "state.hpp"
@@ -97,6 +98,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   }
   state().launches.push_back(launch);
   if (scripted == "crashes") std::_Exit(134);
+  if (scripted == "starves") throw std::bad_alloc();  // no host memory is left
   if (scripted == "hangs") stream->busy = true;
   if (scripted == "faults") state().lost = CUDA_ERROR_ILLEGAL_ADDRESS;
   return frame(CUDA_SUCCESS);

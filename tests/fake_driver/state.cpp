@@ -109,6 +109,7 @@ void reset() {
   s.failures.clear(), s.missing.clear(), s.hangs.clear(), s.kernels.clear();
   s.fail_in = 0;
   s.lost = CUDA_SUCCESS;
+  s.attributes.clear();
   s.device_count = 1;
   s.elapsed_ms = 0.01f;
   for (Device& device : s.devices) device.total = std::int64_t{16} << 30, device.others = 0, device.peak = device.held;
@@ -184,6 +185,11 @@ void kernel(const std::string& what, std::function<void(const Launch&)> run) {
 void missing_kernel(const std::string& name) {
   const auto lock = locked();
   state().missing.insert(name);
+}
+
+void attribute(CUdevice_attribute which, int value) {
+  const auto lock = locked();
+  state().attributes[which] = value;
 }
 
 void devices(int count) {

@@ -90,6 +90,7 @@ struct State {
   std::map<std::string, int> hanging;
   std::set<std::string> hangs, missing;
   std::map<std::string, std::function<void(const Launch&)>> kernels;
+  std::map<CUdevice_attribute, int> attributes;  // that are not the usual ones
   int device_count = 1;
   Device devices[kMostDevices];
   float elapsed_ms = 0.01f;

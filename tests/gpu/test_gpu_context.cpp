@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -9,7 +10,9 @@
 #include <random>
 
 #include "../allocations.hpp"
+#include "ak/ak.h"
 #include "ak/ak.hpp"
+#include "ak/cublas.h"
 #include "api/arguments.hpp"
 #include "base/library.hpp"
 #include "context/context.hpp"
@@ -242,6 +245,71 @@ TEST_CASE("a fallback rounds once: products beyond f16 that come back, off, miss
       for (const auto& [i, j] : {std::pair{0, 0}, {15, 63}, {7, 33}})
         CHECK(std::fabs(y.at(i, j) - row.want) <= 0x1p-10 * std::fabs(row.want));
     }
+}
+
+TEST_CASE("C is not read where beta is 0: NaN in it, or in D itself, shows nowhere; cuBLASLt's plan and our kernel alike") {
+  const OwnedStream stream = OwnedStream::make();
+  for (const Mode mode : {Mode::off, Mode::tune}) {
+    Options o = options(fresh_folder("nan_in_c"), 1.5);
+    o.mode = mode;
+    Context context(o);
+    for (const bool in_place : {false, true}) {
+      Layer layer(64, 256, 512);
+      test::DeviceMatrix c(64, 256, DType::bf16);
+      c.fill(std::nan("")), layer.y.fill(std::nan(""));
+      Epilogue e = layer.epilogue();
+      e.beta = 0;
+      e.c = {in_place ? layer.y.data() : c.data(), 64, 256, 256, DType::bf16, Order::row};
+      context.matmul_act(stream.get(), layer.a(), layer.b(), layer.d(), e);
+      stream.synchronize();
+      CHECK(layer.error() < 1);
+    }
+  }
+}
+
+TEST_CASE("ak_cublasGemmEx with alpha and beta in device memory gives what it gives with them on the host") {
+  constexpr int m = 64, n = 48, k = 128;  // column-major, as cuBLAS has it
+  ak_options o = AK_OPTIONS_INIT;
+  o.cache_dir = "", o.mode = ak_mode_off;
+  ak_context* context = nullptr;
+  REQUIRE(ak_context_create(&o, &context) == ak_status_ok);
+  const OwnedStream stream = OwnedStream::make();
+  test::DeviceMatrix a(k, m, DType::bf16), b(n, k, DType::bf16), c(n, m, DType::f32), scalars(1, 2, DType::f32);
+  a.random(1), b.random(2);
+  const float alpha = 0.5f, beta = -2;
+  const auto call = [&](const float* with_alpha, const float* with_beta) {
+    c.random(3);
+    const ak_status status =
+        ak_cublasGemmEx(context, stream.get(), ak_cublas_op_n, ak_cublas_op_n, m, n, k, with_alpha, a.data(), ak_cublas_r_16bf,
+                        m, b.data(), ak_cublas_r_16bf, k, with_beta, c.data(), ak_cublas_r_32f, m, ak_cublas_compute_32f, -1,
+                        ak_activation_relu, 0, nullptr, ak_cublas_r_32f);
+    stream.synchronize();
+    c.download();
+    std::vector<double> all;
+    for (int i = 0; i < n; ++i)
+      for (int j = 0; j < m; ++j) all.push_back(c.at(i, j));
+    return std::pair(status, all);
+  };
+  const auto host = call(&alpha, &beta);
+  REQUIRE(host.first == ak_status_ok);
+  CHECK(std::ranges::any_of(host.second, [](double x) { return x > 0; }));
+  const auto* device = static_cast<const float*>(scalars.data());
+  for (const auto& [at, value] : {std::pair(0, &alpha), std::pair(1, &beta)})
+    check(driver().cuMemcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(device + at), value, 4, stream.get()), "writing a scalar");
+  CHECK(call(device, device + 1) == host);
+  CHECK(call(device, &beta) == host);
+  CHECK(call(&alpha, device + 1) == host);
+
+  // In a capture they cannot be read: a status, and the capture goes on.
+  CUgraph graph = nullptr;
+  check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+  CHECK(ak_cublasGemmEx(context, stream.get(), ak_cublas_op_n, ak_cublas_op_n, m, n, k, device, a.data(), ak_cublas_r_16bf, m,
+                        b.data(), ak_cublas_r_16bf, k, device + 1, c.data(), ak_cublas_r_32f, m, ak_cublas_compute_32f, -1,
+                        ak_activation_relu, 0, nullptr, ak_cublas_r_32f) == ak_status_unsupported);
+  CHECK(std::string(ak_last_error()).find("alpha") != std::string::npos);
+  CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+  check(driver().cuGraphDestroy(graph), "dropping a graph");
+  ak_context_destroy(context);
 }
 
 TEST_CASE("a stream of another context is named, on a miss and on a hit") {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -353,6 +354,13 @@ TEST_CASE("C: what a context is told besides reaches it") {
   CHECK(std::string(ak_last_error()).find("AK_COMPILE_THREADS (option)='5000'") != std::string::npos);
   options.compile_threads = -1;
   CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+  options.compile_threads = 0;
+  for (double ak_options::*const budget : {&ak_options::budget_s, &ak_options::process_budget_s})
+    for (const double wrong : {-1.0, -HUGE_VAL, HUGE_VAL, std::nan("")}) {
+      options.*budget = wrong;
+      CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);
+      options.*budget = 0;
+    }
   options.compile_niceness = 20;
   options.compile_threads = 2;
   CHECK(ak_context_create(&options, &context) == ak_status_invalid_argument);

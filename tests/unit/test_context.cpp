@@ -130,6 +130,35 @@ TEST_CASE("a kernel that is compiled from something else today is proven and tim
   CHECK(f.context->counters().store_hits == 1);
 }
 
+TEST_CASE("a vendor's stale record is proven again; with another cuBLASLt its heuristics are others, and it is searched for") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_vendor_stale");
+  Fixture f(settings);
+  f.world.vendor_us = {9, 4};
+  f.open(settings);
+  f.call();
+  const Tactic winner = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  REQUIRE(is_vendor(winner));
+
+  f.world.today.driver = "590.1";
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->counters().searches == 0);
+  const auto proven = f.context->store().find(f.problem, f.world.hardware);
+  CHECK(proven->tactic == winner);
+  CHECK(proven->provenance.driver == "590.1");
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 1);
+
+  f.world.today.cublaslt = "14.0";
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->store().find(f.problem, f.world.hardware)->provenance.cublaslt == "14.0");
+}
+
 TEST_CASE("another NVRTC or cuBLASLt is noticed without opening it, and an own winner is timed again") {
   for (std::string Provenance::*const version : {&Provenance::nvrtc, &Provenance::cublaslt}) {
     Settings settings = quick();

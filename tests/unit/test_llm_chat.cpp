@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "ak/types.hpp"
+#include "base/environment.hpp"
 #include "base/hash.hpp"
 #include "llm/chat.hpp"
 #include "llm/http.hpp"
@@ -372,6 +375,32 @@ TEST_CASE("chat: hostile bodies are malformed, never a crash") {
     CHECK(reply.input_tokens >= 0);
     CHECK(server.calls() == 1);
   }
+}
+
+TEST_CASE("chat: what is no JSON is told by its beginning, a byte-order mark is none of it, and no count overflows") {
+  std::string body;
+  LlmServer server([&](const auto&, auto& response, int) { response.set_content(body, "application/json"); });
+  body = "data: {\"choices\": [{\"delta\": {}}]}\n\ndata: [DONE]\n";
+  CHECK(ask(endpoint(server)).why.find("'data: {") != std::string::npos);
+  body = "\xef\xbb\xbf{\"choices\":[{\"message\":{\"content\":\"fine\"}}],\"usage\":{\"prompt_tokens\":9223372036854775807}}";
+  const ChatReply reply = ask(endpoint(server));
+  CHECK(reply.text == "fine");
+  CHECK(reply.input_tokens > 1000000);
+  CHECK(reply.input_tokens < std::int64_t{1} << 50);
+}
+
+TEST_CASE("chat: a certificate file that is not there is named with its variable, and nothing is sent") {
+  LlmServer server([&](const auto&, auto& response, int) { response.set_content("{}", "application/json"); });
+  for (const char* variable : {"AK_LLM_CLIENT_CERT", "AK_LLM_CLIENT_KEY", "CURL_CA_BUNDLE"}) {
+    ::setenv(variable, "/nowhere/x.pem", 1);
+    read_environment();
+    const ChatReply reply = ask(endpoint(server));
+    ::unsetenv(variable);
+    CHECK(reply.fault == ChatFault::setup);
+    CHECK(reply.why == fmt::format("{}='/nowhere/x.pem': cannot be read", variable));
+  }
+  read_environment();
+  CHECK(server.calls() == 0);
 }
 
 TEST_CASE("chat: a body over 4 MiB is not taken in") {

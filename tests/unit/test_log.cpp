@@ -53,6 +53,19 @@ TEST_CASE("a context's log sink is not called after the context, and that of an 
   CHECK(outer == std::vector<std::string>{"first only"});
 }
 
+TEST_CASE("a context that cannot be made leaves no sink behind") {
+  const LogLevel before = log_level();
+  int heard = 0;
+  Options options;
+  options.cache_dir = "", options.log_level = "info", options.recording = AK_SOURCE_DIR "/README.md";
+  options.log = [&](std::string_view, std::string_view) { ++heard; };
+  CHECK_THROWS_AS(Context{options}, Error);
+  heard = 0;
+  log_line(LogLevel::info, "after it, to stderr");
+  CHECK(heard == 0);
+  set_log_level(before);
+}
+
 TEST_CASE("a warning obeys the level, and what nobody heard is told once somebody listens") {
   const LogLevel before = log_level();
   std::vector<std::string> lines;

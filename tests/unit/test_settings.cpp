@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -113,6 +114,10 @@ TEST_CASE("a bad value names its variable and itself") {
                                                                           {"AK_LLM_TOKENS", "many"},
                                                                           {"AK_SCRATCH_BYTES", "2GB"},
                                                                           {"AK_FORCE_TACTIC", "sm99 tile_m=1"},
+                                                                          {"AK_RECORDING", "/nowhere"},
+                                                                          {"AK_COMPILE_THREADS", "all"},
+                                                                          {"AK_ISOLATION", "sandbox"},
+                                                                          {"AK_SHIPPED", "yes"},
                                                                           {"AK_LOG", "loud"}}) {
     const std::string name = variable.substr(0, variable.find(' '));
     CAPTURE(name);
@@ -131,6 +136,16 @@ TEST_CASE("a bad value names its variable and itself") {
   Options options;
   options.max_trials = -3;
   CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains("AK_MAX_TRIALS (option)='-3'"), Error);
+  for (const int wrong : {3, 255}) {
+    Options none_of_the_words;
+    none_of_the_words.mode = static_cast<Mode>(wrong);
+    CHECK_THROWS_WITH_AS(resolve(none_of_the_words), doctest::Contains(fmt::format("AK_MODE (option)='{}'", wrong).c_str()),
+                         Error);
+    none_of_the_words.mode.reset();
+    none_of_the_words.isolation = static_cast<Isolation>(wrong);
+    CHECK_THROWS_WITH_AS(resolve(none_of_the_words),
+                         doctest::Contains(fmt::format("AK_ISOLATION (option)='{}'", wrong).c_str()), Error);
+  }
 }
 
 TEST_CASE("the key comes from the callback, the variable or the file, and is never among the entries") {
@@ -160,10 +175,12 @@ TEST_CASE("a caller's log sink takes the lines at the level the caller asks for"
     lines.push_back(std::string(level) + " " + std::string(line));
   };
   const LogLevel before = log_level();
-  resolve(options);
-  log(LogLevel::info, "heard {}", 1);
-  log(LogLevel::debug, "not heard");
-  set_log_sink({});
+  {
+    const Settings hold = resolve(options);
+    log(LogLevel::info, "heard {}", 1);
+    log(LogLevel::debug, "not heard");
+  }
+  log(LogLevel::info, "to stderr");
   set_log_level(before);
   CHECK(lines == std::vector<std::string>{"info heard 1"});
   options.log_level = "shout";

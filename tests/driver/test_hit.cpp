@@ -1,0 +1,65 @@
+// The first call of a process that a record serves: nothing is started, opened or asked beyond what the launch needs.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <string>
+
+#include "context/context.hpp"
+#include "fake_driver.hpp"
+#include "families/family.hpp"
+#include "gpu/owners.hpp"
+#include "machine/gpu.hpp"
+#include "own_context.hpp"
+#include "search/space.hpp"
+
+using namespace ak;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::ptrdiff_t threads() { return std::distance(fs::directory_iterator("/proc/self/task"), fs::directory_iterator{}); }
+
+}  // namespace
+
+TEST_CASE("a hit starts no thread and no worker, and asks the driver little") {
+  const fs::path folder = fs::temp_directory_path() / ("ak_test_hit_" + std::to_string(getpid()));
+  fs::remove_all(folder);
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("64x4096x4096 relu");
+  {
+    const auto machine = make_gpu_machine({});
+    PlanRecord record;
+    record.problem = problem, record.hardware = machine->hardware();
+    record.tactic = make_space(problem, machine->device()).tactics.front().tactic;
+    record.provenance = machine->provenance(record.tactic, true);
+    record.us = 1, record.vendor_us = 2;
+    open_store(folder)->replace(record, "a cubin");
+  }
+  {
+    Settings settings;
+    settings.cache_dir = folder;
+    settings.worker = "/nowhere/ak-worker";  // told, were it looked for
+    CallArgs args{};
+    args.m = 64, args.n = args.k = 4096, args.lda = args.ldb = args.ldd = 4096, args.alpha = 1;
+    const auto before = threads();
+    fake::forget();
+    Context::Impl context(settings);
+    context.matmul_act(nullptr, problem, args);
+    CHECK(context.counters().store_hits == 1);
+    CHECK(fake::launches().size() == 1);
+    CHECK(threads() == before);
+    std::set<int> callers;
+    for (const fake::Call& call : fake::calls()) callers.insert(call.thread);
+    CHECK(callers.size() == 1);
+    for (const char* costly : {"cuMemGetInfo", "cuDeviceGetUuid", "cuStreamSynchronize", "cuCtxSynchronize"})
+      CHECK_MESSAGE(fake::count(costly) == 0, costly);
+    CHECK(fake::count("cuModuleLoadData") == 1);
+  }
+  own.end();
+  CHECK(fake::misuses().empty());
+  fs::remove_all(folder);
+}
