@@ -177,7 +177,8 @@ AK_API ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_c
 AK_API ak_status ak_linear(ak_context* context, ak_stream stream, const ak_const_matrix* x, const ak_const_matrix* w,
                            const void* bias, ak_activation activation, const ak_matrix* y);
 
-/* Load or tune the plan of this call now, without running it. explanation may be null. */
+/* Load or tune the plan of this call now, without running it. Pointers tell their alignment, null 16 bytes. explanation may be
+ * null. */
 AK_API ak_status ak_prepare(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
                             const ak_epilogue* epilogue, ak_explanation* explanation);
 

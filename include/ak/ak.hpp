@@ -132,7 +132,8 @@ class Context {
   AK_API void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
                      const Matrix& y);
 
-  /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are read).
+  /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are
+  /// read; a null pointer counts as aligned to 16 bytes).
   AK_API Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// prepare() for many calls, in order, each problem once; an explanation for every call. One that cannot be served does not

@@ -35,7 +35,7 @@ TEST_CASE("a hit starts no thread and no worker, and asks the driver little") {
     PlanRecord record;
     record.problem = problem, record.hardware = machine->hardware();
     record.tactic = make_space(problem, machine->device()).tactics.front().tactic;
-    record.provenance = machine->provenance(record.tactic, true);
+    record.provenance = machine->provenance(problem, record.tactic, true);
     record.us = 1, record.vendor_us = 2;
     open_store(folder)->replace(record, "a cubin");
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/environment.hpp"
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
@@ -65,8 +66,10 @@ TEST_CASE("a kernel's digest sees its device code, comments aside, and its optio
     fs::create_directories(folder);
     std::ofstream(folder / "epilogue.cuh") << kernel_file("epilogue.cuh") << line;
     setenv("AK_KERNEL_DIR", folder.c_str(), 1);
+    read_environment();
     const Digest digest = made(problem).kernel;
     unsetenv("AK_KERNEL_DIR");
+    read_environment();
     fs::remove_all(folder);
     return digest;
   };
