@@ -71,12 +71,11 @@ std::string find_worker(const std::string& chosen, std::string* looked) {
     places = {folder + "/ak-worker", folder + "/../libexec/ak/ak-worker", folder + "/../../libexec/ak/ak-worker",
               AK_LIBEXEC_DIR "/ak-worker"};
   }
-  for (const std::string& place : places)
+  for (std::string& place : places) {
+    place = std::filesystem::path(place).lexically_normal().string();
     if (::access(place.c_str(), X_OK) == 0) return place;
-  if (looked) {
-    for (std::string& place : places) place = std::filesystem::path(place).lexically_normal().string();
-    *looked = fmt::format("{}", fmt::join(places, ", "));
   }
+  if (looked) *looked = fmt::format("{}", fmt::join(places, ", "));
   return {};
 }
 

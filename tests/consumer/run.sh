@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Uses the library as its users do, outside the tree: from an install prefix in C++ and in C (find_package, then pkg-config),
 # with add_subdirectory, as a shared library, and without the LLM client. Arguments: the source and the build folder. With
-# AK_TEST_ALL=1 the shared library and the one without an LLM are configured, built and installed as a user would, too (minutes).
+# AK_TEST_ALL=1 what takes minutes too: add_subdirectory, the shared library and the one without an LLM are configured, built and
+# installed as a user would.
 # Ends with "N passed, N failed".
 set -u
 source=$1 build=$2
@@ -29,12 +30,18 @@ command -v ccache >/dev/null && launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -D
 # The support kernels take nvcc minutes; those of the build are of the same sources.
 toolkit=(-DAK_SUPPORT_FATBIN="$build/support.fatbin")
 
-build_and_run() { # project, options...
-  local project=$1 out=$work/$1-$RANDOM
-  shift
-  cp -r "$here/$project" "$out" &&
+build_project() { # project, target, options...
+  local project=$1 target=$2 out=$work/$1
+  shift 2
+  rm -rf "$out" && cp -r "$here/$project" "$out" &&
     cmake -S "$out" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launchers[@]}" "$@" &&
-    cmake --build "$out/build" --target consumer && "$out/build/consumer"
+    cmake --build "$out/build" --target "$target"
+}
+
+build_and_run() { # project, options...
+  local project=$1
+  shift
+  build_project "$project" consumer "$@" && "$work/$project/build/consumer"
 }
 
 with_pkg_config() { # compiler, file, options...
@@ -76,6 +83,31 @@ with_shared() { # library, compiler, file, options...
   "$compiler" "$@" -I"$source/include" "$here/$file" "$library" -Wl,-rpath,"$(dirname "$library")" -o "$work/with_shared" && "$work/with_shared"
 }
 
+# The worker's own driver is the fake one too. A program without a worker searches and says so, which is no success here.
+searches_with_worker() { # program
+  LD_LIBRARY_PATH=$build/tests/fake "$1" && ! LD_LIBRARY_PATH=$build/tests/fake AK_WORKER=/nowhere "$1"
+}
+
+doctor_names_worker() { # prefix
+  "$1/bin/ak" doctor --json | grep -A 2 '"what": "worker"' | grep -F "\"$1/libexec/ak/ak-worker\""
+}
+
+# Beside an installed library, wherever the installation was moved.
+static_finds_worker() { # prefix, where the program goes
+  local flags
+  flags=$(PKG_CONFIG_PATH=$(dirname "$(find "$1" -name autokernel.pc)") pkg-config --cflags --libs autokernel) || return 1
+  # shellcheck disable=SC2086
+  g++ -std=c++17 "$here/worker/main.cpp" $flags -o "$2" && searches_with_worker "$2"
+}
+shared_finds_worker() { # library
+  g++ -std=c++17 -I"$source/include" "$here/worker/main.cpp" "$1" -Wl,-rpath,"$(dirname "$1")" -o "$work/with_worker" &&
+    searches_with_worker "$work/with_worker"
+}
+moved_shared_finds_worker() {
+  mkdir -p "$work/moved/lib" && cp "$build/tests/libak_shared.so" "$work/moved/lib" &&
+    cp -r "$work/prefix/libexec" "$work/moved" && shared_finds_worker "$work/moved/lib/libak_shared.so"
+}
+
 needs_no_curl() { # library or program
   ! readelf -d "$1" | grep NEEDED | grep curl
 }
@@ -90,7 +122,8 @@ variant() { # name, options...
   local name=$1
   shift
   cmake -S "$source" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF \
-    -DAK_BUILD_EXAMPLES=OFF "$@" && cmake --build "$work/$name" && cmake --install "$work/$name" --prefix "$work/$name-prefix"
+    -DAK_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$work/$name-prefix" "$@" && cmake --build "$work/$name" &&
+    cmake --install "$work/$name"
 }
 
 check "install" cmake --install "$build" --prefix "$work/prefix"
@@ -105,7 +138,10 @@ case $(sed -n 's/^CMAKE_BUILD_TYPE:[^=]*=//p' "$build/CMakeCache.txt") in
     check "the README's example, linked statically, is small" small_when_stripped "$work/readme"
     ;;
 esac
-check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
+check "the installed tool names the installed worker" doctor_names_worker "$work/prefix"
+check "a program beside an installation uses its worker" static_finds_worker "$work/prefix" "$work/prefix/bin/with_worker"
+check "an installed shared library uses the installed worker" moved_shared_finds_worker
+check "add_subdirectory, and a call is compiled" build_project subdirectory call -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
 check "a shared library exports ak's symbols alone" exports_only_ours "$build/tests/libak_shared.so"
 check "C++17 with the shared library; an error crosses its border" with_shared "$build/tests/libak_shared.so" g++ cpp/main.cpp -std=c++17
 check "C99 with the shared library" with_shared "$build/tests/libak_shared.so" gcc c/main.c -std=c99
@@ -113,14 +149,19 @@ check "without an LLM there is no curl" needs_no_curl "$build/tests/libak_shared
 check "without an LLM one that is configured is refused, naming AK_WITH_LLM" \
   with_shared "$build/tests/libak_shared_no_llm.so" g++ no_llm/main.cpp -std=c++17
 if [ "${AK_TEST_ALL:-}" = 1 ]; then
+  check "add_subdirectory" build_and_run subdirectory -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
   check "BUILD_SHARED_LIBS=ON" variant shared -DBUILD_SHARED_LIBS=ON
   check "it exports ak's symbols alone" exports_only_ours "$(find "$work/shared-prefix" -name 'libak.so')"
   check "C++ through find_package, shared" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/shared-prefix"
   check "C alone through find_package, shared" build_and_run c -DCMAKE_PREFIX_PATH="$work/shared-prefix"
   check "the tool of a shared build" "$work/shared-prefix/bin/ak" --version
+  check "its tool names its worker" doctor_names_worker "$work/shared-prefix"
+  check "its library uses its worker" shared_finds_worker "$(find "$work/shared-prefix" -name 'libak.so')"
   check "AK_WITH_LLM=OFF" variant no_llm -DAK_WITH_LLM=OFF
   check "nothing in it asks for curl" asks_for_no_curl "$work/no_llm-prefix"
   check "its tool needs no curl" needs_no_curl "$work/no_llm-prefix/bin/ak"
+  check "a program elsewhere uses the worker of the prefix that was configured" \
+    static_finds_worker "$work/no_llm-prefix" "$work/with_configured_worker"
   check "C++ through find_package, without an LLM" build_and_run cpp -DCMAKE_PREFIX_PATH="$work/no_llm-prefix"
 fi
 echo "$passed passed, $failed failed"
