@@ -53,13 +53,15 @@ typedef enum ak_activation AK_INT {
   ak_activation_last_own = 254 /* ak_register_activation gives values from ak_activation_count to here */
 } ak_activation;
 
-/* A view of a device matrix; ld is the leading dimension in elements. */
+/* A view of a device matrix; ld is the leading dimension in elements. Of a batch, so many of them, batch_stride elements apart:
+ * only batches of 1 are served yet. */
 typedef struct ak_const_matrix {
   size_t size;
   const void* data;
   int64_t rows, cols, ld;
   ak_dtype dtype;
   ak_order order;
+  int64_t batch, batch_stride;
 } ak_const_matrix;
 
 typedef struct ak_matrix {
@@ -68,12 +70,13 @@ typedef struct ak_matrix {
   int64_t rows, cols, ld;
   ak_dtype dtype;
   ak_order order;
+  int64_t batch, batch_stride;
 } ak_matrix;
 
 #define AK_CONST_MATRIX_INIT \
-  { sizeof(ak_const_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
+  { sizeof(ak_const_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row, 1, 0 }
 #define AK_MATRIX_INIT \
-  { sizeof(ak_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row }
+  { sizeof(ak_matrix), NULL, 0, 0, 0, ak_dtype_bf16, ak_order_row, 1, 0 }
 
 /* bias: cols(D) elements (gated: 2 * cols(D), the gate's first) or null. c: read only when beta is not 0; may be D itself.
  * gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate alone, with up beside it,

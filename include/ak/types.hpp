@@ -43,15 +43,19 @@ constexpr int kActivationCount = 0
 
 using Stream = CUstream_st*;  // nullptr is the legacy default stream
 
-/// A view of a device matrix of rows x cols elements; ld is the leading dimension in elements.
+/// A view of a device matrix of rows x cols elements; ld is the leading dimension in elements. Of a batch, so many of them,
+/// batch_stride elements apart: only batches of 1 are served yet, and 1 has no use for a stride.
 struct ConstMatrix {
   const void* data = nullptr;
   std::int64_t rows = 0, cols = 0, ld = 0;
   DType dtype = DType::bf16;
   Order order = Order::row;
+  std::int64_t batch = 1, batch_stride = 0;
 
-  /// The same memory read as its transpose; nothing moves.
-  ConstMatrix transposed() const { return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row}; }
+  /// The same memory read as its transpose, each matrix of a batch; nothing moves.
+  ConstMatrix transposed() const {
+    return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row, batch, batch_stride};
+  }
 };
 
 struct Matrix {
@@ -59,9 +63,12 @@ struct Matrix {
   std::int64_t rows = 0, cols = 0, ld = 0;
   DType dtype = DType::bf16;
   Order order = Order::row;
+  std::int64_t batch = 1, batch_stride = 0;
 
-  Matrix transposed() const { return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row}; }
-  operator ConstMatrix() const { return {data, rows, cols, ld, dtype, order}; }
+  Matrix transposed() const {
+    return {data, cols, rows, ld, dtype, order == Order::row ? Order::col : Order::row, batch, batch_stride};
+  }
+  operator ConstMatrix() const { return {data, rows, cols, ld, dtype, order, batch, batch_stride}; }
 };
 
 /// Plain:  pre = alpha * row_scale[r] * column_scale[c] * (A.B)[r,c] + bias[c] + beta * C[r,c];  D = activation(pre);  aux =

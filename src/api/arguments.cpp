@@ -47,6 +47,8 @@ struct Lines {
 void check_shape(const char* name, const ConstMatrix& x) {
   dtype_of(static_cast<int>(x.dtype), name), order_of(static_cast<int>(x.order), name);
   if (x.rows < 0 || x.cols < 0) refuse(kInvalid, "{}: negative size {} x {}", name, x.rows, x.cols);
+  if (x.batch < 0) refuse(kInvalid, "{}: a batch of {} matrices", name, x.batch);
+  if (x.batch != 1) refuse(kUnsupported, "{}: a batch of {} matrices is not served yet, only of 1", name, x.batch);
   if (x.rows > kLargest || x.cols > kLargest)
     refuse(kUnsupported, "{}: {} x {} has a dimension over 2^31 - 1", name, x.rows, x.cols);
   const Lines lines(x);
@@ -252,7 +254,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   args.alpha = 1.0f;
   args.slope = e.slope;
   // Where A and B are not read, all such calls are one problem; 8 elements keep the strides legal for every kernel.
-  args.lda = args.ldb = 8;
+  args.a.ld = args.b.ld = args.b2.ld = 8;
   if (use.inputs) {
     const Lines a_lines(left), b_lines(right);
     p.k = a.cols;
@@ -262,14 +264,14 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     p.align_b = b_lines.alignment();
     p.epilogue.unit_alpha = e.alpha == 1.0f;
     args.k = static_cast<int>(p.k);
-    args.a = left.data;
-    args.b = right.data;
-    args.lda = a_lines.pitch();
-    args.ldb = b_lines.pitch();
+    args.a = {left.data, a_lines.pitch(), left.batch_stride};
+    args.b = {right.data, b_lines.pitch(), right.batch_stride};
+    args.b2 = {nullptr, args.b.ld, args.b.batch_stride};
     args.alpha = e.alpha;
     if (e.gated) {
       p.align_b = std::min(p.align_b, Lines(weights.up).alignment());
-      args.b2 = b.data ? weights.up.data : nullptr;
+      args.b2.data = b.data ? weights.up.data : nullptr;
+      args.b2.batch_stride = weights.up.batch_stride;
     }
     // A flipped D has the caller's columns as its rows.
     p.epilogue.row_scale = flip ? use.column_scale : use.row_scale;
@@ -283,22 +285,19 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   p.epilogue.out = d.dtype;
   p.epilogue.activation = e.activation;
   p.epilogue.gated = e.gated;
-  args.d = d.data;
-  args.ldd = d_lines.pitch();
-  args.ldc = args.ldd;
+  args.d = {d.data, d_lines.pitch(), d.batch_stride};
+  args.c.ld = args.d.ld;
   if (use.aux) {
     const Lines aux_lines{ConstMatrix(e.aux)};
     p.epilogue.aux = true;
     p.align_d = std::min(p.align_d, aux_lines.alignment());
-    args.aux = e.aux.data;
-    args.ldaux = aux_lines.pitch();
+    args.aux = {e.aux.data, aux_lines.pitch(), e.aux.batch_stride};
   }
   if (use.c) {
     const Lines c_lines(e.c);
     p.epilogue.has_c = true;
     p.align_c = c_lines.alignment();
-    args.c = e.c.data;
-    args.ldc = c_lines.pitch();
+    args.c = {e.c.data, c_lines.pitch(), e.c.batch_stride};
     args.beta = e.beta;
   }
   if (e.bias) {

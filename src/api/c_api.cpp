@@ -74,8 +74,8 @@ struct Sized;  // its name, and what a caller starts from
     /* Else a later member would lie where an older caller has padding. */                                               \
     static_assert(offsetof(type, last) + sizeof(type::last) == sizeof(type) && offsetof(type, size) == 0, "no padding"); \
   }
-AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, order);
-AK_SIZED(ak_matrix, AK_MATRIX_INIT, order);
+AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, batch_stride);
+AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_options, AK_OPTIONS_INIT, compile_niceness);
@@ -121,7 +121,7 @@ T* element(T* first, std::size_t size, std::size_t i) {
 template <class To, class From>
 To matrix(const From* given, const char* name) {
   const From x = read(given, name);
-  return {x.data, x.rows, x.cols, x.ld, ak::dtype_of(x.dtype, name), ak::order_of(x.order, name)};
+  return {x.data, x.rows, x.cols, x.ld, ak::dtype_of(x.dtype, name), ak::order_of(x.order, name), x.batch, x.batch_stride};
 }
 ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix<ak::ConstMatrix>(x, name); }
 ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix<ak::Matrix>(x, name); }

@@ -54,7 +54,7 @@ Problem contiguous_problem(const ProblemArguments& words) {
     return layout[at] == 't';
   };
   const auto view = [&](std::int64_t rows, std::int64_t cols, bool flip) {
-    return ConstMatrix{nullptr, rows, cols, flip ? rows : cols, in, flip ? Order::col : Order::row};
+    return ConstMatrix{nullptr, rows, cols, flip ? rows : cols, in, flip ? Order::col : Order::row, words.batch, rows * cols};
   };
   if (!scale.empty() && scale != "row" && scale != "column" && scale != "both")
     bad("scale: '{}' is none of row column both", scale);
@@ -66,10 +66,10 @@ Problem contiguous_problem(const ProblemArguments& words) {
   if (words.bias) epilogue.bias = aligned_vector, epilogue.bias_dtype = out_type;
   const std::int64_t wide = words.gated ? 2 * n : n;
   epilogue.gated = words.gated;
-  if (words.aux) epilogue.aux = {nullptr, m, wide, wide, out_type, Order::row};
+  if (words.aux) epilogue.aux = {nullptr, m, wide, wide, out_type, Order::row, words.batch, m * wide};
   if (scale == "row" || scale == "both") epilogue.row_scale = aligned_vector;
   if (scale == "column" || scale == "both") epilogue.column_scale = aligned_vector;
-  const Matrix d{nullptr, m, n, n, out_type, Order::row};
+  const Matrix d{nullptr, m, n, n, out_type, Order::row, words.batch, m * n};
   epilogue.c = d;
   const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, wide, transposed(1)), d, epilogue, Data::optional,
                                           {"A", "B", "C", "D", "bias", "activation", "up", "aux", "row scale", "column scale"});
@@ -80,6 +80,7 @@ Problem contiguous_problem(const ProblemArguments& words) {
 Problem problem_of_text(std::string_view text) {
   const Problem p = parse_problem(text);
   if (p.m == 0 || p.n == 0) bad("{}: D has no elements, there is nothing to tune", text);
+  if (p.batch != 1) throw Error(ErrorCode::unsupported, fmt::format("batch={}: not served yet, only a batch of 1", p.batch));
   return p;
 }
 
@@ -97,6 +98,7 @@ void ProblemArguments::add_to(CLI::App* command) {
   command->add_flag("--aux", aux, "store what the activation is given too");
   command->add_option("--scale", scale, "multiply rows, columns or both of A . B by a vector")
       ->check(CLI::IsMember({"row", "column", "both"}));
+  command->add_option("--batch", batch, "how many such products; only 1 is served yet")->capture_default_str();
   command->add_option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
 }
 

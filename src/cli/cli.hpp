@@ -49,6 +49,7 @@ struct ProblemArguments {
   std::vector<std::int64_t> sizes;
   std::string activation = "identity", dtype = "bf16", out, layout = "nt", text;
   std::string scale;  // row, column, both or nothing
+  std::int64_t batch = 1;
   bool bias = false, c = false, alpha = false, gated = false, aux = false;
 
   void add_to(CLI::App* command);
@@ -62,7 +63,7 @@ struct ProblemArguments {
 /// Error{invalid_argument} naming the field.
 Problem contiguous_problem(const ProblemArguments& words);
 
-/// The problem that `ak ls` printed; one without elements is refused too.
+/// The problem that `ak ls` printed; one without elements, or of a batch, is refused too.
 Problem problem_of_text(std::string_view text);
 
 /// Search settings that a subcommand offers: --budget, --trials, --recording, --cache.

@@ -18,6 +18,7 @@ struct State {
 
 // Why the tactic cannot run there, as far as that can be told without the GPU: its limits are taken for an H200's.
 std::optional<std::string> impossible(const PlanRecord& r) {
+  if (r.problem.batch != 1) return "batches are not served yet";
   if (is_vendor(r.tactic)) return std::nullopt;
   DeviceFacts facts;
   facts.name = r.hardware.gpu, facts.compute_major = r.hardware.compute / 10, facts.compute_minor = r.hardware.compute % 10;

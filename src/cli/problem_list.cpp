@@ -22,8 +22,8 @@ bool is_problem_text(std::string_view line) {
   return line.substr(0, line.find(' ')).find('x') != line.npos && line.find_first_of(",;\t") > line.find('x') && line[0] != '#';
 }
 
-constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",  "layout",
-                                         "bias", "c", "alpha", "gated", "aux",        "scale", "class"};
+constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",   "layout",
+                                         "bias", "c", "alpha", "gated", "aux",        "scale", "batch", "class"};
 
 std::string lower(std::string text) {
   for (char& c : text)
@@ -88,6 +88,7 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
   words.dtype = word("dtype", "bf16"), words.out = word("out", ""), words.layout = word("layout", "nt");
   words.bias = flag("bias"), words.c = flag("c"), words.alpha = flag("alpha");
   words.gated = flag("gated"), words.aux = flag("aux"), words.scale = word("scale", "");
+  if (!row["batch"].empty()) words.batch = size("batch");
   return contiguous_problem(words);
 }
 

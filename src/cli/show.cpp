@@ -97,7 +97,8 @@ int show_work(const State& state) {
 
 int show(const State& state) {
   if (!state.kind.empty()) return show_work(state);
-  const Problem problem = state.problem.problem();
+  const std::string& text = state.problem.text;  // also of what this version would not serve
+  const Problem problem = text.empty() || !state.problem.sizes.empty() ? state.problem.problem() : parse_problem(text);
   const auto store = open_cache(resolve(state.search.options()).cache_dir);
   Json found = Json::array();
   int count = 0;

@@ -22,13 +22,14 @@ inline std::array<std::uint32_t, 3> make_grid(std::int64_t x, std::int64_t y = 1
   return grid;
 }
 
-enum class Operand : std::uint8_t { a, b, d, b2, aux };
+/// The operands of a call that tensor maps lie over.
+enum class OperandId : std::uint8_t { a, b, d, b2, aux };
 
 /// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it. With packed_at it
 /// lies over a copy of the operand in the workspace, that many bytes from its start, in rows of packed_row_bytes. With a
 /// box_inner of 0 the kernel does not use it.
 struct TensorMapSpec {
-  Operand operand = Operand::a;
+  OperandId operand = OperandId::a;
   std::int32_t box_inner = 0, box_outer = 0;
   std::int32_t swizzle_bytes = 0;  // 0, 32, 64 or 128
   std::int64_t packed_at = 0;      // 0: the operand itself

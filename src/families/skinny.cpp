@@ -12,7 +12,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kSources[] = {"words.cuh", "ampere.cuh", "skinny.cu"};
-constexpr int kMaxRows = 8;
+constexpr int kMaxRows = 8, kRunBytes = 16;
 constexpr std::int64_t kMaxExtent = 2147483647 - 65536;  // run arithmetic stays inside int
 
 int threads(const Tactic& t) { return 32 * t.warps_m * t.warps_n; }
@@ -21,7 +21,9 @@ int smem_bytes(const Problem& p, const Tactic& t) { return t.warps_m * p.epilogu
 int stride(const Problem& p) { return p.b_major == Major::k ? 16 / p.align_b : 1; }
 std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.tile_n * stride(p)) * stride(p); }
 
-// 16-byte runs that a lane has in flight.
+int run_elements(const Problem& p) { return kRunBytes / size_of(p.in); }
+
+// Runs that a lane has in flight.
 int runs(const Problem& p, const Tactic& t) {
   return p.epilogue.gates() * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1);
 }
@@ -125,24 +127,25 @@ class Skinny final : public Family {
     const double grid = static_cast<double>(ctas(p, t)) * t.split_k;
     const double slots = static_cast<double>(resident(p, t, d)) * d.sm_count;
     const double running = std::min(grid, slots);
+    const double run = run_elements(p);
     const double deep =
-        std::min<double>(t.unroll, std::max(1.0, p.k / 8.0 / (t.warps_m * 32.0) / t.split_k));  // a short k fills no more
-    const double row_bytes = 16.0 * runs(p, t) / t.unroll * deep;
+        std::min<double>(t.unroll, std::max(1.0, p.k / run / (t.warps_m * 32.0) / t.split_k));  // a short k fills no more
+    const double row_bytes = static_cast<double>(kRunBytes) * runs(p, t) / t.unroll * deep;
     const double in_flight = running / d.sm_count * threads(t) * row_bytes;
     const double drawn = in_flight / (in_flight + 1536);  // the start and the end of every CTA
     const double balance = grid <= slots ? std::ceil(grid / d.sm_count) * d.sm_count / grid : 1.0 + 0.5 * d.sm_count / grid;
-    const double turns = std::max<double>(1, p.k) / 8 / (t.warps_m * 32) / t.split_k / t.unroll;
+    const double turns = std::max<double>(1, p.k) / run / (t.warps_m * 32) / t.split_k / t.unroll;
     const double idle = p.b_major == Major::k ? std::ceil(turns) / turns - 1 : 0;  // lanes in a row's last turn
-    const double weight_bytes = 2.0 * p.wide_n() * p.k;
+    const double weight_bytes = static_cast<double>(size_of(p.in)) * p.wide_n() * p.k;
     const double memory_us = std::max(p.bytes() / (d.memory_tb_s * 1e6 * 1.03 * drawn),
                                       weight_bytes / (d.memory_tb_s * 1e6) * std::min(balance, 2.0));
 
     const double clock = d.clock_ghz * 1e3 * 0.95;
     const double rows = p.b_major == Major::k ? p.epilogue.gates() * t.tile_n / t.warps_n : 4;
     const bool shifts_a = p.align_a < 8 || (p.b_major == Major::k && p.align_b < 8);
-    const double per_run = 8.0 * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.b_major == Major::k || p.align_b >= 8 ? 4 : 24);
+    const double per_run = run * t.tile_m + 8 + 10.0 * t.tile_m / rows + (p.b_major == Major::k || p.align_b >= 8 ? 4 : 24);
     const double shift = shifts_a ? 60 * t.tile_m / (rows * rows) : 0;  // two reads of A hang on each other's registers
-    const double run_us = static_cast<double>(p.wide_n()) * p.k / 8 / 32 / (4.0 * d.sm_count * clock) / 0.8;
+    const double run_us = static_cast<double>(p.wide_n()) * p.k / run / 32 / (4.0 * d.sm_count * clock) / 0.8;
     double us = 2.1 + std::max(memory_us * (1 + 0.3 * idle), run_us * per_run) + run_us * shift + 0.03 * t.warps_m * t.tile_m;
     // The next kernel's CTAs take what room there is: those of a small grid crowd on the SMs that are done first.
     if (t.overlap == 1) us += -0.25 + 0.15 * memory_us * std::max(0.0, 1 - grid / slots);
@@ -166,7 +169,7 @@ class Skinny final : public Family {
     if (t.split_k < 1 || t.split_k > 32) return "split_k must be 1 to 32";
     if (t.split_k == 1) return std::nullopt;
     if (p.numerics == Numerics::single_pass) return "split_k > 1 changes the order of the sum, which single_pass forbids";
-    const auto parts = p.b_major == Major::k ? ceil_div(p.k, 8) : p.k;
+    const auto parts = p.b_major == Major::k ? ceil_div(p.k, run_elements(p)) : p.k;
     if ((t.split_k - 1) * ceil_div(parts, t.split_k) >= parts)
       return fmt::format("split_k={} leaves a slice of k={} empty", t.split_k, p.k);
     if (ctas(p, t) > kCounterBytes / 4) return fmt::format("split_k > 1 has counters for {} CTAs along n", kCounterBytes / 4);

@@ -46,8 +46,8 @@ int smem_bytes(const Problem& p, const Tactic& t) {
 
 // 32-bit words a thread holds for an operand's way to shared memory: two 16-byte words for each chunk that goes through
 // registers, addresses for narrow copies.
-int staging(int extent, int align, const Tactic& t) {
-  const int chunks = static_cast<int>(ceil_div(extent * t.tile_k / 8, threads(t)));
+int staging(int extent, int align, DType type, const Tactic& t) {
+  const int chunks = static_cast<int>(ceil_div(extent * t.tile_k * size_of(type) / 16, threads(t)));
   return shifted(align) ? 8 * chunks + 8 : align == 16 ? 0 : std::min(24, chunks * 16 / align);
 }
 
@@ -55,8 +55,8 @@ int staging(int extent, int align, const Tactic& t) {
 int registers(const Problem& p, const Tactic& t) {
   const int accumulators = p.epilogue.gates() * t.tile_m * t.tile_n / threads(t);
   const int fragments = t.tile_m / t.warps_m / 4 + p.epilogue.gates() * t.tile_n / t.warps_n / 4;
-  return accumulators + 2 * fragments + staging(t.tile_m, read_align(p.align_a, t), t) +
-         p.epilogue.gates() * staging(t.tile_n, read_align(p.align_b, t), t) + 40 + (t.split_k > 1 ? 16 : 0);
+  return accumulators + 2 * fragments + staging(t.tile_m, read_align(p.align_a, t), p.in, t) +
+         p.epilogue.gates() * staging(t.tile_n, read_align(p.align_b, t), p.in, t) + 40 + (t.split_k > 1 ? 16 : 0);
 }
 
 int resident(const Problem& p, const Tactic& t, const DeviceFacts& d) {
@@ -177,9 +177,10 @@ class Sm80 final : public Family {
     // One stage of one CTA, in clocks of an SM it has to itself.
     const int width = p.epilogue.gates() * t.tile_n;
     const double tensor = 2.0 * t.tile_m * width * t.tile_k / mma_flops(d);
-    const double fragments = 2.0 * t.tile_k * (t.tile_m * t.warps_n + width * t.warps_m) / 128;
+    const double element_bytes = size_of(p.in);
+    const double fragments = element_bytes * t.tile_k * (t.tile_m * t.warps_n + width * t.warps_m) / 128;
     const auto fill = [&](int extent, int align) {
-      const double bytes = 2.0 * extent * t.tile_k;
+      const double bytes = element_bytes * extent * t.tile_k;
       align = read_align(align, t);
       return shifted(align) ? bytes * 8 / 128 : bytes / (align == 4 ? 48 : align == 8 ? 96 : 128);
     };
@@ -195,7 +196,7 @@ class Sm80 final : public Family {
     const double epilogue = per_sm * stored * (t.store ? 0.10 : p.align_d < 4 ? 0.35 : 0.15);
     const double sm_us = (std::max(throughput, serial) + epilogue + waves * 1500) / clock;
 
-    const double l2_bytes = ctas * (t.tile_m + width) * steps * t.tile_k * 2.0;
+    const double l2_bytes = ctas * (t.tile_m + width) * steps * t.tile_k * element_bytes;
     const double in_flight =
         std::min(1.0, std::min(ctas, slots) * stage_bytes(p, t) * std::max(1, t.stages - 1) / (32768.0 * d.sm_count));
     const double memory_us = p.bytes() / (d.memory_tb_s * 1e6 * 0.95 * in_flight);

@@ -17,6 +17,7 @@ constexpr std::string_view kSources[] = {"words.cuh",      "pack.cuh",      "hop
                                          "sm90_store.cuh", "sm90_runs.cuh", "sm90_split.cuh",    "sm90_copy.cuh",
                                          "sm90.cu"};
 
+constexpr int kSwizzleBytes = 128;
 constexpr int kBarrierBytes = 16;  // full and empty, per stage
 constexpr std::int64_t kFewTokens = 256;
 constexpr int kWidest = 192;                      // accumulators a thread
@@ -250,17 +251,17 @@ class Sm90 final : public Family {
     g.cluster = {static_cast<std::uint32_t>(size), 1, 1};
     g.threads = static_cast<std::uint32_t>(v.threads());
     g.smem_bytes = static_cast<std::uint32_t>(v.smem_bytes);
-    const auto box = [&](Operand operand, bool major_k, int extent, int slices) {
-      return TensorMapSpec{operand, 64, (major_k ? extent : t.tile_k) / slices, 128};
+    const auto box = [&](OperandId operand, bool major_k, int extent, int slices) {
+      return TensorMapSpec{operand, kSwizzleBytes / size_of(p.in), (major_k ? extent : t.tile_k) / slices, kSwizzleBytes};
     };
-    const auto left = box(v.swap ? Operand::b : Operand::a, v.left_major_k, t.tile_m, t.cluster_n);
-    const auto right = box(v.swap ? Operand::a : Operand::b, v.right_major_k, t.tile_n, t.cluster_m);
+    const auto left = box(v.swap ? OperandId::b : OperandId::a, v.left_major_k, t.tile_m, t.cluster_n);
+    const auto right = box(v.swap ? OperandId::a : OperandId::b, v.right_major_k, t.tile_n, t.cluster_m);
     const auto map = [&](const TensorMapSpec& spec) { g.maps[static_cast<std::size_t>(g.map_count++)] = spec; };
     map(v.swap ? right : left);
     map(v.swap ? left : right);
     if (p.epilogue.gated) {
       map(v.swap ? left : right);
-      g.maps[2].operand = Operand::b2;
+      g.maps[2].operand = OperandId::b2;
     }
     if (t.load == 1) g.maps[0].box_inner = g.maps[1].box_inner = 0;
     if (packs.any()) g.workspace_bytes = kCounterBytes + packs.b + packs.b2 + packs.a;
@@ -269,10 +270,10 @@ class Sm90 final : public Family {
     if (packs.b2) g.maps[2].packed_at = kCounterBytes + packs.b;
     if (t.store == 1) {
       const int size = size_of(p.epilogue.out), columns = strip_columns(p, t, v);
-      TensorMapSpec strip{Operand::d, columns, 16, columns * size};
-      if (v.swap) strip = {Operand::d, 16, columns, 16 * size};
+      TensorMapSpec strip{OperandId::d, columns, 16, columns * size};
+      if (v.swap) strip = {OperandId::d, 16, columns, 16 * size};
       map(strip);
-      strip.operand = Operand::aux;
+      strip.operand = OperandId::aux;
       if (p.epilogue.aux) map(strip);
     }
     return g;

@@ -94,7 +94,7 @@ double sm90_cost_us(const Problem& p, const Tactic& t, const Sm90Launch& launch,
                                   : mainloop_us + epilogue_us + (waves > 1 ? kRestartUs : 0);
   const double compute_us = waves * tile_us + (pingpong ? epilogue_us : 0);
 
-  const double output = p.bytes() - 2.0 * static_cast<double>(p.m + p.wide_n()) * static_cast<double>(p.k);
+  const double output = p.bytes() - size_of(p.in) * static_cast<double>(p.m + p.wide_n()) * static_cast<double>(p.k);
   const double memory_us = (bytes_from_memory(p, t, launch, device) + output) / (kMemoryShare * device.memory_tb_s * 1e6);
 
   // split_k: pieces of the partial tiles cross the cluster, and a second wave of clusters starts from nothing.

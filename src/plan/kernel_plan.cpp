@@ -44,27 +44,29 @@ CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
   return map;
 }
 
-TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args) {
+TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
+                                const void* workspace) {
   const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
              k = static_cast<std::uint64_t>(args.k);
   TensorMapShape shape;
-  long long ld = 0;
+  std::int64_t ld = 0;
+  const auto memory = [&](const auto& operand) { shape.base = operand.data, ld = operand.ld; };
   switch (spec.operand) {
-    case Operand::a:
-      shape.base = args.a, ld = args.lda, shape.dtype = problem.in;
+    case OperandId::a:
+      memory(args.a), shape.dtype = problem.in;
       shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
       break;
-    case Operand::b:
-    case Operand::b2:
-      shape.base = spec.operand == Operand::b ? args.b : args.b2, ld = args.ldb, shape.dtype = problem.in;
+    case OperandId::b:
+    case OperandId::b2:
+      memory(spec.operand == OperandId::b ? args.b : args.b2), shape.dtype = problem.in;
       shape.extent = problem.b_major == Major::k ? std::array{k, n} : std::array{n, k};
       break;
-    case Operand::d:
-      shape.base = args.d, ld = args.ldd, shape.dtype = problem.epilogue.out;
+    case OperandId::d:
+      memory(args.d), shape.dtype = problem.epilogue.out;
       shape.extent = {n, m};
       break;
-    case Operand::aux:
-      shape.base = args.aux, ld = args.ldaux, shape.dtype = problem.epilogue.out;
+    case OperandId::aux:
+      memory(args.aux), shape.dtype = problem.epilogue.out;
       shape.extent = {problem.epilogue.gated ? 2 * n : n, m};
       break;
   }
@@ -72,7 +74,7 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
   shape.swizzle_bytes = spec.swizzle_bytes;
   if (spec.packed_at) {
-    shape.base = static_cast<const char*>(args.workspace) + spec.packed_at;
+    shape.base = static_cast<const char*>(workspace) + spec.packed_at;
     shape.row_bytes =
         static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0]), size_of(shape.dtype)));
   }
@@ -99,18 +101,17 @@ KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& p
 }
 
 bool KernelPlan::try_launch(Stream stream, const CallArgs& args) const {
-  KernelArgs kernel_args = args;
   Workspaces::Lease lease;
   if (geometry_.workspace_bytes > 0) {
     lease = workspaces_.acquire(stream, geometry_.workspace_bytes);
     if (!lease) return false;
-    kernel_args.workspace = lease.data();
   }
-
+  void* const workspace = lease ? lease.data() : nullptr;
+  KernelArgs to_kernel = kernel_args(args, workspace);
   CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
-  void* parameters[1 + std::size(maps)] = {&kernel_args};
+  void* parameters[1 + std::size(maps)] = {&to_kernel};
   for (int i = 0; i < geometry_.map_count; ++i) {
-    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, kernel_args));
+    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, args, workspace));
     parameters[1 + i] = &maps[i];
   }
 

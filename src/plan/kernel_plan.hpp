@@ -24,7 +24,9 @@ struct TensorMapShape {
   bool operator==(const TensorMapShape&) const = default;
 };
 
-TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args);
+/// workspace: where packed copies lie.
+TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
+                                const void* workspace = nullptr);
 CUtensorMap encode_tensor_map(const TensorMapShape& shape);
 
 class KernelPlan : public Plan {

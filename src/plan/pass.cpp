@@ -18,14 +18,14 @@ bool pass_is_full(const PassArgs& args) { return args.gated || args.aux || args.
 
 PassArgs pass_args(const EpilogueSpec& epilogue, const CallArgs& args) {
   PassArgs p{};
-  p.c = epilogue.has_c && args.beta != 0 ? args.c : nullptr;
-  p.d = args.d;
-  p.aux = epilogue.aux ? args.aux : nullptr;
+  p.c = epilogue.has_c && args.beta != 0 ? args.c.data : nullptr;
+  p.d = args.d.data;
+  p.aux = epilogue.aux ? args.aux.data : nullptr;
   p.bias = args.bias;
   p.row_scale = epilogue.row_scale ? args.row_scale : nullptr;
   p.column_scale = epilogue.column_scale ? args.column_scale : nullptr;
   p.gated = epilogue.gated;
-  p.ldc = args.ldc, p.ldd = args.ldd, p.ldaux = args.ldaux;
+  p.ldc = args.c.ld, p.ldd = args.d.ld, p.ldaux = args.aux.ld;
   p.rows = args.m, p.columns = args.n;
   p.alpha = 1, p.beta = args.beta, p.slope = args.slope;
   p.bias_axis = args.bias ? static_cast<int>(epilogue.bias) : 0;

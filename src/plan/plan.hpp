@@ -8,13 +8,9 @@
 #include "ak/types.hpp"
 #include "core/problem.hpp"
 #include "core/tactic.hpp"
-#include "kernels/args.cuh"
+#include "plan/call_args.hpp"
 
 namespace ak {
-
-/// A call's values in canonical form (core/problem.hpp): pointers, leading dimensions, scalars. workspace is left null: the
-/// plan that needs one brings its own, per stream.
-using CallArgs = KernelArgs;
 
 class Plan {
  public:

@@ -101,7 +101,7 @@ Operation make_operation(const Problem& problem, int epilogue) {
   }
   if (has_aux(epilogue)) {
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, reinterpret_cast<void*>(std::uintptr_t{16}));
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{representative_args(problem).ldaux});
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{representative_args(problem).aux.ld});
   }
   return operation;
 }
@@ -132,9 +132,9 @@ VendorKind kind_of(const Tactic& tactic) {
 }
 
 bool packed(const Problem& p, const CallArgs& args) {
-  const std::int64_t elements = p.b_major == Major::k ? args.n * args.ldb : args.n;
-  return args.b2 == static_cast<const char*>(args.b) + elements * size_of(p.in) &&
-         (p.b_major == Major::k || args.ldb >= 2 * args.n);
+  const std::int64_t elements = p.b_major == Major::k ? args.n * args.b.ld : args.n;
+  return args.b2.data == static_cast<const char*>(args.b.data) + elements * size_of(p.in) &&
+         (p.b_major == Major::k || args.b.ld >= 2 * args.n);
 }
 
 }  // namespace
@@ -342,8 +342,8 @@ void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& pr
                           void* scratch) const {
   const float alpha = problem_.epilogue.unit_alpha ? 1.0f : args.alpha, beta = product.epilogue.has_c ? args.beta : 0.0f;
   Described l(vendor_layouts(product, args));
-  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b, &l.first, args.a, &l.second,
-                       &beta, product.epilogue.has_c ? args.c : args.d, &l.c, args.d, &l.d,
+  check_lt(lt().matmul(static_cast<cublasLtHandle_t>(handle_), view(operation), &alpha, args.b.data, &l.first, args.a.data,
+                       &l.second, &beta, product.epilogue.has_c ? args.c.data : args.d.data, &l.c, args.d.data, &l.d,
                        way.algo ? view(*way.algo) : nullptr, scratch, static_cast<std::size_t>(way.scratch()), stream),
            "launching a matrix product");
 }
@@ -353,8 +353,8 @@ void VendorPlan::launch_fused(Stream stream, const CallArgs& args, const Course&
   Operation operation = fused_;
   if (e.bias != BiasAxis::none) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
   if (e.aux) {
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.aux);
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{args.ldaux});
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.aux.data);
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{args.aux.ld});
   }
   multiply(stream, operation, problem_, args, way, scratch);
 }
@@ -364,11 +364,11 @@ void VendorPlan::launch_panel(Stream stream, const CallArgs& args, const Course&
   const bool gated = problem_.epilogue.gated;
   Operation operation = plain_;
   CallArgs product = args;
-  product.d = x, product.ldd = panel.ld;
+  product.d.data = x, product.d.ld = panel.ld;
   if (gated && !way.two) product.n *= 2;
   multiply(stream, operation, product_, product, way, scratch);
   if (way.two) {
-    product.b = args.b2, product.d = x + panel.up;
+    product.b = args.b2, product.d.data = x + panel.up;
     multiply(stream, operation, product_, product, way, scratch);
   }
   PassArgs pass = pass_args(problem_.epilogue, args);

@@ -13,9 +13,9 @@ namespace {
 // Whether one matrix of B's alignment can hold the up's columns behind the gate's.
 bool packable(const Problem& p) { return p.b_major == Major::k || p.n * size_of(p.in) % p.align_b == 0; }
 
-// Of a panel: whole tiles where it has any, rows on 16 bytes of an A that is contiguous along m everywhere.
-constexpr std::int64_t kPanelTile = 128, kPanelRows = 8;
-constexpr std::int64_t kFloats = 4;  // in 16 bytes
+// Of a panel: whole tiles where it has any, rows on 16 bytes of an A that is contiguous along m everywhere, whatever its type.
+constexpr std::int64_t kPanelTile = 128, kPanelRows = 16 / std::min(size_of(DType::f16), size_of(DType::bf16));
+constexpr std::int64_t kFloats = 16 / size_of(DType::f32);
 
 }  // namespace
 
@@ -97,10 +97,10 @@ CallArgs rows_of(const Problem& problem, const CallArgs& args, std::int64_t firs
   };
   CallArgs part = args;
   part.m = static_cast<int>(count);
-  part.a = behind(args.a, problem.a_major == Major::k ? first * args.lda : first, problem.in);
-  part.c = behind(args.c, first * args.ldc, e.out);
-  part.d = behind(args.d, first * args.ldd, e.out);
-  part.aux = behind(args.aux, first * args.ldaux, e.out);
+  part.a.data = behind(args.a.data, problem.a_major == Major::k ? first * args.a.ld : first, problem.in);
+  part.c.data = behind(args.c.data, first * args.c.ld, e.out);
+  part.d.data = behind(args.d.data, first * args.d.ld, e.out);
+  part.aux.data = behind(args.aux.data, first * args.aux.ld, e.out);
   if (e.bias == BiasAxis::row) part.bias = behind(args.bias, first, e.bias_dtype);
   if (args.row_scale) part.row_scale = args.row_scale + first;
   return part;
@@ -111,11 +111,11 @@ VendorLayouts vendor_layouts(const Problem& problem, const CallArgs& args) {
              k = static_cast<std::uint64_t>(args.k);
   const bool a_k = problem.a_major == Major::k, b_k = problem.b_major == Major::k;
   VendorLayouts l;
-  l.first = {problem.in, b_k ? k : n, b_k ? n : k, args.ldb, b_k};
-  l.second = {problem.in, a_k ? k : m, a_k ? m : k, args.lda, !a_k};
-  l.d = {problem.epilogue.out, n, m, args.ldd, false};
+  l.first = {problem.in, b_k ? k : n, b_k ? n : k, args.b.ld, b_k};
+  l.second = {problem.in, a_k ? k : m, a_k ? m : k, args.a.ld, !a_k};
+  l.d = {problem.epilogue.out, n, m, args.d.ld, false};
   l.c = l.d;
-  if (problem.epilogue.has_c) l.c.ld = args.ldc;
+  if (problem.epilogue.has_c) l.c.ld = args.c.ld;
   return l;
 }
 
@@ -129,11 +129,12 @@ CallArgs representative_args(const Problem& problem) {
   };
   CallArgs args{};
   args.m = static_cast<int>(problem.m), args.n = static_cast<int>(problem.n), args.k = static_cast<int>(problem.k);
-  args.lda = ld(problem.a_major == Major::k ? problem.k : problem.m, problem.align_a, problem.in);
-  args.ldb = ld(problem.b_major == Major::k ? problem.k : problem.n, problem.align_b, problem.in);
-  args.ldc = ld(problem.n, problem.align_c, problem.epilogue.out);
-  args.ldd = ld(problem.n, problem.align_d, problem.epilogue.out);
-  args.ldaux = ld(problem.wide_n(), problem.align_d, problem.epilogue.out);
+  args.a.ld = ld(problem.a_major == Major::k ? problem.k : problem.m, problem.align_a, problem.in);
+  args.b.ld = ld(problem.b_major == Major::k ? problem.k : problem.n, problem.align_b, problem.in);
+  args.b2.ld = args.b.ld;
+  args.c.ld = ld(problem.n, problem.align_c, problem.epilogue.out);
+  args.d.ld = ld(problem.n, problem.align_d, problem.epilogue.out);
+  args.aux.ld = ld(problem.wide_n(), problem.align_d, problem.epilogue.out);
   args.alpha = 1, args.beta = problem.epilogue.has_c ? 1 : 0;
   return args;
 }

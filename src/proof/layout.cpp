@@ -67,13 +67,14 @@ Layout make_layout(const Problem& p, Spacing spacing, std::int64_t guard) {
   return l;
 }
 
-KernelArgs Layout::args(const Problem& p, std::uint64_t base) const {
-  KernelArgs args{};
-  args.a = at(base, a), args.b = at(base, b), args.c = at(base, c), args.d = at(base, d), args.bias = at(base, bias);
-  args.aux = at(base, aux), args.row_scale = static_cast<const float*>(at(base, row_scale)),
+CallArgs Layout::args(const Problem& p, std::uint64_t base) const {
+  CallArgs args;
+  args.a.data = at(base, a), args.b.data = at(base, b), args.c.data = at(base, c), args.d.data = at(base, d),
+  args.bias = at(base, bias);
+  args.aux.data = at(base, aux), args.row_scale = static_cast<const float*>(at(base, row_scale)),
   args.column_scale = static_cast<const float*>(at(base, column_scale));
-  if (p.epilogue.gated) args.b2 = b2.elements ? at(base, b2) : at(base, b, p.b_major == Major::k ? p.n * b.ld : p.n);
-  args.lda = a.ld, args.ldb = b.ld, args.ldc = c.ld, args.ldd = d.ld, args.ldaux = aux.ld;
+  if (p.epilogue.gated) args.b2.data = b2.elements ? at(base, b2) : at(base, b, p.b_major == Major::k ? p.n * b.ld : p.n);
+  args.a.ld = a.ld, args.b.ld = args.b2.ld = b.ld, args.c.ld = c.ld, args.d.ld = d.ld, args.aux.ld = aux.ld;
   args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
   args.alpha = 1;
   return args;

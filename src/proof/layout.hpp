@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/problem.hpp"
-#include "kernels/args.cuh"
+#include "plan/call_args.hpp"
 
 namespace ak {
 
@@ -35,7 +35,7 @@ struct Layout {
   std::int64_t input_bytes() const { return d.begin; }
   std::int64_t output_bytes() const { return bytes - d.begin; }
   /// Pointers and leading dimensions for a block at `base`, the sizes of the problem, alpha 1, beta 0, slope 0.
-  KernelArgs args(const Problem& problem, std::uint64_t base) const;
+  CallArgs args(const Problem& problem, std::uint64_t base) const;
 };
 
 /// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes; bias

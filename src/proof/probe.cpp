@@ -10,13 +10,13 @@
 namespace ak {
 namespace {
 
-Strides strides_of(const Problem& p, const KernelArgs& args) {
+Strides strides_of(const Problem& p, const CallArgs& args) {
   const bool ak = p.a_major == Major::k, bk = p.b_major == Major::k;
   const auto& e = p.epilogue;
-  return {ak ? args.lda : 1,
-          ak ? 1 : args.lda,
-          bk ? 1 : args.ldb,
-          bk ? args.ldb : 1,
+  return {ak ? args.a.ld : 1,
+          ak ? 1 : args.a.ld,
+          bk ? 1 : args.b.ld,
+          bk ? args.b.ld : 1,
           static_cast<int>(p.in),
           static_cast<int>(e.out),
           static_cast<int>(e.bias_dtype),
@@ -85,11 +85,11 @@ void Probe::equal(CUstream stream, std::uint64_t x, std::uint64_t y, std::int64_
          reinterpret_cast<void*>(y), static_cast<long long>(bytes / 16), &finding->different);
 }
 
-void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& out) const {
+void Probe::reference(CUstream stream, const Problem& p, const CallArgs& args, const ReferenceView& out) const {
   const Strides s = strides_of(p, args);
   const ProbeGrid tiles = grid_of_reference(p.m, p.n);
   const auto product = [&](const void* b, long long first_column) {
-    KernelArgs half = args;
+    KernelArgs half = kernel_args(args);
     half.b = b;
     launch(stream, resources_.support_kernel(p.in == DType::f16 ? "ak_reference_f16" : "ak_reference_bf16"), tiles, kProbeThreads, half,
            s, first_column, static_cast<long long>(p.wide_n()), out.pre);
@@ -99,26 +99,26 @@ void Probe::reference(CUstream stream, const Problem& p, const KernelArgs& args,
     launch(stream, resources_.support_kernel("ak_norms"), grid_over(k_stride == 1 ? outers * 32 : outers), kProbeThreads, x,
            static_cast<long long>(outers), static_cast<long long>(p.k), outer_stride, k_stride, s.in, scale, to);
   };
-  norms(args.a, p.m, s.a_row, s.a_k, args.row_scale, out.row_norms);
-  product(args.b, 0);
-  norms(args.b, p.n, s.b_column, s.b_k, args.column_scale, out.column_norms);
+  norms(args.a.data, p.m, s.a_row, s.a_k, args.row_scale, out.row_norms);
+  product(args.b.data, 0);
+  norms(args.b.data, p.n, s.b_column, s.b_k, args.column_scale, out.column_norms);
   if (!p.epilogue.gated) return;
-  product(args.b2, p.n);
-  norms(args.b2, p.n, s.b_column, s.b_k, args.column_scale ? args.column_scale + p.n : nullptr, out.column_norms + p.n);
+  product(args.b2.data, p.n);
+  norms(args.b2.data, p.n, s.b_column, s.b_k, args.column_scale ? args.column_scale + p.n : nullptr, out.column_norms + p.n);
 }
 
-void Probe::sample(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference, int samples,
+void Probe::sample(CUstream stream, const Problem& p, const CallArgs& args, const ReferenceView& reference, int samples,
                    std::uint64_t seed, Finding* finding) const {
-  launch(stream, resources_.support_kernel("ak_sample_reference"), make_grid(samples), 128, args,
+  launch(stream, resources_.support_kernel("ak_sample_reference"), make_grid(samples), 128, kernel_args(args),
          strides_of(p, args), comparison_of(p, reference, tolerance_of(p, args.alpha)), static_cast<unsigned long long>(seed),
          &finding->wrong_samples);
 }
 
-void Probe::compare(CUstream stream, const Problem& p, const KernelArgs& args, const ReferenceView& reference,
+void Probe::compare(CUstream stream, const Problem& p, const CallArgs& args, const ReferenceView& reference,
                     const Tolerance& tolerance, Finding* finding) const {
   const auto name = fmt::format("ak_compare_{}", identifier(p.epilogue.activation));
-  launch(stream, resources_.activation_kernel(p.epilogue.activation, name), grid_over(p.m, p.n), kProbeThreads, args,
-         comparison_of(p, reference, tolerance), finding);
+  launch(stream, resources_.activation_kernel(p.epilogue.activation, name), grid_over(p.m, p.n), kProbeThreads,
+         kernel_args(args), comparison_of(p, reference, tolerance), finding);
 }
 
 }  // namespace ak

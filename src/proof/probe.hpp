@@ -47,12 +47,12 @@ class Probe {
   void hash(CUstream stream, std::uint64_t base, std::int64_t bytes, Finding* finding) const;
   void equal(CUstream stream, std::uint64_t x, std::uint64_t y, std::int64_t bytes, Finding* finding) const;
 
-  void reference(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& out) const;
+  void reference(CUstream stream, const Problem& problem, const CallArgs& args, const ReferenceView& out) const;
   /// Recomputes elements of the reference in double: finding->wrong_samples.
-  void sample(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& reference, int samples,
+  void sample(CUstream stream, const Problem& problem, const CallArgs& args, const ReferenceView& reference, int samples,
               std::uint64_t seed, Finding* finding) const;
   /// Holds args.d and args.aux to the reference: violations, first, error, aux_violations, aux_first.
-  void compare(CUstream stream, const Problem& problem, const KernelArgs& args, const ReferenceView& reference,
+  void compare(CUstream stream, const Problem& problem, const CallArgs& args, const ReferenceView& reference,
                const Tolerance& tolerance, Finding* finding) const;
 
  private:

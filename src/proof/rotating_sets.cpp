@@ -27,7 +27,7 @@ RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& 
   memory_ = lane.memory().take(layout_.bytes * count);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);
-    KernelArgs args = layout_.args(problem, at);
+    CallArgs args = layout_.args(problem, at);
     for (const Region* region : layout_.inputs()) probe.poison(lane.stream(), at, *region, Verifier::kPoison);
     fill_inputs(lane, probe, problem, layout_, at, Data::normal, 100 + i, args);
     args_.push_back(args);

@@ -19,7 +19,7 @@ class RotatingSets {
 
   std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes()); }
   int count() const { return static_cast<int>(args_.size()); }
-  const KernelArgs& args(int set) const { return args_[static_cast<std::size_t>(set)]; }
+  const CallArgs& args(int set) const { return args_[static_cast<std::size_t>(set)]; }
   std::uint64_t base(int set) const { return memory_.get() + static_cast<std::uint64_t>(set) * layout_.bytes; }
   const Layout& layout() const { return layout_; }
   /// Whether one set alone leaves nothing of itself in L2.
@@ -28,7 +28,7 @@ class RotatingSets {
  private:
   Layout layout_;
   DeviceShare::Taken memory_;
-  std::vector<KernelArgs> args_;
+  std::vector<CallArgs> args_;
   bool self_evicting_ = false;
 };
 

@@ -85,7 +85,7 @@ std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {
 }
 
 void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& l, std::uint64_t base, Data data,
-                 std::uint64_t seed, KernelArgs& args) {
+                 std::uint64_t seed, CallArgs& args) {
   const auto& e = problem.epilogue;
   const bool integers = data == Data::integers, branches = data == Data::branches, extremes = data == Data::extremes;
   const float deviation = data == Data::wide ? 24.0f : 2.0f;
@@ -141,8 +141,7 @@ Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Sp
   if (data == Data::integers || data == Data::branches || data == Data::extremes) tolerance.summation = 0;
 }
 
-Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at,
-           const KernelArgs& with)
+Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at, const CallArgs& with)
     : problem(p), layout(where), launched(with), args(with), base(at) {
   refer(lane, probe);
 }
@@ -207,7 +206,8 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
   };
   verdict.strays = finding.hash != on.input_hash || finding.broken;
   if (finding.hash != on.input_hash) return wrong("an input was modified");
-  if (finding.broken) return wrong(fmt::format("wrote {} elements outside D{}", finding.broken, on.args.aux ? " and aux" : ""));
+  if (finding.broken)
+    return wrong(fmt::format("wrote {} elements outside D{}", finding.broken, on.args.aux.data ? " and aux" : ""));
   if (!finding.violations && !finding.aux_violations) return verdict;
 
   const Problem& p = on.problem;
@@ -222,8 +222,8 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
         driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), static_cast<std::size_t>(bytes), lane_.stream()),
         "reading an element");
   };
-  const auto at = in_d ? row * on.args.ldd + column : row * on.args.ldaux + column;
-  read(bits, static_cast<const char*>(in_d ? on.args.d : on.args.aux) + at * size_of(out), size_of(out));
+  const auto at = in_d ? row * on.args.d.ld + column : row * on.args.aux.ld + column;
+  read(bits, static_cast<const char*>(in_d ? on.args.d.data : on.args.aux.data) + at * size_of(out), size_of(out));
   read(&pre[0], on.reference.pre + row * p.wide_n() + column, 4);
   if (in_d && p.epilogue.gated) read(&pre[1], on.reference.pre + row * p.wide_n() + p.n + column, 4);
   lane_.wait(deadline);

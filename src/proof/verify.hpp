@@ -37,12 +37,12 @@ class Case {
        std::int64_t last_rows = 0);
   /// The same in memory that the caller owns and has laid out and filled: only the reference is made.
   Case(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
-       const KernelArgs& args);
+       const CallArgs& args);
 
   const Problem problem;  // of the rows that are looked at
   const Layout layout;    // of all
-  KernelArgs launched;    // all, as a plan gets them
-  KernelArgs args;        // those that are looked at
+  CallArgs launched;      // all, as a plan gets them
+  CallArgs args;          // those that are looked at
   std::uint64_t base = 0;
   ReferenceView reference;
   Tolerance tolerance;
@@ -59,7 +59,7 @@ class Case {
 
 /// Scalars that a kernel cannot ignore unseen, and the scales of the inputs.
 void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
-                 Data data, std::uint64_t seed, KernelArgs& args);
+                 Data data, std::uint64_t seed, CallArgs& args);
 
 /// Ends a trial early: what became of it and why, in one line.
 struct Failed {

@@ -64,7 +64,7 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   auto bare = std::make_unique<BareLaunch>();
   const Geometry g = family(record->tactic.family).geometry(record->problem, record->tactic, context.impl().device());
   bare->plan = std::make_unique<KernelPlan>(resources(), cubin->data(), call.problem, record->tactic, g);
-  bare->args = call.args;
+  bare->args = kernel_args(call.args);
   if (g.workspace_bytes > 0) {
     bare->workspace = Buffer::make(static_cast<std::size_t>(g.workspace_bytes));
     check(driver().cuMemsetD8Async(bare->workspace.get(), 0, static_cast<std::size_t>(g.workspace_bytes), stream),
@@ -73,7 +73,7 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   }
   bare->parameters[0] = &bare->args;
   for (int i = 0; i < g.map_count; ++i) {
-    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, bare->args));
+    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, call.args, bare->args.workspace));
     bare->parameters[1 + i] = &bare->maps[i];
   }
   CUlaunchConfig& config = bare->config;

@@ -2,6 +2,8 @@
 #include <simdjson.h>
 #include <unistd.h>
 
+#include "cache/pack.hpp"
+#include "cache/store.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -72,6 +74,44 @@ TEST_CASE("a library that lacks a function is no library: doctor says so") {
     CHECK(has(r.output, "has no function"));
     std::filesystem::remove(folder + "/" + file);
   }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a batch is in lists, texts, packs and JSON; one of more than 1 is refused by name wherever it would be served") {
+  const auto warm = [](const std::string& text) {
+    const File list(text);
+    return run_ak("warm --dry-run " + list.path);
+  };
+  CHECK(warm("m,n,k,batch\n16,32,64,1\n16,32,64,\n").output == warm("m,n,k\n16,32,64\n16,32,64\n").output);
+  Result r = warm("m,n,k,batch\n16,32,64,4\n");
+  CHECK(r.code != 0);
+  CHECK(has(r.output, ":2: A: a batch of 4 matrices is not served yet, only of 1"));
+  CHECK(has(warm("16x32x64 bf16 batch=4\n").output, ":1: batch=4: not served yet, only a batch of 1"));
+  CHECK(has(run_ak("tune 16 32 64 --batch 4").output, "A: a batch of 4 matrices"));
+  CHECK(has(run_ak("tune --problem '16x32x64 batch=4'").output, "batch=4: not served yet"));
+  CHECK(run_ak("tune --problem '16x32x64 batch=4'").code == 1);
+
+  const std::string folder = fmt::format("/tmp/ak_batch_{}", getpid()), cache = " --cache " + folder + "/cache";
+  std::filesystem::create_directory(folder);
+  ak::PackEntry entry;  // what a later version may have found
+  entry.record.problem = ak::parse_problem("16x32x64 bf16 relu batch=4");
+  entry.record.hardware = {"NVIDIA H200", 90, 132, "", ""};
+  entry.record.tactic = ak::parse_tactic("sm80 tile_m=16 tile_n=32 tile_k=64 stages=4 warps_m=1 warps_n=2");
+  entry.record.us = 3, entry.record.vendor_us = 4;
+  ak::write_pack(folder + "/a.pack", {entry});
+  const std::string text = ak::to_string(entry.record.problem);
+  CHECK(has(text, "batch=4"));
+  CHECK(has(run_ak("ls --json " + folder + "/a.pack").output, "\"problem\": \"" + text + "\""));
+  r = run_ak("import " + folder + "/a.pack" + cache);
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "batches are not served yet"));
+  entry.record.cubin = ak::digest("image");
+  ak::open_store(folder + "/cache")->replace(entry.record, "image");
+  r = run_ak("show --json --problem '" + text + "'" + cache);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "\"problem\": \"" + text + "\""));
+  CHECK(run_ak("pack " + folder + "/b.pack --from " + folder + "/cache").code == 0);
+  CHECK(ak::read_pack(folder + "/b.pack").entries.at(0).record.problem == entry.record.problem);
   std::filesystem::remove_all(folder);
 }
 

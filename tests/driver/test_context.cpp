@@ -38,7 +38,7 @@ Settings settings(Mode mode) {
 CallArgs sizes(const Problem& p) {
   CallArgs args{};
   args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
-  args.lda = args.ldb = p.k, args.ldd = args.ldc = p.n, args.alpha = 1;
+  args.a.ld = args.b.ld = p.k, args.d.ld = args.c.ld = p.n, args.alpha = 1;
   return args;
 }
 

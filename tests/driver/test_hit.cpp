@@ -44,7 +44,7 @@ TEST_CASE("a hit starts no thread and no worker, and asks the driver little") {
     settings.cache_dir = folder;
     settings.worker = "/nowhere/ak-worker";  // told, were it looked for
     CallArgs args{};
-    args.m = 64, args.n = args.k = 4096, args.lda = args.ldb = args.ldd = 4096, args.alpha = 1;
+    args.m = 64, args.n = args.k = 4096, args.a.ld = args.b.ld = args.d.ld = 4096, args.alpha = 1;
     const auto before = threads();
     fake::forget();
     Context::Impl context(settings);

@@ -20,10 +20,10 @@ const char* const kOperands = reinterpret_cast<const char*>(std::uintptr_t{1} <<
 
 CallArgs call(const Problem& p) {
   CallArgs args = representative_args(p);
-  args.a = kOperands, args.b = kOperands + (std::int64_t{1} << 36),
-  args.d = const_cast<char*>(kOperands) + (std::int64_t{2} << 36);
+  args.a.data = kOperands, args.b.data = kOperands + (std::int64_t{1} << 36),
+  args.d.data = const_cast<char*>(kOperands) + (std::int64_t{2} << 36);
   if (p.epilogue.bias != BiasAxis::none) args.bias = kOperands + (std::int64_t{3} << 36);
-  if (p.epilogue.gated) args.b2 = kOperands + (std::int64_t{4} << 36);
+  if (p.epilogue.gated) args.b2.data = kOperands + (std::int64_t{4} << 36);
   return args;
 }
 
@@ -53,7 +53,7 @@ struct Launched {
   // None of them goes to D, and each is in f32.
   bool in_scratch(const CallArgs& args) const {
     return std::ranges::all_of(products, [&](const fake::Product& p) {
-      return p.d_type == CUDA_R_32F && p.d != args.d && p.d_ld % 4 == 0 && reinterpret_cast<std::uintptr_t>(p.d) % 16 == 0;
+      return p.d_type == CUDA_R_32F && p.d != args.d.data && p.d_ld % 4 == 0 && reinterpret_cast<std::uintptr_t>(p.d) % 16 == 0;
     });
   }
 };
@@ -88,7 +88,7 @@ TEST_CASE("what cuBLASLt fuses goes to D at once; with a bias it cannot take, th
   CallArgs args = call(p);
   l.run(*plan, args);
   REQUIRE(l.products.size() == 1);
-  CHECK(l.products[0].d == args.d);
+  CHECK(l.products[0].d == args.d.data);
   CHECK(l.products[0].d_type == CUDA_R_16F);
   CHECK(l.passes.empty());
   args.bias = static_cast<const char*>(args.bias) + 2;
@@ -110,7 +110,7 @@ TEST_CASE("gate and up wait in one panel, packed or apart") {
   CHECK(l.in_scratch(args));
   CHECK(static_cast<const char*>(l.products[1].d) - static_cast<const char*>(l.products[0].d) == 64 * 4);
   CHECK(l.products[1].d_ld == 128);
-  args.b2 = static_cast<const char*>(args.b) + 62 * args.ldb * 2;
+  args.b2.data = static_cast<const char*>(args.b.data) + 62 * args.b.ld * 2;
   l.run(*plan, args);
   REQUIRE(l.products.size() == 1);
   CHECK(l.in_scratch(args));
@@ -128,9 +128,9 @@ TEST_CASE("a large product comes in panels of at most 256 MiB, row by row of D")
   CHECK(l.passes.size() == 7);
   std::uint64_t rows = 0;
   for (const fake::Product& product : l.products) {
-    CHECK(static_cast<const char*>(product.second) - static_cast<const char*>(args.a) ==
-          static_cast<std::int64_t>(rows) * args.lda * 2);
-    CHECK(product.first == args.b);
+    CHECK(static_cast<const char*>(product.second) - static_cast<const char*>(args.a.data) ==
+          static_cast<std::int64_t>(rows) * args.a.ld * 2);
+    CHECK(product.first == args.b.data);
     CHECK(product.d_columns <= 16384);
     rows += product.d_columns;
   }

@@ -78,9 +78,10 @@ struct Case {
 
   CallArgs args() const {
     CallArgs x{};
-    x.a = a.data(), x.b = b.data(), x.b2 = b2.data(), x.c = c.data(), x.d = d.data(), x.aux = aux.data(), x.bias = bias.data();
+    x.a.data = a.data(), x.b.data = b.data(), x.b2.data = b2.data(), x.c.data = c.data(), x.d.data = d.data(),
+    x.aux.data = aux.data(), x.bias = bias.data();
     x.row_scale = static_cast<const float*>(row_scale.data()), x.column_scale = static_cast<const float*>(column_scale.data());
-    x.lda = a.ld(), x.ldb = b.ld(), x.ldc = c.ld(), x.ldd = d.ld(), x.ldaux = aux.ld();
+    x.a.ld = a.ld(), x.b.ld = x.b2.ld = b.ld(), x.c.ld = c.ld(), x.d.ld = d.ld(), x.aux.ld = aux.ld();
     x.m = static_cast<int>(p.m), x.n = static_cast<int>(p.n), x.k = static_cast<int>(p.k);
     x.alpha = 0.75f, x.beta = -0.5f, x.slope = 0.1f;
     return x;

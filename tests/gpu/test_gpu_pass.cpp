@@ -206,8 +206,8 @@ TEST_CASE("a zero product is act(bias + beta*C), and neither A nor B is read") {
   DeviceMatrix c(9, 40, DType::bf16), d(9, 40, DType::bf16), bias(1, 40, DType::f32);
   c.random(1), bias.random(2), d.fill(std::nan(""));
   CallArgs args{};
-  args.c = c.data(), args.d = d.data(), args.bias = bias.data();
-  args.ldc = args.ldd = 40, args.m = 9, args.n = 40;
+  args.c.data = c.data(), args.d.data = d.data(), args.bias = bias.data();
+  args.c.ld = args.d.ld = 40, args.m = 9, args.n = 40;
   args.alpha = std::nanf(""), args.beta = 2, args.slope = 0;
   const PassPlan plan(resources(), p);
   const auto before = allocations();
@@ -231,8 +231,8 @@ TEST_CASE("a gated zero product is act(its bias) times the up's, aux included, a
   DeviceMatrix d(9, 40, DType::bf16), aux(9, 80, DType::bf16), bias(1, 80, DType::f32);
   bias.random(2), d.fill(std::nan("")), aux.fill(std::nan(""));
   CallArgs args{};
-  args.d = d.data(), args.aux = aux.data(), args.bias = bias.data();
-  args.ldd = 40, args.ldaux = 80, args.m = 9, args.n = 40, args.alpha = 1;
+  args.d.data = d.data(), args.aux.data = aux.data(), args.bias = bias.data();
+  args.d.ld = 40, args.aux.ld = 80, args.m = 9, args.n = 40, args.alpha = 1;
   PassPlan(resources(), p).launch(nullptr, args);
   d.download(), aux.download();
   for (int r = 0; r < 9; ++r)

@@ -64,7 +64,7 @@ Geometry copy_geometry(std::int64_t scratch) {
   Geometry g;
   g.grid = {2, 1, 1}, g.cluster = {2, 1, 1}, g.threads = 64, g.smem_bytes = 100000;
   g.workspace_bytes = kCounterBytes + scratch;
-  g.map_count = 1, g.maps[0] = {Operand::a, 64, 8, 0};
+  g.map_count = 1, g.maps[0] = {OperandId::a, 64, 8, 0};
   return g;
 }
 
@@ -74,7 +74,7 @@ struct Copy {
   CallArgs args{};
   Copy() {
     a.random(1), d.fill(0);
-    args.a = a.data(), args.d = d.data(), args.lda = 72, args.ldd = 64, args.m = 16, args.n = args.k = 64;
+    args.a.data = a.data(), args.d.data = d.data(), args.a.ld = 72, args.d.ld = 64, args.m = 16, args.n = args.k = 64;
   }
   bool right() {
     d.download();
@@ -214,13 +214,13 @@ TEST_CASE("the hot path on the host, for the record") {
   const Problem p = parse_problem("256x256x256");
   DeviceMatrix a(256, 256, DType::bf16), b(256, 256, DType::bf16), d(256, 256, DType::bf16);
   CallArgs args{};
-  args.a = a.data(), args.b = b.data(), args.d = d.data(), args.lda = args.ldb = args.ldd = 256, args.m = args.n = args.k = 256,
-  args.alpha = 1;
+  args.a.data = a.data(), args.b.data = b.data(), args.d.data = d.data(), args.a.ld = args.b.ld = args.d.ld = 256,
+  args.m = args.n = args.k = 256, args.alpha = 1;
   Geometry three;
   three.threads = 128;
   three.map_count = 3;
-  three.maps = {TensorMapSpec{Operand::a, 64, 64, 128}, TensorMapSpec{Operand::b, 64, 64, 128},
-                TensorMapSpec{Operand::d, 64, 64, 128}};
+  three.maps = {TensorMapSpec{OperandId::a, 64, 64, 128}, TensorMapSpec{OperandId::b, 64, 64, 128},
+                TensorMapSpec{OperandId::d, 64, 64, 128}};
   Geometry scratch = three;
   scratch.workspace_bytes = kCounterBytes + 4096;
   const auto plan = std::make_shared<KernelPlan>(resources(), cubin.data(), p, Tactic{}, three);
@@ -235,7 +235,7 @@ TEST_CASE("the hot path on the host, for the record") {
   const OwnedStream stream = OwnedStream::make();
 
   CUtensorMap maps[3] = {};
-  KernelArgs bare_args = args;
+  KernelArgs bare_args = kernel_args(args);
   void* parameters[] = {&bare_args, &maps[0], &maps[1], &maps[2]};
   CUlaunchConfig bare{};
   bare.gridDimX = bare.gridDimY = bare.gridDimZ = 1, bare.blockDimX = 128, bare.blockDimY = bare.blockDimZ = 1,

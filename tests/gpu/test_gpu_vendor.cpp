@@ -23,15 +23,15 @@ struct Operands {
 
   Operands(const Problem& problem, unsigned seed, std::int64_t bias_offset = 0, bool apart = true)
       : p(problem),
-        a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).lda,
+        a(p.a_major == Major::k ? p.m : p.k, p.a_major == Major::k ? p.k : p.m, p.in, representative_args(p).a.ld,
           offset(p.align_a)),
         b(p.b_major == Major::k ? columns(p, apart) : p.k, p.b_major == Major::k ? p.k : columns(p, apart), p.in,
-          representative_args(wide(p, apart)).ldb, offset(p.align_b)),
-        b2(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).ldb,
+          representative_args(wide(p, apart)).b.ld, offset(p.align_b)),
+        b2(p.b_major == Major::k ? p.n : p.k, p.b_major == Major::k ? p.k : p.n, p.in, representative_args(p).b.ld,
            offset(p.align_b)),
-        c(p.m, p.n, p.epilogue.out, representative_args(p).ldc, offset(p.align_c)),
-        d(p.m, p.n, p.epilogue.out, representative_args(p).ldd, offset(p.align_d)),
-        aux(p.m, p.wide_n(), p.epilogue.out, representative_args(p).ldaux, offset(p.align_d)),
+        c(p.m, p.n, p.epilogue.out, representative_args(p).c.ld, offset(p.align_c)),
+        d(p.m, p.n, p.epilogue.out, representative_args(p).d.ld, offset(p.align_d)),
+        aux(p.m, p.wide_n(), p.epilogue.out, representative_args(p).aux.ld, offset(p.align_d)),
         bias(1, p.epilogue.bias == BiasAxis::row ? p.m : p.wide_n(), p.epilogue.bias_dtype, 0, bias_offset),
         row_scale(1, p.m, DType::f32),
         column_scale(1, p.wide_n(), DType::f32),
@@ -39,14 +39,15 @@ struct Operands {
     a.random(seed), b.random(seed + 1), c.random(seed + 2), bias.random(seed + 3), d.fill(std::nan(""));
     b2.random(seed + 4), aux.fill(std::nan("")), row_scale.random(seed + 5), column_scale.random(seed + 6);
     args = representative_args(p);
-    args.ldb = b.ld();
+    args.b.ld = args.b2.ld = b.ld();
     const EpilogueSpec& e = p.epilogue;
     if (e.gated)
-      args.b2 = apart ? b2.data() : static_cast<char*>(b.data()) + (p.b_major == Major::k ? p.n * b.ld() : p.n) * size_of(p.in);
-    if (e.aux) args.aux = aux.data();
+      args.b2.data =
+          apart ? b2.data() : static_cast<char*>(b.data()) + (p.b_major == Major::k ? p.n * b.ld() : p.n) * size_of(p.in);
+    if (e.aux) args.aux.data = aux.data();
     if (e.row_scale) args.row_scale = static_cast<const float*>(row_scale.data());
     if (e.column_scale) args.column_scale = static_cast<const float*>(column_scale.data());
-    args.a = a.data(), args.b = b.data(), args.c = p.epilogue.has_c ? c.data() : nullptr, args.d = d.data();
+    args.a.data = a.data(), args.b.data = b.data(), args.c.data = p.epilogue.has_c ? c.data() : nullptr, args.d.data = d.data();
     args.bias = p.epilogue.bias == BiasAxis::none ? nullptr : bias.data();
     args.alpha = p.epilogue.unit_alpha ? 1.0f : 0.5f, args.beta = p.epilogue.has_c ? -0.75f : 0.0f, args.slope = 0.25f;
   }
@@ -251,8 +252,8 @@ TEST_CASE("a gated bias whose second half is not aligned is served through the p
   VendorPlan::fallback(resources(), off.p)->launch(nullptr, off.args);
   CHECK(off.wrong() == 0);
   Operands o(parse_problem("48x64x80 relu c bias=column scale=both"), 9);
-  o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.ldd), o.c.random(11);
-  o.args.c = o.d.data(), o.args.ldc = o.args.ldd;
+  o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.d.ld), o.c.random(11);
+  o.args.c.data = o.d.data(), o.args.c.ld = o.args.d.ld;
   VendorPlan::fallback(resources(), o.p)->launch(nullptr, o.args);
   CHECK(o.wrong() == 0);
 }
@@ -267,8 +268,8 @@ TEST_CASE("a bias that is not 16-byte aligned is served through the pass") {
 TEST_CASE("C may be D itself") {
   for (const VendorKind kind : {VendorKind::fused, VendorKind::separate}) {
     Operands o(parse_problem("48x64x80 relu c bias=column"), 9);
-    o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.ldd), o.c.random(11);
-    o.args.c = o.d.data(), o.args.ldc = o.args.ldd;
+    o.d.random(11), o.c = DeviceMatrix(48, 64, DType::bf16, o.args.d.ld), o.c.random(11);
+    o.args.c.data = o.d.data(), o.args.c.ld = o.args.d.ld;
     VendorPlan::of_rank(resources(), o.p, vendor_tactic(0, kind))->launch(nullptr, o.args);
     CHECK(o.wrong() == 0);
   }

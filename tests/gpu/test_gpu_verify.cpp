@@ -98,7 +98,7 @@ TEST_CASE("of a case that looks at its last rows all are launched, and a wrong l
 TEST_CASE("a plan that spoils the inputs is found out, and the next one is proven on fresh ones") {
   Bench bench;
   const Problem p = parse_problem("64x96x128 relu");
-  const Altered strays(p, [](CallArgs& args) { args.d = const_cast<void*>(args.a), args.ldd = args.lda; });
+  const Altered strays(p, [](CallArgs& args) { args.d.data = const_cast<void*>(args.a.data), args.d.ld = args.a.ld; });
   const Altered right(p, [](CallArgs&) {});
   Testbed bed(p, p, resources(), {});
   LocalProver prover(bed);
@@ -165,17 +165,17 @@ TEST_CASE("a gate taken for the up, an aux or scale gone astray: each is seen") 
   };
   constexpr const char *kGated = "64x96x128 silu gated", *kBoth = "64x96x128 silu gated aux bias=column:f32 scale=both",
                        *kPlain = "64x96x128 silu aux bias=column:f32 scale=both";
-  wrong(kGated, "D[", [](CallArgs& a) { std::swap(a.b, a.b2); });
-  wrong(kGated, "D[", [](CallArgs& a) { a.b2 = a.b; });
-  wrong("64x96x128 identity gated aux", "aux[", [](CallArgs& a) { std::swap(a.b, a.b2); });  // D is symmetric
+  wrong(kGated, "D[", [](CallArgs& a) { std::swap(a.b.data, a.b2.data); });
+  wrong(kGated, "D[", [](CallArgs& a) { a.b2.data = a.b.data; });
+  wrong("64x96x128 identity gated aux", "aux[", [](CallArgs& a) { std::swap(a.b.data, a.b2.data); });  // D is symmetric
   wrong(kBoth, "D[", [](CallArgs& a) { a.row_scale++; });
   wrong(kBoth, "D[", [](CallArgs& a) { a.column_scale++; });
   wrong(kPlain, "D[", [](CallArgs& a) { a.bias = static_cast<const float*>(a.bias) + 1; });
   wrong(kPlain, "D[", [](CallArgs& a) { a.alpha = 1, a.row_scale = a.column_scale; });
   // Aux in the wrong place: outside its rows, and missing inside.
-  wrong("64x96x128 relu aux", "outside D and aux", [](CallArgs& a) { a.ldaux += 8; });
+  wrong("64x96x128 relu aux", "outside D and aux", [](CallArgs& a) { a.aux.ld += 8; });
   // Aux and D exchanged: D holds the linear part.
-  wrong("64x96x128 silu aux", "[", [](CallArgs& a) { std::swap(a.d, a.aux), std::swap(a.ldd, a.ldaux); });
+  wrong("64x96x128 silu aux", "[", [](CallArgs& a) { std::swap(a.d.data, a.aux.data), std::swap(a.d.ld, a.aux.ld); });
 }
 
 TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated problem has an anchor") {
@@ -183,8 +183,8 @@ TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated p
   const Problem p = parse_problem("64x512x512 silu gated aux scale=both");
   RotatingSets sets(bench.lane, bench.probe, p, resources().facts());
   for (int i = 0; i < sets.count(); i += sets.count() - 1) {
-    const KernelArgs& args = sets.args(i);
-    for (const void* pointer : {args.b2, static_cast<const void*>(args.aux), static_cast<const void*>(args.row_scale),
+    const CallArgs& args = sets.args(i);
+    for (const void* pointer : {args.b2.data, static_cast<const void*>(args.aux.data), static_cast<const void*>(args.row_scale),
                                 static_cast<const void*>(args.column_scale)}) {
       CHECK(reinterpret_cast<std::uint64_t>(pointer) > sets.base(i));
       CHECK(reinterpret_cast<std::uint64_t>(pointer) < sets.base(i) + sets.layout().bytes);

@@ -74,19 +74,19 @@ void run_canonical(const CanonicalCall& call) {
   REQUIRE(g.m == p.m);
   REQUIRE(g.n == p.n);
   REQUIRE(g.k == p.k);
-  const auto* a = static_cast<const std::uint16_t*>(g.a);
-  const auto* b = static_cast<const std::uint16_t*>(g.b);
+  const auto* a = static_cast<const std::uint16_t*>(g.a.data);
+  const auto* b = static_cast<const std::uint16_t*>(g.b.data);
   for (std::int64_t m = 0; m < p.m; ++m)
     for (std::int64_t n = 0; n < p.n; ++n) {
       double sum = 0;
       for (std::int64_t k = 0; k < p.k; ++k)
-        sum += static_cast<double>(from_bf16(p.a_major == Major::k ? a[m * g.lda + k] : a[k * g.lda + m])) *
-               from_bf16(p.b_major == Major::k ? b[n * g.ldb + k] : b[k * g.ldb + n]);
+        sum += static_cast<double>(from_bf16(p.a_major == Major::k ? a[m * g.a.ld + k] : a[k * g.a.ld + m])) *
+               from_bf16(p.b_major == Major::k ? b[n * g.b.ld + k] : b[k * g.b.ld + n]);
       double x = (p.epilogue.unit_alpha ? 1.0f : g.alpha) * sum;
       if (p.epilogue.bias == BiasAxis::column) x += static_cast<const float*>(g.bias)[n];
       if (p.epilogue.bias == BiasAxis::row) x += static_cast<const float*>(g.bias)[m];
-      if (p.epilogue.has_c) x += g.beta * static_cast<const float*>(g.c)[m * g.ldc + n];
-      static_cast<float*>(g.d)[m * g.ldd + n] = static_cast<float>(activate(p.epilogue.activation, x, g.slope));
+      if (p.epilogue.has_c) x += g.beta * static_cast<const float*>(g.c.data)[m * g.c.ld + n];
+      static_cast<float*>(g.d.data)[m * g.d.ld + n] = static_cast<float>(activate(p.epilogue.activation, x, g.slope));
     }
 }
 
@@ -126,6 +126,33 @@ TEST_CASE("the canonical form computes the same numbers for every order, bias, a
   CHECK(cases == 8 * 5 * 2 * 3 * 2 * 2);
 }
 
+TEST_CASE(
+    "a batch of 1 is served, whatever its stride, and strides follow their operands; any other batch is refused by name") {
+  Views v;
+  v.a.batch_stride = 11, v.b.batch_stride = 22, v.d.batch_stride = 33;
+  CallArgs args = v.call().args;
+  CHECK(args.a.batch_stride == 11);
+  CHECK(args.b.batch_stride == 22);
+  CHECK(args.d.batch_stride == 33);
+  v.d.order = Order::col;
+  args = v.call().args;
+  CHECK(args.a.batch_stride == 22);
+  CHECK(args.b.batch_stride == 11);
+  v.a.batch = 4;
+  CHECK(v.a.transposed().batch == 4);
+  CHECK(v.a.transposed().batch_stride == 11);
+  CHECK(ConstMatrix(v.d.transposed()).batch_stride == 33);
+
+  const auto unsupported = [](const std::function<void(Views&)>& change) { return refusal(change, ErrorCode::unsupported); };
+  CHECK(unsupported([](Views& v) { v.a.batch = 4; }) == "a: a batch of 4 matrices is not served yet, only of 1");
+  CHECK(begins(unsupported([](Views& v) { v.b.batch = 0; }), "b: a batch of 0 matrices"));
+  CHECK(begins(unsupported([](Views& v) { v.d.batch = 2; }), "d: a batch of 2 matrices"));
+  CHECK(begins(unsupported([](Views& v) { v.e.beta = 1, v.e.c = v.d, v.e.c.batch = 2; }), "epilogue.c: a batch of 2"));
+  CHECK(begins(unsupported([](Views& v) { v.e.aux = v.d, v.e.aux.data = at(0x50000), v.e.aux.batch = 2; }),
+               "epilogue.aux: a batch"));
+  CHECK(refusal([](Views& v) { v.a.batch = -1; }) == "a: a batch of -1 matrices");
+}
+
 TEST_CASE("a row-major D keeps its operands, a column-major D swaps them") {
   Views v;
   v.e.bias = at(0x40000);
@@ -135,13 +162,13 @@ TEST_CASE("a row-major D keeps its operands, a column-major D swaps them") {
   CHECK(call.problem.a_major == Major::k);
   CHECK(call.problem.b_major == Major::mn);
   CHECK(call.problem.epilogue.bias == BiasAxis::column);
-  CHECK(call.args.a == v.a.data);
+  CHECK(call.args.a.data == v.a.data);
   v.d.order = Order::col;
   call = v.call();
   CHECK(call.problem.m == 3);
   CHECK(call.problem.n == 5);
-  CHECK(call.args.a == v.b.data);
-  CHECK(call.args.b == v.a.data);
+  CHECK(call.args.a.data == v.b.data);
+  CHECK(call.args.b.data == v.a.data);
   CHECK(call.problem.a_major == Major::mn);
   CHECK(call.problem.b_major == Major::k);
   CHECK(call.problem.epilogue.bias == BiasAxis::row);
@@ -154,7 +181,7 @@ TEST_CASE("what a kernel does not read does not make another problem") {
   v.e.c = {at(0x50002), 9, 9, 9, DType::f16, Order::col};  // beta is 0: C may be anything
   v.e.slope = 3;                                           // a launch argument
   CHECK(v.call().problem == plain);
-  CHECK(v.call().args.c == nullptr);
+  CHECK(v.call().args.c.data == nullptr);
   CHECK(v.call().args.beta == 0.0f);
   v.e.alpha = 2;
   CHECK(!v.call().problem.epilogue.unit_alpha);
@@ -189,8 +216,8 @@ TEST_CASE("one stored line has no leading dimension, so only its pointer counts"
   const auto call = v.call();
   CHECK(call.problem.align_a == 16);
   CHECK(call.problem.align_d == 16);
-  CHECK(call.args.lda == 8);  // a legal stride for 16-byte access, never less than the line
-  CHECK(call.args.ldd == 8);
+  CHECK(call.args.a.ld == 8);  // a legal stride for 16-byte access, never less than the line
+  CHECK(call.args.d.ld == 8);
   v.a.data = at(0x10004);
   CHECK(v.call().problem.align_a == 4);
 }
@@ -268,7 +295,7 @@ TEST_CASE("more than 2^31 elements pass: leading dimensions and offsets are 64 b
   v.a = {at(std::uintptr_t(1) << 40), 100000, 65536, 70000, DType::bf16, Order::row};
   v.b = {at(std::uintptr_t(1) << 44), 65536, 100000, 100000, DType::bf16, Order::row};
   v.d = {at(std::uintptr_t(1) << 46), 100000, 100000, 100000, DType::f32, Order::row};
-  CHECK(v.call().args.lda == 70000);
+  CHECK(v.call().args.a.ld == 70000);
   v.d.data = at((std::uintptr_t(1) << 40) + 99999ull * 70000 * 2);  // the last line of A
   CHECK_THROWS_WITH_AS(v.call(), doctest::Contains("d: overlaps a"), Error);
 }

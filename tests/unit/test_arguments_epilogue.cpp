@@ -84,20 +84,20 @@ void run_canonical(const CanonicalCall& call) {
     const std::int64_t wide = half * p.n + n;
     double x = 0;
     for (std::int64_t k = 0; k < p.k; ++k)
-      x += read(g.a, p.in, p.a_major == Major::k ? m * g.lda + k : k * g.lda + m) *
-           read(half ? g.b2 : g.b, p.in, p.b_major == Major::k ? n * g.ldb + k : k * g.ldb + n);
+      x += read(g.a.data, p.in, p.a_major == Major::k ? m * g.a.ld + k : k * g.a.ld + m) *
+           read(half ? g.b2.data : g.b.data, p.in, p.b_major == Major::k ? n * g.b.ld + k : k * g.b.ld + n);
     if (!e.unit_alpha) x *= g.alpha;
     if (e.row_scale) x *= g.row_scale[m];
     if (e.column_scale) x *= g.column_scale[wide];
     if (e.bias != BiasAxis::none) x += read(g.bias, e.bias_dtype, e.bias == BiasAxis::column ? wide : m);
-    if (e.has_c) x += g.beta * static_cast<const float*>(g.c)[m * g.ldc + n];
-    if (e.aux) static_cast<float*>(g.aux)[m * g.ldaux + wide] = static_cast<float>(x);
+    if (e.has_c) x += g.beta * static_cast<const float*>(g.c.data)[m * g.c.ld + n];
+    if (e.aux) static_cast<float*>(g.aux.data)[m * g.aux.ld + wide] = static_cast<float>(x);
     return x;
   };
   for (std::int64_t m = 0; m < p.m; ++m)
     for (std::int64_t n = 0; n < p.n; ++n) {
       const double y = activate(e.activation, pre(m, n, 0), g.slope);
-      static_cast<float*>(g.d)[m * g.ldd + n] = static_cast<float>(e.gated ? y * pre(m, n, 1) : y);
+      static_cast<float*>(g.d.data)[m * g.d.ld + n] = static_cast<float>(e.gated ? y * pre(m, n, 1) : y);
     }
 }
 
@@ -180,8 +180,8 @@ TEST_CASE("a packed B and two matrices are one problem; the class is that of bot
   apart.separate();
   CHECK(packed.call().problem == apart.call().problem);
   CHECK(packed.call().problem.n == 32);
-  CHECK(packed.call().args.b2 == address(0x20000 + 2 * 32));
-  CHECK(apart.call().args.b2 == address(0x28000));
+  CHECK(packed.call().args.b2.data == address(0x20000 + 2 * 32));
+  CHECK(apart.call().args.b2.data == address(0x28000));
   CHECK(packed.call(Data::optional).problem == packed.call().problem);
 
   const auto narrow = [](Views& v) { v.d.cols = v.d.ld = 30, v.b.cols = 60; };  // the up begins 60 bytes on
@@ -189,12 +189,12 @@ TEST_CASE("a packed B and two matrices are one problem; the class is that of bot
   CHECK(packed.call().problem.align_b == 4);
   packed.b.data = nullptr;
   CHECK(packed.call(Data::optional).problem.align_b == 4);  // whoever asks ahead is told of the same problem
-  CHECK(packed.call(Data::optional).args.b2 == nullptr);
+  CHECK(packed.call(Data::optional).args.b2.data == nullptr);
   apart.e.up.data = address(0x28008);
   CHECK(apart.call().problem.align_b == 8);
   packed = Views();
   packed.b.order = Order::col, packed.b.ld = 16;  // columns of 16 elements
-  CHECK(packed.call().args.b2 == address(0x20000 + 2 * 32 * 16));
+  CHECK(packed.call().args.b2.data == address(0x20000 + 2 * 32 * 16));
   CHECK(packed.call().problem.align_b == 16);
   CHECK(packed.call().problem.b_major == Major::k);
 }
@@ -206,7 +206,7 @@ TEST_CASE("aux has the class of D or less, and what is not read makes no other p
   CHECK(v.call().problem.align_d == 16);
   v.e.aux.ld = 68;
   CHECK(v.call().problem.align_d == 8);
-  CHECK(v.call().args.ldaux == 68);
+  CHECK(v.call().args.aux.ld == 68);
   v.e.row_scale = static_cast<const float*>(address(0x50004));
   CHECK(v.call().problem.epilogue.row_scale);
   CHECK_FALSE(v.call().problem.epilogue.column_scale);
@@ -218,7 +218,7 @@ TEST_CASE("aux has the class of D or less, and what is not read makes no other p
   CHECK(call.problem.epilogue.gated);
   CHECK(call.problem.epilogue.aux);
   CHECK_FALSE(call.problem.epilogue.row_scale);
-  CHECK(call.args.b2 == nullptr);
+  CHECK(call.args.b2.data == nullptr);
   CHECK(call.args.row_scale == nullptr);
 }
 

@@ -45,6 +45,21 @@ struct Problem {
 
 }  // namespace
 
+TEST_CASE("C: only a batch of 1 is served, which is that of a caller whose struct has none") {
+  const Context context;
+  Problem p(8);
+  CHECK(p.explain(context, nullptr) == ak_status_ok);
+  p.a.batch = 3, p.a.batch_stride = 8 * 64;
+  CHECK(p.explain(context, nullptr) == ak_status_unsupported);
+  CHECK(std::string(ak_last_error()) == "a: a batch of 3 matrices is not served yet, only of 1");
+  p.a.size = offsetof(ak_const_matrix, batch);  // what lies behind it is not the struct's
+  CHECK(p.explain(context, nullptr) == ak_status_ok);
+  p.d.batch = 2;
+  CHECK(p.explain(context, nullptr) == ak_status_unsupported);
+  p.d.size = offsetof(ak_matrix, batch);
+  CHECK(p.explain(context, nullptr) == ak_status_ok);
+}
+
 TEST_CASE("C: many calls are prepared in order, each problem once, and told as they go") {
   const Context context;
   const Problem eight(8), sixteen(16, ak_activation_silu), none(0);

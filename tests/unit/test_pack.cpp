@@ -88,6 +88,11 @@ TEST_CASE("the same records give the same text, whatever their order; the later 
   const Pack merged = parsed(pack_text({own_entry(64), faster}));
   REQUIRE(merged.entries.size() == 1);
   CHECK(merged.entries[0].record.us == 1);
+  PackEntry batch = own_entry(64);  // another problem
+  batch.record.problem.batch = 12;
+  const Pack both = parsed(pack_text({own_entry(64), batch}));
+  REQUIRE(both.entries.size() == 2);
+  CHECK(both.entries[0].record.problem.batch + both.entries[1].record.problem.batch == 13);
   PackEntry elsewhere = own_entry(64);
   elsewhere.record.hardware.gpu = "NVIDIA Other";
   CHECK(parsed(pack_text({own_entry(64), elsewhere})).entries.size() == 2);

@@ -22,46 +22,62 @@ Problem shape(Major a, Major b) {
 
 CallArgs call(const Problem& p) {
   CallArgs args = representative_args(p);
-  args.a = reinterpret_cast<const void*>(0x1000), args.b = reinterpret_cast<const void*>(0x2000);
-  args.d = reinterpret_cast<void*>(0x3000);
+  args.a.data = reinterpret_cast<const void*>(0x1000), args.b.data = reinterpret_cast<const void*>(0x2000);
+  args.d.data = reinterpret_cast<void*>(0x3000);
   return args;
 }
 
 }  // namespace
 
 TEST_CASE("a tensor map's axis 0 is the operand's contiguous one") {
-  const TensorMapSpec a{Operand::a, 64, 128, 128}, b{Operand::b, 32, 16, 64}, d{Operand::d, 8, 4, 0};
+  const TensorMapSpec a{OperandId::a, 64, 128, 128}, b{OperandId::b, 32, 16, 64}, d{OperandId::d, 8, 4, 0};
   Problem p = shape(Major::k, Major::k);
   p.epilogue.out = DType::f32;
   CallArgs args = call(p);
-  args.lda = 304, args.ldb = 320, args.ldd = 208;
+  args.a.ld = 304, args.b.ld = 320, args.d.ld = 208;
   const auto map_a = tensor_map_shape(a, p, args);
-  CHECK(map_a == TensorMapShape{args.a, DType::bf16, {300, 100}, 608, {64, 128}, 128});
-  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b, DType::bf16, {300, 200}, 640, {32, 16}, 64});
-  CHECK(tensor_map_shape(d, p, args) == TensorMapShape{args.d, DType::f32, {200, 100}, 832, {8, 4}, 0});
+  CHECK(map_a == TensorMapShape{args.a.data, DType::bf16, {300, 100}, 608, {64, 128}, 128});
+  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b.data, DType::bf16, {300, 200}, 640, {32, 16}, 64});
+  CHECK(tensor_map_shape(d, p, args) == TensorMapShape{args.d.data, DType::f32, {200, 100}, 832, {8, 4}, 0});
 
   p = shape(Major::mn, Major::mn);
   p.in = DType::f16;
-  args.lda = 104, args.ldb = 216;
-  CHECK(tensor_map_shape(a, p, args) == TensorMapShape{args.a, DType::f16, {100, 300}, 208, {64, 128}, 128});
-  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b, DType::f16, {200, 300}, 432, {32, 16}, 64});
+  args.a.ld = 104, args.b.ld = 216;
+  CHECK(tensor_map_shape(a, p, args) == TensorMapShape{args.a.data, DType::f16, {100, 300}, 208, {64, 128}, 128});
+  CHECK(tensor_map_shape(b, p, args) == TensorMapShape{args.b.data, DType::f16, {200, 300}, 432, {32, 16}, 64});
+}
+
+TEST_CASE("a kernel gets every value of a call, and its plan's workspace") {
+  const auto at = [](std::uintptr_t address) { return reinterpret_cast<float*>(address); };
+  CallArgs args;
+  args.a = {at(0x10), 1}, args.b = {at(0x20), 2}, args.b2 = {at(0x30), 2}, args.c = {at(0x40), 3}, args.d = {at(0x50), 4};
+  args.aux = {at(0x60), 5}, args.bias = at(0x70), args.row_scale = at(0x80), args.column_scale = at(0x90);
+  args.m = 6, args.n = 7, args.k = 8, args.alpha = 9, args.beta = 10, args.slope = 11;
+  const KernelArgs k = kernel_args(args, at(0xa0));
+  const void* const pointers[] = {k.a, k.b, k.b2, k.c, k.d, k.aux, k.bias, k.row_scale, k.column_scale, k.workspace};
+  for (std::uintptr_t i = 0; i < std::size(pointers); ++i) CHECK(pointers[i] == at(0x10 * (i + 1)));
+  CHECK(std::array<long long, 8>{k.lda, k.ldb, k.ldc, k.ldd, k.ldaux, k.m, k.n, k.k} ==
+        std::array<long long, 8>{1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(std::array{k.alpha, k.beta, k.slope} == std::array{9.0f, 10.0f, 11.0f});
+  CHECK(kernel_args(args).workspace == nullptr);
 }
 
 TEST_CASE("a packed operand's map lies over its copy in the workspace") {
   Problem p = shape(Major::k, Major::mn);
   CallArgs args = call(p);
-  args.workspace = reinterpret_cast<void*>(0x10000), args.lda = 301, args.ldb = 201;
-  CHECK(tensor_map_shape({Operand::a, 64, 128, 128, 0x300}, p, args) ==
+  args.a.ld = 301, args.b.ld = 201;
+  void* const workspace = reinterpret_cast<void*>(0x10000);
+  CHECK(tensor_map_shape({OperandId::a, 64, 128, 128, 0x300}, p, args, workspace) ==
         TensorMapShape{reinterpret_cast<void*>(0x10300), DType::bf16, {300, 100}, 640, {64, 128}, 128});
-  CHECK(tensor_map_shape({Operand::b, 64, 64, 128, 0x100}, p, args) ==
+  CHECK(tensor_map_shape({OperandId::b, 64, 64, 128, 0x100}, p, args, workspace) ==
         TensorMapShape{reinterpret_cast<void*>(0x10100), DType::bf16, {200, 300}, 512, {64, 64}, 128});
 }
 
 TEST_CASE("a tensor map of more than 2^32 bytes keeps its stride") {
   Problem p = shape(Major::k, Major::k);
   CallArgs args = call(p);
-  args.k = 2000000000, args.lda = 4000000000ll;
-  const auto map = tensor_map_shape({Operand::a, 64, 64, 128}, p, args);
+  args.k = 2000000000, args.a.ld = 4000000000ll;
+  const auto map = tensor_map_shape({OperandId::a, 64, 64, 128}, p, args);
   CHECK(map.extent[0] == 2000000000ull);
   CHECK(map.row_bytes == 8000000000ull);
 }
@@ -96,7 +112,7 @@ TEST_CASE("representative leading dimensions have exactly the problem's alignmen
       const CallArgs args = representative_args(p);
       CAPTURE(align);
       CAPTURE(extent);
-      for (const auto& [ld, size] : {std::pair{args.lda, 2}, {args.ldb, 2}, {args.ldd, size_of(p.epilogue.out)}}) {
+      for (const auto& [ld, size] : {std::pair{args.a.ld, 2}, {args.b.ld, 2}, {args.d.ld, size_of(p.epilogue.out)}}) {
         CHECK(ld >= extent);
         CHECK(ld < extent + 32);
         CHECK(ld * size % align == 0);
@@ -183,7 +199,7 @@ TEST_CASE("a panel holds as many rows as fit, in whole tiles where it can, eight
 TEST_CASE("a call's rows from one on: every operand that has rows moves, in both majors") {
   Problem p = parse_problem("1000x64x32 a=m relu bias=row:f32 c aux scale=both");
   CallArgs args = call(p);
-  args.c = reinterpret_cast<const void*>(0x4000), args.aux = reinterpret_cast<void*>(0x5000);
+  args.c.data = reinterpret_cast<const void*>(0x4000), args.aux.data = reinterpret_cast<void*>(0x5000);
   args.bias = reinterpret_cast<const void*>(0x6000), args.row_scale = reinterpret_cast<const float*>(0x7000);
   args.column_scale = reinterpret_cast<const float*>(0x8000);
   const auto moved = [](const void* to, const void* from) {
@@ -191,20 +207,20 @@ TEST_CASE("a call's rows from one on: every operand that has rows moves, in both
   };
   CallArgs part = rows_of(p, args, 128, 40);
   CHECK(part.m == 40);
-  CHECK(moved(part.a, args.a) == 128 * 2);
-  CHECK(part.b == args.b);
-  CHECK(moved(part.c, args.c) == 128 * args.ldc * 2);
-  CHECK(moved(part.d, args.d) == 128 * args.ldd * 2);
-  CHECK(moved(part.aux, args.aux) == 128 * args.ldaux * 2);
+  CHECK(moved(part.a.data, args.a.data) == 128 * 2);
+  CHECK(part.b.data == args.b.data);
+  CHECK(moved(part.c.data, args.c.data) == 128 * args.c.ld * 2);
+  CHECK(moved(part.d.data, args.d.data) == 128 * args.d.ld * 2);
+  CHECK(moved(part.aux.data, args.aux.data) == 128 * args.aux.ld * 2);
   CHECK(moved(part.bias, args.bias) == 128 * 4);
   CHECK(moved(part.row_scale, args.row_scale) == 128 * 4);
   CHECK(part.column_scale == args.column_scale);
   p = parse_problem("1000x64x32 relu bias=column");
-  args.aux = nullptr, args.c = nullptr, args.row_scale = nullptr;
+  args.aux.data = nullptr, args.c.data = nullptr, args.row_scale = nullptr;
   part = rows_of(p, args, 128, 40);
-  CHECK(moved(part.a, args.a) == 128 * args.lda * 2);
+  CHECK(moved(part.a.data, args.a.data) == 128 * args.a.ld * 2);
   CHECK(part.bias == args.bias);
-  for (const void* absent : {part.c, static_cast<const void*>(part.aux), static_cast<const void*>(part.row_scale)})
+  for (const void* absent : {part.c.data, static_cast<const void*>(part.aux.data), static_cast<const void*>(part.row_scale)})
     CHECK(absent == nullptr);
 }
 

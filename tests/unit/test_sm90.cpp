@@ -102,7 +102,7 @@ TEST_CASE("sm90 load 1 brings rows on 8-byte boundaries without packing, and not
   CHECK(g.threads == 512);  // two warpgroups that multiply, two that load
   CHECK(g.maps[0].box_inner == 0);
   CHECK(g.maps[1].box_inner == 0);
-  CHECK(g.maps[2].operand == Operand::d);
+  CHECK(g.maps[2].operand == OperandId::d);
   CHECK(g.maps[2].box_inner > 0);
   std::vector<Tactic> space;
   sm90_family().enumerate(p, kH200, space);
@@ -166,9 +166,9 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.threads == 384);
   CHECK(g.smem_bytes == 4 * (128 + 256) * 64 * 2 + 4 * 16 + 8 * 2048 + 2 * 256 * 4);
   REQUIRE(g.map_count == 3);
-  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
-  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 128, 128});  // half of 256: the cluster shares B
-  CHECK(g.maps[2] == TensorMapSpec{Operand::d, 32, 16, 64});
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 128, 128});
+  CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 128, 128});  // half of 256: the cluster shares B
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::d, 32, 16, 64});
 
   // Whole runs: two warpgroups' two strips of 32 rows of D, 64 elements and a gap each.
   g = sm90_family().geometry(p, tactic("tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2"), kH200);
@@ -184,13 +184,13 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.cluster[0] == 2);
   CHECK(g.threads == 160);
   REQUIRE(g.map_count == 2);
-  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 16, 128});
-  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 64, 128});
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 16, 128});
+  CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 64, 128});
 
   auto transposed = p;
   transposed.b_major = Major::mn;
   g = sm90_family().geometry(transposed, tactic("tile_m=128 tile_n=208 tile_k=64 stages=3"), kH200);
-  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 64, 128});
+  CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 64, 128});
   CHECK(g.smem_bytes == 3 * ((128 + 256) * 64 * 2 + 16) + 2 * 208 * 4);  // 208 columns lie in four chunks of 64
 
   g = sm90_family().geometry(problem(300, 300, 64), tactic("tile_m=128 tile_n=128 tile_k=64 stages=4"), kH200);
@@ -259,11 +259,11 @@ TEST_CASE("sm90 gated: two matrices in one operand, a third map, twice the sums"
   CHECK(why(p, tactic("tile_m=256 tile_n=128 tile_k=64 stages=3")).find("256 f32 accumulators") != std::string::npos);
   auto g = sm90_family().geometry(p, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4 cluster_m=2 store=1"), kH200);
   REQUIRE(g.map_count == 5);
-  CHECK(g.maps[0] == TensorMapSpec{Operand::a, 64, 128, 128});
-  CHECK(g.maps[1] == TensorMapSpec{Operand::b, 64, 48, 128});
-  CHECK(g.maps[2] == TensorMapSpec{Operand::b2, 64, 48, 128});
-  CHECK(g.maps[3] == TensorMapSpec{Operand::d, 32, 16, 64});
-  CHECK(g.maps[4] == TensorMapSpec{Operand::aux, 32, 16, 64});
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 128, 128});
+  CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 48, 128});
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::b2, 64, 48, 128});
+  CHECK(g.maps[3] == TensorMapSpec{OperandId::d, 32, 16, 64});
+  CHECK(g.maps[4] == TensorMapSpec{OperandId::aux, 32, 16, 64});
   // A and both matrices of weights; strips of D, gate and up; two terms for 192 columns.
   CHECK(g.smem_bytes == 4 * ((128 + 2 * 96) * 64 * 2 + 16) + 8 * 3072 + 2 * 2 * 192 * 4);
 
@@ -281,7 +281,7 @@ TEST_CASE("sm90 gated: two matrices in one operand, a third map, twice the sums"
   CHECK(g.smem_bytes == 5 * ((2 * 64 + 16) * 128 * 2 + 16));
   CHECK(g.grid[0] == 132);
   REQUIRE(g.map_count == 3);
-  CHECK(g.maps[2] == TensorMapSpec{Operand::b2, 64, 64, 128});
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::b2, 64, 64, 128});
   CHECK(why(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=2 swap_ab=1 split_k=2")) == "");
   const auto split = parse_problem("256x512x4096 bf16 gated silu");
   CHECK(why(split, tactic("tile_m=128 tile_n=120 tile_k=64 stages=3 split_k=2")) == "");
