@@ -12,19 +12,20 @@ using Clock = std::chrono::steady_clock;
 
 inline double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+/// Thrown where what was waited for had not ended at its deadline.
+struct TimedOut {};
+
 /// A point in time, or earlier the moment when a stop is requested.
 class Deadline {
  public:
   static Deadline in(double seconds, std::stop_token stop = {}) {
-    return Deadline(Clock::now() +
-                        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, 1e8))),
-                    std::move(stop));
+    return Deadline(
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, 1e8))),
+        std::move(stop));
   }
   static Deadline never(std::stop_token stop = {}) { return in(1e8, std::move(stop)); }
 
-  double remaining() const {
-    return stopped() ? 0 : std::max(0.0, std::chrono::duration<double>(at_ - Clock::now()).count());
-  }
+  double remaining() const { return stopped() ? 0 : std::max(0.0, std::chrono::duration<double>(at_ - Clock::now()).count()); }
   bool passed() const { return stopped() || Clock::now() >= at_; }
   bool stopped() const { return stop_.stop_requested(); }
   Clock::time_point at() const { return at_; }

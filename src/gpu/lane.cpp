@@ -17,7 +17,10 @@ void Lane::wait(Deadline deadline) {
 void Lane::wait(const Event& event, Deadline deadline) {
   const auto start = Clock::now();
   while (!event.done()) {
-    if (deadline.passed()) throw TimedOut{};
+    if (deadline.passed()) {
+      overdue_ = true;
+      throw TimedOut{};
+    }
     // Spin while the answer is near; a long kernel need not cost a core.
     if (seconds_since(start) < 1e-3)
       std::this_thread::yield();
@@ -38,7 +41,7 @@ bool Lane::drain(double seconds) {
   const auto deadline = Deadline::in(seconds);
   for (;;) {
     const CUresult result = driver().cuStreamQuery(stream());
-    if (result == CUDA_SUCCESS) return true;
+    if (result == CUDA_SUCCESS) return overdue_ = false, true;
     if (result != CUDA_ERROR_NOT_READY) return fault(), false;
     if (deadline.passed()) {
       fault_ = "a kernel did not end";

@@ -9,9 +9,6 @@
 
 namespace ak {
 
-/// Thrown by Lane::wait: the work is still running.
-struct TimedOut {};
-
 class Lane {
  public:
   /// In the current context.
@@ -33,12 +30,15 @@ class Lane {
   /// After TimedOut: waits until the stream is idle. False when it does not end within the given seconds or the context is
   /// lost.
   bool drain(double seconds);
+  /// The same where a wait timed out since it was last idle; true at once otherwise.
+  bool settle(double seconds) { return !overdue_ || drain(seconds); }
 
  private:
   const DeviceShare memory_;
   OwnedStream stream_;
   Event mark_;
   std::string fault_;
+  bool overdue_ = false;  // a wait timed out, and the stream may still be running
 };
 
 }  // namespace ak

@@ -17,7 +17,7 @@
 #include "plan/resources.hpp"
 #include "plan/vendor.hpp"
 #include "proof/panel.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 #include "worker/worker.hpp"
 
 namespace ak {
@@ -138,7 +138,7 @@ class Gpu final : public Machine {
   }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
-    Trials::Options options;
+    GpuTrials::Options options;
     options.quarantine = quarantine;
     options.allowance = ours(allowance);
     options.reviewed = kernel_folder().empty();
@@ -150,7 +150,7 @@ class Gpu final : public Machine {
       else
         options.prover = std::make_unique<NoProver>(why);
     }
-    return std::make_unique<Trials>(problem, resources_, std::move(options));
+    return std::make_unique<GpuTrials>(problem, resources_, std::move(options));
   }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {

@@ -14,6 +14,7 @@
 #include "plan/plan.hpp"
 #include "proof/layout.hpp"
 #include "proof/probe.hpp"
+#include "proof/prover.hpp"
 
 namespace ak {
 
@@ -60,13 +61,6 @@ class Case {
 /// Scalars that a kernel cannot ignore unseen, and the scales of the inputs.
 void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
                  Data data, std::uint64_t seed, CallArgs& args);
-
-/// Ends a trial early: what became of it and why, in one line.
-struct Failed {
-  Outcome outcome;
-  std::string why;
-  bool harms = false;  // the kernel faults, hangs or writes where it must not: it is never to run again
-};
 
 struct Verdict {
   bool right = true;

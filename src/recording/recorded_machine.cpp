@@ -77,7 +77,7 @@ class Recorded final : public Machine {
     if (!recording)
       throw Error(ErrorCode::unsupported,
                   fmt::format("the recording {} does not hold {}; it holds {}", path_, to_string(problem), held()));
-    return std::make_unique<RecordedRunner>(std::move(*recording), allowance);
+    return std::make_unique<RecordedTrials>(std::move(*recording), allowance);
   }
 
   PlanPtr load(const PlanRecord&, std::string_view) override { return nullptr; }

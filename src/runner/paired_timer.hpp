@@ -1,4 +1,4 @@
-// PairedTimer: how fast plans of a problem are, beside cuBLASLt's best in the same window.
+// PairedTimer: the timer in this process, on the testbed's GPU: all that is compared is timed in one window.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "proof/testbed.hpp"
 #include "proof/verify.hpp"
 #include "runner/plan_arm.hpp"
+#include "runner/timer.hpp"
 #include "runner/vendor_survey.hpp"
 #include "timing/drift.hpp"
 
@@ -21,37 +22,46 @@ struct Medians {
   double clock_mhz = 0;
 };
 
-class PairedTimer {
+class PairedTimer final : public Timer {
  public:
-  /// The testbed must outlive it. Allocates its sets of operands; throws Error{out_of_memory}.
-  explicit PairedTimer(Testbed& bed);
+  /// Of the testbed's problem, in proportion for the whole. Both must outlive it. Its sets of operands are allocated with the
+  /// first timing.
+  PairedTimer(Testbed& bed, Verifier& verifier) : bed_(bed), verifier_(verifier) {}
 
-  /// cuBLASLt's ways, timed with the first call.
-  VendorSurvey& survey(Deadline deadline);
-  /// What the survey found, if it was made.
-  PlanPtr anchor() const { return survey_ ? survey_->anchor() : nullptr; }
-  VendorTimes vendor() const { return survey_ ? survey_->times() : VendorTimes{}; }
+  /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
+  std::vector<Tactic> vendor_tactics(Deadline deadline) override;
+  VendorTimes vendor() const override;
+  std::string vendor_algo(const Tactic& tactic) const override;
+  void load(const Kernel& kernel, Trial& trial, Deadline deadline) override;
+  /// A plan far behind the vendor is timed with less care. What the timed loop left in D is held to the verifier's bounds at
+  /// full effort: throws Failed{incorrect}.
+  void time(const Kernel& kernel, Effort effort, Trial& trial, Deadline deadline) override;
+  void time_finals(std::span<const Kernel> kernels, std::span<Trial* const> trials, Deadline deadline) override;
+  double drift() const override { return drift_.value(); }
 
-  /// Fill in us and ratio, and at full effort final_timing. A plan far behind the vendor is timed with less care. What the
-  /// timed loop left in D is held to the verifier's bounds at full effort: throws Failed{incorrect}.
-  void time_quick(const Plan& plan, Trial& trial, Deadline deadline);
-  void time_full(const Plan& plan, Verifier& verifier, Trial& trial, Deadline deadline);
-  /// The last few in one window, the vendor's best among them.
-  void time_finals(std::span<const Plan* const> plans, std::span<Trial* const> trials, Deadline deadline);
-  /// Any plans of the problem in one window; graph_us is about how long one arm's graph takes.
+  /// cuBLASLt's ways as plans.
+  VendorArms arms(Deadline deadline);
+  /// Any plans of the testbed's problem in one window; graph_us is about how long one arm's graph takes.
   Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
 
-  /// Of the anchor between the first window and the last, as a fraction.
-  double drift() const { return drift_.value(); }
-
  private:
+  struct Loop {
+    explicit Loop(Testbed& bed);
+    RotatingSets sets;
+    Stopwatch stopwatch;
+  };
+  Loop& loop();
+  VendorSurvey& survey(Deadline deadline);
+  double whole_us(double us) const;
+  void time_quick(const Plan& plan, Trial& trial, Deadline deadline);
+  void time_full(const Plan& plan, Trial& trial, Deadline deadline);
   PlanArm arm_of(const Plan& plan, double graph_us, double estimate_us, Deadline deadline);
   const PlanArm* anchor_arm(double graph_us, Deadline deadline);
   std::optional<std::size_t> follow_vendor(std::span<const PlanArm> arms, const Window& window);
 
   Testbed& bed_;
-  RotatingSets sets_;
-  Stopwatch stopwatch_;
+  Verifier& verifier_;
+  std::optional<Loop> loop_;
   std::optional<VendorSurvey> survey_;
   std::unique_ptr<Case> loop_case_;  // of the first set, which timed loops write last
   PlanArm short_anchor_, long_anchor_;

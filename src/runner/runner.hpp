@@ -1,4 +1,4 @@
-// Runner: runs one tactic and gives a Trial: on the GPU (trials), or from a recording (recorded).
+// Runner: runs one tactic and gives a Trial.
 #pragma once
 
 #include <span>
@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
+#include "runner/timer.hpp"
 
 namespace ak {
 
@@ -16,14 +17,6 @@ namespace ak {
 struct Artifact {
   std::string cubin;        // empty for the vendor
   std::string vendor_algo;  // empty for an own kernel
-};
-
-struct VendorTimes {
-  double best_us = 0;      // min over fused and separate: the baseline that counts; 0 when there is no vendor
-  double first_us = 0;     // first heuristic, plain GEMM (gated: and our pass)
-  double gemm_us = 0;      // best plain GEMM; 0 when gated
-  double fused_us = 0;     // best fused epilogue; 0 where cuBLASLt has no such epilogue
-  double separate_us = 0;  // first heuristic + our pass
 };
 
 class Runner {

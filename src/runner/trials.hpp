@@ -1,4 +1,5 @@
-// Trials: tactics compiled, proven and timed, one Trial each, on the current context's GPU. It only joins the three.
+// Trials: tactics compiled, proven and timed, one Trial each. It only joins the three, which know nothing of each other, and
+// knows no GPU: with gpu_trials.hpp's parts they are run on one, with recording/recorded.hpp's they are answered from a file.
 #pragma once
 
 #include <functional>
@@ -7,31 +8,26 @@
 #include <string>
 
 #include "core/allowance.hpp"
-#include "plan/plan.hpp"
-#include "plan/resources.hpp"
 #include "proof/prover.hpp"
-#include "runner/paired_timer.hpp"
 #include "runner/quarantine.hpp"
 #include "runner/runner.hpp"
+#include "runner/timer.hpp"
 
 namespace ak {
 
-/// Rules, sources and artifacts are of the whole problem; plans, cases and sets of its panel. Times are those of the panel in
-/// proportion to the whole problem's rows.
 class Trials : public Runner {
  public:
-  struct Options {
-    std::function<std::string(const Tactic&)> source;  // the text of a tactic; empty: make_source of its family
-    Allowance allowance = {};                          // device memory of this process, and threads
-    std::unique_ptr<Prover> prover;                    // of own kernels, for the panel; null: this process proves
-    std::optional<Problem> panel = {};                 // what is proven and timed; empty: search_panel() of the allowance
-    Quarantine* quarantine = nullptr;                  // null: none is kept
-    bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
+  struct Rules {
+    std::function<std::optional<std::string>(const Tactic&)> refuses;  // why an own tactic is not even compiled; nullopt: it is
+    std::function<std::string(const Tactic&)> source = {};             // its text; empty: make_source of its family
+    std::optional<Problem> panel = {};                                 // what is proven and timed; empty: the problem itself
+    Quarantine* quarantine = nullptr;                                  // null: none is kept
+    bool reported = true;                                              // what the compiler reports of a kernel may refuse it
   };
 
-  /// The problem has m, n, k >= 1. Device memory is allocated on the first run.
-  Trials(const Problem& problem, Resources& resources, Options options);
-  Trials(const Problem& problem, Resources& resources) : Trials(problem, resources, Options{}) {}
+  /// arch: as in compile(). Of the allowance it takes compile threads. prover and timer must outlive it. Rules, sources and
+  /// artifacts are of the whole problem.
+  Trials(const Problem& problem, std::string arch, const Allowance& allowance, Prover& prover, Timer& timer, Rules rules);
   ~Trials() override;
 
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
@@ -50,14 +46,6 @@ class Trials : public Runner {
 
   /// run() without the timing. `error`, when given, gets the worst element's error over its bound.
   Trial verify(const Tactic& tactic, Effort effort, Deadline deadline, double* error = nullptr);
-
-  VendorArms vendor_arms();
-  /// Throws Error{driver} where the plans cannot be timed.
-  Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
-  /// The plan, for the panel, of a tactic that ran correctly; null otherwise.
-  PlanPtr plan(const Tactic& tactic);
-  /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.
-  std::string fault() const;
 
  private:
   struct Impl;

@@ -6,7 +6,7 @@
 #include "plan/vendor.hpp"
 #include "proof/testbed.hpp"
 #include "runner/plan_arm.hpp"
-#include "runner/runner.hpp"
+#include "runner/timer.hpp"
 
 namespace ak {
 

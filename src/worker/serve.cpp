@@ -13,7 +13,7 @@
 
 #include "base/build.hpp"
 #include "plan/resources.hpp"
-#include "proof/prover.hpp"
+#include "proof/local_prover.hpp"
 #include "worker/channel.hpp"
 #include "worker/messages.hpp"
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "ak/types.hpp"
 #include "base/log.hpp"
 
 namespace ak {

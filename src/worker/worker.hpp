@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/allowance.hpp"
+#include "core/problem.hpp"
 #include "proof/prover.hpp"
 #include "worker/messages.hpp"
 #include "worker/process.hpp"

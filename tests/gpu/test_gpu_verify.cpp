@@ -5,10 +5,10 @@
 #include <functional>
 
 #include "plan/vendor.hpp"
-#include "proof/prover.hpp"
+#include "proof/local_prover.hpp"
 #include "proof/rotating_sets.hpp"
 #include "proof/verify.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 
 using namespace ak;
 
@@ -190,7 +190,7 @@ TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated p
       CHECK(reinterpret_cast<std::uint64_t>(pointer) < sets.base(i) + sets.layout().bytes);
     }
   }
-  Trials runner(p, resources());
+  GpuTrials runner(p, resources());
   const auto tactics = runner.vendor_tactics(Deadline::in(10));
   REQUIRE(!tactics.empty());
   const Trial trial = runner.run(tactics[0], Effort::full, Deadline::in(10));

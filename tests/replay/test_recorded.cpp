@@ -72,7 +72,7 @@ Allowance threads(int count) {
 
 TEST_CASE("the recorded runner answers from its file, and compiles each tactic for the recorded GPU") {
   REQUIRE(space().tactics.size() > 5 * kStride);
-  RecordedRunner runner(synthetic(), threads(2));
+  RecordedTrials runner(synthetic(), threads(2));
   const auto& trials = runner.recording().trials;
   const Tactic first = trials[2].trial.tactic, second = trials[3].trial.tactic;
 
@@ -106,7 +106,7 @@ TEST_CASE("the recorded runner answers from its file, and compiles each tactic f
 }
 
 TEST_CASE("what the file does not hold, or holds as a failure, is answered so") {
-  RecordedRunner runner(synthetic(), threads(2));
+  RecordedTrials runner(synthetic(), threads(2));
   const Tactic absent = space().tactics[1].tactic;
   CHECK(runner.ready(absent));
   const Trial unknown = runner.run(absent, Effort::quick, Deadline::in(60));
@@ -127,7 +127,7 @@ TEST_CASE("what the file does not hold, or holds as a failure, is answered so") 
 }
 
 TEST_CASE("finals compare times of one window only") {
-  RecordedRunner runner(synthetic(), threads(2));
+  RecordedTrials runner(synthetic(), threads(2));
   const auto& trials = runner.recording().trials;
   const Tactic timed[] = {trials[2].trial.tactic, trials[3].trial.tactic, vendor_tactic(0)};
   const auto finals = runner.finals(timed, Deadline::in(120));
@@ -149,7 +149,7 @@ TEST_CASE("changed device code is said once, and answered") {
   const LogLevel before = log_level();
   set_log_level(LogLevel::warn);
   set_log_sink([&](LogLevel, std::string_view line) { lines += std::string(line) + "\n"; });
-  { const RecordedRunner unchanged(synthetic(), threads(1)); }
+  { const RecordedTrials unchanged(synthetic(), threads(1)); }
   CHECK(lines.empty());
   Recording old = synthetic();
   old.name = "older";
@@ -157,7 +157,7 @@ TEST_CASE("changed device code is said once, and answered") {
   REQUIRE(old.header.digests.contains(family));
   old.header.digests[family].low++;
   for (int i = 0; i < 2; ++i) {
-    RecordedRunner runner(old, threads(1));
+    RecordedTrials runner(old, threads(1));
     CHECK(runner.run(old.trials[2].trial.tactic, Effort::quick, Deadline::in(120)).us == 20);
   }
   set_log_sink({});

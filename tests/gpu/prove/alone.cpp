@@ -10,7 +10,7 @@
 #include "plan/pass.hpp"
 #include "prove/prove.hpp"
 #include "prove/suite.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 
 namespace ak::proof {
 namespace {
@@ -54,7 +54,7 @@ struct Times {
 /// The own kernel against cuBLASLt's faster way, first as chains of one kind, then each launch after a foreign one, whose time
 /// is taken off.
 std::pair<Times, Times> measure(const Problem& problem, const Tactic& tactic) {
-  Trials runner(problem, resources());
+  GpuTrials runner(problem, resources());
   const auto lt = runner.vendor_arms();
   const Trial trial = runner.verify(tactic, Effort::quick, Deadline::in(30));
   if (!trial.correct()) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", name(trial.outcome), trial.why));

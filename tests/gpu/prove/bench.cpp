@@ -11,7 +11,7 @@
 #include "core/activation.hpp"
 #include "prove/prove.hpp"
 #include "prove/suite.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 #include "search/proposers.hpp"
 #include "search/space.hpp"
 #include "tune/tuner.hpp"
@@ -135,7 +135,7 @@ class Bout {
   const Problem problem_;
   Resources& gpu_;
   const Space space_;
-  Trials runner_;
+  GpuTrials runner_;
   Tuned tuned_;
 };
 

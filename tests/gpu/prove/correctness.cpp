@@ -6,7 +6,7 @@
 
 #include "base/cores.hpp"
 #include "prove/prove.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 
 namespace ak::proof {
 
@@ -17,9 +17,9 @@ Step prove_case(const ProofCase& c, Resources& resources, Effort effort, bool* l
   step.note = "no tactic compiles without spilling";
   const auto tactics = drawn_tactics(c, resources.facts(), 6);
   if (tactics.empty()) step.note = "no tactic fits";
-  Trials::Options options;
+  GpuTrials::Options options;
   options.allowance.compile_threads = 1;
-  Trials runner(c.problem, resources, std::move(options));
+  GpuTrials runner(c.problem, resources, std::move(options));
   for (const Tactic& tactic : tactics) {
     double error = 0;
     const Trial trial = runner.verify(tactic, effort, Deadline::in(20), &error);

@@ -12,7 +12,7 @@
 #include "jit/source.hpp"
 #include "prove/planted.hpp"
 #include "prove/prove.hpp"
-#include "runner/trials.hpp"
+#include "runner/gpu_trials.hpp"
 
 namespace ak::proof {
 namespace {
@@ -30,11 +30,11 @@ int prove_planted_one(int index, bool wrong) {
     fmt::print("no tactic '{}'\n", planted.tactic);
     return 2;
   }
-  Trials::Options options;
+  GpuTrials::Options options;
   options.allowance.compile_threads = 1;
   if (wrong)
     options.source = [&](const Tactic& t) { return planted.apply(make_source(family(t.family).sources(), problem, t)); };
-  Trials runner(problem, gpu, std::move(options));
+  GpuTrials runner(problem, gpu, std::move(options));
   const Trial trial = runner.verify(*tactic, Effort::full, Deadline::in(30));
   fmt::print("{} | {}: {}\n", to_string(*tactic), name(trial.outcome), trial.why);
   std::fflush(stdout);

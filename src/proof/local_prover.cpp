@@ -1,4 +1,4 @@
-#include "proof/prover.hpp"
+#include "proof/local_prover.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "families/family.hpp"
-#include "plan/kernel_plan.hpp"
 
 namespace ak {
 namespace {
@@ -30,12 +29,6 @@ Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
 
 }  // namespace
 
-PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel, Workspaces* scratch) {
-  const Family& own = family(kernel.tactic.family);
-  return std::make_shared<KernelPlan>(resources, kernel.cubin.data(), problem, kernel.tactic,
-                                      own.geometry(problem, kernel.tactic, resources.facts()), scratch);
-}
-
 LocalProver::LocalProver(Testbed& bed) : bed_(bed), verifier_(bed.lane, bed.probe) {}
 
 std::unique_ptr<Case> LocalProver::make_case(Data data, Spacing spacing, std::uint64_t seed) const {
@@ -52,8 +45,8 @@ PlanPtr LocalProver::loaded(const Problem& problem, const Kernel& kernel) const 
 }
 
 Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
-  plan_ = loaded(bed_.problem, kernel);
-  return prove(*plan_, &kernel, effort, deadline);
+  const Testbed::Entered entered(bed_);
+  return prove(*bed_.plan(kernel), is_vendor(kernel.tactic) ? nullptr : &kernel, effort, deadline);
 }
 
 Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline) {
@@ -71,7 +64,7 @@ Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort,
     worst = worse(worst, hold(verifier_.check({&run, 1}, deadline)));
     drop_if_large(kept);
   }
-  worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, other_.get(), &quick_case(), deadline)));
+  worst = worse(worst, hold(verifier_.repeat(plan, quick_case(), 3, bed_.anchor.get(), &quick_case(), deadline)));
   return kernel ? worse(worst, edges(*kernel, deadline)) : worst;
 }
 
@@ -97,6 +90,7 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
 
 // Its case outlives a launch that does not end: to free its memory would be to wait.
 Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
+  const Testbed::Entered entered(bed_);
   const PlanPtr plan = loaded(bed_.whole, kernel);
   if (plan->workspace_bytes() > bed_.scratch_bytes) return {0, false};
   if (!whole_case_) {
