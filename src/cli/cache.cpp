@@ -3,7 +3,7 @@
 
 #include "cli/cli.hpp"
 #include "context/context.hpp"
-#include "context/words.hpp"
+#include "context/describe.hpp"
 
 namespace ak::cli {
 

@@ -3,7 +3,7 @@
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
-#include "context/words.hpp"
+#include "context/describe.hpp"
 #include "families/family.hpp"
 
 namespace ak::cli {

@@ -6,10 +6,10 @@
 #include <unordered_set>
 
 #include "base/environment.hpp"
+#include "context/describe.hpp"
 #include "context/hint.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
-#include "context/words.hpp"
 #include "recording/recorded_machine.hpp"
 
 namespace ak {
@@ -20,21 +20,21 @@ Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine,
       service(std::make_unique<TuningService>(common.store->folder())) {
   read_environment();
   if (!machine && !settings.recording.empty()) machine = make_recording_machine(settings.recording);
-  if (machine) only = std::make_unique<Site>(std::move(machine), now);
+  if (machine) only = std::make_unique<DeviceState>(std::move(machine), now);
 }
 
 Context::Impl::State::~State() {
   service.reset();
-  for (Site* site = sites; site;) delete std::exchange(site, site->next);
+  for (DeviceState* device = devices; device;) delete std::exchange(device, device->next);
 }
 
-Explanation Context::Impl::State::explanation(Site& site, const Problem& problem, const Served& served) const {
+Explanation Context::Impl::State::explanation(DeviceState& device, const Problem& problem, const Served& served) const {
   const auto& record = served.record;
   Explanation e;
   e.problem = to_string(problem);
-  e.hardware = describe(site.machine->hardware());
+  e.hardware = describe(device.machine->hardware());
   e.source = served.source;
-  e.from_recording = !site.machine->hardware().recording.empty();
+  e.from_recording = !device.machine->hardware().recording.empty();
   e.note = served.note;
   const bool fallen_back = served.source == "vendor fallback" || served.source == "untuned";
   const bool meanwhile = served.plan && served.standing != Standing::lasting;
@@ -50,7 +50,7 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
-  if (const Plan* spare = site.spares.find(problem))
+  if (const Plan* spare = device.spares.find(problem))
     e.note = joined(e.note, fmt::format("{} without a workspace serves where scratch memory is not to be had",
                                         ak::served_by(spare->tactic())));
   if (const Store::Fault fault = common.store->fault(); !fault.writing.empty())
@@ -59,24 +59,24 @@ Explanation Context::Impl::State::explanation(Site& site, const Problem& problem
 }
 
 // Of a problem that was not met yet.
-Explanation Context::Impl::State::expectation(Site& site, const Problem& problem) {
+Explanation Context::Impl::State::expectation(DeviceState& device, const Problem& problem) {
   Served served;
   served.source = "none";
   if (common.settings.mode == Mode::off) {
     served.note = "AK_MODE is off: cuBLASLt would serve it";
-  } else if (const auto record = common.store->find(problem, site.machine->hardware())) {
-    const auto why = to_prove(*site.machine, *record);
+  } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
+    const auto why = to_prove(*device.machine, *record);
     served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note};
   } else if (common.settings.mode != Mode::tune) {
     served.note = "cuBLASLt would serve it";
-  } else if (const auto hint = find_hint(common, *site.machine, problem, {}); hint && hint->exact) {
+  } else if (const auto hint = find_hint(common, *device.machine, problem, {}); hint && hint->exact) {
     served = {nullptr, hint->source, hint->record, "the first call would compile and prove it here"};
   } else {
     served.note =
         hint ? fmt::format("the first call would time what the {} has for {}", hint->source, to_string(hint->record.problem))
              : "the first call would search";
   }
-  return explanation(site, problem, served);
+  return explanation(device, problem, served);
 }
 
 Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now)
@@ -85,8 +85,8 @@ Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::fu
 Context::Impl::~Impl() = default;
 
 Explanation Context::Impl::prepare(const Problem& problem) {
-  Site& site = state_->site();
-  return state_->explanation(site, problem, state_->plan_for(site, problem, {.recheck = true}));
+  DeviceState& device = state_->device();
+  return state_->explanation(device, problem, state_->plan_for(device, problem, {.recheck = true}));
 }
 
 std::vector<Explanation> Context::Impl::prepare(std::span<const Problem> problems, const PrepareProgress& progress) {
@@ -112,20 +112,20 @@ std::vector<Explanation> Context::Impl::prepare(std::span<const Problem> problem
 }
 
 Explanation Context::Impl::retune(const Problem& problem) {
-  Site& site = state_->site();
-  return state_->explanation(site, problem, state_->plan_for(site, problem, {.retune = true}));
+  DeviceState& device = state_->device();
+  return state_->explanation(device, problem, state_->plan_for(device, problem, {.retune = true}));
 }
 
 bool Context::Impl::proven(const Problem& problem) {
-  Machine& machine = *state_->site().machine;
+  Machine& machine = *state_->device().machine;
   const auto record = state_->common.store->find(problem, machine.hardware());
   return record && !record->provenance.provisional && !to_prove(machine, *record);
 }
 
 Explanation Context::Impl::explain(const Problem& problem) {
-  Site& site = state_->site();
-  const auto known = site.find(problem);
-  return known ? state_->explanation(site, problem, *known) : state_->expectation(site, problem);
+  DeviceState& device = state_->device();
+  const auto known = device.find(problem);
+  return known ? state_->explanation(device, problem, *known) : state_->expectation(device, problem);
 }
 
 Counters Context::Impl::counters() const {
@@ -136,7 +136,7 @@ Counters Context::Impl::counters() const {
 
 const Settings& Context::Impl::settings() const { return state_->common.settings; }
 Store& Context::Impl::store() { return *state_->common.store; }
-const Hardware& Context::Impl::hardware() { return state_->site().machine->hardware(); }
-const DeviceFacts& Context::Impl::device() { return state_->site().machine->device(); }
+const Hardware& Context::Impl::hardware() { return state_->device().machine->hardware(); }
+const DeviceFacts& Context::Impl::device() { return state_->device().machine->device(); }
 
 }  // namespace ak

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "context/describe.hpp"
 #include "context/stored.hpp"
-#include "context/words.hpp"
 
 namespace ak {
 

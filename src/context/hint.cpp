@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/log.hpp"
+#include "context/describe.hpp"
 #include "context/stored.hpp"
-#include "context/words.hpp"
 
 namespace ak {
 namespace {

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
-#include "context/words.hpp"
 #include "search/llm_proposer.hpp"
 
 namespace ak {
@@ -40,8 +40,13 @@ bool passes(const std::exception& error) {
 
 }  // namespace
 
-TuningJob::TuningJob(Common& common, Site& site, const Problem& problem, Ask ask)
-    : common_(common), site_(site), machine_(*site.machine), problem_(problem), text_(to_string(problem)), ask_(ask) {}
+TuningJob::TuningJob(Common& common, DeviceState& device, const Problem& problem, Request request)
+    : common_(common),
+      device_(device),
+      machine_(*device.machine),
+      problem_(problem),
+      text_(to_string(problem)),
+      request_(request) {}
 
 Served TuningJob::untuned(const std::string& why, Standing standing) {
   return old_or_fallback(common_, machine_, problem_, why, standing);
@@ -66,18 +71,18 @@ std::optional<Served> TuningJob::refused() {
 
 void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
-  served_ = site_.keep(problem_, tuned(turn));
+  served_ = device_.keep(problem_, tuned(turn));
 }
 
 Served TuningJob::tuned(const Turn& turn) {
-  if (ask_.retune)
+  if (request_.retune)
     old_ = common_.store->find(problem_, machine_.hardware());
-  else if (auto known = hit(common_, machine_, problem_, ask_.recheck, old_))  // left by who had the turn or the lease
+  else if (auto known = hit(common_, machine_, problem_, request_.recheck, old_))  // left by who had the turn or the lease
     return *known;
   if (auto answer = refused()) return *answer;
   const double budget = std::min(common_.settings.budget_s, turn.by.remaining());
   if (budget < kLeastBudget) return untuned("other searches took all of AK_BUDGET_S", Standing::passing);
-  if (!ask_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
+  if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
   try {
     const auto before = Clock::now();
     machine_.warm_up(problem_);
@@ -128,7 +133,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   const ProgressSink show = progress();
   std::optional<Tuned> found;
   auto hint = hint_;
-  if (!hint && old_ && !ask_.retune && without_.empty() && proof_may_do(*old_, machine_))
+  if (!hint && old_ && !request_.retune && without_.empty() && proof_may_do(*old_, machine_))
     hint = Hint{"store", *old_, is_vendor(old_->tactic) ? std::vector<Tactic>{} : std::vector{old_->tactic}, true, true};
   if (hint && without_.empty()) found = try_hint(common_, machine_, *hint, problem_, space, *runner, left(), show);
   spared_ = found.has_value();
@@ -213,7 +218,7 @@ Served TuningJob::adopt(Tuned tuned) {
 
   if (!without_.empty() && old_ && !is_vendor(old_->tactic)) {  // its own winner outlives a process without a compiler
     log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text_);
-  } else if (ask_.retune || old_) {
+  } else if (request_.retune || old_) {
     store.replace(record, tuned.artifact.cubin);
   } else if (const PlanRecord stands = store.put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
     // Another process was first. One winner for all, unless it cannot run here.
@@ -224,7 +229,7 @@ Served TuningJob::adopt(Tuned tuned) {
 }
 
 void ForcedTrial::run(const Turn& turn) {
-  Machine& machine = *site_.machine;
+  Machine& machine = *device_.machine;
   const auto entered = machine.enter();
   const Tactic& tactic = *common_.settings.force_tactic;
   try {
@@ -242,7 +247,7 @@ void ForcedTrial::run(const Turn& turn) {
     served.record.tactic = tactic, served.record.vendor_algo = artifact.vendor_algo, served.record.us = trial.us;
     served.plan = machine.load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
-    served_ = site_.keep(problem_, std::move(served));
+    served_ = device_.keep(problem_, std::move(served));
   } catch (const std::exception& error) {
     warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem_), error.what()));
   }

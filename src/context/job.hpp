@@ -8,17 +8,17 @@
 #include <vector>
 
 #include "context/common.hpp"
+#include "context/device_state.hpp"
 #include "context/hint.hpp"
 #include "context/served.hpp"
-#include "context/site.hpp"
 #include "tune/service.hpp"
 
 namespace ak {
 
 class TuningJob final : public TuningWork {
  public:
-  /// common and site outlive it.
-  TuningJob(Common& common, Site& site, const Problem& problem, Ask ask);
+  /// common and device outlive it.
+  TuningJob(Common& common, DeviceState& device, const Problem& problem, Request request);
 
   /// Why it cannot begin now, as an answer to keep: no time or no memory. nullopt when it can.
   std::optional<Served> refused();
@@ -35,11 +35,11 @@ class TuningJob final : public TuningWork {
   Served adopt(Tuned tuned);
 
   Common& common_;
-  Site& site_;
+  DeviceState& device_;
   Machine& machine_;
   const Problem problem_;
   const std::string text_;
-  const Ask ask_;
+  const Request request_;
   std::optional<PlanRecord> old_;  // stands, and is to be proven again
   std::optional<Hint> hint_;
   std::string without_;  // why no own kernels are tried
@@ -50,14 +50,15 @@ class TuningJob final : public TuningWork {
 /// AK_FORCE_TACTIC: proven, and used instead of searching.
 class ForcedTrial final : public TuningWork {
  public:
-  ForcedTrial(Common& common, Site& site, const Problem& problem) : common_(common), site_(site), problem_(problem) {}
+  ForcedTrial(Common& common, DeviceState& device, const Problem& problem)
+      : common_(common), device_(device), problem_(problem) {}
   void run(const Turn& turn) override;
   /// nullopt when it cannot serve, with the reason in the log.
   const std::optional<Served>& served() const { return served_; }
 
  private:
   Common& common_;
-  Site& site_;
+  DeviceState& device_;
   const Problem problem_;
   std::optional<Served> served_;
 };

@@ -30,7 +30,7 @@ struct Served {
   Standing standing = Standing::lasting;
 };
 
-struct Ask {
+struct Request {
   bool retune = false;   // search even when a record stands
   bool recheck = false;  // a provisional record does not stand
 };

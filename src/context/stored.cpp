@@ -4,7 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
-#include "context/words.hpp"
+#include "context/describe.hpp"
 
 namespace ak {
 namespace {

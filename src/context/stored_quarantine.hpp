@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "cache/store.hpp"
-#include "context/words.hpp"
+#include "context/describe.hpp"
 #include "runner/quarantine.hpp"
 
 namespace ak {

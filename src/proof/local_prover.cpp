@@ -29,15 +29,15 @@ Proven worse(Proven a, Proven b) { return {std::max(a.error, b.error)}; }
 
 }  // namespace
 
-LocalProver::LocalProver(Testbed& bed) : bed_(bed), verifier_(bed.lane, bed.probe) {}
+LocalProver::LocalProver(Testbed& bed) : bed_(bed), verifier_(bed.queue, bed.probe) {}
 
 std::unique_ptr<Case> LocalProver::make_case(Data data, Spacing spacing, std::uint64_t seed) const {
-  return std::make_unique<Case>(bed_.lane, bed_.probe, bed_.problem, data, spacing, seed);
+  return std::make_unique<Case>(bed_.queue, bed_.probe, bed_.problem, data, spacing, seed);
 }
 
 // What is kept leaves room for the others.
 void LocalProver::drop_if_large(std::unique_ptr<Case>& kept) const {
-  if (kept->bytes() > std::min(kKeptCaseBytes, bed_.lane.memory().left() / 4)) kept.reset();
+  if (kept->bytes() > std::min(kKeptCaseBytes, bed_.queue.memory().left() / 4)) kept.reset();
 }
 
 PlanPtr LocalProver::loaded(const Problem& problem, const Kernel& kernel) const {
@@ -80,7 +80,7 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
     for (const Data data : first ? std::vector{Data::branches, Data::extremes} : std::vector{Data::normal}) {
       auto& on = edge_cases_[{p.m, p.n, p.k, data}];
       if (!on)
-        on = std::make_unique<Case>(bed_.lane, bed_.probe, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped,
+        on = std::make_unique<Case>(bed_.queue, bed_.probe, p, data, data == Data::branches ? Spacing::tight : Spacing::gapped,
                                     5);
       runs.push_back({edge_plans_.back().get(), on.get()});
     }
@@ -95,8 +95,8 @@ Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
   if (plan->workspace_bytes() > bed_.scratch_bytes) return {0, false};
   if (!whole_case_) {
     if (bed_.whole.flops() > kMostFlops) return {0, false};
-    if (Case::bytes_for(bed_.whole, Spacing::tight, kLastRows) > bed_.lane.memory().left()) return {0, false};
-    whole_case_ = std::make_unique<Case>(bed_.lane, bed_.probe, bed_.whole, Data::normal, Spacing::tight, 8, kLastRows);
+    if (Case::bytes_for(bed_.whole, Spacing::tight, kLastRows) > bed_.queue.memory().left()) return {0, false};
+    whole_case_ = std::make_unique<Case>(bed_.queue, bed_.probe, bed_.whole, Data::normal, Spacing::tight, 8, kLastRows);
   }
   edge_plans_.push_back(plan);
   const Run run{edge_plans_.back().get(), whole_case_.get()};

@@ -17,19 +17,19 @@ std::int64_t RotatingSets::least_bytes(const Problem& problem) {
   return make_layout(problem, Spacing::tight, kGuardBytes).bytes;
 }
 
-RotatingSets::RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device)
+RotatingSets::RotatingSets(const GpuQueue& queue, const Probe& probe, const Problem& problem, const DeviceFacts& device)
     : layout_(make_layout(problem, Spacing::tight, kGuardBytes)) {
   const std::int64_t wanted = 3 * device.l2_bytes;
   self_evicting_ = layout_.bytes > wanted;
   const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
-  const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), lane.memory().left() - case_bytes(problem));
+  const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), queue.memory().left() - case_bytes(problem));
   const int count = static_cast<int>(std::clamp<std::int64_t>(most / layout_.bytes, 1, sets));
-  memory_ = lane.memory().take(layout_.bytes * count);
+  memory_ = queue.memory().take(layout_.bytes * count);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);
     CallArgs args = layout_.args(problem, at);
-    for (const Region* region : layout_.inputs()) probe.poison(lane.stream(), at, *region, Verifier::kPoison);
-    fill_inputs(lane, probe, problem, layout_, at, Data::normal, 100 + i, args);
+    for (const Region* region : layout_.inputs()) probe.poison(queue.stream(), at, *region, Verifier::kPoison);
+    fill_inputs(queue, probe, problem, layout_, at, Data::normal, 100 + i, args);
     args_.push_back(args);
   }
 }

@@ -13,9 +13,9 @@ class RotatingSets {
  public:
   /// Bytes of one set.
   static std::int64_t least_bytes(const Problem& problem);
-  /// Allocates, one set at least and otherwise what the cases of a proof leave of the lane's memory, and enqueues the filling
+  /// Allocates, one set at least and otherwise what the cases of a proof leave of the queue's memory, and enqueues the filling
   /// with normal numbers. Throws Error{out_of_memory}.
-  RotatingSets(const Lane& lane, const Probe& probe, const Problem& problem, const DeviceFacts& device);
+  RotatingSets(const GpuQueue& queue, const Probe& probe, const Problem& problem, const DeviceFacts& device);
 
   std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes()); }
   int count() const { return static_cast<int>(args_.size()); }

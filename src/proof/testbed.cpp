@@ -25,11 +25,11 @@ Testbed::Testbed(const Problem& problem, const Problem& whole, Resources& resour
       probe(resources),
       scratch_bytes(allowance.scratch()),
       scratch(resources.context(), scratch_bytes),
-      lane(DeviceShare(allowance.operands())) {}
+      queue(DeviceShare(allowance.operands())) {}
 
 Testbed::Entered::Entered(Testbed& bed) : scope_(bed.resources.context()) {
-  if (!bed.lane.fault().empty()) throw Failed{Outcome::runtime, "the GPU context was lost before: " + bed.lane.fault()};
-  if (!bed.lane.settle(kPatience)) throw Failed{Outcome::timeout, "an earlier kernel is still running"};
+  if (!bed.queue.fault().empty()) throw Failed{Outcome::runtime, "the GPU context was lost before: " + bed.queue.fault()};
+  if (!bed.queue.settle(kPatience)) throw Failed{Outcome::timeout, "an earlier kernel is still running"};
 }
 
 PlanPtr Testbed::plan(const Kernel& kernel) {

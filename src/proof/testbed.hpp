@@ -5,7 +5,7 @@
 
 #include "base/hash.hpp"
 #include "core/allowance.hpp"
-#include "gpu/lane.hpp"
+#include "gpu/gpu_queue.hpp"
 #include "plan/plan.hpp"
 #include "plan/workspace.hpp"
 #include "proof/probe.hpp"
@@ -45,7 +45,7 @@ struct Testbed {
   const Probe probe;
   const std::int64_t scratch_bytes;
   Workspaces scratch;  // of the plans that are tried; given back with the testbed
-  Lane lane;
+  GpuQueue queue;
   PlanPtr anchor;  // cuBLASLt's best for the problem, once it is known
 
  private:

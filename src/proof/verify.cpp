@@ -26,9 +26,9 @@ std::int64_t reference_bytes(const Problem& p) {
   return (p.m * p.wide_n() + p.m + p.wide_n()) * static_cast<std::int64_t>(sizeof(float));
 }
 
-DeviceShare::Taken memory_for(const Lane& lane, const Problem& p, const Layout& layout) {
-  lane.memory().expect(layout.bytes + reference_bytes(p));
-  return lane.memory().take(layout.bytes);
+DeviceShare::Taken memory_for(const GpuQueue& queue, const Problem& p, const Layout& layout) {
+  queue.memory().expect(layout.bytes + reference_bytes(p));
+  return queue.memory().take(layout.bytes);
 }
 
 Finding* pinned(std::size_t count) {
@@ -84,8 +84,8 @@ std::vector<Problem> edge_problems(const Problem& problem, const Tactic& t) {
   return problems;
 }
 
-void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& l, std::uint64_t base, Data data,
-                 std::uint64_t seed, CallArgs& args) {
+void fill_inputs(const GpuQueue& queue, const Probe& probe, const Problem& problem, const Layout& l, std::uint64_t base,
+                 Data data, std::uint64_t seed, CallArgs& args) {
   const auto& e = problem.epilogue;
   const bool integers = data == Data::integers, branches = data == Data::branches, extremes = data == Data::extremes;
   const float deviation = data == Data::wide ? 24.0f : 2.0f;
@@ -94,7 +94,7 @@ void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, c
   args.alpha = e.unit_alpha ? 1.0f : integers ? -0.5f : branches || extremes ? 0.5f : 0.7f;
   args.beta = e.has_c ? (integers || branches || extremes ? 2.0f : -0.6f) : 0.0f;
   args.slope = 0.125f;
-  const CUstream stream = lane.stream();
+  const CUstream stream = queue.stream();
   const auto fill = [&](const Region& region, Values exact, float factor, std::uint64_t number) {
     const Values values = integers ? Values::integers : branches ? exact : Values::normal;
     probe.fill(stream, base, region, values, integers ? 1.0f : factor, seed * 8 + number);
@@ -126,53 +126,54 @@ std::int64_t Case::bytes_for(const Problem& p, Spacing spacing, std::int64_t las
   return make_layout(p, spacing, kGuardBytes).bytes + reference_bytes(last_of(p, last_rows));
 }
 
-Case::Case(const Lane& lane, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed,
+Case::Case(const GpuQueue& queue, const Probe& probe, const Problem& p, Data data, Spacing spacing, std::uint64_t seed,
            std::int64_t last_rows)
     : problem(last_of(p, last_rows)),
       layout(make_layout(p, spacing, kGuardBytes)),
       launched(),
-      memory_(memory_for(lane, problem, layout)) {
+      memory_(memory_for(queue, problem, layout)) {
   base = memory_.get();
   launched = layout.args(p, base);
-  for (const Region* region : layout.inputs()) probe.poison(lane.stream(), base, *region, Verifier::kPoison);
-  fill_inputs(lane, probe, p, layout, base, data, seed, launched);
+  for (const Region* region : layout.inputs()) probe.poison(queue.stream(), base, *region, Verifier::kPoison);
+  fill_inputs(queue, probe, p, layout, base, data, seed, launched);
   args = rows_of(p, launched, p.m - problem.m, problem.m);
-  refer(lane, probe);
+  refer(queue, probe);
   if (data == Data::integers || data == Data::branches || data == Data::extremes) tolerance.summation = 0;
 }
 
-Case::Case(const Lane& lane, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at, const CallArgs& with)
+Case::Case(const GpuQueue& queue, const Probe& probe, const Problem& p, const Layout& where, std::uint64_t at,
+           const CallArgs& with)
     : problem(p), layout(where), launched(with), args(with), base(at) {
-  refer(lane, probe);
+  refer(queue, probe);
 }
 
-void Case::refer(const Lane& lane, const Probe& probe) {
+void Case::refer(const GpuQueue& queue, const Probe& probe) {
   const std::size_t elements = static_cast<std::size_t>(problem.m) * problem.wide_n();
-  reference_ = lane.memory().take(reference_bytes(problem));
+  reference_ = queue.memory().take(reference_bytes(problem));
   reference.pre = reference_.data<float>();
   reference.row_norms = reference.pre + elements;
   reference.column_norms = reference.row_norms + problem.m;
   tolerance = tolerance_of(problem, args.alpha);
-  probe.reference(lane.stream(), problem, args, reference);
+  probe.reference(queue.stream(), problem, args, reference);
 }
 
-Verifier::Verifier(Lane& lane, const Probe& probe)
-    : lane_(lane),
+Verifier::Verifier(GpuQueue& queue, const Probe& probe)
+    : queue_(queue),
       probe_(probe),
-      device_(lane.memory().take(kRuns * sizeof(Finding))),
+      device_(queue.memory().take(kRuns * sizeof(Finding))),
       host_(pinned(2 * kRuns), [](Finding* p) { driver().cuMemFreeHost(p); }) {
   std::fill_n(host_.get(), 2 * kRuns, kNothingFound);
 }
 
 void Verifier::begin(std::size_t slots) {
-  ak::check(driver().cuMemcpyHtoDAsync(device_.get(), host_.get(), slots * sizeof(Finding), lane_.stream()),
+  ak::check(driver().cuMemcpyHtoDAsync(device_.get(), host_.get(), slots * sizeof(Finding), queue_.stream()),
             "clearing findings");
 }
 
 std::span<const Finding> Verifier::finish(std::size_t slots, Deadline deadline) {
   Finding* read = host_.get() + kRuns;
-  ak::check(driver().cuMemcpyDtoHAsync(read, device_.get(), slots * sizeof(Finding), lane_.stream()), "reading findings");
-  lane_.wait(deadline);
+  ak::check(driver().cuMemcpyDtoHAsync(read, device_.get(), slots * sizeof(Finding), queue_.stream()), "reading findings");
+  queue_.wait(deadline);
   return {read, slots};
 }
 
@@ -180,8 +181,8 @@ void Verifier::trust(Case& on, Deadline deadline) {
   if (on.trusted) return;
   begin(1);
   Finding* finding = device_.data<Finding>();
-  probe_.sample(lane_.stream(), on.problem, on.args, on.reference, kSamples, 7, finding);
-  probe_.hash(lane_.stream(), on.base, on.layout.input_bytes(), finding);
+  probe_.sample(queue_.stream(), on.problem, on.args, on.reference, kSamples, 7, finding);
+  probe_.hash(queue_.stream(), on.base, on.layout.input_bytes(), finding);
   const Finding found = [&] {
     try {
       return finish(1, deadline)[0];
@@ -219,14 +220,14 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
   float pre[2] = {};  // gated: the gate's and the up's
   const auto read = [&](void* to, const void* from, std::int64_t bytes) {
     ak::check(
-        driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), static_cast<std::size_t>(bytes), lane_.stream()),
+        driver().cuMemcpyDtoHAsync(to, reinterpret_cast<CUdeviceptr>(from), static_cast<std::size_t>(bytes), queue_.stream()),
         "reading an element");
   };
   const auto at = in_d ? row * on.args.d.ld + column : row * on.args.aux.ld + column;
   read(bits, static_cast<const char*>(in_d ? on.args.d.data : on.args.aux.data) + at * size_of(out), size_of(out));
   read(&pre[0], on.reference.pre + row * p.wide_n() + column, 4);
   if (in_d && p.epilogue.gated) read(&pre[1], on.reference.pre + row * p.wide_n() + p.n + column, 4);
-  lane_.wait(deadline);
+  queue_.wait(deadline);
   const double want =
       !in_d ? pre[0] : activate(p.epilogue.activation, pre[0], on.args.slope) * (p.epilogue.gated ? pre[1] : 1.0);
   return wrong(fmt::format("{} wrong elements: {}[{},{}] is {}, not {}", in_d ? finding.violations : finding.aux_violations,
@@ -236,7 +237,7 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
 Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
   for (const Run& run : runs) trust(*run.on, deadline);
   begin(runs.size());
-  const CUstream stream = lane_.stream();
+  const CUstream stream = queue_.stream();
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Case& on = *runs[i].on;
     Finding* finding = device_.data<Finding>() + i;
@@ -262,9 +263,9 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
 Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
   begin(1);
   Finding* finding = device_.data<Finding>();
-  for (const Region* region : on.layout.outputs()) probe_.check_guards(lane_.stream(), on.base, *region, kPoison, finding);
-  probe_.hash(lane_.stream(), on.base, on.layout.input_bytes(), finding);
-  probe_.compare(lane_.stream(), on.problem, on.args, on.reference, tolerance_for(tactic, on.problem, on.tolerance), finding);
+  for (const Region* region : on.layout.outputs()) probe_.check_guards(queue_.stream(), on.base, *region, kPoison, finding);
+  probe_.hash(queue_.stream(), on.base, on.layout.input_bytes(), finding);
+  probe_.compare(queue_.stream(), on.problem, on.args, on.reference, tolerance_for(tactic, on.problem, on.tolerance), finding);
   const Finding found = finish(1, deadline)[0];
   return judge(found, on, deadline);
 }
@@ -274,10 +275,10 @@ Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* othe
   const std::uint64_t outputs = on.base + on.layout.d.begin;
   if (static_cast<std::int64_t>(spare_.bytes()) < bytes) {
     spare_ = {};
-    spare_ = lane_.memory().take(bytes);
+    spare_ = queue_.memory().take(bytes);
   }
   begin(1);
-  const CUstream stream = lane_.stream();
+  const CUstream stream = queue_.stream();
   for (int i = 0; i < times; ++i) {
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
     plan.launch(stream, on.launched);

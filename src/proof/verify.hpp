@@ -10,7 +10,7 @@
 
 #include "core/tactic.hpp"
 #include "core/trial.hpp"
-#include "gpu/lane.hpp"
+#include "gpu/gpu_queue.hpp"
 #include "plan/plan.hpp"
 #include "proof/layout.hpp"
 #include "proof/probe.hpp"
@@ -34,10 +34,10 @@ class Case {
   /// Allocates and enqueues the filling and the reference. Throws Error{out_of_memory}, before anything is allocated where
   /// too little is free. last_rows: of a problem whose reference would take too long only so many are looked at, though all
   /// are launched; 0: all.
-  Case(const Lane& lane, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed,
+  Case(const GpuQueue& queue, const Probe& probe, const Problem& problem, Data data, Spacing spacing, std::uint64_t seed,
        std::int64_t last_rows = 0);
   /// The same in memory that the caller owns and has laid out and filled: only the reference is made.
-  Case(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
+  Case(const GpuQueue& queue, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
        const CallArgs& args);
 
   const Problem problem;  // of the rows that are looked at
@@ -53,13 +53,13 @@ class Case {
   std::int64_t bytes() const { return static_cast<std::int64_t>(memory_.bytes() + reference_.bytes()); }
 
  private:
-  void refer(const Lane& lane, const Probe& probe);
+  void refer(const GpuQueue& queue, const Probe& probe);
 
   DeviceShare::Taken memory_, reference_;
 };
 
 /// Scalars that a kernel cannot ignore unseen, and the scales of the inputs.
-void fill_inputs(const Lane& lane, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
+void fill_inputs(const GpuQueue& queue, const Probe& probe, const Problem& problem, const Layout& layout, std::uint64_t base,
                  Data data, std::uint64_t seed, CallArgs& args);
 
 struct Verdict {
@@ -79,7 +79,7 @@ class Verifier {
   /// At most this many runs in one check.
   static constexpr std::size_t kRuns = 16;
 
-  Verifier(Lane& lane, const Probe& probe);
+  Verifier(GpuQueue& queue, const Probe& probe);
 
   /// Waits for the case's reference, samples it in double precision and takes the hash of its inputs. check() does so itself.
   void trust(Case& on, Deadline deadline);
@@ -101,7 +101,7 @@ class Verifier {
   std::span<const Finding> finish(std::size_t slots, Deadline deadline);
   Verdict judge(const Finding& finding, const Case& on, Deadline deadline);
 
-  Lane& lane_;
+  GpuQueue& queue_;
   const Probe& probe_;
   DeviceShare::Taken device_;
   std::unique_ptr<Finding[], void (*)(Finding*)> host_;  // pinned: kRuns fresh ones, then kRuns as read back

@@ -48,7 +48,7 @@ GpuTrials::GpuTrials(const Problem& problem, const Problem& panel, Resources& re
 
 GpuTrials::~GpuTrials() {
   log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(bed.whole),
-      bed.lane.memory().peak() + bed.scratch.held_bytes());
+      bed.queue.memory().peak() + bed.scratch.held_bytes());
 }
 
 VendorArms GpuTrials::vendor_arms() {

@@ -48,7 +48,7 @@ class GpuTrials final : private GpuParts, public Trials {
   /// The plan, for the panel, of a tactic that was tried; null otherwise.
   PlanPtr plan(const Tactic& tactic) const { return bed.kept(tactic); }
   /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.
-  std::string fault() { return bed.lane.fault(); }
+  std::string fault() { return bed.queue.fault(); }
 
  private:
   GpuTrials(const Problem& problem, const Problem& panel, Resources& resources, Options&& options);

@@ -14,8 +14,8 @@ constexpr double kHopeless = 3;  // a candidate this many times slower than the 
 }  // namespace
 
 PairedTimer::Loop::Loop(Testbed& bed)
-    : sets(bed.lane, bed.probe, bed.problem, bed.resources.facts()),
-      stopwatch(bed.lane, bed.resources.support_kernel("ak_clocks"), bed.resources.facts().sm_count, rotation_of(sets)) {}
+    : sets(bed.queue, bed.probe, bed.problem, bed.resources.facts()),
+      stopwatch(bed.queue, bed.resources.support_kernel("ak_clocks"), bed.resources.facts().sm_count, rotation_of(sets)) {}
 
 PairedTimer::Loop& PairedTimer::loop() {
   if (!loop_) loop_.emplace(bed_);
@@ -122,7 +122,7 @@ void PairedTimer::time_quick(const Plan& plan, Trial& trial, Deadline deadline) 
 void PairedTimer::time_full(const Plan& plan, Trial& trial, Deadline deadline) {
   const PlanArm* anchor = anchor_arm(kFullGraphUs, deadline);
   if (!loop_case_) {
-    loop_case_ = std::make_unique<Case>(bed_.lane, bed_.probe, bed_.problem, loop().sets.layout(), loop().sets.base(0),
+    loop_case_ = std::make_unique<Case>(bed_.queue, bed_.probe, bed_.problem, loop().sets.layout(), loop().sets.base(0),
                                         loop().sets.args(0));
     verifier_.trust(*loop_case_, deadline);
   }
@@ -132,7 +132,7 @@ void PairedTimer::time_full(const Plan& plan, Trial& trial, Deadline deadline) {
   arms.push_back(&arm);
   const Window window = loop().stopwatch.window(arms, kFullRounds, deadline, [&] {
     for (const Region* region : loop_case_->layout.outputs())
-      bed_.probe.poison(bed_.lane.stream(), loop_case_->base, *region, Verifier::kPoison);
+      bed_.probe.poison(bed_.queue.stream(), loop_case_->base, *region, Verifier::kPoison);
   });
   const Verdict verdict = verifier_.inspect(*loop_case_, plan.tactic(), Deadline::in(std::max(1.0, deadline.remaining())));
   if (verdict.strays) loop_case_.reset();  // the next one's reference is of what the inputs are then

@@ -9,7 +9,7 @@
 #include "core/trial.hpp"
 #include "proof/testbed.hpp"
 #include "proof/verify.hpp"
-#include "runner/plan_arm.hpp"
+#include "runner/plan_launch.hpp"
 #include "runner/timer.hpp"
 #include "runner/vendor_survey.hpp"
 #include "timing/drift.hpp"

@@ -5,7 +5,7 @@
 
 #include "plan/vendor.hpp"
 #include "proof/testbed.hpp"
-#include "runner/plan_arm.hpp"
+#include "runner/plan_launch.hpp"
 #include "runner/timer.hpp"
 
 namespace ak {

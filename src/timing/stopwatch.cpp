@@ -26,21 +26,21 @@ double Window::ratio(std::size_t arm, std::size_t other) const {
   return median_of(std::move(ratios));
 }
 
-Stopwatch::Stopwatch(Lane& lane, CUfunction clocks, int sm_count, Rotation rotation)
-    : lane_(lane),
+Stopwatch::Stopwatch(GpuQueue& queue, CUfunction clocks, int sm_count, Rotation rotation)
+    : queue_(queue),
       clock_kernel_(clocks),
       sm_count_(sm_count),
       rotation_(rotation),
-      looks_(lane.memory().take(std::int64_t{sm_count} * 32)) {}
+      looks_(queue.memory().take(std::int64_t{sm_count} * 32)) {}
 
 double Stopwatch::estimate(const Launch& launch, int rounds, Deadline deadline) {
   while (events_.size() < 2) events_.push_back(Event::make());
   std::vector<double> us;
   for (int i = 0; i <= rounds; ++i) {
-    events_[0].record(lane_.stream());
-    launch(lane_.stream(), i % rotation_.sets);
-    events_[1].record(lane_.stream());
-    lane_.wait(deadline);
+    events_[0].record(queue_.stream());
+    launch(queue_.stream(), i % rotation_.sets);
+    events_[1].record(queue_.stream());
+    queue_.wait(deadline);
     if (i) us.push_back(events_[1].us_since(events_[0]));
   }
   return median_of(std::move(us));
@@ -53,7 +53,7 @@ Arm Stopwatch::arm(const Launch& launch, double graph_us, double estimate_us, De
   const int turn = rotation_.self_evicting ? 1 : rotation_.sets;
   const int turns = std::clamp(static_cast<int>(std::ceil(graph_us / (arm.us * turn))), 1, std::max(1, 1024 / turn));
   arm.launches = turn * turns;
-  arm.graph = Graph::capture(lane_.stream(), [&](CUstream stream) {
+  arm.graph = Graph::capture(queue_.stream(), [&](CUstream stream) {
     for (int i = 0; i < arm.launches; ++i) launch(stream, i % rotation_.sets);
   });
   return arm;
@@ -64,13 +64,13 @@ void Stopwatch::look(CUdeviceptr to) {
   CUlaunchConfig config{};
   config.gridDimX = static_cast<unsigned>(4 * sm_count_), config.gridDimY = config.gridDimZ = 1;
   config.blockDimX = config.blockDimY = config.blockDimZ = 1;
-  config.hStream = lane_.stream();
+  config.hStream = queue_.stream();
   check(driver().cuLaunchKernelEx(&config, clock_kernel_, parameters, nullptr), "reading the clocks");
 }
 
 Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline deadline,
                          const std::function<void()>& before_last) {
-  const CUstream stream = lane_.stream();
+  const CUstream stream = queue_.stream();
   const std::size_t per_round = 2 * arms.size();  // an event before and after each arm
   while (events_.size() < 2 * per_round) events_.push_back(Event::make());
   Window window;
@@ -93,12 +93,12 @@ Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline 
   };
   const auto collect = [&](int round) {
     const Event* events = &events_[static_cast<std::size_t>(round % 2) * per_round];
-    lane_.wait(events[per_round - 1], Deadline::in(std::max(deadline.remaining(), kGrace)));
+    queue_.wait(events[per_round - 1], Deadline::in(std::max(deadline.remaining(), kGrace)));
     for (std::size_t i = 0; i < arms.size(); ++i)
       window.us[i].push_back(events[2 * i + 1].us_since(events[2 * i]) / arms[i]->launches);
   };
   const auto start = Clock::now();
-  lane_.wait(deadline);
+  queue_.wait(deadline);
   int enqueued = 0, collected = 0;
   bool last = false;
   while (!last) {
@@ -108,12 +108,12 @@ Window Stopwatch::window(std::span<const Arm* const> arms, int rounds, Deadline 
     if (enqueued >= 2) collect(collected++);
   }
   look(out + words * sizeof(std::uint64_t));
-  lane_.wait(Deadline::in(std::max(deadline.remaining(), kGrace)));
+  queue_.wait(Deadline::in(std::max(deadline.remaining(), kGrace)));
   while (collected < enqueued) collect(collected++);
 
   std::vector<std::uint64_t> looks(2 * words);
   check(driver().cuMemcpyDtoHAsync(looks.data(), out, looks.size() * 8, stream), "reading clocks");
-  lane_.wait(Deadline::in(kGrace));
+  queue_.wait(Deadline::in(kGrace));
   std::vector<double> mhz;
   for (int sm = 0; sm < sm_count_; ++sm) {
     const std::uint64_t *from = &looks[2 * static_cast<std::size_t>(sm)], *to = from + words;

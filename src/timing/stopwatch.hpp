@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "gpu/lane.hpp"
+#include "gpu/gpu_queue.hpp"
 
 namespace ak {
 
@@ -38,7 +38,7 @@ struct Window {
 class Stopwatch {
  public:
   /// clocks: writes the cycle counter and the time of every SM, 2 words an SM (ak_clocks of kernels/support).
-  Stopwatch(Lane& lane, CUfunction clocks, int sm_count, Rotation rotation);
+  Stopwatch(GpuQueue& queue, CUfunction clocks, int sm_count, Rotation rotation);
 
   /// Median microseconds of `rounds` single launches after a warm one; rough (a launch's gaps count).
   double estimate(const Launch& launch, int rounds, Deadline deadline);
@@ -51,7 +51,7 @@ class Stopwatch {
  private:
   void look(CUdeviceptr to);
 
-  Lane& lane_;
+  GpuQueue& queue_;
   const CUfunction clock_kernel_;
   const int sm_count_;
   const Rotation rotation_;

@@ -112,14 +112,14 @@ class Server {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;
     } catch (const TimedOut&) {
-      reply.harms = reply.last = !session_->bed.lane.drain(kPatience);
+      reply.harms = reply.last = !session_->bed.queue.drain(kPatience);
       ended(Outcome::timeout, reply.last ? "does not end" : "did not end in time");
     } catch (const Error& error) {
       ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
     } catch (const std::exception& error) {
       ended(Outcome::timeout, fmt::format("the worker: {}", error.what()));  // host memory: no kernel is guilty of that
     }
-    if (session_ && !session_->bed.lane.fault().empty()) reply.harms = reply.last = true;
+    if (session_ && !session_->bed.queue.fault().empty()) reply.harms = reply.last = true;
     return reply;
   }
 

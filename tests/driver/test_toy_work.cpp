@@ -20,7 +20,7 @@
 #include "cache/store.hpp"
 #include "context/stored_quarantine.hpp"
 #include "fake_driver.hpp"
-#include "gpu/lane.hpp"
+#include "gpu/gpu_queue.hpp"
 #include "gpu/owners.hpp"
 #include "jit/compile_pool.hpp"
 #include "plan/resources.hpp"
@@ -101,10 +101,10 @@ struct Judgement {
   bool harms = false;  // it wrote where it must not
 };
 
-Judgement prove(const Plan& plan, Lane& lane, Deadline deadline) {
+Judgement prove(const Plan& plan, GpuQueue& queue, Deadline deadline) {
   const Operands operands(0.5f);
-  plan.launch(lane.stream(), operands);
-  lane.wait(deadline);
+  plan.launch(queue.stream(), operands);
+  queue.wait(deadline);
   const std::vector<float> result = operands.result();
   for (int i = kSize; i < kSize + kGuard; ++i)
     if (result[static_cast<std::size_t>(i)] != kUntouched) return {fmt::format("writes element {} of {}", i, kSize), true};
@@ -194,7 +194,7 @@ struct Process {
     REQUIRE(compiled);
     REQUIRE(compiled->ok());
     const Plan plan(compiled->cubin, candidate.threads);
-    const Judgement judgement = prove(plan, lane, deadline);
+    const Judgement judgement = prove(plan, queue, deadline);
     what = judgement.why;
     if (judgement.harms) quarantine.add(source.digest, judgement.why);
     if (!judgement.why.empty()) return std::nullopt;
@@ -203,7 +203,7 @@ struct Process {
 
   double time(const Plan& plan, Deadline deadline) {
     const Operands sets[] = {Operands(1), Operands(2)};
-    Stopwatch stopwatch(lane, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
+    Stopwatch stopwatch(queue, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
     const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, deadline);
     const Arm* const arms[] = {&arm};
     return stopwatch.window(arms, 3, deadline).median(0);
@@ -227,7 +227,7 @@ struct Process {
   const std::shared_ptr<Store> store;
   StoredQuarantine quarantine{*store, hardware};
   CompilePool pool{resources().facts().arch()};
-  Lane lane;
+  GpuQueue queue;
   std::vector<std::string> outcomes;       // of the candidates, empty where right
   TuningService service{store->folder()};  // ended first: what it runs uses all the others
 };

@@ -41,14 +41,14 @@ class Altered : public Plan {
 };
 
 struct Bench {
-  Lane lane;
+  GpuQueue queue;
   Probe probe{resources()};
-  Verifier verifier{lane, probe};
+  Verifier verifier{queue, probe};
 
   Verdict check(
       const Problem& p, Data data, Spacing spacing, std::function<void(CallArgs&)> alter = [](CallArgs&) {},
       std::int64_t last_rows = 0) {
-    Case on(lane, probe, p, data, spacing, 3, last_rows);
+    Case on(queue, probe, p, data, spacing, 3, last_rows);
     const Altered plan(p, std::move(alter));
     const Run run{&plan, &on};
     return verifier.check({&run, 1}, Deadline::in(10));
@@ -181,7 +181,7 @@ TEST_CASE("a gate taken for the up, an aux or scale gone astray: each is seen") 
 TEST_CASE("rotating sets hold all operands, and the vendor's survey of a gated problem has an anchor") {
   Bench bench;
   const Problem p = parse_problem("64x512x512 silu gated aux scale=both");
-  RotatingSets sets(bench.lane, bench.probe, p, resources().facts());
+  RotatingSets sets(bench.queue, bench.probe, p, resources().facts());
   for (int i = 0; i < sets.count(); i += sets.count() - 1) {
     const CallArgs& args = sets.args(i);
     for (const void* pointer : {args.b2.data, static_cast<const void*>(args.aux.data), static_cast<const void*>(args.row_scale),

@@ -252,8 +252,8 @@ TEST_CASE("a search that is stopped ends within about one trial and leaves no re
     if (++shown == 5) stop.request_stop();
   };
   Common common(settings, memory_store());
-  Site site(std::make_unique<FakeMachine>(world), Clock::now);
-  TuningJob job(common, site, world.land.problem, {});
+  DeviceState device(std::make_unique<FakeMachine>(world), Clock::now);
+  TuningJob job(common, device, world.land.problem, {});
   const auto start = Clock::now();
   job.run({Deadline::never(stop.get_token()), {}, [](double) {}});
   CHECK(seconds_since(start) < 10);

@@ -1,5 +1,6 @@
 // The suites' rows against cuBLASLt. A problem is searched for once, with its first activation; for every other one the
-// search's leaders are compiled, proven and timed again, as the library itself would try a near problem's winners.
+// search's leaders are compiled, proven and timed again, as the library itself would try a near problem's winners. Trials are
+// made as a call's are, in the worker and in this process as AK_ISOLATION says.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,12 +9,14 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "context/common.hpp"
 #include "core/activation.hpp"
+#include "machine/gpu.hpp"
 #include "prove/prove.hpp"
 #include "prove/suite.hpp"
 #include "runner/gpu_trials.hpp"
 #include "search/proposers.hpp"
-#include "search/space.hpp"
+#include "settings.hpp"
 #include "tune/tuner.hpp"
 
 namespace ak::proof {
@@ -27,12 +30,14 @@ constexpr double kGraphUs = 1500;
 // One problem with one activation.
 class Bout {
  public:
-  Bout(const SuiteRow& row, Activation activation, Resources& gpu)
+  Bout(const SuiteRow& row, Activation activation, Machine& machine, const Allowance& allowance)
       : row_(row),
         problem_(row.problem(activation)),
-        gpu_(gpu),
-        space_(make_space(problem_, gpu.facts())),
-        runner_(problem_, gpu) {}
+        allowance_(allowance),
+        machine_(machine),
+        space_(machine.space(problem_)),
+        made_(machine.runner(problem_, allowance)),
+        runner_(static_cast<GpuTrials&>(*made_)) {}
 
   /// Starts compiling what run() will try.
   void prefetch(const std::vector<Tactic>& leaders) {
@@ -41,7 +46,8 @@ class Bout {
   }
 
   /// Without leaders a whole search.
-  BenchRow run(const std::vector<Tactic>& leaders, double budget_s) {
+  BenchRow run(const std::vector<Tactic>& leaders) {
+    machine_.warm_up(problem_);
     std::vector<std::unique_ptr<Proposer>> proposers;
     if (leaders.empty()) {
       for (const auto which : {"local", "offline"}) proposers.push_back(make_proposer(which));
@@ -50,9 +56,7 @@ class Bout {
       for (const Tactic& tactic : leaders) inputs.portfolio.push_back({problem_, tactic});
       proposers.push_back(make_proposer("portfolio", inputs));
     }
-    Allowance allowance;
-    allowance.seconds = budget_s;
-    tuned_ = tune(problem_, gpu_.facts(), space_, runner_, std::move(proposers), allowance);
+    tuned_ = tune(problem_, machine_.device(), space_, runner_, std::move(proposers), allowance_);
     return measure();
   }
 
@@ -133,9 +137,11 @@ class Bout {
 
   const SuiteRow row_;
   const Problem problem_;
-  Resources& gpu_;
+  const Allowance allowance_;
+  Machine& machine_;
   const Space space_;
-  GpuTrials runner_;
+  const std::unique_ptr<Runner> made_;
+  GpuTrials& runner_;
   Tuned tuned_;
 };
 
@@ -161,9 +167,8 @@ void print(const BenchRow& r) {
 }
 
 // One row of a suite, all of its activations that the progress lacks. Returns how many failed.
-int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, const Settings& settings, ProgressFile& progress,
-              const std::string& digest) {
-  Resources& gpu = resources();
+int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, Machine& machine, const Allowance& allowance,
+              ProgressFile& progress, const std::string& digest) {
   const auto id = [&](Activation activation) {
     BenchRow key;
     key.m = row.m, key.n = row.n, key.k = row.k, key.dtype = name(row.dtype), key.activation = name(activation),
@@ -175,7 +180,7 @@ int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, c
     Step step;
     step.id = id(activation), step.group = "bench", step.digest = digest;
     try {
-      step.bench = bout.run(leaders, settings.budget_s);
+      step.bench = bout.run(leaders);
     } catch (const Error& error) {
       fmt::print("FAILED {}: {}\n", step.id, error.what());
       ++failed;
@@ -191,7 +196,7 @@ int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, c
 
   const Activation searched = activations.front();
   if (const Step* before = progress.find(id(searched), digest); !before || !before->bench) {
-    Bout bout(row, searched, gpu);
+    Bout bout(row, searched, machine, allowance);
     attempt(searched, bout, {});
   }
   std::vector<Tactic> leaders;
@@ -202,7 +207,7 @@ int bench_row(const SuiteRow& row, const std::vector<Activation>& activations, c
   for (const Activation activation : activations) {
     const Step* before = progress.find(id(activation), digest);
     if (activation == searched || (before && before->bench)) continue;
-    others.emplace_back(activation, std::make_unique<Bout>(row, activation, gpu));
+    others.emplace_back(activation, std::make_unique<Bout>(row, activation, machine, allowance));
     others.back().second->prefetch(leaders);
   }
   for (auto& [activation, bout] : others) {
@@ -223,6 +228,10 @@ int bench(const Settings& settings) {
   const std::vector<Activation> all = parse_activations(settings.activations);
   if (all.empty()) throw Error(ErrorCode::invalid_argument, "no activations");
   const std::string digest = all_digests();
+  const ak::Settings library = resolve({});
+  const auto machine = make_gpu_machine({library.scratch_bytes, library.isolation, library.worker});
+  Allowance allowance = allowance_of(library, *machine);
+  allowance.seconds = settings.budget_s;
   const auto start = Clock::now();
   int failed = 0, left = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -232,7 +241,8 @@ int bench(const Settings& settings) {
       continue;
     }
     try {
-      failed += bench_row(rows[i], rows[i].activation ? std::vector{*rows[i].activation} : all, settings, progress, digest);
+      failed += bench_row(rows[i], rows[i].activation ? std::vector{*rows[i].activation} : all, *machine, allowance, progress,
+                          digest);
     } catch (const Error& error) {
       fmt::print("ended by {}; run again with --resume\n", error.what());
       return 1;

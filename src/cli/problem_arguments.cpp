@@ -1,14 +1,13 @@
 // Command-line words -> problems and options.
-#include "api/arguments.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "api/arguments.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
-#include "context/words.hpp"
+#include "context/describe.hpp"
 #include "core/activation.hpp"
 
 namespace ak::cli {

@@ -1,4 +1,4 @@
-#include "context/site.hpp"
+#include "context/device_state.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -16,33 +16,33 @@ std::optional<Served> of(const PerProblem<Served>& all, const Problem& problem) 
 
 }  // namespace
 
-Site::Site(std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now, CUcontext context,
-           std::uint64_t context_id)
+DeviceState::DeviceState(std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now, CUcontext context,
+                         std::uint64_t context_id)
     : machine(std::move(machine)), context(context), context_id(context_id), now_(std::move(now)) {}
 
-Site::Known Site::known(const Problem& problem, Ask ask) {
-  if (ask.retune) return {};
+DeviceState::Known DeviceState::known(const Problem& problem, Request request) {
+  if (request.retune) return {};
   const std::lock_guard lock(mutex_);
-  if (auto served = of(lasting_, problem); served && !(ask.recheck && served->record.provenance.provisional))
+  if (auto served = of(lasting_, problem); served && !(request.recheck && served->record.provenance.provisional))
     return {std::move(served)};
   const auto retry = retries_.find(problem);
-  if (retry == retries_.end() || ask.recheck) return {};
-  if (now_() < retry->second.at) return {of(stand_ins_, problem)};
+  if (retry == retries_.end() || request.recheck) return {};
+  if (now_() < retry->second.at) return {of(interims_, problem)};
   return {std::nullopt, retry->second.times};
 }
 
-std::optional<Served> Site::find(const Problem& problem) {
+std::optional<Served> DeviceState::find(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   auto served = of(lasting_, problem);
-  return served ? served : of(stand_ins_, problem);
+  return served ? served : of(interims_, problem);
 }
 
-std::optional<Served> Site::stand_in(const Problem& problem) {
+std::optional<Served> DeviceState::interim(const Problem& problem) {
   const std::lock_guard lock(mutex_);
-  return of(stand_ins_, problem);
+  return of(interims_, problem);
 }
 
-Served Site::keep(const Problem& problem, Served served) {
+Served DeviceState::keep(const Problem& problem, Served served) {
   if (served.plan && served.standing == Standing::lasting) table.publish(problem, served.plan);
   const std::lock_guard lock(mutex_);
   if (served.standing == Standing::passing) {
@@ -57,7 +57,7 @@ Served Site::keep(const Problem& problem, Served served) {
     lasting_.insert_or_assign(problem, served);
     return served;
   }
-  Served& stays = stand_ins_.emplace(problem, served).first->second;
+  Served& stays = interims_.emplace(problem, served).first->second;
   stays.note = std::move(served.note);
   stays.standing = served.standing;
   return stays;

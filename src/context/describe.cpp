@@ -1,4 +1,4 @@
-#include "context/words.hpp"
+#include "context/describe.hpp"
 
 #include <fmt/format.h>
 

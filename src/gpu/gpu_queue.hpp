@@ -1,5 +1,5 @@
-// Lane: the stream on which candidates are proven and timed, and the device memory they may take. It never waits longer than it
-// was told to, and it knows when the context is lost.
+// GpuQueue: the stream on which candidates are proven and timed, and the device memory they may take. It never waits longer
+// than it was told to, and it knows when the context is lost.
 #pragma once
 
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace ak {
 
-class Lane {
+class GpuQueue {
  public:
   /// In the current context.
-  explicit Lane(DeviceShare memory = DeviceShare());
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+  explicit GpuQueue(DeviceShare memory = DeviceShare());
+  GpuQueue(const GpuQueue&) = delete;
+  GpuQueue& operator=(const GpuQueue&) = delete;
 
   CUstream stream() const { return stream_.get(); }
   const DeviceShare& memory() const { return memory_; }

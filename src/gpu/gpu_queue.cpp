@@ -1,4 +1,4 @@
-#include "gpu/lane.hpp"
+#include "gpu/gpu_queue.hpp"
 
 #include <chrono>
 #include <thread>
@@ -6,15 +6,15 @@
 
 namespace ak {
 
-Lane::Lane(DeviceShare memory)
+GpuQueue::GpuQueue(DeviceShare memory)
     : memory_(std::move(memory)), stream_(OwnedStream::make()), mark_(Event::make(Event::Timing::off)) {}
 
-void Lane::wait(Deadline deadline) {
+void GpuQueue::wait(Deadline deadline) {
   mark_.record(stream());
   wait(mark_, deadline);
 }
 
-void Lane::wait(const Event& event, Deadline deadline) {
+void GpuQueue::wait(const Event& event, Deadline deadline) {
   const auto start = Clock::now();
   while (!event.done()) {
     if (deadline.passed()) {
@@ -29,7 +29,7 @@ void Lane::wait(const Event& event, Deadline deadline) {
   }
 }
 
-const std::string& Lane::fault() {
+const std::string& GpuQueue::fault() {
   if (fault_.empty()) {
     const CUresult result = driver().cuStreamQuery(stream());
     if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) fault_ = describe(result);
@@ -37,7 +37,7 @@ const std::string& Lane::fault() {
   return fault_;
 }
 
-bool Lane::drain(double seconds) {
+bool GpuQueue::drain(double seconds) {
   const auto deadline = Deadline::in(seconds);
   for (;;) {
     const CUresult result = driver().cuStreamQuery(stream());

@@ -1,4 +1,4 @@
-// Site: what one CUDA context has: its machine, and how each of its problems is served.
+// DeviceState: what one CUDA context has: its machine, and how each of its problems is served.
 #pragma once
 
 #include <cuda.h>
@@ -15,29 +15,29 @@
 
 namespace ak {
 
-class Site {
+class DeviceState {
  public:
   /// now: the clock of retries. context, id: null and 0 for a machine that serves all callers.
-  Site(std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now, CUcontext context = nullptr,
-       std::uint64_t context_id = 0);
+  DeviceState(std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now, CUcontext context = nullptr,
+              std::uint64_t context_id = 0);
 
   const std::unique_ptr<Machine> machine;
   const CUcontext context;
   const std::uint64_t context_id;
   Table table;
   Table spares;  // plans that need no scratch memory, of problems whose own plan could not have it
-  Site* next = nullptr;
+  DeviceState* next = nullptr;
 
   /// What keep() was given; of one that is to be asked again, until its time has come: then `again` says how often it was.
   struct Known {
     std::optional<Served> served;
     int asked_before = 0;  // 0: the first time
   };
-  Known known(const Problem& problem, Ask ask);
+  Known known(const Problem& problem, Request request);
   /// As known(), whatever its standing.
   std::optional<Served> find(const Problem& problem);
   /// A plan that serves meanwhile, of captures and of searches that could not start.
-  std::optional<Served> stand_in(const Problem& problem);
+  std::optional<Served> interim(const Problem& problem);
 
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last the
   /// first's plan stays, for a graph may hold it.
@@ -53,7 +53,7 @@ class Site {
 
   const std::function<Clock::time_point()> now_;
   std::mutex mutex_;  // of what follows
-  PerProblem<Served> lasting_, stand_ins_;
+  PerProblem<Served> lasting_, interims_;
   PerProblem<Retry> retries_;
 };
 
