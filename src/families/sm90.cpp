@@ -108,7 +108,8 @@ int strip_columns(const Problem& p, const Tactic& t, const View& v) {
   return size_of(p.epilogue.out) == 2 && t.tile_n % 32 == 0 && v.part_quads % 4 == 0 ? 32 : 8 * v.together;
 }
 
-std::int64_t input_bytes(const Problem& p) { return size_of(p.in) * (p.m + p.wide_n()) * p.k; }
+// Sizes near 2^31 overflow 64 bits.
+double input_bytes(const Problem& p) { return 1.0 * size_of(p.in) * double(p.m + p.wide_n()) * double(p.k); }
 
 int cluster_size(const Tactic& t) { return t.cluster_m * t.cluster_n * t.split_k; }
 

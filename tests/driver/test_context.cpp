@@ -234,7 +234,7 @@ TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole
     OwnContext own;
     {
       Settings patient = settings(Mode::tune);
-      patient.budget_s = 3;
+      patient.budget_s = 60;  // its trials end it, with sanitizers too
       Context::Impl context(patient);
       const Problem problem = parse_problem(text);
       fake::forget(), fake::asked(), fake::products();
