@@ -399,7 +399,9 @@ TEST_CASE("a stream of another context is named") {
 }
 
 TEST_CASE("threads that ask for one problem wait for one search; other problems are searched in turn") {
-  Fixture f;
+  Settings settings = quick();
+  settings.budget_s = 20;  // their trials end them
+  Fixture f(settings);
   f.world.quick_s = 0.001;
   Problem other = f.problem;
   other.m = 512;
