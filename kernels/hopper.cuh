@@ -116,7 +116,7 @@ __device__ __forceinline__ void send(u32 to, u32 barrier, const float* v) {
                : "memory");
 }
 
-// True in one queue of a converged warp. The compiler knows what it means: what that queue does then runs on the uniform
+// True in one lane of a converged warp. The compiler knows what it means: what that lane does then runs on the uniform
 // datapath.
 __device__ __forceinline__ bool elect_lane() {
   u32 elected;
@@ -145,7 +145,7 @@ __device__ __forceinline__ void store_shared(u16 v, u32 to) {
   asm volatile("st.shared.u16 [%0], %1;" ::"r"(to), "h"(v) : "memory");
 }
 
-// --- 8x8 matrices of 16-bit elements, queue l holding row l/4, columns 2*(l%4) and the next ------------------------------
+// --- 8x8 matrices of 16-bit elements, lane l holding row l/4, columns 2*(l%4) and the next ------------------------------
 
 __device__ __forceinline__ u32 transpose_8x8(u32 v) {
   u32 t;

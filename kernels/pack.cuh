@@ -4,7 +4,7 @@
 namespace ak {
 
 // A warp copies equal parts of rows, 16-byte chunk by chunk, all its loads in flight: each aligned word is read once, and a
-// queue gets the next one from its neighbour. Few instructions matter here: the copy waits for them as much as for memory.
+// lane gets the next one from its neighbour. Few instructions matter here: the copy waits for them as much as for memory.
 struct Pack {
   static constexpr int runs = 4;  // of 32 chunks, in a part
   const char* from;
@@ -33,13 +33,13 @@ __device__ __forceinline__ Words4 read_words_once(bool wanted, const void* align
 
 // One unit on its way. What the copy's rows hold behind `inner` elements is undefined.
 struct PackUnit {
-  Words4 words[Pack::runs + 1];  // one of the next run, for the last queue's neighbour
+  Words4 words[Pack::runs + 1];  // one of the next run, for the last lane's neighbour
   char* out;
   int count;
   u32 offset;
 
   __device__ __forceinline__ void load(const Pack& pack, i64 unit) {
-    const int queue = threadIdx.x % 32, parts = pack.parts(), chunks = pack.chunks();
+    const int lane = threadIdx.x % 32, parts = pack.parts(), chunks = pack.chunks();
     const i64 row = parts == 1 ? unit : unit / parts;
     const int each = (chunks + parts - 1) / parts, first = static_cast<int>(unit - row * parts) * each;
     count = min(each, chunks - first);
@@ -49,33 +49,33 @@ struct PackUnit {
     const char* end = pack.from + (pack.rows - 1) * pack.pitch + pack.inner * 2ll;
     const i64 whole = (end - at) / 16;  // words
     const int last = whole <= count ? static_cast<int>(whole) - 1 : count;
-    at += queue * 16;
+    at += lane * 16;
 #pragma unroll
     for (int i = 0; i <= Pack::runs; ++i)
-      words[i] = read_words_once(i * 32 + queue <= last && (i < Pack::runs || queue == 0), at + i * 512);
+      words[i] = read_words_once(i * 32 + lane <= last && (i < Pack::runs || lane == 0), at + i * 512);
     if (last < count) {  // the operand ends inside the next word
 #pragma unroll 1
       for (int i = 0; i <= Pack::runs; ++i)
-        if (i * 32 + queue == last + 1) {
+        if (i * 32 + lane == last + 1) {
           const Words4 v = read_words(at + i * 512, end);
 #pragma unroll
           for (int j = 0; j <= Pack::runs; ++j)
             if (i == j) words[j] = v;
         }
     }
-    out = pack.to + row * pack.copy_pitch() + (first + queue) * 16ll;
+    out = pack.to + row * pack.copy_pitch() + (first + lane) * 16ll;
   }
 
   __device__ __forceinline__ void store() const {
-    const int queue = threadIdx.x % 32;
+    const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int i = 0; i < Pack::runs; ++i) {
       Words4 next;
 #pragma unroll
       for (int w = 0; w < 4; ++w)
-        next.w[w] = __shfl_sync(0xffffffffu, queue == 0 ? words[i + 1].w[w] : words[i].w[w], (queue + 1) % 32);
+        next.w[w] = __shfl_sync(0xffffffffu, lane == 0 ? words[i + 1].w[w] : words[i].w[w], (lane + 1) % 32);
       const Words4 v = shift_words(words[i], next, offset);
-      if (i * 32 + queue < count) *reinterpret_cast<uint4*>(out + i * 512) = make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
+      if (i * 32 + lane < count) *reinterpret_cast<uint4*>(out + i * 512) = make_uint4(v.w[0], v.w[1], v.w[2], v.w[3]);
     }
   }
 };

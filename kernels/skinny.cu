@@ -1,10 +1,10 @@
 // GEMM with at most 8 rows of A: B streams once from memory through plain loads and FMAs, no tensor core and no ring. Any
 // layout and alignment.
 //
-// B contiguous along k: a warp owns tile_n / warps_n rows of B, warps_m warps share a row's k; a queue reads aligned 16-byte
+// B contiguous along k: a warp owns tile_n / warps_n rows of B, warps_m warps share a row's k; a lane reads aligned 16-byte
 // words, `unroll` of each row before the first is used. Rows that are kStride apart start at the same byte of such a word, and
 // a CTA owns rows kStride apart: it is A that is shifted, once for all of them. The elements before a row's first word and
-// after its last are multiplied one by one. B contiguous along n: a queue owns 8 columns and the CTA's lanes and warps share k.
+// after its last are multiplied one by one. B contiguous along n: a lane owns 8 columns and the CTA's lanes and warps share k.
 // Both wait for the kernels before this one, and end with the warps' partial sums in shared memory, added in a fixed order.
 // Gated, every output has a second row (or column) in the up matrix, read beside B's.
 
@@ -214,19 +214,19 @@ __device__ __forceinline__ void accumulate(const KernelArgs& args, const char* c
     }
 }
 
-// The elements off the words, at most 7 before and 15 after them: a queue multiplies one of each row. They are loaded when this
+// The elements off the words, at most 7 before and 15 after them: a lane multiplies one of each row. They are loaded when this
 // is made.
 struct Ends {
   u32 w[kRows], x[kOffsets][AK_TILE_M];
 
   Ends() = default;
   __device__ __forceinline__ Ends(const KernelArgs& args, const char* const (&rows)[kRows], const Span (&spans)[kOffsets],
-                                  bool mine, int queue) {
+                                  bool mine, int lane) {
 #pragma unroll
     for (int o = 0; o < kOffsets; ++o) {
       const Span& s = spans[o];
-      const int k = queue < 8 ? queue : s.head + s.words * 8 + queue - 8;
-      const bool wanted = mine && (queue < 8 ? k < s.head : k < args.k);
+      const int k = lane < 8 ? lane : s.head + s.words * 8 + lane - 8;
+      const bool wanted = mine && (lane < 8 ? k < s.head : k < args.k);
 #pragma unroll
       for (int r = o * kSharing; r < (o + 1) * kSharing; ++r) w[r] = read_element_if(wanted, rows[r] + (k - s.head) * 2);
 #pragma unroll
@@ -249,13 +249,13 @@ __device__ __forceinline__ bool starts_first() {
   asm("mov.u32 %0, %%nsmid;" : "=r"(sms));
   return blockIdx.y * gridDim.x + blockIdx.x < sms * (kResident > 4 ? kResident : 4);
 }
-__device__ __forceinline__ void fetch_first(const char* const (&rows)[kRows], const Span (&spans)[kOffsets], int queue) {
+__device__ __forceinline__ void fetch_first(const char* const (&rows)[kRows], const Span (&spans)[kOffsets], int lane) {
 #if __CUDA_ARCH__ >= 900
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
     const Span& s = spans[r / kSharing];
     const int left = s.end - s.begin, words = left < kGroup * AK_UNROLL ? left : kGroup * AK_UNROLL;
-    if (queue == r && words > 0)
+    if (lane == r && words > 0)
       asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(rows[r] + static_cast<i64>(s.begin) * 16), "r"(words * 16)
                    : "memory");
   }
@@ -263,7 +263,7 @@ __device__ __forceinline__ void fetch_first(const char* const (&rows)[kRows], co
 }
 
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
-  const int queue = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int share = warp / AK_WARPS_N, first = warp % AK_WARPS_N * kColumns;
   const char* rows[kRows];
   Span spans[kOffsets];
@@ -274,13 +274,13 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
     if (r % kSharing == 0) spans[r / kSharing] = span_of(args, rows[r]);
     rows[r] += spans[r / kSharing].head * 2;
   }
-  if (AK_OVERLAP >= 2 && share == 0 && starts_first()) fetch_first(rows, spans, queue);
+  if (AK_OVERLAP >= 2 && share == 0 && starts_first()) fetch_first(rows, spans, lane);
   await_kernels_before();
 
   // Where rows have ends as a rule, these are on their way before the words.
   constexpr bool early = kStride > 1;
   const bool mine = share == 0 && blockIdx.y == 0;
-  const Ends ends = early ? Ends(args, rows, spans, mine, queue) : Ends{};
+  const Ends ends = early ? Ends(args, rows, spans, mine, lane) : Ends{};
 
   int whole = spans[0].end, end = spans[0].end;  // words that all rows have, that any has
 #pragma unroll
@@ -292,13 +292,13 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
   constexpr int block = kGroup * AK_UNROLL;
   int word = spans[0].begin;
 #pragma unroll 1
-  for (; word + block <= whole; word += block) accumulate<false>(args, rows, spans, word + share * 32 + queue, sums);
+  for (; word + block <= whole; word += block) accumulate<false>(args, rows, spans, word + share * 32 + lane, sums);
 #pragma unroll 1
-  for (; word < end; word += block) accumulate<true>(args, rows, spans, word + share * 32 + queue, sums);
+  for (; word < end; word += block) accumulate<true>(args, rows, spans, word + share * 32 + lane, sums);
   if (early)
     ends.accumulate(sums);
   else if (args.k % 8)
-    Ends(args, rows, spans, mine, queue).accumulate(sums);
+    Ends(args, rows, spans, mine, lane).accumulate(sums);
 
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
@@ -307,7 +307,7 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
       float sum = sums[r][m][0] + sums[r][m][1];
 #pragma unroll
       for (int distance = 16; distance > 0; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-      if (queue == 0) partial[share * kSums + r / kColumns * kOutputs + m * AK_TILE_N + first + r % kColumns] = sum;
+      if (lane == 0) partial[share * kSums + r / kColumns * kOutputs + m * AK_TILE_N + first + r % kColumns] = sum;
     }
 }
 
@@ -319,7 +319,7 @@ constexpr int kShares = kThreads / kLanes;
 
 using Sums = float[kGates][AK_TILE_M][8];
 
-// `column` is the byte offset of the queue's first column in a row.
+// `column` is the byte offset of the lane's first column in a row.
 template <bool part>
 __device__ __forceinline__ void accumulate(const KernelArgs& args, i64 column, int k0, int k_end, int elements, Sums& sums) {
   Run w[kGates][AK_UNROLL];
@@ -350,11 +350,11 @@ __device__ __forceinline__ void accumulate(const KernelArgs& args, i64 column, i
 
 __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0, float* partial) {
   await_kernels_before();
-  const int queue = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int column = column0 + threadIdx.x % kLanes * 8, share = threadIdx.x / kLanes;
   const int elements = args.n - column < 8 ? args.n - column : 8;
   const i64 data = static_cast<i64>(column) * 2;
-  // Whether every queue's runs are whole, with room for the aligned words around them.
+  // Whether every lane's runs are whole, with room for the aligned words around them.
   const bool whole = column0 + AK_TILE_N + (AK_ALIGN_B >= 8 ? 0 : 8) <= args.n;
   int begin = 0, end = args.k;
   if (AK_SPLIT_K > 1) {
@@ -380,7 +380,7 @@ __device__ __forceinline__ void partial_sums(const KernelArgs& args, int column0
         float sum = sums[g][m][e];
 #pragma unroll
         for (int distance = 16; distance >= kLanes; distance /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, distance);
-        if (queue < kLanes) partial[warp * kSums + g * kOutputs + m * AK_TILE_N + queue * 8 + e] = sum;
+        if (lane < kLanes) partial[warp * kSums + g * kOutputs + m * AK_TILE_N + lane * 8 + e] = sum;
       }
 }
 

@@ -52,9 +52,9 @@ __device__ __forceinline__ void store_pair(const Output& output, int row, int co
 
 // Straight from registers: pairs of columns, four lanes to a row.
 __device__ __forceinline__ void store_direct(const KernelArgs& args, const Accumulators& sum, int row0, int column0) {
-  const int queue = threadIdx.x % 32, warp = threadIdx.x / 32;
-  row0 += warp / AK_WARPS_N * kWarpM + queue / 4;
-  column0 += warp % AK_WARPS_N * kWarpN + queue % 4 * 2;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  row0 += warp / AK_WARPS_N * kWarpM + lane / 4;
+  column0 += warp % AK_WARPS_N * kWarpN + lane % 4 * 2;
 #pragma unroll
   for (int i = 0; i < 2 * kBlocksM; ++i) {
     const int row = row0 + i * 8;
@@ -116,12 +116,12 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
   constexpr int lanes = vectors > 16 ? 32 : vectors > 8 ? 16 : vectors > 4 ? 8 : 4;  // of a warp, on one row
   constexpr int rows_at_once = 32 / lanes;
   float* slab = reinterpret_cast<float*>(shared);
-  const int queue = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int columns = args.n - column0 < AK_TILE_N ? args.n - column0 : AK_TILE_N;
 #pragma unroll
   for (int i = 0; i < kBlocksM; ++i) {
     __syncthreads();
-    float* to = slab + (warp / AK_WARPS_N * 16 + queue / 4) * pitch + warp % AK_WARPS_N * kWarpN + queue % 4 * 2;
+    float* to = slab + (warp / AK_WARPS_N * 16 + lane / 4) * pitch + warp % AK_WARPS_N * kWarpN + lane % 4 * 2;
 #pragma unroll
     for (int j = 0; j < kBlocksN; ++j) {
       float* at = to + j / kBlocksD * AK_TILE_N + j % kBlocksD * 8;
@@ -130,7 +130,7 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
     }
     __syncthreads();
 #pragma unroll 2
-    for (int slab_row = warp * rows_at_once + queue / lanes; slab_row < AK_WARPS_M * 16;
+    for (int slab_row = warp * rows_at_once + lane / lanes; slab_row < AK_WARPS_M * 16;
          slab_row += kThreads / 32 * rows_at_once) {
       const int row = row0 + slab_row / 16 * kWarpM + i * 16 + slab_row % 16;
       if (row >= args.m) continue;
@@ -138,7 +138,7 @@ __device__ __forceinline__ void store_shared_rows(const KernelArgs& args, const 
       const int odd = aligned ? 0 : static_cast<int>(reinterpret_cast<u64>(d) / size % 2);
 #pragma unroll
       for (int vector = 0; vector < vectors; vector += lanes) {
-        const int first = (vector + queue % lanes) * width - odd;
+        const int first = (vector + lane % lanes) * width - odd;
         if (first >= columns) continue;
         const float* from = slab + slab_row * pitch + first;
         float y[width], pre[kGates][width];

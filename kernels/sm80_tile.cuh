@@ -178,21 +178,21 @@ struct Fragments {
   u32 a[kBlocksM][4], b[kBlocksN / 2][4];
 };
 
-// Each queue names one 16-byte row of the four 8x8 matrices of an ldmatrix.
+// Each lane names one 16-byte row of the four 8x8 matrices of an ldmatrix.
 __device__ __forceinline__ void load_fragments(Fragments& f, u32 stage, int step) {
-  const int queue = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int m0 = warp / AK_WARPS_N * kWarpM, n0 = warp % AK_WARPS_N * kWarpN;
 #pragma unroll
   for (int i = 0; i < kBlocksM; ++i) {
-    const int row = AK_A_MAJOR_K ? m0 + i * 16 + queue % 16 : step * 16 + queue % 8 + queue / 16 * 8;
-    const int chunk = AK_A_MAJOR_K ? step * 2 + queue / 16 : (m0 + i * 16) / 8 + queue / 8 % 2;
+    const int row = AK_A_MAJOR_K ? m0 + i * 16 + lane % 16 : step * 16 + lane % 8 + lane / 16 * 8;
+    const int chunk = AK_A_MAJOR_K ? step * 2 + lane / 16 : (m0 + i * 16) / 8 + lane / 8 % 2;
     load_matrices<!AK_A_MAJOR_K>(f.a[i], stage + (row * TileA::chunks + TileA::swizzle(row, chunk)) * 16);
   }
 #pragma unroll
   for (int j = 0; j < kBlocksN / 2; ++j) {
     const int gate = j / (kBlocksD / 2), n = n0 + j % (kBlocksD / 2) * 16;
-    const int row = AK_B_MAJOR_K ? n + queue % 8 + queue / 16 * 8 : step * 16 + queue % 16;
-    const int chunk = AK_B_MAJOR_K ? step * 2 + queue / 8 % 2 : n / 8 + queue / 16;
+    const int row = AK_B_MAJOR_K ? n + lane % 8 + lane / 16 * 8 : step * 16 + lane % 16;
+    const int chunk = AK_B_MAJOR_K ? step * 2 + lane / 8 % 2 : n / 8 + lane / 16;
     load_matrices<!AK_B_MAJOR_K>(
         f.b[j], stage + TileA::bytes + gate * TileB::bytes + (row * TileB::chunks + TileB::swizzle(row, chunk)) * 16);
   }

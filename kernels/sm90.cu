@@ -95,13 +95,13 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
 
 // A warp has read a stage: tell every CTA whose producer may write it, which are those of its row and column of the cluster.
 __device__ __forceinline__ void release(const Work& work, u32 empty) {
-  const int queue = threadIdx.x % 32;
+  const int lane = threadIdx.x % 32;
   if constexpr (kCluster > kSplit) {
-    const int above = queue - kClusterRows, column = above + (above >= work.column_rank);
-    const int peer = above < 0 ? work.column_rank * kClusterRows + queue : column * kClusterRows + work.row_rank;
-    barrier_arrive_at(empty, queue < kPeers ? peer : kCluster, kCluster);
+    const int above = lane - kClusterRows, column = above + (above >= work.column_rank);
+    const int peer = above < 0 ? work.column_rank * kClusterRows + lane : column * kClusterRows + work.row_rank;
+    barrier_arrive_at(empty, lane < kPeers ? peer : kCluster, kCluster);
   } else {
-    if (queue == 0) barrier_arrive(empty);
+    if (lane == 0) barrier_arrive(empty);
   }
 }
 

@@ -25,40 +25,40 @@ struct CopiedRows {
   const char* from;  // this thread's piece of its first row
   i64 pitch;         // bytes
   int rows, k;       // of the operand
-  u32 end;           // of its last row, an element for each queue of a piece that must not be read whole
+  u32 end;           // of its last row, an element for each lane of a piece that must not be read whole
 
-  static __device__ __forceinline__ int queue() { return threadIdx.x % 32; }
+  static __device__ __forceinline__ int lane() { return threadIdx.x % 32; }
   static __device__ __forceinline__ int warp() { return threadIdx.x / 32 % 8; }
-  static __device__ __forceinline__ int row() { return warp() + queue() / lanes * 8; }
+  static __device__ __forceinline__ int row() { return warp() + lane() / lanes * 8; }
   // Of a byte of one of the warp's rows, from the first row's beginning.
   static __device__ __forceinline__ u32 place(int byte) { return warp() * kChunk + (byte / 16 ^ warp()) * 16 + byte % 16; }
 
   __device__ __forceinline__ CopiedRows(const void* operand, i64 ld, int rows, int k)
       : pitch(ld * 2), rows(rows), k(k), end(0) {
     const char* first = static_cast<const char*>(operand);
-    from = first + row() * pitch + queue() % lanes * piece;
-    if ((rows - 1) % 8 == warp() && queue() < k % 4)
-      end = *reinterpret_cast<const u16*>(first + (rows - 1) * pitch + (k - k % 4 + queue()) * 2ll);
+    from = first + row() * pitch + lane() % lanes * piece;
+    if ((rows - 1) % 8 == warp() && lane() < k % 4)
+      end = *reinterpret_cast<const u16*>(first + (rows - 1) * pitch + (k - k % 4 + lane()) * 2ll);
   }
 
   // Stage i of the tile whose first row is `origin`; zeros beyond the operand.
   __device__ __forceinline__ void load(u32 to, int origin, int i) const {
-    const int bytes = min(max(2 * (k - i * kDepth) - queue() % lanes * piece, 0), piece);
+    const int bytes = min(max(2 * (k - i * kDepth) - lane() % lanes * piece, 0), piece);
     int left = rows - origin - row();
     if (bytes > 0 && bytes < piece) left = min(left, rows - 1 - origin - row());
     const char* at = from + origin * pitch + i * static_cast<i64>(kChunk);
-    to += place(queue() % lanes * piece) + queue() / lanes * 8 * kChunk;
+    to += place(lane() % lanes * piece) + lane() / lanes * 8 * kChunk;
 #pragma unroll
     for (int j = 0; j < count; ++j) {
-      if (extent % 16 == 0 || j + 1 < count || queue() < lanes) copy_piece(to + j * 16 * kChunk, at, left > 16 * j ? bytes : 0);
+      if (extent % 16 == 0 || j + 1 < count || lane() < lanes) copy_piece(to + j * 16 * kChunk, at, left > 16 * j ? bytes : 0);
       at += 16 * pitch;
     }
   }
 
   // What load() has left out of the operand's last row.
   __device__ __forceinline__ void load_end(u32 to, int origin, int i) const {
-    const int element = k - k % 4 + queue() - i * kDepth, last = rows - 1 - origin;
-    if (last >= 0 && last < extent && last % 8 == warp() && queue() < k % 4 && element >= 0 && element < kDepth)
+    const int element = k - k % 4 + lane() - i * kDepth, last = rows - 1 - origin;
+    if (last >= 0 && last < extent && last % 8 == warp() && lane() < k % 4 && element >= 0 && element < kDepth)
       store_shared(static_cast<u16>(end), to + last / 8 * 8 * kChunk + place(element * 2));
   }
 };

@@ -1,4 +1,4 @@
-// sm90: what happens to accumulators before they are stored. A quad is what one queue holds of an 8-column slice of a wgmma
+// sm90: what happens to accumulators before they are stored. A quad is what one lane holds of an 8-column slice of a wgmma
 // result: rows l/4 and l/4 + 8, columns 2*(l%4) and the next, of the 16 rows of its warp.
 #pragma once
 

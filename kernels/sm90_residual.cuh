@@ -42,9 +42,9 @@ __device__ __forceinline__ float load_c_one(const Out* row, int limit, int offse
 __device__ __forceinline__ void start_from_c(const KernelArgs& args, const Work& work, int row, int column, Accumulators& acc) {
   constexpr int quads = kColumns / 8, halves = 2 * kBlocks;  // a half: 8 of a warp's 16 rows of a block
   constexpr bool transpose = kSwap && kOut16;                // neighbours of D lie along the tensor core's rows
-  const int queue = threadIdx.x % 32;
-  row += threadIdx.x / 32 % 4 * 16 + (transpose ? queue % 4 * 2 : queue / 4);
-  column += transpose ? queue / 4 : queue % 4 * 2;
+  const int lane = threadIdx.x % 32;
+  row += threadIdx.x / 32 % 4 * 16 + (transpose ? lane % 4 * 2 : lane / 4);
+  column += transpose ? lane / 4 : lane % 4 * 2;
   const auto keep = [&](int half, int quad, int e, float c) { acc[half / 2][4 * quad + half % 2 * 2 + e] = args.beta * c; };
   const auto keep_pair = [&](int half, int quad, u32 pair) {
     if (transpose) pair = transpose_8x8(pair);

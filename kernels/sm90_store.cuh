@@ -17,16 +17,16 @@ __device__ __forceinline__ Out* place(const Output& output, int row, int column)
   return kSwap ? output.at(column, row) : output.at(row, column);
 }
 
-// Any alignment, any edge. The whole warp calls it: row and column are the queue's.
+// Any alignment, any edge. The whole warp calls it: row and column are the lane's.
 __device__ __forceinline__ void store_quad(const Output& output, const Work& work, int row, int column, const float (&v)[4]) {
-  const int queue = threadIdx.x % 32;
+  const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     if constexpr (kOut16) {
       u32 pair = pack<AK_OUT>(v[2 * h], v[2 * h + 1]);
       if constexpr (kSwap) {  // neighbours must lie along n, the tensor core's rows
         pair = transpose_8x8(pair);
-        const int r = row - queue / 4 + 8 * h + queue % 4 * 2, c = column - queue % 4 * 2 + queue / 4;
+        const int r = row - lane / 4 + 8 * h + lane % 4 * 2, c = column - lane % 4 * 2 + lane / 4;
         if (r < work.rows && c < work.columns) store_pair(output, place(output, r, c), pair, r + 1 < work.rows);
       } else {
         const int r = row + 8 * h;
@@ -52,10 +52,10 @@ struct Maps {
   const TensorMap &d, &aux;
 };
 
-// Staged stores (store 1, store 2) bring quads to D's order in shared memory first. `staged` is a queue's warp's corner of a
+// Staged stores (store 1, store 2) bring quads to D's order in shared memory first. `staged` is a lane's warp's corner of a
 // strip; a strip's rows run along D's.
 //
-// store 1: a strip of 16 rows (of the warp) x 8 * kStripQuads columns lies under the copy engine's swizzle, and one queue sends
+// store 1: a strip of 16 rows (of the warp) x 8 * kStripQuads columns lies under the copy engine's swizzle, and one lane sends
 // it off. The copy engine clips at D's edges, and a warp waits for nobody but itself. D and each part of aux have a strip;
 // where a warp's staging holds several sets, the copy of one overlaps the making of the next.
 constexpr int kStripQuads = kOut16 && kColumns % 32 == 0 && kPartQuads % 4 == 0 ? 4 : kTogether;
@@ -72,7 +72,7 @@ __device__ __forceinline__ u32 strip_at(u32 staged, int row, int part) {
 
 // kTogether quads, from quad `first` of the strip on.
 __device__ __forceinline__ void stage_quads(u32 staged, int first, const float (&v)[2][4]) {
-  const int queue = threadIdx.x % 32;
+  const int lane = threadIdx.x % 32;
   if constexpr (!kOut16) {
 #pragma unroll
     for (int j = 0; j < kTogether; ++j)
@@ -82,12 +82,12 @@ __device__ __forceinline__ void stage_quads(u32 staged, int first, const float (
 #pragma unroll
           for (int e = 0; e < 2; ++e)
             asm volatile("st.shared.f32 [%0], %1;" ::"r"(
-                             strip_at(staged, 8 * (first + j) + queue % 4 * 2 + e, 2 * h + queue / 16) + queue / 4 % 4 * 4),
+                             strip_at(staged, 8 * (first + j) + lane % 4 * 2 + e, 2 * h + lane / 16) + lane / 4 % 4 * 4),
                          "f"(v[j][2 * h + e])
                          : "memory");
         } else {
           asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(
-                           strip_at(staged, queue / 4 + 8 * h, 2 * (first + j) + queue % 4 / 2) + queue % 2 * 8),
+                           strip_at(staged, lane / 4 + 8 * h, 2 * (first + j) + lane % 4 / 2) + lane % 2 * 8),
                        "f"(v[j][2 * h]), "f"(v[j][2 * h + 1])
                        : "memory");
         }
@@ -96,12 +96,12 @@ __device__ __forceinline__ void stage_quads(u32 staged, int first, const float (
 #pragma unroll
     for (int i = 0; i < 2 * kTogether; ++i) packed[i] = pack<AK_OUT>(v[i / 2][i % 2 * 2], v[i / 2][i % 2 * 2 + 1]);
     if constexpr (!kSwap)
-      store_8x8(strip_at(staged, queue % 16, first + queue / 16), packed[0], packed[1], packed[2], packed[3]);
+      store_8x8(strip_at(staged, lane % 16, first + lane / 16), packed[0], packed[1], packed[2], packed[3]);
     else if constexpr (kTogether == 2)
-      store_8x8_transposed(strip_at(staged, 8 * (first + queue / 16) + queue % 8, queue / 8 % 2), packed[0], packed[1], packed[2],
+      store_8x8_transposed(strip_at(staged, 8 * (first + lane / 16) + lane % 8, lane / 8 % 2), packed[0], packed[1], packed[2],
                            packed[3]);
     else
-      store_8x8_transposed(strip_at(staged, 8 * first + queue % 8, queue / 8 % 2), packed[0], packed[1]);
+      store_8x8_transposed(strip_at(staged, 8 * first + lane % 8, lane / 8 % 2), packed[0], packed[1]);
   }
 }
 
@@ -116,11 +116,11 @@ struct Result {
 
   // The first row of the warp's 16 of a block.
   __device__ __forceinline__ int warp_row(int block) const { return row + 64 * block + threadIdx.x / 32 % 4 * 16; }
-  // Of the calling queue's part of a quad.
+  // Of the calling lane's part of a quad.
   __device__ __forceinline__ int lane_row(int block) const { return warp_row(block) + threadIdx.x % 32 / 4; }
   __device__ __forceinline__ int lane_column(int quad) const { return column + 8 * quad + threadIdx.x % 4 * 2; }
 
-  // kTogether quads of the calling queue: pre-activations `x`, D's values `y`.
+  // kTogether quads of the calling lane: pre-activations `x`, D's values `y`.
   __device__ __forceinline__ void finish(int block, int first, float (&x)[kGates][2][4], float (&y)[2][4]) const {
 #pragma unroll
     for (int j = 0; j < kTogether; ++j) {
@@ -149,7 +149,7 @@ struct Result {
 // By store_quad, or by the copy engine: quads [begin, end) of each block.
 template <int begin, int end>
 __device__ __forceinline__ void store_result(const Result& result, const Maps& maps, u32 staging) {
-  const int queue = threadIdx.x % 32;
+  const int lane = threadIdx.x % 32;
   u32 strips = staging;
 #pragma unroll
   for (int block = 0; block < kBlocks; ++block) {
@@ -160,7 +160,7 @@ __device__ __forceinline__ void store_result(const Result& result, const Maps& m
       const int in_strip = (first - begin) % kStripQuads, strip_column = result.column + 8 * (first - in_strip);
       if (strip_column >= result.work.columns) break;
       if (AK_STORE && in_strip == 0) {
-        if (queue == 0) tma_store_wait<kStripSets - 1>();  // the oldest strips have been read
+        if (lane == 0) tma_store_wait<kStripSets - 1>();  // the oldest strips have been read
         __syncwarp();
       }
       float x[kGates][2][4], y[2][4];
@@ -176,7 +176,7 @@ __device__ __forceinline__ void store_result(const Result& result, const Maps& m
         if (in_strip + kTogether == kStripQuads) {
           async_proxy_fence();
           __syncwarp();
-          if (queue == 0) {
+          if (lane == 0) {
             const int along = kSwap ? warp_row : strip_column, down = kSwap ? strip_column : warp_row;  // in D
             tma_store(maps.d, strips, along, down);
 #pragma unroll

@@ -103,15 +103,15 @@ extern "C" __global__ void ak_norms(const void* p, long long outers, long long k
                                     int type, const float* scale, float* norms) {
   using namespace ak::probe;
   if (k_stride == 1) {
-    const int queue = threadIdx.x % 32;
+    const int lane = threadIdx.x % 32;
     for (long long i = thread() / 32; i < outers; i += threads() / 32) {
       float sum = 0;
-      for (long long s = queue; s < k; s += 32) {
+      for (long long s = lane; s < k; s += 32) {
         const float x = load(p, i * outer_stride + s, type);
         sum = fmaf(x, x, sum);
       }
       for (int d = 16; d; d /= 2) sum += __shfl_xor_sync(~0u, sum, d);
-      if (queue == 0) norms[i] = sqrtf(sum) * (scale ? fabsf(scale[i]) : 1.0f);
+      if (lane == 0) norms[i] = sqrtf(sum) * (scale ? fabsf(scale[i]) : 1.0f);
     }
   } else {
     for (long long i = thread(); i < outers; i += threads()) {
