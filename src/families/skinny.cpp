@@ -23,7 +23,7 @@ std::int64_t ctas(const Problem& p, const Tactic& t) { return ceil_div(p.n, t.ti
 
 int run_elements(const Problem& p) { return kRunBytes / size_of(p.in); }
 
-// Runs that a queue has in flight.
+// Runs that a lane has in flight.
 int runs(const Problem& p, const Tactic& t) {
   return p.epilogue.gates() * t.unroll * (p.b_major == Major::k ? t.tile_n / t.warps_n : 1);
 }
