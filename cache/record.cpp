@@ -10,7 +10,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR", kWorkMagic = "AKWK";
-constexpr std::uint16_t kFormat = 3;
+constexpr std::uint16_t kFormat = 4;
 constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
 
 // --- envelope: the same for every format, so that a newer one is told from a damaged one --------------------------------
@@ -174,8 +174,7 @@ class FieldReader {
   FieldReader(ByteReader& in, int format) : in_(in), format_(format) {}
   template <class Field>
   void operator()(std::string_view, Field&& field, int since = 1) {
-    const bool ends = since == kFormat && in_.done();  // the first records of format 3 lack what came to it last
-    if (since <= format_ && !ends) get(field);
+    if (since <= format_) get(field);
   }
 
  private:
@@ -234,7 +233,8 @@ Hardware Hardware::of(const DeviceFacts& facts, std::string recording) {
 Digest key_of(const Problem& problem, const Hardware& hardware) {
   ByteWriter p, h;
   write(p, problem);
-  for_each_field(hardware, FieldWriter(h));
+  h.put(hardware.gpu), h.put(std::int32_t{hardware.compute}), h.put(std::int32_t{hardware.sm_count});
+  h.put(hardware.mig), h.put(hardware.recording);
   Hasher hasher;
   hasher.field("ak-key", 1).field("problem", p.bytes()).field("hardware", h.bytes());
   if (const auto bits = extras(problem.epilogue)) hasher.field("extras", bits);
@@ -256,25 +256,13 @@ Digest key_of(std::string_view kind, std::string_view key) {
   return Hasher().field("ak-key", 1).field("kind", kind).field("key", key).digest();
 }
 
-std::string encode(const WorkRecord& record) {
-  ByteWriter out;
-  for (const auto* field : {&record.kind, &record.key, &record.text, &record.local}) out.put(std::string_view(*field));
-  return seal(kWorkMagic, out);
-}
+std::string encode(const WorkRecord& record) { return sealed(kWorkMagic, record); }
 
 std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) {
   std::string reason;
-  if (const auto sealed = open_seal(kWorkMagic, bytes, reason)) {
-    ByteReader in(sealed->payload);
-    WorkRecord record;
-    record.kind = in.text(), record.key = in.text(), record.text = in.text();
-    // Written before there were two parts: what nobody said could travel.
-    in.ok() && in.done() ? record.text.swap(record.local) : void(record.local = in.text());
-    if (in.ok() && in.done()) return record;
-    reason = "is cut short";
-  }
+  auto record = unsealed<WorkRecord>(kWorkMagic, bytes, reason);
   if (why) *why = reason;
-  return std::nullopt;
+  return record;
 }
 
 std::string encode(const Trial& trial) { return sealed(kTrialMagic, trial); }

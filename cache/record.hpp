@@ -38,7 +38,7 @@ struct Provenance {
   std::int64_t unix_time = 0;
   int trials = 0;  // spent by the search
   double search_s = 0;
-  bool provisional = false;  // the vendor anchor drifted by more than 5 %: re-time later
+  bool provisional = false;  // timed on a busy GPU, or cut short: prepare and tune search again
   std::string note;          // why an LLM round failed, why the search ended early; one line
 
   bool operator==(const Provenance&) const = default;

@@ -44,7 +44,7 @@ void for_each_field(R& p, auto&& take) {
   take("search_s", p.search_s);
   take("provisional", p.provisional);
   take("note", p.note);
-  take("kernel_source", p.kernel_source, 3);
+  take("kernel_source", p.kernel_source, 4);
 }
 
 template <Of<PlanRecord> R>
@@ -81,6 +81,14 @@ void for_each_field(R& t, auto&& take) {
   take("search_s", t.search_s, 3);
   take("regime", t.regime, 3);
   take("regime_us", t.regime_us, 3);
+}
+
+template <Of<WorkRecord> R>
+void for_each_field(R& w, auto&& take) {
+  take("kind", w.kind);
+  take("key", w.key);
+  take("text", w.text, 4);  // what was written before does not travel
+  take("local", w.local);
 }
 
 }  // namespace ak

@@ -64,7 +64,7 @@ int number_before(std::string_view text, std::string_view words) {
 }
 
 // Advisories that a kernel is not what its source says: C7504 and C7508 setmaxnreg ignored, C7510..C7515 wgmma serialised.
-bool gate(std::string_view log) {
+bool degrades(std::string_view log) {
   for (const auto code : {"C7504", "C7508", "C7510", "C7511", "C7512", "C7513", "C7514", "C7515"})
     if (log.find(code) != log.npos) return true;
   return false;
@@ -112,7 +112,7 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
   }
   out.registers = number_before(log, " registers");
   out.spill_bytes = number_before(log, " bytes spill stores") + number_before(log, " bytes spill loads");
-  out.gated = gate(log);
+  out.degraded = degrades(log);
   if (status == NVRTC_SUCCESS && api.cubin_size(program, &size) == NVRTC_SUCCESS && size > 0) {
     out.cubin.resize(size);
     api.cubin(program, out.cubin.data());

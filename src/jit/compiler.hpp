@@ -19,15 +19,15 @@ struct Source {
 };
 
 struct Compiled {
-  std::string cubin;    // empty when the compile failed
-  std::string log;      // first 4 KB of the compiler's report
-  std::string failure;  // one line; empty when it compiled
-  int registers = 0;    // per thread, as ptxas reports for ak_kernel
-  int spill_bytes = 0;  // spill stores + loads
-  bool gated = false;   // compiled, but ptxas says it serialised wgmma or ignored setmaxnreg
+  std::string cubin;      // empty when the compile failed
+  std::string log;        // first 4 KB of the compiler's report
+  std::string failure;    // one line; empty when it compiled
+  int registers = 0;      // per thread, as ptxas reports for ak_kernel
+  int spill_bytes = 0;    // spill stores + loads
+  bool degraded = false;  // compiled, but ptxas says it serialised wgmma or ignored setmaxnreg
   double seconds = 0;
 
-  bool ok() const { return failure.empty() && !gated && spill_bytes == 0; }
+  bool ok() const { return failure.empty() && !degraded && spill_bytes == 0; }
 };
 
 /// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is

@@ -298,7 +298,7 @@ std::shared_ptr<VendorPlan> VendorPlan::of_blob(Resources& resources, const Prob
 }
 
 // The algorithm was chosen for a 16-byte aligned bias, which any other leaves to our pass, and for a product of one width.
-VendorPlan::Course VendorPlan::course(const CallArgs& args) const {
+VendorPlan::Way VendorPlan::way_of(const CallArgs& args) const {
   const EpilogueSpec& e = problem_.epilogue;
   if (kind_ == VendorKind::fused) {
     const bool whole = e.bias == BiasAxis::none || aligned(args.bias);
@@ -310,7 +310,7 @@ VendorPlan::Course VendorPlan::course(const CallArgs& args) const {
 }
 
 std::int64_t VendorPlan::workspace_bytes() const {
-  const Course way = course(representative_args(problem_));
+  const Way way = way_of(representative_args(problem_));
   // Any call may come with a bias that is not aligned.
   if (!pass_) return way.scratch() > 0 ? kCounterBytes + way.scratch() : 0;
   const std::int64_t row_bytes = panel_of(problem_, way.two).row_bytes();
@@ -318,7 +318,7 @@ std::int64_t VendorPlan::workspace_bytes() const {
 }
 
 bool VendorPlan::try_launch(Stream stream, const CallArgs& args) const {
-  const Course way = course(args);
+  const Way way = way_of(args);
   const Panel panel = panel_of(problem_, way.two);
   const std::int64_t begin = round_up(kCounterBytes + way.scratch(), 256), row_bytes = panel.row_bytes();
   std::int64_t rows = way.whole ? 0 : panel_rows(args.m, row_bytes);
@@ -338,7 +338,7 @@ bool VendorPlan::try_launch(Stream stream, const CallArgs& args) const {
 }
 
 // One product, to args.d.
-void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& product, const CallArgs& args, const Course& way,
+void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& product, const CallArgs& args, const Way& way,
                           void* scratch) const {
   const float alpha = problem_.epilogue.unit_alpha ? 1.0f : args.alpha, beta = product.epilogue.has_c ? args.beta : 0.0f;
   Described l(vendor_layouts(product, args));
@@ -348,7 +348,7 @@ void VendorPlan::multiply(Stream stream, Operation& operation, const Problem& pr
            "launching a matrix product");
 }
 
-void VendorPlan::launch_fused(Stream stream, const CallArgs& args, const Course& way, void* scratch) const {
+void VendorPlan::launch_fused(Stream stream, const CallArgs& args, const Way& way, void* scratch) const {
   const EpilogueSpec& e = problem_.epilogue;
   Operation operation = fused_;
   if (e.bias != BiasAxis::none) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
@@ -359,7 +359,7 @@ void VendorPlan::launch_fused(Stream stream, const CallArgs& args, const Course&
   multiply(stream, operation, problem_, args, way, scratch);
 }
 
-void VendorPlan::launch_panel(Stream stream, const CallArgs& args, const Course& way, void* scratch, float* x,
+void VendorPlan::launch_panel(Stream stream, const CallArgs& args, const Way& way, void* scratch, float* x,
                               const Panel& panel) const {
   const bool gated = problem_.epilogue.gated;
   Operation operation = plain_;

@@ -130,17 +130,17 @@ class VendorPlan : public Plan {
 
  private:
   // How the pointers of one call let it go.
-  struct Course {
+  struct Way {
     bool whole;              // cuBLASLt does all of it
     bool two;                // gate and up by a product each
     const VendorAlgo* algo;  // null: cuBLASLt picks one at the call
     std::int64_t scratch() const { return algo ? algo->workspace_bytes : 0; }
   };
-  Course course(const CallArgs& args) const;
-  void launch_fused(Stream stream, const CallArgs& args, const Course& way, void* scratch) const;
-  void launch_panel(Stream stream, const CallArgs& args, const Course& way, void* scratch, float* x, const Panel& panel) const;
+  Way way_of(const CallArgs& args) const;
+  void launch_fused(Stream stream, const CallArgs& args, const Way& way, void* scratch) const;
+  void launch_panel(Stream stream, const CallArgs& args, const Way& way, void* scratch, float* x, const Panel& panel) const;
   void multiply(Stream stream, std::array<std::uint64_t, 32>& operation, const Problem& product, const CallArgs& args,
-                const Course& way, void* scratch) const;
+                const Way& way, void* scratch) const;
 
   Problem problem_, product_;  // product_: what is left for our pass to finish
   Tactic tactic_;

@@ -34,7 +34,7 @@ class Runner {
   /// Whether run(tactic) would not wait for a compiler.
   virtual bool ready(const Tactic& tactic) = 0;
 
-  /// Compile, gate, verify, measure. Never throws for a bad tactic: its Trial says why. proposer and round stay empty.
+  /// Compile, look at the report, prove, time. Never throws for a bad tactic: its Trial says why. proposer and round stay empty.
   virtual Trial run(const Tactic& tactic, Effort effort, Deadline deadline) = 0;
 
   /// As run() at full effort, but the times, which may be left out: for a winner whose times are known.

@@ -100,7 +100,7 @@ struct Trials::Impl {
     if (!report.failure.empty()) throw Failed{Outcome::compile, report.failure};
     if (!rules.reported) return *candidate;
     if (report.spill_bytes > 0) throw Failed{Outcome::spills, fmt::format("spills {} bytes", report.spill_bytes)};
-    if (report.gated) throw Failed{Outcome::compile, "the assembler serialised wgmma or ignored setmaxnreg"};
+    if (report.degraded) throw Failed{Outcome::compile, "the assembler serialised wgmma or ignored setmaxnreg"};
     return *candidate;
   }
 

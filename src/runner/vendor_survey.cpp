@@ -85,7 +85,7 @@ void VendorSurvey::run(Deadline deadline) {
   for (Entry* entry : all)
     if (entry->us == 0) entry->us = stopwatch_.estimate(launch_of(*entry->plan, sets_), 1, Deadline::in(kPatience));
   time(all, kFineGraphUs, kFineRounds, deadline);
-  settle(field);
+  decide(field);
 }
 
 std::vector<VendorSurvey::Entry*> VendorSurvey::leaders_of(std::vector<Entry>& entries) {
@@ -138,7 +138,7 @@ VendorSurvey::Field VendorSurvey::collect(Deadline deadline) {
 }
 
 // What the times of the leaders say: the baseline, its arms, who may serve.
-void VendorSurvey::settle(const Field& field) {
+void VendorSurvey::decide(const Field& field) {
   const auto least = [](const std::vector<Entry*>& entries) -> const Entry* {
     const auto it = std::min_element(entries.begin(), entries.end(), by_time);
     return it == entries.end() ? nullptr : *it;

@@ -59,7 +59,7 @@ class VendorSurvey {
   static std::vector<Entry*> leaders_of(std::vector<Entry>& entries);
   Field collect(Deadline deadline);
   void time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline);
-  void settle(const Field& field);
+  void decide(const Field& field);
 
   Testbed& bed_;
   Stopwatch& stopwatch_;

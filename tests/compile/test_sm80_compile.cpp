@@ -68,7 +68,7 @@ void compile_some(FamilyId id, std::string_view arch, int count, std::int64_t m_
       CAPTURE(to_string(t));
       CAPTURE(cubin.log);
       CHECK(cubin.failure == "");
-      CHECK(!cubin.gated);
+      CHECK(!cubin.degraded);
       CHECK(!cubin.cubin.empty());
       served = cubin.ok();
     }

@@ -19,7 +19,7 @@ void compiles(const std::string& problem_text, const std::string& tactic_text) {
   CAPTURE(compiled.log);
   CHECK(compiled.failure == "");
   CHECK(compiled.spill_bytes == 0);
-  CHECK(!compiled.gated);
+  CHECK(!compiled.degraded);
   CHECK(compiled.ok());
 }
 

@@ -11,14 +11,15 @@ using namespace ak;
 
 namespace {
 
-// A record whose payload was changed by somebody who knows the envelope.
-std::string resealed(const std::string& bytes, const std::function<void(std::string&)>& change) {
+// A record whose payload was changed by somebody who knows the envelope; in a format, if not in today's.
+std::string resealed(const std::string& bytes, const std::function<void(std::string&)>& change, char format = 0) {
   constexpr std::size_t kHead = 4 + 2, kLength = 4, kSum = 16;
   std::string payload = bytes.substr(kHead + kLength, bytes.size() - kHead - kLength - kSum);
   change(payload);
   ByteWriter length, sum;
   length.put(std::string_view(payload));
-  const std::string body = bytes.substr(0, kHead) + length.bytes();
+  std::string body = bytes.substr(0, kHead) + length.bytes();
+  if (format) body[4] = format;
   sum.put(digest(body));
   return body + sum.bytes();
 }
@@ -120,26 +121,26 @@ TEST_CASE("the regime and the time in each, when a trial ended and the batch are
   CHECK(back.regime_us == t.regime_us);
 }
 
-TEST_CASE("the digest of a winner's source is remembered; the first records of format 3 end before it") {
+TEST_CASE("the digest of a winner's source is remembered; format 3 ends before it") {
   PlanRecord r = sample::record();
   r.provenance.kernel_source = {3, 4};
   CHECK(decode_record(encode(r)) == r);
-  CHECK(decode_record(resealed(encode(r), [](std::string& payload) { payload.resize(payload.size() - 16); })) ==
-        sample::record());
-  CHECK_FALSE(decode_record(resealed(encode(r), [](std::string& payload) { payload.resize(payload.size() - 8); })));
+  const auto without = [](std::string& payload) { payload.resize(payload.size() - 16); };
+  CHECK(decode_record(resealed(encode(r), without, 3)) == sample::record());
+  CHECK_FALSE(decode_record(resealed(encode(r), without)));
   CHECK_FALSE(decode_record(resealed(encode(r), [](std::string& payload) { payload += '\0'; })));
 }
 
-TEST_CASE("work of another kind reads back to itself; what was one value is local, so that it does not travel") {
+TEST_CASE("work of another kind reads back to itself; what was one value in format 3 is local, so that it does not travel") {
   const WorkRecord work{"toy", "a key", "words", std::string("an\0image", 8)};
   CHECK(decode_work(encode(work)) == work);
   CHECK(decode_work(encode(WorkRecord{})) == WorkRecord{});
   const auto as_before = [](std::string& payload) { payload.resize(payload.size() - 4); };  // the length of an empty local
-  CHECK(decode_work(resealed(encode(WorkRecord{"quarantine", "a kernel", "hangs", ""}), as_before)) ==
+  CHECK(decode_work(resealed(encode(WorkRecord{"quarantine", "a kernel", "hangs", ""}), as_before, 3)) ==
         WorkRecord{"quarantine", "a kernel", "", "hangs"});
   std::string why;
   CHECK_FALSE(decode_work(resealed(encode(work), [](std::string& payload) { payload.pop_back(); }), &why));
-  CHECK(why == "is cut short");
+  CHECK_FALSE(why.empty());
 }
 
 TEST_CASE("every flipped bit, every truncation and every extra byte of a record is noticed") {

@@ -14,7 +14,7 @@
 #include "jit/source.hpp"
 #include "prove/cases.hpp"
 #include "prove/planted.hpp"
-#include "prove/record.hpp"
+#include "prove/proof_record.hpp"
 
 using namespace ak;
 using namespace ak::proof;

@@ -10,7 +10,7 @@
 
 #include "core/activation.hpp"
 #include "prove/suite.hpp"
-#include "prove/table.hpp"
+#include "prove/proof_table.hpp"
 
 using namespace ak;
 using namespace ak::proof;

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "families/family.hpp"
-#include "prove/pack.hpp"
+#include "prove/proof_pack.hpp"
 
 using namespace ak;
 using namespace ak::proof;

@@ -10,7 +10,7 @@
 
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
-#include "prove/pack.hpp"
+#include "prove/proof_pack.hpp"
 #include "prove/prove.hpp"
 
 namespace ak::proof {

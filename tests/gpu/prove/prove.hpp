@@ -9,7 +9,7 @@
 #include "core/tactic.hpp"
 #include "plan/resources.hpp"
 #include "prove/cases.hpp"
-#include "prove/record.hpp"
+#include "prove/proof_record.hpp"
 #include "runner/runner.hpp"
 
 namespace ak::proof {

@@ -10,7 +10,7 @@
 #include "jit/compiler.hpp"
 #include "plan/vendor.hpp"
 #include "prove/prove.hpp"
-#include "prove/table.hpp"
+#include "prove/proof_table.hpp"
 
 namespace ak::proof {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cache/pack.hpp"
-#include "prove/record.hpp"
+#include "prove/proof_record.hpp"
 
 namespace ak::proof {
 

@@ -1,4 +1,4 @@
-#include "prove/pack.hpp"
+#include "prove/proof_pack.hpp"
 
 #include <fmt/format.h>
 

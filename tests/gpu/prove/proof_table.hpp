@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "prove/record.hpp"
+#include "prove/proof_record.hpp"
 
 namespace ak::proof {
 

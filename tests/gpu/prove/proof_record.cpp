@@ -1,4 +1,4 @@
-#include "prove/record.hpp"
+#include "prove/proof_record.hpp"
 
 #include <fmt/format.h>
 #include <simdjson.h>

@@ -1,4 +1,4 @@
-#include "prove/table.hpp"
+#include "prove/proof_table.hpp"
 
 #include <fmt/format.h>
 
