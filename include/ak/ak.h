@@ -217,7 +217,7 @@ AK_API ak_status ak_register_activation(const char* expression, ak_activation* a
 /* What the last failed call of this thread said; "" when none failed. Valid until the thread's next call. */
 AK_API const char* ak_last_error(void);
 AK_API const char* ak_status_name(ak_status status);
-/* "0.1.0": of the library that is there, whereas AK_VERSION is of the header. */
+/* "0.1.0", of the library that is there. AK_VERSION is a number, of the header: AK_VERSION_NUMBER(0, 1, 0). */
 AK_API const char* ak_version(void);
 
 #ifdef __cplusplus
