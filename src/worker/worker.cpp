@@ -30,7 +30,12 @@ void Worker::begin() {
   open.kind = Asked::open;
   made->channel().send(encode(open), Deadline::in(kGraceSeconds));
   process_ = std::move(made);
-  opened_ = false;
+  pid_ = process_->pid();
+}
+
+void Worker::end() {
+  process_.reset();
+  opened_ = false, pid_ = 0;
 }
 
 std::optional<std::string> Worker::start() {
@@ -48,17 +53,7 @@ void Worker::close() {
   if (!process_ || !opened_) return;
   ProofRequest close;
   close.kind = Asked::close;
-  if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) process_.reset();
-}
-
-bool Worker::opened() {
-  const std::lock_guard lock(mutex_);
-  return process_ && opened_;
-}
-
-int Worker::pid() {
-  const std::lock_guard lock(mutex_);
-  return process_ ? process_->pid() : 0;
+  if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) end();
 }
 
 // nullopt: it left for want of work before it read the request.
@@ -67,7 +62,7 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
     ProofReply reply;
     const bool gone = process_->channel().closed();
     reply.outcome = gone ? Outcome::runtime : Outcome::timeout;
-    reply.why = gone ? kDied : "did not end in time, nor did the worker answer";
+    reply.why = gone ? kDied : deadline.stopped() ? "was stopped" : "did not end in time, nor did the worker answer";
     reply.harms = gone, reply.last = true;  // who does not answer may have been stopped by somebody
     return reply;
   };
@@ -81,20 +76,21 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
     throw Unavailable{error.what()};
   }
   if (!opened_) {
-    const auto reply = next(Deadline::in(kOpenSeconds));
+    const auto reply = next(Deadline::in(kOpenSeconds, deadline.stop()));
+    if (!reply && deadline.stopped()) return silent();  // which says nothing against it: it goes on opening
     if (!reply || reply->kind != Answered::done) {
-      process_.reset();
+      end();
       throw Unavailable{reply ? "the worker cannot use the GPU: " + reply->why : "the worker does not answer"};
     }
     opened_ = true;
   }
-  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds))) {
-    process_.reset();
+  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds, deadline.stop()))) {
+    end();
     return std::nullopt;
   }
-  auto reply = next(Deadline::in(deadline.remaining() + kGraceSeconds));
+  auto reply = next(Deadline::in(deadline.remaining() + kGraceSeconds, deadline.stop()));
   if (!reply) reply = silent();
-  if (reply->kind == Answered::leaving || reply->last) process_.reset();
+  if (reply->kind == Answered::leaving || reply->last) end();
   return reply->kind == Answered::leaving ? std::nullopt : reply;
 }
 

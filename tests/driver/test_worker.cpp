@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -18,7 +20,9 @@
 #include "context/context.hpp"
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
+#include "own_context.hpp"
 #include "search/space.hpp"
+#include "tune/service.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
 
@@ -216,6 +220,74 @@ TEST_CASE("a worker that does not answer is ended at its deadline") {
   CHECK(seconds_since(began) < 4);
   CHECK(ends_within(pid, 2));
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("a proof that is stopped ends at once, its worker with it, and nothing is held against its kernel") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  const Tactic tactic = parse_tactic(a_tactic());
+  struct Hanging : TuningWork {
+    Hanging(Worker& by, const Tactic& what) : worker(by), tactic(what) {}
+    void run(const Turn& turn) override {
+      WorkerProver prover(problem(), problem(), worker, Allowance{});
+      try {
+        began = true;
+        prover.prove({tactic, "fake kernel: hangs"}, Effort::quick, Deadline::in(60, turn.by.stop()));
+      } catch (const Failed& failed) {
+        outcome = failed.outcome, harms = failed.harms;
+      }
+    }
+    Worker& worker;
+    const Tactic tactic;
+    std::atomic<bool> began = false;
+    Outcome outcome = Outcome::correct;
+    bool harms = true;
+  };
+  const auto hanging = std::make_shared<Hanging>(worker, tactic);
+  auto ends = Clock::now();
+  {
+    TuningService service("");  // as a Context has one
+    service.enqueue({.place = &worker, .key = {}, .work = hanging, .leased = false, .kept = true}, Deadline::in(60));
+    while (!hanging->began) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // into the kernel
+    SUBCASE("who asks of the worker meanwhile does not wait for the proof") {
+      const auto asks = Clock::now();
+      CHECK(worker.opened());
+      CHECK(worker.pid() == pid);
+      CHECK(seconds_since(asks) < 0.1);
+    }
+    ends = Clock::now();
+  }
+  CHECK(seconds_since(ends) < 1);
+  CHECK(hanging->outcome == Outcome::timeout);
+  CHECK(!hanging->harms);
+  CHECK(ends_within(pid, 2));
+  CHECK(!worker.opened());
+  CHECK(worker.pid() == 0);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("a forced tactic that hangs is ended in time and put in quarantine") {
+  const FakeDriver fakes;
+  OwnContext own;
+  {
+    const Variable folder("AK_KERNEL_DIR", kernels_that("hangs"));
+    Settings forced = settings();
+    forced.cache_dir = AK_BINARY_DIR "/quarantine_of_forced";
+    fs::remove_all(forced.cache_dir);
+    forced.mode = Mode::hit;  // searches for no other
+    forced.force_tactic = parse_tactic(a_tactic());
+    Context::Impl context(forced);
+    const auto began = Clock::now();
+    CHECK(context.prepare(problem()).served_by.find("cuBLASLt") == 0);
+    CHECK(seconds_since(began) < 25);
+    int quarantined = 0;
+    context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
+    CHECK(quarantined == 1);
+  }
+  own.end();
 }
 
 TEST_CASE("the worker is nobody's child, takes nothing along, and loads no foreign code") {
