@@ -41,7 +41,7 @@ Descriptor::~Descriptor() {
 std::pair<Descriptor, Descriptor> socket_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-    throw Error(ErrorCode::internal, fmt::format("no socket pair: {}", std::strerror(errno)));
+    throw Error(ErrorCode::unsupported, fmt::format("no socket pair: {}", std::strerror(errno)));
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 

@@ -3,14 +3,14 @@
 #include <map>
 #include <utility>
 
-#include "ak/types.hpp"
 #include "base/log.hpp"
 
 namespace ak {
 namespace {
 
-constexpr double kOpenSeconds = 20;  // for a driver and a context on a cold machine
-constexpr double kGraceSeconds = 2;  // beyond a proof's deadline, for an answer
+constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
+constexpr double kGraceSeconds = 2;   // beyond a proof's deadline, for an answer
+constexpr double kAgainSeconds = 30;  // after a start that failed
 constexpr const char* kDied = "ended the worker's process";
 
 }  // namespace
@@ -25,12 +25,18 @@ Worker& Worker::of(const std::string& program, const std::string& device) {
 // Throws Error{unsupported}.
 void Worker::begin() {
   if (process_) return;
-  auto made = std::make_unique<WorkerProcess>(program_, device_);
+  if (failure_ && seconds_since(failed_at_) < kAgainSeconds) throw Error(*failure_);
+  try {
+    process_ = std::make_unique<WorkerProcess>(program_, device_);
+  } catch (const Error& error) {
+    failure_ = error, failed_at_ = Clock::now();
+    throw;
+  }
+  failure_.reset();
+  pid_ = process_->pid();
   ProofRequest open;
   open.kind = Asked::open;
-  made->channel().send(encode(open), Deadline::in(kGraceSeconds));
-  process_ = std::move(made);
-  pid_ = process_->pid();
+  process_->channel().send(encode(open), Deadline::in(kGraceSeconds));
 }
 
 void Worker::end() {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "ak/types.hpp"
 #include "core/allowance.hpp"
 #include "core/problem.hpp"
 #include "proof/prover.hpp"
@@ -42,6 +43,8 @@ class Worker {
   const std::string program_, device_;
   std::mutex mutex_;
   std::unique_ptr<WorkerProcess> process_;
+  std::optional<Error> failure_;  // why it could not be started, and when: each try may take seconds
+  Clock::time_point failed_at_;
   std::atomic<bool> opened_ = false;  // its answer to `open` was read
   std::atomic<int> pid_ = 0;
 };

@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -12,8 +14,10 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/build.hpp"
 #include "base/environment.hpp"
@@ -22,11 +26,13 @@
 #include "gpu/owners.hpp"
 #include "own_context.hpp"
 #include "search/space.hpp"
+#include "tests/unit/child_process.hpp"
 #include "tune/service.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
 
 using namespace ak;
+using testing::ChildProcess;
 namespace fs = std::filesystem;
 
 namespace {
@@ -311,6 +317,81 @@ TEST_CASE("the worker is nobody's child, takes nothing along, and loads no forei
   CHECK(proof_of(worker, "fake kernel: faults").outcome == Outcome::runtime);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
   ::signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_CASE("what says nothing is no worker for long: it is ended, with its reason, and not tried again at once") {
+  const std::string silent = AK_BINARY_DIR "/silent-worker", pids = AK_BINARY_DIR "/silent-pids";
+  std::ofstream(silent) << "#!/bin/sh\nsleep 40 &\necho $$ $! > '" << pids << "'\nwait\n";
+  fs::permissions(silent, fs::perms::owner_all);
+  Worker worker(silent, "");
+  auto began = Clock::now();
+  CHECK(worker.start()->find("does not answer") != std::string::npos);
+  CHECK(seconds_since(began) < 10);
+  std::istringstream ended(contents(pids));
+  int shell = 0, sleeps = 0;
+  ended >> shell >> sleeps;
+  REQUIRE(sleeps > 0);
+  CHECK(ends_within(shell, 2));
+  CHECK(ends_within(sleeps, 2));
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  began = Clock::now();
+  CHECK(worker.start()->find("does not answer") != std::string::npos);
+  CHECK(seconds_since(began) < 1);
+}
+
+TEST_CASE("a host without descriptors to spare gives none of its own to the worker") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    const rlimit few{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    int last = -1;
+    for (int fd; (fd = ::dup(0)) >= 0;) last = fd;
+    ::close(last), ::close(last - 1);  // for the two ends alone
+    self.say(Worker(kProgram, "GPU-0").start().value_or("started"));
+  });
+  const std::string why = child.text();
+  CHECK_MESSAGE(why.find("cannot be started: Too many open files") != std::string::npos, why);
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("a host without a standard input ends its worker too") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    ::close(0);  // which the connection gets
+    Worker worker(kProgram, "GPU-0");
+    const bool proven = proof_of(worker, "a cubin").outcome == Outcome::correct;
+    const int pid = worker.pid();
+    ::kill(pid, SIGSTOP);
+    const bool late = proof_of(worker, "a cubin", 0.1).outcome == Outcome::timeout;
+    self.say(fmt::format("{} {} {}", proven, late, ends_within(pid, 2)));
+    ::kill(pid, SIGKILL);
+  });
+  CHECK(child.text() == "true true true");
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("a host that waits for any of its children meets no worker, and the worker is there") {
+  const FakeDriver fakes;
+  const pid_t own = ::fork();
+  if (own == 0) {
+    ::pause();
+    std::_Exit(0);
+  }
+  std::vector<pid_t> met;
+  std::thread waits([&] {
+    for (pid_t pid = 0; pid != own;)
+      if ((pid = ::waitpid(-1, nullptr, 0)) > 0) met.push_back(pid);
+  });
+  std::vector<int> workers;
+  for (int i = 0; i < 5; ++i) {
+    Worker worker(kProgram, "GPU-0");
+    CHECK(worker.start() == std::nullopt);
+    workers.push_back(worker.pid());
+    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  }
+  ::kill(own, SIGKILL);
+  waits.join();
+  for (const int worker : workers) CHECK(std::ranges::find(met, worker) == met.end());
 }
 
 TEST_CASE("the worker ends with its host, even one that is killed, whatever it does") {
