@@ -9,7 +9,7 @@ namespace ak {
 namespace {
 
 constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
-constexpr double kGraceSeconds = 2;   // beyond a proof's deadline, for an answer
+constexpr double kGraceSeconds = 3;   // beyond a proof's deadline, for an answer: who hangs is known within 2
 constexpr double kAgainSeconds = 30;  // after a start that failed
 constexpr const char* kDied = "ended the worker's process";
 

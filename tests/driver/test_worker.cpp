@@ -37,6 +37,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // and takes as much address space as there is
+#else
+constexpr bool kSanitized = false;
+#endif
+
 const std::string kProgram = AK_BINARY_DIR "/ak-worker";
 
 // A variable for the time of a test.
@@ -392,6 +398,46 @@ TEST_CASE("a host that waits for any of its children meets no worker, and the wo
   ::kill(own, SIGKILL);
   waits.join();
   for (const int worker : workers) CHECK(std::ranges::find(met, worker) == met.end());
+}
+
+TEST_CASE("a kernel that has had no time to end is late, and harms nobody") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  const ProofReply reply = proof_of(worker, "fake kernel: lasts", 0.02);  // 1.5 s, as on a GPU that others keep busy
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK_MESSAGE(!reply.harms, reply.why);
+  CHECK(reply.why == "did not end in time");
+  CHECK(worker.pid() == pid);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("a worker without host memory says so, and blames no kernel" * doctest::skip(kSanitized)) {
+  const FakeDriver fakes;
+  auto [ours, theirs] = socket_pair();
+  const ChildProcess child([&](ChildProcess&) {
+    { const Descriptor closed = std::move(ours); }
+    std::ifstream statm("/proc/self/statm");
+    rlim_t pages = 0;
+    statm >> pages;
+    const rlim_t bytes = pages * static_cast<rlim_t>(::getpagesize()) + (rlim_t{128} << 20);
+    const rlimit little{bytes, bytes};  // the frame can be read, not taken apart
+    ::setrlimit(RLIMIT_AS, &little);
+    std::_Exit(serve(::dup(theirs.get())));
+  });
+  theirs = Descriptor();
+  Channel channel(std::move(ours));
+  REQUIRE(channel.receive(Deadline::in(5)));  // hello
+  REQUIRE(channel.send(encode(request(std::string(std::size_t{40} << 20, 'x'))), Deadline::in(5)));
+  const auto frame = channel.receive(Deadline::in(5));
+  REQUIRE(frame);
+  const auto reply = decode_reply(*frame);
+  REQUIRE(reply);
+  CHECK(reply->outcome == Outcome::timeout);
+  CHECK_MESSAGE(reply->why.find("bad_alloc") != std::string::npos, reply->why);
+  CHECK(!reply->harms);
+  CHECK(reply->last);
 }
 
 TEST_CASE("the worker ends with its host, even one that is killed, whatever it does") {
