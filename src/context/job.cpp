@@ -87,7 +87,7 @@ Served TuningJob::tuned(const Turn& turn) {
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
   try {
     const auto before = Clock::now();
-    machine_.warm_up(problem_);
+    machine_.warm_up(problem_, turn.by.stop());
     if (const double took = seconds_since(before); took > 0.01)
       log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text_, took);
   } catch (const std::exception& error) {

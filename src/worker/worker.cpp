@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
 constexpr double kGraceSeconds = 3;   // beyond a proof's deadline, for an answer: who hangs is known within 2
-constexpr double kAgainSeconds = 30;  // after a start that failed
+constexpr double kAgainSeconds = 30;  // after it could not be had
 constexpr const char* kDied = "ended the worker's process";
 
 }  // namespace
@@ -29,8 +29,7 @@ void Worker::begin() {
   try {
     process_ = std::make_unique<WorkerProcess>(program_, device_);
   } catch (const Error& error) {
-    failure_ = error, failed_at_ = Clock::now();
-    throw;
+    fail(error.what());
   }
   failure_.reset();
   pid_ = process_->pid();
@@ -44,6 +43,27 @@ void Worker::end() {
   opened_ = false, pid_ = 0;
 }
 
+void Worker::fail(const std::string& why) {
+  end();
+  failed_at_ = Clock::now();
+  throw failure_.emplace(ErrorCode::unsupported, why);
+}
+
+std::optional<ProofReply> Worker::next(Deadline deadline) {
+  const auto frame = process_->channel().receive(deadline);
+  return frame ? decode_reply(*frame) : std::nullopt;
+}
+
+// False: not by then. Throws Error{unsupported}.
+bool Worker::opens(Deadline deadline) {
+  if (opened_) return true;
+  const auto reply = next(deadline);
+  if (!reply && !process_->channel().closed()) return false;
+  if (!reply) fail("the worker ended before it had opened the GPU");
+  if (reply->kind != Answered::done) fail("the worker cannot use the GPU: " + reply->why);
+  return opened_ = true;
+}
+
 std::optional<std::string> Worker::start() {
   const std::lock_guard lock(mutex_);
   try {
@@ -52,6 +72,14 @@ std::optional<std::string> Worker::start() {
     return error.what();
   }
   return std::nullopt;
+}
+
+void Worker::await_open(Deadline deadline) {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (process_) opens(deadline);
+  } catch (const Error&) {
+  }
 }
 
 void Worker::close() {
@@ -72,23 +100,14 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
     reply.harms = gone, reply.last = true;  // who does not answer may have been stopped by somebody
     return reply;
   };
-  const auto next = [&](Deadline until) -> std::optional<ProofReply> {
-    const auto frame = process_->channel().receive(until);
-    return frame ? decode_reply(*frame) : std::nullopt;
-  };
   try {
     begin();
+    if (!opens(Deadline::in(kOpenSeconds, deadline.stop()))) {
+      if (deadline.stopped()) return silent();  // which says nothing against it: it goes on opening
+      fail("the worker does not answer");
+    }
   } catch (const Error& error) {
     throw Unavailable{error.what()};
-  }
-  if (!opened_) {
-    const auto reply = next(Deadline::in(kOpenSeconds, deadline.stop()));
-    if (!reply && deadline.stopped()) return silent();  // which says nothing against it: it goes on opening
-    if (!reply || reply->kind != Answered::done) {
-      end();
-      throw Unavailable{reply ? "the worker cannot use the GPU: " + reply->why : "the worker does not answer"};
-    }
-    opened_ = true;
   }
   if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds, deadline.stop()))) {
     end();

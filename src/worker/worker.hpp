@@ -25,6 +25,8 @@ class Worker {
 
   /// Starts it, unless it runs, and lets it open the GPU while the caller goes on. Why it cannot be used; nullopt when it can.
   std::optional<std::string> start();
+  /// Returns once it has opened the GPU, or cannot, as the next start says, or at the deadline or a stop: then it goes on.
+  void await_open(Deadline deadline);
   /// Its answer; what it said no word of is told as an outcome too: it ended by itself, or did not answer by the deadline or a
   /// stop and was ended. Throws Unavailable when it cannot be started.
   ProofReply prove(const ProofRequest& request, Deadline deadline);
@@ -38,12 +40,15 @@ class Worker {
  private:
   void begin();
   void end();
+  [[noreturn]] void fail(const std::string& why);
+  bool opens(Deadline deadline);
+  std::optional<ProofReply> next(Deadline deadline);
   std::optional<ProofReply> ask(const ProofRequest& request, Deadline deadline);
 
   const std::string program_, device_;
   std::mutex mutex_;
   std::unique_ptr<WorkerProcess> process_;
-  std::optional<Error> failure_;  // why it could not be started, and when: each try may take seconds
+  std::optional<Error> failure_;  // why it could not be started or used, and when: each try may take seconds
   Clock::time_point failed_at_;
   std::atomic<bool> opened_ = false;  // its answer to `open` was read
   std::atomic<int> pid_ = 0;

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <memory>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +24,9 @@
 #include "base/environment.hpp"
 #include "context/context.hpp"
 #include "fake_driver.hpp"
+#include "gpu/device.hpp"
 #include "gpu/owners.hpp"
+#include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "search/space.hpp"
 #include "tests/unit/child_process.hpp"
@@ -415,29 +418,57 @@ TEST_CASE("a kernel that has had no time to end is late, and harms nobody") {
 
 TEST_CASE("a worker without host memory says so, and blames no kernel" * doctest::skip(kSanitized)) {
   const FakeDriver fakes;
-  auto [ours, theirs] = socket_pair();
-  const ChildProcess child([&](ChildProcess&) {
-    { const Descriptor closed = std::move(ours); }
-    std::ifstream statm("/proc/self/statm");
-    rlim_t pages = 0;
-    statm >> pages;
-    const rlim_t bytes = pages * static_cast<rlim_t>(::getpagesize()) + (rlim_t{128} << 20);
-    const rlimit little{bytes, bytes};  // the frame can be read, not taken apart
-    ::setrlimit(RLIMIT_AS, &little);
-    std::_Exit(serve(::dup(theirs.get())));
-  });
-  theirs = Descriptor();
-  Channel channel(std::move(ours));
-  REQUIRE(channel.receive(Deadline::in(5)));  // hello
-  REQUIRE(channel.send(encode(request(std::string(std::size_t{40} << 20, 'x'))), Deadline::in(5)));
-  const auto frame = channel.receive(Deadline::in(5));
-  REQUIRE(frame);
-  const auto reply = decode_reply(*frame);
-  REQUIRE(reply);
-  CHECK(reply->outcome == Outcome::timeout);
-  CHECK_MESSAGE(reply->why.find("bad_alloc") != std::string::npos, reply->why);
-  CHECK(!reply->harms);
-  CHECK(reply->last);
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  std::ifstream statm(fmt::format("/proc/{}/statm", pid));
+  rlim_t pages = 0;
+  statm >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(::getpagesize()) + (rlim_t{128} << 20);
+  const rlimit little{bytes, bytes};  // the frame can be read, not taken apart
+  REQUIRE(::prlimit(pid, RLIMIT_AS, &little, nullptr) == 0);
+  const ProofReply reply = proof_of(worker, std::string(std::size_t{40} << 20, 'x'));
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK_MESSAGE(reply.why.find("bad_alloc") != std::string::npos, reply.why);
+  CHECK(!reply.harms);
+  CHECK(ends_within(pid, 2));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("the worker has opened its GPU before a search times anything") {
+  const FakeDriver fakes;
+  OwnContext own;
+  {
+    Worker& worker = Worker::of(kProgram, device_uuid());
+    proof_of(worker, "a cubin");
+    ::kill(worker.pid(), SIGKILL);  // none runs, whatever was tested before
+    CHECK(ends_within(worker.pid(), 2));
+    worker.close();
+    REQUIRE(!worker.opened());
+    const auto machine = make_gpu_machine({.scratch_bytes = std::int64_t{64} << 20, .worker = kProgram});
+    machine->warm_up(problem());
+    CHECK(worker.opened());
+  }
+  own.end();
+}
+
+TEST_CASE("a worker that opens its GPU for long is waited for as long as is said, and no longer than until a stop") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(worker.start() == std::nullopt);
+  ::kill(worker.pid(), SIGSTOP);
+  auto began = Clock::now();
+  worker.await_open(Deadline::in(0.1));
+  CHECK(seconds_since(began) < 1);
+  std::stop_source stop;
+  std::jthread stops([&] { std::this_thread::sleep_for(std::chrono::milliseconds(100)), stop.request_stop(); });
+  began = Clock::now();
+  worker.await_open(Deadline::in(20, stop.get_token()));
+  CHECK(seconds_since(began) < 2);
+  ::kill(worker.pid(), SIGCONT);
+  worker.await_open(Deadline::in(5));
+  CHECK(worker.opened());
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
 
 TEST_CASE("the worker ends with its host, even one that is killed, whatever it does") {
