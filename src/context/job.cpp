@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 #include <new>
 #include <system_error>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
 constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
+constexpr double kForced = 10;        // a forced tactic is compiled, proven and timed in so much, or the budget if that is more
 constexpr double kLetGo = 2;          // seconds that callers grant the last trial and the record beyond a search's time
 
 // Whether the old winner, proven again, spares a search: an own kernel is timed against the vendor where libraries changed; a
@@ -85,7 +87,7 @@ Served TuningJob::tuned(const Turn& turn) {
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
   try {
     const auto before = Clock::now();
-    machine_.warm_up(problem_);
+    machine_.warm_up(problem_, turn.by.stop());
     if (const double took = seconds_since(before); took > 0.01)
       log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text_, took);
   } catch (const std::exception& error) {
@@ -232,12 +234,13 @@ void ForcedTrial::run(const Turn& turn) {
   Machine& machine = *device_.machine;
   const auto entered = machine.enter();
   const Tactic& tactic = *common_.settings.force_tactic;
+  const Deadline deadline = Deadline::in(std::max(kForced, common_.settings.budget_s), turn.by.stop());
   try {
     StoredQuarantine quarantine(*common_.store, machine.hardware());
     const auto runner = machine.runner(problem_, common_.allowance(machine), &quarantine);
     const auto why = is_vendor(tactic) ? std::nullopt : machine.space(problem_).rejects(tactic);
     if (why) throw Error(ErrorCode::unsupported, *why);
-    const Trial trial = runner->run(tactic, Effort::quick, Deadline::never(turn.by.stop()));
+    const Trial trial = runner->run(tactic, Effort::quick, deadline);
     common_.ledger.count([&](Counters& c) { ++c.trials, c.compiles += runner->compiles(); });
     if (!trial.correct()) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", name(trial.outcome), trial.why));
     const Artifact artifact = runner->artifact(tactic);

@@ -24,6 +24,7 @@ namespace ak {
 namespace {
 
 constexpr std::int64_t kWorkerContext = std::int64_t{576} << 20;  // 520 to 545 MiB on an H200
+constexpr double kWorkerOpens = 5;                                // seconds; on an idle machine it takes less than one
 constexpr int kWorkersFifths = 2;                                 // of a search's memory
 constexpr int kApplicationPart = 8;                               // of what is free, one in so many is left alone
 
@@ -88,13 +89,15 @@ class Gpu final : public Machine {
     return today;
   }
 
-  void warm_up(const Problem& problem) override {
+  void warm_up(const Problem& problem, const std::stop_token& stop) override {
     const RelaxedCapture relaxed;
-    if (apart()) no_worker(options_);  // it opens the GPU meanwhile
+    std::string why;
+    Worker* const worker = apart() ? ready_worker(options_, why) : nullptr;  // it opens the GPU meanwhile
     compiler_available();
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
                                  pass_kernel_name(problem.epilogue.activation, problem.epilogue.out));
+    if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // nothing runs in it while candidates are timed
   }
   int device_ordinal() const override { return ordinal_; }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,8 @@ class Machine {
   virtual Provenance provenance(const Problem& problem, const Tactic& tactic, bool open_libraries) const = 0;
 
   /// Opens the libraries and makes the kernels that every search of this problem needs, once a process: none of it is a
-  /// search's own time. What fails is left to the search to tell.
-  virtual void warm_up(const Problem&) {}
+  /// search's own time. What fails is left to the search to tell. stop: ends its waits.
+  virtual void warm_up(const Problem&, const std::stop_token& = {}) {}
   /// The device whose searches would time each other.
   virtual int device_ordinal() const { return 0; }
 

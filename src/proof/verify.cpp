@@ -234,6 +234,11 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
                            in_d ? "D" : "aux", row, column, element(bits, out), want));
 }
 
+void Verifier::launch(const Plan& plan, const Case& on) {
+  launched_ = Clock::now();
+  plan.launch(queue_.stream(), on.launched);
+}
+
 Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
   for (const Run& run : runs) trust(*run.on, deadline);
   begin(runs.size());
@@ -242,7 +247,7 @@ Verdict Verifier::check(std::span<const Run> runs, Deadline deadline) {
     const Case& on = *runs[i].on;
     Finding* finding = device_.data<Finding>() + i;
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
-    runs[i].plan->launch(stream, on.launched);
+    launch(*runs[i].plan, on);
     for (const Region* region : on.layout.outputs()) probe_.check_guards(stream, on.base, *region, kPoison, finding);
     probe_.hash(stream, on.base, on.layout.input_bytes(), finding);
     probe_.compare(stream, on.problem, on.args, on.reference, tolerance_for(runs[i].plan->tactic(), on.problem, on.tolerance),
@@ -271,6 +276,7 @@ Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
 }
 
 Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline) {
+  trust(on, deadline);
   const std::int64_t bytes = on.layout.output_bytes();
   const std::uint64_t outputs = on.base + on.layout.d.begin;
   if (static_cast<std::int64_t>(spare_.bytes()) < bytes) {
@@ -281,13 +287,13 @@ Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* othe
   const CUstream stream = queue_.stream();
   for (int i = 0; i < times; ++i) {
     for (const Region* region : on.layout.outputs()) probe_.poison(stream, on.base, *region, kPoison);
-    plan.launch(stream, on.launched);
+    launch(plan, on);
     if (i == 0)
       ak::check(driver().cuMemcpyDtoDAsync(spare_.get(), outputs, static_cast<std::size_t>(bytes), stream),
                 "keeping an output");
     else
       probe_.equal(stream, spare_.get(), outputs, bytes, device_.data<Finding>());
-    if (other) other->launch(stream, other_on->launched);
+    if (other) launch(*other, *other_on);
   }
   const Finding found = finish(1, deadline)[0];
   Verdict verdict;

@@ -94,18 +94,23 @@ class Verifier {
   /// `times` launches on fresh poison must give equal bits; `other`, when given, is launched between them.
   Verdict repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline);
 
+  /// When a plan was last launched.
+  Clock::time_point launched() const { return launched_; }
+
   static constexpr std::uint64_t kPoison = 0x5eed;
 
  private:
   void begin(std::size_t slots);
   std::span<const Finding> finish(std::size_t slots, Deadline deadline);
   Verdict judge(const Finding& finding, const Case& on, Deadline deadline);
+  void launch(const Plan& plan, const Case& on);
 
   GpuQueue& queue_;
   const Probe& probe_;
   DeviceShare::Taken device_;
   std::unique_ptr<Finding[], void (*)(Finding*)> host_;  // pinned: kRuns fresh ones, then kRuns as read back
   DeviceShare::Taken spare_;
+  Clock::time_point launched_;
 };
 
 /// With what a plan of this tactic may lose besides: cuBLASLt's own epilogues may round in other places, and its gelu cancels.

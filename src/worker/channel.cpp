@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kLength = 4;
 constexpr double kLongestWait = 3600;  // seconds for one poll
+constexpr double kLook = 0.02;         // for a stop, which wakes nobody
 
 std::array<char, kLength> length_of(std::size_t size) {
   std::array<char, kLength> bytes;
@@ -40,14 +41,14 @@ Descriptor::~Descriptor() {
 std::pair<Descriptor, Descriptor> socket_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-    throw Error(ErrorCode::internal, fmt::format("no socket pair: {}", std::strerror(errno)));
+    throw Error(ErrorCode::unsupported, fmt::format("no socket pair: {}", std::strerror(errno)));
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 bool Channel::wait(short events, Deadline deadline) {
   for (;;) {
     pollfd one{socket_.get(), events, 0};
-    const double seconds = std::min(deadline.remaining(), kLongestWait);
+    const double seconds = std::min(deadline.remaining(), deadline.stop().stop_possible() ? kLook : kLongestWait);
     const int ready = ::poll(&one, 1, static_cast<int>(seconds * 1e3) + (seconds > 0));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;

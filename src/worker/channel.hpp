@@ -51,7 +51,7 @@ class Channel {
   bool closed_ = false;
 };
 
-/// Two ends of one connection; neither is inherited by a program that is executed.
+/// Two ends of one connection; neither is inherited by a program that is executed. Throws Error{unsupported}.
 std::pair<Descriptor, Descriptor> socket_pair();
 
 }  // namespace ak

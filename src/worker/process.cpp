@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <vector>
 
 #include "ak/types.hpp"
@@ -34,16 +36,21 @@ bool inherited(std::string_view variable) {
   return name.find("INJECTION") == name.npos;
 }
 
+// What is to happen before the program runs must all be said: it would else run with what is the host's.
+void must(int error) {
+  if (error) throw Error(ErrorCode::unsupported, fmt::format("a worker cannot be prepared: {}", std::strerror(error)));
+}
+
 struct Actions {
   posix_spawn_file_actions_t value;
-  Actions() { posix_spawn_file_actions_init(&value); }
+  Actions() { must(posix_spawn_file_actions_init(&value)); }
   ~Actions() { posix_spawn_file_actions_destroy(&value); }
 };
 
 struct Attributes {
   posix_spawnattr_t value;
   Attributes() {
-    posix_spawnattr_init(&value);
+    must(posix_spawnattr_init(&value));
     sigset_t none, all;
     sigemptyset(&none), sigfillset(&all);
     posix_spawnattr_setsigmask(&value, &none);
@@ -51,6 +58,37 @@ struct Attributes {
     posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
   }
   ~Attributes() { posix_spawnattr_destroy(&value); }
+};
+
+// The process that starts the worker: the host's child, until it ends or is ended here.
+class Starter {
+ public:
+  explicit Starter(pid_t pid) : pid_(pid) {}
+  ~Starter() {
+    if (!reaped()) ::kill(-pid_, SIGKILL);  // with what it started: all of its session
+    while (!reaped()) std::this_thread::sleep_for(kPause);
+  }
+  Starter(const Starter&) = delete;
+  Starter& operator=(const Starter&) = delete;
+
+  /// Whether it has ended by then.
+  bool wait(Deadline deadline) {
+    while (!reaped() && !deadline.passed()) std::this_thread::sleep_for(kPause);
+    return reaped();
+  }
+
+ private:
+  static constexpr auto kPause = std::chrono::milliseconds(1);
+
+  // By whomever: the host may wait for any child, or ignore their ends.
+  bool reaped() {
+    if (pid_ == 0) return true;
+    const pid_t ended = ::waitpid(pid_, nullptr, WNOHANG);
+    if (ended > 0 || (ended < 0 && errno != EINTR)) pid_ = 0;
+    return pid_ == 0;
+  }
+
+  pid_t pid_;
 };
 
 std::string beside(const void* symbol) {
@@ -80,7 +118,7 @@ std::string find_worker(const std::string& chosen, std::string* looked) {
 }
 
 // The program starts itself once more and ends at once, so that the worker is no child of the host's: a host that waits for any
-// child, or ignores their ends, never meets it.
+// child, or ignores their ends, never meets it. It may meet the starter, which lives for some milliseconds.
 WorkerProcess::WorkerProcess(const std::string& program, const std::string& device) {
   const auto failed = [&](const std::string& why) {
     return Error(ErrorCode::unsupported, fmt::format("the worker '{}' {}", program, why));
@@ -88,6 +126,7 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   auto [ours, theirs] = socket_pair();
   // Above the descriptors that it is to have, should the host have closed its own.
   Descriptor end(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, kSocket + 1));
+  if (!end) throw failed(fmt::format("cannot be started: {}", std::strerror(errno)));
   std::vector<std::string> variables = environment_lines();
   std::erase_if(variables, [](const std::string& variable) { return !inherited(variable); });
   variables.push_back("CUDA_VISIBLE_DEVICES=" + device);
@@ -97,31 +136,31 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
 
   Actions actions;
   for (const int standard : {0, 1, 2})
-    posix_spawn_file_actions_addopen(&actions.value, standard, "/dev/null", standard ? O_WRONLY : O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions.value, end.get(), kSocket);
-  posix_spawn_file_actions_addclosefrom_np(&actions.value, kSocket + 1);
+    must(posix_spawn_file_actions_addopen(&actions.value, standard, "/dev/null", standard ? O_WRONLY : O_RDONLY, 0));
+  must(posix_spawn_file_actions_adddup2(&actions.value, end.get(), kSocket));
+  must(posix_spawn_file_actions_addclosefrom_np(&actions.value, kSocket + 1));
   const Attributes attributes;
   char name[] = "ak-worker";
   char* arguments[] = {name, nullptr};
-  pid_t starter = 0;
-  if (const int error = posix_spawn(&starter, program.c_str(), &actions.value, &attributes.value, arguments, given.data()))
+  pid_t pid = 0;
+  if (const int error = posix_spawn(&pid, program.c_str(), &actions.value, &attributes.value, arguments, given.data()))
     throw failed(fmt::format("cannot be started: {}", std::strerror(error)));
+  Starter starter(pid);
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
-  int status = 0;
-  while (::waitpid(starter, &status, 0) < 0 && errno == EINTR) {
-  }
 
   channel_ = Channel(std::move(ours));
-  const auto frame = channel_.receive(Deadline::in(kHelloSeconds));
+  const Deadline deadline = Deadline::in(kHelloSeconds);
+  const auto frame = channel_.receive(deadline);
   const auto hello = frame ? decode_hello(*frame) : std::nullopt;
   if (!hello) throw failed(channel_.closed() ? "ended before it said a word" : "does not answer");
   if (hello->build != build_digest()) throw failed("is of another build than this library");
+  if (!starter.wait(deadline)) throw failed("does not leave its host");
   pid_ = hello->pid;
   handle_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
 }
 
 void WorkerProcess::end() {
-  if (!channel_.socket() || pid_ == 0) return;
+  if (channel_.socket() < 0 || pid_ == 0) return;
   // A socket that is still open says that the number is still its own.
   if (handle_)
     ::syscall(SYS_pidfd_send_signal, handle_.get(), SIGKILL, nullptr, 0);

@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -20,7 +23,8 @@
 namespace ak {
 namespace {
 
-constexpr double kPatience = 1;  // seconds that a kernel gets beyond its deadline; one that goes on then hangs
+constexpr double kPatience = 1;  // seconds for what outlasts a deadline
+constexpr double kHangs = 2;     // seconds since its launch: others' work may delay a kernel; one that goes on then hangs
 
 // One problem's proofs; the next problem's take its place.
 struct Session {
@@ -52,38 +56,43 @@ class Server {
   int run() {
     std::thread([socket = channel_.socket()] {
       pollfd host{socket, POLLRDHUP, 0};
-      while (::poll(&host, 1, -1) < 0) {
-      }
+      while (::poll(&host, 1, -1) < 0)
+        if (errno != EINTR) std::this_thread::sleep_for(std::chrono::milliseconds(100));
       std::_Exit(0);
     }).detach();
     Hello hello;
     hello.build = build_digest(), hello.pid = ::getpid();
     if (!say(encode(hello))) return 1;
     for (;;) {
-      const auto frame = channel_.receive(Deadline::in(options_.idle_s));
-      if (channel_.closed()) return 0;
-      ProofReply reply;
-      if (!frame) {
-        reply.kind = Answered::leaving;
-        say(encode(reply));
-        std::_Exit(0);
+      std::optional<ProofReply> reply;
+      try {
+        const auto frame = channel_.receive(Deadline::in(options_.idle_s));
+        if (channel_.closed()) return 0;
+        reply = frame ? answer(*frame) : leaving();
+      } catch (const std::exception& error) {  // host memory: no kernel is guilty of that
+        reply = ProofReply{};
+        reply->outcome = Outcome::timeout, reply->why = fmt::format("the worker: {}", error.what()), reply->last = true;
       }
-      const auto request = decode_request(*frame);
-      if (!request) return 1;
-      if (request->kind == Asked::close) {
-        session_.reset();
-        continue;
-      }
-      reply = answer(*request);
-      if (!say(encode(reply))) return 1;
-      if (reply.last) std::_Exit(0);  // orderly destruction would ask a driver that is no longer there
+      if (!reply) continue;
+      if (!say(encode(*reply))) return 1;
+      if (reply->last) std::_Exit(0);  // orderly destruction would ask a driver that is no longer there
     }
   }
 
  private:
   bool say(const std::string& frame) { return channel_.send(frame, Deadline::in(10)); }
 
-  ProofReply answer(const ProofRequest& request) {
+  static ProofReply leaving() {
+    ProofReply reply;
+    reply.kind = Answered::leaving, reply.last = true;
+    return reply;
+  }
+
+  // nullopt: none is due.
+  std::optional<ProofReply> answer(const std::string& frame) {
+    const auto request = decode_request(frame);
+    if (!request) std::_Exit(1);
+    if (request->kind == Asked::close) return session_.reset(), std::nullopt;
     ProofReply reply;
     try {
       resources();
@@ -91,11 +100,13 @@ class Server {
       reply.kind = Answered::unready, reply.why = error.what();
       return reply;
     }
-    return request.kind == Asked::open ? reply : prove(request);
+    return request->kind == Asked::open ? reply : prove(*request);
   }
 
   ProofReply prove(const ProofRequest& request) {
     ProofReply reply;
+    const auto asked = Clock::now();
+    const auto launched = [&] { return session_->prover.verifier().launched(); };
     const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
     try {
       if (!session_ || !session_->serves(request)) {
@@ -112,14 +123,19 @@ class Server {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;
     } catch (const TimedOut&) {
-      reply.harms = reply.last = !session_->bed.queue.drain(kPatience);
-      ended(Outcome::timeout, reply.last ? "does not end" : "did not end in time");
+      const bool its_own = launched() >= asked;
+      reply.last = !session_->bed.queue.drain(its_own ? std::max(kPatience, kHangs - seconds_since(launched())) : kPatience);
+      reply.harms = reply.last && its_own;
+      ended(Outcome::timeout, reply.harms ? "does not end" : "did not end in time");
     } catch (const Error& error) {
       ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
     } catch (const std::exception& error) {
       ended(Outcome::timeout, fmt::format("the worker: {}", error.what()));  // host memory: no kernel is guilty of that
     }
-    if (session_ && !session_->bed.queue.fault().empty()) reply.harms = reply.last = true;
+    if (session_ && !session_->bed.queue.fault().empty()) {
+      reply.last = true, reply.harms = launched() >= asked;
+      if (!reply.harms) reply.outcome = Outcome::timeout;  // before its launch: somebody else's
+    }
     return reply;
   }
 

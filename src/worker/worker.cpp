@@ -3,14 +3,14 @@
 #include <map>
 #include <utility>
 
-#include "ak/types.hpp"
 #include "base/log.hpp"
 
 namespace ak {
 namespace {
 
-constexpr double kOpenSeconds = 20;  // for a driver and a context on a cold machine
-constexpr double kGraceSeconds = 2;  // beyond a proof's deadline, for an answer
+constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
+constexpr double kGraceSeconds = 3;   // beyond a proof's deadline, for an answer: who hangs is known within 2
+constexpr double kAgainSeconds = 30;  // after it could not be had
 constexpr const char* kDied = "ended the worker's process";
 
 }  // namespace
@@ -25,12 +25,43 @@ Worker& Worker::of(const std::string& program, const std::string& device) {
 // Throws Error{unsupported}.
 void Worker::begin() {
   if (process_) return;
-  auto made = std::make_unique<WorkerProcess>(program_, device_);
+  if (failure_ && seconds_since(failed_at_) < kAgainSeconds) throw Error(*failure_);
+  try {
+    process_ = std::make_unique<WorkerProcess>(program_, device_);
+  } catch (const Error& error) {
+    fail(error.what());
+  }
+  failure_.reset();
+  pid_ = process_->pid();
   ProofRequest open;
   open.kind = Asked::open;
-  made->channel().send(encode(open), Deadline::in(kGraceSeconds));
-  process_ = std::move(made);
-  opened_ = false;
+  process_->channel().send(encode(open), Deadline::in(kGraceSeconds));
+}
+
+void Worker::end() {
+  process_.reset();
+  opened_ = false, pid_ = 0;
+}
+
+void Worker::fail(const std::string& why) {
+  end();
+  failed_at_ = Clock::now();
+  throw failure_.emplace(ErrorCode::unsupported, why);
+}
+
+std::optional<ProofReply> Worker::next(Deadline deadline) {
+  const auto frame = process_->channel().receive(deadline);
+  return frame ? decode_reply(*frame) : std::nullopt;
+}
+
+// False: not by then. Throws Error{unsupported}.
+bool Worker::opens(Deadline deadline) {
+  if (opened_) return true;
+  const auto reply = next(deadline);
+  if (!reply && !process_->channel().closed()) return false;
+  if (!reply) fail("the worker ended before it had opened the GPU");
+  if (reply->kind != Answered::done) fail("the worker cannot use the GPU: " + reply->why);
+  return opened_ = true;
 }
 
 std::optional<std::string> Worker::start() {
@@ -43,22 +74,20 @@ std::optional<std::string> Worker::start() {
   return std::nullopt;
 }
 
+void Worker::await_open(Deadline deadline) {
+  const std::lock_guard lock(mutex_);
+  try {
+    if (process_) opens(deadline);
+  } catch (const Error&) {
+  }
+}
+
 void Worker::close() {
   const std::lock_guard lock(mutex_);
   if (!process_ || !opened_) return;
   ProofRequest close;
   close.kind = Asked::close;
-  if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) process_.reset();
-}
-
-bool Worker::opened() {
-  const std::lock_guard lock(mutex_);
-  return process_ && opened_;
-}
-
-int Worker::pid() {
-  const std::lock_guard lock(mutex_);
-  return process_ ? process_->pid() : 0;
+  if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) end();
 }
 
 // nullopt: it left for want of work before it read the request.
@@ -67,34 +96,26 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
     ProofReply reply;
     const bool gone = process_->channel().closed();
     reply.outcome = gone ? Outcome::runtime : Outcome::timeout;
-    reply.why = gone ? kDied : "did not end in time, nor did the worker answer";
+    reply.why = gone ? kDied : deadline.stopped() ? "was stopped" : "did not end in time, nor did the worker answer";
     reply.harms = gone, reply.last = true;  // who does not answer may have been stopped by somebody
     return reply;
   };
-  const auto next = [&](Deadline until) -> std::optional<ProofReply> {
-    const auto frame = process_->channel().receive(until);
-    return frame ? decode_reply(*frame) : std::nullopt;
-  };
   try {
     begin();
+    if (!opens(Deadline::in(kOpenSeconds, deadline.stop()))) {
+      if (deadline.stopped()) return silent();  // which says nothing against it: it goes on opening
+      fail("the worker does not answer");
+    }
   } catch (const Error& error) {
     throw Unavailable{error.what()};
   }
-  if (!opened_) {
-    const auto reply = next(Deadline::in(kOpenSeconds));
-    if (!reply || reply->kind != Answered::done) {
-      process_.reset();
-      throw Unavailable{reply ? "the worker cannot use the GPU: " + reply->why : "the worker does not answer"};
-    }
-    opened_ = true;
-  }
-  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds))) {
-    process_.reset();
+  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds, deadline.stop()))) {
+    end();
     return std::nullopt;
   }
-  auto reply = next(Deadline::in(deadline.remaining() + kGraceSeconds));
+  auto reply = next(Deadline::in(deadline.remaining() + kGraceSeconds, deadline.stop()));
   if (!reply) reply = silent();
-  if (reply->kind == Answered::leaving || reply->last) process_.reset();
+  if (reply->kind == Answered::leaving || reply->last) end();
   return reply->kind == Answered::leaving ? std::nullopt : reply;
 }
 

@@ -2,30 +2,49 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/build.hpp"
 #include "base/environment.hpp"
 #include "context/context.hpp"
 #include "fake_driver.hpp"
+#include "gpu/device.hpp"
 #include "gpu/owners.hpp"
+#include "machine/gpu.hpp"
+#include "own_context.hpp"
 #include "search/space.hpp"
+#include "tests/unit/child_process.hpp"
+#include "tune/service.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
 
 using namespace ak;
+using testing::ChildProcess;
 namespace fs = std::filesystem;
 
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;  // and takes as much address space as there is
+#else
+constexpr bool kSanitized = false;
+#endif
 
 const std::string kProgram = AK_BINARY_DIR "/ak-worker";
 
@@ -218,6 +237,74 @@ TEST_CASE("a worker that does not answer is ended at its deadline") {
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
 
+TEST_CASE("a proof that is stopped ends at once, its worker with it, and nothing is held against its kernel") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  const Tactic tactic = parse_tactic(a_tactic());
+  struct Hanging : TuningWork {
+    Hanging(Worker& by, const Tactic& what) : worker(by), tactic(what) {}
+    void run(const Turn& turn) override {
+      WorkerProver prover(problem(), problem(), worker, Allowance{});
+      try {
+        began = true;
+        prover.prove({tactic, "fake kernel: hangs"}, Effort::quick, Deadline::in(60, turn.by.stop()));
+      } catch (const Failed& failed) {
+        outcome = failed.outcome, harms = failed.harms;
+      }
+    }
+    Worker& worker;
+    const Tactic tactic;
+    std::atomic<bool> began = false;
+    Outcome outcome = Outcome::correct;
+    bool harms = true;
+  };
+  const auto hanging = std::make_shared<Hanging>(worker, tactic);
+  auto ends = Clock::now();
+  {
+    TuningService service("");  // as a Context has one
+    service.enqueue({.place = &worker, .key = {}, .work = hanging, .leased = false, .kept = true}, Deadline::in(60));
+    while (!hanging->began) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));  // into the kernel
+    SUBCASE("who asks of the worker meanwhile does not wait for the proof") {
+      const auto asks = Clock::now();
+      CHECK(worker.opened());
+      CHECK(worker.pid() == pid);
+      CHECK(seconds_since(asks) < 0.1);
+    }
+    ends = Clock::now();
+  }
+  CHECK(seconds_since(ends) < 1);
+  CHECK(hanging->outcome == Outcome::timeout);
+  CHECK(!hanging->harms);
+  CHECK(ends_within(pid, 2));
+  CHECK(!worker.opened());
+  CHECK(worker.pid() == 0);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("a forced tactic that hangs is ended in time and put in quarantine") {
+  const FakeDriver fakes;
+  OwnContext own;
+  {
+    const Variable folder("AK_KERNEL_DIR", kernels_that("hangs"));
+    Settings forced = settings();
+    forced.cache_dir = AK_BINARY_DIR "/quarantine_of_forced";
+    fs::remove_all(forced.cache_dir);
+    forced.mode = Mode::hit;  // searches for no other
+    forced.force_tactic = parse_tactic(a_tactic());
+    Context::Impl context(forced);
+    const auto began = Clock::now();
+    CHECK(context.prepare(problem()).served_by.find("cuBLASLt") == 0);
+    CHECK(seconds_since(began) < 25);
+    int quarantined = 0;
+    context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
+    CHECK(quarantined == 1);
+  }
+  own.end();
+}
+
 TEST_CASE("the worker is nobody's child, takes nothing along, and loads no foreign code") {
   const FakeDriver fakes;
   const Variable preload("LD_PRELOAD", ""), injection("CUDA_INJECTION64_PATH", "/nowhere.so"), key("AK_LLM_KEY", "secret");
@@ -239,6 +326,149 @@ TEST_CASE("the worker is nobody's child, takes nothing along, and loads no forei
   CHECK(proof_of(worker, "fake kernel: faults").outcome == Outcome::runtime);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
   ::signal(SIGCHLD, SIG_DFL);
+}
+
+TEST_CASE("what says nothing is no worker for long: it is ended, with its reason, and not tried again at once") {
+  const std::string silent = AK_BINARY_DIR "/silent-worker", pids = AK_BINARY_DIR "/silent-pids";
+  std::ofstream(silent) << "#!/bin/sh\nsleep 40 &\necho $$ $! > '" << pids << "'\nwait\n";
+  fs::permissions(silent, fs::perms::owner_all);
+  Worker worker(silent, "");
+  auto began = Clock::now();
+  CHECK(worker.start()->find("does not answer") != std::string::npos);
+  CHECK(seconds_since(began) < 10);
+  std::istringstream ended(contents(pids));
+  int shell = 0, sleeps = 0;
+  ended >> shell >> sleeps;
+  REQUIRE(sleeps > 0);
+  CHECK(ends_within(shell, 2));
+  CHECK(ends_within(sleeps, 2));
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  began = Clock::now();
+  CHECK(worker.start()->find("does not answer") != std::string::npos);
+  CHECK(seconds_since(began) < 1);
+}
+
+TEST_CASE("a host without descriptors to spare gives none of its own to the worker") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    const rlimit few{64, 64};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    int last = -1;
+    for (int fd; (fd = ::dup(0)) >= 0;) last = fd;
+    ::close(last), ::close(last - 1);  // for the two ends alone
+    self.say(Worker(kProgram, "GPU-0").start().value_or("started"));
+  });
+  const std::string why = child.text();
+  CHECK_MESSAGE(why.find("cannot be started: Too many open files") != std::string::npos, why);
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("a host without a standard input ends its worker too") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    ::close(0);  // which the connection gets
+    Worker worker(kProgram, "GPU-0");
+    const bool proven = proof_of(worker, "a cubin").outcome == Outcome::correct;
+    const int pid = worker.pid();
+    ::kill(pid, SIGSTOP);
+    const bool late = proof_of(worker, "a cubin", 0.1).outcome == Outcome::timeout;
+    self.say(fmt::format("{} {} {}", proven, late, ends_within(pid, 2)));
+    ::kill(pid, SIGKILL);
+  });
+  CHECK(child.text() == "true true true");
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("a host that waits for any of its children meets no worker, and the worker is there") {
+  const FakeDriver fakes;
+  const pid_t own = ::fork();
+  if (own == 0) {
+    ::pause();
+    std::_Exit(0);
+  }
+  std::vector<pid_t> met;
+  std::thread waits([&] {
+    for (pid_t pid = 0; pid != own;)
+      if ((pid = ::waitpid(-1, nullptr, 0)) > 0) met.push_back(pid);
+  });
+  std::vector<int> workers;
+  for (int i = 0; i < 5; ++i) {
+    Worker worker(kProgram, "GPU-0");
+    CHECK(worker.start() == std::nullopt);
+    workers.push_back(worker.pid());
+    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  }
+  ::kill(own, SIGKILL);
+  waits.join();
+  for (const int worker : workers) CHECK(std::ranges::find(met, worker) == met.end());
+}
+
+TEST_CASE("a kernel that has had no time to end is late, and harms nobody") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  const ProofReply reply = proof_of(worker, "fake kernel: lasts", 0.02);  // 1.5 s, as on a GPU that others keep busy
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK_MESSAGE(!reply.harms, reply.why);
+  CHECK(reply.why == "did not end in time");
+  CHECK(worker.pid() == pid);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("a worker without host memory says so, and blames no kernel" * doctest::skip(kSanitized)) {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  const int pid = worker.pid();
+  std::ifstream statm(fmt::format("/proc/{}/statm", pid));
+  rlim_t pages = 0;
+  statm >> pages;
+  const rlim_t bytes = pages * static_cast<rlim_t>(::getpagesize()) + (rlim_t{128} << 20);
+  const rlimit little{bytes, bytes};  // the frame can be read, not taken apart
+  REQUIRE(::prlimit(pid, RLIMIT_AS, &little, nullptr) == 0);
+  const ProofReply reply = proof_of(worker, std::string(std::size_t{40} << 20, 'x'));
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK_MESSAGE(reply.why.find("bad_alloc") != std::string::npos, reply.why);
+  CHECK(!reply.harms);
+  CHECK(ends_within(pid, 2));
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+}
+
+TEST_CASE("the worker has opened its GPU before a search times anything") {
+  const FakeDriver fakes;
+  OwnContext own;
+  {
+    Worker& worker = Worker::of(kProgram, device_uuid());
+    proof_of(worker, "a cubin");
+    ::kill(worker.pid(), SIGKILL);  // none runs, whatever was tested before
+    CHECK(ends_within(worker.pid(), 2));
+    worker.close();
+    REQUIRE(!worker.opened());
+    const auto machine = make_gpu_machine({.scratch_bytes = std::int64_t{64} << 20, .worker = kProgram});
+    machine->warm_up(problem());
+    CHECK(worker.opened());
+  }
+  own.end();
+}
+
+TEST_CASE("a worker that opens its GPU for long is waited for as long as is said, and no longer than until a stop") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(worker.start() == std::nullopt);
+  ::kill(worker.pid(), SIGSTOP);
+  auto began = Clock::now();
+  worker.await_open(Deadline::in(0.1));
+  CHECK(seconds_since(began) < 1);
+  std::stop_source stop;
+  std::jthread stops([&] { std::this_thread::sleep_for(std::chrono::milliseconds(100)), stop.request_stop(); });
+  began = Clock::now();
+  worker.await_open(Deadline::in(20, stop.get_token()));
+  CHECK(seconds_since(began) < 2);
+  ::kill(worker.pid(), SIGCONT);
+  worker.await_open(Deadline::in(5));
+  CHECK(worker.opened());
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
 
 TEST_CASE("the worker ends with its host, even one that is killed, whatever it does") {

@@ -100,6 +100,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   if (scripted == "crashes") std::_Exit(134);
   if (scripted == "starves") throw std::bad_alloc();  // no host memory is left
   if (scripted == "hangs") stream->busy = true;
+  if (scripted == "lasts") stream->busy_until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
   if (scripted == "faults") state().lost = CUDA_ERROR_ILLEGAL_ADDRESS;
   return frame(CUDA_SUCCESS);
 }

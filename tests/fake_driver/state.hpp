@@ -1,6 +1,7 @@
 // What the fake driver knows. One lock guards it all; a call that hangs has let go of it.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -38,6 +39,8 @@ struct Capture {
 struct Stream : Object {
   std::uint64_t id = 0;
   bool blocking = true, busy = false;
+  std::chrono::steady_clock::time_point busy_until;
+  bool runs() const { return busy || std::chrono::steady_clock::now() < busy_until; }
   std::shared_ptr<Capture> capture;
   bool origin = false;  // of its capture
 };

@@ -67,7 +67,7 @@ CUresult cuStreamQuery(CUstream handle) {
   FAKE_STREAM(handle);
   if (stream->capture) return frame(broken(*stream));
   if (frame.forbidden()) return frame(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  return frame(stream->busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS);
+  return frame(stream->runs() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS);
 }
 
 CUresult cuStreamGetCtx(CUstream handle, CUcontext* context) {
@@ -171,7 +171,7 @@ CUresult cuEventQuery(CUevent handle) {
   FAKE_EVENT(handle);
   if (event->capture) return frame(CUDA_ERROR_CAPTURED_EVENT);
   if (frame.forbidden()) return frame(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
-  return frame(event->stream && event->stream->busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS);
+  return frame(event->stream && event->stream->runs() ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS);
 }
 
 CUresult cuEventSynchronize(CUevent handle) {

@@ -70,7 +70,7 @@ class FakeMachine final : public Machine {
     if (tactic.family == FamilyId::vendor) p.family_source = p.kernel_source = {};
     return p;
   }
-  void warm_up(const Problem&) override {
+  void warm_up(const Problem&, const std::stop_token&) override {
     ++w_.warmed;
     std::this_thread::sleep_for(std::chrono::duration<double>(w_.warm_up_s));
   }
