@@ -65,7 +65,8 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
   if (common.settings.mode == Mode::off) {
     served.note = "AK_MODE is off: cuBLASLt would serve it";
   } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
-    const auto why = to_prove(*device.machine, *record);
+    auto why = to_prove(*device.machine, *record);
+    if (const auto harm = quarantined(common, *device.machine, *record)) why = "its kernel is in quarantine: " + *harm;
     served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note};
   } else if (common.settings.mode != Mode::tune) {
     served.note = "cuBLASLt would serve it";
@@ -119,7 +120,8 @@ Explanation Context::Impl::retune(const Problem& problem) {
 bool Context::Impl::proven(const Problem& problem) {
   Machine& machine = *state_->device().machine;
   const auto record = state_->common.store->find(problem, machine.hardware());
-  return record && !record->provenance.provisional && !to_prove(machine, *record);
+  return record && !record->provenance.provisional && !to_prove(machine, *record) &&
+         !quarantined(state_->common, machine, *record);
 }
 
 Explanation Context::Impl::explain(const Problem& problem) {

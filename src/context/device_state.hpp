@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "context/served.hpp"
@@ -39,6 +40,8 @@ class DeviceState {
   /// A plan that serves meanwhile, of captures and of searches that could not start.
   std::optional<Served> interim(const Problem& problem);
 
+  /// What serves the problem is wrong or harms: whatever is kept next takes its place.
+  void withdraw(const Problem& problem);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last the
   /// first's plan stays, for a graph may hold it.
   Served keep(const Problem& problem, Served served);
@@ -55,6 +58,7 @@ class DeviceState {
   std::mutex mutex_;  // of what follows
   PerProblem<Served> lasting_, interims_;
   PerProblem<Retry> retries_;
+  std::vector<PlanPtr> withdrawn_;  // a graph may hold them
 };
 
 }  // namespace ak

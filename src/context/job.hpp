@@ -31,7 +31,8 @@ class TuningJob final : public TuningWork {
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);
   std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);
-  ProgressSink progress() const;
+  ProgressSink progress();
+  void look_at(const Trial& trial);
   Served adopt(Tuned tuned);
 
   Common& common_;

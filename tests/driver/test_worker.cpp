@@ -16,8 +16,11 @@
 #include "base/build.hpp"
 #include "base/environment.hpp"
 #include "context/context.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_driver.hpp"
+#include "families/family.hpp"
 #include "gpu/owners.hpp"
+#include "jit/source.hpp"
 #include "search/space.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
@@ -328,6 +331,14 @@ TEST_CASE("calls go on whatever a search's kernels do") {
       int quarantined = 0;
       context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
       CHECK(quarantined >= 1);
+      int by_record = 0;  // known by what a record says of its kernel
+      StoredQuarantine known(context.store(), context.hardware());
+      for (const Trial& trial : context.store().trials(problem(), context.hardware()))
+        if (!is_vendor(trial.tactic) && trial.outcome == Outcome::runtime)
+          by_record +=
+              known.why(kernel_digest(family(trial.tactic.family).sources(), problem(), trial.tactic, context.device().arch()))
+                  .has_value();
+      CHECK(by_record == quarantined);
     }
     // Another process would not launch them again.
     Context::Impl again(kept);

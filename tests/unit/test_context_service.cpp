@@ -7,6 +7,7 @@
 
 #include "child_process.hpp"
 #include "context/job.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_machine.hpp"
 #include "tune/lease.hpp"
 
@@ -206,6 +207,81 @@ TEST_CASE("a stale record whose new search finds nothing keeps its old winner") 
   CHECK(f.context->counters().searches == 1);
   CHECK(f.context->counters().vendor_fallbacks == 0);
   CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
+}
+
+TEST_CASE("an old winner that fails its proof again serves no more: neither while nothing else is found, nor in mode hit") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_wrong");
+  for (const bool breaks : {false, true}) {
+    CAPTURE(breaks);
+    Fixture f(settings);
+    f.context->retune(f.problem);
+    f.world.wrong = f.context->store().find(f.problem, f.world.hardware)->tactic;
+    REQUIRE_FALSE(is_vendor(*f.world.wrong));
+    f.world.breaks_when_wrong = breaks;
+    Settings little = settings;
+    little.max_trials = 0;
+    f.world.vendor_us.clear();
+    f.world.today.driver = "590.1";
+    f.open(little);
+    f.call();
+    CHECK(f.context->explain(f.problem).source == "vendor fallback");
+    CHECK(f.context->counters().vendor_fallbacks == 1);
+    CHECK_FALSE(f.context->store().find(f.problem, f.world.hardware));
+
+    settings.mode = Mode::hit;
+    f.open(settings);
+    settings.mode = Mode::tune;
+    f.call();
+    CHECK(f.context->explain(f.problem).source == "vendor fallback");
+  }
+}
+
+TEST_CASE("a winner that a search finds wrong leaves the memory of its context too") {
+  Fixture f;
+  f.call();
+  f.world.wrong = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  f.world.breaks_when_wrong = true;  // before anything takes its place
+  f.world.today.driver = "590.1";
+  const int loads = f.world.loads, vendor = f.world.vendor_plans;
+  CHECK(f.context->retune(f.problem).source == "vendor fallback");
+  f.call();
+  CHECK(f.context->explain(f.problem).source == "vendor fallback");
+  CHECK(f.world.loads == loads);
+  CHECK(f.world.vendor_plans == vendor + 1);
+  CHECK(FakePlan::vendor_ran_last);
+}
+
+TEST_CASE(
+    "a record whose kernel is in quarantine is not loaded: its problem is searched for, and in mode hit cuBLASLt serves") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_quarantined");
+  Fixture f(settings);
+  f.call();
+  const auto record = f.context->store().find(f.problem, f.world.hardware);
+  REQUIRE_FALSE(is_vendor(record->tactic));
+  CHECK(f.context->proven(f.problem));
+  StoredQuarantine(f.context->store(), f.world.hardware).add(record->provenance.kernel_source, "faults");
+  CHECK_FALSE(f.context->proven(f.problem));
+
+  settings.mode = Mode::hit;
+  f.open(settings);
+  CHECK(f.context->explain(f.problem).note.find("in quarantine: faults") != std::string::npos);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->explain(f.problem).source == "vendor fallback");
+
+  Fixture capture(settings);
+  capture.world.capturing = true;
+  capture.call();
+  CHECK(capture.context->explain(capture.problem).source == "vendor fallback");
+
+  settings.mode = Mode::tune;
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(is_vendor(f.context->store().find(f.problem, f.world.hardware)->tactic));
 }
 
 TEST_CASE("a search is allowed what the settings grant, and of the device no more than is there") {
