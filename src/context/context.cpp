@@ -50,7 +50,7 @@ Explanation Context::Impl::State::explanation(DeviceState& device, const Problem
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
-  if (const Plan* spare = device.spares.find(problem))
+  if (const Plan* spare = device.spares.find(problem); spare && scratch_fallbacks > 0)
     e.note = joined(e.note, fmt::format("{} without a workspace serves where scratch memory is not to be had",
                                         ak::served_by(spare->tactic())));
   if (const Store::Fault fault = common.store->fault(); !fault.writing.empty())

@@ -26,7 +26,8 @@ class DeviceState {
   const CUcontext context;
   const std::uint64_t context_id;
   Table table;
-  Table spares;  // plans that need no scratch memory, of problems whose own plan could not have it
+  Table spares;          // plans that need no scratch memory, of problems whose own plan could not have it
+  Table capture_spares;  // what serves in their place where a capture met them first
   DeviceState* next = nullptr;
 
   /// What keep() was given; of one that is to be asked again, until its time has come: then `again` says how often it was.

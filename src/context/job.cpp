@@ -72,6 +72,7 @@ std::optional<Served> TuningJob::refused() {
 void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
+  stand_by(device_, problem_, served_);
 }
 
 Served TuningJob::tuned(const Turn& turn) {
@@ -259,6 +260,7 @@ void ForcedTrial::run(const Turn& turn) {
     served.plan = machine.load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     served_ = device_.keep(problem_, std::move(served));
+    stand_by(device_, problem_, *served_);
   } catch (const std::exception& error) {
     warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem_), error.what()));
   }

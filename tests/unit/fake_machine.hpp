@@ -42,6 +42,7 @@ struct World {
     p.kernel_source = digest("kernel");
     return p;
   }();
+  bool proven = false;     // the kernel that stands by
   bool files_tell = true;  // the libraries' versions are known without opening them
   bool has_vendor = true, has_untuned = true, launches = true;
   std::optional<std::string> no_compiler;
@@ -144,7 +145,9 @@ class FakeMachine final : public Machine {
     ++w_.vendor_plans;
     return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
   }
-  PlanPtr untuned(const Problem& problem, std::string& why) override {
+  PlanPtr untuned(const Problem& problem, const Proving& proving, std::string& why) override {
+    if (!proving.allowance && !w_.proven) return why = "nothing was proven before", nullptr;
+    w_.proven = true;
     if (!w_.has_untuned) return why = "NVRTC is not available", nullptr;
     return std::make_shared<FakePlan>(space(problem).tactics.front().tactic, "untuned", w_.launched);
   }
