@@ -161,6 +161,7 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   const Deadline by = Deadline::in(common.settings.budget_s);
   const auto ticket = service->enqueue({.place = &device,
                                         .key = key_of(problem, device.machine->hardware()),
+                                        .kind = request.kind(),
                                         .device = device.machine->device_ordinal(),
                                         .work = job},
                                        by);

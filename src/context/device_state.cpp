@@ -46,7 +46,7 @@ void DeviceState::withdraw(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   for (auto* const all : {&lasting_, &interims_})
     if (const auto at = all->find(problem); at != all->end()) {
-      withdrawn_.push_back(at->second.plan);
+      retired_.push_back(at->second.plan);
       all->erase(at);
     }
 }
@@ -67,9 +67,14 @@ Served DeviceState::keep(const Problem& problem, Served served) {
     lasting_.insert_or_assign(problem, served);
     return served;
   }
-  Served& stays = interims_.emplace(problem, served).first->second;
-  stays.note = std::move(served.note);
-  stays.standing = served.standing;
+  Served& stays = interims_.try_emplace(problem, served).first->second;
+  if (stays.source == served.source && stays.record.tactic == served.record.tactic) {
+    stays.note = std::move(served.note);
+    stays.standing = served.standing;
+  } else {
+    retired_.push_back(std::move(stays.plan));
+    stays = std::move(served);
+  }
   return stays;
 }
 

@@ -43,8 +43,8 @@ class DeviceState {
 
   /// What serves the problem is wrong or harms: whatever is kept next takes its place.
   void withdraw(const Problem& problem);
-  /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last the
-  /// first's plan stays, for a graph may hold it.
+  /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and
+  /// are of one way, the first's plan.
   Served keep(const Problem& problem, Served served);
 
  private:
@@ -59,7 +59,7 @@ class DeviceState {
   std::mutex mutex_;  // of what follows
   PerProblem<Served> lasting_, interims_;
   PerProblem<Retry> retries_;
-  std::vector<PlanPtr> withdrawn_;  // a graph may hold them
+  std::vector<PlanPtr> retired_;  // a graph may hold them
 };
 
 }  // namespace ak

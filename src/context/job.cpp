@@ -100,6 +100,10 @@ Served TuningJob::tuned(const Turn& turn) {
           joined(served.note, fmt::format("without a lease, so other processes may search for it too: {}", turn.no_lease));
     return served;
   } catch (const std::exception& error) {
+    if (turn.by.stopped()) {  // nobody will launch what could serve now
+      log(LogLevel::info, "{}: the search is stopped: {}", text_, error.what());
+      throw;
+    }
     log(LogLevel::error, "{}: the search failed: {}", text_, error.what());
     return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Standing::passing : Standing::lasting);
   }

@@ -22,6 +22,7 @@ class TuningJob final : public TuningWork {
 
   /// Why it cannot begin now, as an answer to keep: no time or no memory. nullopt when it can.
   std::optional<Served> refused();
+  /// Throws when it is stopped: its context ends.
   void run(const Turn& turn) override;
   /// What run() kept.
   const Served& served() const { return served_; }

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.hpp"
 #include "child_process.hpp"
 #include "context/job.hpp"
 #include "context/stored_quarantine.hpp"
@@ -171,6 +172,54 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   CHECK(shown < 3);
 }
 
+TEST_CASE("retune and prepare that meet a running search of a plain call do what they are asked, after it") {
+  for (const bool retune : {true, false}) {
+    CAPTURE(retune);
+    Settings settings = quick();
+    settings.budget_s = 20;
+    std::atomic<bool> begun{false}, release{false};
+    settings.progress = [&](const TuneProgress&) {
+      begun = true;
+      while (!release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    Fixture f(settings);
+    f.world.drift = 0.2;  // what the first leaves is provisional
+    std::thread plain([&] { f.call(); });
+    while (!begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    f.world.drift = 0;
+    std::thread asks([&] { retune ? f.context->retune(f.problem) : f.context->prepare(f.problem); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    release = true;
+    plain.join(), asks.join();
+    CHECK(f.context->counters().searches == 2);
+    CHECK_FALSE(f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
+  }
+}
+
+TEST_CASE("what explain says is of the plan that serves, when another way serves for a while") {
+  Fixture f;
+  f.call();
+  const auto winner = f.context->store().find(f.problem, f.world.hardware);
+  DeviceState device(std::make_unique<FakeMachine>(f.world), Clock::now);
+  const auto answer = [&](const char* source, const Tactic& tactic, const char* note) {
+    Served served;
+    served.source = source, served.note = note, served.standing = Standing::passing;
+    served.record.tactic = tactic;
+    served.plan = std::make_shared<FakePlan>(tactic, "", f.world.launched);
+    return served;
+  };
+  const Served first = device.keep(f.problem, answer("vendor fallback", vendor_tactic(0), "no memory"));
+  const Served again = device.keep(f.problem, answer("vendor fallback", vendor_tactic(0), "no time"));
+  CHECK(again.plan == first.plan);
+  CHECK(again.note == "no time");
+  const Served other = device.keep(f.problem, answer("store", winner->tactic, "as it was proven before"));
+  CHECK(other.plan->tactic() == winner->tactic);
+  CHECK(other.record.tactic == winner->tactic);
+  CHECK(other.source == "store");
+  CHECK(device.find(f.problem)->plan == other.plan);
+  CHECK(first.plan.use_count() >= 3);  // first, again, and the device: a graph may hold it
+}
+
 TEST_CASE("explain says how long a fallback stands") {
   const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
   Fixture off(quick(Mode::off));
@@ -331,9 +380,14 @@ TEST_CASE("a search that is stopped ends within about one trial and leaves no re
   DeviceState device(std::make_unique<FakeMachine>(world), Clock::now);
   TuningJob job(common, device, world.land.problem, {});
   const auto start = Clock::now();
-  job.run({Deadline::never(stop.get_token()), {}, [](double) {}});
+  std::vector<std::string> errors;
+  const ScopedLogSink sink([&](LogLevel level, std::string_view line) {
+    if (level <= LogLevel::warn) errors.emplace_back(line);
+  });
+  CHECK_THROWS_WITH_AS(job.run({Deadline::never(stop.get_token()), {}, [](double) {}}), "its context ends", Error);
+  CHECK(errors == std::vector<std::string>{});
   CHECK(seconds_since(start) < 10);
   CHECK(shown <= 6);
-  CHECK(job.served().source == "vendor fallback");
+  CHECK(world.vendor_plans == 0);  // none that nobody would use
   CHECK(!common.store->find(world.land.problem, world.hardware));
 }
