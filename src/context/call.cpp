@@ -6,6 +6,7 @@
 #include "context/fallback.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
+#include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "machine/gpu.hpp"
@@ -37,13 +38,16 @@ const Plan* Context::Impl::State::cold_plan(DeviceState& device, Stream stream, 
   return (capturing ? interim(device, problem, "met during a stream capture") : plan_for(device, problem, {})).plan.get();
 }
 
-// For want of scratch memory. The plan is made once; a capture allows it, for nothing is searched or waited for.
+// For want of scratch memory. The plan is made once; in a capture no kernel is proven for it.
 void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args) {
   const Plan* spare = device.spares.find(problem);
+  const bool prove = spare || (!device.machine->capturing(stream) && !TuningService::inside());
+  if (!spare && !prove) spare = device.capture_spares.find(problem);
   if (!spare) {
     const auto relaxed = device.machine->enter();
     std::string why;
-    PlanPtr made = device.machine->without_scratch(problem, why);
+    StoredQuarantine quarantine(*common.store, device.machine->hardware());
+    PlanPtr made = device.machine->without_scratch(problem, proving(common, *device.machine, quarantine, prove), why);
     if (!made)
       throw Error(
           ErrorCode::out_of_memory,
@@ -51,7 +55,7 @@ void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, cons
     warn_once(fmt::format("{}: no scratch memory is to be had; {} without a workspace serves while that is so",
                           to_string(problem), served_by(made->tactic())));
     spare = made.get();
-    device.spares.publish(problem, std::move(made));
+    (prove ? device.spares : device.capture_spares).publish(problem, std::move(made));
   }
   scratch_fallbacks.fetch_add(1, std::memory_order_relaxed);
   spare->launch(stream, args);
@@ -112,7 +116,7 @@ Served Context::Impl::State::interim(DeviceState& device, const Problem& problem
     if (common.settings.mode != Mode::off && !common.settings.force_tactic)
       if (auto known = hit(common, machine, problem, false, old)) return device.keep(problem, std::move(*known));
     auto known = still_serves(common, machine, old, why);
-    served = known ? *known : fallback(common, machine, problem, why);
+    served = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
   }
   served.standing = Standing::momentary;
   return device.keep(problem, std::move(served));
@@ -157,6 +161,7 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   const Deadline by = Deadline::in(common.settings.budget_s);
   const auto ticket = service->enqueue({.place = &device,
                                         .key = key_of(problem, device.machine->hardware()),
+                                        .kind = request.kind(),
                                         .device = device.machine->device_ordinal(),
                                         .work = job},
                                        by);

@@ -50,7 +50,7 @@ Explanation Context::Impl::State::explanation(DeviceState& device, const Problem
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
-  if (const Plan* spare = device.spares.find(problem))
+  if (const Plan* spare = device.spares.find(problem); spare && scratch_fallbacks > 0)
     e.note = joined(e.note, fmt::format("{} without a workspace serves where scratch memory is not to be had",
                                         ak::served_by(spare->tactic())));
   if (const Store::Fault fault = common.store->fault(); !fault.writing.empty())
@@ -65,7 +65,8 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
   if (common.settings.mode == Mode::off) {
     served.note = "AK_MODE is off: cuBLASLt would serve it";
   } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
-    const auto why = to_prove(*device.machine, *record);
+    auto why = to_prove(*device.machine, *record);
+    if (const auto harm = quarantined(common, *device.machine, *record)) why = "its kernel is in quarantine: " + *harm;
     served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note};
   } else if (common.settings.mode != Mode::tune) {
     served.note = "cuBLASLt would serve it";
@@ -119,7 +120,8 @@ Explanation Context::Impl::retune(const Problem& problem) {
 bool Context::Impl::proven(const Problem& problem) {
   Machine& machine = *state_->device().machine;
   const auto record = state_->common.store->find(problem, machine.hardware());
-  return record && !record->provenance.provisional && !to_prove(machine, *record);
+  return record && !record->provenance.provisional && !to_prove(machine, *record) &&
+         !quarantined(state_->common, machine, *record);
 }
 
 Explanation Context::Impl::explain(const Problem& problem) {

@@ -42,9 +42,19 @@ std::optional<Served> DeviceState::interim(const Problem& problem) {
   return of(interims_, problem);
 }
 
-Served DeviceState::keep(const Problem& problem, Served served) {
-  if (served.plan && served.standing == Standing::lasting) table.publish(problem, served.plan);
+void DeviceState::withdraw(const Problem& problem) {
   const std::lock_guard lock(mutex_);
+  for (auto* const all : {&lasting_, &interims_})
+    if (const auto at = all->find(problem); at != all->end()) {
+      retired_.push_back(at->second.plan);
+      all->erase(at);
+    }
+}
+
+Served DeviceState::keep(const Problem& problem, Served served) {
+  const std::lock_guard lock(mutex_);
+  const bool withdrawn = table.find(problem) && !lasting_.contains(problem);
+  if (served.plan && (served.standing == Standing::lasting || withdrawn)) table.publish(problem, served.plan);
   if (served.standing == Standing::passing) {
     Retry& retry = retries_[problem];
     retry.wait_s = std::clamp(2 * retry.wait_s, kFirstRetry, kLastRetry);
@@ -57,9 +67,14 @@ Served DeviceState::keep(const Problem& problem, Served served) {
     lasting_.insert_or_assign(problem, served);
     return served;
   }
-  Served& stays = interims_.emplace(problem, served).first->second;
-  stays.note = std::move(served.note);
-  stays.standing = served.standing;
+  Served& stays = interims_.try_emplace(problem, served).first->second;
+  if (stays.source == served.source && stays.record.tactic == served.record.tactic) {
+    stays.note = std::move(served.note);
+    stays.standing = served.standing;
+  } else {
+    retired_.push_back(std::move(stays.plan));
+    stays = std::move(served);
+  }
   return stays;
 }
 

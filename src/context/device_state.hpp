@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "context/served.hpp"
@@ -25,7 +26,8 @@ class DeviceState {
   const CUcontext context;
   const std::uint64_t context_id;
   Table table;
-  Table spares;  // plans that need no scratch memory, of problems whose own plan could not have it
+  Table spares;          // plans that need no scratch memory, of problems whose own plan could not have it
+  Table capture_spares;  // what serves in their place where a capture met them first
   DeviceState* next = nullptr;
 
   /// What keep() was given; of one that is to be asked again, until its time has come: then `again` says how often it was.
@@ -39,8 +41,10 @@ class DeviceState {
   /// A plan that serves meanwhile, of captures and of searches that could not start.
   std::optional<Served> interim(const Problem& problem);
 
-  /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last the
-  /// first's plan stays, for a graph may hold it.
+  /// What serves the problem is wrong or harms: whatever is kept next takes its place.
+  void withdraw(const Problem& problem);
+  /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and
+  /// are of one way, the first's plan.
   Served keep(const Problem& problem, Served served);
 
  private:
@@ -55,6 +59,7 @@ class DeviceState {
   std::mutex mutex_;  // of what follows
   PerProblem<Served> lasting_, interims_;
   PerProblem<Retry> retries_;
+  std::vector<PlanPtr> retired_;  // a graph may hold them
 };
 
 }  // namespace ak

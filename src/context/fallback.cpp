@@ -5,10 +5,16 @@
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/stored.hpp"
+#include "context/stored_quarantine.hpp"
 
 namespace ak {
 
-Served fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {
+Proving proving(const Common& common, const Machine& machine, Quarantine& quarantine, bool now) {
+  return {&quarantine, now ? std::optional(common.allowance(machine)) : std::nullopt};
+}
+
+Served fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing,
+                bool prove) {
   const bool passing = standing == Standing::passing;
   Served served;
   served.standing = standing;
@@ -25,7 +31,8 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
   served.plan = machine.vendor(problem, no_vendor);
   if (!served.plan) {
     served.source = "untuned";
-    served.plan = machine.untuned(problem, no_kernel);
+    StoredQuarantine quarantine(*common.store, machine.hardware());
+    served.plan = machine.untuned(problem, proving(common, machine, quarantine, prove), no_kernel);
     served.note = joined(served.note, no_vendor);
   }
   if (!served.plan)
@@ -35,6 +42,11 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
   log(LogLevel::info, "{}: served by {}: {} ({})", to_string(problem), served_by(served.record.tactic), served.note,
       name(standing));
   return served;
+}
+
+void stand_by(DeviceState& device, const Problem& problem, const Served& served) {
+  if (!served.plan || served.plan->workspace_bytes() == 0 || served.source == "store" || device.spares.find(problem)) return;
+  if (PlanPtr spare = device.machine->vendor_without_scratch(problem)) device.spares.publish(problem, std::move(spare));
 }
 
 Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {

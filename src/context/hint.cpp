@@ -106,6 +106,7 @@ std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint,
       tuned.note = joined(tuned.note, runner.extent(record.tactic));
       return tuned;
     }
+    if (progress) progress({&problem, &trial, nullptr, 1, tuned.seconds, allowance.seconds});
     log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, hint.source, to_string(record.tactic),
         name(trial.outcome), trial.why);
   } else {

@@ -74,6 +74,7 @@ std::optional<Served> TuningJob::refused() {
 void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
+  stand_by(device_, problem_, served_);
 }
 
 Served TuningJob::tuned(const Turn& turn) {
@@ -101,6 +102,10 @@ Served TuningJob::tuned(const Turn& turn) {
           joined(served.note, fmt::format("without a lease, so other processes may search for it too: {}", turn.no_lease));
     return served;
   } catch (const std::exception& error) {
+    if (turn.by.stopped()) {  // nobody will launch what could serve now
+      log(LogLevel::info, "{}: the search is stopped: {}", text_, error.what());
+      throw;
+    }
     log(LogLevel::error, "{}: the search failed: {}", text_, error.what());
     return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Standing::passing : Standing::lasting);
   }
@@ -181,10 +186,21 @@ std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(const Allowance& all
   return make_search_proposers(inputs);
 }
 
-ProgressSink TuningJob::progress() const {
-  const auto& show = common_.settings.progress;
-  if (!show) return {};
-  return [this, &show](const Progress& p) {
+// An old winner that is wrong or harms never serves again, whatever becomes of the search. Of other code than it was compiled
+// from nothing follows for it.
+void TuningJob::look_at(const Trial& trial) {
+  if (!old_ || trial.correct() || !(trial.tactic == old_->tactic)) return;
+  if (trial.outcome != Outcome::incorrect && !quarantined(common_, machine_, *old_)) return;
+  if (other_code(*old_, machine_.provenance(problem_, old_->tactic, false))) return;
+  log(LogLevel::warn, "{}: its record is erased: {}: {}: {}", text_, served_by(old_->tactic), name(trial.outcome), trial.why);
+  if (common_.store->find(problem_, machine_.hardware()) == old_) common_.store->erase(problem_, machine_.hardware());
+  device_.withdraw(problem_);
+}
+
+ProgressSink TuningJob::progress() {
+  return [this, &show = common_.settings.progress](const Progress& p) {
+    look_at(*p.trial);
+    if (!show) return;
     show({text_, to_string(p.trial->tactic), std::string(name(p.trial->outcome)), p.trial->us,
           p.best ? to_string(p.best->tactic) : "", p.best ? p.best->us : 0, p.trials, p.elapsed_s, p.budget_s});
   };
@@ -251,6 +267,7 @@ void ForcedTrial::run(const Turn& turn) {
     served.plan = machine.load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     served_ = device_.keep(problem_, std::move(served));
+    stand_by(device_, problem_, *served_);
   } catch (const std::exception& error) {
     warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem_), error.what()));
   }

@@ -22,6 +22,7 @@ class TuningJob final : public TuningWork {
 
   /// Why it cannot begin now, as an answer to keep: no time or no memory. nullopt when it can.
   std::optional<Served> refused();
+  /// Throws when it is stopped: its context ends.
   void run(const Turn& turn) override;
   /// What run() kept.
   const Served& served() const { return served_; }
@@ -31,7 +32,8 @@ class TuningJob final : public TuningWork {
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);
   std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);
-  ProgressSink progress() const;
+  ProgressSink progress();
+  void look_at(const Trial& trial);
   Served adopt(Tuned tuned);
 
   Common& common_;

@@ -33,6 +33,9 @@ struct Served {
 struct Request {
   bool retune = false;   // search even when a record stands
   bool recheck = false;  // a provisional record does not stand
+
+  /// For TuningRequest::kind: whose answer is good for whom.
+  int kind() const { return 2 * retune + recheck; }
 };
 
 struct ProblemHash {

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "context/describe.hpp"
+#include "context/stored_quarantine.hpp"
 
 namespace ak {
 namespace {
@@ -16,7 +17,8 @@ Provenance provenance_to_compare(const Machine& machine, const PlanRecord& recor
   return stale(record, today) ? machine.provenance(record.problem, record.tactic, true) : today;
 }
 
-// Whose device code is another one today; nullopt where none of it is known to be.
+}  // namespace
+
 std::optional<std::string> other_code(const PlanRecord& record, const Provenance& today) {
   const Provenance& then = record.provenance;
   if (then.family_source != today.family_source) return fmt::format("the kernels of {} changed", name(record.tactic.family));
@@ -25,7 +27,12 @@ std::optional<std::string> other_code(const PlanRecord& record, const Provenance
   return std::nullopt;
 }
 
-}  // namespace
+std::optional<std::string> quarantined(const Common& common, const Machine& machine, const PlanRecord& record) {
+  if (is_vendor(record.tactic)) return std::nullopt;
+  Digest kernel = record.provenance.kernel_source;
+  if (kernel == Digest{}) kernel = machine.provenance(record.problem, record.tactic, false).kernel_source;  // an old record
+  return StoredQuarantine(*common.store, machine.hardware()).why(kernel);
+}
 
 std::optional<std::string> stale(const PlanRecord& record, const Provenance& today) {
   const Provenance& then = record.provenance;
@@ -57,14 +64,15 @@ std::optional<Served> hit(Common& common, Machine& machine, const Problem& probl
   if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
   if (!why)
     if (auto served = load(common, machine, *old)) return served;
-  log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem),
-      why.value_or("its cubin cannot be loaded"));
+  log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem), why.value_or("it cannot be loaded"));
   return std::nullopt;
 }
 
 std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record) {
   const auto start = Clock::now();
   try {
+    if (const auto harm = quarantined(common, machine, record))
+      throw Error(ErrorCode::unsupported, fmt::format("its record's kernel is in quarantine: {}", *harm));
     std::string cubin;
     if (!is_vendor(record.tactic)) {
       auto found = common.store->cubin(record.cubin);

@@ -14,16 +14,16 @@ class StoredQuarantine final : public Quarantine {
   /// Both must outlive it.
   StoredQuarantine(Store& store, const Hardware& hardware) : store_(store), hardware_(describe(hardware)) {}
 
-  std::optional<std::string> why(const Digest& source) override {
-    auto record = store_.find_work(kQuarantine, key(source));
+  std::optional<std::string> why(const Digest& kernel) override {
+    auto record = store_.find_work(kQuarantine, key(kernel));
     return record ? std::optional(std::move(record->local)) : std::nullopt;
   }
-  void add(const Digest& source, std::string_view what) override {
-    store_.put_work({std::string(kQuarantine), key(source), {}, std::string(what)});
+  void add(const Digest& kernel, std::string_view what) override {
+    store_.put_work({std::string(kQuarantine), key(kernel), {}, std::string(what)});
   }
 
  private:
-  std::string key(const Digest& source) const { return fmt::format("{} on {}", source.hex(), hardware_); }
+  std::string key(const Digest& kernel) const { return fmt::format("{} on {}", kernel.hex(), hardware_); }
 
   Store& store_;
   const std::string hardware_;

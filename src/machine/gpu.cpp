@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 #include "base/log.hpp"
 #include "families/family.hpp"
@@ -26,6 +29,8 @@ namespace {
 constexpr std::int64_t kWorkerContext = std::int64_t{576} << 20;  // 520 to 545 MiB on an H200
 constexpr double kWorkerOpens = 5;                                // seconds; on an idle machine it takes less than one
 constexpr int kWorkersFifths = 2;                                 // of a search's memory
+constexpr double kStandbySeconds = 10;                            // to compile and prove a kernel that stands by
+constexpr int kStandbyTries = 3;                                  // kernels
 constexpr int kApplicationPart = 8;                               // of what is free, one in so many is left alone
 
 // Not started; null with the reason and the remedy.
@@ -141,19 +146,7 @@ class Gpu final : public Machine {
   }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
-    GpuTrials::Options options;
-    options.quarantine = quarantine;
-    options.allowance = ours(allowance);
-    options.reviewed = kernel_folder().empty();
-    options.panel = search_panel(problem, options.allowance.operands());
-    if (apart()) {
-      std::string why;
-      if (Worker* const worker = ready_worker(options_, why))
-        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, *worker, allowance.fifths(kWorkersFifths));
-      else
-        options.prover = std::make_unique<NoProver>(why);
-    }
-    return std::make_unique<GpuTrials>(problem, resources_, std::move(options));
+    return trials(problem, allowance, quarantine);
   }
 
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
@@ -173,12 +166,12 @@ class Gpu final : public Machine {
     }
   }
 
-  PlanPtr untuned(const Problem& problem, std::string& why) override {
-    return likeliest(problem, std::numeric_limits<std::int64_t>::max(), why);
+  PlanPtr untuned(const Problem& problem, const Proving& proving, std::string& why) override {
+    return likeliest(problem, std::numeric_limits<std::int64_t>::max(), proving, why);
   }
 
   // cuBLASLt first: it compiles nothing. Where its way needs memory of ours (a gated product, say), an own kernel.
-  PlanPtr without_scratch(const Problem& problem, std::string& why) override {
+  PlanPtr without_scratch(const Problem& problem, const Proving& proving, std::string& why) override {
     PlanPtr vendor;
     try {
       vendor = VendorPlan::fallback(resources_, problem, 0);
@@ -187,14 +180,39 @@ class Gpu final : public Machine {
       why = error.what();
     }
     std::string no_kernel;
-    if (PlanPtr own = likeliest(problem, 0, no_kernel)) return own;
+    if (PlanPtr own = likeliest(problem, 0, proving, no_kernel)) return own;
     if (!vendor) why += "; " + no_kernel;
     return vendor;
+  }
+
+  PlanPtr vendor_without_scratch(const Problem& problem) override {
+    try {
+      PlanPtr vendor = VendorPlan::fallback(resources_, problem, 0);
+      return vendor->workspace_bytes() == 0 ? vendor : nullptr;
+    } catch (const Error&) {
+      return nullptr;
+    }
   }
 
   PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
 
  private:
+  std::unique_ptr<GpuTrials> trials(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) {
+    GpuTrials::Options options;
+    options.quarantine = quarantine;
+    options.allowance = ours(allowance);
+    options.reviewed = kernel_folder().empty();
+    options.panel = search_panel(problem, options.allowance.operands());
+    if (apart()) {
+      std::string why;
+      if (Worker* const worker = ready_worker(options_, why))
+        options.prover = std::make_unique<WorkerProver>(*options.panel, problem, *worker, allowance.fifths(kWorkersFifths));
+      else
+        options.prover = std::make_unique<NoProver>(why);
+    }
+    return std::make_unique<GpuTrials>(problem, resources_, std::move(options));
+  }
+
   bool apart() const { return options_.isolation == Isolation::worker; }
   Worker* worker() const {
     std::string why;
@@ -203,32 +221,49 @@ class Gpu final : public Machine {
   // What this process gets of a search's memory: sets and cases; the worker holds cases only.
   Allowance ours(const Allowance& allowance) const { return worker() ? allowance.fifths(5 - kWorkersFifths) : allowance; }
 
-  // The cost model's first sm80 tactic of at most so much workspace, compiled now.
-  PlanPtr likeliest(const Problem& problem, std::int64_t most_workspace, std::string& why) {
+  // A capture does not wait for who proves one.
+  PlanPtr standing_by(const std::pair<std::string, std::int64_t>& key) {
+    const std::lock_guard lock(standing_by_mutex_);
+    const auto known = standing_by_.find(key);
+    return known == standing_by_.end() ? nullptr : known->second;
+  }
+
+  // The cost model's first sm80 tactic of at most so much workspace that is proven, by the rules of a search's candidates.
+  PlanPtr likeliest(const Problem& problem, std::int64_t most_workspace, const Proving& proving, std::string& why) {
+    const std::pair key{to_string(problem), most_workspace};
+    if (PlanPtr known = standing_by(key)) {
+      const Tactic& tactic = known->tactic();
+      if (!proving.quarantine->why(kernel_digest(family(tactic.family).sources(), problem, tactic, device().arch())))
+        return known;
+    }
+    if (!proving.allowance) {
+      why = "no own kernel was proven for it before, and none can be during a capture or within a search";
+      return nullptr;
+    }
     if (const auto absent = no_compiler()) {
       why = *absent;
       return nullptr;
     }
-    if (!kernel_folder().empty() && apart()) {
-      why = "kernels of AK_KERNEL_DIR are not launched unproven";
-      return nullptr;
-    }
     const Space space = make_space(problem, device());
-    const auto first = std::ranges::find_if(space.tactics, [&](const RankedTactic& ranked) {
-      return ranked.tactic.family == FamilyId::sm80 &&
-             family(FamilyId::sm80).geometry(problem, ranked.tactic, device()).workspace_bytes <= most_workspace;
-    });
-    if (first == space.tactics.end()) {
-      why = fmt::format("no own kernel serves it: {}", fmt::join(space.refusals, "; "));
-      return nullptr;
+    why = fmt::format("no own kernel serves it: {}", fmt::join(space.refusals, "; "));
+    const auto runner = trials(problem, *proving.allowance, proving.quarantine);
+    const Deadline deadline = Deadline::in(kStandbySeconds);
+    int tried = 0;
+    for (const auto& [tactic, cost_us] : space.tactics) {
+      if (tried == kStandbyTries) break;
+      if (tactic.family != FamilyId::sm80 ||
+          family(FamilyId::sm80).geometry(problem, tactic, device()).workspace_bytes > most_workspace)
+        continue;
+      ++tried;
+      const Trial trial = runner->verify(tactic, Effort::quick, deadline);
+      if (trial.correct()) {
+        PlanPtr plan = own_plan(problem, tactic, runner->artifact(tactic).cubin);
+        const std::lock_guard lock(standing_by_mutex_);
+        return standing_by_[key] = plan;
+      }
+      why = fmt::format("'{}': {}: {}", to_string(tactic), name(trial.outcome), trial.why);
     }
-    const Family& own = family(first->tactic.family);
-    const Compiled compiled = compile(make_source(own.sources(), problem, first->tactic), device().arch());
-    if (!compiled.ok()) {
-      why = fmt::format("'{}' does not compile: {}", to_string(first->tactic), compiled.failure);
-      return nullptr;
-    }
-    return own_plan(problem, first->tactic, compiled.cubin);
+    return nullptr;
   }
 
   // Throws Error{unsupported} where the rules of today do not let the tactic run, whoever wrote it down.
@@ -243,6 +278,8 @@ class Gpu final : public Machine {
   Resources& resources_;
   const GpuOptions options_;
   const Hardware hardware_;
+  std::mutex standing_by_mutex_;
+  std::map<std::pair<std::string, std::int64_t>, PlanPtr> standing_by_;  // proven; by problem and most workspace
   const int ordinal_ = [] {
     CUdevice device = 0;
     check(driver().cuCtxGetDevice(&device), "asking for the context's GPU");

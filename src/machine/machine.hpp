@@ -19,6 +19,12 @@
 
 namespace ak {
 
+/// How an own kernel that stands by is proven before it serves.
+struct Proving {
+  Quarantine* quarantine = nullptr;
+  std::optional<Allowance> allowance = {};  // nullopt: nothing can be proven now (a capture): what was proven before serves
+};
+
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -60,14 +66,16 @@ class Machine {
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;
   /// cuBLASLt's first heuristic, without timing anything. nullptr when it is absent, with the reason.
   virtual PlanPtr vendor(const Problem& problem, std::string& why) = 0;
-  /// The cost model's first sm80 tactic, compiled now and neither verified nor timed: when there is no vendor. nullptr with the
-  /// reason.
-  virtual PlanPtr untuned(const Problem& problem, std::string& why) = 0;
+  /// The cost model's first sm80 tactic that is right, compiled and proven now or before, not timed: when there is no vendor.
+  /// nullptr with the reason.
+  virtual PlanPtr untuned(const Problem& problem, const Proving& proving, std::string& why) = 0;
   /// What serves where scratch memory is not to be had: a plan that needs none, or the least. nullptr with the reason.
-  virtual PlanPtr without_scratch(const Problem&, std::string& why) {
+  virtual PlanPtr without_scratch(const Problem&, const Proving&, std::string& why) {
     why = "nothing is launched here";
     return nullptr;
   }
+  /// Such a plan that needs no scratch memory and is made without a compiler. nullptr when there is none.
+  virtual PlanPtr vendor_without_scratch(const Problem&) { return nullptr; }
   /// k = 0: D = act(bias + beta * C). Throws Error.
   virtual PlanPtr pass(const Problem& problem) = 0;
 };

@@ -12,10 +12,11 @@ namespace ak {
 class Quarantine {
  public:
   virtual ~Quarantine() = default;
-  /// What the kernel of a source did; nullopt when nothing is known against it.
-  virtual std::optional<std::string> why(const Digest& source) = 0;
+  /// What a kernel did; nullopt when nothing is known against it. kernel: the digest of what it is compiled from, as its record
+  /// has it (Provenance::kernel_source).
+  virtual std::optional<std::string> why(const Digest& kernel) = 0;
   /// For good, on this kind of GPU.
-  virtual void add(const Digest& source, std::string_view what) = 0;
+  virtual void add(const Digest& kernel, std::string_view what) = 0;
 };
 
 }  // namespace ak

@@ -20,6 +20,7 @@ constexpr double kWholePatience = 1;  // seconds
 struct Trials::Impl {
   struct Candidate {
     std::optional<Source> source;
+    Digest kernel;                           // what the quarantine knows it by
     std::optional<std::string> quarantined;  // why
     std::shared_ptr<const Compiled> compiled;
     bool loaded = false;
@@ -33,7 +34,8 @@ struct Trials::Impl {
         rules(std::move(rules)),
         prover(prover),
         timer(timer),
-        pool(std::move(arch), allowance) {}
+        arch(std::move(arch)),
+        pool(this->arch, allowance) {}
 
   // Runs `body` with what it may throw turned into the trial's outcome.
   template <class Body>
@@ -68,16 +70,17 @@ struct Trials::Impl {
     if (it == candidates.end() || !it->second.source || it->second.quarantined) return;
     it->second.quarantined = why;
     log(LogLevel::warn, "{}: {} is never launched again: {}", to_string(problem), to_string(tactic), why);
-    if (rules.quarantine) rules.quarantine->add(it->second.source->digest, why);
+    if (rules.quarantine) rules.quarantine->add(it->second.kernel, why);
   }
 
   // Its text, and what is known against it.
   Candidate& known(const Tactic& tactic) {
     Candidate& candidate = candidates[tactic];
     if (!candidate.source) {
-      candidate.source.emplace(rules.source ? rules.source(tactic)
-                                            : make_source(family(tactic.family).sources(), problem, tactic));
-      if (rules.quarantine) candidate.quarantined = rules.quarantine->why(candidate.source->digest);
+      const auto files = family(tactic.family).sources();
+      candidate.source.emplace(rules.source ? rules.source(tactic) : make_source(files, problem, tactic));
+      candidate.kernel = rules.source ? candidate.source->digest : kernel_digest(files, problem, tactic, arch);
+      if (rules.quarantine) candidate.quarantined = rules.quarantine->why(candidate.kernel);
     }
     return candidate;
   }
@@ -137,6 +140,7 @@ struct Trials::Impl {
   const Rules rules;
   Prover& prover;
   Timer& timer;
+  const std::string arch;
   CompilePool pool;
   std::unordered_map<Tactic, Candidate, TacticHash> candidates;
   double worst = 0;

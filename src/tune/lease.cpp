@@ -2,15 +2,41 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <vector>
 
 namespace ak {
 
-Lease::Lease(const std::string& folder, const Digest& key)
-    : folder_(folder), byte_(static_cast<off_t>(key.low >> 2)), process_(getpid()) {
+// Those with an open file. A forked child closes its copies, or its parent's locks would last as long as it does.
+struct Lease::Open {
+  std::mutex mutex;
+  std::vector<Lease*> all;
+
+  Open() {
+    pthread_atfork([] { open().mutex.lock(); }, [] { open().mutex.unlock(); },
+                   [] {  // allocates nothing: only what a signal handler may do is safe here
+                     for (Lease* lease : open().all) {
+                       close(lease->file_);
+                       lease->file_ = -1, lease->held_ = false;
+                     }
+                     open().all.clear();
+                     open().mutex.unlock();
+                   });
+  }
+};
+
+// Never destroyed: a process may fork while it ends.
+Lease::Open& Lease::open() {
+  static Open* const open = new Open;
+  return *open;
+}
+
+Lease::Lease(const std::string& folder, const Digest& key) : folder_(folder), byte_(static_cast<off_t>(key.low >> 2)) {
   if (folder_.empty()) why_ = "there is no folder to share";
 }
 
@@ -24,7 +50,13 @@ bool Lease::lock(int kind) {
 Lease::State Lease::take() {
   if (held_) return State::held;
   if (!why_.empty()) return State::none;
-  if (file_ < 0) file_ = open((folder_ + "/leases").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file_ < 0) {
+    const std::string path = folder_ + "/leases";
+    const std::lock_guard lock(open().mutex);  // no fork between opening and listing
+    open().all.push_back(this);
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file_ < 0) open().all.pop_back();
+  }
   if (file_ >= 0 && lock(F_WRLCK)) {
     held_ = true;
     return State::held;
@@ -35,10 +67,12 @@ Lease::State Lease::take() {
 }
 
 void Lease::release() {
-  // Said aloud: a child that was forked meanwhile has a copy of the descriptor. That child must not unlock its parent's.
-  if (held_ && process_ == getpid()) lock(F_UNLCK);
+  if (held_) lock(F_UNLCK);  // said aloud: a child that did not come by fork() may have a copy of the descriptor
   held_ = false;
-  if (file_ >= 0) close(file_);
+  if (file_ < 0) return;
+  const std::lock_guard lock(open().mutex);
+  std::erase(open().all, this);
+  close(file_);
   file_ = -1;
 }
 

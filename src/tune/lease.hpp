@@ -10,7 +10,8 @@
 namespace ak {
 
 /// A lock of one byte of the folder's file `leases`, which stays empty. The kernel gives it back when its holder ends, however
-/// that comes. Two of one process exclude each other as those of two do. Not thread-safe.
+/// that comes: children that it forked meanwhile hold nothing of it. Two of one process exclude each other as those of two do.
+/// Not thread-safe.
 class Lease {
  public:
   /// Takes nothing yet. `folder` exists, or is empty: then there is no lease.
@@ -26,11 +27,12 @@ class Lease {
   const std::string& why() const { return why_; }
 
  private:
+  struct Open;
+  static Open& open();
   bool lock(int kind);
 
   const std::string folder_;
   const off_t byte_;
-  const pid_t process_;
   int file_ = -1;
   bool held_ = false;
   std::string why_;

@@ -104,7 +104,9 @@ class Tuner {
 
  private:
   static bool join(Entry& entry, const TuningRequest& request, const TuningService* owner, Deadline by) {
-    if (entry.owner != owner || entry.request.place != request.place || entry.request.key != request.key) return false;
+    const TuningRequest& known = entry.request;
+    if (entry.owner != owner || known.place != request.place || known.key != request.key || known.kind != request.kind)
+      return false;
     if (by.at() > entry.by.at()) entry.by = by;
     return true;
   }

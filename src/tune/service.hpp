@@ -33,7 +33,8 @@ class TuningWork {
 
 struct TuningRequest {
   const void* place = nullptr;       // where its result goes
-  Digest key;                        // requests of one place and key join
+  Digest key;                        // what it is about, among all processes
+  int kind = 0;                      // what is asked of it: requests of one place, key and kind join
   int device = 0;                    // those of one device take turns, in order, whatever service they come from
   std::shared_ptr<TuningWork> work;  // must not wait for its service
   bool leased = true;                // waits until no other process has work of the key

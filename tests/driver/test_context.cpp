@@ -87,6 +87,30 @@ TEST_CASE("where scratch is not to be had a plan without any serves, eagerly and
   own.end();
 }
 
+TEST_CASE("who stands by without scratch memory is found when a plan with a workspace is, not when memory is short") {
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("64x256x256 relu");
+  {
+    Settings forced = settings(Mode::tune);
+    const DeviceFacts& facts = resources().facts();
+    for (const RankedTactic& ranked : make_space(problem, facts).tactics)
+      if (ranked.tactic.family == FamilyId::sm80 && !forced.force_tactic &&
+          family(FamilyId::sm80).geometry(problem, ranked.tactic, facts).workspace_bytes > 0)
+        forced.force_tactic = ranked.tactic;
+    REQUIRE(forced.force_tactic);
+    Context::Impl context(forced);
+    CHECK(context.prepare(problem).served_by == to_string(*forced.force_tactic));
+    fake::memory(64 * kMiB, 64 * kMiB);
+    fake::products(), fake::asked();
+    context.matmul_act(nullptr, problem, sizes(problem));
+    CHECK(fake::products().size() == 1);
+    CHECK(fake::asked().empty());
+    CHECK(context.counters().scratch_fallbacks == 1);
+  }
+  own.end();
+}
+
 TEST_CASE("a CUDA context that ends before its ak::Context takes its handles with it, and a live one serves again") {
   fake::reset();
   const Problem problem = parse_problem("64x256x256 silu");

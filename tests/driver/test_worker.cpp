@@ -23,9 +23,12 @@
 #include "base/build.hpp"
 #include "base/environment.hpp"
 #include "context/context.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_driver.hpp"
+#include "families/family.hpp"
 #include "gpu/device.hpp"
 #include "gpu/owners.hpp"
+#include "jit/source.hpp"
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "search/space.hpp"
@@ -542,6 +545,70 @@ TEST_CASE("bytes that are no message are none") {
   CHECK_FALSE(decode_hello("ak-worker"));
 }
 
+TEST_CASE("an own kernel that stands by is proven in the worker, unless a capture met it first, and the quarantine is heeded") {
+  const FakeDriver fakes;
+  const CUcontext own = fake::make_context();
+  driver().cuCtxPushCurrent(own);
+  const Problem gated = parse_problem("64x256x256 silu gated");  // cuBLASLt's way takes scratch memory
+  Settings small = settings();
+  small.mode = Mode::off, small.scratch_bytes = 1;
+  CallArgs args{};
+  args.m = 64, args.n = args.k = 256, args.alpha = 1;
+  args.a.ld = args.b.ld = args.d.ld = args.c.ld = 512;
+  const auto own_launches = [] {
+    int count = 0;
+    for (const fake::Launch& launch : fake::launches()) count += launch.kernel == "ak_kernel";
+    return count;
+  };
+  const auto call = [&](Context::Impl& context, CUstream stream) {
+    try {
+      context.matmul_act(stream, gated, args);
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::out_of_memory);
+    }
+  };
+  SUBCASE("what faults there is not launched here") {
+    const Variable folder("AK_KERNEL_DIR", kernels_that("faults"));
+    Context::Impl context(small);
+    call(context, nullptr);
+    CHECK(own_launches() == 0);
+    int quarantined = 0;
+    context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
+    CHECK(quarantined >= 1);
+  }
+  SUBCASE("what is right there is, also in a later capture") {
+    Context::Impl context(small);
+    const OwnedStream stream = OwnedStream::make();
+    CUgraph graph = nullptr;
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    call(context, stream.get());
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    CHECK(own_launches() == 0);
+
+    context.matmul_act(stream.get(), gated, args);
+    CHECK(own_launches() == 1);
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    context.matmul_act(stream.get(), gated, args);
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    CHECK(own_launches() == 2);
+  }
+  SUBCASE("what is in quarantine is not even tried") {
+    Context::Impl context(small);
+    call(context, nullptr);
+    const auto served = [&](Context::Impl& c) { return c.explain(gated).note; };
+    Context::Impl again(small);
+    StoredQuarantine known(again.store(), again.hardware());
+    for (const RankedTactic& ranked : make_space(gated, again.device()).tactics)
+      if (served(context).find(to_string(ranked.tactic) + " without") != std::string::npos)
+        known.add(kernel_digest(family(ranked.tactic.family).sources(), gated, ranked.tactic, again.device().arch()), "faults");
+    call(again, nullptr);
+    CHECK(served(again) != served(context));
+  }
+  CUcontext popped;
+  driver().cuCtxPopCurrent(&popped);
+  fake::end_context(own);
+}
+
 TEST_CASE("calls go on whatever a search's kernels do") {
   const FakeDriver fakes;
   const CUcontext own = fake::make_context();
@@ -558,6 +625,14 @@ TEST_CASE("calls go on whatever a search's kernels do") {
       int quarantined = 0;
       context.store().for_each_work("quarantine", [&](const WorkRecord&) { ++quarantined; });
       CHECK(quarantined >= 1);
+      int by_record = 0;  // known by what a record says of its kernel
+      StoredQuarantine known(context.store(), context.hardware());
+      for (const Trial& trial : context.store().trials(problem(), context.hardware()))
+        if (!is_vendor(trial.tactic) && trial.outcome == Outcome::runtime)
+          by_record +=
+              known.why(kernel_digest(family(trial.tactic.family).sources(), problem(), trial.tactic, context.device().arch()))
+                  .has_value();
+      CHECK(by_record == quarantined);
     }
     // Another process would not launch them again.
     Context::Impl again(kept);

@@ -18,11 +18,13 @@ class FakePlan final : public Plan {
   FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
       : image(std::move(image)), tactic_(tactic), launches_(launches) {}
   bool try_launch(Stream, const CallArgs&) const override {
+    vendor_ran_last = is_vendor(tactic_);
     ++launches_;
     return true;
   }
   const Tactic& tactic() const override { return tactic_; }
   const std::string image;
+  static inline std::atomic<bool> vendor_ran_last{false};
 
  private:
   Tactic tactic_;
@@ -40,16 +42,18 @@ struct World {
     p.kernel_source = digest("kernel");
     return p;
   }();
+  bool proven = false;     // the kernel that stands by
   bool files_tell = true;  // the libraries' versions are known without opening them
   bool has_vendor = true, has_untuned = true, launches = true;
   std::optional<std::string> no_compiler;
   std::vector<double> vendor_us = {60, 52};
   double finals_scale = 1, drift = 0, quick_s = 0.0002, warm_up_s = 0;
   std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
-      pass_breaks{false};
+      pass_breaks{false}, breaks_when_wrong{false};
   int ordinal = 0;
   std::int64_t device_bytes = 0;  // that are free; 0: without end
   Allowance allowance;            // of the last runner
+  std::optional<Tactic> wrong;    // computes wrongly from now on
   mutable std::atomic<int> opened{0};
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;  // of each runner
@@ -84,7 +88,7 @@ class FakeMachine final : public Machine {
   Space space(const Problem&) const override { return w_.land.space(); }
 
   struct Watched : Runner {
-    explicit Watched(World& w) : w(w) {
+    Watched(World& w, Quarantine* quarantine) : w(w), quarantine(quarantine) {
       inner.land = w.land, inner.vendor_us = w.vendor_us, inner.finals_scale = w.finals_scale, inner.drift = w.drift,
       inner.quick_s = w.quick_s;
       const int now = ++w.searching;
@@ -103,6 +107,17 @@ class FakeMachine final : public Machine {
     Trial run(const Tactic& t, Effort e, Deadline d) override {
       if (w.no_memory) throw std::bad_alloc();
       if (w.runner_breaks) throw Error(ErrorCode::driver, "the device is gone");
+      if (quarantine && !is_vendor(t) && quarantine->why(w.today.kernel_source)) {
+        Trial trial;
+        trial.tactic = t, trial.outcome = Outcome::constraints, trial.why = "in quarantine";
+        return trial;
+      }
+      if (t == w.wrong) {
+        if (w.breaks_when_wrong) w.runner_breaks = true;
+        Trial trial;
+        trial.tactic = t, trial.outcome = Outcome::incorrect, trial.why = "element 1 is wrong";
+        return trial;
+      }
       return inner.run(t, e, d);
     }
     std::vector<Trial> finals(std::span<const Tactic> t, Deadline d) override { return inner.finals(t, d); }
@@ -111,12 +126,13 @@ class FakeMachine final : public Machine {
     int compiles() const override { return inner.compiles(); }
     double anchor_drift() override { return inner.drift; }
     World& w;
+    Quarantine* const quarantine;
     FakeRunner inner;
   };
-  std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance, Quarantine*) override {
+  std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance, Quarantine* quarantine) override {
     ++w_.runners;
     w_.allowance = allowance;
-    return std::make_unique<Watched>(w_);
+    return std::make_unique<Watched>(w_, quarantine);
   }
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
@@ -129,7 +145,9 @@ class FakeMachine final : public Machine {
     ++w_.vendor_plans;
     return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
   }
-  PlanPtr untuned(const Problem& problem, std::string& why) override {
+  PlanPtr untuned(const Problem& problem, const Proving& proving, std::string& why) override {
+    if (!proving.allowance && !w_.proven) return why = "nothing was proven before", nullptr;
+    w_.proven = true;
     if (!w_.has_untuned) return why = "NVRTC is not available", nullptr;
     return std::make_shared<FakePlan>(space(problem).tactics.front().tactic, "untuned", w_.launched);
   }

@@ -463,6 +463,13 @@ TEST_CASE("what fails inside degrades: a broken runner, a failed load, no vendor
   CHECK(no_vendor.world.launched == 1);
   CHECK(no_vendor.context->explain(no_vendor.problem).source == "untuned");
 
+  Fixture capture(quick(Mode::hit));  // in which nothing is proven
+  capture.world.has_vendor = false, capture.world.capturing = true;
+  CHECK_THROWS_WITH_AS(capture.call(), doctest::Contains("nothing was proven before"), Error);
+  capture.world.capturing = false;
+  capture.call();
+  CHECK(capture.world.launched == 1);
+
   Fixture nothing(quick(Mode::hit));
   nothing.world.has_vendor = nothing.world.has_untuned = false;
   try {

@@ -5,8 +5,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.hpp"
 #include "child_process.hpp"
 #include "context/job.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_machine.hpp"
 #include "tune/lease.hpp"
 
@@ -170,6 +172,54 @@ TEST_CASE("a progress callback that blocks holds no call past its time, and the 
   CHECK(shown < 3);
 }
 
+TEST_CASE("retune and prepare that meet a running search of a plain call do what they are asked, after it") {
+  for (const bool retune : {true, false}) {
+    CAPTURE(retune);
+    Settings settings = quick();
+    settings.budget_s = 20;
+    std::atomic<bool> begun{false}, release{false};
+    settings.progress = [&](const TuneProgress&) {
+      begun = true;
+      while (!release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    };
+    Fixture f(settings);
+    f.world.drift = 0.2;  // what the first leaves is provisional
+    std::thread plain([&] { f.call(); });
+    while (!begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    f.world.drift = 0;
+    std::thread asks([&] { retune ? f.context->retune(f.problem) : f.context->prepare(f.problem); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    release = true;
+    plain.join(), asks.join();
+    CHECK(f.context->counters().searches == 2);
+    CHECK_FALSE(f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
+  }
+}
+
+TEST_CASE("what explain says is of the plan that serves, when another way serves for a while") {
+  Fixture f;
+  f.call();
+  const auto winner = f.context->store().find(f.problem, f.world.hardware);
+  DeviceState device(std::make_unique<FakeMachine>(f.world), Clock::now);
+  const auto answer = [&](const char* source, const Tactic& tactic, const char* note) {
+    Served served;
+    served.source = source, served.note = note, served.standing = Standing::passing;
+    served.record.tactic = tactic;
+    served.plan = std::make_shared<FakePlan>(tactic, "", f.world.launched);
+    return served;
+  };
+  const Served first = device.keep(f.problem, answer("vendor fallback", vendor_tactic(0), "no memory"));
+  const Served again = device.keep(f.problem, answer("vendor fallback", vendor_tactic(0), "no time"));
+  CHECK(again.plan == first.plan);
+  CHECK(again.note == "no time");
+  const Served other = device.keep(f.problem, answer("store", winner->tactic, "as it was proven before"));
+  CHECK(other.plan->tactic() == winner->tactic);
+  CHECK(other.record.tactic == winner->tactic);
+  CHECK(other.source == "store");
+  CHECK(device.find(f.problem)->plan == other.plan);
+  CHECK(first.plan.use_count() >= 3);  // first, again, and the device: a graph may hold it
+}
+
 TEST_CASE("explain says how long a fallback stands") {
   const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
   Fixture off(quick(Mode::off));
@@ -206,6 +256,81 @@ TEST_CASE("a stale record whose new search finds nothing keeps its old winner") 
   CHECK(f.context->counters().searches == 1);
   CHECK(f.context->counters().vendor_fallbacks == 0);
   CHECK(f.context->store().find(f.problem, f.world.hardware)->tactic == winner);
+}
+
+TEST_CASE("an old winner that fails its proof again serves no more: neither while nothing else is found, nor in mode hit") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_wrong");
+  for (const bool breaks : {false, true}) {
+    CAPTURE(breaks);
+    Fixture f(settings);
+    f.context->retune(f.problem);
+    f.world.wrong = f.context->store().find(f.problem, f.world.hardware)->tactic;
+    REQUIRE_FALSE(is_vendor(*f.world.wrong));
+    f.world.breaks_when_wrong = breaks;
+    Settings little = settings;
+    little.max_trials = 0;
+    f.world.vendor_us.clear();
+    f.world.today.driver = "590.1";
+    f.open(little);
+    f.call();
+    CHECK(f.context->explain(f.problem).source == "vendor fallback");
+    CHECK(f.context->counters().vendor_fallbacks == 1);
+    CHECK_FALSE(f.context->store().find(f.problem, f.world.hardware));
+
+    settings.mode = Mode::hit;
+    f.open(settings);
+    settings.mode = Mode::tune;
+    f.call();
+    CHECK(f.context->explain(f.problem).source == "vendor fallback");
+  }
+}
+
+TEST_CASE("a winner that a search finds wrong leaves the memory of its context too") {
+  Fixture f;
+  f.call();
+  f.world.wrong = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  f.world.breaks_when_wrong = true;  // before anything takes its place
+  f.world.today.driver = "590.1";
+  const int loads = f.world.loads, vendor = f.world.vendor_plans;
+  CHECK(f.context->retune(f.problem).source == "vendor fallback");
+  f.call();
+  CHECK(f.context->explain(f.problem).source == "vendor fallback");
+  CHECK(f.world.loads == loads);
+  CHECK(f.world.vendor_plans == vendor + 1);
+  CHECK(FakePlan::vendor_ran_last);
+}
+
+TEST_CASE(
+    "a record whose kernel is in quarantine is not loaded: its problem is searched for, and in mode hit cuBLASLt serves") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_quarantined");
+  Fixture f(settings);
+  f.call();
+  const auto record = f.context->store().find(f.problem, f.world.hardware);
+  REQUIRE_FALSE(is_vendor(record->tactic));
+  CHECK(f.context->proven(f.problem));
+  StoredQuarantine(f.context->store(), f.world.hardware).add(record->provenance.kernel_source, "faults");
+  CHECK_FALSE(f.context->proven(f.problem));
+
+  settings.mode = Mode::hit;
+  f.open(settings);
+  CHECK(f.context->explain(f.problem).note.find("in quarantine: faults") != std::string::npos);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->explain(f.problem).source == "vendor fallback");
+
+  Fixture capture(settings);
+  capture.world.capturing = true;
+  capture.call();
+  CHECK(capture.context->explain(capture.problem).source == "vendor fallback");
+
+  settings.mode = Mode::tune;
+  f.open(settings);
+  f.call();
+  CHECK(f.context->counters().store_hits == 0);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(is_vendor(f.context->store().find(f.problem, f.world.hardware)->tactic));
 }
 
 TEST_CASE("a search is allowed what the settings grant, and of the device no more than is there") {
@@ -255,9 +380,14 @@ TEST_CASE("a search that is stopped ends within about one trial and leaves no re
   DeviceState device(std::make_unique<FakeMachine>(world), Clock::now);
   TuningJob job(common, device, world.land.problem, {});
   const auto start = Clock::now();
-  job.run({Deadline::never(stop.get_token()), {}, [](double) {}});
+  std::vector<std::string> errors;
+  const ScopedLogSink sink([&](LogLevel level, std::string_view line) {
+    if (level <= LogLevel::warn) errors.emplace_back(line);
+  });
+  CHECK_THROWS_WITH_AS(job.run({Deadline::never(stop.get_token()), {}, [](double) {}}), "its context ends", Error);
+  CHECK(errors == std::vector<std::string>{});
   CHECK(seconds_since(start) < 10);
   CHECK(shown <= 6);
-  CHECK(job.served().source == "vendor fallback");
+  CHECK(world.vendor_plans == 0);  // none that nobody would use
   CHECK(!common.store->find(world.land.problem, world.hardware));
 }

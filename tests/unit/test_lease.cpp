@@ -1,5 +1,6 @@
 // Leases between real processes and within one.
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <condition_variable>
@@ -81,6 +82,35 @@ TEST_CASE("a child that was forked meanwhile neither keeps its parent's lease no
   CHECK(next.take() == Lease::State::elsewhere);
   held.reset();
   CHECK(next.take() == Lease::State::held);
+}
+
+TEST_CASE("a child of a holder that is killed does not keep the lease") {
+  const std::string folder = folder_of("test_lease_orphan");
+  const Digest key = digest("a key");
+  ChildProcess child([&](ChildProcess& self) {
+    Lease lease(folder, key);
+    const bool held = lease.take() == Lease::State::held;
+    const pid_t grandchild = fork();
+    if (grandchild == 0) {
+      alarm(60);
+      for (;;) pause();
+    }
+    self.say((held ? "y" : "n") + std::to_string(grandchild) + "\n");
+    for (;;) pause();
+  });
+  std::string said;
+  while (said.empty() || said.back() != '\n') said += child.text(1);
+  CHECK(said[0] == 'y');
+  const pid_t grandchild = static_cast<pid_t>(std::stol(said.substr(1)));
+  REQUIRE(grandchild > 0);
+  Lease next(folder, key);
+  CHECK(next.take() == Lease::State::elsewhere);
+  child.signal(SIGKILL);
+  const Deadline deadline = Deadline::in(1);
+  while (next.take() != Lease::State::held && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(next.take() == Lease::State::held);
+  CHECK(kill(grandchild, 0) == 0);  // and lives
+  kill(grandchild, SIGKILL);
 }
 
 TEST_CASE("where no file can be there is no lease, and the reason is told") {

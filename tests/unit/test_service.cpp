@@ -81,6 +81,10 @@ TEST_CASE("equal requests join, others take turns in order, and the application'
     tickets.push_back(service.enqueue(request(key, [&, key](const Turn&) { order.push_back(*key); }), Deadline::never()));
   CHECK(service.enqueue(request("first", counted), Deadline::never()) == first);
   CHECK(tickets[0] == tickets[2]);
+  TuningRequest more = request("same", [](const Turn&) {});
+  more.kind = 1;
+  tickets.push_back(service.enqueue(more, Deadline::never()));
+  CHECK(tickets.back() != tickets[0]);
   gate.open = true;
   for (const auto& ticket : tickets) CHECK(service.wait(ticket, Deadline::never()) == End::done);
   CHECK(runs == 1);
