@@ -104,8 +104,8 @@ using Text = std::shared_ptr<const std::string>;
 // What `make` makes of a file. A search makes thousands of sources of the same few, a hit asks for one family's digest: each
 // form of an embedded file is made once, when it is asked for. Those of a folder may change from call to call.
 template <std::string (*make)(std::string_view file, std::string_view whole)>
-Text prepared(std::string_view file) {
-  if (!kernel_folder().empty()) return std::make_shared<const std::string>(make(file, kernel_file(file)));
+Text prepared(std::string_view file, const std::string& folder) {
+  if (!folder.empty()) return std::make_shared<const std::string>(make(file, kernel_file(file, folder)));
   static std::mutex mutex;
   static auto* const embedded = new std::map<std::string, Text, std::less<>>;
   const std::lock_guard lock(mutex);
@@ -113,11 +113,11 @@ Text prepared(std::string_view file) {
   return embedded->emplace(file, std::make_shared<const std::string>(make(file, embedded_file(file)))).first->second;
 }
 
-Text listed_of(std::string_view file) { return prepared<listed>(file); }
-Text essence_of(std::string_view file) { return prepared<essence>(file); }
+Text listed_of(std::string_view file, const std::string& folder) { return prepared<listed>(file, folder); }
+Text essence_of(std::string_view file, const std::string& folder) { return prepared<essence>(file, folder); }
 
-std::string essence_digest(std::string_view file, std::string_view) { return digest(*essence_of(file)).hex(); }
-Text essence_digest_of(std::string_view file) { return prepared<essence_digest>(file); }
+std::string essence_digest(std::string_view file, std::string_view whole) { return digest(essence(file, whole)).hex(); }
+Text essence_digest_of(std::string_view file, const std::string& folder) { return prepared<essence_digest>(file, folder); }
 
 // A kernel's whole source, in order: what is made for it, and the files as they are.
 template <class Made, class File>
@@ -132,8 +132,8 @@ void for_each_part(std::span<const std::string_view> files, const Problem& probl
 
 }  // namespace
 
-std::string kernel_file(std::string_view file) {
-  if (const std::string folder = kernel_folder(); !folder.empty()) {
+std::string kernel_file(std::string_view file, const std::string& folder) {
+  if (!folder.empty()) {
     if (!std::filesystem::is_directory(folder))
       throw Error(ErrorCode::invalid_argument, fmt::format("AK_KERNEL_DIR='{}': not a folder", folder));
     const auto path = fmt::format("{}/{}", folder, file);
@@ -142,44 +142,47 @@ std::string kernel_file(std::string_view file) {
   return std::string(embedded_file(file));
 }
 
-std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic) {
+std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
+                        const std::string& folder) {
   std::string text;
   for_each_part(
       files, problem, tactic, [&](const std::string& made) { text += made; },
-      [&](std::string_view file) { text += *listed_of(file); });
+      [&](std::string_view file) { text += *listed_of(file, folder); });
   return text;
 }
 
 Digest kernel_digest(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
-                     std::string_view arch) {
+                     std::string_view arch, const std::string& folder) {
   Hasher hasher;
   for_each_part(
       files, problem, tactic, [&](const std::string& made) { hasher.field("made", made); },
-      [&](std::string_view file) { hasher.field("file", *essence_digest_of(file)); });
+      [&](std::string_view file) { hasher.field("file", *essence_digest_of(file, folder)); });
   for (const std::string& option : compile_options(arch)) hasher.field("option", option);
   return hasher.digest();
 }
 
 std::string activation_check_source(const Expression& expression) {
+  const std::string folder = kernel_folder();
   std::string text;
-  for (const auto file : kCommonFiles) text += *listed_of(file);
+  for (const auto file : kCommonFiles) text += *listed_of(file, folder);
   return text + activation_function(expression.code()) +
          "extern \"C\" __global__ void ak_kernel(float* y, float x, float slope) { *y = ak::math::activate(x, slope); }\n";
 }
 
 std::string own_activation_source(Activation activation) {
+  const std::string folder = kernel_folder();
   std::string text;
-  for (const auto file : kCommonFiles) text += *listed_of(file);
-  for (const auto file : kActivationKernels) text += *listed_of(file);
+  for (const auto file : kCommonFiles) text += *listed_of(file, folder);
+  for (const auto file : kActivationKernels) text += *listed_of(file, folder);
   return text + fmt::format("AK_ACTIVATION({}, {})\n", identifier(activation), expression(activation));
 }
 
-Digest source_digest(std::span<const std::string_view> files) {
+Digest source_digest(std::span<const std::string_view> files, const std::string& folder) {
   Hasher hasher;
-  for (const auto file : kCommonFiles) hasher.field(file, *essence_of(file));
-  hasher.field(kEpilogueFile, *essence_of(kEpilogueFile));
-  hasher.field("activations.def", *essence_of("activations.def"));
-  for (const auto file : files) hasher.field(file, *essence_of(file));
+  for (const auto file : kCommonFiles) hasher.field(file, *essence_of(file, folder));
+  hasher.field(kEpilogueFile, *essence_of(kEpilogueFile, folder));
+  hasher.field("activations.def", *essence_of("activations.def", folder));
+  for (const auto file : files) hasher.field(file, *essence_of(file, folder));
   return hasher.digest();
 }
 

@@ -12,16 +12,18 @@
 
 namespace ak {
 
-/// AK_KERNEL_DIR, whose files take the place of the embedded ones; empty when it is not set.
+/// AK_KERNEL_DIR as it was last read, whose files take the place of the embedded ones; empty when it is not set. Whoever asks
+/// for more than one thing takes it once: another context may read it anew.
 std::string kernel_folder();
 
-/// Text of a file under kernels/ (or of "activations.def"), as embedded at build time; read from the folder AK_KERNEL_DIR
-/// instead when that is set. Throws Error{internal} for an unknown name.
-std::string kernel_file(std::string_view file);
+/// Text of a file under kernels/ (or of "activations.def"), as embedded at build time; read from the folder instead when one is
+/// given. Throws Error{internal} for an unknown name.
+std::string kernel_file(std::string_view file, const std::string& folder = kernel_folder());
 
 /// The whole translation unit of an own family's kernel, `files` being Family::sources(); its entry point is
 /// `extern "C" ak_kernel`. It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
-std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic);
+std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
+                        const std::string& folder = kernel_folder());
 
 /// The smallest kernel of an expression: whether it compiles.
 std::string activation_check_source(const Expression& expression);
@@ -30,10 +32,10 @@ std::string activation_check_source(const Expression& expression);
 std::string own_activation_source(Activation activation);
 
 /// Of a family's device files and what they all share, comments and white space aside: what a record was proven with.
-Digest source_digest(std::span<const std::string_view> files);
+Digest source_digest(std::span<const std::string_view> files, const std::string& folder = kernel_folder());
 /// Of all that makes one kernel's image but the compiler's version: every part of make_source(), likewise, and the compiler's
 /// options for that architecture.
 Digest kernel_digest(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
-                     std::string_view arch);
+                     std::string_view arch, const std::string& folder = kernel_folder());
 
 }  // namespace ak

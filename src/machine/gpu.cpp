@@ -88,8 +88,8 @@ class Gpu final : public Machine {
       today.cublaslt = vendor_version();
     if (!vendor) {
       const auto files = family(tactic.family).sources();
-      today.family_source = source_digest(files);
-      today.kernel_source = kernel_digest(files, problem, tactic, device().arch());
+      today.family_source = source_digest(files, folder_);
+      today.kernel_source = kernel_digest(files, problem, tactic, device().arch(), folder_);
     }
     return today;
   }
@@ -201,7 +201,8 @@ class Gpu final : public Machine {
     GpuTrials::Options options;
     options.quarantine = quarantine;
     options.allowance = ours(allowance);
-    options.reviewed = kernel_folder().empty();
+    options.folder = folder_;
+    options.reviewed = folder_.empty();
     options.panel = search_panel(problem, options.allowance.operands());
     if (apart()) {
       std::string why;
@@ -233,7 +234,7 @@ class Gpu final : public Machine {
     const std::pair key{to_string(problem), most_workspace};
     if (PlanPtr known = standing_by(key)) {
       const Tactic& tactic = known->tactic();
-      if (!proving.quarantine->why(kernel_digest(family(tactic.family).sources(), problem, tactic, device().arch())))
+      if (!proving.quarantine->why(kernel_digest(family(tactic.family).sources(), problem, tactic, device().arch(), folder_)))
         return known;
     }
     if (!proving.allowance) {
@@ -278,6 +279,7 @@ class Gpu final : public Machine {
   Resources& resources_;
   const GpuOptions options_;
   const Hardware hardware_;
+  const std::string folder_ = kernel_folder();  // once: what is reviewed, proven and written down are one text
   std::mutex standing_by_mutex_;
   std::map<std::pair<std::string, std::int64_t>, PlanPtr> standing_by_;  // proven; by problem and most workspace
   const int ordinal_ = [] {

@@ -42,8 +42,9 @@ class Recorded final : public Machine {
     if (open_libraries) today.nvrtc = compiler_version();
     if (!is_vendor(tactic)) {
       const auto files = family(tactic.family).sources();
-      today.family_source = source_digest(files);
-      today.kernel_source = kernel_digest(files, problem, tactic, header_.device.arch());
+      const std::string folder = kernel_folder();
+      today.family_source = source_digest(files, folder);
+      today.kernel_source = kernel_digest(files, problem, tactic, header_.device.arch(), folder);
     }
     return today;
   }

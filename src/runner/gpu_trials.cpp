@@ -44,7 +44,8 @@ GpuTrials::GpuTrials(const Problem& problem, const Problem& panel, Resources& re
                              const Tactic& tactic) { return refusal(problem, panel, tactic, facts, scratch); },
               .source = std::move(options.source),
               .panel = panel,
-              .quarantine = options.quarantine}) {}
+              .quarantine = options.quarantine,
+              .folder = std::move(options.folder)}) {}
 
 GpuTrials::~GpuTrials() {
   log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(bed.whole),

@@ -33,6 +33,7 @@ class GpuTrials final : private GpuParts, public Trials {
     std::unique_ptr<Prover> prover;                    // of own kernels, for the panel; null: this process proves
     std::optional<Problem> panel = {};                 // what is proven and timed; empty: search_panel() of the allowance
     Quarantine* quarantine = nullptr;                  // null: none is kept
+    std::string folder = kernel_folder();              // of the families' sources
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
 

@@ -78,8 +78,8 @@ struct Trials::Impl {
     Candidate& candidate = candidates[tactic];
     if (!candidate.source) {
       const auto files = family(tactic.family).sources();
-      candidate.source.emplace(rules.source ? rules.source(tactic) : make_source(files, problem, tactic));
-      candidate.kernel = rules.source ? candidate.source->digest : kernel_digest(files, problem, tactic, arch);
+      candidate.source.emplace(rules.source ? rules.source(tactic) : make_source(files, problem, tactic, rules.folder));
+      candidate.kernel = rules.source ? candidate.source->digest : kernel_digest(files, problem, tactic, arch, rules.folder);
       if (rules.quarantine) candidate.quarantined = rules.quarantine->why(candidate.kernel);
     }
     return candidate;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/allowance.hpp"
+#include "jit/source.hpp"
 #include "proof/prover.hpp"
 #include "runner/quarantine.hpp"
 #include "runner/runner.hpp"
@@ -22,6 +23,7 @@ class Trials : public Runner {
     std::function<std::string(const Tactic&)> source = {};             // its text; empty: make_source of its family
     std::optional<Problem> panel = {};                                 // what is proven and timed; empty: the problem itself
     Quarantine* quarantine = nullptr;                                  // null: none is kept
+    std::string folder = kernel_folder();                              // of its family's sources
     bool reported = true;                                              // what the compiler reports of a kernel may refuse it
   };
 

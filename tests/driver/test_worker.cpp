@@ -656,6 +656,25 @@ TEST_CASE("calls go on whatever a search's kernels do") {
     CHECK(context.prepare(problem()).served_by.find("cuBLASLt") == 0);
     for (const fake::Launch& launch : fake::launches()) CHECK(launch.kernel != "ak_kernel");
   }
+  SUBCASE("nor are they where the folder is named while a search runs: what was reviewed is what is compiled") {
+    std::atomic<int> foreign{0};
+    fake::kernel("faults", [&](const fake::Launch&) { ++foreign; });
+    const std::string folder = kernels_that("faults");
+    Settings absent = settings();
+    absent.worker = "/nowhere/ak-worker", absent.max_trials = 60;
+    int shown = 0;
+    absent.progress = [&](const TuneProgress&) {
+      if (shown++ > 0) return;
+      setenv("AK_KERNEL_DIR", folder.c_str(), 1);
+      read_environment();
+    };
+    Context::Impl context(absent);
+    context.prepare(problem());
+    unsetenv("AK_KERNEL_DIR");
+    read_environment();
+    CHECK(shown > 10);
+    CHECK(foreign == 0);
+  }
   SUBCASE("the library's own are, where there is no worker") {
     Settings absent = settings();
     absent.worker = "/nowhere/ak-worker";

@@ -75,5 +75,15 @@ TEST_CASE("a kernel's digest sees its device code, comments aside, and its optio
   };
   CHECK(with("  // a remark\n") == before);
   CHECK(with("#define AK_OTHER 1\n") != before);
+  // A folder that is handed down is read whatever the environment says, and none of it is kept as the embedded text.
+  fs::create_directories(folder);
+  std::ofstream(folder / "epilogue.cuh") << kernel_file("epilogue.cuh") << "#define AK_OTHER 1\n";
+  const auto files = family(kTactic.family).sources();
+  CHECK(kernel_digest(files, problem, kTactic, "sm_90a", folder.string()) != before);
+  CHECK(source_digest(files, folder.string()) != source_digest(files));
+  CHECK(make_source(files, problem, kTactic, folder.string()).find("AK_OTHER") != std::string::npos);
+  CHECK(make_source(files, problem, kTactic).find("AK_OTHER") == std::string::npos);
+  CHECK(made(problem).kernel == before);
+  fs::remove_all(folder);
   CHECK(compile_options("sm_90a").back() == "--gpu-architecture=sm_90a");
 }
