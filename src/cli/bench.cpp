@@ -145,7 +145,7 @@ int bench(const State& state) {
 
   const Settings settings = resolve(state.search.options());
   const auto machine = open_machine(settings);
-  const auto store = open_cache(settings.cache_dir);
+  const auto store = open_cache_to_read(settings.cache_dir, state.search.cache_given);
   ProgressBar bar;
   Json rows = Json::array();
   if (state.format == "csv") fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us\n");

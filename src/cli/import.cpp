@@ -27,7 +27,8 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 }
 
 int import(const State& state) {
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const std::string folder = resolve(state.search.options()).cache_dir;
+  const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
   if (!store->persistent() && !state.dry_run) {
     fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
     return kFailed;

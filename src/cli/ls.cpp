@@ -80,7 +80,8 @@ void add_ls(CLI::App& app) {
     std::vector<Pack> packs;
     for (const std::string& file : state->packs) packs.push_back(read_pack(file));
     if (state->shipped) packs.push_back(shipped_pack());
-    const auto store = packs.empty() ? open_cache(resolve(state->search.options()).cache_dir) : nullptr;
+    const auto store =
+        packs.empty() ? open_cache_to_read(resolve(state->search.options()).cache_dir, state->search.cache_given) : nullptr;
     std::string place = store ? store->describe() : "";
     int faults = 0;
     for (const Pack& pack : packs) {

@@ -81,7 +81,7 @@ void print_leader_board(std::vector<Trial> trials, int top) {
 }
 
 int show_work(const State& state) {
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
   const auto record = store->find_work(state.kind, state.key);
   if (state.json) print_json(record ? Json::array({to_json(*record)}) : Json::array());
   if (cannot_be_read(*store)) return kFailed;
@@ -99,7 +99,7 @@ int show(const State& state) {
   if (!state.kind.empty()) return show_work(state);
   const std::string& text = state.problem.text;  // also of what this version would not serve
   const Problem problem = text.empty() || !state.problem.sizes.empty() ? state.problem.problem() : parse_problem(text);
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
   Json found = Json::array();
   int count = 0;
   std::vector<PlanRecord> records;
