@@ -175,7 +175,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
   command->add_option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
   command->add_option("--seconds", state->seconds, "most seconds per problem")
-      ->check(CLI::PositiveNumber)
+      ->check(seconds_above_zero())
       ->capture_default_str();
   command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
   command->add_flag_callback("--json", [state] { state->format = "json"; });

@@ -44,6 +44,10 @@ void add_sweep(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_env(CLI::App& app);
 
+/// Of an option's value, said in plain words: seconds, or `what` ("trials").
+CLI::Validator seconds_above_zero();
+CLI::Validator count_above_zero(const std::string& what);
+
 /// M N K and what describes the rest of a call, as options of a subcommand.
 struct ProblemArguments {
   std::vector<std::int64_t> sizes;

@@ -43,7 +43,10 @@ int import(const State& state) {
   };
   for (const std::string& file : state.packs) {
     const Pack pack = read_pack(file);
-    for (const std::string& fault : pack.faults) ++refused, say("refused", file, fault);
+    for (const std::string& fault : pack.faults) {
+      const auto why = fault.find(": ", std::min(file.size(), fault.size()));  // after the file and its line
+      ++refused, say("refused", fault.substr(0, why), why == fault.npos ? "" : fault.substr(why + 2));
+    }
     for (const PackEntry& entry : pack.entries) {
       const PlanRecord& r = entry.record;
       if (!state.hardware.takes(r)) {

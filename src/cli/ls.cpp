@@ -105,7 +105,7 @@ void add_ls(CLI::App& app) {
     if (state->json)
       print_json(rows);
     else
-      fmt::print("{} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("{}: of other kinds\n", others));
+      fmt::print("# {} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("# {}: of other kinds\n", others));
     return done();
   });
 }
