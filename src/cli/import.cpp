@@ -33,6 +33,7 @@ int import(const State& state) {
     fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
     return kFailed;
   }
+  const char* const taking = state.dry_run ? "would take" : "taken";
   Json rows = Json::array();
   int taken = 0, stands = 0, refused = 0, passed_over = 0;
   const auto say = [&](const char* what, const std::string& of, const std::string& why) {
@@ -67,7 +68,7 @@ int import(const State& state) {
       }
       if (!state.dry_run) state.force ? store->replace(r, {}) : void(store->put_if_absent(r, {}));
       ++taken;
-      say("taken", of, to_string(r.tactic));
+      say(taking, of, to_string(r.tactic));
     }
     for (const WorkRecord& r : pack.work) {
       if (!state.hardware.takes(r)) {
@@ -82,7 +83,7 @@ int import(const State& state) {
       }
       if (!state.dry_run) store->put_work(r);
       ++taken;
-      say("taken", of, "");
+      say(taking, of, "");
     }
   }
   if (state.json)

@@ -48,6 +48,7 @@ int run(const State& state) {
   std::vector<Problem> problems;
   int code = kOk;
   if (!state.file.empty()) {
+    if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
     const ProblemList list = read_problem_list(state.file);
     for (const auto& item : list.items) problems.push_back(item.problem);
     if (!list.faults.empty()) code = kUsage;

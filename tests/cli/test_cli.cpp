@@ -55,6 +55,8 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune 16x4096x4096", "M: '16x4096x4096' is not a whole number; M N K are three of them");
   wrong("tune 16 32 64 --batch 2", "a batch of 2");
   wrong("bench 16 32 64 --gated --c", "a gated product has none");
+  wrong("bench --file /dev/null 1 2 3", "either a problem or --file");
+  wrong("sweep --file /dev/null 1 2 3", "either a problem or --file");
   wrong("warm /tmp", "/tmp: is a folder\n");
   wrong("warm /dev/null", "/dev/null: is empty\n");
   wrong("tune 16 32 64 --akt silu", "'--akt' is not an option of `ak tune`, --act is");
@@ -317,7 +319,9 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   CHECK(!has(r.output, "a kernel"));
   r = run_ak("ls --kind vector_add --json" + cache);
   CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"text\": \"words of its own\\nand more\",\n    \"local_bytes\": 300"));
-  CHECK(has(run_ak("ls --kind convolution" + cache).output, "0 convolution in lmdb "));
+  r = run_ak("ls --kind convolution" + cache);
+  CHECK(has(r.output, "0 convolution in lmdb "));
+  CHECK(has(r.output, "no convolution here; there is 1 quarantine, 2 vector_add\n"));
   for (const char* flag : {"--quarantined", "--kind quarantine"})
     CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernels in quarantine in lmdb "));
 
@@ -425,6 +429,7 @@ TEST_CASE("packs: listed, imported once, packed again only when proven; faults a
 
   r = run_ak(fmt::format("import {} --dry-run --cache {}", pack, cache));
   CHECK(has(r.output, "would be: 2 taken"));
+  CHECK(has(r.output, "would take 64x64x64 bf16"));
   CHECK_FALSE(std::filesystem::exists(cache));
   r = run_ak(fmt::format("import {} --cache {}", pack, cache));
   CHECK(r.code == 0);
