@@ -91,6 +91,15 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(unread.output, "AK_CAHCE_DIR no such variable: it is not read\n                    AK_CACHE_DIR is read\n"));
   CHECK(has(unread.output, "AK_XYZ "));
   CHECK(!has(unread.output, "AK_BUILD_DIR "));
+  const Result idle = run_ak("doctor",
+                             "AK_MODE=hit AK_FORCE_TACTIC=vendor AK_PROCESS_BUDGET_S=0 AK_SEARCH_BYTES=1048576 "
+                             "AK_KERNEL_DIR=" AK_SOURCE_DIR "/tests");
+  CAPTURE(idle.output);
+  CHECK(has(idle.output, "AK_MODE    hit: only what is known already serves"));
+  CHECK(has(idle.output, "AK_FORCE_TACTIC vendor: serves all"));
+  CHECK(has(idle.output, "AK_PROCESS_BUDGET_S 0: no time for any search"));
+  CHECK(has(idle.output, "AK_SEARCH_BYTES 1.0 MiB: what takes more"));
+  CHECK(has(idle.output, "/tests: no kernel file (*.cu) in it"));
   const Result doctor = run_ak("doctor", "AK_MODE=fast AK_LOG=loud");
   CAPTURE(doctor.output);
   CHECK(doctor.code != 0);
