@@ -112,7 +112,11 @@ Check check_worker(const Settings& settings) {
   if (program.empty())
     return {"worker", Health::note, "no program ak-worker at " + looked,
             "set AK_WORKER to it, or AK_ISOLATION=in_process; until then kernels are launched in the process itself"};
-  if (!gpu_available()) return {"worker", Health::good, program, ""};
+  if (!gpu_available()) {  // nothing starts it
+    if (std::filesystem::path(program).filename() == "ak-worker") return {"worker", Health::good, program, ""};
+    return {"worker", Health::note, program + ": not named ak-worker, and not tried without a GPU",
+            "correct or unset AK_WORKER"};
+  }
   try {
     if (const auto why = no_worker({settings.scratch_bytes, settings.isolation, settings.worker}))
       return {"worker", Health::note, *why,

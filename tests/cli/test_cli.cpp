@@ -91,6 +91,7 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(unread.output, "AK_CAHCE_DIR no such variable: it is not read\n                    AK_CACHE_DIR is read\n"));
   CHECK(has(unread.output, "AK_XYZ "));
   CHECK(!has(unread.output, "AK_BUILD_DIR "));
+  CHECK(has(run_ak("doctor", "CUDA_VISIBLE_DEVICES= AK_WORKER=/bin/true").output, "/bin/true: not named ak-worker"));
   const Result idle = run_ak("doctor",
                              "AK_MODE=hit AK_FORCE_TACTIC=vendor AK_PROCESS_BUDGET_S=0 AK_SEARCH_BYTES=1048576 "
                              "AK_KERNEL_DIR=" AK_SOURCE_DIR "/tests");
