@@ -105,9 +105,11 @@ class PackReader {
   PackReader(std::string name, const std::string& file) : file_(file) { pack_.name = std::move(name); }
 
   Pack read(std::string_view text) {
+    if (text.empty()) return std::move(pack_);
     const auto head_end = text.find('\n');
-    if (head_end == text.npos || !head(text.substr(0, head_end), text.substr(head_end + 1))) return std::move(pack_);
-    text.remove_prefix(head_end + 1);
+    const auto below = std::min(head_end, text.size() - 1) + 1;
+    if (!head(text.substr(0, head_end), text.substr(below))) return std::move(pack_);
+    text.remove_prefix(below);
     for (line_ = 2; !text.empty(); ++line_) {
       const auto end = std::min(text.find('\n'), text.size());
       if (end > 0) guarded(text.substr(0, end), [&](simdjson::dom::element each) { line(each); });
@@ -136,7 +138,13 @@ class PackReader {
     return false;
   }
 
+  bool is_head(std::string_view first) {
+    const simdjson::padded_string padded(first);
+    return parser_.parse(padded)["ak_pack"].error() == simdjson::SUCCESS;
+  }
+
   bool head(std::string_view first, std::string_view rest) {
+    if (!is_head(first)) return fault(R"(not an Autokernel pack: its first line is not {"ak_pack":...})"), false;
     return guarded(first, [&](simdjson::dom::element line) {
       if (const auto format = integer(line, "ak_pack", 1, 1000000); format > kFormat)
         throw Bad{fmt::format("written in format {} by a newer version; this one reads up to {}", format, kFormat)};
@@ -243,11 +251,16 @@ Pack parse_pack(std::string name, const std::string& file, std::string_view text
 }
 
 Pack read_pack(const std::string& file) {
-  std::error_code absent;
-  std::ifstream in;
-  if (std::filesystem::is_regular_file(file, absent)) in.open(file, std::ios::binary);  // a FIFO's opening would wait
+  const auto bad = [&](const char* why) { return Pack{"pack " + file, {}, {}, {fmt::format("{}: {}", file, why)}}; };
+  std::error_code error;
+  const auto type = std::filesystem::status(file, error).type();
+  if (type == std::filesystem::file_type::not_found) return bad("no such file");
+  if (type == std::filesystem::file_type::directory) return bad("is a folder");
+  if (type != std::filesystem::file_type::regular) return bad("cannot be read");  // a FIFO's opening would wait
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return bad("cannot be read");
   const std::string all(std::istreambuf_iterator<char>(in), {});
-  if (all.empty()) return {"pack " + file, {}, {}, {fmt::format("{}: cannot be read", file)}};
+  if (all.empty()) return bad("is empty");
   return parse_pack("pack " + file, file, all);
 }
 

@@ -116,9 +116,11 @@ void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix
     refuse(kInvalid,
            "{}: given, though {} is {} x {}, as wide as gate and up together; with it, {} is the gate's {} x {} alone",
            names.up, names.b, b.rows, b.cols, names.b, b.rows, d.cols);
-  if (d.cols * (packed ? 2 : 1) != b.cols)
-    refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns{}", names.d, d.cols, names.b, b.cols,
-           packed ? ", which hold gate and up: twice as many" : "");
+  if (packed && b.cols != 2 * d.cols)
+    refuse(kInvalid, "{}: has {} columns, a gated product needs {} (twice {}'s {}), or set {}", names.b, b.cols, 2 * d.cols,
+           names.d, d.cols, names.up);
+  if (!packed && b.cols != d.cols)
+    refuse(kInvalid, "{}: its {} columns differ from {}'s {} columns", names.d, d.cols, names.b, b.cols);
   if (!e.gated && given(e.up)) refuse(kInvalid, "{}: given, but epilogue.gated is not set", names.up);
   if (!e.gated) return;
   if (d.order == Order::col) refuse(kUnsupported, "{}: a gated product is stored row-major, not column-major", names.d);
@@ -181,6 +183,7 @@ void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, c
     }
   }
   if (use.c) {
+    if (!given(e.c)) refuse(kInvalid, "{}: beta is {} but c is null", names.c, e.beta);
     check_c(e.c, d, data, names);
     if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
   }

@@ -118,9 +118,10 @@ Json to_json(const Row& row) {
 
 void print(const Row& row, const std::string& format) {
   if (format == "csv") {
-    fmt::print("{},{},{},{},{},{:.3f},{},{:.3f},{:.3f},{:.3f},{:.3f}\n", row.problem.m, row.problem.n, row.problem.k,
-               name(row.problem.in), csv_field(name(row.problem.epilogue.activation)), row.own_us, row.own_tactic,
-               row.vendor_us(), row.fused_us, row.separate_us, row.floor_us);
+    const auto us = [](double us) { return us > 0 ? fmt::format("{:.3f}", us) : std::string(); };
+    fmt::print("{},{},{},{},{},{},{},{},{},{},{},{}\n", row.problem.m, row.problem.n, row.problem.k, name(row.problem.in),
+               csv_field(name(row.problem.epilogue.activation)), us(row.own_us), row.own_tactic, us(row.vendor_us()),
+               us(row.fused_us), us(row.separate_us), us(row.floor_us), csv_field(to_string(row.problem)));
     return;
   }
   fmt::print("{}{}\n", to_string(row.problem), row.from_recording ? "   (times from a recording)" : "");
@@ -135,6 +136,7 @@ int bench(const State& state) {
   std::vector<Problem> problems;
   int faults = 0;
   if (!state.file.empty()) {
+    if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
     const ProblemList list = read_problem_list(state.file);
     for (const auto& item : list.items) problems.push_back(item.problem);
     faults = static_cast<int>(list.faults.size());
@@ -145,10 +147,11 @@ int bench(const State& state) {
 
   const Settings settings = resolve(state.search.options());
   const auto machine = open_machine(settings);
-  const auto store = open_cache(settings.cache_dir);
+  const auto store = open_cache_to_read(settings.cache_dir, state.search.cache_given);
   ProgressBar bar;
   Json rows = Json::array();
-  if (state.format == "csv") fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us\n");
+  if (state.format == "csv")
+    fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us,problem\n");
   for (std::size_t i = 0; i < problems.size(); ++i) {
     bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
     const Row row = bench_one(problems[i], state, settings, *machine, *store);
@@ -175,7 +178,7 @@ void add_bench(CLI::App& app) {
   command->add_option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
   command->add_option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
   command->add_option("--seconds", state->seconds, "most seconds per problem")
-      ->check(CLI::PositiveNumber)
+      ->check(seconds_above_zero())
       ->capture_default_str();
   command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
   command->add_flag_callback("--json", [state] { state->format = "json"; });

@@ -1,6 +1,8 @@
 // The cache, as the commands that read or fill it open it.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
@@ -9,6 +11,14 @@ namespace ak::cli {
 
 std::shared_ptr<Store> open_cache(const std::string& folder) {
   return folder.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(folder);
+}
+
+std::shared_ptr<Store> open_cache_to_read(const std::string& folder, bool named) {
+  std::error_code error;
+  const bool absent = std::filesystem::status(folder, error).type() == std::filesystem::file_type::not_found;
+  if (folder.empty() || !absent) return open_cache(folder);
+  if (named) throw Error(ErrorCode::internal, fmt::format("{}: no such folder", folder));
+  return memory_store(fmt::format("{} is not there yet", folder));
 }
 
 bool cannot_be_read(const Store& store) {

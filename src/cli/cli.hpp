@@ -44,6 +44,10 @@ void add_sweep(CLI::App& app);
 void add_doctor(CLI::App& app);
 void add_env(CLI::App& app);
 
+/// Of an option's value, said in plain words: seconds, or `what` ("trials").
+CLI::Validator seconds_above_zero();
+CLI::Validator count_above_zero(const std::string& what);
+
 /// M N K and what describes the rest of a call, as options of a subcommand.
 struct ProblemArguments {
   std::vector<std::int64_t> sizes;
@@ -94,6 +98,9 @@ Json to_json(const WorkRecord& record);
 
 /// The store that a context with these options uses.
 std::shared_ptr<Store> open_cache(const std::string& folder);
+/// The same for a command that only reads, which creates nothing: a folder that is not there is an error when the command line
+/// named it, and holds no records otherwise.
+std::shared_ptr<Store> open_cache_to_read(const std::string& folder, bool named);
 /// Whether its records could not be read, just now or at all; says why on the standard error stream.
 bool cannot_be_read(const Store& store);
 

@@ -112,10 +112,15 @@ Check check_worker(const Settings& settings) {
   if (program.empty())
     return {"worker", Health::note, "no program ak-worker at " + looked,
             "set AK_WORKER to it, or AK_ISOLATION=in_process; until then kernels are launched in the process itself"};
-  if (!gpu_available()) return {"worker", Health::good, program, ""};
+  if (!gpu_available()) {  // nothing starts it
+    if (std::filesystem::path(program).filename() == "ak-worker") return {"worker", Health::good, program, ""};
+    return {"worker", Health::note, program + ": not named ak-worker, and not tried without a GPU",
+            "correct or unset AK_WORKER"};
+  }
   try {
     if (const auto why = no_worker({settings.scratch_bytes, settings.isolation, settings.worker}))
-      return {"worker", Health::note, *why, "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
+      return {"worker", Health::note, *why,
+              "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
   } catch (const Error& error) {
     return {"worker", Health::bad, error.what(), "correct what the driver complains of"};
   }
@@ -144,6 +149,30 @@ Check check_file(const char* what, const std::string& path, const char* variable
   return {what, Health::note, path, fmt::format("{} is set; unset it for normal use", variable)};
 }
 
+// Settings under which some searches, or all, do not happen.
+std::vector<Check> check_tuning(const Settings& settings) {
+  std::vector<Check> checks;
+  const auto note = [&](const char* variable, std::string detail) {
+    checks.push_back({variable, Health::note, std::move(detail), "unset it to tune as usual"});
+  };
+  if (settings.mode == Mode::off) note("AK_MODE", "off: nothing is tuned, cuBLASLt serves");
+  if (settings.mode == Mode::hit) note("AK_MODE", "hit: only what is known already serves, nothing is tuned");
+  if (settings.force_tactic) note("AK_FORCE_TACTIC", to_string(*settings.force_tactic) + ": serves all, nothing is tuned");
+  if (settings.process_budget_s <= 0) note("AK_PROCESS_BUDGET_S", "0: no time for any search, nothing is tuned");
+  if (settings.search_bytes > 0)
+    note("AK_SEARCH_BYTES",
+         fmt::format("{:.1f} MiB: what takes more to search is not tuned", settings.search_bytes / 1048576.0));
+  return checks;
+}
+
+// Where device code is read from instead of the embedded copy.
+Check check_kernel_folder(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator each(folder, error), end; !error && each != end; each.increment(error))
+    if (each->path().extension() == ".cu") return check_file("kernels", folder, "AK_KERNEL_DIR");
+  return {"kernels", Health::bad, folder + ": no kernel file (*.cu) in it", "correct or unset AK_KERNEL_DIR"};
+}
+
 // Variables that look like ours and are nobody's: most likely misspelt.
 std::vector<Check> check_variables(const Settings& settings) {
   std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS", "AK_LATENCY", "AK_TEST_ALL"};  // of the scripts
@@ -161,14 +190,15 @@ std::vector<Check> check_variables(const Settings& settings) {
 
 int doctor(bool json) {
   const Settings settings = resolve_all({});
-  std::vector<Check> checks = {check_driver(),        check_nvrtc(),         check_cublaslt(),
-                               check_cache(settings), check_packs(settings), check_worker(settings), check_llm(settings)};
+  std::vector<Check> checks = {check_driver(),        check_nvrtc(),          check_cublaslt(),   check_cache(settings),
+                               check_packs(settings), check_worker(settings), check_llm(settings)};
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});
+  for (Check& check : check_tuning(settings)) checks.push_back(std::move(check));
   for (Check& check : check_variables(settings)) checks.push_back(std::move(check));
   if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));
-  if (const char* folder = std::getenv("AK_KERNEL_DIR")) checks.push_back(check_file("kernels", folder, "AK_KERNEL_DIR"));
+  if (const char* folder = std::getenv("AK_KERNEL_DIR"); folder && *folder) checks.push_back(check_kernel_folder(folder));
 
   constexpr const char* kNames[] = {"ok", "note", "missing"};
   Json rows = Json::array();

@@ -27,11 +27,13 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 }
 
 int import(const State& state) {
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const std::string folder = resolve(state.search.options()).cache_dir;
+  const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
   if (!store->persistent() && !state.dry_run) {
     fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
     return kFailed;
   }
+  const char* const taking = state.dry_run ? "would take" : "taken";
   Json rows = Json::array();
   int taken = 0, stands = 0, refused = 0, passed_over = 0;
   const auto say = [&](const char* what, const std::string& of, const std::string& why) {
@@ -42,7 +44,10 @@ int import(const State& state) {
   };
   for (const std::string& file : state.packs) {
     const Pack pack = read_pack(file);
-    for (const std::string& fault : pack.faults) ++refused, say("refused", file, fault);
+    for (const std::string& fault : pack.faults) {
+      const auto why = fault.find(": ", std::min(file.size(), fault.size()));  // after the file and its line
+      ++refused, say("refused", fault.substr(0, why), why == fault.npos ? "" : fault.substr(why + 2));
+    }
     for (const PackEntry& entry : pack.entries) {
       const PlanRecord& r = entry.record;
       if (!state.hardware.takes(r)) {
@@ -63,7 +68,7 @@ int import(const State& state) {
       }
       if (!state.dry_run) state.force ? store->replace(r, {}) : void(store->put_if_absent(r, {}));
       ++taken;
-      say("taken", of, to_string(r.tactic));
+      say(taking, of, to_string(r.tactic));
     }
     for (const WorkRecord& r : pack.work) {
       if (!state.hardware.takes(r)) {
@@ -78,7 +83,7 @@ int import(const State& state) {
       }
       if (!state.dry_run) store->put_work(r);
       ++taken;
-      say("taken", of, "");
+      say(taking, of, "");
     }
   }
   if (state.json)

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <tuple>
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
@@ -43,6 +45,12 @@ std::string other_work(const VisitWork& for_each) {
   return text;
 }
 
+bool holds(const VisitWork& for_each, const std::string& kind) {
+  bool found = false;
+  for_each([&](const WorkRecord& r) { found |= r.kind == kind; });
+  return found;
+}
+
 }  // namespace
 
 void add_ls(CLI::App& app) {
@@ -80,7 +88,8 @@ void add_ls(CLI::App& app) {
     std::vector<Pack> packs;
     for (const std::string& file : state->packs) packs.push_back(read_pack(file));
     if (state->shipped) packs.push_back(shipped_pack());
-    const auto store = packs.empty() ? open_cache(resolve(state->search.options()).cache_dir) : nullptr;
+    const auto store =
+        packs.empty() ? open_cache_to_read(resolve(state->search.options()).cache_dir, state->search.cache_given) : nullptr;
     std::string place = store ? store->describe() : "";
     int faults = 0;
     for (const Pack& pack : packs) {
@@ -94,17 +103,26 @@ void add_ls(CLI::App& app) {
     };
     const auto done = [&] { return (store && cannot_be_read(*store)) || faults ? kFailed : kOk; };
     if (state->quarantined || !state->kind.empty()) {
+      if (const std::string others = other_work(for_each_work); !state->kind.empty() && !holds(for_each_work, state->kind))
+        fmt::print(stderr, "no {} here{}\n", state->kind, others.empty() ? "" : "; there is " + others);
       list_work(for_each_work, state->quarantined ? std::string(kQuarantine) : state->kind, place, state->json);
       return done();
     }
-    if (store) store->for_each([&](const PlanRecord& r) { list(r, {}); });
+    if (store) {
+      std::vector<PlanRecord> records;
+      store->for_each([&](const PlanRecord& r) { records.push_back(r); });
+      std::ranges::sort(records, {}, [](const PlanRecord& r) {  // as a pack is
+        return std::tuple(r.hardware.gpu, r.hardware.recording, r.problem.m, r.problem.n, r.problem.k, to_string(r.problem));
+      });
+      for (const PlanRecord& r : records) list(r, {});
+    }
     for (const Pack& pack : packs)
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
     const std::string others = other_work(for_each_work);
     if (state->json)
       print_json(rows);
     else
-      fmt::print("{} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("{}: of other kinds\n", others));
+      fmt::print("# {} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("# {}: of other kinds\n", others));
     return done();
   });
 }

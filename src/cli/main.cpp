@@ -66,7 +66,10 @@ int main(int argc, char** argv) {
     return ak::cli::run(argc, argv);
   } catch (const ak::Error& error) {
     fmt::print(stderr, "ak: {}\n", error.what());
-    return ak::cli::exit_code(error.code());
+    const int code = ak::cli::exit_code(error.code());
+    if (code == ak::cli::kUnavailable)
+      fmt::print(stderr, "`ak doctor` says what to do; with --recording tune, warm and bench work without a GPU\n");
+    return code;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ak: {}\n", error.what());
     return ak::cli::kFailed;

@@ -27,7 +27,7 @@ std::optional<Tactic> best_own(Store& store, const PlanRecord& record) {
 int pack(const State& state) {
   Options options;
   if (!state.from.empty()) options.cache_dir = state.from;
-  const auto store = open_cache(resolve(options).cache_dir);
+  const auto store = open_cache_to_read(resolve(options).cache_dir, !state.from.empty());
   std::vector<PlanRecord> records;
   store->for_each([&](const PlanRecord& record) { records.push_back(record); });
   if (cannot_be_read(*store)) return kFailed;

@@ -71,7 +71,11 @@ Json fields_of(const Record& record) {
 }  // namespace
 
 Json to_json(const Trial& trial) { return fields_of(trial); }
-Json to_json(const PlanRecord& record) { return fields_of(record); }
+Json to_json(const PlanRecord& record) {
+  Json json = fields_of(record);
+  json["unproven"] = unproven(record);
+  return json;
+}
 
 Json to_json(const WorkRecord& r) {
   return {{"kind", r.kind}, {"key", r.key}, {"text", r.text}, {"local_bytes", r.local.size()}, {"unproven", unproven(r)}};

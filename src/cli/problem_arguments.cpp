@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "api/arguments.hpp"
@@ -13,9 +14,11 @@
 namespace ak::cli {
 namespace {
 
+constexpr auto kInvalid = ErrorCode::invalid_argument;
+
 template <class... Args>
 [[noreturn]] void bad(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(ErrorCode::invalid_argument, fmt::format(format, std::forward<Args>(args)...));
+  throw Error(kInvalid, fmt::format(format, std::forward<Args>(args)...));
 }
 
 std::string activation_names() {
@@ -39,7 +42,31 @@ DType dtype_of(const std::string& text, const char* option) {
   return *dtype;
 }
 
+// A size's word, by its name.
+std::int64_t size_of_word(const char* name, const std::string& word) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (error == std::errc::result_out_of_range) bad("{}: {} is over 2^31 - 1", name, word);
+  if (error != std::errc() || end != word.data() + word.size())
+    bad("{}: '{}' is not a whole number; M N K are three of them, as in 16 4096 4096", name, word);
+  return value;
+}
+
+template <class Number>
+CLI::Validator above_zero(const std::string& expected) {
+  const auto why = [expected](const std::string& word) {
+    Number value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const bool whole = error == std::errc() && end == word.data() + word.size();
+    return whole && value > 0 && value <= std::numeric_limits<Number>::max() ? "" : expected + " are expected";
+  };
+  return CLI::Validator(why, "");
+}
+
 }  // namespace
+
+CLI::Validator seconds_above_zero() { return above_zero<double>("seconds above 0"); }
+CLI::Validator count_above_zero(const std::string& what) { return above_zero<int>(what + " above 0, a whole number,"); }
 
 Problem contiguous_problem(const ProblemArguments& words) {
   const auto m = words.sizes.at(0), n = words.sizes.at(1), k = words.sizes.at(2);
@@ -79,12 +106,15 @@ Problem contiguous_problem(const ProblemArguments& words) {
 Problem problem_of_text(std::string_view text) {
   const Problem p = parse_problem(text);
   if (p.m == 0 || p.n == 0) bad("{}: D has no elements, there is nothing to tune", text);
-  if (p.batch != 1) throw Error(ErrorCode::unsupported, fmt::format("batch={}: not served yet, only a batch of 1", p.batch));
+  if (p.batch != 1) bad("batch={}: not served yet, only a batch of 1", p.batch);
   return p;
 }
 
 void ProblemArguments::add_to(CLI::App* command) {
-  command->add_option("size", sizes, "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)")->expected(3)->type_name("M N K");
+  for (const char* name : {"M", "N", "K"})
+    command->add_option_function<std::string>(
+        name, [this, name](const std::string& word) { sizes.push_back(size_of_word(name, word)); },
+        name == std::string_view("M") ? "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)" : "");
   command->add_option("--act", activation, activation_names() + ", or an expression of x")->capture_default_str();
   command->add_option("--dtype", dtype, "of A and B: bf16 or f16")->capture_default_str();
   command->add_option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");
@@ -106,8 +136,12 @@ Problem ProblemArguments::problem() const {
     if (!sizes.empty()) bad("give either M N K or --problem, not both");
     return problem_of_text(text);
   }
-  if (sizes.size() != 3) bad("give M N K, or --problem");
-  return contiguous_problem(*this);
+  if (sizes.size() != 3) bad("give M N K, three whole numbers, or --problem");
+  try {
+    return contiguous_problem(*this);
+  } catch (const Error& error) {  // whatever it is to a caller, here the command line asks for it
+    throw Error(kInvalid, error.what());
+  }
 }
 
 void SearchArguments::add_cache_to(CLI::App* command) {
@@ -118,8 +152,8 @@ void SearchArguments::add_cache_to(CLI::App* command) {
 
 void SearchArguments::add_to(CLI::App* command) {
   add_cache_to(command);
-  command->add_option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)")->check(CLI::PositiveNumber);
-  command->add_option("--trials", trials, "most trials per problem (AK_MAX_TRIALS)")->check(CLI::PositiveNumber);
+  command->add_option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)")->check(seconds_above_zero());
+  command->add_option("--trials", trials, "most trials per problem (AK_MAX_TRIALS)")->check(count_above_zero("trials"));
   command->add_option("--recording", recording, "answer trials from this file instead of a GPU (AK_RECORDING)");
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -20,6 +21,12 @@ namespace {
 // It has commas too (align=16,16,16,16), but its first word is MxNxK.
 bool is_problem_text(std::string_view line) {
   return line.substr(0, line.find(' ')).find('x') != line.npos && line.find_first_of(",;\t") > line.find('x') && line[0] != '#';
+}
+
+// Nothing, a comment, or what `ak ls` prints below a problem: its kernel.
+bool is_skipped(std::string_view line) {
+  const auto words = trimmed(line);
+  return words.empty() || words[0] == '#' || (line.starts_with("    ") && words.find(": ") != words.npos);
 }
 
 constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",   "layout",
@@ -49,7 +56,7 @@ void drop_empty_end(std::vector<std::string>& fields, std::size_t least) {
 // Of the first line that is neither a comment nor a problem's text.
 char separator_of(std::string_view text) {
   for (const std::string_view line : split(text, '\n'))
-    if (const auto words = trimmed(line); !words.empty() && words[0] != '#' && !is_problem_text(words)) {
+    if (const auto words = trimmed(line); !is_skipped(line) && !is_problem_text(words)) {
       const auto found = words.find_first_of(",;\t");
       return found == words.npos ? ',' : words[found];
     }
@@ -115,13 +122,13 @@ ProblemList parse_problem_list(std::string_view text) {
   const char* counted = text.data();
   for (std::string_view rest = text; !rest.empty();) {
     number += static_cast<int>(std::count(std::exchange(counted, rest.data()), rest.data(), '\n'));
-    const std::string_view line = trimmed(rest.substr(0, rest.find('\n')));
-    const bool whole_line = line.empty() || line[0] == '#' || is_problem_text(line);
+    const std::string_view untrimmed = rest.substr(0, rest.find('\n')), line = trimmed(untrimmed);
+    const bool skipped = is_skipped(untrimmed), whole_line = skipped || is_problem_text(line);
     if (whole_line) rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
     try {
       auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest, separator);
       if (whole_line) {
-        if (is_problem_text(line)) list.items.push_back({number, problem_of_text(line)});
+        if (!skipped) list.items.push_back({number, problem_of_text(line)});
         continue;
       }
       drop_empty_end(fields, header.size());
@@ -153,9 +160,14 @@ ProblemList parse_problem_list(std::string_view text) {
 }
 
 ProblemList read_problem_list(const std::string& file) {
+  std::error_code error;
+  const auto type = std::filesystem::status(file, error).type();
+  if (type == std::filesystem::file_type::not_found) bad(fmt::format("{}: no such file", file));
+  if (type == std::filesystem::file_type::directory) bad(fmt::format("{}: is a folder", file));
   std::ifstream in(file, std::ios::binary);
+  if (!in) bad(fmt::format("{}: cannot be read", file));
   const std::string text(std::istreambuf_iterator<char>(in), {});
-  if (text.empty()) throw Error(ErrorCode::invalid_argument, fmt::format("{}: cannot be read, or is empty", file));
+  if (text.empty()) bad(fmt::format("{}: is empty", file));
   ProblemList list = parse_problem_list(text);
   for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, fault.why);
   return list;

@@ -40,9 +40,12 @@ void print_record(const PlanRecord& r) {
   fmt::print("winner    {}\n", to_string(r.tactic));
   fmt::print("time      {}   vendor {} ({:.3f}x)   floor {}\n", shown_us(r.us), shown_us(r.vendor_us),
              r.us > 0 ? r.vendor_us / r.us : 0, shown_us(floor_of(r)));
-  fmt::print("search    {} trials in {:.2f} s, named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n", p.trials, p.search_s,
-             p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
-             p.provisional ? ", provisional: the GPU was busy" : "");
+  if (unproven(r))
+    fmt::print("state     imported, not proven on this machine yet: `ak warm` or a first call does it\n");
+  else
+    fmt::print("search    {} trials in {:.2f} s, named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n", p.trials, p.search_s,
+               p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
+               p.provisional ? ", provisional: the GPU was busy" : "");
   fmt::print("made with driver {}, NVRTC {}, cuBLASLt {}\n", p.driver.empty() ? "-" : p.driver, p.nvrtc.empty() ? "-" : p.nvrtc,
              p.cublaslt.empty() ? "-" : p.cublaslt);
   if (!p.note.empty()) fmt::print("note      {}\n", p.note);
@@ -81,7 +84,7 @@ void print_leader_board(std::vector<Trial> trials, int top) {
 }
 
 int show_work(const State& state) {
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
   const auto record = store->find_work(state.kind, state.key);
   if (state.json) print_json(record ? Json::array({to_json(*record)}) : Json::array());
   if (cannot_be_read(*store)) return kFailed;
@@ -99,7 +102,7 @@ int show(const State& state) {
   if (!state.kind.empty()) return show_work(state);
   const std::string& text = state.problem.text;  // also of what this version would not serve
   const Problem problem = text.empty() || !state.problem.sizes.empty() ? state.problem.problem() : parse_problem(text);
-  const auto store = open_cache(resolve(state.search.options()).cache_dir);
+  const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
   Json found = Json::array();
   int count = 0;
   std::vector<PlanRecord> records;
@@ -122,7 +125,7 @@ int show(const State& state) {
     }
     if (count++) fmt::print("\n");
     print_record(r);
-    print_leader_board(trials, state.top);
+    if (!trials.empty()) print_leader_board(trials, state.top);
   }
   if (state.json) print_json(found);
   if (cannot_be_read(*store)) return kFailed;

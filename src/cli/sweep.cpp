@@ -48,6 +48,7 @@ int run(const State& state) {
   std::vector<Problem> problems;
   int code = kOk;
   if (!state.file.empty()) {
+    if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
     const ProblemList list = read_problem_list(state.file);
     for (const auto& item : list.items) problems.push_back(item.problem);
     if (!list.faults.empty()) code = kUsage;
@@ -75,9 +76,9 @@ void add_sweep(CLI::App& app) {
   command->add_option("--most", state->budget.most, "own tactics to run at most, the cheapest and an even sample of the rest")
       ->capture_default_str();
   command->add_option("--seconds", state->budget.seconds, "per problem; what is left undone is done by the next run")
-      ->check(CLI::PositiveNumber);
+      ->check(seconds_above_zero());
   command->add_option("--trial-seconds", state->budget.trial_s, "of one trial, its compile included")
-      ->check(CLI::PositiveNumber)
+      ->check(seconds_above_zero())
       ->capture_default_str();
   command->footer("Exits with 1 while a recording is unfinished: run it again.");
   on_run(command, [state] { return run(*state); });

@@ -54,6 +54,7 @@ int warm(const State& state) {
       if (!state.force && context.impl().proven(item.problem)) {
         ++known;
         if (!bar.on_terminal()) bar.line(place + ": known");
+        rows.push_back({{"problem", to_string(item.problem)}, {"state", "known"}, {"why", ""}});
       } else {
         const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
         if (!tuned(e)) throw Error(ErrorCode::unsupported, e.note);
@@ -61,10 +62,12 @@ int warm(const State& state) {
         bar.line(fmt::format("{}: {} ({}), vendor {}, {} trials in {:.1f} s", place, e.served_by, shown_us(e.us),
                              shown_us(e.vendor_us), e.trials, e.search_s));
         rows.push_back(to_json(e));
+        rows.back().update({{"state", "tuned"}, {"why", ""}});
       }
     } catch (const Error& error) {
       if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
       ++failed;
+      rows.push_back({{"problem", to_string(item.problem)}, {"state", "failed"}, {"why", error.what()}});
       bar.line(fmt::format("{}:{}: {}", state.file, item.line, error.what()));
     }
     ++done;
@@ -85,9 +88,9 @@ void add_warm(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
   command
-      ->add_option(
-          "file", state->file,
-          "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale], or problems as `ak ls` prints them")
+      ->add_option("file", state->file,
+                   "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch], or problems as `ak ls` "
+                   "prints them")
       ->required();
   state->search.add_to(command);
   command->add_flag("--force", state->force, "search again although records stand, and replace them");

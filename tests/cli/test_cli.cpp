@@ -1,6 +1,8 @@
 // The ak tool as a script sees it: exit codes, stdout, stderr. No GPU.
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "base/hash.hpp"
 #include "cache/store.hpp"
 #include "tests/cli/tool.hpp"
@@ -46,14 +48,24 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
   wrong("tune --problem 16x32", "expected MxNxK");
   wrong("tune --problem 0x32x64", "nothing to tune");
   wrong("tune", "give M N K");
-  wrong("tune 1 2 3 --budget -1", "--budget");
+  wrong("tune 1 2 3 --budget -1", "--budget: seconds above 0 are expected\n");
+  wrong("tune 1 2 3 --budget soon", "--budget: seconds above 0 are expected\n");
+  wrong("tune 1 2 3 --trials 1.5", "--trials: trials above 0, a whole number, are expected\n");
+  wrong("tune 16 4096 x", "K: 'x' is not a whole number");
+  wrong("tune 16x4096x4096", "M: '16x4096x4096' is not a whole number; M N K are three of them");
+  wrong("tune 16 32 64 --batch 2", "a batch of 2");
+  wrong("bench 16 32 64 --gated --c", "a gated product has none");
+  wrong("bench --file /dev/null 1 2 3", "either a problem or --file");
+  wrong("sweep --file /dev/null 1 2 3", "either a problem or --file");
+  wrong("warm /tmp", "/tmp: is a folder\n");
+  wrong("warm /dev/null", "/dev/null: is empty\n");
   wrong("tune 16 32 64 --akt silu", "'--akt' is not an option of `ak tune`, --act is");
   wrong("tune --bugdet=3 16 32 64", "'--bugdet' is not an option of `ak tune`, --budget is");
   wrong("tune 16 32 64 --frobnicate", "'--frobnicate' is not an option of `ak tune`; `ak tune --help` lists them");
   wrong("--verson", "'--verson' is not an option of `ak`, --version is");
   wrong("tune -act silu 16 32 64", "'-act' is not an option of `ak tune`");
   wrong("warm", "file");
-  wrong("warm /no/such/list", "/no/such/list");
+  wrong("warm /no/such/list", "/no/such/list: no such file\n");
   wrong("bench 16 32 64 --tactic 'sm91 tile_m=1'", "sm91");
 }
 
@@ -79,6 +91,16 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   CHECK(has(unread.output, "AK_CAHCE_DIR no such variable: it is not read\n                    AK_CACHE_DIR is read\n"));
   CHECK(has(unread.output, "AK_XYZ "));
   CHECK(!has(unread.output, "AK_BUILD_DIR "));
+  CHECK(has(run_ak("doctor", "CUDA_VISIBLE_DEVICES= AK_WORKER=/bin/true").output, "/bin/true: not named ak-worker"));
+  const Result idle = run_ak("doctor",
+                             "AK_MODE=hit AK_FORCE_TACTIC=vendor AK_PROCESS_BUDGET_S=0 AK_SEARCH_BYTES=1048576 "
+                             "AK_KERNEL_DIR=" AK_SOURCE_DIR "/tests");
+  CAPTURE(idle.output);
+  CHECK(has(idle.output, "AK_MODE    hit: only what is known already serves"));
+  CHECK(has(idle.output, "AK_FORCE_TACTIC vendor: serves all"));
+  CHECK(has(idle.output, "AK_PROCESS_BUDGET_S 0: no time for any search"));
+  CHECK(has(idle.output, "AK_SEARCH_BYTES 1.0 MiB: what takes more"));
+  CHECK(has(idle.output, "/tests: no kernel file (*.cu) in it"));
   const Result doctor = run_ak("doctor", "AK_MODE=fast AK_LOG=loud");
   CAPTURE(doctor.output);
   CHECK(doctor.code != 0);
@@ -89,14 +111,28 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
 
 TEST_CASE("a cache that cannot be read is an error of what lists it") {
   const std::string pack = std::filesystem::temp_directory_path() / ("ak_no_pack_" + std::to_string(getpid()));
-  for (const std::string& command :
-       {std::string("ls"), std::string("show 64 64 64"), "pack " + pack + " --from /proc/nothing"}) {
-    const Result r = run_ak(command + (command.find("--from") == command.npos ? " --cache /proc/nothing" : ""));
+  for (const std::string& command : {std::string("ls"), std::string("show 64 64 64"), "pack " + pack + " --from /dev/null"}) {
+    const Result r = run_ak(command + (command.find("--from") == command.npos ? " --cache /dev/null" : ""));
     CAPTURE(r.output);
     CHECK(r.code == 1);
-    CHECK(has(r.output, "the records cannot be read: /proc/nothing"));
+    CHECK(has(r.output, "the records cannot be read: /dev/null"));
   }
   CHECK_FALSE(std::filesystem::exists(pack));
+}
+
+TEST_CASE("a folder that is not there: an error of what was told to read it, and nothing creates it") {
+  const std::string folder = std::filesystem::temp_directory_path() / fmt::format("ak_absent_{}", getpid());
+  for (const std::string command : {"ls --cache ", "show 64 64 64 --cache ", "pack /dev/null --from "}) {
+    const Result r = run_ak(command + folder);
+    CAPTURE(r.output);
+    CHECK(r.code == 1);
+    CHECK(r.output == fmt::format("ak: {}: no such folder\n", folder));
+  }
+  const Result ls = run_ak("ls", "AK_CACHE_DIR=" + folder);
+  CHECK(ls.code == 0);
+  CHECK(has(ls.output, fmt::format("0 records in memory only: {} is not there yet", folder)));
+  CHECK(run_ak("import --dry-run " AK_SOURCE_DIR "/cache/shipped/h200.pack --cache " + folder).code == 0);
+  CHECK_FALSE(std::filesystem::exists(folder));
 }
 
 TEST_CASE("a cache that can only be read is listed; doctor says so, import fails") {
@@ -119,8 +155,8 @@ TEST_CASE("a cache that can only be read is listed; doctor says so, import fails
 }
 
 TEST_CASE("the tool says what its user should know, unless AK_LOG=off") {
-  const std::string show = "show 16 32 64 --cache /proc/nothing", only_errors = "2>&1 >/dev/null";
-  const std::string warning = "ak warn: winners are remembered by this process alone: /proc/nothing";
+  const std::string show = "show 16 32 64 --cache /dev/null", only_errors = "2>&1 >/dev/null";
+  const std::string warning = "ak warn: winners are remembered by this process alone: /dev/null";
   CHECK(has(run_ak(show, "", only_errors).output, warning));
   CHECK(has(run_ak(show, "AK_LOG=", only_errors).output, warning));
   CHECK(!has(run_ak(show, "AK_LOG=error", only_errors).output, warning));
@@ -131,7 +167,7 @@ TEST_CASE("the tool says what its user should know, unless AK_LOG=off") {
 TEST_CASE("a folder that cannot be used: ls, import and warm fail, the latter two before any work is lost") {
   const File list("16,32,64\n");
   for (const std::string command :
-       {"ls --cache /proc/nothing", "import " AK_SOURCE_DIR "/cache/shipped/h200.pack --cache /proc/nothing",
+       {"ls --cache /dev/null", "import " AK_SOURCE_DIR "/cache/shipped/h200.pack --cache /proc/nothing",
         "import " AK_SOURCE_DIR "/cache/shipped/h200.pack"}) {
     const Result r = run_ak(command);
     CAPTURE(r.output);
@@ -243,6 +279,7 @@ TEST_CASE("without a GPU or a recording the tool says so and exits with 3") {
   CAPTURE(r.output);
   CHECK(r.code == 3);
   CHECK(has(r.output, "ak: "));
+  CHECK(has(r.output, "`ak doctor` says what to do; with --recording tune, warm and bench work without a GPU\n"));
 }
 
 TEST_CASE("the proof on a GPU says where there is none, and leaves record and progress alone") {
@@ -282,7 +319,7 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   }
   const std::string cache = " --cache " + folder.string();
   CHECK(has(run_ak("ls" + cache).output,
-            fmt::format("0 records in lmdb {}\n1 quarantine, 2 vector_add: of other kinds\n", folder.string())));
+            fmt::format("# 0 records in lmdb {}\n# 1 quarantine, 2 vector_add: of other kinds\n", folder.string())));
   CHECK(run_ak("ls --json" + cache).output == "[]\n");
   Result r = run_ak("ls --kind vector_add" + cache);
   CHECK(r.code == 0);
@@ -292,7 +329,9 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   CHECK(!has(r.output, "a kernel"));
   r = run_ak("ls --kind vector_add --json" + cache);
   CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"text\": \"words of its own\\nand more\",\n    \"local_bytes\": 300"));
-  CHECK(has(run_ak("ls --kind convolution" + cache).output, "0 convolution in lmdb "));
+  r = run_ak("ls --kind convolution" + cache);
+  CHECK(has(r.output, "0 convolution in lmdb "));
+  CHECK(has(r.output, "no convolution here; there is 1 quarantine, 2 vector_add\n"));
   for (const char* flag : {"--quarantined", "--kind quarantine"})
     CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernels in quarantine in lmdb "));
 
@@ -326,7 +365,7 @@ TEST_CASE("packs carry work of other kinds: packed where proven, imported once, 
   CHECK(has(r.output, ": 2 records of lmdb "));
   CHECK(has(r.output, "left out: 1 imported and not proven on this machine\nleft out: 1 that hold on this machine alone"));
   CHECK(has(run_ak(fmt::format("pack {}.2 --from {} --hardware H200", pack, home)).output, "left out: 1 of other hardware"));
-  CHECK(has(run_ak("ls " + pack).output, fmt::format("0 records in pack {}\n2 vector_add: of other kinds\n", pack)));
+  CHECK(has(run_ak("ls " + pack).output, fmt::format("# 0 records in pack {}\n# 2 vector_add: of other kinds\n", pack)));
   CHECK(has(run_ak("ls --kind vector_add " + pack).output, "1000 elements on H200: words  to be proven\n"));
 
   r = run_ak(fmt::format("import {} --cache {} --hardware H200", pack, away));
@@ -400,7 +439,8 @@ TEST_CASE("packs: listed, imported once, packed again only when proven; faults a
 
   r = run_ak(fmt::format("import {} --dry-run --cache {}", pack, cache));
   CHECK(has(r.output, "would be: 2 taken"));
-  CHECK(has(run_ak("ls --cache " + cache).output, "0 records"));
+  CHECK(has(r.output, "would take 64x64x64 bf16"));
+  CHECK_FALSE(std::filesystem::exists(cache));
   r = run_ak(fmt::format("import {} --cache {}", pack, cache));
   CHECK(r.code == 0);
   CHECK(has(r.output, "taken    64x64x64 bf16"));
@@ -411,6 +451,17 @@ TEST_CASE("packs: listed, imported once, packed again only when proven; faults a
   CHECK(has(run_ak(fmt::format("import {} --hardware H100 --cache {}", pack, cache)).output, "2 of other hardware"));
   r = run_ak("ls --cache " + cache);
   CHECK(has(r.output, "to be proven"));
+  {
+    const File listed(r.output);  // is a list for `ak warm` as it stands
+    const Result warm = run_ak("warm --dry-run " + listed.path);
+    CAPTURE(warm.output);
+    CHECK(warm.code == 0);
+    CHECK(std::ranges::count(warm.output, '\n') == 2);
+  }
+  CHECK(has(run_ak("ls --json --cache " + cache).output, "\"unproven\": true"));
+  r = run_ak("show 64 64 64 --act relu --cache " + cache);
+  CHECK(has(r.output, "state     imported, not proven on this machine yet: `ak warm` or a first call does it\n"));
+  CHECK(!has(r.output, "search "));
   r = run_ak(fmt::format("pack {}.out --from {}", pack, cache));  // what nobody here proved is not handed on
   CHECK(r.code == 1);
   CHECK(has(r.output, "nothing to pack among 2 records"));
@@ -438,7 +489,23 @@ TEST_CASE("doctor counts the packs' records and names what is wrong with one") {
   CHECK(has(run_ak("doctor").output, "shipped pack: "));
   const Result bad = run_ak("doctor", "AK_PACKS=/no/such.pack");
   CHECK(bad.code != 0);
-  CHECK(has(bad.output, "/no/such.pack: cannot be read"));
+  CHECK(has(bad.output, "/no/such.pack: no such file"));
+}
+
+TEST_CASE("a file that is no pack is told from one that is damaged, absent or empty") {
+  const auto refused = [](const std::string& file) { return run_ak("import --dry-run " + file); };
+  const std::string no_pack = R"(:1: not an Autokernel pack: its first line is not {"ak_pack":...})";
+  for (const char* text : {"# A readme\n\nof lines\n", "{}", "\x01\xff\x80", "\n"}) {
+    const File file(text);
+    const Result r = refused(file.path);
+    CAPTURE(r.output);
+    CHECK(r.code == 1);
+    CHECK(r.output.starts_with(fmt::format("refused  {}{}\n", file.path, no_pack)));
+  }
+  CHECK(has(refused("/no/such.pack").output, "refused  /no/such.pack: no such file\n"));
+  const File empty("");
+  CHECK(has(refused(empty.path).output, fmt::format("refused  {}: is empty\n", empty.path)));
+  CHECK(has(refused("/tmp").output, "refused  /tmp: is a folder\n"));
 }
 
 TEST_CASE("the shipped pack is listed, and empty of faults") {

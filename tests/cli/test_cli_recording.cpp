@@ -98,6 +98,8 @@ TEST_CASE(
   CHECK(bench[0]["from_recording"] == true);
   const Result csv = recorded.run("bench --format csv " + problem);
   CHECK(csv.output.starts_with("m,n,k,dtype,activation,own_us"));
+  CHECK(has(csv.output, ",50.000,,50.000,"));  // cuBLASLt has no fused time there
+  CHECK(csv.output.ends_with(",\"16x512x1024 bf16 a=k b=k out=bf16 align=16,16,16,16 silu\"\n"));
 }
 
 TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tells of the bad ones") {
@@ -117,6 +119,11 @@ TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tel
   CAPTURE(third.output);
   CHECK(third.code == 1);
   CHECK(has(third.output, "0 tuned, 1 known before, 1 failed"));
+  const Json rows = recorded.json("warm " + foreign.path)["problems"];
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["state"] == "failed");
+  CHECK(has(rows[0]["why"], "does not hold 17x512x1024"));
+  CHECK(rows[1]["state"] == "known");
 }
 
 TEST_CASE("warm works through its list whatever the process budget is, and a budget that is too short is blamed itself") {

@@ -89,7 +89,7 @@ TEST_CASE("a batch is in lists, texts, packs and JSON; one of more than 1 is ref
   CHECK(has(warm("16x32x64 bf16 batch=4\n").output, ":1: batch=4: not served yet, only a batch of 1"));
   CHECK(has(run_ak("tune 16 32 64 --batch 4").output, "A: a batch of 4 matrices"));
   CHECK(has(run_ak("tune --problem '16x32x64 batch=4'").output, "batch=4: not served yet"));
-  CHECK(run_ak("tune --problem '16x32x64 batch=4'").code == 1);
+  CHECK(run_ak("tune --problem '16x32x64 batch=4'").code == 2);
 
   const std::string folder = fmt::format("/tmp/ak_batch_{}", getpid()), cache = " --cache " + folder + "/cache";
   std::filesystem::create_directory(folder);

@@ -305,9 +305,9 @@ TEST_CASE("scales change places under a column-major D") {
 TEST_CASE("what does not fit together is refused by name") {
   CHECK(refusal([](Views&) {}) == "");
   CHECK(refusal([](Views& v) { v.separate(), v.with_aux(); }) == "");
-  CHECK(
-      begins(refusal([](Views& v) { v.b.cols = 32; }), "d: its 32 columns differ from b's 32 columns, which hold gate and up"));
-  CHECK(begins(refusal([](Views& v) { v.b.cols = 63; }), "d: its 32 columns differ from b's 63"));
+  CHECK(begins(refusal([](Views& v) { v.b.cols = 32; }),
+               "b: has 32 columns, a gated product needs 64 (twice d's 32), or set epilogue.up"));
+  CHECK(begins(refusal([](Views& v) { v.b.cols = 63; }), "b: has 63 columns, a gated product needs 64"));
   CHECK(begins(refusal([](Views& v) { v.separate(), v.b.cols = 64, v.b.ld = 64; }),
                "epilogue.up: given, though b is 16 x 64, as wide as gate and up together; with it, b is the gate's 16 x 32"));
   CHECK(
