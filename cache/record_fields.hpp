@@ -14,6 +14,8 @@ template <class String>
 struct Opaque {
   String& bytes;
 };
+template <class String>
+Opaque(String&) -> Opaque<String>;
 
 /// What formats 1 and 2 had in this place.
 struct GoneGeometry {};

@@ -2,7 +2,7 @@
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
 # --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh), what README
-# says of adding to the library (toys/run.sh), the sanitizers (sanitize/run.sh).
+# says of adding to the library (toys/run.sh).
 set -u
 all= timeout=400
 case ${1:-} in
@@ -37,10 +37,7 @@ if [ "$status" -ne 0 ]; then
 fi
 if [ "$all" ]; then
   "$ak_root"/tests/fuzz/run.sh 60 && passed=$((passed + 1)) || failed=$((failed + 1))
-  for script in toys/run.sh "sanitize/run.sh asan" "sanitize/run.sh tsan"; do
-    # shellcheck disable=SC2086
-    "$ak_root"/tests/$script "$ak_build" && passed=$((passed + 1)) || failed=$((failed + 1))
-  done
+  "$ak_root"/tests/toys/run.sh "$ak_build" && passed=$((passed + 1)) || failed=$((failed + 1))
 fi
 [ "$passed" -gt 0 ] || { failed=$((failed + 1)); echo "no test ran (full log: $log)"; }
 echo "$passed passed, $failed failed"
