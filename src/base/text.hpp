@@ -19,6 +19,13 @@ inline std::string upper(std::string_view text) {
   return out;
 }
 
+inline std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
 /// What stands between blanks.
 inline std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> found;

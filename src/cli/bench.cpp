@@ -37,7 +37,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker})
+  return settings.recording.empty() ? make_gpu_machine(gpu_options(settings))
                                     : make_recording_machine(settings.recording);
 }
 

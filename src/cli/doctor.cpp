@@ -7,10 +7,12 @@
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"
+#include "context/common.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "jit/compiler.hpp"
+#include "jit/source.hpp"
 #include "llm/chat.hpp"
 #include "machine/gpu.hpp"
 #include "plan/vendor.hpp"
@@ -118,7 +120,7 @@ Check check_worker(const Settings& settings) {
             "correct or unset AK_WORKER"};
   }
   try {
-    if (const auto why = no_worker({settings.scratch_bytes, settings.isolation, settings.worker}))
+    if (const auto why = no_worker(gpu_options(settings)))
       return {"worker", Health::note, *why,
               "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
   } catch (const Error& error) {
@@ -198,7 +200,7 @@ int doctor(bool json) {
   for (Check& check : check_tuning(settings)) checks.push_back(std::move(check));
   for (Check& check : check_variables(settings)) checks.push_back(std::move(check));
   if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));
-  if (const char* folder = std::getenv("AK_KERNEL_DIR"); folder && *folder) checks.push_back(check_kernel_folder(folder));
+  if (const std::string folder = kernel_folder(); !folder.empty()) checks.push_back(check_kernel_folder(folder));
 
   constexpr const char* kNames[] = {"ok", "note", "missing"};
   Json rows = Json::array();

@@ -32,12 +32,6 @@ bool is_skipped(std::string_view line) {
 constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",   "layout",
                                          "bias", "c", "alpha", "gated", "aux",        "scale", "batch", "class"};
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');  // ASCII only, whatever the locale
-  return text;
-}
-
 // Lower-cases the fields of a header, which may be in any case and order.
 bool is_header(std::vector<std::string>& fields) {
   std::vector<std::string> words;

@@ -56,7 +56,7 @@ int run(const State& state) {
     problems.push_back(state.problem.problem());
   }
   const Settings settings = resolve({});
-  const auto machine = make_gpu_machine({settings.scratch_bytes, settings.isolation, settings.worker});
+  const auto machine = make_gpu_machine(gpu_options(settings));
   ProgressBar bar;
   for (const Problem& problem : problems)
     if (!sweep_one(problem, state, settings, *machine, bar)) code = kFailed;

@@ -79,8 +79,7 @@ DeviceState& Context::Impl::State::open_device() {
   const std::lock_guard lock(opening);
   for (DeviceState* device = devices; device; device = device->next)
     if (device->context_id == id) return *device;
-  auto made = std::make_unique<DeviceState>(
-      make_gpu_machine({common.settings.scratch_bytes, common.settings.isolation, common.settings.worker}), now, current, id);
+  auto made = std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings)), now, current, id);
   made->next = devices;
   devices.store(made.get(), std::memory_order_release);
   return *made.release();

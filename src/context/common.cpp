@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
-#include "machine/machine.hpp"
+#include "machine/gpu.hpp"
 
 namespace ak {
+
+GpuOptions gpu_options(const Settings& settings) { return {settings.scratch_bytes, settings.isolation, settings.worker}; }
 
 Allowance allowance_of(const Settings& settings, const Machine& machine) {
   Allowance allowance;

@@ -14,7 +14,10 @@
 namespace ak {
 
 class Machine;
+struct GpuOptions;
 
+/// What the settings say of a GPU's machine.
+GpuOptions gpu_options(const Settings& settings);
 /// What the settings grant a search on the machine, and the machine has now. In the machine's context.
 Allowance allowance_of(const Settings& settings, const Machine& machine);
 

@@ -229,7 +229,7 @@ int bench(const Settings& settings) {
   if (all.empty()) throw Error(ErrorCode::invalid_argument, "no activations");
   const std::string digest = all_digests();
   const ak::Settings library = resolve({});
-  const auto machine = make_gpu_machine({library.scratch_bytes, library.isolation, library.worker});
+  const auto machine = make_gpu_machine(gpu_options(library));
   Allowance allowance = allowance_of(library, *machine);
   allowance.seconds = settings.budget_s;
   const auto start = Clock::now();
