@@ -6,6 +6,7 @@
 
 #include <string_view>
 
+#include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 
 extern char** environ;
@@ -18,7 +19,10 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "ak-worker is started by libak, which speaks to it over a socket\n");
     return 2;
   }
-  if (argc > 1 && std::string_view(argv[1]) == "serve") return ak::serve(kSocket);
+  if (argc > 1 && std::string_view(argv[1]) == "serve") {
+    const ak::WorkKind kinds[] = {ak::gemm_kind()};
+    return ak::serve(kSocket, kinds);
+  }
   // Once more, as nobody's child.
   char serve[] = "serve";
   char* arguments[] = {argv[0], serve, nullptr};

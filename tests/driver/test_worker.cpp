@@ -34,6 +34,7 @@
 #include "search/space.hpp"
 #include "tests/unit/child_process.hpp"
 #include "tune/service.hpp"
+#include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
 
@@ -91,9 +92,9 @@ const Problem& problem() {
 
 ProofRequest request(const std::string& cubin, double seconds = 5) {
   ProofRequest r;
-  r.problem = to_string(problem());
-  r.tactic = "sm80";
-  r.cubin = cubin, r.seconds = seconds;
+  r.work = "gemm", r.subject = to_string(problem());
+  r.launch = "sm80", r.image = cubin;
+  r.seconds = seconds;
   return r;
 }
 
@@ -102,8 +103,8 @@ std::string a_tactic() { return to_string(make_space(problem(), DeviceFacts{}).t
 
 ProofReply proof_of(Worker& worker, const std::string& cubin, double seconds = 5) {
   ProofRequest r = request(cubin, seconds);
-  r.tactic = a_tactic();
-  return worker.prove(r, Deadline::in(seconds));
+  r.launch = a_tactic();
+  return worker.ask(r, Deadline::in(seconds));
 }
 
 Settings settings() {
@@ -139,13 +140,13 @@ TEST_CASE("the worker proves a panel, and all rows once where its memory allows"
   for (const auto& [panel, whole, fits] : kHuge) {
     CAPTURE(panel);
     ProofRequest r = request("a cubin", 20);
-    r.problem = panel, r.whole = whole, r.tactic = a_tactic();
+    r.subject = fmt::format("{}{}{}", panel, *whole ? "\n" : "", whole), r.launch = a_tactic();
     r.device_bytes = std::int64_t{8} << 30;
-    ProofReply reply = worker.prove(r, Deadline::in(20));
+    ProofReply reply = worker.ask(r, Deadline::in(20));
     CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
     CHECK(reply.whole);
-    r.all_rows = true;
-    reply = worker.prove(r, Deadline::in(20));
+    r.whole = true;
+    reply = worker.ask(r, Deadline::in(20));
     CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
     CHECK(reply.whole == fits);
   }
@@ -168,8 +169,14 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
 
   reply = proof_of(worker, "fake kernel: crashes");
   CHECK(reply.outcome == Outcome::runtime);
-  CHECK(reply.why == "ended the worker's process");
+  CHECK(reply.why == "crashed the worker's process");
   CHECK(reply.harms);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
+  reply = proof_of(worker, "fake kernel: is killed");  // by the machine, short of memory: no kernel is to blame
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(reply.why == "somebody ended the worker's process");
+  CHECK(!reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 
   const int third = worker.pid();
@@ -505,7 +512,8 @@ TEST_CASE("an idle worker ends") {
     { const Descriptor closed = std::move(ours); }
     ServeOptions options;
     options.idle_s = 0.1;
-    std::_Exit(serve(::dup(theirs.get()), options));
+    const WorkKind kinds[] = {gemm_kind()};
+    std::_Exit(serve(::dup(theirs.get()), kinds, options));
   }
   theirs = Descriptor();
   Channel channel(std::move(ours));
