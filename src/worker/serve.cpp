@@ -123,7 +123,7 @@ class Server {
     try {
       if (!open_ || !open_->serves(request)) {
         open_.reset();
-        open_.emplace(kind, request);
+        open_ = std::make_unique<Open>(kind, request);
       }
       const Proven proven = open_->session->prove(request, Deadline::in(request.seconds));
       reply.error = proven.error, reply.whole = proven.whole;
@@ -149,7 +149,7 @@ class Server {
   Channel channel_;
   const std::span<const WorkKind> kinds_;
   const ServeOptions options_;
-  std::optional<Open> open_;
+  std::unique_ptr<Open> open_;
 };
 
 }  // namespace
