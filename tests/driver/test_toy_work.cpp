@@ -1,4 +1,4 @@
-// A second kind of work, a vector add, of the library's own parts: those that README names for "A kind of work".
+// A second kind of work, a vector add, of the library's own parts: those that src/ADDING.md names for "A kind of work".
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -373,13 +373,13 @@ TEST_CASE("a second process serves what the first one found" * doctest::skip()) 
   std::cout << winner.source << ' ' << process.pool.compiles() << " compiles, " << kernels.adds << " launch" << std::endl;
 }
 
-TEST_CASE("work of a second kind touches what README names, and nothing else") {
-  const std::string readme = contents(AK_SOURCE_DIR "/README.md");
-  const auto begin = readme.find("- **A kind of work**");
-  REQUIRE(begin != readme.npos);
-  const auto end = std::min(readme.find("\n- ", begin), readme.find("\n\n", begin));
+TEST_CASE("work of a second kind touches what src/ADDING.md names, and nothing else") {
+  const std::string adding = contents(AK_SOURCE_DIR "/src/ADDING.md");
+  const auto begin = adding.find("- **A kind of work**");
+  REQUIRE(begin != adding.npos);
+  const auto end = std::min({adding.find("\n- ", begin), adding.find("\n\n", begin), adding.size()});
   std::set<std::string> touched =
       headers(contents(AK_SOURCE_DIR "/tests/driver/test_toy_work.cpp"), R"re(\n#include "((?!tests/)[a-z]+/[a-z_]+\.hpp)")re");
   CHECK(touched.size() > 5);
-  CHECK(touched == headers(readme.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
+  CHECK(touched == headers(adding.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
 }
