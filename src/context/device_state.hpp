@@ -30,10 +30,10 @@ class DeviceState {
   Table capture_spares;  // what serves in their place where a capture met them first
   DeviceState* next = nullptr;
 
-  /// What keep() was given; of one that is to be asked again, until its time has come: then `again` says how often it was.
+  /// What keep() was given; of one that is to be asked again only until its time has come.
   struct Known {
     std::optional<Served> served;
-    int asked_before = 0;  // 0: the first time
+    int asked_before = 0;  // how often it was asked again; 0: this is the first time
   };
   Known known(const Problem& problem, Request request);
   /// As known(), whatever its standing.

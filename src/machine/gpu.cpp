@@ -21,6 +21,7 @@
 #include "plan/vendor.hpp"
 #include "proof/panel.hpp"
 #include "runner/gpu_trials.hpp"
+#include "worker/gemm.hpp"
 #include "worker/worker.hpp"
 
 namespace ak {

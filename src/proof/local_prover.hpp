@@ -25,6 +25,8 @@ class LocalProver : public Prover {
   Proven prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
 
   Verifier& verifier() { return verifier_; }
+  /// When a kernel was launched last.
+  Clock::time_point launched() const { return verifier_.launched(); }
 
  private:
   std::unique_ptr<Case> make_case(Data data, Spacing spacing, std::uint64_t seed) const;

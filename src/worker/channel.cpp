@@ -38,6 +38,11 @@ Descriptor::~Descriptor() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+std::string framed(std::string_view frame) {
+  const auto length = length_of(frame.size());
+  return std::string(length.data(), kLength).append(frame);
+}
+
 std::pair<Descriptor, Descriptor> socket_pair() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))

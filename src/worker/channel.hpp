@@ -51,6 +51,8 @@ class Channel {
   bool closed_ = false;
 };
 
+/// The bytes of a frame, its length before it.
+std::string framed(std::string_view frame);
 /// Two ends of one connection; neither is inherited by a program that is executed. Throws Error{unsupported}.
 std::pair<Descriptor, Descriptor> socket_pair();
 

@@ -39,9 +39,9 @@ std::optional<Hello> decode_hello(std::string_view bytes) {
 std::string encode(const ProofRequest& request) {
   ByteWriter writer;
   writer.put(static_cast<std::uint8_t>(request.kind));
-  writer.put(std::string_view(request.problem)), writer.put(std::string_view(request.whole));
-  writer.put(std::string_view(request.tactic)), writer.put(std::string_view(request.cubin));
-  writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.all_rows), writer.put(request.seconds);
+  writer.put(std::string_view(request.work)), writer.put(std::string_view(request.subject));
+  writer.put(std::string_view(request.launch)), writer.put(std::string_view(request.image));
+  writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.whole), writer.put(request.seconds);
   writer.put(request.device_bytes), writer.put(request.scratch_bytes);
   return writer.bytes();
 }
@@ -50,10 +50,10 @@ std::optional<ProofRequest> decode_request(std::string_view bytes) {
   ByteReader reader(bytes);
   ProofRequest request;
   request.kind = value(reader, Asked::close);
-  request.problem = reader.text(), request.whole = reader.text();
-  request.tactic = reader.text(), request.cubin = reader.text();
+  request.work = reader.text(), request.subject = reader.text();
+  request.launch = reader.text(), request.image = reader.text();
   request.effort = value(reader, Effort::full);
-  request.all_rows = reader.flag();
+  request.whole = reader.flag();
   request.seconds = reader.real();
   request.device_bytes = reader.get<std::int64_t>(), request.scratch_bytes = reader.get<std::int64_t>();
   return whole(reader, std::move(request));

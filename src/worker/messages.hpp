@@ -22,19 +22,21 @@ enum class Asked : std::uint8_t { open, prove, close };
 struct ProofRequest {
   // open: make the GPU ready; close: let go what proofs left, without a reply. Nothing else is read then.
   Asked kind = Asked::prove;
-  std::string problem;  // as to_string(Problem)
-  std::string whole;    // the same of what it is a panel of; empty: of itself
-  std::string tactic;   // as to_string(Tactic)
-  std::string cubin;
+  std::string work;     // the tag of its WorkKind
+  std::string subject;  // what is computed, in the words of that kind
+  std::string launch;   // how the image is launched, in its words too
+  std::string image;
   Effort effort = Effort::quick;
-  bool all_rows = false;  // prove_whole(), at no effort
-  double seconds = 0;     // until the deadline
+  bool whole = false;  // where a part of the subject was proven: all of it, once, as in Prover::prove_whole()
+  double seconds = 0;  // until the deadline
   std::int64_t device_bytes = Allowance{}.device_bytes, scratch_bytes = Allowance{}.scratch_bytes;  // as in Allowance
 };
 
 enum class Answered : std::uint8_t {
   done,     // outcome and why
-  unready,  // the GPU cannot be used: why
+  unready,  // the GPU cannot be used, or the kind of work is not known: why
+  crashed,  // its process, in the proof
+  gone,     // without a word: never sent
   leaving,  // idle for long; what was asked meanwhile is not answered
 };
 

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -10,17 +11,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <thread>
+#include <memory>
 #include <vector>
 
 #include "ak/types.hpp"
 #include "base/build.hpp"
 #include "base/environment.hpp"
+
+// glibc's clone() by the name that the thread sanitizer does not replace with one for children that have memory of their own.
+extern "C" int __clone(int (*)(void*), void* stack, int flags, void* argument, ...);
 
 namespace ak {
 namespace {
@@ -60,36 +63,54 @@ struct Attributes {
   ~Attributes() { posix_spawnattr_destroy(&value); }
 };
 
-// The process that starts the worker: the host's child, until it ends or is ended here.
-class Starter {
- public:
-  explicit Starter(pid_t pid) : pid_(pid) {}
-  ~Starter() {
-    if (!reaped()) ::kill(-pid_, SIGKILL);  // with what it started: all of its session
-    while (!reaped()) std::this_thread::sleep_for(kPause);
-  }
-  Starter(const Starter&) = delete;
-  Starter& operator=(const Starter&) = delete;
+// What a starter is given and hands back: its memory is the host's.
+struct Spawn {
+  const char* program;
+  const posix_spawn_file_actions_t* actions;
+  const posix_spawnattr_t* attributes;
+  char *const *arguments, *const *environment;
+  pid_t pid = 0;
+  int handle = -1;        // of the process (pidfd), while its number is sure to be its own
+  int error = ECANCELED;  // until the starter has said
+};
 
-  /// Whether it has ended by then.
-  bool wait(Deadline deadline) {
-    while (!reaped() && !deadline.passed()) std::this_thread::sleep_for(kPause);
-    return reaped();
+int start(void* given) {
+  Spawn& spawn = *static_cast<Spawn*>(given);
+  spawn.error = posix_spawn(&spawn.pid, spawn.program, spawn.actions, spawn.attributes, spawn.arguments, spawn.environment);
+  if (spawn.error == 0) spawn.handle = static_cast<int>(::syscall(SYS_pidfd_open, spawn.pid, 0));
+  return 0;  // which ends it
+}
+
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
   }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
-  static constexpr auto kPause = std::chrono::milliseconds(1);
-
-  // By whomever: the host may wait for any child, or ignore their ends.
-  bool reaped() {
-    if (pid_ == 0) return true;
-    const pid_t ended = ::waitpid(pid_, nullptr, WNOHANG);
-    if (ended > 0 || (ended < 0 && errno != EINTR)) pid_ = 0;
-    return pid_ == 0;
-  }
-
-  pid_t pid_;
+  sigset_t before_;
 };
+
+// By a starter that ends at once, so that the worker is an orphan from the start. The starter ends without a signal and is
+// found only by who waits for such children (__WCLONE): a host that waits for any child, or ignores their ends, never meets it.
+// It must not exec, which would give it that signal back: it runs in the host's memory, as vfork's child does, while this
+// thread sleeps and no signal's handler can run, and opens the handle in the host's table. Orphans go to the container's first
+// process or to who asked for them (PR_SET_CHILD_SUBREAPER): where that is the host, it reaps the worker as it must any orphan.
+void start_as_orphan(Spawn& spawn) {
+  constexpr std::size_t kStackBytes = 256 << 10;
+  const std::unique_ptr<char[]> stack(new char[kStackBytes]);
+  const SignalsBlocked blocked;
+  const pid_t starter = __clone(start, stack.get() + kStackBytes, CLONE_VM | CLONE_VFORK | CLONE_FILES, &spawn);
+  if (starter < 0) {
+    spawn.error = errno;
+    return;
+  }
+  while (::waitpid(starter, nullptr, __WCLONE) < 0 && errno == EINTR) {
+  }
+}
 
 std::string beside(const void* symbol) {
   Dl_info info;
@@ -117,9 +138,8 @@ std::string find_worker(const std::string& chosen, std::string* looked) {
   return {};
 }
 
-// The program starts itself once more and ends at once, so that the worker is no child of the host's: a host that waits for any
-// child, or ignores their ends, never meets it. It may meet the starter, which lives for some milliseconds.
-WorkerProcess::WorkerProcess(const std::string& program, const std::string& device) {
+// Delegates, so that what was started is ended should this throw.
+WorkerProcess::WorkerProcess(const std::string& program, const std::string& device) : WorkerProcess() {
   const auto failed = [&](const std::string& why) {
     return Error(ErrorCode::unsupported, fmt::format("the worker '{}' {}", program, why));
   };
@@ -142,32 +162,27 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   const Attributes attributes;
   char name[] = "ak-worker";
   char* arguments[] = {name, nullptr};
-  pid_t pid = 0;
-  if (const int error = posix_spawn(&pid, program.c_str(), &actions.value, &attributes.value, arguments, given.data()))
-    throw failed(fmt::format("cannot be started: {}", std::strerror(error)));
-  Starter starter(pid);
+  Spawn spawn{program.c_str(), &actions.value, &attributes.value, arguments, given.data()};
+  start_as_orphan(spawn);
+  if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
+  session_ = spawn.pid, handle_ = Descriptor(spawn.handle);
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
 
   channel_ = Channel(std::move(ours));
-  const Deadline deadline = Deadline::in(kHelloSeconds);
-  const auto frame = channel_.receive(deadline);
+  const auto frame = channel_.receive(Deadline::in(kHelloSeconds));
   const auto hello = frame ? decode_hello(*frame) : std::nullopt;
   if (!hello) throw failed(channel_.closed() ? "ended before it said a word" : "does not answer");
   if (hello->build != build_digest()) throw failed("is of another build than this library");
-  if (!starter.wait(deadline)) throw failed("does not leave its host");
   pid_ = hello->pid;
-  handle_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
 }
 
 void WorkerProcess::end() {
-  if (channel_.socket() < 0 || pid_ == 0) return;
-  // A socket that is still open says that the number is still its own.
-  if (handle_)
-    ::syscall(SYS_pidfd_send_signal, handle_.get(), SIGKILL, nullptr, 0);
-  else if (!channel_.closed())
-    ::kill(pid_, SIGKILL);
+  if (session_ == 0) return;
+  // Its number is its own while the handle finds it or, without one, the socket is still open.
+  const bool lives = handle_ ? ::syscall(SYS_pidfd_send_signal, handle_.get(), 0, nullptr, 0) == 0 : !channel_.closed();
+  if (lives) ::kill(-session_, SIGKILL);  // with what it may have started
   channel_ = Channel();
-  pid_ = 0;
+  pid_ = session_ = 0;
 }
 
 }  // namespace ak

@@ -1,5 +1,5 @@
-// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are; of
-// what starts it, a child for some milliseconds, the host may see a SIGCHLD and, where it waits for any child, the end.
+// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are: it
+// meets neither the worker nor what starts it, whichever way it waits for its children.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@ namespace ak {
 
 class WorkerProcess {
  public:
-  /// Runs the program, which ends once it has started itself in its session, as nobody's child, with one end of a socket pair
-  /// as its descriptor 3, nothing else of the host's open, and `device` (a UUID as CUDA_VISIBLE_DEVICES has it; empty: none)
-  /// the only GPU that it sees. Variables that would load foreign code into it, and the LLM's key, are left out of its
-  /// environment. Throws Error{unsupported} with the reason when it does not start or is of another build.
+  /// Runs the program in a session of its own, as nobody's child, with one end of a socket pair as its descriptor 3, nothing
+  /// else of the host's open, and `device` (a UUID as CUDA_VISIBLE_DEVICES has it; empty: none) the only GPU that it sees.
+  /// Variables that would load foreign code into it, and the LLM's key, are left out of its environment. Throws
+  /// Error{unsupported} with the reason when it does not start or is of another build.
   WorkerProcess(const std::string& program, const std::string& device);
   ~WorkerProcess() { end(); }
   WorkerProcess(const WorkerProcess&) = delete;
@@ -27,9 +27,12 @@ class WorkerProcess {
   void end();
 
  private:
+  WorkerProcess() = default;
+
   Channel channel_;
   Descriptor handle_;  // of the process (pidfd); its number may be another's by the time it is to be killed
-  int pid_ = 0;
+  int session_ = 0;    // of which it is the first process: its number
+  int pid_ = 0;        // as it says itself
 };
 
 /// Where the worker's program is: `chosen` if not empty, else beside the library or in the libexec folder of where that is

@@ -11,13 +11,14 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 
 #include "base/build.hpp"
 #include "plan/resources.hpp"
-#include "proof/local_prover.hpp"
 #include "worker/channel.hpp"
+#include "worker/crash_reply.hpp"
 #include "worker/messages.hpp"
 
 namespace ak {
@@ -26,16 +27,12 @@ namespace {
 constexpr double kPatience = 1;  // seconds for what outlasts a deadline
 constexpr double kHangs = 2;     // seconds since its launch: others' work may delay a kernel; one that goes on then hangs
 
-// One problem's proofs; the next problem's take its place.
-struct Session {
-  explicit Session(const ProofRequest& request)
-      : problem(request.problem),
-        whole(request.whole),
-        allowance(allowance_of(request)),
-        bed(parse_problem(problem), parse_problem(whole.empty() ? problem : whole), resources(), allowance),
-        prover(bed) {}
+// One subject's proofs; the next subject's take their place.
+struct Open {
+  Open(const WorkKind& kind, const ProofRequest& request)
+      : kind(kind), subject(request.subject), allowance(allowance_of(request)), session(kind.open(subject, allowance)) {}
   bool serves(const ProofRequest& request) const {
-    return problem == request.problem && whole == request.whole && allowance.device_bytes == request.device_bytes &&
+    return kind.tag == request.work && subject == request.subject && allowance.device_bytes == request.device_bytes &&
            allowance.scratch_bytes == request.scratch_bytes;
   }
   static Allowance allowance_of(const ProofRequest& request) {
@@ -43,15 +40,16 @@ struct Session {
     allowance.device_bytes = request.device_bytes, allowance.scratch_bytes = request.scratch_bytes;
     return allowance;
   }
-  const std::string problem, whole;
+  const WorkKind& kind;
+  const std::string subject;
   const Allowance allowance;
-  Testbed bed;
-  LocalProver prover;
+  const std::unique_ptr<ProofSession> session;
 };
 
 class Server {
  public:
-  Server(int socket, const ServeOptions& options) : channel_(Descriptor(socket)), options_(options) {}
+  Server(int socket, std::span<const WorkKind> kinds, const ServeOptions& options)
+      : channel_(Descriptor(socket)), kinds_(kinds), options_(options) {}
 
   int run() {
     std::thread([socket = channel_.socket()] {
@@ -60,6 +58,7 @@ class Server {
         if (errno != EINTR) std::this_thread::sleep_for(std::chrono::milliseconds(100));
       std::_Exit(0);
     }).detach();
+    send_at_crash(channel_.socket(), encode(crashed()));
     Hello hello;
     hello.build = build_digest(), hello.pid = ::getpid();
     if (!say(encode(hello))) return 1;
@@ -82,6 +81,13 @@ class Server {
  private:
   bool say(const std::string& frame) { return channel_.send(frame, Deadline::in(10)); }
 
+  static ProofReply crashed() {
+    ProofReply reply;
+    reply.kind = Answered::crashed, reply.outcome = Outcome::runtime, reply.why = "crashed the worker's process";
+    reply.harms = true, reply.last = true;
+    return reply;
+  }
+
   static ProofReply leaving() {
     ProofReply reply;
     reply.kind = Answered::leaving, reply.last = true;
@@ -92,7 +98,7 @@ class Server {
   std::optional<ProofReply> answer(const std::string& frame) {
     const auto request = decode_request(frame);
     if (!request) std::_Exit(1);
-    if (request->kind == Asked::close) return session_.reset(), std::nullopt;
+    if (request->kind == Asked::close) return open_.reset(), std::nullopt;
     ProofReply reply;
     try {
       resources();
@@ -100,52 +106,56 @@ class Server {
       reply.kind = Answered::unready, reply.why = error.what();
       return reply;
     }
-    return request->kind == Asked::open ? reply : prove(*request);
+    if (request->kind == Asked::open) return reply;
+    const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const WorkKind& one) { return one.tag == request->work; });
+    if (kind != kinds_.end()) return prove(*kind, *request);
+    reply.kind = Answered::unready, reply.why = fmt::format("it knows no work of the kind '{}'", request->work);
+    return reply;
   }
 
-  ProofReply prove(const ProofRequest& request) {
+  ProofReply prove(const WorkKind& kind, const ProofRequest& request) {
+    const ReplyDue due;
     ProofReply reply;
     const auto asked = Clock::now();
-    const auto launched = [&] { return session_->prover.verifier().launched(); };
+    const auto since_launch = [&] { return seconds_since(open_->session->launched()); };
+    const auto its_own = [&] { return open_->session->launched() >= asked; };
     const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
     try {
-      if (!session_ || !session_->serves(request)) {
-        session_.reset();
-        session_.emplace(request);
+      if (!open_ || !open_->serves(request)) {
+        open_.reset();
+        open_.emplace(kind, request);
       }
-      const Tactic tactic = parse_tactic(request.tactic);
-      const Kernel kernel{tactic, request.cubin};
-      const Deadline deadline = Deadline::in(request.seconds);
-      const Proven proven = request.all_rows ? session_->prover.prove_whole(kernel, deadline)
-                                             : session_->prover.prove(kernel, request.effort, deadline);
+      const Proven proven = open_->session->prove(request, Deadline::in(request.seconds));
       reply.error = proven.error, reply.whole = proven.whole;
     } catch (const Failed& failed) {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;
     } catch (const TimedOut&) {
-      const bool its_own = launched() >= asked;
-      reply.last = !session_->bed.queue.drain(its_own ? std::max(kPatience, kHangs - seconds_since(launched())) : kPatience);
-      reply.harms = reply.last && its_own;
+      if (open_) reply.last = !open_->session->queue().drain(its_own() ? std::max(kPatience, kHangs - since_launch()) : kPatience);
+      reply.harms = reply.last && its_own();
       ended(Outcome::timeout, reply.harms ? "does not end" : "did not end in time");
     } catch (const Error& error) {
       ended(error.code() == ErrorCode::out_of_memory ? Outcome::timeout : Outcome::runtime, error.what());
     } catch (const std::exception& error) {
       ended(Outcome::timeout, fmt::format("the worker: {}", error.what()));  // host memory: no kernel is guilty of that
     }
-    if (session_ && !session_->bed.queue.fault().empty()) {
-      reply.last = true, reply.harms = launched() >= asked;
+    if (open_ && !open_->session->queue().fault().empty()) {
+      reply.last = true, reply.harms = its_own();
       if (!reply.harms) reply.outcome = Outcome::timeout;  // before its launch: somebody else's
     }
     return reply;
   }
 
   Channel channel_;
+  const std::span<const WorkKind> kinds_;
   const ServeOptions options_;
-  std::optional<Session> session_;
+  std::optional<Open> open_;
 };
 
 }  // namespace
 
-int serve(int socket, const ServeOptions& options) { return Server(socket, options).run(); }
+int serve(int socket, std::span<const WorkKind> kinds, const ServeOptions& options) {
+  return Server(socket, kinds, options).run();
+}
 
 }  // namespace ak

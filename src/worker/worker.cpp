@@ -11,7 +11,6 @@ namespace {
 constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
 constexpr double kGraceSeconds = 3;   // beyond a proof's deadline, for an answer: who hangs is known within 2
 constexpr double kAgainSeconds = 30;  // after it could not be had
-constexpr const char* kDied = "ended the worker's process";
 
 }  // namespace
 
@@ -91,13 +90,15 @@ void Worker::close() {
 }
 
 // nullopt: it left for want of work before it read the request.
-std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline deadline) {
+std::optional<ProofReply> Worker::ask_once(const ProofRequest& request, Deadline deadline) {
   const auto silent = [&] {
     ProofReply reply;
-    const bool gone = process_->channel().closed();
-    reply.outcome = gone ? Outcome::runtime : Outcome::timeout;
-    reply.why = gone ? kDied : deadline.stopped() ? "was stopped" : "did not end in time, nor did the worker answer";
-    reply.harms = gone, reply.last = true;  // who does not answer may have been stopped by somebody
+    // Who says no word was stopped or ended by somebody, for want of memory say: no kernel is to blame.
+    reply.outcome = Outcome::timeout, reply.last = true;
+    if (process_->channel().closed())
+      reply.kind = Answered::gone, reply.why = "somebody ended the worker's process";
+    else
+      reply.why = deadline.stopped() ? "was stopped" : "did not end in time, nor did the worker answer";
     return reply;
   };
   try {
@@ -119,36 +120,22 @@ std::optional<ProofReply> Worker::ask(const ProofRequest& request, Deadline dead
   return reply->kind == Answered::leaving ? std::nullopt : reply;
 }
 
-ProofReply Worker::prove(const ProofRequest& request, Deadline deadline) {
+ProofReply Worker::ask(const ProofRequest& request, Deadline deadline) {
   const std::lock_guard lock(mutex_);
-  bool died = false;
+  std::optional<Answered> ended;
   for (int attempt = 0; attempt < 3; ++attempt) {
-    auto reply = ask(request, deadline);
+    const auto reply = ask_once(request, deadline);
     if (!reply) continue;
-    // Somebody may have ended it: only who ends it twice is to blame.
-    const bool dies = reply->harms && reply->why == kDied;
-    if (!dies || std::exchange(died, true)) return *reply;
+    const bool ends = reply->kind == Answered::crashed || reply->kind == Answered::gone;
+    if (!ends || ended == reply->kind) return *reply;  // once may be chance
+    ended = reply->kind;
   }
-  throw Unavailable{"the worker ends before it is asked"};
+  throw Unavailable{"the worker ends before it answers"};
 }
 
-Proven WorkerProver::prove(const Kernel& kernel, Effort effort, Deadline deadline) {
-  ProofRequest request;
-  request.effort = effort;
-  return ask(std::move(request), kernel, deadline);
-}
-
-Proven WorkerProver::prove_whole(const Kernel& kernel, Deadline deadline) {
-  ProofRequest request;
-  request.all_rows = true;
-  return ask(std::move(request), kernel, deadline);
-}
-
-Proven WorkerProver::ask(ProofRequest request, const Kernel& kernel, Deadline deadline) {
-  request.problem = problem_, request.whole = whole_, request.tactic = to_string(kernel.tactic);
-  request.cubin = kernel.cubin, request.seconds = deadline.remaining();
-  request.device_bytes = device_bytes_, request.scratch_bytes = scratch_bytes_;
-  const ProofReply reply = worker_.prove(request, deadline);
+Proven Worker::prove(ProofRequest request, Deadline deadline) {
+  request.seconds = deadline.remaining();
+  const ProofReply reply = ask(request, deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};
   return {reply.error, reply.whole};

@@ -20,22 +20,25 @@
 #include "cache/store.hpp"
 #include "context/stored_quarantine.hpp"
 #include "fake_driver.hpp"
+#include "gpu/device.hpp"
 #include "gpu/gpu_queue.hpp"
 #include "gpu/owners.hpp"
 #include "jit/compile_pool.hpp"
 #include "plan/resources.hpp"
 #include "tests/unit/stores.hpp"
 #include "timing/stopwatch.hpp"
+#include "toy/vector_add.hpp"
 #include "tune/service.hpp"
+#include "worker/worker.hpp"
 
 using namespace ak;
 using namespace ak::test_stores;
+using namespace std::string_literals;
+using vector_add::FakeKernels, vector_add::kSize, vector_add::Operands, vector_add::Plan;
 
 namespace {
 
-constexpr std::string_view kVectorAdd = "vector_add";
-constexpr int kSize = 1000, kGuard = 64;  // elements
-constexpr float kUntouched = -1;
+const std::string kWorker = AK_BINARY_DIR "/tests/toy-worker";
 
 // --- the work --------------------------------------------------------------------------------------------------------
 
@@ -50,68 +53,6 @@ Candidate candidate(std::string_view statement, std::string_view what, unsigned 
                              "  const int i = blockIdx.x * blockDim.x + threadIdx.x;\n  {}\n}}\n// fake kernel: {}\n",
                              statement, what)),
           threads};
-}
-
-// What it adds, and room for what a kernel writes where it must not.
-struct Operands {
-  Buffer x = Buffer::make(4 * kSize), y = Buffer::make(4 * kSize), out = Buffer::make(4 * (kSize + kGuard));
-
-  explicit Operands(float step) {
-    for (int i = 0; i < kSize; ++i) host_x.push_back(step * static_cast<float>(i)), host_y.push_back(static_cast<float>(i) + 1);
-    write(x, host_x), write(y, host_y);
-    write(out, std::vector<float>(kSize + kGuard, kUntouched));
-  }
-  static void write(const Buffer& to, const std::vector<float>& values) {
-    check(driver().cuMemcpyHtoD(to.get(), values.data(), 4 * values.size()), "writing operands");
-  }
-  std::vector<float> result() const {
-    std::vector<float> values(kSize + kGuard);
-    check(driver().cuMemcpyDtoH(values.data(), out.get(), 4 * values.size()), "reading the result");
-    return values;
-  }
-
-  std::vector<float> host_x, host_y;
-};
-
-// A compiled candidate, ready to launch.
-class Plan {
- public:
-  Plan(const std::string& image, unsigned threads) : module_(Module::load(image.data())), threads_(threads) {
-    function_ = module_.find("ak_kernel");
-  }
-  void launch(CUstream stream, const Operands& on) const {
-    CUdeviceptr x = on.x.get(), y = on.y.get(), out = on.out.get();
-    int n = kSize;
-    void* parameters[] = {&x, &y, &out, &n};
-    CUlaunchConfig config{};
-    config.gridDimX = (kSize + threads_ - 1) / threads_, config.gridDimY = config.gridDimZ = 1;
-    config.blockDimX = threads_, config.blockDimY = config.blockDimZ = 1;
-    config.hStream = stream;
-    check(driver().cuLaunchKernelEx(&config, function_, parameters, nullptr), "launching a vector add");
-  }
-
- private:
-  Module module_;
-  CUfunction function_ = nullptr;
-  unsigned threads_;
-};
-
-struct Judgement {
-  std::string why;     // empty: it is right
-  bool harms = false;  // it wrote where it must not
-};
-
-Judgement prove(const Plan& plan, GpuQueue& queue, Deadline deadline) {
-  const Operands operands(0.5f);
-  plan.launch(queue.stream(), operands);
-  queue.wait(deadline);
-  const std::vector<float> result = operands.result();
-  for (int i = kSize; i < kSize + kGuard; ++i)
-    if (result[static_cast<std::size_t>(i)] != kUntouched) return {fmt::format("writes element {} of {}", i, kSize), true};
-  for (std::size_t i = 0; i < kSize; ++i)
-    if (const float sum = operands.host_x[i] + operands.host_y[i]; result[i] != sum)
-      return {fmt::format("element {} is {}, not {}", i, result[i], sum)};
-  return {};
 }
 
 // What is remembered of the fastest: its source, its launch, its time, which travel as a text; its image, made here.
@@ -143,7 +84,7 @@ struct Process {
   Winner tune(std::span<const Candidate> candidates) {
     if (auto known = find(); known && !known->image.empty()) return *known;
     TuningRequest request;
-    request.place = this, request.key = key_of(kVectorAdd, key());
+    request.place = this, request.key = key_of(vector_add::kTag, key());
     request.work = std::make_shared<Search>(*this, candidates);
     const auto ticket = service.enqueue(std::move(request), Deadline::in(20));
     REQUIRE(service.wait(ticket, Deadline::in(20)) == TuningService::End::done);
@@ -151,7 +92,7 @@ struct Process {
   }
 
   std::optional<Winner> find() {
-    const auto known = store->find_work(kVectorAdd, key());
+    const auto known = store->find_work(vector_add::kTag, key());
     return known ? Winner::of(*known) : std::nullopt;
   }
 
@@ -178,7 +119,7 @@ struct Process {
         if (const auto right = tried(each, deadline); right && (!best || right->us < best->us)) best = right;
     }
     REQUIRE(best);
-    store->put_work({std::string(kVectorAdd), key(), best->text(), best->image});
+    store->put_work({std::string(vector_add::kTag), key(), best->text(), best->image});
     return *best;
   }
 
@@ -193,12 +134,20 @@ struct Process {
     const auto compiled = pool.get(source, deadline);
     REQUIRE(compiled);
     REQUIRE(compiled->ok());
-    const Plan plan(compiled->cubin, candidate.threads);
-    const Judgement judgement = prove(plan, queue, deadline);
-    what = judgement.why;
-    if (judgement.harms) quarantine.add(source.digest, judgement.why);
-    if (!judgement.why.empty()) return std::nullopt;
-    return Winner{source.digest.hex(), candidate.threads, time(plan, deadline), compiled->cubin};
+    ProofRequest request;
+    request.work = vector_add::kTag, request.subject = fmt::to_string(kSize);
+    request.launch = fmt::to_string(candidate.threads), request.image = compiled->cubin;
+    try {
+      worker.prove(std::move(request), deadline);
+    } catch (const Unavailable& absent) {
+      FAIL(absent.why);
+    } catch (const Failed& failed) {
+      what = failed.why;
+      if (failed.harms) quarantine.add(source.digest, failed.why);
+      return std::nullopt;
+    }
+    return Winner{source.digest.hex(), candidate.threads, time(Plan(compiled->cubin, candidate.threads), deadline),
+                  compiled->cubin};
   }
 
   double time(const Plan& plan, Deadline deadline) {
@@ -227,39 +176,17 @@ struct Process {
   const std::shared_ptr<Store> store;
   StoredQuarantine quarantine{*store, hardware};
   CompilePool pool{resources().facts().arch()};
+  Worker& worker = Worker::of(kWorker, device_uuid());  // where its kernels are launched first
   GpuQueue queue;
   std::vector<std::string> outcomes;       // of the candidates, empty where right
   TuningService service{store->folder()};  // ended first: what it runs uses all the others
-};
-
-// --- what stands for its kernels on the fake driver ------------------------------------------------------------------
-
-struct Kernels {
-  Kernels() {
-    fake::reset();
-    fake::kernel("adds", run(adds, kSize, +1));
-    fake::kernel("subtracts", run(others, kSize, -1));
-    fake::kernel("strays", run(others, kSize + 1, +1));
-  }
-  std::function<void(const fake::Launch&)> run(int& count, int up_to, float sign) {
-    return [&count, up_to, sign](const fake::Launch& launch) {
-      ++count;
-      const float *x = pointer(launch, 0), *y = pointer(launch, 1);
-      for (unsigned i = 0; i < launch.grid[0] * launch.block[0] && static_cast<int>(i) < up_to; ++i)
-        pointer(launch, 2)[i] = i < kSize ? x[i] + sign * y[i] : 0;
-    };
-  }
-  static float* pointer(const fake::Launch& launch, int parameter) {
-    return *static_cast<float**>(launch.parameters[parameter]);
-  }
-
-  int adds = 0, others = 0;  // launches outside captures
 };
 
 const std::vector<Candidate>& candidates() {
   static const std::vector<Candidate> all = {
       candidate("if (i < n) out[i] = x[i] - y[i];", "subtracts"),
       candidate("if (i <= n) out[i] = x[i] + y[i];", "strays"),
+      candidate("out[i + (long long)n * n] = x[i] + y[i];", "faults"),
       candidate("if (i < n) out[i] = x[i] + y[i];", "adds"),
   };
   return all;
@@ -280,32 +207,33 @@ std::set<std::string> headers(const std::string& text, const char* pattern) {
 }  // namespace
 
 TEST_CASE("work of a second kind is compiled, proven, timed, stored, launched, and hit from a second process") {
-  Kernels kernels;
+  FakeKernels kernels;
   const Folder folder("vector_add");
   Winner winner;
   {
     Process process(folder);
     fake::elapsed_ms(0.02f);
     winner = process.tune(candidates());
-    CHECK(process.pool.compiles() == 3);
-    REQUIRE(process.outcomes.size() == 3);
+    CHECK(process.pool.compiles() == 4);
+    REQUIRE(process.outcomes.size() == 4);
     CHECK(process.outcomes[0] == "element 0 is -1, not 1");
     CHECK(process.outcomes[1] == "writes element 1000 of 1000");
-    CHECK(process.outcomes[2].empty());
-    CHECK(winner.source == candidates()[2].source.digest.hex());
+    CHECK(process.outcomes[2].find("CUDA_ERROR") != std::string::npos);
+    CHECK(process.outcomes[3].empty());
+    CHECK(winner.source == candidates()[3].source.digest.hex());
     CHECK(winner.us == doctest::Approx(20.0 / 6));  // three turns over two sets are a graph of 100 us
-    CHECK(kernels.others == 2);
+    CHECK(kernels.others == 0);  // in this process
     CHECK(process.serves(winner));
 
     // Again: the record. Without it: the compiled kernels, and what harms is not launched again.
     process.outcomes.clear();
     CHECK(process.tune(candidates()).text() == winner.text());
     CHECK(process.outcomes.empty());
-    CHECK(process.store->erase_work(kVectorAdd, process.key()));
+    CHECK(process.store->erase_work(vector_add::kTag, process.key()));
     process.tune(candidates());
     CHECK(process.outcomes[1] == "in quarantine: writes element 1000 of 1000");
-    CHECK(kernels.others == 3);
-    CHECK(process.pool.compiles() == 3);
+    CHECK(process.outcomes[2].starts_with("in quarantine: "));
+    CHECK(process.pool.compiles() == 4);
   }
   CHECK(fake::misuses().empty());
 
@@ -315,7 +243,7 @@ TEST_CASE("work of a second kind is compiled, proven, timed, stored, launched, a
 }
 
 TEST_CASE("work of a second kind travels as its text: another machine proves it, then hits") {
-  Kernels kernels;
+  FakeKernels kernels;
   const Folder home("vector_add_home"), away("vector_add_away");
   const std::string pack = home.path / "vector_add.pack";
   std::string source;
@@ -325,7 +253,7 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
     source = process.tune(candidates()).source;
     std::vector<WorkRecord> all;
     process.store->for_each_work({}, [&](const WorkRecord& record) { all.push_back(record); });
-    REQUIRE(all.size() == 2);  // one of them in quarantine, for this GPU and driver alone
+    REQUIRE(all.size() == 3);  // two of them in quarantine, for this GPU and driver alone
     write_pack(pack, {}, all);
   }
   const std::string lines = contents(pack.c_str());
@@ -333,11 +261,11 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
   const Pack carried = read_pack(pack);
   CHECK(carried.faults.empty());
   REQUIRE(carried.work.size() == 1);
-  const int before = kernels.adds, others = kernels.others;
+  const int before = kernels.adds;
   {
     Process process(away);
     process.store->put_work(carried.work[0]);
-    const auto imported = process.store->find_work(kVectorAdd, process.key());
+    const auto imported = process.store->find_work(vector_add::kTag, process.key());
     REQUIRE(imported);
     CHECK(unproven(*imported));
     CHECK(process.find()->source == source);
@@ -346,8 +274,8 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
     CHECK(process.outcomes == std::vector<std::string>{""});  // nothing but what was said to be best
     CHECK(process.pool.compiles() == 1);
     CHECK(kernels.adds > before);
-    CHECK(kernels.others == others);
-    CHECK_FALSE(unproven(*process.store->find_work(kVectorAdd, process.key())));
+    CHECK(kernels.others == 0);
+    CHECK_FALSE(unproven(*process.store->find_work(vector_add::kTag, process.key())));
   }
   {
     Process process(away);
@@ -356,7 +284,7 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
   }
   {
     Process process(away);  // said to be best by a pack, and wrong: refused, and searched for
-    process.store->put_work({std::string(kVectorAdd), process.key(), candidates()[0].source.digest.hex() + " 128 1", {}});
+    process.store->put_work({std::string(vector_add::kTag), process.key(), candidates()[0].source.digest.hex() + " 128 1", {}});
     CHECK(process.tune(candidates()).source == source);
     CHECK(process.outcomes.front() == "element 0 is -1, not 1");
   }
@@ -364,7 +292,7 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
 }
 
 TEST_CASE("a second process serves what the first one found" * doctest::skip()) {
-  Kernels kernels;
+  FakeKernels kernels;
   Process process(child_folder());
   const Winner winner = process.tune({});
   CHECK(process.serves(winner));
@@ -378,8 +306,10 @@ TEST_CASE("work of a second kind touches what src/ADDING.md names, and nothing e
   const auto begin = adding.find("- **A kind of work**");
   REQUIRE(begin != adding.npos);
   const auto end = std::min({adding.find("\n- ", begin), adding.find("\n\n", begin), adding.size()});
-  std::set<std::string> touched =
-      headers(contents(AK_SOURCE_DIR "/tests/driver/test_toy_work.cpp"), R"re(\n#include "((?!tests/)[a-z]+/[a-z_]+\.hpp)")re");
+  std::set<std::string> touched;
+  for (const char* file : {"test_toy_work.cpp", "toy/vector_add.hpp", "toy/vector_add.cpp", "toy/worker.cpp"})
+    touched.merge(headers(contents((AK_SOURCE_DIR "/tests/driver/"s + file).c_str()),
+                          R"re(\n#include "((?!tests/|toy/)[a-z]+/[a-z_]+\.hpp)")re"));
   CHECK(touched.size() > 5);
   CHECK(touched == headers(adding.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
 }

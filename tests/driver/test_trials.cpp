@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,11 @@ struct ScriptedProver final : Prover {
   Proven prove(const Kernel& kernel, Effort effort, Deadline) override {
     return script.on(effort == Effort::quick ? "quick proof" : "full proof", kernel), Proven{0.25};
   }
-  Proven prove_whole(const Kernel& kernel, Deadline) override { return script.on("whole proof", kernel), Proven{0.5}; }
+  Proven prove_whole(const Kernel& kernel, Deadline deadline) override {
+    script.on("whole proof", kernel);
+    if (deadline.passed()) throw TimedOut{};
+    return {0.5};
+  }
   Script& script;
 };
 
@@ -154,6 +159,14 @@ TEST_CASE("finals are timed together, without those that no longer load; a panel
   CHECK(panels.run(tactic(16), Effort::full, Deadline::in(10)).correct());
   CHECK(bench.script.asked.back() == "whole proof 16 compiled");
   CHECK(panels.extent(tactic(16)) == "on panels of 16 of 64 rows, and launched whole");
+
+  // It has time beyond the trial's, but none beyond a stop.
+  std::stop_source stop;
+  bench.script.act = [&](const std::string& what) {
+    if (what.starts_with("whole")) stop.request_stop();
+  };
+  CHECK(panels.verify(tactic(32), Effort::full, Deadline::in(10, stop.get_token())).outcome == Outcome::timeout);
+  CHECK(bench.script.asked.back() == "whole proof 32 compiled");
 }
 
 TEST_CASE("cuBLASLt's ways are proven here, own kernels there; where nobody is there, here if they are reviewed") {

@@ -1,8 +1,13 @@
 // The worker's process, on the fake driver: kernels that fault, hang or crash there leave the host as it was.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +39,7 @@
 #include "search/space.hpp"
 #include "tests/unit/child_process.hpp"
 #include "tune/service.hpp"
+#include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 #include "worker/worker.hpp"
 
@@ -79,6 +85,10 @@ bool ends_within(int pid, double seconds) {
   return true;
 }
 
+int descriptors_of(const std::string& process) {
+  return static_cast<int>(std::distance(fs::directory_iterator("/proc/" + process + "/fd"), fs::directory_iterator()));
+}
+
 std::string contents(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -91,9 +101,9 @@ const Problem& problem() {
 
 ProofRequest request(const std::string& cubin, double seconds = 5) {
   ProofRequest r;
-  r.problem = to_string(problem());
-  r.tactic = "sm80";
-  r.cubin = cubin, r.seconds = seconds;
+  r.work = "gemm", r.subject = to_string(problem());
+  r.launch = "sm80", r.image = cubin;
+  r.seconds = seconds;
   return r;
 }
 
@@ -102,8 +112,8 @@ std::string a_tactic() { return to_string(make_space(problem(), DeviceFacts{}).t
 
 ProofReply proof_of(Worker& worker, const std::string& cubin, double seconds = 5) {
   ProofRequest r = request(cubin, seconds);
-  r.tactic = a_tactic();
-  return worker.prove(r, Deadline::in(seconds));
+  r.launch = a_tactic();
+  return worker.ask(r, Deadline::in(seconds));
 }
 
 Settings settings() {
@@ -139,13 +149,13 @@ TEST_CASE("the worker proves a panel, and all rows once where its memory allows"
   for (const auto& [panel, whole, fits] : kHuge) {
     CAPTURE(panel);
     ProofRequest r = request("a cubin", 20);
-    r.problem = panel, r.whole = whole, r.tactic = a_tactic();
+    r.subject = fmt::format("{}{}{}", panel, *whole ? "\n" : "", whole), r.launch = a_tactic();
     r.device_bytes = std::int64_t{8} << 30;
-    ProofReply reply = worker.prove(r, Deadline::in(20));
+    ProofReply reply = worker.ask(r, Deadline::in(20));
     CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
     CHECK(reply.whole);
-    r.all_rows = true;
-    reply = worker.prove(r, Deadline::in(20));
+    r.whole = true;
+    reply = worker.ask(r, Deadline::in(20));
     CHECK_MESSAGE(reply.outcome == Outcome::correct, reply.why);
     CHECK(reply.whole == fits);
   }
@@ -168,8 +178,14 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
 
   reply = proof_of(worker, "fake kernel: crashes");
   CHECK(reply.outcome == Outcome::runtime);
-  CHECK(reply.why == "ended the worker's process");
+  CHECK(reply.why == "crashed the worker's process");
   CHECK(reply.harms);
+  CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+
+  reply = proof_of(worker, "fake kernel: is killed");  // by the machine, short of memory: no kernel is to blame
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(reply.why == "somebody ended the worker's process");
+  CHECK(!reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 
   const int third = worker.pid();
@@ -312,16 +328,16 @@ TEST_CASE("the worker is nobody's child, takes nothing along, and loads no forei
   const FakeDriver fakes;
   const Variable preload("LD_PRELOAD", ""), injection("CUDA_INJECTION64_PATH", "/nowhere.so"), key("AK_LLM_KEY", "secret");
   const int open = ::dup(1);  // not to be inherited, though it has no close-on-exec
+  const int before = descriptors_of("self");
   Worker worker(kProgram, "GPU-0");
   REQUIRE(worker.start() == std::nullopt);
-  const std::string of = fmt::format("/proc/{}", worker.pid());
-  const std::string environment = contents(of + "/environ");
+  CHECK(::getsid(worker.pid()) == worker.pid());
+  const std::string environment = contents(fmt::format("/proc/{}/environ", worker.pid()));
   for (const char* not_this : {"LD_PRELOAD", "INJECTION", "AK_LLM_KEY", "secret"})
     CHECK(environment.find(not_this) == environment.npos);
   CHECK(environment.find("CUDA_VISIBLE_DEVICES=GPU-0") != environment.npos);
-  int descriptors = 0;
-  for (const auto& each : fs::directory_iterator(of + "/fd")) ++descriptors, static_cast<void>(each);
-  CHECK(descriptors == 4);
+  CHECK(descriptors_of(std::to_string(worker.pid())) == 4);
+  CHECK(descriptors_of("self") == before + 2);  // the socket and the process's handle
   ::close(open);
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
   CHECK(errno == ECHILD);
@@ -366,6 +382,41 @@ TEST_CASE("a host without descriptors to spare gives none of its own to the work
   CHECK(child.ended_well());
 }
 
+TEST_CASE("a host that may not start a process as it does says so") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    sock_filter refuses_vfork[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_VFORK, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{static_cast<unsigned short>(std::size(refuses_vfork)), refuses_vfork};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+    self.say(Worker(kProgram, "GPU-0").start().value_or("started"));
+  });
+  const std::string why = child.text();
+  CHECK_MESSAGE(why.find("cannot be started: Operation not permitted") != std::string::npos, why);
+  CHECK(child.ended_well());
+}
+
+TEST_CASE("a host to which orphans come gets its worker as one of them") {
+  const FakeDriver fakes;
+  ChildProcess child([&](ChildProcess& self) {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    Worker worker(kProgram, "GPU-0");
+    const bool proven = proof_of(worker, "a cubin").outcome == Outcome::correct;
+    const int pid = worker.pid();
+    ::kill(pid, SIGKILL);
+    self.say(fmt::format("{} {}", proven, ::waitpid(-1, nullptr, 0) == pid));
+  });
+  CHECK(child.text() == "true true");
+  CHECK(child.ended_well());
+}
+
 TEST_CASE("a host without a standard input ends its worker too") {
   const FakeDriver fakes;
   ChildProcess child([&](ChildProcess& self) {
@@ -382,28 +433,40 @@ TEST_CASE("a host without a standard input ends its worker too") {
   CHECK(child.ended_well());
 }
 
-TEST_CASE("a host that waits for any of its children meets no worker, and the worker is there") {
+TEST_CASE("a host that waits for any of its children meets nothing of a worker, and hears of none") {
   const FakeDriver fakes;
-  const pid_t own = ::fork();
+  static std::atomic<int> heard;  // deaths of children that are not `own`
+  static pid_t own;
+  heard = 0;
+  own = ::fork();
   if (own == 0) {
-    ::pause();
-    std::_Exit(0);
+    for (;;) ::pause();
   }
+  struct sigaction hears {}, before {};
+  hears.sa_flags = SA_SIGINFO | SA_RESTART;
+  hears.sa_sigaction = [](int, siginfo_t* info, void*) { heard += info->si_pid != own; };
+  REQUIRE(::sigaction(SIGCHLD, &hears, &before) == 0);
   std::vector<pid_t> met;
   std::thread waits([&] {
     for (pid_t pid = 0; pid != own;)
       if ((pid = ::waitpid(-1, nullptr, 0)) > 0) met.push_back(pid);
   });
-  std::vector<int> workers;
-  for (int i = 0; i < 5; ++i) {
+  for (const char* cubin : {"a cubin", "fake kernel: faults", "fake kernel: crashes", "a cubin", "a cubin"}) {
     Worker worker(kProgram, "GPU-0");
-    CHECK(worker.start() == std::nullopt);
-    workers.push_back(worker.pid());
-    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+    REQUIRE(worker.start() == std::nullopt);
+    const int pid = worker.pid();
+    proof_of(worker, cubin);
+    ::kill(pid, SIGKILL);
+    CHECK(ends_within(pid, 2));
   }
+  CHECK(Worker("/nowhere/ak-worker", "").start() != std::nullopt);
+  CHECK(Worker("/bin/true", "").start() != std::nullopt);
+  CHECK(runs(own));  // so that it blocked all the while
   ::kill(own, SIGKILL);
   waits.join();
-  for (const int worker : workers) CHECK(std::ranges::find(met, worker) == met.end());
+  ::sigaction(SIGCHLD, &before, nullptr);
+  CHECK(met == std::vector{own});
+  CHECK(heard == 0);
 }
 
 TEST_CASE("a kernel that has had no time to end is late, and harms nobody") {
@@ -505,7 +568,8 @@ TEST_CASE("an idle worker ends") {
     { const Descriptor closed = std::move(ours); }
     ServeOptions options;
     options.idle_s = 0.1;
-    std::_Exit(serve(::dup(theirs.get()), options));
+    const WorkKind kinds[] = {gemm_kind()};
+    std::_Exit(serve(::dup(theirs.get()), kinds, options));
   }
   theirs = Descriptor();
   Channel channel(std::move(ours));

@@ -1,4 +1,7 @@
 // Modules have every kernel they are asked for; launches are written down, and do what a test says.
+#include <signal.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -97,7 +100,8 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
     launch.args = *static_cast<const ak::KernelArgs*>(parameters[0]);
   }
   state().launches.push_back(launch);
-  if (scripted == "crashes") std::_Exit(134);
+  if (scripted == "crashes") std::abort();
+  if (scripted == "is killed") ::kill(::getpid(), SIGKILL);  // as by one who frees memory
   if (scripted == "starves") throw std::bad_alloc();  // no host memory is left
   if (scripted == "hangs") stream->busy = true;
   if (scripted == "lasts") stream->busy_until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
