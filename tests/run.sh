@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
-# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh), what README
-# says of adding to the library (toys/run.sh).
+# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh), what
+# src/ADDING.md says (toys/run.sh).
 set -u
 all= timeout=400
 case ${1:-} in

@@ -102,7 +102,7 @@ typedef struct ak_epilogue {
 typedef struct ak_progress {
   const char *problem, *tactic, *outcome, *best;
   double us, best_us;
-  int trials;
+  int trials; /* of own kernels so far; cuBLASLt's runs and the final timings are none */
   double elapsed_s, budget_s;
 } ak_progress;
 

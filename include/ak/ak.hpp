@@ -35,7 +35,7 @@ struct TuneProgress {
   double us = 0;        ///< its time; 0 unless correct
   std::string best;     ///< fastest correct tactic so far
   double best_us = 0;
-  int trials = 0;
+  int trials = 0;  ///< of own kernels so far; cuBLASLt's runs and the final timings are none
   double elapsed_s = 0, budget_s = 0;
 };
 
@@ -82,7 +82,7 @@ struct Explanation {
   std::string source;     ///< this process, store, shipped pack, pack FILE, import, vendor fallback, untuned, none
   std::string proposer;   ///< who named the winner
   double us = 0, vendor_us = 0;
-  int trials = 0;
+  int trials = 0;  ///< of own kernels, in the search that found it
   double search_s = 0;
   bool from_recording = false;
   std::string note;

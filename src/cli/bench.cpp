@@ -37,8 +37,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine(gpu_options(settings))
-                                    : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine(gpu_options(settings)) : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
@@ -125,11 +124,12 @@ void print(const Row& row, const std::string& format) {
     return;
   }
   fmt::print("{}{}\n", to_string(row.problem), row.from_recording ? "   (times from a recording)" : "");
-  fmt::print("  own                {:>11}   {}\n", shown_us(row.own_us), row.own_us > 0 ? row.own_tactic : row.why);
-  fmt::print("  cuBLASLt fused     {:>11}\n", shown_us(row.fused_us));
-  fmt::print("  cuBLASLt + pass    {:>11}\n", shown_us(row.separate_us));
-  fmt::print("  floor              {:>11}\n", shown_us(row.floor_us));
-  if (row.own_us > 0 && row.vendor_us() > 0) fmt::print("  vendor over own    {:>10.3f}x\n", row.vendor_us() / row.own_us);
+  fmt::print("  own                      {:>11}   {}\n", shown_us(row.own_us), row.own_us > 0 ? row.own_tactic : row.why);
+  fmt::print("  cuBLASLt fused           {:>11}\n", shown_us(row.fused_us));
+  fmt::print("  cuBLASLt + pass          {:>11}\n", shown_us(row.separate_us));
+  fmt::print("  floor                    {:>11}\n", shown_us(row.floor_us));
+  if (row.own_us > 0 && row.vendor_us() > 0)
+    fmt::print("  cuBLASLt's best over own {:>10.3f}x\n", row.vendor_us() / row.own_us);
 }
 
 int bench(const State& state) {

@@ -112,9 +112,12 @@ void print(const Explanation& explanation);
 
 /// "12.3 us", "1.24 ms"; "-" for 0.
 std::string shown_us(double us);
+/// "cuBLASLt's best 33.84 us (1.100x)": its time, and that over ours.
+std::string shown_vendor(double vendor_us, double us);
+/// "12 trials of own kernels in 2.10 s": what a search spent. cuBLASLt's runs and the final timings are no trials.
+std::string shown_search(int trials, double seconds);
 
-/// max(bytes at the memory's speed, flops at the rate that tensor cores sustain) + 0.8 us: what the device could do at best, a
-/// yardstick and not a law.
+/// The roofline's floor. Of an H200 it is one figure everywhere, whatever a driver or a recording says of the memory's speed.
 double floor_us(const Problem& problem, const DeviceFacts& device);
 
 }  // namespace ak::cli

@@ -78,9 +78,9 @@ void add_ls(CLI::App& app) {
         if (own) row["own"] = to_string(*own);
         return rows.push_back(std::move(row));
       }
-      fmt::print("{}\n    {}{}: {}  {}  vendor {}{}\n", to_string(r.problem), r.hardware.gpu,
+      fmt::print("{}\n    {}{}: {}  {}  {}{}\n", to_string(r.problem), r.hardware.gpu,
                  r.hardware.recording.empty() ? "" : " (recording " + r.hardware.recording + ")", to_string(r.tactic),
-                 shown_us(r.us), shown_us(r.vendor_us),
+                 shown_us(r.us), shown_vendor(r.vendor_us, r.us),
                  unproven(r)                ? "  to be proven"
                  : r.provenance.provisional ? "  provisional"
                                             : "");

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cache/pack.hpp"
 #include "cache/record_fields.hpp"
 #include "cli/cli.hpp"
@@ -16,10 +14,19 @@ std::string shown_us(double us) {
   return us < 1000 ? fmt::format("{:.2f} us", us) : fmt::format("{:.3f} ms", us / 1000);
 }
 
+std::string shown_vendor(double vendor_us, double us) {
+  return fmt::format("cuBLASLt's best {}{}", shown_us(vendor_us),
+                     us > 0 && vendor_us > 0 ? fmt::format(" ({:.3f}x)", vendor_us / us) : "");
+}
+
+std::string shown_search(int trials, double seconds) {
+  return fmt::format("{} {} in {:.2f} s", trials, trials == 1 ? "trial of an own kernel" : "trials of own kernels", seconds);
+}
+
 double floor_us(const Problem& problem, const DeviceFacts& device) {
-  constexpr double kSustained = 0.738;  // of the peak at the boost clock: 790 TFLOP/s on an H200, which power holds there
-  const Roofline roof = roofline(problem, device);
-  return std::max(roof.memory_us, roof.tensor_us / kSustained) + 0.8;
+  const DeviceFacts h200;
+  const bool known = device.name == h200.name && device.mig == h200.mig;
+  return roofline(problem, known ? h200 : device).floor_us();
 }
 
 Json to_json(const Explanation& e) {
@@ -89,9 +96,8 @@ void print(const Explanation& e) {
   fmt::print("served by  {}\n", e.served_by);
   fmt::print("source     {}", e.source);
   if (!e.proposer.empty()) fmt::print(", named by {}", e.proposer);
-  fmt::print("\ntime       {}   vendor {}", shown_us(e.us), shown_us(e.vendor_us));
-  if (e.us > 0 && e.vendor_us > 0) fmt::print("   {:.3f}x", e.vendor_us / e.us);
-  fmt::print("\nsearch     {} trials in {:.2f} s\n", e.trials, e.search_s);
+  fmt::print("\ntime       {}   {}\n", shown_us(e.us), shown_vendor(e.vendor_us, e.us));
+  fmt::print("search     {}\n", shown_search(e.trials, e.search_s));
   if (!e.note.empty()) fmt::print("note       {}\n", e.note);
 }
 

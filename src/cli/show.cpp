@@ -23,11 +23,12 @@ struct State {
   int top = 10;
 };
 
-// A record has its GPU's name only: the facts are those of the GPU that is here, or of an H200. 0 for any other.
+// A record has its GPU's name only: the facts are an H200's, or those of the GPU that is here. 0 for any other.
 double floor_of(const PlanRecord& r) {
   DeviceFacts facts;
-  if (r.hardware.gpu != facts.name && gpu_available()) facts = device_facts();
-  return r.hardware.gpu == facts.name ? floor_us(r.problem, facts) : 0;
+  const auto is_its = [&] { return r.hardware.gpu == facts.name && r.hardware.mig == facts.mig; };
+  if (!is_its() && gpu_available()) facts = device_facts();
+  return is_its() ? floor_us(r.problem, facts) : 0;
 }
 
 void print_record(const PlanRecord& r) {
@@ -38,27 +39,27 @@ void print_record(const PlanRecord& r) {
   if (!r.hardware.recording.empty())
     fmt::print("          times come from the recording {}; nothing was launched\n", r.hardware.recording);
   fmt::print("winner    {}\n", to_string(r.tactic));
-  fmt::print("time      {}   vendor {} ({:.3f}x)   floor {}\n", shown_us(r.us), shown_us(r.vendor_us),
-             r.us > 0 ? r.vendor_us / r.us : 0, shown_us(floor_of(r)));
+  fmt::print("time      {}   {}   floor {}\n", shown_us(r.us), shown_vendor(r.vendor_us, r.us), shown_us(floor_of(r)));
   if (unproven(r))
     fmt::print("state     imported, not proven on this machine yet: `ak warm` or a first call does it\n");
   else
-    fmt::print("search    {} trials in {:.2f} s, named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n", p.trials, p.search_s,
-               p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
+    fmt::print("search    {}; the winner was named by {} in round {}, {:%Y-%m-%d %H:%M} UTC{}\n",
+               shown_search(p.trials, p.search_s), p.proposer, p.round, fmt::gmtime(static_cast<std::time_t>(p.unix_time)),
                p.provisional ? ", provisional: the GPU was busy" : "");
   fmt::print("made with driver {}, NVRTC {}, cuBLASLt {}\n", p.driver.empty() ? "-" : p.driver, p.nvrtc.empty() ? "-" : p.nvrtc,
              p.cublaslt.empty() ? "-" : p.cublaslt);
   if (!p.note.empty()) fmt::print("note      {}\n", p.note);
 }
 
-// Correct ones by time, each tactic's last timing; then the others as they came.
+// All that was run for the problem: trials of own kernels, cuBLASLt's candidates, the finals. Correct ones by time, each
+// tactic's last timing; then the others as they came.
 void print_leader_board(std::vector<Trial> trials, int top) {
   int by_outcome[7] = {};
   for (const Trial& t : trials) ++by_outcome[static_cast<int>(t.outcome)];
-  fmt::print("\n{} trials:", trials.size());
+  fmt::print("\n{} runs, cuBLASLt's and the final timings included:", trials.size());
   for (int i = 0; i < 7; ++i)
     if (by_outcome[i]) fmt::print(" {} {}", by_outcome[i], name(static_cast<Outcome>(i)));
-  fmt::print("\n{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}\n", "time", "ratio", "regs", "smem", "proposer", "tactic");
+  fmt::print("\n{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}\n", "time", "ratio", "regs", "smem B", "proposer", "tactic");
   std::unordered_map<Tactic, double, TacticHash> last_us;
   for (const Trial& t : trials)
     if (t.correct()) last_us[t.tactic] = t.us;
@@ -71,9 +72,11 @@ void print_leader_board(std::vector<Trial> trials, int top) {
                                       : a.correct() && (a.us != b.us ? a.us < b.us : a.final_timing && !b.final_timing);
   });
   int correct = 0, other = 0;
+  bool final = false;
   for (const Trial& t : trials) {
     if (t.correct() && !is_last(t)) continue;
     if ((t.correct() ? correct : other)++ >= top) continue;
+    final |= t.final_timing;
     if (t.correct())
       fmt::print("{:>11}  {:>6.3f}  {:>4}  {:>7}  {:<10} {}{}\n", shown_us(t.us), t.ratio, t.registers, t.smem_bytes,
                  t.proposer, to_string(t.tactic), t.final_timing ? "  (final)" : "");
@@ -81,6 +84,8 @@ void print_leader_board(std::vector<Trial> trials, int top) {
       fmt::print("{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}: {}\n", name(t.outcome), "", "", "", t.proposer, to_string(t.tactic),
                  t.why);
   }
+  if (correct)
+    fmt::print("ratio: cuBLASLt's best over this tactic, timed in turn{}\n", final ? "; (final): timed at full effort" : "");
 }
 
 int show_work(const State& state) {

@@ -38,9 +38,9 @@ bool sweep_one(const Problem& problem, const State& state, const Settings& setti
   });
   bar.clear();
   if (path.empty())
-    fmt::print("{}: stopped after {} trials; the same command resumes\n", to_string(problem), writer.size());
+    fmt::print("{}: stopped after {} tactics; the same command resumes\n", to_string(problem), writer.size());
   else
-    fmt::print("{}: {} trials, best {}: {}\n", to_string(problem), writer.size(), shown_us(best_us), path);
+    fmt::print("{}: {} tactics, best {}: {}\n", to_string(problem), writer.size(), shown_us(best_us), path);
   return !path.empty();
 }
 

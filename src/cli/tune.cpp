@@ -3,6 +3,7 @@
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "context/context.hpp"
+#include "context/describe.hpp"
 
 namespace ak::cli {
 
@@ -24,10 +25,11 @@ void add_tune(CLI::App& app) {
     double best_us = 0;
     Options options = state->search.options();
     options.progress = [&](const TuneProgress& p) {
-      bar.update(p.budget_s > 0 ? p.elapsed_s / p.budget_s : 0,
-                 fmt::format("{} trials  {:.1f} s  best {}  {}", p.trials, p.elapsed_s, shown_us(p.best_us), p.best));
-      if (!bar.on_terminal() && p.best_us > 0 && p.best_us != best_us)
-        bar.line(fmt::format("trial {}: {}  {}", p.trials, shown_us(p.best_us), p.best));
+      const std::string served = p.best.empty() ? "" : served_by(parse_tactic(p.best));
+      const std::string line =
+          fmt::format("{} trials  {:.1f} s  best so far {}  {}", p.trials, p.elapsed_s, shown_us(p.best_us), served);
+      bar.update(p.budget_s > 0 ? p.elapsed_s / p.budget_s : 0, line);
+      if (!bar.on_terminal() && p.best_us > 0 && p.best_us != best_us) bar.line(line);
       best_us = p.best_us;
     };
     Context context(options);

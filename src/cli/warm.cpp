@@ -59,8 +59,8 @@ int warm(const State& state) {
         const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
         if (!tuned(e)) throw Error(ErrorCode::unsupported, e.note);
         ++done_now;
-        bar.line(fmt::format("{}: {} ({}), vendor {}, {} trials in {:.1f} s", place, e.served_by, shown_us(e.us),
-                             shown_us(e.vendor_us), e.trials, e.search_s));
+        bar.line(fmt::format("{}: {}  {}, {}, {}", place, e.served_by, shown_us(e.us), shown_vendor(e.vendor_us, e.us),
+                             shown_search(e.trials, e.search_s)));
         rows.push_back(to_json(e));
         rows.back().update({{"state", "tuned"}, {"why", ""}});
       }

@@ -108,7 +108,7 @@ class Writer {
     if (e.gated) line("gated: gate and up are two {}x{}x{} products of one A, D = act(gate) * up in one kernel", p.m, p.n, p.k);
     if (e.aux) line("aux: the pre-activation, {}x{}, is stored beside D", p.m, p.wide_n());
     line("ROOFLINE tensor {:.4g} us, memory {:.4g} us: bound by {}, floor {:.4g} us", roof.tensor_us, roof.memory_us,
-         roof.tensor_us > roof.memory_us ? "tensor cores" : "memory", roof.floor_us());
+         roof.tensor_bound() ? "tensor cores" : "memory", roof.floor_us());
     if (facts_.vendor_us > 0)
       line("VENDOR cuBLASLt's best: {:.4g} us, {:.3g}x the floor. Beat it.", facts_.vendor_us,
            facts_.vendor_us / std::max(1e-9, roof.floor_us()));

@@ -23,7 +23,9 @@ void check_digests(const Recording& recording) {
       changed += changed.empty() ? family : ", " + family;
   }
   if (!changed.empty())
-    warn_once(fmt::format("recording {}: its times are of earlier device code ({})", recording.name, changed));
+    log(LogLevel::info,
+        "recording {}: its times were measured with earlier sources of {}, not with those that are compiled now",
+        recording.name, changed);
 }
 
 // Asked before a tactic is compiled; what else became of it is the prover's to say.

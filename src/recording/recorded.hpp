@@ -61,8 +61,8 @@ struct RecordedParts {
 
 class RecordedTrials final : private RecordedParts, public Trials {
  public:
-  /// Throws Error{missing_library} when NVRTC cannot be opened. Warns once for each family whose device code is not what the
-  /// recording was made with: its answers then tell of the old code.
+  /// Throws Error{missing_library} when NVRTC cannot be opened. Logs which families' device code is not what the recording was
+  /// made with: its times then tell of the old code.
   explicit RecordedTrials(Recording recording, const Allowance& allowance = {});
 
   const Recording& recording() const { return answers.recording(); }

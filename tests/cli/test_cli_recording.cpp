@@ -24,7 +24,8 @@ struct Recorded {
     fs::remove_all(folder);
     fs::create_directories(folder / "made_up");
     const auto problem = ak::parse_problem("16x512x1024 bf16 align=16,16,16,16 silu");
-    const ak::DeviceFacts device;
+    ak::DeviceFacts device;
+    device.memory_tb_s = 4.55;  // a driver says something else than an H200's facts
     std::vector<ak::Tactic> tactics;
     const ak::Space space = ak::make_space(problem, device);
     for (const auto& ranked : space.tactics) tactics.push_back(ranked.tactic);
@@ -93,6 +94,7 @@ TEST_CASE(
 
   const Json bench = recorded.json("bench " + problem);
   REQUIRE(bench.size() == 1);
+  CHECK(bench[0]["floor_us"] == shown[0]["floor_us"]);
   CHECK(bench[0]["own_us"] > 0);
   CHECK(bench[0]["separate_us"] == 50);
   CHECK(bench[0]["from_recording"] == true);
@@ -100,6 +102,37 @@ TEST_CASE(
   CHECK(csv.output.starts_with("m,n,k,dtype,activation,own_us"));
   CHECK(has(csv.output, ",50.000,,50.000,"));  // cuBLASLt has no fused time there
   CHECK(csv.output.ends_with(",\"16x512x1024 bf16 a=k b=k out=bf16 align=16,16,16,16 silu\"\n"));
+}
+
+TEST_CASE("tune, show and explain count the same trials, and say what else was run") {
+  const Recorded recorded;
+  const std::string problem = "16 512 1024 --act silu";
+  const Result tune = recorded.run("tune " + problem), show = recorded.run("show " + problem);
+  CAPTURE(tune.output);
+  CAPTURE(show.output);
+  const Json again = recorded.json("tune " + problem), record = recorded.json("show " + problem)[0];
+  const auto trials = again["trials"].get<int>();
+  CHECK(trials > 1);
+  CHECK(trials <= 12);
+  CHECK(record["trials"] == trials);
+  CHECK(record["history"].size() > trials);
+  CHECK(has(tune.output, fmt::format("search     {} trials of own kernels in ", trials)));
+  CHECK(has(show.output, fmt::format("search    {} trials of own kernels in ", trials)));
+  CHECK(has(show.output, fmt::format("\n{} runs, cuBLASLt's and the final timings included: ", record["history"].size())));
+  // Every figure has a name, and a ratio says of what.
+  CHECK(has(tune.output, " s  best so far 50.00 us  cuBLASLt, heuristic 0 + separate pass\n"));
+  CHECK(has(tune.output, "   cuBLASLt's best 50.00 us ("));
+  CHECK(has(show.output, "   cuBLASLt's best 50.00 us ("));
+  CHECK(has(show.output, "\nratio: cuBLASLt's best over this tactic, timed in turn"));
+  CHECK(has(recorded.run("ls").output, "  cuBLASLt's best 50.00 us ("));
+}
+
+TEST_CASE("a recording of earlier kernels warns nobody") {
+  const Result r =
+      run_ak("tune 512 512 512 --act relu --bias", "AK_MAX_TRIALS=1 AK_RECORDING=" AK_SOURCE_DIR "/tests/recordings");
+  CAPTURE(r.output);
+  CHECK(r.code == 0);
+  CHECK(!has(r.output, "ak warn"));
 }
 
 TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tells of the bad ones") {

@@ -62,6 +62,19 @@ readme_example() {
   [ -s "$work/readme.cpp" ] && g++ -std=c++17 -Wall -Wextra -Werror -I"$cuda/include" "$work/readme.cpp" $flags -L"$cuda/lib64" -lcudart_static -lrt -o "$work/readme"
 }
 
+readme_lines_of_c() {
+  awk '/^```c$/ { on = 1; next } /^```/ { if (on) exit } on' "$source/README.md" >"$work/readme.lines"
+  [ -s "$work/readme.lines" ] || return 1
+  {
+    echo '#include <ak/ak.h>'
+    echo '#include <stdio.h>'
+    echo 'void layer(ak_stream stream, long tokens, long in, long out, void *x_data, void *w_data, void *bias, void *y_data) {'
+    cat "$work/readme.lines"
+    echo '}'
+  } >"$work/readme.c"
+  gcc -std=c99 -Wall -Wextra -Werror -I"$source/include" -fsyntax-only "$work/readme.c"
+}
+
 # What a Release build makes for others to ship.
 small_when_stripped() { # program
   local bytes
@@ -132,6 +145,7 @@ check "C alone through find_package" build_and_run c -DCMAKE_PREFIX_PATH="$work/
 check "C++17 through pkg-config" with_pkg_config g++ cpp/main.cpp -std=c++17 -Wall -Wextra -pedantic -Werror
 check "C99 through pkg-config" with_pkg_config gcc c/main.c -std=c99 -Wall -Wextra -pedantic -Werror
 check "the README's example compiles and links" readme_example
+check "the README's lines of C compile" readme_lines_of_c
 case $(sed -n 's/^CMAKE_BUILD_TYPE:[^=]*=//p' "$build/CMakeCache.txt") in
   '' | Release)
     check "the tool is small" small_when_stripped "$work/prefix/bin/ak"

@@ -1,4 +1,4 @@
-// A second kind of work, a vector add, of the library's own parts: those that README names for "A kind of work".
+// A second kind of work, a vector add, of the library's own parts: those that src/ADDING.md names for "A kind of work".
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -301,15 +301,15 @@ TEST_CASE("a second process serves what the first one found" * doctest::skip()) 
   std::cout << winner.source << ' ' << process.pool.compiles() << " compiles, " << kernels.adds << " launch" << std::endl;
 }
 
-TEST_CASE("work of a second kind touches what README names, and nothing else") {
-  const std::string readme = contents(AK_SOURCE_DIR "/README.md");
-  const auto begin = readme.find("- **A kind of work**");
-  REQUIRE(begin != readme.npos);
-  const auto end = std::min(readme.find("\n- ", begin), readme.find("\n\n", begin));
+TEST_CASE("work of a second kind touches what src/ADDING.md names, and nothing else") {
+  const std::string adding = contents(AK_SOURCE_DIR "/src/ADDING.md");
+  const auto begin = adding.find("- **A kind of work**");
+  REQUIRE(begin != adding.npos);
+  const auto end = std::min({adding.find("\n- ", begin), adding.find("\n\n", begin), adding.size()});
   std::set<std::string> touched;
   for (const char* file : {"test_toy_work.cpp", "toy/vector_add.hpp", "toy/vector_add.cpp", "toy/worker.cpp"})
     touched.merge(headers(contents((AK_SOURCE_DIR "/tests/driver/"s + file).c_str()),
                           R"re(\n#include "((?!tests/|toy/)[a-z]+/[a-z_]+\.hpp)")re"));
   CHECK(touched.size() > 5);
-  CHECK(touched == headers(readme.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
+  CHECK(touched == headers(adding.substr(begin, end - begin), R"re(`([a-z_/]+\.hpp)`)re"));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The proof on this machine's GPU: every family's correctness, planted wrong kernels, compute-sanitizer, and the benchmark against
 # cuBLASLt; merged into tests/gpu/record.json. A killed run continues with --resume. It ends with the table that the record makes,
-# which also goes into the README.
+# which also goes into gpu/README.md, its summary into the README.
 #
 #   tests/gpu/run.sh [--family F] [--rows ROWS] [--activations LIST] [--seconds S] [--only STEPS] [--resume]
 #
@@ -65,5 +65,5 @@ for name in suite f16 epilogues; do suites+=(--suite "$here/../bench/$name.csv")
 step bench "${suites[@]}" --rows "$rows" --activations "$activations" --seconds "$seconds"
 "$prove" record --progress "$progress" "$here/record.json" || status=1
 "$prove" pack "$here/record.json" "$here/../../cache/shipped/h200.pack" || status=1
-"$prove" table --classes --into "$here/../../README.md" "$here/record.json" || status=1
+"$prove" table --classes --into "$here/README.md" --summary-into "$here/../../README.md" "$here/record.json" || status=1
 exit $status

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/toys/run.sh BUILD: README's "Adding to it" is true. A toy kernel family with a knob of its own, a proposer and an LLM
-# provider are added to a copy of the sources; only what README names may be touched; a small program of the copy then finds the
+# tests/toys/run.sh BUILD: src/ADDING.md is true. A toy kernel family with a knob of its own, a proposer and an LLM
+# provider are added to a copy of the sources; only what it names may be touched; a small program of the copy then finds the
 # toys wherever their kinds are (test_toys.cpp). BUILD is a build of these sources. Ends with "N passed, N failed".
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,11 +22,11 @@ mkdir -p "$copy"
 cp -r "$root"/{CMakeLists.txt,cache,include,kernels,src} "$copy"
 cp -r "$here" "$copy/tests"
 
-adding=$(sed -n '/^## Adding to it/,/^## Limits/p' "$root/README.md")
-named() { # a path, as README names it
-  case $adding in *"\`$1\`"*) ;; *) fail "README does not name $1 where it says how to add" ;; esac
+adding=$(cat "$root/src/ADDING.md")
+named() { # a path, as it is named there
+  case $adding in *"\`$1\`"*) ;; *) fail "src/ADDING.md does not name $1" ;; esac
 }
-add_file() { # file of this folder, folder as README names it, name there
+add_file() { # file of this folder, folder as it is named there, name
   named "$2"
   [ ! -e "$copy/$2$3" ] || fail "there is $2$3 already"
   cp "$here/$1" "$copy/$2$3"

@@ -1,4 +1,4 @@
-// What was added touching only what README names is there wherever its kind is.
+// What was added touching only what src/ADDING.md names is there wherever its kind is.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 

@@ -79,6 +79,11 @@ TEST_CASE("prompt: derived numbers are right") {
   const Roofline roof = roofline(p, device);
   CHECK(roof.tensor_us == doctest::Approx(2.0 * 4096 * 4096 * 4096 / (4096.0 * 132 * 1.98e9) * 1e6));
   CHECK(roof.memory_us == doctest::Approx(3.0 * 4096 * 4096 * 2 / 4.65e12 * 1e6));
+  CHECK(roof.tensor_bound());
+  CHECK(roof.floor_us() == doctest::Approx(roof.tensor_us / 0.738 + 0.8));
+  const Roofline narrow = roofline(parse_problem("16x4096x4096"), device);
+  CHECK(!narrow.tensor_bound());
+  CHECK(narrow.floor_us() == doctest::Approx(narrow.memory_us + 0.8));
 }
 
 TEST_CASE("prompt: later rounds digest the measurements") {

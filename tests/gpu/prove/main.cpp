@@ -1,5 +1,5 @@
 // ak_prove: what tests/gpu/run.sh runs on a GPU. Results are appended to a progress file as they come, so that a killed run
-// continues; `record` merges them into tests/gpu/record.json, of which `table` makes what the README shows.
+// continues; `record` merges them into tests/gpu/record.json, of which `table` makes what the READMEs show.
 #include <fmt/format.h>
 #include <sys/wait.h>
 
@@ -102,7 +102,8 @@ int main(int argc, char** argv) {
   record_command->add_option("record", settings.record)->required();
   auto* table_command = app.add_subcommand("table", "what a record says, as Markdown; needs no GPU");
   table_command->add_option("record", settings.record)->required();
-  table_command->add_option("--into", settings.readme, "also put it between the marks of this file");
+  table_command->add_option("--into", settings.into, "also put it between the marks of this file");
+  table_command->add_option("--summary-into", settings.summary_into, "its summary, between the marks of this file");
   table_command->add_flag("--classes", settings.classes, "every class by itself too");
   table_command->add_flag("--rows", settings.every_row, "every row of the benchmark too");
   auto* gpu_command = app.add_subcommand("gpu", "names this machine's GPU; exits with 3 where there is none");

@@ -87,22 +87,30 @@ std::string by_class(const Rows& rows, const std::vector<std::string>& activatio
   return text;
 }
 
+std::string means(const std::string& label, const Rows& rows, const std::vector<std::string>& activations, Time slow, Time fast) {
+  return across(label, rows, activations, [&](const Rows& some) { return shown(gain(some, slow, fast)); });
+}
+
+// What calls get: in both tables.
+std::string as_dispatched(const Rows& rows, const std::vector<std::string>& activations) {
+  return means("as dispatched, against cuBLASLt's best", rows, activations, vendor, dispatched) +
+         means("as dispatched, against cuBLASLt's first heuristic + pass", rows, activations, first_and_pass, dispatched);
+}
+std::string won_and_worst(const Rows& rows, const std::vector<std::string>& activations) {
+  return across("rows where an own kernel is faster than cuBLASLt's best", rows, activations, wins) +
+         across("slowest row as dispatched", rows, activations, worst);
+}
+
 // How a set of rows fares, in every way that counts.
 std::string fares(const std::string& title, const Rows& rows, const std::vector<std::string>& activations) {
   std::vector<std::string> cells{title};
   cells.insert(cells.end(), activations.begin(), activations.end());
   std::string text = heading(cells);
-  const auto means = [&](const std::string& label, Time slow, Time fast) {
-    text += across(label, rows, activations, [&](const Rows& some) { return shown(gain(some, slow, fast)); });
-  };
-  means("own kernel, against cuBLASLt's best", vendor, own);
-  means("as dispatched, against cuBLASLt's best", vendor, dispatched);
-  means("as dispatched, against cuBLASLt's first heuristic + pass", first_and_pass, dispatched);
-  means("the cost model's first choice, against cuBLASLt's best", vendor, untuned);
-  means("the tuned own kernel, against that first choice", untuned, own);
-  text += across("rows where an own kernel is faster than cuBLASLt's best", rows, activations, wins);
-  text += across("slowest row as dispatched", rows, activations, worst);
-  return text;
+  text += means("own kernel, against cuBLASLt's best", rows, activations, vendor, own);
+  text += as_dispatched(rows, activations);
+  text += means("the cost model's first choice, against cuBLASLt's best", rows, activations, vendor, untuned);
+  text += means("the tuned own kernel, against that first choice", rows, activations, untuned, own);
+  return text + won_and_worst(rows, activations);
 }
 
 std::string below(const Rows& rows) {
@@ -178,6 +186,14 @@ Rows rows_of(const Record& record) {
 }
 
 bool in_suite(const BenchRow& r) { return r.epilogue.empty() && r.dtype == "bf16"; }
+bool usual(const BenchRow& r) { return r.kind != "awkward"; }
+constexpr const char* kUsual = "all without awkward";
+
+std::string versions(const Record& record) {
+  std::string text = fmt::format("{}, driver {}", record.gpu, record.driver);
+  if (!record.nvrtc.empty()) text += fmt::format(", NVRTC {}, cuBLASLt {}", record.nvrtc, record.cublaslt);
+  return text + fmt::format(", {}.\n\n", record.date);
+}
 
 }  // namespace
 
@@ -195,12 +211,10 @@ std::string table(const Record& record) {
              half = select(all, [](const BenchRow&r) { return r.epilogue.empty() && r.dtype == "f16"; }),
              beyond = select(all, [](const BenchRow&r) { return !r.epilogue.empty(); });
   const std::vector<std::string> activations = activations_of(suite);
-  std::string text = fmt::format("{}, driver {}", record.gpu, record.driver);
-  if (!record.nvrtc.empty()) text += fmt::format(", NVRTC {}, cuBLASLt {}", record.nvrtc, record.cublaslt);
-  text += fmt::format(", {}.\n\n", record.date);
+  std::string text = versions(record);
   if (!suite.empty()) {
     text += by_class(suite, activations) + '\n';
-    text += fares("all without awkward", select(suite, [](const BenchRow& r) { return r.kind != "awkward"; }), activations);
+    text += fares(kUsual, select(suite, usual), activations);
     const Rows small = select(suite, [](const BenchRow& r) { return r.kind != "large"; });
     text += across("the same without large, with awkward", small, activations, wins) + '\n';
   }
@@ -210,6 +224,15 @@ std::string table(const Record& record) {
   if (!beyond.empty()) text += one_by_one(beyond) + '\n';
   if (!all.empty()) text += below(all) + clocks(all);
   return text + checks(record) + outdated(record);
+}
+
+std::string summary(const Record& record) {
+  const Rows all = rows_of(record), rows = select(select(all, in_suite), usual);
+  const std::vector<std::string> activations = activations_of(rows);
+  std::vector<std::string> cells{kUsual};
+  cells.insert(cells.end(), activations.begin(), activations.end());
+  return versions(record) + heading(cells) + as_dispatched(rows, activations) + won_and_worst(rows, activations) + '\n' +
+         below(all);
 }
 
 std::string class_tables(const Record& record) {

@@ -1,4 +1,4 @@
-// What a record says, as Markdown: the README's figures are made by this and by nothing else.
+// What a record says, as Markdown: the figures of README.md and tests/gpu/README.md are made by this and by nothing else.
 #pragma once
 
 #include <string>
@@ -16,8 +16,10 @@ struct Gain {
 using Time = double (*)(const BenchRow&);  // 0: the row has no such time
 Gain gain(const std::vector<const BenchRow*>& rows, Time slow, Time fast);
 
-/// The summary that the README shows.
+/// All that tests/gpu/README.md shows.
 std::string table(const Record& record);
+/// A few lines of it, for README.md.
+std::string summary(const Record& record);
 /// How each class of the suite fares.
 std::string class_tables(const Record& record);
 /// A line for each benchmark row.

@@ -18,7 +18,7 @@ constexpr std::size_t kCases = 2100;
 constexpr std::uint64_t kSeed = 2026;
 
 struct Settings {
-  std::string progress = "proof.jsonl", record, rows = "all", activations = "relu,leaky_relu,silu,gelu_tanh", family, readme;
+  std::string progress = "proof.jsonl", record, rows = "all", activations = "relu,leaky_relu,silu,gelu_tanh", family, into, summary_into;
   std::vector<std::string> suites;
   bool resume = false, classes = false, every_row = false;
   double budget_s = 3;   // of one search
@@ -55,7 +55,7 @@ MachineFacts this_machine();
 
 /// Merges the progress into the record.
 int update_record(const Settings& settings);
-/// Prints a record's table; with a README given, also writes it between that file's marks.
+/// Prints a record's table; also writes it, and its summary, between the marks of the files that are given.
 int print_table(const Settings& settings);
 
 bool wanted(const Settings& settings, FamilyId id);

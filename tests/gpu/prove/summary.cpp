@@ -46,17 +46,27 @@ int update_record(const Settings& settings) {
   return 0;
 }
 
+namespace {
+
+// Between the marks of a file; nowhere when none is named.
+void put_into(const std::string& path, const std::string& table) {
+  if (path.empty()) return;
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  const std::string updated = with_table(text.str(), table);
+  if (!(std::ofstream(path, std::ios::binary) << updated))
+    throw Error(ErrorCode::invalid_argument, fmt::format("cannot write '{}'", path));
+}
+
+}  // namespace
+
 int print_table(const Settings& settings) {
   const Record record = read_record(settings.record);
   if (settings.classes) fmt::print("{}", class_tables(record));
   if (settings.every_row) fmt::print("{}\n", row_table(record));
   fmt::print("{}", table(record));
-  if (settings.readme.empty()) return 0;
-  std::ostringstream text;
-  text << std::ifstream(settings.readme, std::ios::binary).rdbuf();
-  const std::string updated = with_table(text.str(), table(record));
-  if (!(std::ofstream(settings.readme, std::ios::binary) << updated))
-    throw Error(ErrorCode::invalid_argument, fmt::format("cannot write '{}'", settings.readme));
+  put_into(settings.into, table(record));
+  put_into(settings.summary_into, summary(record));
   return 0;
 }
 
