@@ -86,17 +86,11 @@ Served TuningJob::tuned(const Turn& turn) {
   const double budget = std::min(common_.settings.budget_s, turn.by.remaining());
   if (budget < kLeastBudget) return untuned("other searches took all of AK_BUDGET_S", Standing::passing);
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
-  try {
-    const auto before = Clock::now();
-    machine_.warm_up(problem_, turn.by.stop());
-    if (const double took = seconds_since(before); took > 0.01)
-      log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text_, took);
-  } catch (const std::exception& error) {
-    log(LogLevel::info, "{}: before the search: {}", text_, error.what());
-  }
+  const std::string opening = warm_up(turn);
   turn.expect((1 + kMostOverrun) * budget + kLetGo);
   try {
     Served served = search(turn, budget);
+    served.note = joined(served.note, opening);
     if (!turn.no_lease.empty())
       served.note =
           joined(served.note, fmt::format("without a lease, so other processes may search for it too: {}", turn.no_lease));
@@ -109,6 +103,22 @@ Served TuningJob::tuned(const Turn& turn) {
     log(LogLevel::error, "{}: the search failed: {}", text_, error.what());
     return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Standing::passing : Standing::lasting);
   }
+}
+
+// What the libraries took, as a note; empty when they were open.
+std::string TuningJob::warm_up(const Turn& turn) {
+  const auto began = Clock::now();
+  try {
+    machine_.warm_up(problem_, turn.by.stop());
+  } catch (const std::exception& error) {
+    log(LogLevel::info, "{}: before the search: {}", text_, error.what());
+    return {};
+  }
+  const double took = seconds_since(began);
+  if (took < 0.01) return {};
+  const auto note = fmt::format("libraries opened and support kernels made in {:.2f} s, before the search's time", took);
+  log(LogLevel::info, "{}: {}", text_, note);
+  return note;
 }
 
 Served TuningJob::search(const Turn& turn, double seconds) {
