@@ -435,6 +435,11 @@ TEST_CASE("what ended a search is named: its own budget, or the process's") {
   const std::string note = own.context->explain(own.problem).note;
   CHECK(note.find("AK_BUDGET_S=0.07 is too short") != note.npos);
   CHECK(note.find("PROCESS") == note.npos);
+  settings.entries = {{"AK_BUDGET_S", "0.07", "option", "", ""}};
+  Fixture given_in_code(settings);
+  given_in_code.call();
+  CHECK(given_in_code.context->explain(given_in_code.problem).note.find("budget_s=0.07 is too short") == 0);
+  settings.entries.clear();
 
   settings.budget_s = 1, settings.process_budget_s = 0.3;
   Fixture process(settings);
