@@ -37,8 +37,7 @@ struct Row {
 };
 
 std::unique_ptr<Machine> open_machine(const Settings& settings) {
-  return settings.recording.empty() ? make_gpu_machine(gpu_options(settings))
-                                    : make_recording_machine(settings.recording);
+  return settings.recording.empty() ? make_gpu_machine(gpu_options(settings)) : make_recording_machine(settings.recording);
 }
 
 // --tactic, else the record's own kernel, else the best own kernel of its history (the vendor won there).
@@ -181,7 +180,8 @@ void add_bench(CLI::App& app) {
       ->check(seconds_above_zero())
       ->capture_default_str();
   command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
-  command->add_flag_callback("--json", [state] { state->format = "json"; });
+  command->add_flag_callback(
+      "--json", [state] { state->format = "json"; }, "JSON instead of text");
   on_run(command, [state] { return bench(*state); });
 }
 
