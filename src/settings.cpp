@@ -62,9 +62,9 @@ class Resolver {
     return value;
   }
 
-  /// The variable that was read last cannot be used.
+  /// The value that was read last cannot be used.
   void refuse(std::string_view value, std::string_view expected, ErrorCode code = ErrorCode::invalid_argument) {
-    const std::string what = fmt::format("{}{}='{}': {}", entries.back().variable, source_ == "option" ? " (option)" : "",
+    const std::string what = fmt::format("{}{}='{}': {}", source_ == "option" ? "option " : "", entries.back().given_by(),
                                          without_user(std::string(value)), expected);
     if (throws_) throw Error(code, what);
     entries.back().fault = what;
@@ -237,6 +237,16 @@ Settings read_all(const Options& options, bool throws) {
 }
 
 }  // namespace
+
+std::string Settings::Entry::given_by() const {
+  if (source != "option") return variable;
+  return variable == "AK_LOG" ? "log_level" : lower(std::string_view(variable).substr(std::string_view("AK_").size()));
+}
+
+std::string Settings::given_by(std::string_view variable) const {
+  const auto entry = std::ranges::find(entries, variable, &Entry::variable);
+  return entry == entries.end() ? std::string(variable) : entry->given_by();
+}
 
 std::vector<std::string> colon_list(const std::string& text) {
   std::vector<std::string> list;

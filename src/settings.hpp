@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ak/ak.hpp"
@@ -18,6 +19,8 @@ struct Settings {
   struct Entry {
     std::string variable, value, source, meaning;  // source: option, environment, default. A key's value is never shown.
     std::string fault;                             // why the value cannot be used; empty when it can
+    /// What it was given by: the field of Options ("budget_s"), else the variable.
+    std::string given_by() const;
   };
   std::string cache_dir;  // empty: records live in memory only
   Mode mode = Mode::tune;
@@ -39,13 +42,16 @@ struct Settings {
   std::optional<Tactic> force_tactic;  // AK_FORCE_TACTIC: instead of searching
   std::function<void(const TuneProgress&)> progress;
   std::shared_ptr<const ScopedLogSink> log_sink;  // of Options::log: until nobody has these settings any more
-  std::vector<Entry> entries;  // one per variable, for `ak env`
+  std::vector<Entry> entries;                     // one per variable, for `ak env`
+
+  /// Entry::given_by() of the variable's entry, for messages.
+  std::string given_by(std::string_view variable) const;
 };
 
 /// The words of a list that colons separate, as PATH is; empty ones are left out.
 std::vector<std::string> colon_list(const std::string& text);
 
-/// Reads the environment once. Throws Error{invalid_argument} naming the variable (or the option) and its value.
+/// Reads the environment once. Throws Error{invalid_argument} naming the variable or the option's field, and its value.
 Settings resolve(const Options& options);
 
 /// The same for a look at all of it: a value that cannot be used is its entry's fault, and the default stands.

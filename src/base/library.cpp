@@ -108,12 +108,15 @@ std::string SharedLibrary::version_on_disk(std::initializer_list<const char*> na
   return {};
 }
 
-void SharedLibrary::open_beside(const std::string& name) const {
+std::string SharedLibrary::path() const {
   link_map* map = nullptr;
-  if (!handle_ || dlinfo(handle_, RTLD_DI_LINKMAP, &map) != 0 || !map) return;
-  const std::string path = map->l_name;
-  if (const auto slash = path.rfind('/'); slash != path.npos)
-    dlopen((path.substr(0, slash + 1) + name).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  return handle_ && dlinfo(handle_, RTLD_DI_LINKMAP, &map) == 0 && map ? map->l_name : "";
+}
+
+void SharedLibrary::open_beside(const std::string& name) const {
+  const std::string own = path();
+  if (const auto slash = own.rfind('/'); slash != own.npos)
+    dlopen((own.substr(0, slash + 1) + name).c_str(), RTLD_LAZY | RTLD_LOCAL);
 }
 
 void* SharedLibrary::try_symbol(const char* name) const { return handle_ ? dlsym(handle_, name) : nullptr; }
@@ -121,7 +124,7 @@ void* SharedLibrary::try_symbol(const char* name) const { return handle_ ? dlsym
 void* SharedLibrary::symbol(const char* name) const {
   if (!handle_) throw Error(ErrorCode::missing_library, fmt::format("{} is not available: {}", what_, error_));
   void* address = dlsym(handle_, name);
-  if (!address) throw Error(ErrorCode::missing_library, fmt::format("{} has no function {}", what_, name));
+  if (!address) throw Error(ErrorCode::missing_library, fmt::format("{} ({}) has no function {}", what_, path(), name));
   return address;
 }
 

@@ -8,8 +8,9 @@ namespace ak {
 
 class SharedLibrary {
  public:
-  /// Tries each name among the loaded libraries, then each on the loader's path, then each in the toolkit's usual folders
-  /// ($CUDA_HOME/lib64, $CUDA_PATH/lib64, /usr/local/cuda/lib64). Not found is not an error here: ask found().
+  /// what: in words; messages name the file besides. Tries each name among the loaded libraries, then each on the loader's
+  /// path, then each in the toolkit's usual folders ($CUDA_HOME/lib64, $CUDA_PATH/lib64, /usr/local/cuda/lib64). Not found is
+  /// not an error here: ask found().
   SharedLibrary(std::string what, std::initializer_list<const char*> names);
 
   /// "13.1.0.3" of the file that would be opened, without opening it: of the copy in the process, else in the loader's usual
@@ -20,6 +21,8 @@ class SharedLibrary {
   bool found() const { return handle_ != nullptr; }
   const std::string& what() const { return what_; }
   const std::string& error() const { return error_; }
+  /// Of the file that was opened; empty where none was.
+  std::string path() const;
 
   /// Opens a companion from this library's own folder, so that it finds it by bare name later. Quietly nothing when not there.
   void open_beside(const std::string& name) const;

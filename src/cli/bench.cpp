@@ -181,7 +181,8 @@ void add_bench(CLI::App& app) {
       ->check(seconds_above_zero())
       ->capture_default_str();
   command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
-  command->add_flag_callback("--json", [state] { state->format = "json"; });
+  command->add_flag_callback(
+      "--json", [state] { state->format = "json"; }, "JSON instead of text");
   on_run(command, [state] { return bench(*state); });
 }
 

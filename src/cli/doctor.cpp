@@ -224,7 +224,7 @@ void add_doctor(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command =
       app.add_subcommand("doctor", "Check driver, libraries, cache and LLM settings; each fault with its remedy");
-  command->add_flag("--json", *json);
+  command->add_flag("--json", *json, "JSON instead of text");
   on_run(command, [json] { return doctor(*json); });
 }
 

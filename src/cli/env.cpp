@@ -8,7 +8,7 @@ namespace ak::cli {
 void add_env(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("env", "Every environment variable, its value here and where that came from");
-  command->add_flag("--json", *json);
+  command->add_flag("--json", *json, "JSON instead of text");
   on_run(command, [json] {
     const Settings settings = resolve_all({});
     Json rows = Json::array();

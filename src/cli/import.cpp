@@ -106,7 +106,7 @@ void add_import(CLI::App& app) {
   state->hardware.add_to(command);
   command->add_flag("--force", state->force, "replace records that stand");
   command->add_flag("--dry-run", state->dry_run, "only say what would be taken");
-  command->add_flag("--json", state->json);
+  command->add_flag("--json", state->json, "JSON instead of text");
   on_run(command, [state] { return import(*state); });
 }
 

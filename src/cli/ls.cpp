@@ -67,7 +67,7 @@ void add_ls(CLI::App& app) {
   command->add_flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
   command->add_option("--kind", state->kind, "what is held of another kind of work than the GEMM, by its tag");
   state->search.add_cache_to(command);
-  command->add_flag("--json", state->json);
+  command->add_flag("--json", state->json, "JSON instead of text");
   on_run(command, [state] {
     Json rows = Json::array();
     int count = 0;

@@ -100,7 +100,7 @@ void add_pack(CLI::App& app) {
   command->add_option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
   state->hardware.add_to(command);
   command->add_flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
-  command->add_flag("--json", state->json);
+  command->add_flag("--json", state->json, "JSON instead of text");
   on_run(command, [state] { return pack(*state); });
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "api/arguments.hpp"
 #include "cli/cli.hpp"
@@ -111,10 +112,11 @@ Problem problem_of_text(std::string_view text) {
 }
 
 void ProblemArguments::add_to(CLI::App* command) {
-  for (const char* name : {"M", "N", "K"})
+  for (const auto& [name, meaning] : {std::pair("M", "rows of A and D: D[M,N] = act(A[M,K] . B[K,N] ...)"),
+                                      {"N", "columns of B and D; of D alone with --gated"},
+                                      {"K", "columns of A, rows of B"}})
     command->add_option_function<std::string>(
-        name, [this, name](const std::string& word) { sizes.push_back(size_of_word(name, word)); },
-        name == std::string_view("M") ? "M N K: D[M,N] = act(A[M,K] . B[K,N] ...)" : "");
+        name, [this, name = name](const std::string& word) { sizes.push_back(size_of_word(name, word)); }, meaning);
   command->add_option("--act", activation, activation_names() + ", or an expression of x")->capture_default_str();
   command->add_option("--dtype", dtype, "of A and B: bf16 or f16")->capture_default_str();
   command->add_option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");

@@ -18,7 +18,7 @@ void add_tune(CLI::App& app) {
   state->problem.add_to(command);
   state->search.add_to(command);
   command->add_flag("--force", state->force, "search again although a record stands, and replace it");
-  command->add_flag("--json", state->json);
+  command->add_flag("--json", state->json, "JSON instead of text");
   on_run(command, [state] {
     const Problem problem = state->problem.problem();
     ProgressBar bar;

@@ -23,8 +23,25 @@ int warm(const State& state) {
     for (const auto& item : list.items) fmt::print("{}\n", to_string(item.problem));
     return bad_lines;
   }
+  int done_now = 0, known = 0, failed = 0;
+  Json rows = Json::array();
+  const auto add_row = [&](int line, Json row) {
+    row["line"] = line;
+    rows.push_back(std::move(row));
+  };
+  for (const auto& fault : list.faults) add_row(fault.line, {{"problem", ""}, {"state", "bad line"}, {"why", fault.why}});
+  const auto print = [&] {
+    const std::size_t bad = list.faults.size();
+    if (!state.json) {
+      fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", done_now, known, failed, bad);
+      return;
+    }
+    std::sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) { return a["line"] < b["line"]; });
+    print_json(Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", bad}, {"problems", rows}});
+  };
   if (list.items.empty()) {
     fmt::print(stderr, "{}: no problem in it\n", state.file);
+    if (state.json) print();
     return kUsage;
   }
 
@@ -43,8 +60,6 @@ int warm(const State& state) {
     fmt::print(stderr, "ak warm: nothing would be kept: {}\n", context.impl().store().describe());
     return kFailed;
   }
-  int done_now = 0, known = 0, failed = 0;
-  Json rows = Json::array();
   for (const auto& item : list.items) {
     current = fmt::format("{}x{}x{}", item.problem.m, item.problem.n, item.problem.k);
     const std::string place = fmt::format("[{:.0f}/{:.0f}] {}", done + 1, total, to_string(item.problem));
@@ -54,30 +69,27 @@ int warm(const State& state) {
       if (!state.force && context.impl().proven(item.problem)) {
         ++known;
         if (!bar.on_terminal()) bar.line(place + ": known");
-        rows.push_back({{"problem", to_string(item.problem)}, {"state", "known"}, {"why", ""}});
+        add_row(item.line, {{"problem", to_string(item.problem)}, {"state", "known"}, {"why", ""}});
       } else {
         const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
         if (!tuned(e)) throw Error(ErrorCode::unsupported, e.note);
         ++done_now;
         bar.line(fmt::format("{}: {}  {}, {}, {}", place, e.served_by, shown_us(e.us), shown_vendor(e.vendor_us, e.us),
                              shown_search(e.trials, e.search_s)));
-        rows.push_back(to_json(e));
-        rows.back().update({{"state", "tuned"}, {"why", ""}});
+        Json row = to_json(e);
+        row.update({{"state", "tuned"}, {"why", ""}});
+        add_row(item.line, std::move(row));
       }
     } catch (const Error& error) {
       if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
       ++failed;
-      rows.push_back({{"problem", to_string(item.problem)}, {"state", "failed"}, {"why", error.what()}});
+      add_row(item.line, {{"problem", to_string(item.problem)}, {"state", "failed"}, {"why", error.what()}});
       bar.line(fmt::format("{}:{}: {}", state.file, item.line, error.what()));
     }
     ++done;
   }
   bar.clear();
-  if (state.json)
-    print_json(
-        Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", list.faults.size()}, {"problems", rows}});
-  else
-    fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", done_now, known, failed, list.faults.size());
+  print();
   return failed ? kFailed : bad_lines;
 }
 
@@ -95,7 +107,7 @@ void add_warm(CLI::App& app) {
   state->search.add_to(command);
   command->add_flag("--force", state->force, "search again although records stand, and replace them");
   command->add_flag("--dry-run", state->dry_run, "only read the list and print its problems");
-  command->add_flag("--json", state->json);
+  command->add_flag("--json", state->json, "JSON instead of text");
   on_run(command, [state] { return warm(*state); });
 }
 

@@ -129,16 +129,17 @@ std::optional<Served> Context::Impl::State::unsearched(DeviceState& device, cons
     served.record.tactic.family = FamilyId::vendor;
     return served;
   }
-  if (common.settings.mode == Mode::off) return fallback(common, machine, problem, "AK_MODE is off");
+  const std::string mode = common.settings.given_by("AK_MODE");
+  if (common.settings.mode == Mode::off) return fallback(common, machine, problem, mode + " is off");
   std::optional<PlanRecord> old;
   if (request.retune)
     old = common.store->find(problem, machine.hardware());
   else if (auto known = hit(common, machine, problem, request.recheck, old))
     return known;
   if (common.settings.mode != Mode::hit) return std::nullopt;
-  if (auto known = still_serves(common, machine, old, "AK_MODE is hit")) return known;
+  if (auto known = still_serves(common, machine, old, mode + " is hit")) return known;
   return fallback(common, machine, problem,
-                  old ? "its record is to be proven and AK_MODE is hit" : "no record and AK_MODE is hit");
+                  fmt::format("{} and {} is hit", old ? "its record is to be proven" : "no record", mode));
 }
 
 std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Problem& problem) {
@@ -173,9 +174,10 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   if (!request.retune)  // a look at the store after every wait
     if (auto known = hit(common, *device.machine, problem, request.recheck, old))
       return device.keep(problem, std::move(*known));
-  const char* const why = end == TuningService::End::elsewhere ? "another process searches for it"
-                          : end == TuningService::End::device  ? "other searches took all of AK_BUDGET_S"
-                                                               : "its search has not ended in time";
+  const std::string why = end == TuningService::End::elsewhere ? "another process searches for it"
+                          : end == TuningService::End::device
+                              ? fmt::format("other searches took all of {}", common.settings.given_by("AK_BUDGET_S"))
+                              : "its search has not ended in time";
   return device.keep(problem, old_or_fallback(common, *device.machine, problem, why, Standing::passing));
 }
 

@@ -15,7 +15,8 @@
 namespace ak {
 
 Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> clock)
-    : common(settings, settings.cache_dir.empty() ? memory_store("AK_CACHE_DIR is empty") : open_store(settings.cache_dir)),
+    : common(settings, settings.cache_dir.empty() ? memory_store(settings.given_by("AK_CACHE_DIR") + " is empty")
+                                                  : open_store(settings.cache_dir)),
       now(std::move(clock)),
       service(std::make_unique<TuningService>(common.store->folder())) {
   read_environment();
@@ -63,7 +64,7 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
   Served served;
   served.source = "none";
   if (common.settings.mode == Mode::off) {
-    served.note = "AK_MODE is off: cuBLASLt would serve it";
+    served.note = common.settings.given_by("AK_MODE") + " is off: cuBLASLt would serve it";
   } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
     auto why = to_prove(*device.machine, *record);
     if (const auto harm = quarantined(common, *device.machine, *record)) why = "its kernel is in quarantine: " + *harm;

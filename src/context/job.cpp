@@ -57,12 +57,13 @@ Served TuningJob::untuned(const std::string& why, Standing standing) {
 std::optional<Served> TuningJob::refused() {
   const Settings& settings = common_.settings;
   if (settings.budget_s < kLeastBudget)
-    return untuned(
-        fmt::format("AK_BUDGET_S={:g} is too short for a search, which takes {:g} s at least", settings.budget_s, kLeastBudget),
-        Standing::lasting);
+    return untuned(fmt::format("{}={:g} is too short for a search, which takes {:g} s at least",
+                               settings.given_by("AK_BUDGET_S"), settings.budget_s, kLeastBudget),
+                   Standing::lasting);
   if (common_.process_budget_left() < kLeastBudget) {
-    warn_once("the searches of this process have used up AK_PROCESS_BUDGET_S; new problems are served untuned");
-    return untuned("the process budget is used up (AK_PROCESS_BUDGET_S)", Standing::passing);
+    const std::string limit = settings.given_by("AK_PROCESS_BUDGET_S");
+    warn_once(fmt::format("the searches of this process have used up {}; new problems are served untuned", limit));
+    return untuned(fmt::format("the process budget is used up ({})", limit), Standing::passing);
   }
   if (const auto why = machine_.lacks_memory(problem_, common_.allowance(machine_))) {
     log(LogLevel::warn, "{}: {}", text_, *why);
@@ -84,19 +85,14 @@ Served TuningJob::tuned(const Turn& turn) {
     return *known;
   if (auto answer = refused()) return *answer;
   const double budget = std::min(common_.settings.budget_s, turn.by.remaining());
-  if (budget < kLeastBudget) return untuned("other searches took all of AK_BUDGET_S", Standing::passing);
+  if (budget < kLeastBudget)
+    return untuned(fmt::format("other searches took all of {}", common_.settings.given_by("AK_BUDGET_S")), Standing::passing);
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
-  try {
-    const auto before = Clock::now();
-    machine_.warm_up(problem_, turn.by.stop());
-    if (const double took = seconds_since(before); took > 0.01)
-      log(LogLevel::info, "{}: libraries opened and support kernels made in {:.2f} s, before the search's time", text_, took);
-  } catch (const std::exception& error) {
-    log(LogLevel::info, "{}: before the search: {}", text_, error.what());
-  }
+  const std::string opening = warm_up(turn);
   turn.expect((1 + kMostOverrun) * budget + kLetGo);
   try {
     Served served = search(turn, budget);
+    served.note = joined(served.note, opening);
     if (!turn.no_lease.empty())
       served.note =
           joined(served.note, fmt::format("without a lease, so other processes may search for it too: {}", turn.no_lease));
@@ -109,6 +105,22 @@ Served TuningJob::tuned(const Turn& turn) {
     log(LogLevel::error, "{}: the search failed: {}", text_, error.what());
     return untuned(fmt::format("the search failed: {}", error.what()), passes(error) ? Standing::passing : Standing::lasting);
   }
+}
+
+// What the libraries took, as a note; empty when they were open.
+std::string TuningJob::warm_up(const Turn& turn) {
+  const auto began = Clock::now();
+  try {
+    machine_.warm_up(problem_, turn.by.stop());
+  } catch (const std::exception& error) {
+    log(LogLevel::info, "{}: before the search: {}", text_, error.what());
+    return {};
+  }
+  const double took = seconds_since(began);
+  if (took < 0.01) return {};
+  const auto note = fmt::format("libraries opened and support kernels made in {:.2f} s, before the search's time", took);
+  log(LogLevel::info, "{}: {}", text_, note);
+  return note;
 }
 
 Served TuningJob::search(const Turn& turn, double seconds) {
@@ -152,9 +164,9 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     found = tune(problem_, machine_.device(), space, *runner, std::move(list), rest, show);
     if (rest.seconds < kFairShare * settings.budget_s) {
       found->provisional = true;
-      const auto whose = by_process ? fmt::format("AK_PROCESS_BUDGET_S={:g}", settings.process_budget_s)
-                                    : fmt::format("AK_BUDGET_S={:g}", settings.budget_s);
-      found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}", rest.seconds, whose));
+      const std::string whose = settings.given_by(by_process ? "AK_PROCESS_BUDGET_S" : "AK_BUDGET_S");
+      found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}={:g}", rest.seconds, whose,
+                                                    by_process ? settings.process_budget_s : settings.budget_s));
     }
     found->note = joined(found->note, without_);
   }

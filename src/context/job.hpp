@@ -29,6 +29,7 @@ class TuningJob final : public TuningWork {
 
  private:
   Served tuned(const Turn& turn);
+  std::string warm_up(const Turn& turn);
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);
   std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);

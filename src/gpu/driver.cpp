@@ -9,7 +9,7 @@ namespace {
 
 // Outlives cuInit's failure, so that the error can be put in the driver's words.
 struct Opened {
-  SharedLibrary library{"the CUDA driver (libcuda.so.1)", {"libcuda.so.1", "libcuda.so"}};
+  SharedLibrary library{"the CUDA driver", {"libcuda.so.1", "libcuda.so"}};
   Driver functions;
 
   Opened() {

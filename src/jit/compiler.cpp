@@ -17,7 +17,7 @@ namespace {
 constexpr std::initializer_list<const char*> kNvrtcNames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
 
 struct Nvrtc {
-  SharedLibrary library{"NVRTC (libnvrtc.so)", kNvrtcNames};
+  SharedLibrary library{"NVRTC", kNvrtcNames};
   decltype(nvrtcVersion)* version;
   decltype(nvrtcCreateProgram)* create;
   decltype(nvrtcDestroyProgram)* destroy;

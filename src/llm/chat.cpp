@@ -82,7 +82,7 @@ std::string without(std::string_view text, std::string_view key) {
 class HttpChat : public Chat {
  public:
   HttpChat(ChatEndpoint endpoint, const Wire& wire) : endpoint_(std::move(endpoint)), wire_(wire) {
-    if (endpoint_.model.empty()) throw Error(ErrorCode::invalid_argument, "LLM model: none given (AK_LLM_MODEL)");
+    if (endpoint_.model.empty()) throw Error(ErrorCode::invalid_argument, "LLM model: none given (llm_model, AK_LLM_MODEL)");
     url_ = url_of_call(wire_, endpoint_.url);
   }
 

@@ -108,7 +108,7 @@ HttpReply::Fault classify(CURLcode code) {
 void check_url(const std::string& text) {
   start_curl();
   const auto bad = [](std::string_view why) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("LLM endpoint (AK_LLM_ENDPOINT): {}", why));
+    throw Error(ErrorCode::invalid_argument, fmt::format("LLM endpoint (llm_endpoint, AK_LLM_ENDPOINT): {}", why));
   };
   const Url url = parse_url(text);
   // What may hold a password is not shown.

@@ -97,7 +97,7 @@ class MailboxChat : public Chat {
 std::unique_ptr<Chat> make_mailbox_chat(const std::string& folder) {
   struct stat status {};
   if (folder.empty() || ::stat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
-    throw Error(ErrorCode::invalid_argument, fmt::format("LLM mailbox (AK_LLM): '{}' is not a folder", folder));
+    throw Error(ErrorCode::invalid_argument, fmt::format("LLM mailbox (llm, AK_LLM): '{}' is not a folder", folder));
   return std::make_unique<MailboxChat>(folder);
 }
 

@@ -9,7 +9,7 @@ namespace ak {
 void Plan::refuse() const {
   throw Error(
       ErrorCode::out_of_memory,
-      fmt::format("a workspace of {} bytes is not to be had: too little device memory is free, or AK_SCRATCH_BYTES is small",
+      fmt::format("a workspace of {} bytes is not to be had: too little device memory is free, or scratch_bytes (AK_SCRATCH_BYTES) is small",
                   workspace_bytes()));
 }
 

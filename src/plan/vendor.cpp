@@ -16,7 +16,7 @@ namespace {
 constexpr std::initializer_list<const char*> kLtNames = {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"};
 
 struct CublasLt {
-  SharedLibrary library{"cuBLASLt (libcublasLt.so)", kLtNames};
+  SharedLibrary library{"cuBLASLt", kLtNames};
   decltype(cublasLtCreate)* create;
   decltype(cublasLtGetVersion)* version;
   decltype(cublasLtGetStatusName)* status_name;

@@ -17,7 +17,7 @@ class Recorded final : public Machine {
  public:
   explicit Recorded(const std::string& path) : path_(path) {
     const auto files = recording_files(path);
-    if (files.empty()) throw Error(ErrorCode::invalid_argument, fmt::format("AK_RECORDING='{}': no recording there", path));
+    if (files.empty()) throw Error(ErrorCode::invalid_argument, fmt::format("no recording in '{}'", path));
     header_ = Recording::read(files.front()).header;
     std::filesystem::path leaf = path;
     if (!leaf.has_filename()) leaf = leaf.parent_path();

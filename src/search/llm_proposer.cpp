@@ -157,7 +157,7 @@ std::vector<Proposal> LlmProposer::propose(const SearchView& view, std::size_t c
     if (!options_.tokens_left || *options_.tokens_left > 0) {
       start_round(view);
     } else {
-      fail(rounds_, "the token budget is used up (AK_LLM_TOKENS)");
+      fail(rounds_, "the token budget is used up (llm_tokens, AK_LLM_TOKENS)");
       silent_ = true;
     }
   }

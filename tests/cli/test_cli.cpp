@@ -2,6 +2,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/hash.hpp"
 #include "cache/store.hpp"
@@ -19,6 +20,11 @@ TEST_CASE("every subcommand explains itself, and the exit codes are documented")
     const Result help = run_ak(fmt::format("{} --help", command));
     CHECK(help.code == 0);
     CHECK(has(help.output, "Usage"));
+    std::istringstream lines(help.output);
+    const std::string beside(28, ' ');
+    for (std::string line, next; std::getline(lines, next); line = next)  // "  name    description", or that in the next line
+      if (line.starts_with("  ") && !line.starts_with(beside))
+        CHECK_MESSAGE((line.find_last_not_of(' ') >= beside.size() || next.starts_with(beside)), line);
   }
   CHECK(run_ak("--version").output == "ak 0.1.0\n");
 }

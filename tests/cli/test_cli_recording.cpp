@@ -159,13 +159,36 @@ TEST_CASE("warm tunes the good lines, skips what is known, and its exit code tel
   CHECK(rows[1]["state"] == "known");
 }
 
+TEST_CASE("warm --json has a row for every line of the list that says something, a bad one too") {
+  const Recorded recorded;
+  const File list("m,n,k,act\n16,512\n# a word\n16,512,1024,silu\n16,512,1024,sillu\n17,512,1024,silu\n");
+  const Json warmed = recorded.json("warm " + list.path);
+  CHECK(warmed["bad_lines"] == 2);
+  const Json rows = warmed["problems"];
+  REQUIRE(rows.size() == 4);
+  const char* const states[] = {"bad line", "tuned", "bad line", "failed"};
+  const int lines[] = {2, 4, 5, 6};
+  for (int i = 0; i < 4; ++i) {
+    CHECK(rows[i]["state"] == states[i]);
+    CHECK(rows[i]["line"] == lines[i]);
+  }
+  CHECK(has(rows[2]["why"], "'sillu' is none of"));
+  CHECK(rows[2]["problem"] == "");
+
+  const File bad("m,n,k\n16,512\n");
+  const Json none = recorded.json("warm " + bad.path);
+  REQUIRE(none["problems"].size() == 1);
+  CHECK(none["problems"][0]["line"] == 2);
+  CHECK(recorded.run("warm --json " + bad.path).code == 2);
+}
+
 TEST_CASE("warm works through its list whatever the process budget is, and a budget that is too short is blamed itself") {
   const Recorded recorded;
   const File list("m,n,k,act\n16,512,1024,silu\n");
   const Result tiny = recorded.run("warm --budget 0.07 " + list.path);
   CAPTURE(tiny.output);
   CHECK(tiny.code == 1);
-  CHECK(has(tiny.output, "AK_BUDGET_S=0.07 is too short"));
+  CHECK(has(tiny.output, "budget_s=0.07 is too short"));
   CHECK(!has(tiny.output, "PROCESS"));
   const Result spent = run_ak("warm " + list.path, recorded.environment + " AK_PROCESS_BUDGET_S=0");
   CAPTURE(spent.output);

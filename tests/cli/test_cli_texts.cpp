@@ -115,6 +115,18 @@ TEST_CASE("a batch is in lists, texts, packs and JSON; one of more than 1 is ref
   std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("a driver's library that cannot be opened is named once") {
+  const std::string folder = fmt::format("/tmp/ak_broken_{}", getpid());
+  std::filesystem::create_directory(folder);
+  for (const char* file : {"/libcuda.so.1", "/libcuda.so"}) std::ofstream(folder + file) << "broken";
+  const Result r = run_ak("tune 64 64 64", "LD_LIBRARY_PATH=" + folder);
+  std::filesystem::remove_all(folder);
+  CAPTURE(r.output);
+  CHECK(r.code == 3);
+  CHECK(has(r.output, "the CUDA driver is not available: " + folder + "/libcuda.so.1: "));
+  CHECK(r.output.find("libcuda") == r.output.rfind("libcuda"));
+}
+
 TEST_CASE("the toolkit's stub of the driver is named by the tool") {
   const std::string stub = "/usr/local/cuda/lib64/stubs/libcuda.so";
   if (access(stub.c_str(), R_OK) != 0) return;  // no toolkit

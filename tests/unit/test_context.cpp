@@ -216,12 +216,16 @@ TEST_CASE("a passing lack is tried again, each time twice as late, at most a min
   CHECK(lasting.world.runners == 1);
 }
 
-TEST_CASE("what every search needs is made before its clock starts") {
+TEST_CASE("what every search needs is made before its clock starts, and its time is told by who paid for it") {
   Fixture f;
   f.world.warm_up_s = 0.6;  // the budget is 0.5
   f.call();
   CHECK(f.world.warmed == 1);
   CHECK(f.context->counters().trials > 10);
+  const std::string told = "libraries opened and support kernels made in 0.6";
+  CHECK(f.context->explain(f.problem).note.find(told) != std::string::npos);
+  f.world.warm_up_s = 0;  // they are open
+  CHECK(f.context->retune(f.problem).note.find("libraries opened") == std::string::npos);
   CHECK(!f.context->store().find(f.problem, f.world.hardware)->provenance.provisional);
 }
 
@@ -431,6 +435,11 @@ TEST_CASE("what ended a search is named: its own budget, or the process's") {
   const std::string note = own.context->explain(own.problem).note;
   CHECK(note.find("AK_BUDGET_S=0.07 is too short") != note.npos);
   CHECK(note.find("PROCESS") == note.npos);
+  settings.entries = {{"AK_BUDGET_S", "0.07", "option", "", ""}};
+  Fixture given_in_code(settings);
+  given_in_code.call();
+  CHECK(given_in_code.context->explain(given_in_code.problem).note.find("budget_s=0.07 is too short") == 0);
+  settings.entries.clear();
 
   settings.budget_s = 1, settings.process_budget_s = 0.3;
   Fixture process(settings);

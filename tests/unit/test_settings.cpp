@@ -132,20 +132,44 @@ TEST_CASE("a bad value names its variable and itself") {
     }
     for (const auto& e : resolve_all({}).entries) CHECK((e.fault.find(value) != std::string::npos) == (e.variable == name));
   }
+}
+
+TEST_CASE("a bad option names its field and itself") {
   Environment none({});
-  Options options;
-  options.max_trials = -3;
-  CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains("AK_MAX_TRIALS (option)='-3'"), Error);
+  const auto refused = [](auto Options::*field, auto wrong, const std::string& what) {
+    Options options;
+    options.*field = wrong;
+    CAPTURE(what);
+    CHECK_THROWS_WITH_AS(resolve(options), doctest::Contains(("option " + what).c_str()), Error);
+  };
+  refused(&Options::budget_s, -1., "budget_s='-1': ");
+  refused(&Options::process_budget_s, -1., "process_budget_s='-1': ");
+  refused(&Options::max_trials, -3, "max_trials='-3': ");
+  refused(&Options::compile_threads, -1, "compile_threads='-1': ");
+  refused(&Options::compile_niceness, 20, "compile_niceness='20': ");
+  refused(&Options::llm, "gpt", "llm='gpt': ");
+  refused(&Options::llm_rounds, -1, "llm_rounds='-1': ");
+  refused(&Options::llm_proposals, 0, "llm_proposals='0': ");
+  refused(&Options::llm_tokens, -1, "llm_tokens='-1': ");
+  refused(&Options::scratch_bytes, -1, "scratch_bytes='-1': ");
+  refused(&Options::search_bytes, -1, "search_bytes='-1': ");
+  refused(&Options::log_level, "loud", "log_level='loud': ");
+  refused(&Options::recording, "/nowhere", "recording='/nowhere': ");
   for (const int wrong : {3, 255}) {
-    Options none_of_the_words;
-    none_of_the_words.mode = static_cast<Mode>(wrong);
-    CHECK_THROWS_WITH_AS(resolve(none_of_the_words), doctest::Contains(fmt::format("AK_MODE (option)='{}'", wrong).c_str()),
-                         Error);
-    none_of_the_words.mode.reset();
-    none_of_the_words.isolation = static_cast<Isolation>(wrong);
-    CHECK_THROWS_WITH_AS(resolve(none_of_the_words),
-                         doctest::Contains(fmt::format("AK_ISOLATION (option)='{}'", wrong).c_str()), Error);
+    refused(&Options::mode, static_cast<Mode>(wrong), fmt::format("mode='{}': ", wrong));
+    refused(&Options::isolation, static_cast<Isolation>(wrong), fmt::format("isolation='{}': ", wrong));
   }
+}
+
+TEST_CASE("a setting is called by what it was given by") {
+  Environment variable({{"AK_MODE", "hit"}, {"AK_SHIPPED", ""}});
+  Options options;
+  options.budget_s = 1, options.log_level = "off";
+  const Settings s = resolve(options);
+  CHECK(s.given_by("AK_BUDGET_S") == "budget_s");
+  CHECK(s.given_by("AK_LOG") == "log_level");
+  CHECK(s.given_by("AK_MODE") == "AK_MODE");
+  CHECK(s.given_by("AK_MAX_TRIALS") == "AK_MAX_TRIALS");
 }
 
 TEST_CASE("the key comes from the callback, the variable or the file, and is never among the entries") {
