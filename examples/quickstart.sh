@@ -7,7 +7,7 @@
 set -eu
 . "$(dirname "$0")/../tests/setup.sh"
 ak_build_targets quickstart ak_tool
-for name in $(compgen -e | grep '^AK_' | grep -vx AK_BUILD_DIR); do unset "$name"; done
+ak_forget_settings
 
 work=$ak_build/quickstart
 rm -rf "$work"

@@ -13,11 +13,9 @@ esac
 . "$(dirname "$0")/setup.sh"
 ak_build_targets
 
-# Tests neither see nor touch the user's own records and settings.
-for name in $(compgen -e | grep '^AK_'); do [ "$name" = AK_BUILD_DIR ] || unset "$name"; done
-AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
+ak_forget_settings
+ak_own_cache
 export AK_TEST_ALL=$all
-trap 'rm -rf "$AK_CACHE_DIR"' EXIT
 
 log=$ak_build/tests.log
 ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout "$timeout" >"$log" 2>&1

@@ -1,10 +1,12 @@
-# Sourced by tests/run.sh and examples/quickstart.sh: installs what is missing on Debian, configures and builds in build/.
-# Prints nothing that a second run would not want to read.
+# Sourced by the scripts of tests/ and examples/: installs what is missing on Debian, configures and builds in build/. Prints
+# nothing that a second run would not want to read.
 
 ak_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ak_build=${AK_BUILD_DIR:-$ak_root/build}
 ak_packages=(g++ cmake ninja-build pkg-config libcurl4-openssl-dev libsimdjson-dev libfmt-dev nlohmann-json3-dev liblmdb-dev
              libzstd-dev libxxhash-dev libcli11-dev libcpp-httplib-dev doctest-dev locales)
+ak_launchers=() # for CMake
+command -v ccache >/dev/null && ak_launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 
 ak_fail() { # what is wrong, what to do
   printf 'error: %s\n       %s\n' "$1" "$2" >&2
@@ -48,17 +50,28 @@ ak_find_toolkit() {
   ak_cuda=$(cd "$(dirname "$(readlink -f "$nvcc")")/.." && pwd)
 }
 
+# The user's own settings are not seen; where to build is none of them.
+ak_forget_settings() {
+  local name
+  for name in $(compgen -e | grep '^AK_' | grep -v 'BUILD_DIR$'); do unset "$name"; done
+}
+
+# The user's own records are neither seen nor touched. The folder goes when the script ends.
+ak_own_cache() {
+  AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
+  trap 'rm -rf "$AK_CACHE_DIR"' EXIT
+}
+
 # Builds the named targets (all without any). Quiet when all goes well; the compiler's own words when not.
 ak_build_targets() {
   ak_install_packages
   ak_find_toolkit
   command -v g++ >/dev/null || ak_fail "no C++ compiler: g++ is not on PATH" "apt-get install g++"
-  local options=(-DCUDAToolkit_ROOT="$ak_cuda") log
+  local log
   mkdir -p "$ak_build"
   log=$ak_build/setup.log
-  command -v ccache >/dev/null && options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   [ -f "$ak_build/build.ninja" ] || echo "configuring in $ak_build"
-  cmake -S "$ak_root" -B "$ak_build" -G Ninja "${options[@]}" >"$log" 2>&1 || {
+  cmake -S "$ak_root" -B "$ak_build" -G Ninja -DCUDAToolkit_ROOT="$ak_cuda" "${ak_launchers[@]}" >"$log" 2>&1 || {
     grep -A 12 'CMake Error' "$log" >&2
     ak_fail "CMake could not configure the build" "the lines above name what it lacks (full log: $log)"
   }

@@ -168,22 +168,20 @@ int bench(const State& state) {
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
+void add_bench(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command =
-      app.add_subcommand("bench", "Time the own kernel, cuBLASLt's fused epilogue and its GEMM + pass, interleaved");
+  Command command =
+      program.add_command("bench", "Time the own kernel, cuBLASLt's fused epilogue and its GEMM + pass, interleaved");
   state->problem.add_to(command);
   state->search.add_cache_to(command);
-  command->add_option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
-  command->add_option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
-  command->add_option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
-  command->add_option("--seconds", state->seconds, "most seconds per problem")
-      ->check(seconds_above_zero())
-      ->capture_default_str();
-  command->add_option("--format", state->format)->check(CLI::IsMember({"text", "csv", "json"}))->capture_default_str();
-  command->add_flag_callback(
+  command.option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
+  command.option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
+  command.option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
+  command.option("--seconds", state->seconds, "most seconds per problem").seconds_above_zero().shows_default();
+  command.option("--format", state->format, "of the output").one_of({"text", "csv", "json"}).shows_default();
+  command.flag(
       "--json", [state] { state->format = "json"; }, "JSON instead of text");
-  on_run(command, [state] { return bench(*state); });
+  command.on_run([state] { return bench(*state); });
 }
 
 }  // namespace ak::cli

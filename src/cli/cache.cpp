@@ -27,8 +27,8 @@ bool cannot_be_read(const Store& store) {
   return !why.empty();
 }
 
-void HardwareFilter::add_to(CLI::App* command) {
-  command->add_option("--hardware", text, "only records of hardware whose description has this text: H200, \"132 SMs\"");
+void HardwareFilter::add_to(Command& command) {
+  command.option("--hardware", text, "only records of hardware whose description has this text: H200, \"132 SMs\"");
 }
 
 bool HardwareFilter::takes(const PlanRecord& record) const { return describe(record.hardware).find(text) != std::string::npos; }

@@ -1,8 +1,6 @@
 // The `ak` tool: one file per subcommand, each adding itself to the command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include "ak/ak.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
+#include "cli/command.hpp"
 #include "core/device_facts.hpp"
 #include "core/problem.hpp"
 #include "core/trial.hpp"
@@ -29,24 +28,16 @@ enum Exit : int {
   kUnavailable = 3,  // no GPU, driver or library, and no recording
 };
 
-/// Registers `body` as what runs when the subcommand was chosen; its result is the exit code.
-using Body = std::function<int()>;
-void on_run(CLI::App* command, Body body);
-
-void add_tune(CLI::App& app);
-void add_warm(CLI::App& app);
-void add_ls(CLI::App& app);
-void add_pack(CLI::App& app);
-void add_import(CLI::App& app);
-void add_show(CLI::App& app);
-void add_bench(CLI::App& app);
-void add_sweep(CLI::App& app);
-void add_doctor(CLI::App& app);
-void add_env(CLI::App& app);
-
-/// Of an option's value, said in plain words: seconds, or `what` ("trials").
-CLI::Validator seconds_above_zero();
-CLI::Validator count_above_zero(const std::string& what);
+void add_tune(Program& program);
+void add_warm(Program& program);
+void add_ls(Program& program);
+void add_pack(Program& program);
+void add_import(Program& program);
+void add_show(Program& program);
+void add_bench(Program& program);
+void add_sweep(Program& program);
+void add_doctor(Program& program);
+void add_env(Program& program);
 
 /// M N K and what describes the rest of a call, as options of a subcommand.
 struct ProblemArguments {
@@ -56,7 +47,7 @@ struct ProblemArguments {
   std::int64_t batch = 1;
   bool bias = false, c = false, alpha = false, gated = false, aux = false;
 
-  void add_to(CLI::App* command);
+  void add_to(Command& command);
   bool given() const { return !sizes.empty() || !text.empty(); }
   /// Throws Error{invalid_argument} naming the option.
   Problem problem() const;
@@ -77,8 +68,8 @@ struct SearchArguments {
   std::string recording, cache;
   bool cache_given = false;
 
-  void add_to(CLI::App* command);
-  void add_cache_to(CLI::App* command);
+  void add_to(Command& command);
+  void add_cache_to(Command& command);
   Options options() const;
 };
 
@@ -86,7 +77,7 @@ struct SearchArguments {
 struct HardwareFilter {
   std::string text;
 
-  void add_to(CLI::App* command);
+  void add_to(Command& command);
   bool takes(const PlanRecord& record) const;
   bool takes(const WorkRecord& record) const;
 };

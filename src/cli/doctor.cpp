@@ -220,12 +220,12 @@ int doctor(bool json) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app) {
+void add_doctor(Program& program) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command =
-      app.add_subcommand("doctor", "Check driver, libraries, cache and LLM settings; each fault with its remedy");
-  command->add_flag("--json", *json, "JSON instead of text");
-  on_run(command, [json] { return doctor(*json); });
+  Command command =
+      program.add_command("doctor", "Check driver, libraries, cache and LLM settings; each fault with its remedy");
+  command.flag("--json", *json, "JSON instead of text");
+  command.on_run([json] { return doctor(*json); });
 }
 
 }  // namespace ak::cli

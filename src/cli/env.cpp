@@ -5,11 +5,11 @@
 
 namespace ak::cli {
 
-void add_env(CLI::App& app) {
+void add_env(Program& program) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("env", "Every environment variable, its value here and where that came from");
-  command->add_flag("--json", *json, "JSON instead of text");
-  on_run(command, [json] {
+  Command command = program.add_command("env", "Every environment variable, its value here and where that came from");
+  command.flag("--json", *json, "JSON instead of text");
+  command.on_run([json] {
     const Settings settings = resolve_all({});
     Json rows = Json::array();
     bool good = true;

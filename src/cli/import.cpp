@@ -97,17 +97,17 @@ int import(const State& state) {
 
 }  // namespace
 
-void add_import(CLI::App& app) {
+void add_import(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand(
+  Command command = program.add_command(
       "import", "Take the records of packs into the cache; each is compiled and proven by its first call or by `ak warm`");
-  command->add_option("pack", state->packs, "files that `ak pack` wrote")->required();
+  command.option("pack", state->packs, "files that `ak pack` wrote").required();
   state->search.add_cache_to(command);
   state->hardware.add_to(command);
-  command->add_flag("--force", state->force, "replace records that stand");
-  command->add_flag("--dry-run", state->dry_run, "only say what would be taken");
-  command->add_flag("--json", state->json, "JSON instead of text");
-  on_run(command, [state] { return import(*state); });
+  command.flag("--force", state->force, "replace records that stand");
+  command.flag("--dry-run", state->dry_run, "only say what would be taken");
+  command.flag("--json", state->json, "JSON instead of text");
+  command.on_run([state] { return import(*state); });
 }
 
 }  // namespace ak::cli

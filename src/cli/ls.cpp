@@ -53,7 +53,7 @@ bool holds(const VisitWork& for_each, const std::string& kind) {
 
 }  // namespace
 
-void add_ls(CLI::App& app) {
+void add_ls(Program& program) {
   struct State {
     SearchArguments search;
     std::vector<std::string> packs;
@@ -61,14 +61,14 @@ void add_ls(CLI::App& app) {
     bool shipped = false, quarantined = false, json = false;
   };
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand("ls", "List the records of the cache, or of packs");
-  command->add_option("pack", state->packs, "files that `ak pack` wrote, instead of the cache");
-  command->add_flag("--shipped", state->shipped, "the pack that comes with the library");
-  command->add_flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
-  command->add_option("--kind", state->kind, "what is held of another kind of work than the GEMM, by its tag");
+  Command command = program.add_command("ls", "List the records of the cache, or of packs");
+  command.option("pack", state->packs, "files that `ak pack` wrote, instead of the cache");
+  command.flag("--shipped", state->shipped, "the pack that comes with the library");
+  command.flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
+  command.option("--kind", state->kind, "what is held of another kind of work than the GEMM, by its tag");
   state->search.add_cache_to(command);
-  command->add_flag("--json", state->json, "JSON instead of text");
-  on_run(command, [state] {
+  command.flag("--json", state->json, "JSON instead of text");
+  command.on_run([state] {
     Json rows = Json::array();
     int count = 0;
     const auto list = [&](const PlanRecord& r, const std::optional<Tactic>& own) {

@@ -10,8 +10,6 @@
 namespace ak::cli {
 namespace {
 
-Body chosen;
-
 int exit_code(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument:
@@ -32,33 +30,20 @@ void set_tools_log_level() {
 
 int run(int argc, char** argv) {
   set_tools_log_level();
-  CLI::App app("Autokernel: GEMM + activation on NVIDIA GPUs, tuned on first use and remembered", "ak");
-  app.set_version_flag("--version", "ak " + version());
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done; 1 the work or a part of it failed; 2 the command line or a list is wrong;\n"
-      "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
-      "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
+  Program program("ak", "Autokernel: GEMM + activation on NVIDIA GPUs, tuned on first use and remembered", "ak " + version(),
+                  "Exit codes: 0 done; 1 the work or a part of it failed; 2 the command line or a list is wrong;\n"
+                  "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
+                  "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
   for (const auto add : {add_tune, add_warm, add_ls, add_show, add_pack, add_import, add_bench, add_sweep, add_doctor, add_env})
-    add(app);
-  if (const std::string word = misspelt(app, argc, argv); !word.empty()) {
+    add(program);
+  if (const std::string word = misspelt(program, argc, argv); !word.empty()) {
     fmt::print(stderr, "ak: {}\n", word);
     return kUsage;
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
-  }
-  return chosen();
+  return program.run(argc, argv, kUsage);
 }
 
 }  // namespace
-
-void on_run(CLI::App* command, Body body) {
-  command->callback([body = std::move(body)] { chosen = body; });
-}
-
 }  // namespace ak::cli
 
 int main(int argc, char** argv) {

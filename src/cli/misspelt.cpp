@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -41,15 +40,15 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return best;
 }
 
-std::string misspelt(const CLI::App& app, int argc, char** argv) {
-  const CLI::App* scope = &app;
+std::string misspelt(const Program& program, int argc, char** argv) {
+  Command scope = program.top();
   std::string command = "ak";
   int at = 1;
   if (argc > 1 && argv[1][0] != '-') {
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-    const auto chosen = std::ranges::find_if(commands, [&](const CLI::App* c) { return c->check_name(argv[1]); });
+    const std::vector<Command> commands = program.commands();
+    const auto chosen = std::ranges::find(commands, argv[1], &Command::name);
     std::vector<std::string> known;
-    for (const CLI::App* each : commands) known.push_back(each->get_name());
+    for (const Command& each : commands) known.push_back(each.name());
     if (chosen == commands.end()) return described(argv[1], "a command", known, "ak --help");
     scope = *chosen, command += fmt::format(" {}", argv[1]), at = 2;
   }
@@ -57,15 +56,11 @@ std::string misspelt(const CLI::App& app, int argc, char** argv) {
     const std::string text = argv[at], word = text.substr(0, text.find('='));
     const bool is_option = word.size() > 1 && word[0] == '-' && (word[1] == '-' || is_letter(word[1]));
     if (!is_option) continue;
-    if (const CLI::Option* const option = scope->get_option_no_throw(word)) {
-      // Its value may begin with a dash: --act -x.
-      if (word == text) at += std::min(option->get_type_size_min(), option->get_items_expected_min());
+    if (const auto words = scope.words_of(word)) {
+      if (word == text) at += *words;  // its value may begin with a dash: --act -x
       continue;
     }
-    std::vector<std::string> known;
-    for (const CLI::Option* option : scope->get_options())
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-    return described(word, fmt::format("an option of `{}`", command), known, command + " --help");
+    return described(word, fmt::format("an option of `{}`", command), scope.options(), command + " --help");
   }
   return "";
 }

@@ -5,9 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cli/command.hpp"
 
 namespace ak::cli {
 
@@ -18,6 +16,6 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 /// Names the first of the words behind `ak` that is no command, or no option of its command, with the nearest there is; ""
 /// where all are known. An option's value is no such word. CLI11 counts arguments first, and would complain of a misspelt
 /// option's value.
-std::string misspelt(const CLI::App& app, int argc, char** argv);
+std::string misspelt(const Program& program, int argc, char** argv);
 
 }  // namespace ak::cli

@@ -93,15 +93,15 @@ int pack(const State& state) {
 
 }  // namespace
 
-void add_pack(CLI::App& app) {
+void add_pack(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand("pack", "Write the cache's winners to one portable file");
-  command->add_option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere")->required();
-  command->add_option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
+  Command command = program.add_command("pack", "Write the cache's winners to one portable file");
+  command.option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere").required();
+  command.option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
   state->hardware.add_to(command);
-  command->add_flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
-  command->add_flag("--json", state->json, "JSON instead of text");
-  on_run(command, [state] { return pack(*state); });
+  command.flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
+  command.flag("--json", state->json, "JSON instead of text");
+  command.on_run([state] { return pack(*state); });
 }
 
 }  // namespace ak::cli

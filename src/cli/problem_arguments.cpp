@@ -53,21 +53,7 @@ std::int64_t size_of_word(const char* name, const std::string& word) {
   return value;
 }
 
-template <class Number>
-CLI::Validator above_zero(const std::string& expected) {
-  const auto why = [expected](const std::string& word) {
-    Number value = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    const bool whole = error == std::errc() && end == word.data() + word.size();
-    return whole && value > 0 && value <= std::numeric_limits<Number>::max() ? "" : expected + " are expected";
-  };
-  return CLI::Validator(why, "");
-}
-
 }  // namespace
-
-CLI::Validator seconds_above_zero() { return above_zero<double>("seconds above 0"); }
-CLI::Validator count_above_zero(const std::string& what) { return above_zero<int>(what + " above 0, a whole number,"); }
 
 Problem contiguous_problem(const ProblemArguments& words) {
   const auto m = words.sizes.at(0), n = words.sizes.at(1), k = words.sizes.at(2);
@@ -111,26 +97,25 @@ Problem problem_of_text(std::string_view text) {
   return p;
 }
 
-void ProblemArguments::add_to(CLI::App* command) {
+void ProblemArguments::add_to(Command& command) {
   for (const auto& [name, meaning] : {std::pair("M", "rows of A and D: D[M,N] = act(A[M,K] . B[K,N] ...)"),
                                       {"N", "columns of B and D; of D alone with --gated"},
                                       {"K", "columns of A, rows of B"}})
-    command->add_option_function<std::string>(
+    command.option(
         name, [this, name = name](const std::string& word) { sizes.push_back(size_of_word(name, word)); }, meaning);
-  command->add_option("--act", activation, activation_names() + ", or an expression of x")->capture_default_str();
-  command->add_option("--dtype", dtype, "of A and B: bf16 or f16")->capture_default_str();
-  command->add_option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");
-  command->add_option("--layout", layout, "a letter for A, one for B: n as written, t transposed; nt is a linear layer, w[N,K]")
-      ->capture_default_str();
-  command->add_flag("--bias", bias, "add a bias of N elements");
-  command->add_flag("--c", c, "add beta * C");
-  command->add_flag("--alpha", alpha, "with an alpha other than 1");
-  command->add_flag("--gated", gated, "D = act(A . gate) * (A . up), B[K,2N] holding the gate's columns, then the up's");
-  command->add_flag("--aux", aux, "store what the activation is given too");
-  command->add_option("--scale", scale, "multiply rows, columns or both of A . B by a vector")
-      ->check(CLI::IsMember({"row", "column", "both"}));
-  command->add_option("--batch", batch, "how many such products; only 1 is served yet")->capture_default_str();
-  command->add_option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
+  command.option("--act", activation, activation_names() + ", or an expression of x").shows_default();
+  command.option("--dtype", dtype, "of A and B: bf16 or f16").shows_default();
+  command.option("--out", out, "dtype of D: f16, bf16 or f32 (default: that of A and B)");
+  command.option("--layout", layout, "a letter for A, one for B: n as written, t transposed; nt is a linear layer, w[N,K]")
+      .shows_default();
+  command.flag("--bias", bias, "add a bias of N elements");
+  command.flag("--c", c, "add beta * C");
+  command.flag("--alpha", alpha, "with an alpha other than 1");
+  command.flag("--gated", gated, "D = act(A . gate) * (A . up), B[K,2N] holding the gate's columns, then the up's");
+  command.flag("--aux", aux, "store what the activation is given too");
+  command.option("--scale", scale, "multiply rows, columns or both of A . B by a vector").one_of({"row", "column", "both"});
+  command.option("--batch", batch, "how many such products; only 1 is served yet").shows_default();
+  command.option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
 }
 
 Problem ProblemArguments::problem() const {
@@ -146,17 +131,17 @@ Problem ProblemArguments::problem() const {
   }
 }
 
-void SearchArguments::add_cache_to(CLI::App* command) {
-  command->add_option_function<std::string>(
+void SearchArguments::add_cache_to(Command& command) {
+  command.option(
       "--cache", [this](const std::string& folder) { cache = folder, cache_given = true; },
       "folder of the records (AK_CACHE_DIR)");
 }
 
-void SearchArguments::add_to(CLI::App* command) {
+void SearchArguments::add_to(Command& command) {
   add_cache_to(command);
-  command->add_option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)")->check(seconds_above_zero());
-  command->add_option("--trials", trials, "most trials per problem (AK_MAX_TRIALS)")->check(count_above_zero("trials"));
-  command->add_option("--recording", recording, "answer trials from this file instead of a GPU (AK_RECORDING)");
+  command.option("--budget", budget_s, "wall seconds per problem (AK_BUDGET_S)").seconds_above_zero();
+  command.option("--trials", trials, "most trials per problem (AK_MAX_TRIALS)").count_above_zero("trials");
+  command.option("--recording", recording, "answer trials from this file instead of a GPU (AK_RECORDING)");
 }
 
 Options SearchArguments::options() const {

@@ -143,17 +143,16 @@ int show(const State& state) {
 
 }  // namespace
 
-void add_show(CLI::App& app) {
+void add_show(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand("show", "Show the record of a problem and the trials of its search");
+  Command command = program.add_command("show", "Show the record of a problem and the trials of its search");
   state->problem.add_to(command);
-  auto* kind = command->add_option("--kind", state->kind, "instead, a record of another kind of work than the GEMM: its tag");
-  command->add_option("--key", state->key, "what that record is about, as `ak ls --kind TAG` prints it")->needs(kind);
-  kind->needs("--key");
+  Argument kind = command.option("--kind", state->kind, "instead, a record of another kind of work than the GEMM: its tag");
+  command.option("--key", state->key, "what that record is about, as `ak ls --kind TAG` prints it").goes_with(kind);
   state->search.add_cache_to(command);
-  command->add_option("--top", state->top, "rows of each kind in the leader board")->capture_default_str();
-  command->add_flag("--json", state->json, "the record and its whole history");
-  on_run(command, [state] { return show(*state); });
+  command.option("--top", state->top, "rows of each kind in the leader board").shows_default();
+  command.flag("--json", state->json, "the record and its whole history");
+  command.on_run([state] { return show(*state); });
 }
 
 }  // namespace ak::cli

@@ -65,23 +65,22 @@ int run(const State& state) {
 
 }  // namespace
 
-void add_sweep(CLI::App& app) {
+void add_sweep(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command =
-      app.add_subcommand("sweep", "Run a problem's whole space, or an even sample of it, and record every trial");
+  Command command =
+      program.add_command("sweep", "Run a problem's whole space, or an even sample of it, and record every trial");
   state->problem.add_to(command);
-  command->add_option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
-  command->add_option("--into", state->into, "folder of the recordings; an unfinished one there is resumed")
-      ->capture_default_str();
-  command->add_option("--most", state->budget.most, "own tactics to run at most, the cheapest and an even sample of the rest")
-      ->capture_default_str();
-  command->add_option("--seconds", state->budget.seconds, "per problem; what is left undone is done by the next run")
-      ->check(seconds_above_zero());
-  command->add_option("--trial-seconds", state->budget.trial_s, "of one trial, its compile included")
-      ->check(seconds_above_zero())
-      ->capture_default_str();
-  command->footer("Exits with 1 while a recording is unfinished: run it again.");
-  on_run(command, [state] { return run(*state); });
+  command.option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
+  command.option("--into", state->into, "folder of the recordings; an unfinished one there is resumed").shows_default();
+  command.option("--most", state->budget.most, "own tactics to run at most, the cheapest and an even sample of the rest")
+      .shows_default();
+  command.option("--seconds", state->budget.seconds, "per problem; what is left undone is done by the next run")
+      .seconds_above_zero();
+  command.option("--trial-seconds", state->budget.trial_s, "of one trial, its compile included")
+      .seconds_above_zero()
+      .shows_default();
+  command.footer("Exits with 1 while a recording is unfinished: run it again.");
+  command.on_run([state] { return run(*state); });
 }
 
 }  // namespace ak::cli

@@ -7,19 +7,19 @@
 
 namespace ak::cli {
 
-void add_tune(CLI::App& app) {
+void add_tune(Program& program) {
   struct State {
     ProblemArguments problem;
     SearchArguments search;
     bool force = false, json = false;
   };
   auto state = std::make_shared<State>();
-  CLI::App* command = app.add_subcommand("tune", "Search the kernel of one problem, or load the one that is known");
+  Command command = program.add_command("tune", "Search the kernel of one problem, or load the one that is known");
   state->problem.add_to(command);
   state->search.add_to(command);
-  command->add_flag("--force", state->force, "search again although a record stands, and replace it");
-  command->add_flag("--json", state->json, "JSON instead of text");
-  on_run(command, [state] {
+  command.flag("--force", state->force, "search again although a record stands, and replace it");
+  command.flag("--json", state->json, "JSON instead of text");
+  command.on_run([state] {
     const Problem problem = state->problem.problem();
     ProgressBar bar;
     double best_us = 0;

@@ -95,20 +95,20 @@ int warm(const State& state) {
 
 }  // namespace
 
-void add_warm(CLI::App& app) {
+void add_warm(Program& program) {
   auto state = std::make_shared<State>();
-  CLI::App* command =
-      app.add_subcommand("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
+  Command command =
+      program.add_command("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
   command
-      ->add_option("file", state->file,
-                   "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch], or problems as `ak ls` "
-                   "prints them")
-      ->required();
+      .option("file", state->file,
+              "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch], or problems as `ak ls` "
+              "prints them")
+      .required();
   state->search.add_to(command);
-  command->add_flag("--force", state->force, "search again although records stand, and replace them");
-  command->add_flag("--dry-run", state->dry_run, "only read the list and print its problems");
-  command->add_flag("--json", state->json, "JSON instead of text");
-  on_run(command, [state] { return warm(*state); });
+  command.flag("--force", state->force, "search again although records stand, and replace them");
+  command.flag("--dry-run", state->dry_run, "only read the list and print its problems");
+  command.flag("--json", state->json, "JSON instead of text");
+  command.on_run([state] { return warm(*state); });
 }
 
 }  // namespace ak::cli

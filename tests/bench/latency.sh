@@ -4,13 +4,13 @@
 # what it costs to ask where alpha lies. AK_LATENCY names a built ak_latency to use instead of building one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../setup.sh"
 latency=${AK_LATENCY:-}
 if [ -z "$latency" ]; then
-  . "$here/../setup.sh"
   ak_build_targets ak_latency
   latency=$ak_build/tests/ak_latency
 fi
-for name in $(compgen -e | grep '^AK_' | grep -vx AK_LATENCY); do unset "$name"; done
+ak_forget_settings
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic"

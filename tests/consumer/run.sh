@@ -7,6 +7,7 @@
 set -u
 source=$1 build=$2
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../setup.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
@@ -24,9 +25,6 @@ check() { # name, command...
   fi
 }
 
-launchers=()
-command -v ccache >/dev/null && launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-
 # The support kernels take nvcc minutes; those of the build are of the same sources.
 toolkit=(-DAK_SUPPORT_FATBIN="$build/support.fatbin")
 
@@ -34,7 +32,7 @@ build_project() { # project, target, options...
   local project=$1 target=$2 out=$work/$1
   shift 2
   rm -rf "$out" && cp -r "$here/$project" "$out" &&
-    cmake -S "$out" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launchers[@]}" "$@" &&
+    cmake -S "$out" -B "$out/build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${ak_launchers[@]}" "$@" &&
     cmake --build "$out/build" --target "$target"
 }
 
@@ -134,7 +132,7 @@ asks_for_no_curl() { # prefix
 variant() { # name, options...
   local name=$1
   shift
-  cmake -S "$source" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF \
+  cmake -S "$source" -B "$work/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release "${ak_launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF \
     -DAK_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$work/$name-prefix" "$@" && cmake --build "$work/$name" &&
     cmake --install "$work/$name"
 }

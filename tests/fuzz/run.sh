@@ -17,8 +17,7 @@ log=$build/setup.log
 mkdir -p "$build/findings"
 options=(-DCUDAToolkit_ROOT="$ak_cuda" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=None
          -DAK_BUILD_FUZZERS=ON -DAK_BUILD_TOOL=OFF -DAK_BUILD_TESTS=OFF -DAK_BUILD_EXAMPLES=OFF -DAK_INSTALL=OFF)
-command -v ccache >/dev/null && options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-if ! { cmake -S "$ak_root" -B "$build" -G Ninja "${options[@]}" && cmake --build "$build" --target fuzzers; } >"$log" 2>&1; then
+if ! { cmake -S "$ak_root" -B "$build" -G Ninja "${options[@]}" "${ak_launchers[@]}" && cmake --build "$build" --target fuzzers; } >"$log" 2>&1; then
   grep -m 20 -E 'error|Error|FAILED' "$log" >&2
   ak_fail "the fuzz targets do not build" "full log: $log"
 fi

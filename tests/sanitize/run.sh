@@ -11,16 +11,14 @@ build=$ak_root/build-$kind
 log=$build/setup.log
 mkdir -p "$build"
 options=(-DCUDAToolkit_ROOT="$ak_cuda" -DAK_SUPPORT_FATBIN="${2:+$(cd "$2" && pwd)/support.fatbin}")
-command -v ccache >/dev/null && options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cd "$ak_root" || exit 3
-if ! { cmake --preset "$kind" "${options[@]}" && cmake --build "$build" --target test_unit test_driver; } >"$log" 2>&1; then
+if ! { cmake --preset "$kind" "${options[@]}" "${ak_launchers[@]}" && cmake --build "$build" --target test_unit test_driver; } >"$log" 2>&1; then
   grep -m 20 -E 'error|Error|FAILED' "$log" >&2
   ak_fail "the tests do not build with the preset $kind" "full log: $log"
 fi
 
-for name in $(compgen -e | grep '^AK_'); do unset "$name"; done
-AK_CACHE_DIR=$(mktemp -d) && export AK_CACHE_DIR
-trap 'rm -rf "$AK_CACHE_DIR"' EXIT
+ak_forget_settings
+ak_own_cache
 # The worker's standard error is nobody's, so reports go to files.
 rm -f "$build"/report.*
 report=log_path=$build/report

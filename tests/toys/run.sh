@@ -4,7 +4,8 @@
 # toys wherever their kinds are (test_toys.cpp). BUILD is a build of these sources. Ends with "N passed, N failed".
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-root=$here/../..
+. "$here/../setup.sh"
+root=$ak_root
 build=$(cd "${1:?the build folder}" && pwd)
 work=$build/toys
 log=$work/toys.log
@@ -58,8 +59,7 @@ change src/llm/wires.def '$a AK_WIRE(toy)' 1
 cuda=$(sed -n 's/^CUDAToolkit_ROOT:[^=]*=//p' "$build/CMakeCache.txt")
 options=(-DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DAK_SUPPORT_FATBIN="$build/support.fatbin" -DCUDAToolkit_ROOT="$cuda"
          -DAK_BUILD_TOOL=OFF -DAK_BUILD_EXAMPLES=OFF -DAK_INSTALL=OFF)
-command -v ccache >/dev/null && options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-{ cmake -S "$copy" -B "$work/build" -G Ninja "${options[@]}" && cmake --build "$work/build" --target test_toys; } >"$log" 2>&1 ||
+{ cmake -S "$copy" -B "$work/build" -G Ninja "${options[@]}" "${ak_launchers[@]}" && cmake --build "$work/build" --target test_toys; } >"$log" 2>&1 ||
   fail "a copy with the toys does not build"
 ! grep -q 'warning:' "$log" || fail "a copy with the toys has warnings"
 "$work/build/tests/test_toys" >>"$log" 2>&1 || fail "a toy is not where its kind is"

@@ -1,0 +1,106 @@
+#include "cli/command.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+namespace ak::cli {
+namespace {
+
+std::function<int()> chosen;
+
+template <class Number>
+CLI::Validator above_zero(const std::string& expected) {
+  const auto why = [expected](const std::string& word) {
+    Number value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    const bool whole = error == std::errc() && end == word.data() + word.size();
+    return whole && value > 0 && value <= std::numeric_limits<Number>::max() ? "" : expected + " are expected";
+  };
+  return CLI::Validator(why, "");
+}
+
+}  // namespace
+
+Argument& Argument::required() { return option_->required(), *this; }
+Argument& Argument::shows_default() { return option_->capture_default_str(), *this; }
+Argument& Argument::one_of(const std::vector<std::string>& words) { return option_->check(CLI::IsMember(words)), *this; }
+Argument& Argument::seconds_above_zero() { return option_->check(above_zero<double>("seconds above 0")), *this; }
+Argument& Argument::count_above_zero(const std::string& what) {
+  return option_->check(above_zero<int>(what + " above 0, a whole number,")), *this;
+}
+Argument& Argument::goes_with(Argument& other) {
+  option_->needs(other.option_);
+  other.option_->needs(option_);
+  return *this;
+}
+
+#define AK_OPTION_OF(Type)                                                                  \
+  Argument Command::option(const std::string& name, Type& value, const std::string& what) { \
+    return Argument(app_->add_option(name, value, what));                                   \
+  }
+AK_OPTION_OF(std::string)
+AK_OPTION_OF(std::vector<std::string>)
+AK_OPTION_OF(double)
+AK_OPTION_OF(int)
+AK_OPTION_OF(std::int64_t)
+AK_OPTION_OF(std::size_t)
+#undef AK_OPTION_OF
+
+Argument Command::option(const std::string& name, std::function<void(const std::string&)> take, const std::string& what) {
+  return Argument(app_->add_option_function<std::string>(name, take, what));
+}
+void Command::flag(const std::string& name, bool& value, const std::string& what) { app_->add_flag(name, value, what); }
+void Command::flag(const std::string& name, std::function<void()> take, const std::string& what) {
+  app_->add_flag_callback(name, std::move(take), what);
+}
+void Command::footer(const std::string& text) { app_->footer(text); }
+void Command::on_run(std::function<int()> body) {
+  app_->callback([body = std::move(body)] { chosen = body; });
+}
+
+std::string Command::name() const { return app_->get_name(); }
+
+std::vector<std::string> Command::options() const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app_->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::optional<int> Command::words_of(const std::string& word) const {
+  const CLI::Option* const option = app_->get_option_no_throw(word);
+  if (!option) return std::nullopt;
+  return std::min(option->get_type_size_min(), option->get_items_expected_min());
+}
+
+Program::Program(const std::string& name, const std::string& what, const std::string& version, const std::string& footer)
+    : app_(std::make_unique<CLI::App>(what, name)) {
+  app_->set_version_flag("--version", version);
+  app_->require_subcommand(1);
+  app_->footer(footer);
+}
+Program::~Program() = default;
+
+Command Program::top() const { return Command(app_.get()); }
+Command Program::add_command(const std::string& name, const std::string& what) {
+  return Command(app_->add_subcommand(name, what));
+}
+
+std::vector<Command> Program::commands() const {
+  std::vector<Command> all;
+  for (CLI::App* each : app_->get_subcommands([](CLI::App*) { return true; })) all.emplace_back(each);
+  return all;
+}
+
+int Program::run(int argc, char** argv, int usage) {
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_->exit(error) == 0 ? 0 : usage;
+  }
+  return chosen();
+}
+
+}  // namespace ak::cli
