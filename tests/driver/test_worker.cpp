@@ -336,6 +336,7 @@ TEST_CASE("the worker is nobody's child, takes nothing along, and loads no forei
   for (const char* not_this : {"LD_PRELOAD", "INJECTION", "AK_LLM_KEY", "secret"})
     CHECK(environment.find(not_this) == environment.npos);
   CHECK(environment.find("CUDA_VISIBLE_DEVICES=GPU-0") != environment.npos);
+  worker.await_open(Deadline::in(20));  // until then it opens libraries
   CHECK(descriptors_of(std::to_string(worker.pid())) == 4);
   CHECK(descriptors_of("self") == before + 2);  // the socket and the process's handle
   ::close(open);
