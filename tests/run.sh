@@ -11,8 +11,7 @@ case ${1:-} in
   *) echo "usage: $0 [--all]" >&2; exit 2 ;;
 esac
 . "$(dirname "$0")/setup.sh"
-ak_build_targets
-
+ak_build_targets ${all:+all gpu_programs}
 ak_forget_settings
 ak_own_cache
 export AK_TEST_ALL=$all
