@@ -120,9 +120,12 @@ Check check_worker(const Settings& settings) {
             "correct or unset AK_WORKER"};
   }
   try {
+    const std::string meanwhile =
+        "until then new kernels are launched in the process itself, which AK_ISOLATION=in_process accepts";
+    if (const auto one = not_for_two_processes())
+      return {"worker", Health::note, one->why, fmt::format("{}; {}", one->remedy, meanwhile)};
     if (const auto why = no_worker(gpu_options(settings)))
-      return {"worker", Health::note, *why,
-              "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
+      return {"worker", Health::note, *why, "correct or unset AK_WORKER, or install this build's ak-worker; " + meanwhile};
   } catch (const Error& error) {
     return {"worker", Health::bad, error.what(), "correct what the driver complains of"};
   }
