@@ -186,6 +186,10 @@ class Gpu final : public Machine {
     return vendor;
   }
 
+  std::int64_t workspace_bytes(const Problem& problem, const Tactic& tactic) const override {
+    return family(tactic.family).geometry(problem, tactic, device()).workspace_bytes;
+  }
+
   PlanPtr vendor_without_scratch(const Problem& problem) override {
     try {
       PlanPtr vendor = VendorPlan::fallback(resources_, problem, 0);
@@ -253,9 +257,7 @@ class Gpu final : public Machine {
     int tried = 0;
     for (const auto& [tactic, cost_us] : space.tactics) {
       if (tried == kStandbyTries) break;
-      if (tactic.family != FamilyId::sm80 ||
-          family(FamilyId::sm80).geometry(problem, tactic, device()).workspace_bytes > most_workspace)
-        continue;
+      if (tactic.family != FamilyId::sm80 || workspace_bytes(problem, tactic) > most_workspace) continue;
       ++tried;
       const Trial trial = runner->verify(tactic, Effort::quick, deadline);
       if (trial.correct()) {

@@ -495,7 +495,7 @@ TEST_CASE("doctor counts the packs' records and names what is wrong with one") {
   CHECK(has(run_ak("doctor").output, "shipped pack: "));
   const Result bad = run_ak("doctor", "AK_PACKS=/no/such.pack");
   CHECK(bad.code != 0);
-  CHECK(has(bad.output, "/no/such.pack: no such file"));
+  CHECK(has(bad.output, "pack /no/such.pack: no such file"));
 }
 
 TEST_CASE("a file that is no pack is told from one that is damaged, absent or empty") {
