@@ -103,7 +103,7 @@ class Gpu final : public Machine {
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
                                  pass_kernel_name(problem.epilogue.activation, problem.epilogue.out));
-    if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // nothing runs in it while candidates are timed
+    if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // else it would while candidates are timed
   }
   int device_ordinal() const override { return ordinal_; }
 
@@ -135,7 +135,7 @@ class Gpu final : public Machine {
   std::int64_t device_bytes() const override {
     const std::int64_t free = device_memory().free;
     Worker* const prover = worker();
-    return std::max<std::int64_t>(0, free - free / kApplicationPart - (prover && !prover->opened() ? kWorkerContext : 0));
+    return std::max<std::int64_t>(0, free - free / kApplicationPart - (prover && !prover->ready() ? kWorkerContext : 0));
   }
 
   std::optional<std::string> lacks_memory(const Problem& problem, const Allowance& allowance) const override {
