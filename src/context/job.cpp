@@ -173,7 +173,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   if (turn.by.stopped()) throw Error(ErrorCode::internal, "its context ends");
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
-  if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner);
+  if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/log.hpp"
 #include "cache/bytes.hpp"
@@ -12,6 +13,7 @@
 namespace ak {
 namespace {
 
+constexpr double kProofSeconds = 1;            // beyond the search; one takes milliseconds
 constexpr std::string_view kSpare = "spare";  // the store's kind; its local: record, image
 
 std::string key(const Problem& problem, const Hardware& hardware) {
@@ -32,23 +34,31 @@ PlanPtr load(Common& common, Machine& machine, const PlanRecord& record, std::st
 
 }  // namespace
 
-std::optional<SpareKernel> spare_kernel(const Machine& machine, const Problem& problem, const Tuned& found, Runner& runner) {
+std::optional<SpareKernel> spare_kernel(Machine& machine, const Problem& problem, const Tuned& found, Runner& runner,
+                                        const std::stop_token& stop) {
   const auto own = [&](const Tactic& tactic) { return !is_vendor(tactic) && machine.workspace_bytes(problem, tactic) == 0; };
-  if (own(found.winner->tactic)) return std::nullopt;
+  if (own(found.winner->tactic) || machine.vendor_without_scratch(problem)) return std::nullopt;
   const auto failed = [&](const Tactic& tactic) {  // once; under more scrutiny, say
     return std::ranges::any_of(found.history, [&](const Trial& trial) { return trial.tactic == tactic && !trial.correct(); });
   };
-  const Trial* best = nullptr;
+  std::vector<const Trial*> right;
   for (const Trial& trial : found.history)
-    if (trial.correct() && own(trial.tactic) && (!best || trial.us < best->us) && !failed(trial.tactic)) best = &trial;
-  if (!best) return std::nullopt;
-  SpareKernel spare;
-  spare.record.problem = problem, spare.record.hardware = machine.hardware();
-  spare.record.tactic = best->tactic, spare.record.us = best->us;
-  spare.record.provenance = machine.provenance(problem, best->tactic, true);
-  spare.cubin = runner.artifact(best->tactic).cubin;
-  spare.record.cubin = digest(spare.cubin);
-  return spare;
+    if (trial.correct() && own(trial.tactic) && !failed(trial.tactic)) right.push_back(&trial);
+  std::ranges::sort(right, {}, [](const Trial* trial) { return trial->us; });
+  const Deadline deadline = Deadline::in(kProofSeconds, stop);
+  for (const Trial* const trial : right) {
+    const Tactic& tactic = trial->tactic;
+    if (deadline.passed()) break;
+    if (!trial->final_timing && !runner.prove(tactic, deadline).correct()) continue;
+    SpareKernel spare;
+    spare.record.problem = problem, spare.record.hardware = machine.hardware();
+    spare.record.tactic = tactic, spare.record.us = trial->us;
+    spare.record.provenance = machine.provenance(problem, tactic, true);
+    spare.cubin = runner.artifact(tactic).cubin;
+    spare.record.cubin = digest(spare.cubin);
+    return spare;
+  }
+  return std::nullopt;
 }
 
 void stand_by(Common& common, DeviceState& device, const Problem& problem, const Served& served,

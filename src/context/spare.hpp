@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "context/common.hpp"
@@ -13,14 +14,16 @@
 
 namespace ak {
 
-/// An own kernel that was right and needs no scratch memory.
+/// An own kernel that is proven and needs no scratch memory.
 struct SpareKernel {
   PlanRecord record;
   std::string cubin;
 };
 
-/// The fastest of a search, which the runner ran. nullopt where there is none, or the winner needs no other.
-std::optional<SpareKernel> spare_kernel(const Machine& machine, const Problem& problem, const Tuned& found, Runner& runner);
+/// The fastest of a search, which the runner ran, proven like a winner. nullopt where there is none, or none is needed: the
+/// winner or cuBLASLt can do without scratch memory.
+std::optional<SpareKernel> spare_kernel(Machine& machine, const Problem& problem, const Tuned& found, Runner& runner,
+                                        const std::stop_token& stop);
 
 /// Finds the spare while there is memory and cuBLASLt is open: after a search or a proof. For a plan from the store alone that
 /// is left to the call that lacks memory, for a hit opens no library. own: serves, and is kept in the store, where cuBLASLt

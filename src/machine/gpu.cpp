@@ -259,7 +259,7 @@ class Gpu final : public Machine {
       if (tried == kStandbyTries) break;
       if (tactic.family != FamilyId::sm80 || workspace_bytes(problem, tactic) > most_workspace) continue;
       ++tried;
-      const Trial trial = runner->verify(tactic, Effort::quick, deadline);
+      const Trial trial = runner->verify(tactic, Effort::full, deadline);
       if (trial.correct()) {
         PlanPtr plan = own_plan(problem, tactic, runner->artifact(tactic).cubin);
         const std::lock_guard lock(standing_by_mutex_);
