@@ -66,7 +66,7 @@ std::string make_folders(const std::string& folder) {
     const std::string part = folder.substr(0, end);
     const int fault = mkdir(part.c_str(), 0700) == 0 ? 0 : errno;
     if (fault != 0 && fault != EEXIST && stat(part.c_str(), &info) != 0)
-      return fmt::format("cannot create {}: {}", part, std::strerror(fault));
+      return fmt::format("{} cannot be created: {}", part == folder ? "it" : part, std::strerror(fault));
   }
   if (stat(folder.c_str(), &info) != 0) return std::strerror(errno);
   return S_ISDIR(info.st_mode) ? "" : "it is not a folder";

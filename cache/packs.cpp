@@ -21,7 +21,7 @@ const std::vector<Pack>& Packs::all() const {
   std::call_once(loaded_->once, [&] {
     for (const std::string& file : files_) {
       loaded_->packs.push_back(read_pack(file));
-      for (std::string& fault : loaded_->packs.back().faults) fault = "AK_PACKS: " + fault;
+      for (std::string& fault : loaded_->packs.back().faults) fault = "pack " + fault;
     }
     if (shipped_) loaded_->packs.push_back(shipped_pack());
     for (const Pack& pack : loaded_->packs) {

@@ -23,30 +23,29 @@ CLI::Validator above_zero(const std::string& expected) {
 
 }  // namespace
 
-Argument& Argument::required() { return option_->required(), *this; }
-Argument& Argument::shows_default() { return option_->capture_default_str(), *this; }
-Argument& Argument::one_of(const std::vector<std::string>& words) { return option_->check(CLI::IsMember(words)), *this; }
-Argument& Argument::seconds_above_zero() { return option_->check(above_zero<double>("seconds above 0")), *this; }
-Argument& Argument::count_above_zero(const std::string& what) {
+Argument Argument::required() { return option_->required(), *this; }
+Argument Argument::shows_default() { return option_->capture_default_str(), *this; }
+Argument Argument::one_of(const std::vector<std::string>& words) { return option_->check(CLI::IsMember(words)), *this; }
+Argument Argument::seconds_above_zero() { return option_->check(above_zero<double>("seconds above 0")), *this; }
+Argument Argument::count_above_zero(const std::string& what) {
   return option_->check(above_zero<int>(what + " above 0, a whole number,")), *this;
 }
-Argument& Argument::goes_with(Argument& other) {
+Argument Argument::goes_with(const Argument& other) {
   option_->needs(other.option_);
   other.option_->needs(option_);
   return *this;
 }
 
-#define AK_OPTION_OF(Type)                                                                  \
-  Argument Command::option(const std::string& name, Type& value, const std::string& what) { \
-    return Argument(app_->add_option(name, value, what));                                   \
-  }
-AK_OPTION_OF(std::string)
-AK_OPTION_OF(std::vector<std::string>)
-AK_OPTION_OF(double)
-AK_OPTION_OF(int)
-AK_OPTION_OF(std::int64_t)
-AK_OPTION_OF(std::size_t)
-#undef AK_OPTION_OF
+template <class Value>
+Argument Command::option(const std::string& name, Value& value, const std::string& what) {
+  return Argument(app_->add_option(name, value, what));
+}
+template Argument Command::option(const std::string&, std::string&, const std::string&);
+template Argument Command::option(const std::string&, std::vector<std::string>&, const std::string&);
+template Argument Command::option(const std::string&, double&, const std::string&);
+template Argument Command::option(const std::string&, int&, const std::string&);
+template Argument Command::option(const std::string&, std::int64_t&, const std::string&);
+template Argument Command::option(const std::string&, std::size_t&, const std::string&);
 
 Argument Command::option(const std::string& name, std::function<void(const std::string&)> take, const std::string& what) {
   return Argument(app_->add_option_function<std::string>(name, take, what));
@@ -69,8 +68,8 @@ std::vector<std::string> Command::options() const {
   return names;
 }
 
-std::optional<int> Command::words_of(const std::string& word) const {
-  const CLI::Option* const option = app_->get_option_no_throw(word);
+std::optional<int> Command::least_words_of(const std::string& name) const {
+  const CLI::Option* const option = app_->get_option_no_throw(name);
   if (!option) return std::nullopt;
   return std::min(option->get_type_size_min(), option->get_items_expected_min());
 }
@@ -83,7 +82,7 @@ Program::Program(const std::string& name, const std::string& what, const std::st
 }
 Program::~Program() = default;
 
-Command Program::top() const { return Command(app_.get()); }
+Command Program::without_command() const { return Command(app_.get()); }
 Command Program::add_command(const std::string& name, const std::string& what) {
   return Command(app_->add_subcommand(name, what));
 }

@@ -21,15 +21,15 @@ class Argument {
  public:
   explicit Argument(CLI::Option* option) : option_(option) {}
 
-  Argument& required();
+  Argument required();
   /// Its help says what the variable holds now.
-  Argument& shows_default();
-  Argument& one_of(const std::vector<std::string>& words);
+  Argument shows_default();
+  Argument one_of(const std::vector<std::string>& words);
   /// Anything but a number above 0 is refused in plain words: seconds, or whole ones of `what` ("trials").
-  Argument& seconds_above_zero();
-  Argument& count_above_zero(const std::string& what);
+  Argument seconds_above_zero();
+  Argument count_above_zero(const std::string& what);
   /// Neither may be given without the other.
-  Argument& goes_with(Argument& other);
+  Argument goes_with(const Argument& other);
 
  private:
   CLI::Option* option_;
@@ -41,12 +41,8 @@ class Command {
   explicit Command(CLI::App* app) : app_(app) {}
 
   /// "--name", or a name without dashes for a word by its place; the variable must outlive the program's run.
-  Argument option(const std::string& name, std::string& value, const std::string& what);
-  Argument option(const std::string& name, std::vector<std::string>& value, const std::string& what);
-  Argument option(const std::string& name, double& value, const std::string& what);
-  Argument option(const std::string& name, int& value, const std::string& what);
-  Argument option(const std::string& name, std::int64_t& value, const std::string& what);
-  Argument option(const std::string& name, std::size_t& value, const std::string& what);
+  template <class Value>  // std::string, a vector of them, double, int, std::int64_t or std::size_t
+  Argument option(const std::string& name, Value& value, const std::string& what);
   Argument option(const std::string& name, std::function<void(const std::string& word)> take, const std::string& what);
   void flag(const std::string& name, bool& value, const std::string& what);
   void flag(const std::string& name, std::function<void()> take, const std::string& what);
@@ -58,8 +54,8 @@ class Command {
   std::string name() const;
   /// "--name" of each option.
   std::vector<std::string> options() const;
-  /// How many words behind the option `word` are its value at least; nothing where the command has no such option.
-  std::optional<int> words_of(const std::string& word) const;
+  /// How many words behind the option are its value at least; nothing where the command has no such option.
+  std::optional<int> least_words_of(const std::string& option) const;
 
  private:
   CLI::App* app_;
@@ -71,7 +67,7 @@ class Program {
   ~Program();
 
   /// The program without a command.
-  Command top() const;
+  Command without_command() const;
   Command add_command(const std::string& name, const std::string& what);
   std::vector<Command> commands() const;
   /// Reads the command line and runs the command's body. What the line asks for itself (--help) or gets wrong is printed;

@@ -41,7 +41,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
 }
 
 std::string misspelt(const Program& program, int argc, char** argv) {
-  Command scope = program.top();
+  Command scope = program.without_command();
   std::string command = "ak";
   int at = 1;
   if (argc > 1 && argv[1][0] != '-') {
@@ -56,7 +56,7 @@ std::string misspelt(const Program& program, int argc, char** argv) {
     const std::string text = argv[at], word = text.substr(0, text.find('='));
     const bool is_option = word.size() > 1 && word[0] == '-' && (word[1] == '-' || is_letter(word[1]));
     if (!is_option) continue;
-    if (const auto words = scope.words_of(word)) {
+    if (const auto words = scope.least_words_of(word)) {
       if (word == text) at += *words;  // its value may begin with a dash: --act -x
       continue;
     }

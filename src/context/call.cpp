@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
+#include "context/spare.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
@@ -38,16 +39,20 @@ const Plan* Context::Impl::State::cold_plan(DeviceState& device, Stream stream, 
   return (capturing ? interim(device, problem, "met during a stream capture") : plan_for(device, problem, {})).plan.get();
 }
 
-// For want of scratch memory. The plan is made once; in a capture no kernel is proven for it.
+// For want of scratch memory. The plan is made once; in a capture no kernel is proven for it, but one that was is loaded.
 void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args) {
   const Plan* spare = device.spares.find(problem);
-  const bool prove = spare || (!device.machine->capturing(stream) && !TuningService::inside());
-  if (!spare && !prove) spare = device.capture_spares.find(problem);
+  bool lasts = spare || (!device.machine->capturing(stream) && !TuningService::inside());
+  if (!spare && !lasts) spare = device.capture_spares.find(problem);
   if (!spare) {
     const auto relaxed = device.machine->enter();
     std::string why;
     StoredQuarantine quarantine(*common.store, device.machine->hardware());
-    PlanPtr made = device.machine->without_scratch(problem, proving(common, *device.machine, quarantine, prove), why);
+    PlanPtr made = stored_spare(common, *device.machine, problem);
+    if (made)
+      lasts = true;
+    else
+      made = device.machine->without_scratch(problem, proving(common, *device.machine, quarantine, lasts), why);
     if (!made)
       throw Error(
           ErrorCode::out_of_memory,
@@ -55,7 +60,7 @@ void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, cons
     warn_once(fmt::format("{}: no scratch memory is to be had; {} without a workspace serves while that is so",
                           to_string(problem), served_by(made->tactic())));
     spare = made.get();
-    (prove ? device.spares : device.capture_spares).publish(problem, std::move(made));
+    (lasts ? device.spares : device.capture_spares).publish(problem, std::move(made));
   }
   scratch_fallbacks.fetch_add(1, std::memory_order_relaxed);
   spare->launch(stream, args);

@@ -44,11 +44,6 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
   return served;
 }
 
-void stand_by(DeviceState& device, const Problem& problem, const Served& served) {
-  if (!served.plan || served.plan->workspace_bytes() == 0 || served.source == "store" || device.spares.find(problem)) return;
-  if (PlanPtr spare = device.machine->vendor_without_scratch(problem)) device.spares.publish(problem, std::move(spare));
-}
-
 Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {
   auto known = still_serves(common, machine, common.store->find(problem, machine.hardware()), why);
   if (!known) return fallback(common, machine, problem, why, standing);

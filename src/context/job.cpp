@@ -75,7 +75,7 @@ std::optional<Served> TuningJob::refused() {
 void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
-  stand_by(device_, problem_, served_);
+  stand_by(common_, device_, problem_, served_, spare_);
 }
 
 Served TuningJob::tuned(const Turn& turn) {
@@ -173,6 +173,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   if (turn.by.stopped()) throw Error(ErrorCode::internal, "its context ends");
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
+  if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));
@@ -279,7 +280,7 @@ void ForcedTrial::run(const Turn& turn) {
     served.plan = machine.load(served.record, artifact.cubin);
     served.note = "AK_FORCE_TACTIC";
     served_ = device_.keep(problem_, std::move(served));
-    stand_by(device_, problem_, *served_);
+    stand_by(common_, device_, problem_, *served_);
   } catch (const std::exception& error) {
     warn_once(fmt::format("AK_FORCE_TACTIC '{}' cannot serve {}: {}", to_string(tactic), to_string(problem_), error.what()));
   }

@@ -11,6 +11,7 @@
 #include "context/device_state.hpp"
 #include "context/hint.hpp"
 #include "context/served.hpp"
+#include "context/spare.hpp"
 #include "tune/service.hpp"
 
 namespace ak {
@@ -47,6 +48,7 @@ class TuningJob final : public TuningWork {
   std::optional<Hint> hint_;
   std::string without_;  // why no own kernels are tried
   bool spared_ = false;  // a search, by a hint or by a proof of the old winner
+  std::optional<SpareKernel> spare_;
   Served served_;
 };
 

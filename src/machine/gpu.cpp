@@ -103,7 +103,7 @@ class Gpu final : public Machine {
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
                                  pass_kernel_name(problem.epilogue.activation, problem.epilogue.out));
-    if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // nothing runs in it while candidates are timed
+    if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // else it would while candidates are timed
   }
   int device_ordinal() const override { return ordinal_; }
 
@@ -135,7 +135,7 @@ class Gpu final : public Machine {
   std::int64_t device_bytes() const override {
     const std::int64_t free = device_memory().free;
     Worker* const prover = worker();
-    return std::max<std::int64_t>(0, free - free / kApplicationPart - (prover && !prover->opened() ? kWorkerContext : 0));
+    return std::max<std::int64_t>(0, free - free / kApplicationPart - (prover && !prover->ready() ? kWorkerContext : 0));
   }
 
   std::optional<std::string> lacks_memory(const Problem& problem, const Allowance& allowance) const override {
@@ -184,6 +184,10 @@ class Gpu final : public Machine {
     if (PlanPtr own = likeliest(problem, 0, proving, no_kernel)) return own;
     if (!vendor) why += "; " + no_kernel;
     return vendor;
+  }
+
+  std::int64_t workspace_bytes(const Problem& problem, const Tactic& tactic) const override {
+    return family(tactic.family).geometry(problem, tactic, device()).workspace_bytes;
   }
 
   PlanPtr vendor_without_scratch(const Problem& problem) override {
@@ -253,11 +257,9 @@ class Gpu final : public Machine {
     int tried = 0;
     for (const auto& [tactic, cost_us] : space.tactics) {
       if (tried == kStandbyTries) break;
-      if (tactic.family != FamilyId::sm80 ||
-          family(FamilyId::sm80).geometry(problem, tactic, device()).workspace_bytes > most_workspace)
-        continue;
+      if (tactic.family != FamilyId::sm80 || workspace_bytes(problem, tactic) > most_workspace) continue;
       ++tried;
-      const Trial trial = runner->verify(tactic, Effort::quick, deadline);
+      const Trial trial = runner->verify(tactic, Effort::full, deadline);
       if (trial.correct()) {
         PlanPtr plan = own_plan(problem, tactic, runner->artifact(tactic).cubin);
         const std::lock_guard lock(standing_by_mutex_);

@@ -74,7 +74,9 @@ class Machine {
     why = "nothing is launched here";
     return nullptr;
   }
-  /// Such a plan that needs no scratch memory and is made without a compiler. nullptr when there is none.
+  /// Scratch memory of an own tactic's kernel, in bytes.
+  virtual std::int64_t workspace_bytes(const Problem&, const Tactic&) const { return 0; }
+  /// A plan that needs no scratch memory and is made without a compiler. nullptr when there is none.
   virtual PlanPtr vendor_without_scratch(const Problem&) { return nullptr; }
   /// k = 0: D = act(bias + beta * C). Throws Error.
   virtual PlanPtr pass(const Problem& problem) = 0;

@@ -61,6 +61,11 @@ bool Channel::wait(short events, Deadline deadline) {
   }
 }
 
+bool Channel::connected() const {
+  pollfd one{socket_.get(), POLLRDHUP, 0};
+  return socket_ && !closed_ && ::poll(&one, 1, 0) == 0;
+}
+
 bool Channel::send(std::string_view frame, Deadline deadline) {
   if (closed_ || !socket_ || frame.size() > kLongestFrame) return false;
   const auto length = length_of(frame.size());

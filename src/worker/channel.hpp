@@ -41,6 +41,8 @@ class Channel {
   /// nullopt: the deadline has passed, or closed() says that the other end is gone or sent what is no frame.
   std::optional<std::string> receive(Deadline deadline);
   bool closed() const { return closed_; }
+  /// Whether the other end is there now, whatever is still to be received.
+  bool connected() const;
   int socket() const { return socket_.get(); }
 
  private:

@@ -2,7 +2,9 @@
 
 #include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -12,21 +14,25 @@
 namespace ak {
 namespace {
 
-constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
-constexpr std::size_t kStack = 64 << 10;  // a crash may be the end of the stack
+constexpr int kCrashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
+constexpr std::size_t kStack = 64 << 10;  // where the stack of the thread that proves ends, a handler needs another
 
-volatile sig_atomic_t due = 0;
+std::atomic<bool> due = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 int connection = -1;
 const char* frame = nullptr;
 std::size_t frame_size = 0;
 struct sigaction before[std::size(kCrashes)];
 
-// Async-signal-safe: what it sends stands ready. On return the instruction fails again, and meets who was there before.
-void crash(int signal) {
-  if (due) ::send(connection, frame, frame_size, MSG_NOSIGNAL | MSG_DONTWAIT);
-  due = 0;
+// Async-signal-safe: what it sends stands ready. Whoever was there before has the signal next: on return the instruction fails
+// again, and what was sent, by abort() say, is sent again.
+void crash(int signal, siginfo_t* info, void*) {
+  const bool sent = info->si_code <= 0;
+  if ((!sent || info->si_pid == ::getpid()) && due.exchange(false))
+    ::send(connection, frame, frame_size, MSG_NOSIGNAL | MSG_DONTWAIT);
   for (std::size_t i = 0; i < std::size(kCrashes); ++i)
     if (kCrashes[i] == signal) ::sigaction(signal, &before[i], nullptr);
+  if (sent) ::raise(signal);
 }
 
 }  // namespace
@@ -39,12 +45,12 @@ void send_at_crash(int socket, std::string_view reply) {
   own.ss_sp = stack.data(), own.ss_size = stack.size();
   ::sigaltstack(&own, nullptr);
   struct sigaction action{};
-  action.sa_handler = crash;
-  action.sa_flags = SA_ONSTACK;
+  action.sa_sigaction = crash;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
   for (std::size_t i = 0; i < std::size(kCrashes); ++i) ::sigaction(kCrashes[i], &action, &before[i]);
 }
 
-ReplyDue::ReplyDue() { due = 1; }
-ReplyDue::~ReplyDue() { due = 0; }
+ReplyDue::ReplyDue() { due = true; }
+ReplyDue::~ReplyDue() { due = false; }
 
 }  // namespace ak

@@ -1,12 +1,12 @@
-// The worker's answer when the process crashes: only that tells the host a kernel's crash from an end that somebody, the kernel's
-// memory killer say, gave the process.
+// The worker's answer when the process crashes: only that tells the host a crash from an end that somebody gave the process, for
+// want of memory say.
 #pragma once
 
 #include <string_view>
 
 namespace ak {
 
-/// From now on a crash of this process sends `reply`, a frame, over the socket, provided that one is due; the crash then takes its
+/// From now on a crash of this process, by this thread's proof, sends `reply`, a frame, over the socket, provided that one is due; the crash then takes its
 /// course. One in a process.
 void send_at_crash(int socket, std::string_view reply);
 

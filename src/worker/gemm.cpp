@@ -63,7 +63,7 @@ Proven WorkerProver::prove_whole(const Kernel& kernel, Deadline deadline) {
 }
 
 Proven WorkerProver::ask(ProofRequest request, const Kernel& kernel, Deadline deadline) {
-  request.work = kGemm, request.subject = subject_;
+  request.tag = kGemm, request.subject = subject_;
   request.launch = to_string(kernel.tactic), request.image = kernel.cubin;
   request.device_bytes = allowance_.device_bytes, request.scratch_bytes = allowance_.scratch_bytes;
   return worker_.prove(std::move(request), deadline);

@@ -17,12 +17,12 @@ struct Hello {
 };
 
 /// What the host asks. Kinds to come, which need no GPU: compile, emulate.
-enum class Asked : std::uint8_t { open, prove, close };
+enum class Asked : std::uint8_t { ready, prove, close };
 
 struct ProofRequest {
-  // open: make the GPU ready; close: let go what proofs left, without a reply. Nothing else is read then.
+  // ready: the GPU is opened; close: what proofs left is let go, without a reply. Nothing else is read then.
   Asked kind = Asked::prove;
-  std::string work;     // the tag of its WorkKind
+  std::string tag;      // of its WorkKind
   std::string subject;  // what is computed, in the words of that kind
   std::string launch;   // how the image is launched, in its words too
   std::string image;
@@ -36,8 +36,8 @@ enum class Answered : std::uint8_t {
   done,     // outcome and why
   unready,  // the GPU cannot be used, or the kind of work is not known: why
   crashed,  // its process, in the proof
-  gone,     // without a word: never sent
   leaving,  // idle for long; what was asked meanwhile is not answered
+  gone,     // no message, but what the host makes of an end without one
 };
 
 struct ProofReply {
@@ -47,7 +47,7 @@ struct ProofReply {
   double error = 0;    // of the worst element, over its bound
   bool whole = true;   // as in Proven
   bool harms = false;  // as in Failed
-  bool last = false;   // the worker ends with this answer: its context is lost
+  bool last = false;   // the worker ends with this answer
 };
 
 std::string encode(const Hello& hello);

@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "ak/types.hpp"
@@ -30,6 +32,7 @@ namespace {
 
 constexpr int kSocket = 3;
 constexpr double kHelloSeconds = 5;
+constexpr double kReapSeconds = 1;  // it was killed, and ends once the driver lets it
 
 // Code that these bring belongs to the host; the driver would load it into the worker too.
 bool inherited(std::string_view variable) {
@@ -98,7 +101,7 @@ class SignalsBlocked {
 // found only by who waits for such children (__WCLONE): a host that waits for any child, or ignores their ends, never meets it.
 // It must not exec, which would give it that signal back: it runs in the host's memory, as vfork's child does, while this
 // thread sleeps and no signal's handler can run, and opens the handle in the host's table. Orphans go to the container's first
-// process or to who asked for them (PR_SET_CHILD_SUBREAPER): where that is the host, it reaps the worker as it must any orphan.
+// process or to who asked for them (PR_SET_CHILD_SUBREAPER): where that is the host, end() reaps the worker.
 void start_as_orphan(Spawn& spawn) {
   constexpr std::size_t kStackBytes = 256 << 10;
   const std::unique_ptr<char[]> stack(new char[kStackBytes]);
@@ -109,6 +112,15 @@ void start_as_orphan(Spawn& spawn) {
     return;
   }
   while (::waitpid(starter, nullptr, __WCLONE) < 0 && errno == EINTR) {
+  }
+}
+
+// Where it is this process's child after all.
+void reap(int handle) {
+  const Deadline deadline = Deadline::in(kReapSeconds);
+  for (siginfo_t info{}; ::waitid(P_PIDFD, static_cast<id_t>(handle), &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0;) {
+    if (deadline.passed()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
@@ -179,9 +191,10 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
 void WorkerProcess::end() {
   if (session_ == 0) return;
   // Its number is its own while the handle finds it or, without one, the socket is still open.
-  const bool lives = handle_ ? ::syscall(SYS_pidfd_send_signal, handle_.get(), 0, nullptr, 0) == 0 : !channel_.closed();
+  const bool lives = handle_ ? ::syscall(SYS_pidfd_send_signal, handle_.get(), 0, nullptr, 0) == 0 : channel_.connected();
   if (lives) ::kill(-session_, SIGKILL);  // with what it may have started
-  channel_ = Channel();
+  if (handle_) reap(handle_.get());
+  channel_ = Channel(), handle_ = Descriptor();
   pid_ = session_ = 0;
 }
 

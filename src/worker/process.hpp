@@ -1,5 +1,6 @@
-// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are: it
-// meets neither the worker nor what starts it, whichever way it waits for its children.
+// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are: who
+// waits for any child meets neither the worker nor what starts it. Only a host that is its container's first process, or has asked
+// for orphans, has the worker for a child, as it has any orphan: it is reaped here.
 #pragma once
 
 #include <memory>

@@ -28,11 +28,11 @@ constexpr double kPatience = 1;  // seconds for what outlasts a deadline
 constexpr double kHangs = 2;     // seconds since its launch: others' work may delay a kernel; one that goes on then hangs
 
 // One subject's proofs; the next subject's take their place.
-struct Open {
-  Open(const WorkKind& kind, const ProofRequest& request)
+struct OpenSession {
+  OpenSession(const WorkKind& kind, const ProofRequest& request)
       : kind(kind), subject(request.subject), allowance(allowance_of(request)), session(kind.open(subject, allowance)) {}
   bool serves(const ProofRequest& request) const {
-    return kind.tag == request.work && subject == request.subject && allowance.device_bytes == request.device_bytes &&
+    return kind.tag == request.tag && subject == request.subject && allowance.device_bytes == request.device_bytes &&
            allowance.scratch_bytes == request.scratch_bytes;
   }
   static Allowance allowance_of(const ProofRequest& request) {
@@ -106,15 +106,14 @@ class Server {
       reply.kind = Answered::unready, reply.why = error.what();
       return reply;
     }
-    if (request->kind == Asked::open) return reply;
-    const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const WorkKind& one) { return one.tag == request->work; });
+    if (request->kind == Asked::ready) return reply;
+    const auto kind = std::find_if(kinds_.begin(), kinds_.end(), [&](const WorkKind& one) { return one.tag == request->tag; });
     if (kind != kinds_.end()) return prove(*kind, *request);
-    reply.kind = Answered::unready, reply.why = fmt::format("it knows no work of the kind '{}'", request->work);
+    reply.kind = Answered::unready, reply.why = fmt::format("it knows no work of the kind '{}'", request->tag);
     return reply;
   }
 
   ProofReply prove(const WorkKind& kind, const ProofRequest& request) {
-    const ReplyDue due;
     ProofReply reply;
     const auto asked = Clock::now();
     const auto since_launch = [&] { return seconds_since(open_->session->launched()); };
@@ -123,8 +122,9 @@ class Server {
     try {
       if (!open_ || !open_->serves(request)) {
         open_.reset();
-        open_ = std::make_unique<Open>(kind, request);
+        open_ = std::make_unique<OpenSession>(kind, request);
       }
+      const ReplyDue due;  // a crash before this is no kernel's
       const Proven proven = open_->session->prove(request, Deadline::in(request.seconds));
       reply.error = proven.error, reply.whole = proven.whole;
     } catch (const Failed& failed) {
@@ -149,7 +149,7 @@ class Server {
   Channel channel_;
   const std::span<const WorkKind> kinds_;
   const ServeOptions options_;
-  std::unique_ptr<Open> open_;
+  std::unique_ptr<OpenSession> open_;
 };
 
 }  // namespace

@@ -32,14 +32,14 @@ void Worker::begin() {
   }
   failure_.reset();
   pid_ = process_->pid();
-  ProofRequest open;
-  open.kind = Asked::open;
-  process_->channel().send(encode(open), Deadline::in(kGraceSeconds));
+  ProofRequest ready;
+  ready.kind = Asked::ready;
+  process_->channel().send(encode(ready), Deadline::in(kGraceSeconds));
 }
 
 void Worker::end() {
   process_.reset();
-  opened_ = false, pid_ = 0;
+  ready_ = false, pid_ = 0;
 }
 
 void Worker::fail(const std::string& why) {
@@ -55,12 +55,12 @@ std::optional<ProofReply> Worker::next(Deadline deadline) {
 
 // False: not by then. Throws Error{unsupported}.
 bool Worker::opens(Deadline deadline) {
-  if (opened_) return true;
+  if (ready_) return true;
   const auto reply = next(deadline);
   if (!reply && !process_->channel().closed()) return false;
   if (!reply) fail("the worker ended before it had opened the GPU");
   if (reply->kind != Answered::done) fail("the worker cannot use the GPU: " + reply->why);
-  return opened_ = true;
+  return ready_ = true;
 }
 
 std::optional<std::string> Worker::start() {
@@ -83,20 +83,20 @@ void Worker::await_open(Deadline deadline) {
 
 void Worker::close() {
   const std::lock_guard lock(mutex_);
-  if (!process_ || !opened_) return;
+  if (!process_ || !ready_) return;
   ProofRequest close;
   close.kind = Asked::close;
   if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) end();
 }
 
 // nullopt: it left for want of work before it read the request.
-std::optional<ProofReply> Worker::ask_once(const ProofRequest& request, Deadline deadline) {
+std::optional<ProofReply> Worker::ask_once(ProofRequest& request, Deadline deadline) {
   const auto silent = [&] {
     ProofReply reply;
-    // Who says no word was stopped or ended by somebody, for want of memory say: no kernel is to blame.
+    // Who says no word may have been stopped or ended by somebody, for want of memory say: no kernel is to blame.
     reply.outcome = Outcome::timeout, reply.last = true;
     if (process_->channel().closed())
-      reply.kind = Answered::gone, reply.why = "somebody ended the worker's process";
+      reply.kind = Answered::gone, reply.why = "the worker ended without a word";
     else
       reply.why = deadline.stopped() ? "was stopped" : "did not end in time, nor did the worker answer";
     return reply;
@@ -110,6 +110,7 @@ std::optional<ProofReply> Worker::ask_once(const ProofRequest& request, Deadline
   } catch (const Error& error) {
     throw Unavailable{error.what()};
   }
+  request.seconds = deadline.remaining();
   if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds, deadline.stop()))) {
     end();
     return std::nullopt;
@@ -120,22 +121,29 @@ std::optional<ProofReply> Worker::ask_once(const ProofRequest& request, Deadline
   return reply->kind == Answered::leaving ? std::nullopt : reply;
 }
 
-ProofReply Worker::ask(const ProofRequest& request, Deadline deadline) {
+// Who ended the worker is asked once more, as that may be chance, and until then not blamed; never is it launched elsewhere.
+ProofReply Worker::ask(ProofRequest request, Deadline deadline) {
   const std::lock_guard lock(mutex_);
-  std::optional<Answered> ended;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    const auto reply = ask_once(request, deadline);
+  std::optional<ProofReply> ended;
+  for (int attempt = 0; attempt < 3 && !(ended && deadline.passed()); ++attempt) {
+    std::optional<ProofReply> reply;
+    try {
+      reply = ask_once(request, deadline);
+    } catch (const Unavailable&) {
+      if (!ended) throw;
+      break;
+    }
     if (!reply) continue;
     const bool ends = reply->kind == Answered::crashed || reply->kind == Answered::gone;
-    if (!ends || ended == reply->kind) return *reply;  // once may be chance
-    ended = reply->kind;
+    if (!ends || (ended && ended->kind == reply->kind)) return *reply;
+    ended = reply, ended->harms = false;
   }
-  throw Unavailable{"the worker ends before it answers"};
+  if (!ended) throw Unavailable{"the worker ends before it answers"};
+  return *ended;
 }
 
 Proven Worker::prove(ProofRequest request, Deadline deadline) {
-  request.seconds = deadline.remaining();
-  const ProofReply reply = ask(request, deadline);
+  const ProofReply reply = ask(std::move(request), deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};
   return {reply.error, reply.whole};

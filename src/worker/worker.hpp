@@ -29,11 +29,11 @@ class Worker {
   /// and was ended, or at a stop. Throws Unavailable when it cannot be started or used, or does not know the kind of work.
   Proven prove(ProofRequest request, Deadline deadline);
   /// The same, as its answer.
-  ProofReply ask(const ProofRequest& request, Deadline deadline);
-  /// What the last proofs left is let go: operands, references. Waits for nothing.
+  ProofReply ask(ProofRequest request, Deadline deadline);
+  /// What the last proofs left is let go: operands, references. Waits for a proof that runs, for nothing else.
   void close();
   /// Whether it runs and has opened its GPU: then its context is among what the device holds. Waits for no proof.
-  bool opened() const { return opened_; }
+  bool ready() const { return ready_; }
   /// Of the process that runs; 0 when none does. Waits for no proof.
   int pid() const { return pid_; }
 
@@ -43,14 +43,14 @@ class Worker {
   [[noreturn]] void fail(const std::string& why);
   bool opens(Deadline deadline);
   std::optional<ProofReply> next(Deadline deadline);
-  std::optional<ProofReply> ask_once(const ProofRequest& request, Deadline deadline);
+  std::optional<ProofReply> ask_once(ProofRequest& request, Deadline deadline);
 
   const std::string program_, device_;
   std::mutex mutex_;
   std::unique_ptr<WorkerProcess> process_;
   std::optional<Error> failure_;  // why it could not be started or used, and when: each try may take seconds
   Clock::time_point failed_at_;
-  std::atomic<bool> opened_ = false;  // its answer to `open` was read
+  std::atomic<bool> ready_ = false;  // its answer to `open` was read
   std::atomic<int> pid_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,10 +12,12 @@
 #include <vector>
 
 #include "context/context.hpp"
+#include "context/stored_quarantine.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "families/family.hpp"
 #include "gpu/owners.hpp"
+#include "jit/source.hpp"
 #include "own_context.hpp"
 #include "plan/resources.hpp"
 #include "search/space.hpp"
@@ -107,6 +110,59 @@ TEST_CASE("who stands by without scratch memory is found when a plan with a work
     CHECK(fake::products().size() == 1);
     CHECK(fake::asked().empty());
     CHECK(context.counters().scratch_fallbacks == 1);
+  }
+  own.end();
+}
+
+TEST_CASE(
+    "where cuBLASLt cannot do without scratch memory an own kernel of the search stands by, in a capture and on a hit too") {
+  fake::reset();
+  OwnContext own;
+  const Problem gated = parse_problem("64x256x256 silu gated");
+  Settings kept = settings(Mode::tune);
+  kept.cache_dir = AK_BINARY_DIR "/test_context_spare";
+  std::filesystem::remove_all(kept.cache_dir);
+  const auto captured_without_memory = [&](Context::Impl& context, int searches) {
+    const OwnedStream stream = OwnedStream::make();
+    fake::memory(64 * kMiB, 64 * kMiB);
+    CUgraph graph = nullptr;
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    CallArgs args = sizes(gated);
+    args.b.ld = 512;
+    CHECK_NOTHROW(context.matmul_act(stream.get(), gated, args));
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    fake::memory(16384 * kMiB);
+    CHECK(context.counters().scratch_fallbacks == 1);
+    CHECK(context.counters().searches == searches);
+    REQUIRE(!fake::launches().empty());
+    CHECK(fake::launches().back().kernel == "ak_kernel");
+    CHECK(fake::launches().back().args.workspace == nullptr);
+  };
+  {
+    Context::Impl context(kept);
+    REQUIRE(context.prepare(gated).served_by.starts_with("cuBLASLt"));
+    captured_without_memory(context, 1);
+  }
+  fake::forget();
+  kept.mode = Mode::hit;
+  {
+    Context::Impl context(kept);
+    captured_without_memory(context, 0);
+  }
+  fake::forget();
+  SUBCASE("what is in quarantine does not") {
+    Context::Impl context(kept);
+    StoredQuarantine quarantine(context.store(), context.hardware());
+    for (const RankedTactic& ranked : make_space(gated, context.device()).tactics)
+      quarantine.add(kernel_digest(family(ranked.tactic.family).sources(), gated, ranked.tactic, context.device().arch()),
+                     "faults");
+    fake::memory(64 * kMiB, 64 * kMiB);
+    const OwnedStream stream = OwnedStream::make();
+    CUgraph graph = nullptr;
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    CHECK_THROWS_AS(context.matmul_act(stream.get(), gated, sizes(gated)), Error);
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    fake::memory(16384 * kMiB);
   }
   own.end();
 }

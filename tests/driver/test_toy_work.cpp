@@ -135,7 +135,7 @@ struct Process {
     REQUIRE(compiled);
     REQUIRE(compiled->ok());
     ProofRequest request;
-    request.work = vector_add::kTag, request.subject = fmt::to_string(kSize);
+    request.tag = vector_add::kTag, request.subject = fmt::to_string(kSize);
     request.launch = fmt::to_string(candidate.threads), request.image = compiled->cubin;
     try {
       worker.prove(std::move(request), deadline);
@@ -289,6 +289,16 @@ TEST_CASE("work of a second kind travels as its text: another machine proves it,
     CHECK(process.outcomes.front() == "element 0 is -1, not 1");
   }
   CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a crash of the worker before anything is launched is held against no kernel") {
+  FakeKernels kernels;
+  Worker worker(kWorker, device_uuid());
+  ProofRequest request;
+  request.tag = vector_add::kTag, request.subject = vector_add::kCrashes, request.launch = "128", request.image = "an image";
+  const ProofReply reply = worker.ask(request, Deadline::in(10));
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(!reply.harms);
 }
 
 TEST_CASE("a second process serves what the first one found" * doctest::skip()) {

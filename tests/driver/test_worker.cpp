@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -101,7 +102,7 @@ const Problem& problem() {
 
 ProofRequest request(const std::string& cubin, double seconds = 5) {
   ProofRequest r;
-  r.work = "gemm", r.subject = to_string(problem());
+  r.tag = "gemm", r.subject = to_string(problem());
   r.launch = "sm80", r.image = cubin;
   r.seconds = seconds;
   return r;
@@ -184,7 +185,7 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
 
   reply = proof_of(worker, "fake kernel: is killed");  // by the machine, short of memory: no kernel is to blame
   CHECK(reply.outcome == Outcome::timeout);
-  CHECK(reply.why == "somebody ended the worker's process");
+  CHECK(reply.why == "the worker ended without a word");
   CHECK(!reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 
@@ -203,6 +204,64 @@ TEST_CASE("the worker proves, fails with what fails, and is there again for the 
   CHECK(reply.harms);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
   CHECK(fake::launches().empty());  // nothing of it here
+}
+
+TEST_CASE("what crashed the worker fails, also where the worker cannot be started again: it is launched nowhere else") {
+  const FakeDriver fakes;
+  const std::string folder = AK_BINARY_DIR "/starts_once", program = folder + "/worker";
+  fs::remove_all(folder), fs::create_directories(folder);
+  std::ofstream(program) << fmt::format("#!/bin/sh\n[ -e {0}/ran ] && exit 1\n: > {0}/ran\nexec {1}\n", folder, kProgram);
+  fs::permissions(program, fs::perms::owner_all);
+  Worker worker(program, "GPU-0");
+  ProofRequest r = request("fake kernel: crashes");
+  r.launch = a_tactic();
+  try {
+    worker.prove(r, Deadline::in(10));
+    FAIL("it was proven");
+  } catch (const Failed& failed) {
+    CHECK(failed.why == "crashed the worker's process");
+    CHECK(!failed.harms);  // once may be chance
+  }
+  CHECK_THROWS_AS(worker.prove(r, Deadline::in(10)), Unavailable);
+}
+
+TEST_CASE("a signal that somebody sends ends the worker, and is held against no kernel") {
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  for (const int signal : {SIGSEGV, SIGTRAP}) {
+    CAPTURE(signal);
+    const int idle = worker.pid();
+    ::kill(idle, signal);
+    CHECK(ends_within(idle, 2));
+    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  }
+  std::atomic<bool> ended = false;
+  std::thread killer([&] {  // of every worker that proves
+    for (int last = 0; !ended; std::this_thread::sleep_for(std::chrono::milliseconds(50)))
+      if (const int pid = worker.pid(); pid && pid != last && worker.ready())
+        std::this_thread::sleep_for(std::chrono::milliseconds(100)), ::kill(last = pid, SIGSEGV);
+  });
+  ProofReply reply = proof_of(worker, "fake kernel: hangs", 20);
+  ended = true;
+  killer.join();
+  CHECK(reply.outcome == Outcome::timeout);
+  CHECK(reply.why == "the worker ended without a word");
+  CHECK(!reply.harms);
+}
+
+TEST_CASE("a host that takes orphans has the worker for a child, and keeps nothing of it") {
+  const FakeDriver fakes;
+  REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+  {
+    Worker worker(kProgram, "GPU-0");
+    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+    CHECK(proof_of(worker, "fake kernel: hangs", 0.1).outcome == Outcome::timeout);
+    CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
+  }
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+  CHECK(errno == ECHILD);
 }
 
 TEST_CASE("the worker holds what a search allows it, and lets go of it when the search ends") {
@@ -288,7 +347,7 @@ TEST_CASE("a proof that is stopped ends at once, its worker with it, and nothing
     std::this_thread::sleep_for(std::chrono::milliseconds(300));  // into the kernel
     SUBCASE("who asks of the worker meanwhile does not wait for the proof") {
       const auto asks = Clock::now();
-      CHECK(worker.opened());
+      CHECK(worker.ready());
       CHECK(worker.pid() == pid);
       CHECK(seconds_since(asks) < 0.1);
     }
@@ -298,7 +357,7 @@ TEST_CASE("a proof that is stopped ends at once, its worker with it, and nothing
   CHECK(hanging->outcome == Outcome::timeout);
   CHECK(!hanging->harms);
   CHECK(ends_within(pid, 2));
-  CHECK(!worker.opened());
+  CHECK(!worker.ready());
   CHECK(worker.pid() == 0);
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
@@ -510,11 +569,11 @@ TEST_CASE("the worker has opened its GPU before a search times anything") {
     proof_of(worker, "a cubin");
     ::kill(worker.pid(), SIGKILL);  // none runs, whatever was tested before
     CHECK(ends_within(worker.pid(), 2));
-    for (const Deadline deadline = Deadline::in(2); worker.opened() && !deadline.passed();) worker.close();
-    REQUIRE(!worker.opened());
+    for (const Deadline deadline = Deadline::in(2); worker.ready() && !deadline.passed();) worker.close();
+    REQUIRE(!worker.ready());
     const auto machine = make_gpu_machine({.scratch_bytes = std::int64_t{64} << 20, .worker = kProgram});
     machine->warm_up(problem());
-    CHECK(worker.opened());
+    CHECK(worker.ready());
   }
   own.end();
 }
@@ -534,7 +593,7 @@ TEST_CASE("a worker that opens its GPU for long is waited for as long as is said
   CHECK(seconds_since(began) < 2);
   ::kill(worker.pid(), SIGCONT);
   worker.await_open(Deadline::in(5));
-  CHECK(worker.opened());
+  CHECK(worker.ready());
   CHECK(proof_of(worker, "a cubin").outcome == Outcome::correct);
 }
 

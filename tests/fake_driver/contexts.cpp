@@ -1,7 +1,7 @@
 // The driver itself, devices, contexts.
 #include <cstring>
 
-#include "state.hpp"
+#include "fake_gpu.hpp"
 
 using namespace fake;
 

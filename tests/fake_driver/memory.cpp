@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "state.hpp"
+#include "fake_gpu.hpp"
 
 using namespace fake;
 

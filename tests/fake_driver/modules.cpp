@@ -7,7 +7,7 @@
 #include <new>
 #include <string_view>
 
-#include "state.hpp"
+#include "fake_gpu.hpp"
 
 using namespace fake;
 

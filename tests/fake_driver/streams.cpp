@@ -1,7 +1,7 @@
 // Streams, captures, events, graphs.
 #include <algorithm>
 
-#include "state.hpp"
+#include "fake_gpu.hpp"
 
 using namespace fake;
 

@@ -328,7 +328,7 @@ TEST_CASE("an unusable folder means memory only, with one warning that names it"
   std::ofstream(folder.path / "file") << "in the way";
   CHECK(works(*open_store(folder.path / "file")));
   CHECK(works(*open_store(folder.path / "file/below")));
-  CHECK(log.has((folder.path / "file/below").string() + ": cannot create"));
+  CHECK(log.has((folder.path / "file/below").string() + ": it cannot be created: "));
   CHECK(works(*open_store("")));
   CHECK(works(*open_store("/proc/ak")));
 

@@ -36,6 +36,7 @@ class Plan {
 };
 
 // Its proofs in the worker: a subject is a number of elements, a launch the threads of a CTA.
+constexpr std::string_view kCrashes = "crashes";  // a subject that the worker does not survive
 ak::WorkKind kind();
 
 // What stands for its kernels on the fake driver, by the word in their sources.

@@ -1,4 +1,4 @@
-#include "state.hpp"
+#include "fake_gpu.hpp"
 
 #include <unistd.h>
 
