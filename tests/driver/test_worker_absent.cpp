@@ -45,7 +45,7 @@ const Problem& problem() {
 
 ProofRequest request() {
   ProofRequest r;
-  r.work = "gemm", r.subject = to_string(problem()), r.image = "a cubin", r.seconds = 5;
+  r.tag = "gemm", r.subject = to_string(problem()), r.image = "a cubin", r.seconds = 5;
   r.launch = to_string(make_space(problem(), DeviceFacts{}).tactics.front().tactic);
   return r;
 }
@@ -131,11 +131,11 @@ TEST_CASE(
 }
 
 TEST_CASE("a worker without a GPU starts, and says to each question why there is none") {
-  ProofRequest open;
-  open.kind = Asked::open;
+  ProofRequest ready;
+  ready.kind = Asked::ready;
   const auto says = [&](const char* why) {
     CAPTURE(why);
-    for (const ProofRequest& asked : {open, request()}) {
+    for (const ProofRequest& asked : {ready, request()}) {
       const ProofReply reply = answer_of_process(asked);
       CHECK(reply.kind == Answered::unready);
       CHECK_MESSAGE(has(reply.why, why), reply.why);
@@ -159,7 +159,7 @@ TEST_CASE("a worker without a GPU starts, and says to each question why there is
 TEST_CASE("work of a kind that the worker does not know is refused by its name, and the worker goes on") {
   const DriverIn fakes("fake");
   ProofRequest unknown = request();
-  unknown.work = "convolution";
+  unknown.tag = "convolution";
   Worker worker(kProgram, "GPU-0");
   const ProofReply reply = worker.ask(unknown, Deadline::in(20));
   CHECK(reply.kind == Answered::unready);
