@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/environment.hpp"
@@ -70,6 +72,17 @@ std::string unavailable(const ProofRequest& asked) {
   return "it proved";
 }
 
+// The warnings while it lives.
+struct Warnings {
+  Warnings() { set_log_level(LogLevel::warn); }
+  ~Warnings() { remove_log_sink(sink), set_log_level(before); }
+  const LogLevel before = log_level();
+  std::vector<std::string> told;
+  const std::uint64_t sink = add_log_sink([this](LogLevel at, std::string_view line) {
+    if (at == LogLevel::warn) told.emplace_back(line);
+  });
+};
+
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 int own_launches() {
@@ -89,17 +102,13 @@ TEST_CASE(
       {CU_DEVICE_ATTRIBUTE_MPS_ENABLED, 1,
        "the GPU's processes share one context (MPS); `echo quit | nvidia-cuda-mps-control`"}};
   const DriverIn fakes("fake");
-  const LogLevel level = log_level();
-  set_log_level(LogLevel::warn);
   for (const auto& [which, value, why] : modes) {
     CAPTURE(why);
     fake::reset();
     fake::attribute(which, value);
     OwnContext own;
-    std::vector<std::string> told;
-    const auto sink = add_log_sink([&](LogLevel at, std::string_view line) {
-      if (at == LogLevel::warn) told.emplace_back(line);
-    });
+    const Warnings warnings;
+    const std::vector<std::string>& told = warnings.told;
     const Tactic tactic = make_space(problem(), device_facts()).tactics.front().tactic;
     const auto trial = [&] {
       fake::forget();
@@ -123,10 +132,8 @@ TEST_CASE(
     CHECK(own_launches() == 0);
     CHECK(told.size() == 1);
     CHECK(Worker::of(kProgram, device_uuid()).pid() == pid);
-    remove_log_sink(sink);
     own.end();
   }
-  set_log_level(level);
   fake::reset();
 }
 
@@ -146,7 +153,11 @@ TEST_CASE("a worker without a GPU starts, and says to each question why there is
     CHECK(has(unavailable(request()), why));
   };
   {
-    const DriverIn nothing("fake");
+    const DriverIn none("nowhere");
+    says("the CUDA driver");  // is not available; where one is installed it has no GPU-0
+  }
+  {
+    const DriverIn fakes("fake");
     const Variable none("FAKE_DEVICES", "0");
     says("starting the CUDA driver: CUDA_ERROR_OF_THE_FAKE (100)");
   }

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // What this thread asks of the disk while somebody listens.
-thread_local std::vector<std::string>* asked = nullptr;
+thread_local std::string* asked = nullptr;
 thread_local int fsync_fault = 0;  // of a file, not of a folder
 
 }  // namespace
@@ -34,12 +34,12 @@ thread_local int fsync_fault = 0;  // of a file, not of a folder
 extern "C" int fsync(int file) {
   struct stat info;
   const bool folder = ::fstat(file, &info) == 0 && S_ISDIR(info.st_mode);
-  if (asked) asked->push_back(folder ? "synchronises the folder" : "synchronises the file");
+  if (asked) *asked += folder ? "synchronises the folder; " : "synchronises the file; ";
   if (fsync_fault && !folder) return errno = fsync_fault, -1;
   return static_cast<int>(::syscall(SYS_fsync, file));
 }
 extern "C" int rename(const char* from, const char* to) noexcept {
-  if (asked) asked->push_back("renames");
+  if (asked) *asked += "renames; ";
   return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
 
@@ -113,15 +113,15 @@ TEST_CASE("what cannot be written says why and leaves nothing") {
 TEST_CASE("a file is on the disk before it has its name, and its name before it is said to be written") {
   const Folder folder;
   const fs::path file = folder.path / "a";
-  std::vector<std::string> heard;
+  std::string heard;
   asked = &heard;
   CHECK(write_atomically(file, "first") == std::nullopt);
-  CHECK(heard == std::vector<std::string>{"synchronises the file", "renames", "synchronises the folder"});
+  CHECK(heard == "synchronises the file; renames; synchronises the folder; ");
   heard.clear();
   fsync_fault = EIO;
   CHECK(write_atomically(file, "second") == "Input/output error");
   fsync_fault = 0, asked = nullptr;
-  CHECK(heard == std::vector<std::string>{"synchronises the file"});
+  CHECK(heard == "synchronises the file; ");
   CHECK(text_of(file) == "first");
   CHECK(folder.files() == 1);
 }
