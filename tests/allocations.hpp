@@ -3,5 +3,6 @@
 
 #include <cstddef>
 
-/// Allocations of the calling thread so far.
+/// Allocations of the calling thread so far, and the bytes of them all.
 std::size_t allocations();
+std::size_t allocated_bytes();

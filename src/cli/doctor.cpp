@@ -120,9 +120,12 @@ Check check_worker(const Settings& settings) {
             "correct or unset AK_WORKER"};
   }
   try {
+    const std::string meanwhile =
+        "until then new kernels are launched in the process itself, which AK_ISOLATION=in_process accepts";
+    if (const auto one = not_for_two_processes())
+      return {"worker", Health::note, one->why, fmt::format("{}; {}", one->remedy, meanwhile)};
     if (const auto why = no_worker(gpu_options(settings)))
-      return {"worker", Health::note, *why,
-              "new kernels are launched in the process itself; AK_ISOLATION=in_process says so too"};
+      return {"worker", Health::note, *why, "correct or unset AK_WORKER, or install this build's ak-worker; " + meanwhile};
   } catch (const Error& error) {
     return {"worker", Health::bad, error.what(), "correct what the driver complains of"};
   }
@@ -177,7 +180,8 @@ Check check_kernel_folder(const std::string& folder) {
 
 // Variables that look like ours and are nobody's: most likely misspelt.
 std::vector<Check> check_variables(const Settings& settings) {
-  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS", "AK_LATENCY", "AK_TEST_ALL"};  // of the scripts
+  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS",
+                                 "AK_LATENCY",   "AK_TOOL",  "AK_TEST_ALL"};  // of the scripts
   for (const auto& entry : settings.entries) known.push_back(entry.variable);
   std::vector<Check> checks;
   for (char** each = environ; *each; ++each) {

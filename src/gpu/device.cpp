@@ -106,14 +106,15 @@ std::string device_uuid() {
   return text;
 }
 
-std::optional<std::string> not_for_two_processes() {
+std::optional<OneProcess> not_for_two_processes() {
   const auto attribute = [device = current_device()](CUdevice_attribute which) {
     int value = 0;
     return driver().cuDeviceGetAttribute(&value, which, device) == CUDA_SUCCESS ? value : 0;
   };
   if (attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_MODE) == CU_COMPUTEMODE_EXCLUSIVE_PROCESS)
-    return "the GPU is in exclusive-process mode";
-  if (attribute(CU_DEVICE_ATTRIBUTE_MPS_ENABLED)) return "the GPU's processes share one context (MPS)";
+    return OneProcess{"the GPU is in exclusive-process mode", "`nvidia-smi -c 0` sets the default mode"};
+  if (attribute(CU_DEVICE_ATTRIBUTE_MPS_ENABLED))
+    return OneProcess{"the GPU's processes share one context (MPS)", "`echo quit | nvidia-cuda-mps-control` stops MPS"};
   return std::nullopt;
 }
 

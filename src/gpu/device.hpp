@@ -30,9 +30,12 @@ DeviceMemory device_memory();
 /// Of the current context's device, as CUDA_VISIBLE_DEVICES has it: "GPU-8c3e..." or "MIG-...".
 std::string device_uuid();
 
-/// Why the current context's device takes no second process, or takes it into one context with others (MPS); nullopt when it is
-/// as usual.
-std::optional<std::string> not_for_two_processes();
+/// Why the current context's device takes no second process, or takes it into one context with others (MPS), and what ends
+/// that; nullopt when it is as usual.
+struct OneProcess {
+  std::string why, remedy;
+};
+std::optional<OneProcess> not_for_two_processes();
 
 /// Of the current context's device. memory_tb_s is an estimate of what a read can achieve, from the memory clock and bus width.
 DeviceFacts device_facts();

@@ -130,6 +130,15 @@ void for_each_part(std::span<const std::string_view> files, const Problem& probl
   for (const auto own : files) file(own);
 }
 
+Digest digest_of_texts(std::span<const std::string_view> files, const std::string& folder) {
+  Hasher hasher;
+  for (const auto file : kCommonFiles) hasher.field(file, *essence_of(file, folder));
+  hasher.field(kEpilogueFile, *essence_of(kEpilogueFile, folder));
+  hasher.field("activations.def", *essence_of("activations.def", folder));
+  for (const auto file : files) hasher.field(file, *essence_of(file, folder));
+  return hasher.digest();
+}
+
 }  // namespace
 
 std::string kernel_file(std::string_view file, const std::string& folder) {
@@ -177,13 +186,15 @@ std::string own_activation_source(Activation activation) {
   return text + fmt::format("AK_ACTIVATION({}, {})\n", identifier(activation), expression(activation));
 }
 
+// Asked for with every record that is loaded.
 Digest source_digest(std::span<const std::string_view> files, const std::string& folder) {
-  Hasher hasher;
-  for (const auto file : kCommonFiles) hasher.field(file, *essence_of(file, folder));
-  hasher.field(kEpilogueFile, *essence_of(kEpilogueFile, folder));
-  hasher.field("activations.def", *essence_of("activations.def", folder));
-  for (const auto file : files) hasher.field(file, *essence_of(file, folder));
-  return hasher.digest();
+  if (!folder.empty()) return digest_of_texts(files, folder);
+  static std::mutex mutex;
+  static auto* const embedded = new std::map<std::string, Digest>;
+  const std::string key = fmt::format("{}", fmt::join(files, " "));
+  const std::lock_guard lock(mutex);
+  if (const auto known = embedded->find(key); known != embedded->end()) return known->second;
+  return embedded->emplace(key, digest_of_texts(files, folder)).first->second;
 }
 
 }  // namespace ak

@@ -41,8 +41,8 @@ Worker* usable_worker(const GpuOptions& options, std::string& why) {
   std::optional<std::string> cannot;
   if (program.empty())
     cannot = fmt::format("no program ak-worker at {}; set AK_WORKER to where it is", looked);
-  else
-    cannot = not_for_two_processes();
+  else if (const auto one = not_for_two_processes())
+    cannot = fmt::format("{}; {}", one->why, one->remedy);
   if (!cannot) return &Worker::of(program, device_uuid());
   why = *cannot;
   return nullptr;

@@ -134,7 +134,7 @@ void PairedTimer::time_full(const Plan& plan, Trial& trial, Deadline deadline) {
     for (const Region* region : loop_case_->layout.outputs())
       bed_.probe.poison(bed_.queue.stream(), loop_case_->base, *region, Verifier::kPoison);
   });
-  const Verdict verdict = verifier_.inspect(*loop_case_, plan.tactic(), Deadline::in(std::max(1.0, deadline.remaining())));
+  const Verdict verdict = verifier_.inspect(*loop_case_, plan.tactic(), deadline.later(1));
   if (verdict.strays) loop_case_.reset();  // the next one's reference is of what the inputs are then
   if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
   trial.us = window.median(arms.size() - 1);

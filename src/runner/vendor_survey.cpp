@@ -12,7 +12,7 @@ constexpr int kCoarseRounds = 2, kFineRounds = 5;
 constexpr std::size_t kLeaders = 3;     // of each kind, timed together
 constexpr std::size_t kLeastRight = 2;  // of them, at least, such as may serve
 constexpr double kClearlyLong = 1000;   // us; of such a launch a single one tells enough
-constexpr double kPatience = 2;         // seconds for one launch, whatever the deadline
+constexpr double kPatience = 2;         // seconds for one launch, whatever the deadline but for a stop
 constexpr double kOutOfReach = 1.6;     // a single launch this much slower than the best so far is not timed again
 
 constexpr auto by_time = [](const auto* x, const auto* y) { return x->us < y->us; };
@@ -47,7 +47,7 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
   for (Entry& entry : entries) {
     if (best > 0 && deadline.passed()) break;  // cuBLASLt names the likeliest first
     try {
-      const double us = stopwatch_.estimate(launch_of(*entry.plan, sets_), 1, Deadline::in(kPatience));
+      const double us = stopwatch_.estimate(launch_of(*entry.plan, sets_), 1, Deadline::in(kPatience, deadline.stop()));
       if (best == 0 || us < best) best = us;
       if (us >= kOutOfReach * best + 5) continue;
       entry.us = us;
@@ -63,7 +63,7 @@ std::vector<VendorSurvey::Entry> VendorSurvey::candidates(const Problem& problem
 }
 
 void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds, Deadline deadline) {
-  const Deadline patient = Deadline::in(std::max(deadline.remaining(), kPatience));
+  const Deadline patient = deadline.later(kPatience);
   std::vector<Arm> arms;
   for (const Entry* entry : entries)
     arms.push_back(stopwatch_.arm(launch_of(*entry->plan, sets_), graph_us, entry->us, patient));
@@ -83,7 +83,8 @@ void VendorSurvey::run(Deadline deadline) {
   all.insert(all.end(), field.best_separate.begin(), field.best_separate.end());
   if (all.empty()) return;
   for (Entry* entry : all)
-    if (entry->us == 0) entry->us = stopwatch_.estimate(launch_of(*entry->plan, sets_), 1, Deadline::in(kPatience));
+    if (entry->us == 0)
+      entry->us = stopwatch_.estimate(launch_of(*entry->plan, sets_), 1, Deadline::in(kPatience, deadline.stop()));
   time(all, kFineGraphUs, kFineRounds, deadline);
   decide(field);
 }

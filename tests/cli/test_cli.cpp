@@ -300,6 +300,10 @@ TEST_CASE("the proof on a GPU says where there is none, and leaves record and pr
   CHECK(std::filesystem::file_size(progress.path) == 25);
   CHECK(run("--only bnech").code == 2);
   CHECK(has(run("--only bnech").output, "--only bnech: no such step"));
+  const Result together = run_command("env -u AK_RECORDING CUDA_VISIBLE_DEVICES= AK_TOOL='" AK_BINARY_DIR "/ak' '" AK_SOURCE_DIR
+                                      "/tests/gpu/together.sh'");
+  CHECK(together.code == 3);
+  CHECK(has(together.output, "no GPU here"));
 }
 
 TEST_CASE("ls and show on an empty cache") {

@@ -63,6 +63,21 @@ TEST_CASE("a driver that is too old is told with its version and with the one th
   CHECK(has(r.output, "it is of CUDA 12.2; one for CUDA 13 (release 580) or later is needed"));
 }
 
+TEST_CASE("doctor says what makes a GPU one process's, and what ends that") {
+  const auto doctor = [](const std::string& environment) {
+    return run_ak("doctor", "LD_LIBRARY_PATH=" AK_BINARY_DIR "/tests/fake " + environment).output;
+  };
+  CHECK(has(doctor(""), "ok       worker     " AK_BINARY_DIR "/ak-worker\n"));
+  const std::string exclusive = doctor("FAKE_ATTRIBUTE_20=3"), mps = doctor("FAKE_ATTRIBUTE_133=1");  // mode, MPS
+  CAPTURE(exclusive);
+  CAPTURE(mps);
+  CHECK(has(exclusive, "note     worker     the GPU is in exclusive-process mode\n"));
+  CHECK(has(exclusive, "  `nvidia-smi -c 0` sets the default mode; until then "));
+  CHECK(has(mps, "note     worker     the GPU's processes share one context (MPS)\n"));
+  CHECK(has(mps, "  `echo quit | nvidia-cuda-mps-control` stops MPS; until then "));
+  for (const std::string& text : {exclusive, mps}) CHECK(has(text, "which AK_ISOLATION=in_process accepts"));
+}
+
 TEST_CASE("a library that lacks a function is no library: doctor says so") {
   const std::string folder = fmt::format("/tmp/ak_lacks_{}", getpid());
   std::filesystem::create_directory(folder);

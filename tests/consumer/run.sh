@@ -128,6 +128,14 @@ asks_for_no_curl() { # prefix
   ! grep -r -e curl -e 'if(ON)' "$(dirname "$(find "$1" -name autokernel.pc)")" "$1"/lib*/cmake 2>/dev/null
 }
 
+# Configured only: what is compiled is every source, wherever the checkout lies.
+has_all_sources() { # folder
+  mkdir -p "$1" && cp -r "$source"/{CMakeLists.txt,LICENSE,cache,include,kernels,src} "$1" &&
+    cmake -S "$1" -B "$1/build" -G Ninja "${ak_launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF -DAK_BUILD_EXAMPLES=OFF || return 1
+  sed -n "s|^ *\"file\": \"$1/\(.*\.cpp\)\".*|\1|p" "$1/build/compile_commands.json" | grep -v '^build/' | sort -u >"$work/compiled"
+  (cd "$1" && find src cache -name '*.cpp') | grep -vx 'src/search/no_llm.cpp' | sort | diff - "$work/compiled"
+}
+
 # Built and installed for real.
 variant() { # name, options...
   local name=$1
@@ -154,6 +162,8 @@ check "the installed tool names the installed worker" doctor_names_worker "$work
 check "a program beside an installation uses its worker" static_finds_worker "$work/prefix" "$work/prefix/bin/with_worker"
 check "an installed shared library uses the installed worker" moved_shared_finds_worker
 check "add_subdirectory, and a call is compiled" build_project subdirectory call -DAK_SOURCE_DIR="$source" "${toolkit[@]}"
+check "a checkout below a folder src/cli has all its sources" has_all_sources "$work/src/cli/ak"
+check "one below a folder with spaces too" has_all_sources "$work/a checkout/ak"
 check "a shared library exports ak's symbols alone" exports_only_ours "$build/tests/libak_shared.so"
 check "C++17 with the shared library; an error crosses its border" with_shared "$build/tests/libak_shared.so" g++ cpp/main.cpp -std=c++17
 check "C99 with the shared library" with_shared "$build/tests/libak_shared.so" gcc c/main.c -std=c99

@@ -317,7 +317,7 @@ TEST_CASE("work of a second kind touches what src/ADDING.md names, and nothing e
   REQUIRE(begin != adding.npos);
   const auto end = std::min({adding.find("\n- ", begin), adding.find("\n\n", begin), adding.size()});
   std::set<std::string> touched;
-  for (const char* file : {"test_toy_work.cpp", "toy/vector_add.hpp", "toy/vector_add.cpp", "toy/worker.cpp"})
+  for (const char* file : {"test_toy_work.cpp", "toy/vector_add.hpp", "toy/vector_add.cpp", "toy/toy_worker.cpp"})
     touched.merge(headers(contents((AK_SOURCE_DIR "/tests/driver/"s + file).c_str()),
                           R"re(\n#include "((?!tests/|toy/)[a-z]+/[a-z_]+\.hpp)")re"));
   CHECK(touched.size() > 5);

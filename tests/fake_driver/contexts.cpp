@@ -47,7 +47,7 @@ extern "C" {
 
 CUresult cuInit(unsigned) {
   FAKE_FRAME("cuInit");
-  return frame(CUDA_SUCCESS);
+  return frame(state().device_count > 0 ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE);
 }
 
 CUresult cuDriverGetVersion(int* version) {

@@ -65,6 +65,7 @@ void kernel(const std::string& what, std::function<void(const Launch&)> run);
 void missing_kernel(const std::string& name);
 
 // --- what the machine is ---------------------------------------------------------------------------------------------
+// A process that a test starts is told by its environment: FAKE_DEVICES=0, FAKE_ATTRIBUTE_20=3 (a CUdevice_attribute's number).
 constexpr int kMostDevices = 8;
 /// What every device says of itself.
 void attribute(CUdevice_attribute which, int value);

@@ -1,9 +1,21 @@
 #include "fake_gpu.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 namespace fake {
+
+State::State() {
+  for (char** each = environ; *each; ++each) {
+    int which = 0, value = 0;
+    if (std::sscanf(*each, "FAKE_ATTRIBUTE_%d=%d", &which, &value) == 2)
+      attributes[static_cast<CUdevice_attribute>(which)] = value;
+    if (std::sscanf(*each, "FAKE_DEVICES=%d", &value) == 1) device_count = value;
+  }
+}
 
 State& state() {
   static State& all = *new State;  // outlives every static of a test

@@ -81,6 +81,7 @@ struct Device {
 
 // Handles are addresses of these objects, which are never freed: a dead one is known by its mark.
 struct State {
+  State();
   std::mutex mutex;
   std::condition_variable released;
   std::vector<Call> calls;

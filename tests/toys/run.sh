@@ -53,7 +53,7 @@ add_file proposer.cpp src/search/proposers/ toy.cpp
 change src/search/proposers.hpp 's/^std::unique_ptr<Proposer> make_random_proposer.*/&\nstd::unique_ptr<Proposer> make_toy_proposer(const ProposerInputs\& inputs);/' 1
 change src/search/proposers.cpp 's/^constexpr Row kProposers\[\] = \{/&\n    {"toy", make_toy_proposer, true},/' 1
 # An LLM provider.
-add_file wire.cpp src/llm/ toy.cpp
+add_file provider.cpp src/llm/ toy.cpp
 change src/llm/wires.def '$a AK_WIRE(toy)' 1
 
 cuda=$(sed -n 's/^CUDAToolkit_ROOT:[^=]*=//p' "$build/CMakeCache.txt")

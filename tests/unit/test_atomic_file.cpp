@@ -1,13 +1,19 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
 #include "base/atomic_file.hpp"
 #include "cache/pack.hpp"
@@ -15,6 +21,27 @@
 
 using namespace ak;
 namespace fs = std::filesystem;
+
+namespace {
+
+// What this thread asks of the disk while somebody listens.
+thread_local std::vector<std::string>* asked = nullptr;
+thread_local int fsync_fault = 0;  // of a file, not of a folder
+
+}  // namespace
+
+// In place of the C library's, for the whole program.
+extern "C" int fsync(int file) {
+  struct stat info;
+  const bool folder = ::fstat(file, &info) == 0 && S_ISDIR(info.st_mode);
+  if (asked) asked->push_back(folder ? "synchronises the folder" : "synchronises the file");
+  if (fsync_fault && !folder) return errno = fsync_fault, -1;
+  return static_cast<int>(::syscall(SYS_fsync, file));
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  if (asked) asked->push_back("renames");
+  return ::renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
 
 namespace {
 
@@ -81,4 +108,20 @@ TEST_CASE("what cannot be written says why and leaves nothing") {
   CHECK_FALSE(fs::exists(folder.path / "a"));
   CHECK(read_pack(folder.path / "b.pack").entries.size() == 1);
   CHECK(folder.files() == 2);
+}
+
+TEST_CASE("a file is on the disk before it has its name, and its name before it is said to be written") {
+  const Folder folder;
+  const fs::path file = folder.path / "a";
+  std::vector<std::string> heard;
+  asked = &heard;
+  CHECK(write_atomically(file, "first") == std::nullopt);
+  CHECK(heard == std::vector<std::string>{"synchronises the file", "renames", "synchronises the folder"});
+  heard.clear();
+  fsync_fault = EIO;
+  CHECK(write_atomically(file, "second") == "Input/output error");
+  fsync_fault = 0, asked = nullptr;
+  CHECK(heard == std::vector<std::string>{"synchronises the file"});
+  CHECK(text_of(file) == "first");
+  CHECK(folder.files() == 1);
 }

@@ -1,4 +1,9 @@
 // Records that something has changed under: proven again, timed again, replaced or left. On a fake machine.
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
 #include "fake_machine.hpp"
 
 using namespace ak;
@@ -36,6 +41,33 @@ TEST_CASE("a stale record is proven again, the old winner first, and replaced") 
   first.call();
   CHECK(first.context->counters().vendor_fallbacks == 1);
   CHECK(first.context->store().find(first.problem, first.world.hardware));
+}
+
+TEST_CASE("that records serve as they were proven before is told at warn, once a process") {
+  Settings settings = quick();
+  settings.cache_dir = fresh_folder("test_context_told");
+  Fixture f(settings);
+  f.call();
+  f.world.today.driver = "611.77";
+  settings.mode = Mode::hit;
+  const LogLevel before = log_level();
+  set_log_level(LogLevel::warn);
+  std::vector<std::string> told;
+  const auto sink = add_log_sink([&](LogLevel level, std::string_view line) {
+    if (level == LogLevel::warn) told.emplace_back(line);
+  });
+  for (int context = 0; context < 2; ++context) {
+    f.open(settings);
+    f.call();
+    f.call();
+    CHECK(f.context->explain(f.problem).note.find("serves as it was proven before, ") == 0);
+  }
+  remove_log_sink(sink);
+  set_log_level(before);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("records serve as they were proven before (") == 0);
+  CHECK(told[0].find("611.77") != std::string::npos);
+  CHECK(told[0].find("; `ak warm` proves them again") != std::string::npos);
 }
 
 TEST_CASE("a kernel that is compiled from something else today is proven and timed again; in mode hit it does not serve") {

@@ -109,6 +109,22 @@ std::vector<std::string> violations(const std::vector<IncludeLine>& lines) {
   return found;
 }
 
+// No line of src/ and cache/ matches, remarks aside.
+void refuse_in_sources(const std::regex& pattern) {
+  for (const char* folder : {"src", "cache"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".cpp" && extension != ".hpp") continue;
+      std::ifstream file(entry.path());
+      int number = 0;
+      for (std::string line; std::getline(file, line);) {
+        ++number;
+        if (std::regex_search(line.substr(0, line.find("//")), pattern))
+          FAIL_CHECK(fmt::format("{}:{}: {}", fs::relative(entry.path(), AK_SOURCE_DIR).string(), number, line));
+      }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("dependencies point one way") {
@@ -154,6 +170,24 @@ TEST_CASE("src/context is read from top to bottom") {
   CHECK(seen > 20);
 }
 
+// Who searches for a file by its name finds the one that is meant.
+TEST_CASE("no two files of one name") {
+  const std::set<std::string> kMayBeMany = {
+      "main.cpp",               // of each program
+      "pack.cpp", "sweep.cpp",  // src/cli names each file as its command
+  };
+  std::map<std::string, std::vector<std::string>> files;
+  for (const char* folder : {"src", "cache", "include", "tests"})
+    for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
+      const auto extension = entry.path().extension();
+      if (extension == ".cpp" || extension == ".hpp")
+        files[entry.path().filename()].push_back(fs::relative(entry.path(), AK_SOURCE_DIR));
+    }
+  CHECK(files.size() > 200);
+  for (const auto& [name, paths] : files)
+    CHECK_MESSAGE((paths.size() > 1) == kMayBeMany.contains(name), fmt::format("{}", fmt::join(paths, ", ")));
+}
+
 // What a C function or a stream makes of a character or a number depends on the process's locale: keys, sources, files and
 // numbers go through base/text.hpp, std::from_chars and fmt.
 TEST_CASE("nothing in src/ and cache/ asks the locale") {
@@ -165,18 +199,19 @@ TEST_CASE("nothing in src/ and cache/ asks the locale") {
   CHECK(std::regex_search("std::toupper(c)", asks));
   CHECK(std::regex_search("std::ifstream(f) >> period;", asks));
   CHECK(!std::regex_search("to_string(problem)", asks));
-  for (const char* folder : {"src", "cache"})
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
-      const auto extension = entry.path().extension();
-      if (extension != ".cpp" && extension != ".hpp") continue;
-      std::ifstream file(entry.path());
-      int number = 0;
-      for (std::string line; std::getline(file, line);) {
-        ++number;
-        if (std::regex_search(line.substr(0, line.find("//")), asks))
-          FAIL_CHECK(fmt::format("{}:{}: {}", fs::relative(entry.path(), AK_SOURCE_DIR).string(), number, line));
-      }
-    }
+  refuse_in_sources(asks);
+}
+
+// Their one answer is every thread's, the application's too.
+TEST_CASE("nothing in src/ and cache/ calls a function that answers in static memory") {
+  const std::regex asks(
+      R"((^|[^:\w])(std::|::)?(getpw(uid|nam)|getgr(gid|nam)|localtime|gmtime|ctime|asctime|strtok)"
+      R"(|gethostbyname|ttyname|getlogin|tmpnam)\s*\()");
+  CHECK(std::regex_search("getpwuid(getuid())->pw_dir", asks));
+  CHECK(std::regex_search("std::localtime(&now)", asks));
+  CHECK(!std::regex_search("fmt::gmtime(now)", asks));
+  CHECK(!std::regex_search("getpwuid_r(user, &entry, room.data(), room.size(), &found)", asks));
+  refuse_in_sources(asks);
 }
 
 // NVRTC gets no include path: device code names no header. Siblings in quotes are for editors; the host strips those lines.

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "../allocations.hpp"
 #include "base/environment.hpp"
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
@@ -86,4 +87,26 @@ TEST_CASE("a kernel's digest sees its device code, comments aside, and its optio
   CHECK(made(problem).kernel == before);
   fs::remove_all(folder);
   CHECK(compile_options("sm_90a").back() == "--gpu-architecture=sm_90a");
+}
+
+// Whatever is made of a file's text takes as much memory as that.
+TEST_CASE("what is made of the embedded files is made once, however many kernels are of them; of a folder's each time") {
+  const Problem problem = parse_problem("64x64x64 bf16 silu");
+  const auto files = family(kTactic.family).sources();
+  std::size_t texts = 0;
+  for (const auto file : files) texts += kernel_file(file, "").size();
+  REQUIRE(texts > 10000);
+  const auto bytes = [](auto&& make) {
+    const std::size_t before = allocated_bytes();
+    make();
+    return allocated_bytes() - before;
+  };
+  for (const std::string& folder : {std::string(), std::string(AK_SOURCE_DIR "/kernels")}) {
+    CAPTURE(folder);
+    const auto kernel = [&] { kernel_digest(files, problem, kTactic, "sm_90a", folder); };
+    const auto whole = [&] { source_digest(files, folder); };
+    kernel(), whole();
+    CHECK((bytes(kernel) > texts / 2) == !folder.empty());
+    CHECK((bytes(whole) > texts / 2) == !folder.empty());
+  }
 }
