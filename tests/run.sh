@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds everything and runs every test that needs no GPU: unit, compile (real NVRTC cubins), replay (recorded searches), the
 # command line, and consumers outside the tree. Installs Debian packages that are missing. Ends with "N passed, N failed".
-# --all: then what takes longer too: the variants of the build, a minute of the fuzz targets (fuzz/run.sh), what
-# src/ADDING.md says (toys/run.sh).
+# --all: then what takes longer too: the variants of the build, the sanitizers (sanitize/run.sh), a minute of the fuzz targets
+# (fuzz/run.sh), what src/ADDING.md says (toys/run.sh). The programs for a GPU are then compiled, not run.
 set -u
 all= timeout=400
 case ${1:-} in
@@ -33,6 +33,9 @@ if [ "$status" -ne 0 ]; then
   [ "$failed" -gt 0 ] || failed=1
 fi
 if [ "$all" ]; then
+  for kind in asan tsan; do
+    "$ak_root"/tests/sanitize/run.sh "$kind" "$ak_build" && passed=$((passed + 1)) || failed=$((failed + 1))
+  done
   "$ak_root"/tests/fuzz/run.sh 60 && passed=$((passed + 1)) || failed=$((failed + 1))
   "$ak_root"/tests/toys/run.sh "$ak_build" && passed=$((passed + 1)) || failed=$((failed + 1))
 fi

@@ -18,7 +18,7 @@ namespace {
 // A folder with one recording in it, and an empty cache beside it.
 struct Recorded {
   const fs::path folder = fs::temp_directory_path() / fmt::format("ak_cli_{}", getpid());
-  const std::string environment = fmt::format("AK_CACHE_DIR='{}' AK_RECORDING='{}' AK_MAX_TRIALS=12",
+  const std::string environment = fmt::format("AK_CACHE_DIR='{}' AK_RECORDING='{}' AK_MAX_TRIALS=12 AK_BUDGET_S=20",
                                               (folder / "cache").string(), (folder / "made_up").string());
   Recorded() {
     fs::remove_all(folder);

@@ -33,7 +33,7 @@ Settings settings(Mode mode) {
   s.mode = mode;
   s.cache_dir = "";
   s.shipped = false;
-  s.budget_s = 0.4;
+  s.budget_s = 2;
   s.max_trials = 6;
   return s;
 }
@@ -282,7 +282,7 @@ TEST_CASE("a search holds no more device memory than it is allowed, and gives al
     OwnContext own;
     {
       Settings s = settings(Mode::tune);
-      s.max_trials = 40, s.budget_s = 0.8, s.search_bytes = allowed * kMiB;
+      s.max_trials = 40, s.budget_s = 2, s.search_bytes = allowed * kMiB;
       Context::Impl context(s);
       const Problem problem = parse_problem(text);
       const std::int64_t before = fake::allocated();
