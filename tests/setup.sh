@@ -71,7 +71,9 @@ ak_build_targets() {
   mkdir -p "$ak_build"
   log=$ak_build/setup.log
   [ -f "$ak_build/build.ninja" ] || echo "configuring in $ak_build"
-  cmake -S "$ak_root" -B "$ak_build" -G Ninja -DCUDAToolkit_ROOT="$ak_cuda" "${ak_launchers[@]}" >"$log" 2>&1 || {
+  # The folder may have been configured before by someone who wanted no tests.
+  cmake -S "$ak_root" -B "$ak_build" -G Ninja -DAK_BUILD_TESTS=ON -DAK_BUILD_EXAMPLES=ON -DCUDAToolkit_ROOT="$ak_cuda" \
+        "${ak_launchers[@]}" >"$log" 2>&1 || {
     grep -A 12 'CMake Error' "$log" >&2
     ak_fail "CMake could not configure the build" "the lines above name what it lacks (full log: $log)"
   }
