@@ -6,8 +6,9 @@
 # With a GPU the real thing; without one the same search on times recorded on an H200.
 set -eu
 . "$(dirname "$0")/../tests/setup.sh"
-ak_build_targets quickstart ak_tool
+ak_build_targets quickstart ak_tool ak_worker
 ak_forget_settings
+export AK_WORKER=$ak_build/ak-worker # which the library looks for beside the program, not a folder above
 
 work=$ak_build/quickstart
 rm -rf "$work"
