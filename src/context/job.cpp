@@ -222,7 +222,9 @@ ProgressSink TuningJob::progress() {
 Served TuningJob::adopt(Tuned tuned) {
   Store& store = *common_.store;
   store.add_trials(problem_, machine_.hardware(), tuned.history);
-  if (!tuned.winner) return untuned(tuned.note, tuned.unfinished ? Standing::passing : Standing::lasting);
+  // What was learned of nothing but cuBLASLt replaces no own winner.
+  if (!tuned.winner || (tuned.unfinished && old_ && !is_vendor(old_->tactic)))
+    return untuned(tuned.note, tuned.unfinished ? Standing::passing : Standing::lasting);
   const Trial& winner = *tuned.winner;
   log(LogLevel::info,
       "{}: {} {:.2f} us (vendor {:.2f} us), {} trials, {} compiles, {:.2f} s = {:.2f} exploring + {:.2f} leaders + {:.2f} "

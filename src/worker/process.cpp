@@ -1,6 +1,5 @@
 #include "worker/process.hpp"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -11,11 +10,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
-#include <climits>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -124,11 +125,20 @@ void reap(int handle) {
   }
 }
 
-std::string beside(const void* symbol) {
-  Dl_info info;
-  char path[PATH_MAX];
-  if (!dladdr(symbol, &info) || !realpath(info.dli_fname, path)) return {};
-  return std::filesystem::path(path).parent_path().string();
+// The folder of the file that this code was loaded from, as the kernel knows it: the loader has a program by the word that it was
+// started with, which the working folder must not complete. Empty where that is not to be had.
+std::string own_folder() {
+  const auto here = reinterpret_cast<std::uintptr_t>(&own_folder);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {  // "begin-end rwxp offset device inode   /path"
+    std::uintptr_t begin = 0, end = 0;
+    const char* const last = line.data() + line.size();
+    const auto dash = std::from_chars(line.data(), last, begin, 16);
+    if (dash.ptr == last || std::from_chars(dash.ptr + 1, last, end, 16).ec != std::errc()) continue;
+    const auto path = line.find('/');
+    if (begin <= here && here < end && path != line.npos) return std::filesystem::path(line.substr(path)).parent_path().string();
+  }
+  return {};
 }
 
 }  // namespace
@@ -138,9 +148,9 @@ std::string find_worker(const std::string& chosen, std::string* looked) {
   if (!chosen.empty()) {
     places = {chosen};
   } else {
-    const std::string folder = beside(reinterpret_cast<const void*>(&find_worker));
-    places = {folder + "/ak-worker", folder + "/../libexec/ak/ak-worker", folder + "/../../libexec/ak/ak-worker",
-              AK_LIBEXEC_DIR "/ak-worker"};
+    if (const std::string folder = own_folder(); !folder.empty())
+      places = {folder + "/ak-worker", folder + "/../libexec/ak/ak-worker", folder + "/../../libexec/ak/ak-worker"};
+    places.push_back(AK_LIBEXEC_DIR "/ak-worker");
   }
   for (std::string& place : places) {
     place = std::filesystem::path(place).lexically_normal().string();

@@ -155,3 +155,16 @@ TEST_CASE("the toolkit's stub of the driver is named by the tool") {
   CHECK(has(r.output, "CUDA_ERROR_STUB_LIBRARY"));
   CHECK(has(r.output, "LD_LIBRARY_PATH"));
 }
+
+TEST_CASE("a program that is found by its name finds its own worker, never one in the working folder") {
+  const std::string folder = (std::filesystem::temp_directory_path() / fmt::format("ak_not_ours_{}", getpid())).string();
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"ak", "ak-worker"}) {
+    std::ofstream(folder + "/" + name) << "#!/bin/sh\n";
+    std::filesystem::permissions(folder + "/" + name, std::filesystem::perms::owner_all);
+  }
+  const Result r = run_command(fmt::format("cd {} && env AK_CACHE_DIR= PATH={}:$PATH ak doctor", folder, AK_BINARY_DIR));
+  std::filesystem::remove_all(folder);
+  CAPTURE(r.output);
+  CHECK(has(r.output, "worker     " AK_BINARY_DIR "/ak-worker\n"));
+}

@@ -49,7 +49,8 @@ struct World {
   std::vector<double> vendor_us = {60, 52};
   double finals_scale = 1, drift = 0, quick_s = 0.0002, warm_up_s = 0;
   std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
-      pass_breaks{false}, breaks_when_wrong{false};
+      pass_breaks{false}, breaks_when_wrong{false},
+      no_time{false};
   int ordinal = 0;
   std::int64_t device_bytes = 0;  // that are free; 0: without end
   Allowance allowance;            // of the last runner
@@ -110,6 +111,11 @@ class FakeMachine final : public Machine {
       if (quarantine && !is_vendor(t) && quarantine->why(w.today.kernel_source)) {
         Trial trial;
         trial.tactic = t, trial.outcome = Outcome::constraints, trial.why = "in quarantine";
+        return trial;
+      }
+      if (w.no_time && !is_vendor(t)) {
+        Trial trial;
+        trial.tactic = t, trial.outcome = Outcome::timeout, trial.why = "not compiled in time";
         return trial;
       }
       if (t == w.wrong) {

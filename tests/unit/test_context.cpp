@@ -360,6 +360,19 @@ TEST_CASE("retune searches again; prepare re-times a provisional record, a call 
   CHECK(f.context->counters().searches == 2);
 }
 
+TEST_CASE("a search that had no time for own kernels replaces no winner") {
+  Fixture f;
+  f.call();
+  const auto before = f.context->store().find(f.problem, f.world.hardware);
+  REQUIRE(before);
+  REQUIRE(!is_vendor(before->tactic));
+  f.world.no_time = true;
+  const Explanation e = f.context->retune(f.problem);
+  CHECK(e.served_by == to_string(before->tactic));
+  CHECK_MESSAGE(e.note.find("no own kernel could be tried in time") != std::string::npos, e.note);
+  CHECK(f.context->store().find(f.problem, f.world.hardware) == before);
+}
+
 TEST_CASE("a forced tactic is verified once and used instead of searching; one that cannot serve is passed over") {
   Settings settings = quick();
   const Landscape land;
