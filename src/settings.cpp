@@ -19,6 +19,7 @@ namespace ak {
 namespace {
 
 constexpr double kDefaultBudget = 3, kDefaultBudgetWithLlm = 20;
+constexpr double kLeastBudget = 0.2;  // twice what a search takes at least: something is left when one begins
 constexpr double kLongest = 86400 * 30;
 constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
@@ -184,8 +185,8 @@ Settings read_all(const Options& options, bool throws) {
   s.llm_tokens = read.integer<std::int64_t>("AK_LLM_TOKENS", options.llm_tokens, s.llm_tokens, 0, kMostCount,
                                             "tokens of all searches of a context, asked and answered");
 
-  s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm, 0.05,
-                           kLongest, "wall seconds of one search");
+  s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm,
+                           kLeastBudget, kLongest, "wall seconds of one search");
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");

@@ -134,12 +134,12 @@ void print(const Row& row, const std::string& format) {
 
 int bench(const State& state) {
   std::vector<Problem> problems;
-  int faults = 0;
+  int code = kOk;
   if (!state.file.empty()) {
     if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
     const ProblemList list = read_problem_list(state.file);
     for (const auto& item : list.items) problems.push_back(item.problem);
-    faults = static_cast<int>(list.faults.size());
+    if (!list.faults.empty()) code = kUsage;
   } else {
     problems.push_back(state.problem.problem());
   }
@@ -155,7 +155,7 @@ int bench(const State& state) {
   for (std::size_t i = 0; i < problems.size(); ++i) {
     bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
     const Row row = bench_one(problems[i], state, settings, *machine, *store);
-    faults += row.own_us <= 0;
+    if (row.own_us <= 0) code = kFailed;
     bar.clear();
     if (state.format == "json")
       rows.push_back(to_json(row));
@@ -163,7 +163,7 @@ int bench(const State& state) {
       print(row, state.format);
   }
   if (state.format == "json") print_json(rows);
-  return faults ? kFailed : kOk;
+  return code;
 }
 
 }  // namespace

@@ -97,7 +97,8 @@ Check check_packs(const Settings& settings) {
   std::string detail, faults;
   const Packs packs(settings.shipped, settings.packs);
   for (const Pack& pack : packs.all()) {
-    detail += fmt::format("{}{}: {} records", detail.empty() ? "" : ", ", pack.name, pack.entries.size() + pack.work.size());
+    detail += fmt::format("{}{}: {}", detail.empty() ? "" : ", ", pack.name,
+                          counted(pack.entries.size() + pack.work.size(), "record"));
     for (const std::string& fault : pack.faults) faults += (faults.empty() ? "" : "; ") + fault;
   }
   if (detail.empty()) return {"packs", Health::note, "none", "unset AK_SHIPPED to start at what the library knows"};

@@ -29,10 +29,8 @@ std::optional<std::string> impossible(const PlanRecord& r) {
 int import(const State& state) {
   const std::string folder = resolve(state.search.options()).cache_dir;
   const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
-  if (!store->persistent() && !state.dry_run) {
-    fmt::print(stderr, "ak import: nothing would be kept: {}\n", store->describe());
-    return kFailed;
-  }
+  if (!store->persistent() && !state.dry_run)
+    throw Error(ErrorCode::internal, fmt::format("nothing would be kept: {}", store->describe()));
   const char* const taking = state.dry_run ? "would take" : "taken";
   Json rows = Json::array();
   int taken = 0, stands = 0, refused = 0, passed_over = 0;
@@ -40,7 +38,7 @@ int import(const State& state) {
     if (state.json)
       rows.push_back({{"what", what}, {"of", of}, {"why", why}});
     else
-      fmt::print("{:<8} {}{}{}\n", what, of, why.empty() ? "" : ": ", why);
+      fmt::print("{:<8} {}{}{}\n", what, printable(of), why.empty() ? "" : ": ", printable(why));
   };
   for (const std::string& file : state.packs) {
     const Pack pack = read_pack(file);

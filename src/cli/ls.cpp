@@ -28,12 +28,13 @@ void list_work(const VisitWork& for_each, const std::string& kind, const std::st
       fmt::print("{}: {}\n", r.key, r.local);
     else
       fmt::print("{}: {}{}\n", r.key, r.text.substr(0, r.text.find('\n')),
-                 unproven(r) ? "  to be proven" : fmt::format("  {} bytes of this machine", r.local.size()));
+                 unproven(r) ? "  to be proven" : fmt::format("  {} of this machine", counted(r.local.size(), "byte")));
   });
   if (json)
     print_json(rows);
   else
-    fmt::print("{} {} in {}\n", count, quarantine ? "kernels in quarantine" : kind, place);
+    fmt::print("{} in {}\n", quarantine ? counted(count, "kernel") + " in quarantine" : fmt::format("{} {}", count, kind),
+               place);
 }
 
 // "3 vector_add, 1 quarantine"; empty where there is none.
@@ -94,7 +95,7 @@ void add_ls(Program& program) {
     int faults = 0;
     for (const Pack& pack : packs) {
       place += (place.empty() ? "" : ", ") + pack.name;
-      for (const std::string& fault : pack.faults) ++faults, fmt::print(stderr, "{}\n", fault);
+      for (const std::string& fault : pack.faults) ++faults, fmt::print(stderr, "{}\n", printable(fault));
     }
     const VisitWork for_each_work = [&](const std::function<void(const WorkRecord&)>& visit) {
       if (store) store->for_each_work({}, visit);
@@ -122,7 +123,8 @@ void add_ls(Program& program) {
     if (state->json)
       print_json(rows);
     else
-      fmt::print("# {} records in {}\n{}", count, place, others.empty() ? "" : fmt::format("# {}: of other kinds\n", others));
+      fmt::print("# {} in {}\n{}", counted(count, "record"), place,
+                 others.empty() ? "" : fmt::format("# {}: of other kinds\n", others));
     return done();
   });
 }

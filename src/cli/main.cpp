@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
 #include "cli/cli.hpp"
@@ -43,6 +46,13 @@ int run(int argc, char** argv) {
   return program.run(argc, argv, kUsage);
 }
 
+// With --json there is JSON on stdout, whatever came of it.
+void report(const char* why, int argc, char** argv) {
+  fmt::print(stderr, "ak: {}\n", printable(why));
+  const std::vector<std::string_view> words(argv, argv + argc);
+  if (std::ranges::find(words, "--json") != words.end()) print_json(Json{{"error", why}});
+}
+
 }  // namespace
 }  // namespace ak::cli
 
@@ -50,13 +60,13 @@ int main(int argc, char** argv) {
   try {
     return ak::cli::run(argc, argv);
   } catch (const ak::Error& error) {
-    fmt::print(stderr, "ak: {}\n", error.what());
+    ak::cli::report(error.what(), argc, argv);
     const int code = ak::cli::exit_code(error.code());
     if (code == ak::cli::kUnavailable)
       fmt::print(stderr, "`ak doctor` says what to do; with --recording tune, warm and bench work without a GPU\n");
     return code;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ak: {}\n", error.what());
+    ak::cli::report(error.what(), argc, argv);
     return ak::cli::kFailed;
   }
 }

@@ -24,13 +24,19 @@ std::optional<Tactic> best_own(Store& store, const PlanRecord& record) {
   return best ? std::optional(best->tactic) : std::nullopt;
 }
 
+// A pack of a part would be taken for the whole.
+void must_be_readable(const Store& store) {
+  if (const std::string why = store.fault().reading; !why.empty())
+    throw Error(ErrorCode::internal, fmt::format("the records cannot be read: {}", why));
+}
+
 int pack(const State& state) {
   Options options;
   if (!state.from.empty()) options.cache_dir = state.from;
   const auto store = open_cache_to_read(resolve(options).cache_dir, !state.from.empty());
   std::vector<PlanRecord> records;
   store->for_each([&](const PlanRecord& record) { records.push_back(record); });
-  if (cannot_be_read(*store)) return kFailed;
+  must_be_readable(*store);
   std::vector<PackEntry> entries;
   std::vector<WorkRecord> work;
   std::size_t seen = records.size();
@@ -58,17 +64,16 @@ int pack(const State& state) {
     else
       work.push_back(r);
   });
-  if (cannot_be_read(*store)) return kFailed;
+  must_be_readable(*store);
   const std::size_t packed = entries.size() + work.size();
-  if (packed == 0) {
-    fmt::print(
-        stderr,
-        "nothing to pack among {} records of {}: {} of recordings, {} provisional, {} imported and not proven here yet, {} of "
-        "other hardware, {} that hold here alone\n",
-        seen, store->describe(), recorded, provisional, imported, elsewhere, local);
-    return kFailed;
-  }
-  write_pack(state.out, std::move(entries), work);
+  if (packed == 0)
+    fmt::print(stderr,
+               "nothing to pack among {} of {}: {} of recordings, {} provisional, {} imported and not proven here yet, {} of "
+               "other hardware, {} that hold here alone\n",
+               counted(seen, "record"), store->describe(), recorded, provisional, imported, elsewhere, local);
+  else
+    write_pack(state.out, std::move(entries), work);
+  const int code = packed ? kOk : kFailed;
   if (state.json) {
     print_json(Json{{"packed", packed},
                     {"left_out",
@@ -77,9 +82,10 @@ int pack(const State& state) {
                       {"imported_and_unproven", imported},
                       {"other_hardware", elsewhere},
                       {"local", local}}}});
-    return kOk;
+    return code;
   }
-  fmt::print("{}: {} records of {}\n", state.out, packed, store->describe());
+  if (packed == 0) return code;
+  fmt::print("{}: {} of {}\n", state.out, counted(packed, "record"), store->describe());
   const auto left_out = [](int count, const char* why) {
     if (count) fmt::print("left out: {} {}\n", count, why);
   };
@@ -88,7 +94,7 @@ int pack(const State& state) {
   left_out(imported, "imported and not proven on this machine");
   left_out(elsewhere, "of other hardware");
   left_out(local, "that hold on this machine alone, as a quarantine does");
-  return kOk;
+  return code;
 }
 
 }  // namespace
@@ -97,7 +103,7 @@ void add_pack(Program& program) {
   auto state = std::make_shared<State>();
   Command command = program.add_command("pack", "Write the cache's winners to one portable file");
   command.option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere").required();
-  command.option("--from", state->from, "folder of the records (AK_CACHE_DIR)");
+  command.option("--from,--cache", state->from, "folder of the records (AK_CACHE_DIR)");
   state->hardware.add_to(command);
   command.flag("--provisional", state->provisional, "also records that were timed on a busy GPU");
   command.flag("--json", state->json, "JSON instead of text");

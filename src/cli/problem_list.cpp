@@ -61,7 +61,8 @@ char separator_of(std::string_view text) {
 
 Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
   if (fields.size() != header.size())
-    bad(fmt::format("{} comma-separated fields, {} expected: {}", fields.size(), header.size(), fmt::join(header, ",")));
+    bad(fmt::format("{}, {} expected: {}", counted(fields.size(), "comma-separated field"), header.size(),
+                    fmt::join(header, ",")));
   std::map<std::string, std::string> row;
   for (std::size_t i = 0; i < header.size(); ++i) row[header[i]] = fields[i];
   const auto size = [&](const char* key) {
@@ -100,6 +101,11 @@ ProblemList parse_problem_list(std::string_view text) {
   ProblemList list;
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
     list.faults.push_back({1, "the file is UTF-16; save it as UTF-8"});
+    return list;
+  }
+  if (const auto nul = text.find('\0'); nul != text.npos) {
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(nul), '\n');
+    list.faults.push_back({static_cast<int>(line), "the file is no text: it has a zero byte here"});
     return list;
   }
   std::string with_newlines;
@@ -163,7 +169,7 @@ ProblemList read_problem_list(const std::string& file) {
   const std::string text(std::istreambuf_iterator<char>(in), {});
   if (text.empty()) bad(fmt::format("{}: is empty", file));
   ProblemList list = parse_problem_list(text);
-  for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, fault.why);
+  for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, printable(fault.why));
   return list;
 }
 

@@ -24,7 +24,8 @@ struct ProblemList {
 /// One problem a line: CSV under a header line that names the fields, in any case and order (m n k, and any of act or
 /// activation, dtype, out, layout, bias, c, alpha, gated, aux, scale; class is for people), or the text of a problem as `ak ls`
 /// prints it. As spreadsheets write it: separated by commas, semicolons or tabs, lines of any length and end, a byte-order
-/// mark. Blank lines and lines that begin with # are skipped. A bad line is a Fault, never the end.
+/// mark. Blank lines and lines that begin with # are skipped. A bad line is a Fault, never the end; what is no
+/// text is one Fault and nothing else.
 ProblemList parse_problem_list(std::string_view text);
 
 /// Of a file; each fault is printed to stderr as "file:line: what is wrong". Throws Error{invalid_argument} when it cannot be

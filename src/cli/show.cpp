@@ -56,7 +56,7 @@ void print_record(const PlanRecord& r) {
 void print_leader_board(std::vector<Trial> trials, int top) {
   int by_outcome[7] = {};
   for (const Trial& t : trials) ++by_outcome[static_cast<int>(t.outcome)];
-  fmt::print("\n{} runs, cuBLASLt's and the final timings included:", trials.size());
+  fmt::print("\n{}, cuBLASLt's and the final timings included:", counted(trials.size(), "run"));
   for (int i = 0; i < 7; ++i)
     if (by_outcome[i]) fmt::print(" {} {}", by_outcome[i], name(static_cast<Outcome>(i)));
   fmt::print("\n{:>11}  {:>6}  {:>4}  {:>7}  {:<10} {}\n", "time", "ratio", "regs", "smem B", "proposer", "tactic");
@@ -96,10 +96,9 @@ int show_work(const State& state) {
   if (!record)
     fmt::print(stderr, "no {} of {} in {}\n", state.kind, state.key, store->describe());
   else if (!state.json)
-    fmt::print(
-        "kind      {}\nkey       {}\nstate     {}\n\n{}\n", record->kind, record->key,
-        unproven(*record) ? "imported, to be proven here" : fmt::format("{} bytes of this machine", record->local.size()),
-        record->kind == kQuarantine ? record->local : record->text);
+    fmt::print("kind      {}\nkey       {}\nstate     {}\n\n{}\n", record->kind, record->key,
+               unproven(*record) ? "imported, to be proven here" : counted(record->local.size(), "byte") + " of this machine",
+               record->kind == kQuarantine ? record->local : record->text);
   return record ? kOk : kFailed;
 }
 

@@ -38,9 +38,9 @@ bool sweep_one(const Problem& problem, const State& state, const Settings& setti
   });
   bar.clear();
   if (path.empty())
-    fmt::print("{}: stopped after {} tactics; the same command resumes\n", to_string(problem), writer.size());
+    fmt::print("{}: stopped after {}; the same command resumes\n", to_string(problem), counted(writer.size(), "tactic"));
   else
-    fmt::print("{}: {} tactics, best {}: {}\n", to_string(problem), writer.size(), shown_us(best_us), path);
+    fmt::print("{}: {}, best {}: {}\n", to_string(problem), counted(writer.size(), "tactic"), shown_us(best_us), path);
   return !path.empty();
 }
 

@@ -27,7 +27,7 @@ void add_tune(Program& program) {
     options.progress = [&](const TuneProgress& p) {
       const std::string served = p.best.empty() ? "" : served_by(parse_tactic(p.best));
       const std::string line =
-          fmt::format("{} trials  {:.1f} s  best so far {}  {}", p.trials, p.elapsed_s, shown_us(p.best_us), served);
+          fmt::format("{}  {:.1f} s  best so far {}  {}", counted(p.trials, "trial"), p.elapsed_s, shown_us(p.best_us), served);
       bar.update(p.budget_s > 0 ? p.elapsed_s / p.budget_s : 0, line);
       if (!bar.on_terminal() && p.best_us > 0 && p.best_us != best_us) bar.line(line);
       best_us = p.best_us;

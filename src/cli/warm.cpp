@@ -19,11 +19,7 @@ struct State {
 int warm(const State& state) {
   const ProblemList list = read_problem_list(state.file);
   const int bad_lines = list.faults.empty() ? kOk : kUsage;
-  if (state.dry_run) {
-    for (const auto& item : list.items) fmt::print("{}\n", to_string(item.problem));
-    return bad_lines;
-  }
-  int done_now = 0, known = 0, failed = 0;
+  int done_now = 0, again = 0, known = 0, failed = 0;
   Json rows = Json::array();
   const auto add_row = [&](int line, Json row) {
     row["line"] = line;
@@ -33,12 +29,28 @@ int warm(const State& state) {
   const auto print = [&] {
     const std::size_t bad = list.faults.size();
     if (!state.json) {
-      fmt::print("{} tuned, {} known before, {} failed, {} bad lines\n", done_now, known, failed, bad);
+      fmt::print("{} tuned{}, {} known before, {} failed, {}\n", done_now,
+                 again ? fmt::format(" ({} to be searched again: provisional)", again) : "", known, failed,
+                 counted(bad, "bad line"));
       return;
     }
     std::sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) { return a["line"] < b["line"]; });
-    print_json(Json{{"tuned", done_now}, {"known", known}, {"failed", failed}, {"bad_lines", bad}, {"problems", rows}});
+    print_json(Json{{"tuned", done_now},
+                    {"provisional", again},
+                    {"known", known},
+                    {"failed", failed},
+                    {"bad_lines", bad},
+                    {"problems", rows}});
   };
+  if (state.dry_run) {
+    for (const auto& item : list.items)
+      if (const std::string problem = to_string(item.problem); state.json)
+        add_row(item.line, {{"problem", problem}, {"state", "listed"}, {"why", ""}});
+      else
+        fmt::print("{}\n", problem);
+    if (state.json) print();
+    return bad_lines;
+  }
   if (list.items.empty()) {
     fmt::print(stderr, "{}: no problem in it\n", state.file);
     if (state.json) print();
@@ -53,13 +65,12 @@ int warm(const State& state) {
   const double total = static_cast<double>(list.items.size());
   options.progress = [&](const TuneProgress& p) {
     bar.update((done + (p.budget_s > 0 ? std::min(1.0, p.elapsed_s / p.budget_s) : 0)) / total,
-               fmt::format("{:.0f}/{:.0f}  {}  {} trials  best {}", done + 1, total, current, p.trials, shown_us(p.best_us)));
+               fmt::format("{:.0f}/{:.0f}  {}  {}  best {}", done + 1, total, current, counted(p.trials, "trial"),
+                           shown_us(p.best_us)));
   };
   Context context(options);
-  if (!context.impl().settings().cache_dir.empty() && !context.impl().store().persistent()) {
-    fmt::print(stderr, "ak warm: nothing would be kept: {}\n", context.impl().store().describe());
-    return kFailed;
-  }
+  if (!context.impl().settings().cache_dir.empty() && !context.impl().store().persistent())
+    throw Error(ErrorCode::internal, fmt::format("nothing would be kept: {}", context.impl().store().describe()));
   for (const auto& item : list.items) {
     current = fmt::format("{}x{}x{}", item.problem.m, item.problem.n, item.problem.k);
     const std::string place = fmt::format("[{:.0f}/{:.0f}] {}", done + 1, total, to_string(item.problem));
@@ -76,8 +87,10 @@ int warm(const State& state) {
         ++done_now;
         bar.line(fmt::format("{}: {}  {}, {}, {}", place, e.served_by, shown_us(e.us), shown_vendor(e.vendor_us, e.us),
                              shown_search(e.trials, e.search_s)));
+        const bool provisional = !context.impl().proven(item.problem);
+        again += provisional;
         Json row = to_json(e);
-        row.update({{"state", "tuned"}, {"why", ""}});
+        row.update({{"state", "tuned"}, {"provisional", provisional}, {"why", ""}});
         add_row(item.line, std::move(row));
       }
     } catch (const Error& error) {

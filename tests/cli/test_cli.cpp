@@ -125,7 +125,8 @@ TEST_CASE("a cache that cannot be read is an error of what lists it") {
 
 TEST_CASE("a folder that is not there: an error of what was told to read it, and nothing creates it") {
   const std::string folder = std::filesystem::temp_directory_path() / fmt::format("ak_absent_{}", getpid());
-  for (const std::string command : {"ls --cache ", "show 64 64 64 --cache ", "pack /dev/null --from "}) {
+  for (const std::string command :
+       {"ls --cache ", "show 64 64 64 --cache ", "pack /dev/null --from ", "pack /dev/null --cache "}) {
     const Result r = run_ak(command + folder);
     CAPTURE(r.output);
     CHECK(r.code == 1);
@@ -181,7 +182,7 @@ TEST_CASE("a folder that cannot be used: ls, import and warm fail, the latter tw
   const Result warm = run_ak("warm --cache /proc/nothing " + list.path);
   CAPTURE(warm.output);
   CHECK(warm.code == 1);
-  CHECK(has(warm.output, "ak warm: nothing would be kept: memory only: /proc/nothing"));
+  CHECK(has(warm.output, "ak: nothing would be kept: memory only: /proc/nothing"));
 }
 
 TEST_CASE("warm reads both kinds of list; bad lines are named with file and line, the good ones stay") {

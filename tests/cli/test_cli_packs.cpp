@@ -32,7 +32,7 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   CHECK(has(r.output, "0 convolution in lmdb "));
   CHECK(has(r.output, "no convolution here; there is 1 quarantine, 2 vector_add\n"));
   for (const char* flag : {"--quarantined", "--kind quarantine"})
-    CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernels in quarantine in lmdb "));
+    CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernel in quarantine in lmdb "));
 
   r = run_ak("show --kind vector_add --key '1000 elements'" + cache);
   CHECK(r.code == 0);

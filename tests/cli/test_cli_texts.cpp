@@ -55,6 +55,29 @@ TEST_CASE("a list as spreadsheets write it is read; what is wrong is named") {
   CHECK(has(warm("m,n,k,bias\n\n16,32,64,yes\n").output, ":3: bias: 'yes' is not 0 or 1"));
 }
 
+TEST_CASE("a file that is no text is one fault, and none of its bytes reaches the terminal") {
+  std::string binary(
+      "\x7f"
+      "ELF\x02\x01\n\0",
+      8);
+  for (int i = 0; i < 4096; ++i) binary += static_cast<char>(i % 3 ? i * 7 : '\n');
+  const File list(binary);
+  for (const char* command : {"warm --dry-run ", "bench --file "}) {
+    const Result r = run_ak(command + list.path, "AK_RECORDING=" AK_SOURCE_DIR "/tests/recordings");
+    CAPTURE(r.output);
+    CHECK(r.code == 2);
+    CHECK(r.output == list.path + ":2: the file is no text: it has a zero byte here\n");
+  }
+  CHECK(has(run_ak("warm --dry-run " + File("m,n,k\n1\x1b[2J,32,64\n").path).output,
+            ":2: m: '1\\x1b[2J' is not a whole number\n"));
+  CHECK(has(run_ak("warm --dry-run " + File("m,n,k\n\xe9,32,64\n").path).output, ":2: m: '\\xe9' is not a number\n"));
+  CHECK(has(run_ak("warm --dry-run " + File("m,n,k\n\xc3\xa9,32,64\n").path).output, ":2: m: '\xc3\xa9' is not a number\n"));
+  const std::string pack = fmt::format("/tmp/ak_no_text_{}.pack", getpid());
+  std::ofstream(pack) << "{\"ak_pack\":1,\"rec\x1b[31m";
+  CHECK(!has(run_ak("ls " + pack).output, "\x1b"));
+  std::filesystem::remove(pack);
+}
+
 TEST_CASE("a driver that is too old is told with its version and with the one that is needed") {
   const Result r = run_ak("tune 16 32 64", "AK_RECORDING= LD_LIBRARY_PATH=" AK_BINARY_DIR "/tests/old");
   CAPTURE(r.output);

@@ -46,7 +46,7 @@ struct File {
   std::string path;
   explicit File(const std::string& text)
       : path((std::filesystem::temp_directory_path() / fmt::format("ak_list_{}", getpid())).string()) {
-    std::ofstream(path) << text;
+    std::ofstream(path, std::ios::binary) << text;
   }
   ~File() { std::filesystem::remove(path); }
 };
