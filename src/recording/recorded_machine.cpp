@@ -77,7 +77,7 @@ class Recorded final : public Machine {
     auto recording = Recording::open(path_, problem);
     if (!recording)
       throw Error(ErrorCode::unsupported,
-                  fmt::format("the recording {} does not hold {}; it holds {}", path_, to_string(problem), held()));
+                  fmt::format("the recording {} does not hold {}{}", path_, to_string(problem), held()));
     return std::make_unique<RecordedTrials>(std::move(*recording), allowance);
   }
 
@@ -87,15 +87,9 @@ class Recorded final : public Machine {
   PlanPtr pass(const Problem&) override { throw Error(ErrorCode::unsupported, "nothing can be launched from a recording"); }
 
  private:
-  // Up to a handful of its problems, for a message.
   std::string held() const {
-    constexpr std::size_t kNamed = 8;
-    const auto files = recording_files(path_);
-    std::vector<std::string> problems;
-    for (std::size_t i = 0; i < std::min(files.size(), kNamed); ++i)
-      problems.push_back(to_string(Recording::read(files[i]).header.problem));
-    if (files.size() > kNamed) problems.push_back(fmt::format("{} more", files.size() - kNamed));
-    return fmt::format("{}", fmt::join(problems, "; "));
+    const auto files = recording_files(path_).size();
+    return files == 1 ? ", but another problem" : fmt::format(", but {} others", files);
   }
 
   static PlanPtr unlaunchable(std::string& why) {
