@@ -25,14 +25,14 @@ std::size_t frame_size = 0;
 struct sigaction before[std::size(kCrashes)];
 
 // Async-signal-safe: what it sends stands ready. Whoever was there before has the signal next: on return the instruction fails
-// again, and what was sent, by abort() say, is sent again.
+// again; what was sent, by abort() say, or would not come again is sent.
 void crash(int signal, siginfo_t* info, void*) {
   const bool sent = info->si_code <= 0;
   if ((!sent || info->si_pid == ::getpid()) && due.exchange(false))
     ::send(connection, frame, frame_size, MSG_NOSIGNAL | MSG_DONTWAIT);
   for (std::size_t i = 0; i < std::size(kCrashes); ++i)
     if (kCrashes[i] == signal) ::sigaction(signal, &before[i], nullptr);
-  if (sent) ::raise(signal);
+  if (sent || signal == SIGTRAP || signal == SIGSYS) ::raise(signal);
 }
 
 }  // namespace
