@@ -19,7 +19,7 @@ namespace ak {
 namespace {
 
 constexpr double kDefaultBudget = 3, kDefaultBudgetWithLlm = 20;
-constexpr double kLeastBudget = 0.2;  // twice what a search takes at least: something is left when one begins
+constexpr double kShortestBudget = 0.2;  // twice what a search takes at least: something is left when one begins
 constexpr double kLongest = 86400 * 30;
 constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
@@ -186,7 +186,7 @@ Settings read_all(const Options& options, bool throws) {
                                             "tokens of all searches of a context, asked and answered");
 
   s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm,
-                           kLeastBudget, kLongest, "wall seconds of one search");
+                           kShortestBudget, kLongest, "wall seconds of one search");
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
