@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ak/ak.hpp"
+#include "base/terminal.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
 #include "cli/command.hpp"
@@ -19,10 +20,6 @@ using Json = nlohmann::ordered_json;
 
 /// To stdout, always valid JSON: paths and variables may hold any bytes, and what is not UTF-8 becomes U+FFFD.
 void print_json(const Json& json);
-
-/// For a terminal: control characters (line ends and tabs aside), and bytes beyond ASCII of what is not UTF-8,
-/// become \x1b and the like.
-std::string printable(std::string_view text);
 
 /// Exit codes, documented in --help.
 enum Exit : int {
@@ -104,9 +101,6 @@ bool tuned(const Explanation& explanation);
 
 /// Several lines for a person.
 void print(const Explanation& explanation);
-
-/// "1 record", "2 records".
-std::string counted(std::size_t count, std::string_view one);
 
 /// "12.3 us", "1.24 ms"; "-" for 0.
 std::string shown_us(double us);

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include "cache/pack.hpp"
 #include "cache/record_fields.hpp"
@@ -9,24 +8,6 @@
 namespace ak::cli {
 
 void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
-
-std::string printable(std::string_view text) {
-  const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
-    if (control || (byte > 0x7f && !utf8))
-      shown += fmt::format("\\x{:02x}", byte);
-    else
-      shown += c;
-  }
-  return shown;
-}
-
-std::string counted(std::size_t count, std::string_view one) {
-  return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
-}
 
 std::string shown_us(double us) {
   if (us <= 0) return "-";

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/csv.hpp"
+#include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
 

@@ -1,0 +1,15 @@
+// Words for a terminal.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace ak {
+
+/// Control characters (line ends and tabs aside), and bytes beyond ASCII of what is not UTF-8, become \x1b and the like.
+std::string printable(std::string_view text);
+/// "1 record", "2 records".
+std::string counted(std::size_t count, std::string_view one);
+
+}  // namespace ak
