@@ -66,8 +66,10 @@ void stand_by(Common& common, DeviceState& device, const Problem& problem, const
   const bool searched = served.source != "store" || own;
   if (!served.plan || served.plan->workspace_bytes() == 0 || !searched || device.spares.find(problem)) return;
   Machine& machine = *device.machine;
-  PlanPtr spare = machine.vendor_without_scratch(problem);
-  if (!spare && own) {
+  PlanPtr spare;
+  if (!own) {
+    spare = machine.vendor_without_scratch(problem);
+  } else {
     ByteWriter local;
     local.put(std::string_view(encode(own->record))), local.put(std::string_view(own->cubin));
     common.store->put_work({std::string(kSpare), key(problem, machine.hardware()), {}, local.bytes()});

@@ -130,7 +130,7 @@ struct Trials::Impl {
   // Last, and with time of its own: a launch over all rows may take longer than all of the panel's.
   void prove_whole(const Tactic& tactic, Candidate& candidate, Deadline deadline) {
     if (panel == problem || is_vendor(tactic) || candidate.whole) return;
-    const Deadline patient = Deadline::in(std::max(kWholePatience, deadline.remaining()), deadline.stop());
+    const Deadline patient = deadline.later(kWholePatience);
     const Proven proven = prover.prove_whole(kernel_of(tactic, candidate), patient);
     worst = std::max(worst, proven.error);
     candidate.whole = proven.whole;

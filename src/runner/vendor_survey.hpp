@@ -22,8 +22,8 @@ class VendorSurvey {
   VendorSurvey(Testbed& bed, Stopwatch& stopwatch, const RotatingSets& sets);
 
   /// Without cuBLASLt, or where it serves nothing, it stays empty. At the deadline it makes do with the heuristics timed so
-  /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds, or
-  /// has not ended at a stop.
+  /// far, at least one of each kind. Throws TimedOut when a single launch takes seconds, or has not
+  /// ended at a stop.
   void run(Deadline deadline);
 
   const VendorTimes& times() const { return times_; }

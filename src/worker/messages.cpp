@@ -23,7 +23,7 @@ std::optional<Message> whole(const ByteReader& reader, Message message) {
 
 std::string encode(const Hello& hello) {
   ByteWriter writer;
-  writer.put(kHello), writer.put(std::string_view(hello.build)), writer.put(hello.pid);
+  writer.put(kHello), writer.put(std::string_view(hello.build));
   return writer.bytes();
 }
 
@@ -32,7 +32,6 @@ std::optional<Hello> decode_hello(std::string_view bytes) {
   if (reader.text() != kHello) reader.fail();
   Hello hello;
   hello.build = reader.text();
-  hello.pid = reader.get<std::int32_t>();
   return whole(reader, std::move(hello));
 }
 

@@ -13,7 +13,6 @@ namespace ak {
 /// The worker's first words.
 struct Hello {
   std::string build;  // build_digest()
-  std::int32_t pid = 0;
 };
 
 /// What the host asks. Kinds to come, which need no GPU: compile, emulate.

@@ -187,7 +187,7 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   Spawn spawn{program.c_str(), &actions.value, &attributes.value, arguments, given.data()};
   start_as_orphan(spawn);
   if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
-  session_ = spawn.pid, handle_ = Descriptor(spawn.handle);
+  pid_ = spawn.pid, handle_ = Descriptor(spawn.handle);
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
 
   channel_ = Channel(std::move(ours));
@@ -195,17 +195,16 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   const auto hello = frame ? decode_hello(*frame) : std::nullopt;
   if (!hello) throw failed(channel_.closed() ? "ended before it said a word" : "does not answer");
   if (hello->build != build_digest()) throw failed("is of another build than this library");
-  pid_ = hello->pid;
 }
 
 void WorkerProcess::end() {
-  if (session_ == 0) return;
+  if (pid_ == 0) return;
   // Its number is its own while the handle finds it or, without one, the socket is still open.
   const bool lives = handle_ ? ::syscall(SYS_pidfd_send_signal, handle_.get(), 0, nullptr, 0) == 0 : channel_.connected();
-  if (lives) ::kill(-session_, SIGKILL);  // with what it may have started
+  if (lives) ::kill(-pid_, SIGKILL);  // with what it may have started
   if (handle_) reap(handle_.get());
   channel_ = Channel(), handle_ = Descriptor();
-  pid_ = session_ = 0;
+  pid_ = 0;
 }
 
 }  // namespace ak

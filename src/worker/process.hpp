@@ -32,8 +32,7 @@ class WorkerProcess {
 
   Channel channel_;
   Descriptor handle_;  // of the process (pidfd); its number may be another's by the time it is to be killed
-  int session_ = 0;    // of which it is the first process: its number
-  int pid_ = 0;        // as it says itself
+  int pid_ = 0;        // and its session's, of which it is the first process
 };
 
 /// Where the worker's program is: `chosen` if not empty, else beside the library or in the libexec folder of where that is

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -60,7 +59,7 @@ class Server {
     }).detach();
     send_at_crash(channel_.socket(), encode(crashed()));
     Hello hello;
-    hello.build = build_digest(), hello.pid = ::getpid();
+    hello.build = build_digest();
     if (!say(encode(hello))) return 1;
     for (;;) {
       std::optional<ProofReply> reply;

@@ -650,7 +650,7 @@ TEST_CASE("what is no worker, or one of another build, is told by name") {
   CHECK(Worker("/nowhere/ak-worker", "").start()->find("cannot be started: No such file") != std::string::npos);
   CHECK(Worker("/bin/true", "").start()->find("ended before it said a word") != std::string::npos);
   Hello other;
-  other.build = "another", other.pid = 1 << 30;
+  other.build = "another";
   const std::string hello = encode(other), script = AK_BINARY_DIR "/another-worker", words = AK_BINARY_DIR "/another-words";
   std::ofstream(words, std::ios::binary) << static_cast<char>(hello.size()) << std::string(3, '\0') << hello;
   std::ofstream(script) << "#!/bin/sh\ncat '" << words << "' >&3\n";
