@@ -18,37 +18,21 @@
 #include "own_context.hpp"
 #include "search/space.hpp"
 #include "worker/worker.hpp"
+#include "worker_fixture.hpp"
 
 using namespace ak;
+using namespace ak::testing;
 
 namespace {
-
-const std::string kProgram = AK_BINARY_DIR "/ak-worker";
-
-// A variable for the time of a test.
-class Variable {
- public:
-  Variable(const char* name, const std::string& value) : name_(name) { setenv(name, value.c_str(), 1), read_environment(); }
-  ~Variable() { unsetenv(name_), read_environment(); }
-
- private:
-  const char* name_;
-};
 
 // What the worker takes for a driver.
 struct DriverIn : Variable {
   explicit DriverIn(const char* folder) : Variable("LD_LIBRARY_PATH", std::string(AK_BINARY_DIR "/tests/") + folder) {}
 };
 
-const Problem& problem() {
-  static const Problem p = parse_problem("64x256x256 relu");
-  return p;
-}
-
 ProofRequest request() {
-  ProofRequest r;
-  r.tag = "gemm", r.subject = to_string(problem()), r.image = "a cubin", r.seconds = 5;
-  r.launch = to_string(make_space(problem(), DeviceFacts{}).tactics.front().tactic);
+  ProofRequest r = testing::request("a cubin");
+  r.launch = a_tactic();
   return r;
 }
 
