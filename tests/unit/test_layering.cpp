@@ -39,7 +39,11 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"machine", {"tune", "cache", "plan", "worker"}},
     {"context", {"settings", "machine", "recording", "tune", "cache", "plan"}},
     {"api", {"context", "jit"}},
-    {"cli", {"api"}},
+    {"loop", {"core"}},
+    {"analyser", {"loop"}},  // the program ak-analyse; nothing includes it
+    {"emulate", {"loop", "worker"}},
+    {"port", {"loop", "emulate", "jit", "timing", "cache", "worker"}},
+    {"cli", {"api", "port"}},
 };
 
 std::set<std::string> reachable(const std::string& layer) {

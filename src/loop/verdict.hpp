@@ -1,0 +1,137 @@
+// What the analysis proved of a function's loops: groups of statements that run one after the other, and of each loop around a
+// group, how its iterations may run. tests/loops/README.md has the text form.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loop/function.hpp"
+
+namespace ak::loop {
+
+enum class Role : std::uint8_t {
+  parallel,    // iterations in any order and at once
+  reduce,      // only Reductions are carried
+  scan,        // a Recurrence that is affine or associative: x[i] = m * x[i - d] + c
+  chains,      // a Recurrence at distances whose common divisor d is > 1, of any function: d chains
+  compact,     // a Counter that rises under a condition and is a subscript
+  exit,        // iterations are independent, but the first that leaves ends the loop
+  scatter,     // writes through an index array (or other subscript) of which nothing is known
+  wavefront,   // two loops whose diagonals are parallel
+  sequential,  // a recurrence without a known operator, or what analysis does not understand
+};
+
+/// x[i] (or a scalar) of an iteration from earlier iterations of the loop.
+struct Recurrence {
+  std::string target;                    // array or scalar
+  std::vector<std::int64_t> distances;   // in iterations of the loop, ascending; empty: not constant
+  // Affine: target = multipliers[0] * (value at distances[0]) + ... + constant. No terms: not affine, or not known.
+  std::vector<Term> multipliers;
+  std::optional<Term> constant;
+  std::string op;                        // instead of affine: "min", "max", "*", "&", "|", "^" of the earlier value and `constant`
+  int statement = 0;                     // the assignment that closes the cycle
+  bool operator==(const Recurrence&) const = default;
+};
+
+/// target = target op value, for all iterations of the loops that carry it.
+struct Reduction {
+  Term target;                     // a scalar, or an element that these loops do not move
+  std::string op;                  // "+", "*", "min", "max", "&", "|", "^"; a "-" is a "+" of the negated value
+  Term value;                      // of one iteration
+  std::optional<Term> condition;   // under which an iteration takes part
+  // With a position (argmin, argmax): scalar -> value that it takes when the extremum moves; ties go to the first or the last.
+  std::vector<std::pair<std::string, Term>> positions;
+  bool last = false;
+  std::vector<int> statements;     // the assignments and the branch that it stands for
+  bool operator==(const Reduction&) const = default;
+};
+
+/// k += step under a condition, k used as a subscript.
+struct Counter {
+  std::string name;
+  std::int64_t step = 1;
+  std::optional<Term> condition;  // nothing: several places count, see the nest
+  std::vector<int> statements;
+  bool operator==(const Counter&) const = default;
+};
+
+/// Why it is parallel all the same, or what a kernel must take care of.
+struct Note {
+  enum class Kind : std::uint8_t {
+    anti,       // a read of what a later iteration writes: it must see the old value
+    output,     // two iterations write one element: the later one's value must stay
+    expand,     // a scalar that lives across iterations or past the loop: each iteration needs its own
+    induction,  // a scalar of which a closed form was found; it is gone from the nest
+    reroll,     // k congruent statements became one in a loop of step 1
+    structured,  // from goto
+  };
+  Kind kind = Kind::anti;
+  std::string name;                       // array or scalar
+  std::optional<std::int64_t> distance;   // iterations; nothing: not constant ('*'). reroll: k
+  int from = 0, to = 0;                   // statements
+  int loop = 0;                           // that carries it
+  bool operator==(const Note&) const = default;
+};
+
+struct LoopRole {
+  int loop = 0;  // the node's id
+  std::string variable;
+  Role role = Role::parallel;
+  bool operator==(const LoopRole&) const = default;
+};
+
+struct Group {
+  std::vector<int> statements;  // assignments, leaves, finishes; their branches come with them
+  std::vector<LoopRole> loops;  // around all of them, outermost first; loops around only some are theirs alone
+  std::vector<Reduction> reductions;
+  std::vector<Recurrence> recurrences;
+  std::vector<Counter> counters;
+  std::vector<std::string> scattered;  // arrays written through unknown subscripts
+  std::vector<Note> notes;
+  std::string cause;  // of a sequential role, for a person
+  bool operator==(const Group&) const = default;
+};
+
+/// One thing that one analysis module found, for a person and for a prompt.
+struct Finding {
+  std::string module;  // loops.md's word: "write after read", "reduction", ...
+  int node = 0;        // statement or loop
+  std::string text;
+  bool changed = false;  // without it the verdict would be another
+  bool operator==(const Finding&) const = default;
+};
+
+/// How one access moves with the innermost parallel loop.
+struct Access {
+  int statement = 0;
+  std::string array;
+  bool write = false;
+  std::string pattern;  // "coalesced", "strided", "gathered", "uniform"
+  std::optional<std::int64_t> stride;  // elements
+  bool operator==(const Access&) const = default;
+};
+
+struct Verdict {
+  Function function;  // in the form that the groups speak of: rerolled, structured, inductions replaced
+  std::vector<Group> groups;
+  std::vector<Finding> findings;
+  std::vector<Access> accesses;
+  std::vector<std::string> used;  // integer parameters and macros whose values the verdict depends on
+  double bytes = 0, operations = 0;  // an innermost iteration
+  std::string refused;  // why nothing is known, for a person; then the groups are empty
+
+  bool operator==(const Verdict&) const = default;
+};
+
+/// The one line of tests/loops/README.md.
+std::string text(const Verdict& verdict);
+/// What a person reads: the line, the groups with their statements' text, the findings.
+std::string explain(const Verdict& verdict);
+
+/// JSON as ak-analyse writes it. Throws Error{invalid_argument} that names the field.
+Verdict read_verdict(std::string_view json);
+std::string write_json(const Verdict& verdict);
+
+}  // namespace ak::loop
