@@ -13,10 +13,10 @@ struct Parameter {
   std::string name;
   ScalarType type = ScalarType::f32;
   bool pointer = false;
-  bool constant = false;       // a pointer to const
-  bool implicit = false;       // an array or scalar of file scope that the function uses; always a pointer to it if it is an array
-  std::vector<Term> extents;   // of a pointer, outermost first, over integer parameters; the outermost may be missing: see below
-  bool length_known = true;    // whether extents[0] is known: else it is integer 0 and a call must be given it
+  bool constant = false;  // a pointer to const
+  bool implicit = false;  // an array or scalar of file scope that the function uses; always a pointer to it if it is an array
+  std::vector<Term> extents;  // of a pointer, outermost first, over integer parameters; the outermost may be missing: see below
+  bool length_known = true;   // whether extents[0] is known: else it is integer 0 and a call must be given it
 
   bool operator==(const Parameter&) const = default;
 };
@@ -36,7 +36,7 @@ struct Node {
     assign,  // target = value; target is a scalar or an element
     branch,  // if (condition) body else otherwise
     loop,    // for (variable = begin; variable < end; variable += step) body; with a negative step while variable > end.
-             // begin and end do not change while it runs, nothing in the body writes the variable; after it the variable is dead
+           // begin and end do not change while it runs, nothing in the body writes the variable; after it the variable is dead
     leave,   // break out of the loop `of`
     finish,  // return; with `value` when the function returns one
   };
@@ -76,8 +76,8 @@ constexpr const char* kResult = "result_";
 /// Every array with one dimension, as kernels have them: subscripts multiplied out with the inner extents, in 64 bits where
 /// these are not constants. Extents become one product.
 Function flattened(Function function);
-/// The parameters of a flattened function as a kernel takes them: `float* __restrict__ result_, int n, float* __restrict__ a, const
-/// float* __restrict__ b`; `restricted` false: without __restrict__, for functions whose arguments may overlap.
+/// The parameters of a flattened function as a kernel takes them: `float* __restrict__ result_, int n, float* __restrict__ a,
+/// const float* __restrict__ b`; `restricted` false: without __restrict__, for functions whose arguments may overlap.
 std::string c_parameters(const Function& function, bool restricted = true);
 /// A body as C: `indent` spaces before each line.
 std::string c_text(const std::vector<Node>& body, int indent, const Substitute& substitute = {});

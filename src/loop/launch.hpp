@@ -1,4 +1,5 @@
-// A kernel text and how it is launched: what templates make, and what the emulator, the compiler, the proof and the timing take.
+// A kernel text and how it is launched: what templates make, and what the emulator, the compiler, the proof and the timing
+// take.
 #pragma once
 
 #include <map>
@@ -19,12 +20,12 @@ struct Scratch {
 };
 
 struct Launch {
-  std::string kernel;        // extern "C" __global__
-  Term blocks;               // over integer parameters and kSms; the grid has one dimension; less than 1: not launched
-  int threads = 256;         // a block
-  int shared_bytes = 0;      // dynamic
-  bool waits = false;        // its blocks wait for each other: look-back or a grid barrier; a grid barrier's are <= kSms
-  bool dependent = false;    // may start while the launch before it ends (griddepcontrol.wait is in its text)
+  std::string kernel;      // extern "C" __global__
+  Term blocks;             // over integer parameters and kSms; the grid has one dimension; less than 1: not launched
+  int threads = 256;       // a block
+  int shared_bytes = 0;    // dynamic
+  bool waits = false;      // its blocks wait for each other: look-back or a grid barrier; a grid barrier's are <= kSms
+  bool dependent = false;  // may start while the launch before it ends (griddepcontrol.wait is in its text)
   bool operator==(const Launch&) const = default;
 };
 
@@ -38,7 +39,7 @@ struct Candidate {
   std::string text;                  // CUDA C++ without an include, the prelude (kernels/loop.cuh) aside, which comes before it
   std::vector<Scratch> scratch;
   std::vector<Launch> launches;
-  bool same_bits = true;             // does not re-associate: bits equal to the C function's without contraction
+  bool same_bits = true;  // does not re-associate: bits equal to the C function's without contraction
   bool operator==(const Candidate&) const = default;
 };
 

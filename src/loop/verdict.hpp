@@ -25,26 +25,26 @@ enum class Role : std::uint8_t {
 
 /// x[i] (or a scalar) of an iteration from earlier iterations of the loop.
 struct Recurrence {
-  std::string target;                    // array or scalar
-  std::vector<std::int64_t> distances;   // in iterations of the loop, ascending; empty: not constant
+  std::string target;                   // array or scalar
+  std::vector<std::int64_t> distances;  // in iterations of the loop, ascending; empty: not constant
   // Affine: target = multipliers[0] * (value at distances[0]) + ... + constant. No terms: not affine, or not known.
   std::vector<Term> multipliers;
   std::optional<Term> constant;
-  std::string op;                        // instead of affine: "min", "max", "*", "&", "|", "^" of the earlier value and `constant`
-  int statement = 0;                     // the assignment that closes the cycle
+  std::string op;     // instead of affine: "min", "max", "*", "&", "|", "^" of the earlier value and `constant`
+  int statement = 0;  // the assignment that closes the cycle
   bool operator==(const Recurrence&) const = default;
 };
 
 /// target = target op value, for all iterations of the loops that carry it.
 struct Reduction {
-  Term target;                     // a scalar, or an element that these loops do not move
-  std::string op;                  // "+", "*", "min", "max", "&", "|", "^"; a "-" is a "+" of the negated value
-  Term value;                      // of one iteration
-  std::optional<Term> condition;   // under which an iteration takes part
+  Term target;                    // a scalar, or an element that these loops do not move
+  std::string op;                 // "+", "*", "min", "max", "&", "|", "^"; a "-" is a "+" of the negated value
+  Term value;                     // of one iteration
+  std::optional<Term> condition;  // under which an iteration takes part
   // With a position (argmin, argmax): scalar -> value that it takes when the extremum moves; ties go to the first or the last.
   std::vector<std::pair<std::string, Term>> positions;
   bool last = false;
-  std::vector<int> statements;     // the assignments and the branch that it stands for
+  std::vector<int> statements;  // the assignments and the branch that it stands for
   bool operator==(const Reduction&) const = default;
 };
 
@@ -60,18 +60,18 @@ struct Counter {
 /// Why it is parallel all the same, or what a kernel must take care of.
 struct Note {
   enum class Kind : std::uint8_t {
-    anti,       // a read of what a later iteration writes: it must see the old value
-    output,     // two iterations write one element: the later one's value must stay
-    expand,     // a scalar that lives across iterations or past the loop: each iteration needs its own
-    induction,  // a scalar of which a closed form was found; it is gone from the nest
-    reroll,     // k congruent statements became one in a loop of step 1
+    anti,        // a read of what a later iteration writes: it must see the old value
+    output,      // two iterations write one element: the later one's value must stay
+    expand,      // a scalar that lives across iterations or past the loop: each iteration needs its own
+    induction,   // a scalar of which a closed form was found; it is gone from the nest
+    reroll,      // k congruent statements became one in a loop of step 1
     structured,  // from goto
   };
   Kind kind = Kind::anti;
-  std::string name;                       // array or scalar
-  std::optional<std::int64_t> distance;   // iterations; nothing: not constant ('*'). reroll: k
-  int from = 0, to = 0;                   // statements
-  int loop = 0;                           // that carries it
+  std::string name;                      // array or scalar
+  std::optional<std::int64_t> distance;  // iterations; nothing: not constant ('*'). reroll: k
+  int from = 0, to = 0;                  // statements
+  int loop = 0;                          // that carries it
   bool operator==(const Note&) const = default;
 };
 
@@ -108,7 +108,7 @@ struct Access {
   int statement = 0;
   std::string array;
   bool write = false;
-  std::string pattern;  // "coalesced", "strided", "gathered", "uniform"
+  std::string pattern;                 // "coalesced", "strided", "gathered", "uniform"
   std::optional<std::int64_t> stride;  // elements
   bool operator==(const Access&) const = default;
 };
@@ -118,9 +118,9 @@ struct Verdict {
   std::vector<Group> groups;
   std::vector<Finding> findings;
   std::vector<Access> accesses;
-  std::vector<std::string> used;  // integer parameters and macros whose values the verdict depends on
+  std::vector<std::string> used;     // integer parameters and macros whose values the verdict depends on
   double bytes = 0, operations = 0;  // an innermost iteration
-  std::string refused;  // why nothing is known, for a person; then the groups are empty
+  std::string refused;               // why nothing is known, for a person; then the groups are empty
 
   bool operator==(const Verdict&) const = default;
 };

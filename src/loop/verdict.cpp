@@ -1,0 +1,129 @@
+#include "loop/verdict.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <set>
+
+namespace ak::loop {
+
+namespace {
+
+std::string reduction_text(const Reduction& reduction) {
+  const std::string& target = reduction.target.text;
+  if (reduction.positions.empty()) return reduction.op + (reduction.op.size() > 1 ? " " : "") + target;
+  std::string text = fmt::format("arg{}{} {}", reduction.op, reduction.last ? "-last" : "", target);
+  for (const auto& [position, value] : reduction.positions) text += "," + position;
+  return text;
+}
+
+std::string reductions_text(const std::vector<Reduction>& reductions) {
+  std::vector<std::string> texts;
+  for (const Reduction& reduction : reductions) texts.push_back(reduction_text(reduction));
+  return fmt::format("{}", fmt::join(texts, ","));
+}
+
+std::string recurrences_text(const std::vector<Recurrence>& recurrences, bool with_distances) {
+  std::vector<std::string> texts;
+  for (const Recurrence& one : recurrences)
+    texts.push_back(with_distances ? fmt::format("{}:{}", one.target, fmt::join(one.distances, ",")) : one.target);
+  return fmt::format("{}", fmt::join(texts, ","));
+}
+
+std::string scatter_text(const Group& group) {
+  if (!group.reductions.empty()) return reductions_text(group.reductions);
+  return fmt::format("{}", fmt::join(group.scattered, ","));
+}
+
+std::string counters_text(const Group& group) {
+  std::vector<std::string> names;
+  for (const Counter& counter : group.counters) names.push_back(counter.name);
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+std::string role_text(const Group& group, Role role) {
+  switch (role) {
+    case Role::parallel:
+      return "parallel";
+    case Role::reduce:
+      return "reduce(" + reductions_text(group.reductions) + ")";
+    case Role::scan:
+      return "scan(" + recurrences_text(group.recurrences, true) + ")";
+    case Role::chains:
+      return "chains(" + recurrences_text(group.recurrences, true) + ")";
+    case Role::compact:
+      return "compact(" + counters_text(group) + ")";
+    case Role::exit:
+      return "exit";
+    case Role::scatter:
+      return "scatter(" + scatter_text(group) + ")";
+    case Role::wavefront:
+      return "wavefront";
+    case Role::sequential:
+      return "sequential(" + recurrences_text(group.recurrences, false) + ")";
+  }
+  return {};
+}
+
+std::string note_text(const Note& note) {
+  const std::string distance = note.distance ? fmt::format("{}", *note.distance) : "*";
+  switch (note.kind) {
+    case Note::Kind::anti:
+      return fmt::format("anti({}:{})", note.name, distance);
+    case Note::Kind::output:
+      return fmt::format("output({}:{})", note.name, distance);
+    case Note::Kind::expand:
+      return note.distance ? fmt::format("expand({}:{})", note.name, distance) : "expand(" + note.name + ")";
+    case Note::Kind::induction:
+      return "induction(" + note.name + ")";
+    case Note::Kind::reroll:
+      return "reroll(" + distance + ")";
+    case Note::Kind::structured:
+      return "goto";
+  }
+  return {};
+}
+
+std::string group_text(const Group& group) {
+  std::vector<std::string> words;
+  for (const LoopRole& loop : group.loops) words.push_back(loop.variable + ":" + role_text(group, loop.role));
+  std::set<std::string> seen;
+  for (int kind = 0; kind <= static_cast<int>(Note::Kind::structured); ++kind)
+    for (const Note& note : group.notes)
+      if (static_cast<int>(note.kind) == kind && seen.insert(note_text(note)).second) words.push_back(note_text(note));
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
+}  // namespace
+
+std::string text(const Verdict& verdict) {
+  if (!verdict.refused.empty()) return "refused";
+  std::vector<std::string> texts;
+  for (const Group& group : verdict.groups)
+    if (!group.loops.empty()) texts.push_back(group_text(group));
+  return texts.empty() ? "straight" : fmt::format("{}", fmt::join(texts, "; "));
+}
+
+std::string explain(const Verdict& verdict) {
+  if (!verdict.refused.empty()) return "refused: " + verdict.refused + "\n";
+  std::string all = text(verdict) + "\n";
+  int number = 0;
+  for (const Group& group : verdict.groups) {
+    ++number;
+    all += fmt::format("\ngroup {}{}{}\n", number, group.loops.empty() ? ", outside of loops" : ": ",
+                       group.loops.empty() ? "" : group_text(group));
+    if (!group.cause.empty()) all += "  because " + group.cause + "\n";
+    for (int id : group.statements)
+      if (const Node* node = find_node(verdict.function, id))
+        all += (node->line > 0 ? fmt::format("  line {:<4} ", node->line) : std::string(12, ' ')) + c_text({*node}, 0);
+  }
+  if (!verdict.findings.empty()) all += "\n";
+  for (const Finding& finding : verdict.findings) {
+    const Node* node = find_node(verdict.function, finding.node);
+    all += fmt::format("{}{}: {}\n", finding.module, node && node->line > 0 ? fmt::format(", line {}", node->line) : "",
+                       finding.text);
+  }
+  return all;
+}
+
+}  // namespace ak::loop
