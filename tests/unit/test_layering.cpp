@@ -28,7 +28,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"llm", {"core"}},
     {"search", {"families", "cache", "llm"}},
     {"gpu", {"base", "core"}},
-    {"plan", {"gpu", "jit", "core", "kernels"}},  // jit: the kernels of a caller's own activation
+    {"plan", {"gpu", "jit", "core", "loop", "kernels"}},  // jit: the kernels of a caller's own activation
     {"proof", {"plan", "families"}},
     {"worker", {"proof", "cache"}},
     {"timing", {"gpu"}},

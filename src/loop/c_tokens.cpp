@@ -1,0 +1,117 @@
+#include "loop/c_tokens.hpp"
+
+namespace ak::loop {
+
+namespace {
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80);
+}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
+
+class Tokens {
+ public:
+  explicit Tokens(std::string_view text) : text_(text) {}
+
+  std::vector<std::string_view> all() {
+    while (at_ < text_.size()) next();
+    end_line();
+    return std::move(found_);
+  }
+
+ private:
+  char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+
+  void take(std::size_t length) {
+    found_.push_back(text_.substr(at_, length));
+    at_ += length;
+  }
+
+  void end_line() {
+    if (directive_) found_.push_back("\n");
+    directive_ = false, fresh_ = true;
+  }
+
+  // The length of a backslash and a line's end; 0 where there is none.
+  std::size_t continuation() const {
+    if (peek() != '\\') return 0;
+    return peek(1) == '\n' ? 2 : peek(1) == '\r' && peek(2) == '\n' ? 3 : 0;
+  }
+
+  void next() {
+    const char c = peek();
+    if (c == '\n') {
+      end_line();
+      ++at_;
+    } else if (is_space(c)) {
+      ++at_;
+    } else if (const auto length = continuation()) {
+      at_ += length;
+    } else if (c == '/' && peek(1) == '/') {
+      while (at_ < text_.size() && peek() != '\n') at_ += continuation() ? continuation() : 1;
+    } else if (c == '/' && peek(1) == '*') {
+      const auto end = text_.find("*/", at_ + 2);
+      at_ = end == text_.npos ? text_.size() : end + 2;
+    } else if (c == '"' || c == '\'') {
+      literal(c);
+    } else if (is_digit(c) || (c == '.' && is_digit(peek(1)))) {
+      number();
+    } else if (is_word(c)) {
+      std::size_t length = 1;
+      while (is_word(peek(length))) ++length;
+      take(length);
+      fresh_ = false;
+    } else {
+      if (c == '#' && fresh_) directive_ = true;
+      take(1);
+      fresh_ = false;
+    }
+  }
+
+  void literal(char quote) {
+    std::size_t length = 1;
+    while (peek(length) && peek(length) != quote && peek(length) != '\n')
+      length += peek(length) == '\\' && peek(length + 1) ? 2 : 1;
+    take(length + (peek(length) == quote));
+    fresh_ = false;
+  }
+
+  void number() {
+    std::size_t length = 1;
+    const auto signs = [&] {
+      const char before = peek(length - 1), c = peek(length);
+      return (c == '+' || c == '-') && (before == 'e' || before == 'E' || before == 'p' || before == 'P');
+    };
+    while (is_word(peek(length)) || peek(length) == '.' || signs()) ++length;
+    take(length);
+    fresh_ = false;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::vector<std::string_view> found_;
+  bool fresh_ = true;       // nothing stood on this line yet
+  bool directive_ = false;  // of the preprocessor
+};
+
+}  // namespace
+
+std::vector<std::string_view> c_tokens(std::string_view text) { return Tokens(text).all(); }
+
+Digest token_digest(std::string_view text) {
+  std::string all;
+  for (const std::string_view token : c_tokens(text)) all.append(token).push_back('\0');
+  return digest(all);
+}
+
+std::vector<std::string> quoted_includes(std::string_view text) {
+  const auto tokens = c_tokens(text);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i)
+    if (tokens[i] == "#" && tokens[i + 1] == "include" && tokens[i + 2].size() > 2 && tokens[i + 2].front() == '"')
+      names.emplace_back(tokens[i + 2].substr(1, tokens[i + 2].size() - 2));
+  return names;
+}
+
+}  // namespace ak::loop

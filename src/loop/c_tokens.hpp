@@ -1,0 +1,23 @@
+// A C text without an understanding of it: its tokens, and which files it includes by name in quotes. So it is known again
+// whatever its comments and spacing are, without a compiler.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.hpp"
+
+namespace ak::loop {
+
+/// One a token: names, numbers, literals, punctuation a character each; the end of a preprocessor line is "\n". Comments,
+/// spacing and lines continued by a backslash are as C's first phases have them.
+std::vector<std::string_view> c_tokens(std::string_view text);
+
+/// Of the tokens.
+Digest token_digest(std::string_view text);
+
+/// What `#include "..."` names, in order.
+std::vector<std::string> quoted_includes(std::string_view text);
+
+}  // namespace ak::loop

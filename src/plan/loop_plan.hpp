@@ -1,0 +1,66 @@
+// LoopPlan: a loop's kernels, ready to launch. Immutable; a launch allocates nothing and takes no lock.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gpu/owners.hpp"
+#include "loop/formula.hpp"
+#include "loop/function.hpp"
+#include "loop/launch.hpp"
+#include "plan/resources.hpp"
+
+namespace ak {
+
+class LoopPlan {
+ public:
+  /// Loads the image (checksum verified by the caller) into the resources' context. Throws Error{driver} for an image without
+  /// one of the launches' kernels, Error{invalid_argument} for geometry that the function's parameters do not tell.
+  LoopPlan(Resources& resources, const void* image, const loop::Function& function, loop::Candidate candidate);
+
+  /// Enqueues all its launches; arguments: the address of each value, in the order of loop::c_parameters (what the function
+  /// returns first). Legal during capture. False, with nothing enqueued, where its scratch memory is not to be had. Throws
+  /// Error{driver}.
+  [[nodiscard]] bool try_launch(Stream stream, std::span<void* const> arguments) const;
+  /// Of a call with these arguments.
+  std::int64_t workspace_bytes(std::span<void* const> arguments) const;
+  const loop::Candidate& candidate() const { return candidate_; }
+  /// Most registers of a thread, and most bytes of local memory (spills, local arrays), among its kernels.
+  int registers() const;
+  int local_bytes() const;
+
+ private:
+  struct Kernel {
+    CUfunction function = nullptr;
+    loop::Formula blocks;
+    unsigned threads = 0, shared_bytes = 0;
+    bool cooperative = false, dependent = false;
+  };
+  struct Memory {
+    loop::Formula elements;
+    std::int64_t element_bytes = 0;
+    bool zeroed = false;
+  };
+  // An integer parameter that formulas may ask for.
+  struct Integer {
+    std::size_t argument = 0;
+    bool wide = false;
+  };
+  static constexpr std::size_t kMostArguments = 64;
+
+  void read(std::span<void* const> arguments, std::span<std::int64_t> values) const;
+  std::int64_t lay_out(std::span<const std::int64_t> values, std::span<std::int64_t> offsets, std::int64_t& zeroed) const;
+
+  loop::Candidate candidate_;
+  Workspaces& workspaces_;
+  Module module_;
+  std::vector<Integer> integers_;
+  std::vector<Kernel> kernels_;
+  std::vector<Memory> memory_;  // in the scratch's order
+  std::size_t arguments_ = 0;
+  std::int64_t sms_ = 0;
+};
+
+}  // namespace ak

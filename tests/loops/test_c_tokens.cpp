@@ -1,0 +1,46 @@
+// A C text is known again by its tokens.
+#include <doctest/doctest.h>
+
+#include "loop/c_tokens.hpp"
+#include "loop/formula.hpp"
+
+using namespace ak::loop;
+
+TEST_CASE("loop source: comments and spacing are no difference, tokens are") {
+  const auto digest = [](std::string_view text) { return token_digest(text); };
+  const std::string_view plain = "void f(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 0.5f; }\n";
+  CHECK(digest(plain) ==
+        digest("void f( int n, // how many\n  float a[n])\n{ /* all\n of them */ for(int i=0;i<n;++i)\n\ta[i]*=0.5f;\r\n}"));
+  CHECK(digest(plain) != digest("void f(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 0.25f; }\n"));
+  CHECK(digest("int ab;") != digest("int a b;"));
+  CHECK(digest("a = b + 1.e+5;") != digest("a = b + 1.e + 5;"));
+  CHECK(digest("\"a // b\"") != digest("\"a \""));
+  CHECK(digest("#define N 1\nint a;") != digest("#define N 1 int a;"));
+  CHECK(digest("#define N \\\n 1\nint a;") == digest("#define N 1\nint a;"));
+  CHECK(digest("x /* open") == digest("x"));
+  CHECK(c_tokens("'\\'' \"\\\"\" 'open").size() == 3);
+}
+
+TEST_CASE("loop source: what is included in quotes") {
+  CHECK(quoted_includes("#include <math.h>\n# include \"a/b.h\"\n// #include \"no.h\"\n#include \"c.h\"") ==
+        std::vector<std::string>{"a/b.h", "c.h"});
+}
+
+TEST_CASE("formula: as evaluate() does, without names") {
+  const std::vector<std::string> names = {"n", "m"};
+  const Term n = scalar("n", ScalarType::i32), m = scalar("m", ScalarType::i64);
+  const Term all[] = {
+      binary("/", binary("+", n, integer(255)), integer(256)), binary("*", n, m),
+      Term{Term::Kind::choose, ScalarType::i32, "", {binary("<", n, m), unary("-", n), binary("%", m, integer(7))}},
+      binary("&&", binary(">", n, integer(0)), unary("!", m)), binary("<<", n, integer(3))};
+  for (const Term& term : all)
+    for (const std::int64_t a : {0, 1, 255, 1000000})
+      for (const std::int64_t b : {-5, 0, 12345}) {
+        const std::int64_t values[] = {a, b};
+        CHECK(Formula(term, names)(values) == evaluate(term, {{"n", a}, {"m", b}}));
+      }
+  const std::int64_t zero[] = {5, 0};
+  CHECK(Formula(binary("/", n, m), names)(zero) == 0);
+  CHECK_THROWS(Formula(scalar("k", ScalarType::i32), names));
+  CHECK_THROWS(Formula(element("a", {n}, ScalarType::i32), names));
+}
