@@ -155,9 +155,9 @@ TEST_CASE("loop values: damaged verdicts are refused by the field") {
     return std::string("nothing");
   };
   CHECK(why("{").find("is not JSON") != std::string::npos);
-  CHECK(why(R"({"groups": 3})") == "verdict: groups is not a list");
-  CHECK(why(R"({"groups": [{"loops": [{"role": "fast"}]}]})") == "verdict: groups[0].loops[0].role has no value 'fast'");
-  CHECK(why(R"({"function": {"body": [{"id": 5000000000}]}})") == "verdict: function.body[0].id is not an integer that fits");
+  CHECK(why(R"({"groups": 3})") == "verdict.groups is not a list");
+  CHECK(why(R"({"groups": [{"loops": [{"role": "fast"}]}]})") == "verdict.groups[0].loops[0].role has no value 'fast'");
+  CHECK(why(R"({"function": {"body": [{"id": 5000000000}]}})") == "verdict.function.body[0].id is not an integer that fits");
   std::string deep = R"({"function":{"body":[{"value":)", end = "}]}}";
   for (int level = 0; level < 400; ++level) deep += R"({"kind":"unary","text":"-","terms":[)", end = "]}" + end;
   CHECK(why(deep + "{}" + end).find("nested too deeply") != std::string::npos);
