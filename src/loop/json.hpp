@@ -42,6 +42,10 @@ class Writer {
       return value;
     } else if constexpr (requires { value.has_value(); }) {
       return json_of(*value);
+    } else if constexpr (requires { typename T::mapped_type; }) {
+      auto object = nlohmann::ordered_json::object();
+      for (const auto& [name, one] : value) object[name] = json_of(one);
+      return object;
     } else if constexpr (requires { value.begin(); }) {
       auto list = nlohmann::ordered_json::array();
       for (const auto& one : value) list.push_back(json_of(one));
@@ -96,6 +100,10 @@ class Reader {
       value = text;
     } else if constexpr (requires { value.has_value(); }) {
       read(json, value.emplace(), where);
+    } else if constexpr (requires { typename T::mapped_type; }) {
+      simdjson::dom::object object;
+      if (json.get(object)) fail(where, "is not an object");
+      for (const auto& [name, one] : object) read(one, value[std::string(name)], fmt::format("{}.{}", where, name));
     } else if constexpr (requires { value.push_back(value[0]); }) {
       simdjson::dom::array list;
       if (json.get(list)) fail(where, "is not a list");
