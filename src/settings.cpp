@@ -206,6 +206,10 @@ Settings read_all(const Options& options, bool throws) {
   else
     s.isolation = static_cast<Isolation>(found - std::begin(kIsolations));
   s.worker = read.text("AK_WORKER", options.worker, "", "the program ak-worker; empty: beside the library or in libexec");
+  s.loop_budget_s = read.number("AK_LOOP_BUDGET_S", options.loop_budget_s, 10, kShortestBudget, kLongest,
+                                "wall seconds of a loop's first call: analysis, proof and timing");
+  s.analyser = read.text("AK_ANALYSER", options.analyser, "", "the program ak-analyse; empty: beside the library or in libexec");
+  s.compiler = read.text("AK_CC", options.compiler, "", "the C compiler of loops' proofs; empty: the first of gcc, clang, cc on PATH");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
   if (std::error_code unknown; !s.recording.empty() && !std::filesystem::exists(s.recording, unknown))
     read.refuse(s.recording, "no such file or folder");

@@ -36,6 +36,8 @@ struct Settings {
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
   Isolation isolation = Isolation::worker;
   std::string worker;  // its program; empty: looked for
+  double loop_budget_s = 10;
+  std::string analyser, compiler;  // programs that loops need; empty: looked for
   std::string recording;
   bool shipped = true;                 // the packs built into the library are consulted
   std::vector<std::string> packs;      // files of further ones

@@ -67,6 +67,9 @@ struct Options {
       search_bytes;                      ///< AK_SEARCH_BYTES: most device memory of a search; 0: what is free, less an eighth
   std::optional<Isolation> isolation;    ///< AK_ISOLATION=worker|in_process
   std::optional<std::string> worker;     ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
+  std::optional<double> loop_budget_s;   ///< AK_LOOP_BUDGET_S: wall seconds of a loop's first call (10)
+  std::optional<std::string> analyser;   ///< AK_ANALYSER: the program ak-analyse; unset: looked for beside the library
+  std::optional<std::string> compiler;  ///< AK_CC: the C compiler of loops' proofs; unset: the first of gcc, clang, cc on PATH
   std::optional<std::string> log_level;  ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
@@ -110,6 +113,10 @@ struct Counters {
   std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
 };
 
+class Loop;
+struct LoopHost;
+struct LoopOptions;
+
 /// Owns the store, the plans and their modules for one process. Thread-safe. The device is the one whose context is current
 /// on the calling thread; with none current, the primary context of device 0 is retained.
 class Context {
@@ -143,6 +150,12 @@ class Context {
 
   /// Which kernel serves this call, why, against what. Starts no search.
   AK_API Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  /// A C function whose loops become kernels; ak/loop.hpp has the rest, and is to be included. Opens no file yet. file: for a
+  /// text that options give, its name.
+  AK_API Loop loop(const std::string& file, const std::string& function);
+  AK_API Loop loop(const std::string& file, const std::string& function, const LoopHost& host);
+  AK_API Loop loop(const std::string& file, const std::string& function, const LoopHost& host, const LoopOptions& options);
 
   AK_API Counters counters() const;
 
