@@ -1,0 +1,86 @@
+// The arguments of a loop's call: checked against the C prototype, and what they are: where the data lies, how long it is, how
+// it overlaps.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ak/loop.hpp"
+#include "loop/formula.hpp"
+#include "loop/function.hpp"
+#include "loop/winner.hpp"
+
+namespace ak {
+
+/// What calls of a function are checked against. Immutable.
+class LoopPrototype {
+ public:
+  static constexpr std::size_t kMostArguments = 48;
+
+  /// lengths: of parameters whose own is not known, as C expressions of integer parameters. Throws Error{invalid_argument}.
+  explicit LoopPrototype(const loop::Function& function);
+
+  struct Argument {
+    std::string name;
+    loop::ScalarType type = loop::ScalarType::f32;
+    bool pointer = false, constant = false, implicit = false;
+    std::vector<loop::Formula> elements;  // of a pointer; empty: not known
+  };
+  /// As calls give them: the result's pointer first, where there is one. Implicit ones (arrays of file scope) come last.
+  const std::vector<Argument>& arguments() const { return arguments_; }
+  const std::string& function() const { return name_; }
+  /// "float* result, int n, const float* a".
+  std::string text() const;
+  /// Integer parameters in the order of formulas' values, and which argument each is.
+  const std::vector<std::string>& integers() const { return integer_names_; }
+  std::span<const std::size_t> integer_arguments() const { return integer_arguments_; }
+
+  /// Throws Error{invalid_argument} where the host function's type is another. False where it cannot serve: it would use arrays
+  /// of file scope of its own.
+  bool check(const LoopHost& host) const;
+
+ private:
+  std::string name_;
+  std::vector<Argument> arguments_;
+  std::vector<std::string> integer_names_;
+  std::vector<std::size_t> integer_arguments_;
+  bool returns_ = false;
+};
+
+/// Values as the function takes them, eight bytes each, and their addresses.
+struct LoopValues {
+  std::array<std::uint64_t, LoopPrototype::kMostArguments> bits;
+  std::array<void*, LoopPrototype::kMostArguments> addresses;
+  std::size_t count = 0;
+
+  std::span<void* const> span() const { return {addresses.data(), count}; }
+  void* pointer(std::size_t argument) const { return reinterpret_cast<void*>(bits[argument]); }
+};
+
+/// Converts as C would; throws Error{invalid_argument} that names the argument: too many or too few, another kind, a value that
+/// does not fit.
+void gather(const LoopPrototype& prototype, const LoopType* types, void* const* values, std::size_t count, LoopValues& into);
+
+/// Where the data of a call lies, and how.
+struct LoopMemory {
+  enum class Where : std::uint8_t { device, host };
+  struct Region {
+    char* begin = nullptr;
+    std::int64_t bytes = 0;
+    std::size_t argument = 0;
+  };
+  Where where = Where::device;
+  std::vector<Region> regions;  // of pointers that are not empty
+  loop::CallClass call;         // steering values, overlaps
+  bool tangled = false;         // arrays overlap so that no distance in elements says how
+  loop::Values integers;
+};
+
+/// Throws Error{invalid_argument}: host and device pointers in one call, an array that is shorter than the function says, a
+/// length that is not known. ask_driver: what CUDA says of a pointer; without, all of them are the host's.
+LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver);
+
+}  // namespace ak
