@@ -23,4 +23,10 @@ std::string counted(std::size_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");
 }
 
+std::string shown_us(double us) {
+  if (us <= 0) return "-";
+  if (us >= 1e6) return fmt::format("{:.2f} s", us / 1e6);
+  return us < 1000 ? fmt::format("{:.2f} us", us) : fmt::format("{:.3f} ms", us / 1000);
+}
+
 }  // namespace ak

@@ -11,5 +11,7 @@ namespace ak {
 std::string printable(std::string_view text);
 /// "1 record", "2 records".
 std::string counted(std::size_t count, std::string_view one);
+/// "12.30 us", "1.240 ms", "60.00 s"; "-" for 0.
+std::string shown_us(double us);
 
 }  // namespace ak

@@ -37,6 +37,7 @@ void add_import(Program& program);
 void add_show(Program& program);
 void add_bench(Program& program);
 void add_sweep(Program& program);
+void add_report(Program& program);
 void add_doctor(Program& program);
 void add_env(Program& program);
 
@@ -102,8 +103,6 @@ bool tuned(const Explanation& explanation);
 /// Several lines for a person.
 void print(const Explanation& explanation);
 
-/// "12.3 us", "1.24 ms"; "-" for 0.
-std::string shown_us(double us);
 /// "cuBLASLt's best 33.84 us (1.100x)": its time, and that over ours.
 std::string shown_vendor(double vendor_us, double us);
 /// "12 trials of own kernels in 2.10 s": what a search spent. cuBLASLt's runs and the final timings are no trials.

@@ -9,11 +9,6 @@ namespace ak::cli {
 
 void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
 
-std::string shown_us(double us) {
-  if (us <= 0) return "-";
-  return us < 1000 ? fmt::format("{:.2f} us", us) : fmt::format("{:.3f} ms", us / 1000);
-}
-
 std::string shown_vendor(double vendor_us, double us) {
   return fmt::format("cuBLASLt's best {}{}", shown_us(vendor_us),
                      us > 0 && vendor_us > 0 ? fmt::format(" ({:.3f}x)", vendor_us / us) : "");

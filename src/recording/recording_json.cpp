@@ -1,20 +1,19 @@
 #include "recording/recording_json.hpp"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <charconv>
-#include <cmath>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "ak/types.hpp"
+#include "base/json_value.hpp"
 
 namespace ak::recording_json {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
 constexpr const char* kSchema = "1.0.0";  // of T4
-constexpr std::size_t kMaxTrials = 1000000;
 
 // --- writing --------------------------------------------------------------------------------------------------------------
 
@@ -70,82 +69,15 @@ Json trial_json(const RecordedTrial& recorded) {
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-// --- reading: every value knows where it stands, so that an error can say it ---------------------------------------------
+// --- reading --------------------------------------------------------------------------------------------------------------
 
-class Value {
- public:
-  Value(const std::string& file, simdjson::dom::element element, std::string path = {})
-      : file_(file), element_(element), path_(std::move(path)) {}
-
-  [[noreturn]] void bad(std::string_view what) const {
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("recording {}: {}: {}", file_, path_.empty() ? "(the whole)" : path_, what));
-  }
-  Value operator[](std::string_view key) const {
-    auto found = find(key);
-    if (!found) Value(file_, element_, joined(key)).bad("missing");
-    return *found;
-  }
-  std::optional<Value> find(std::string_view key) const {
-    simdjson::dom::object object;
-    if (element_.get(object)) bad("expected an object");
-    simdjson::dom::element element;
-    if (object[key].get(element)) return std::nullopt;
-    return Value(file_, element, joined(key));
-  }
-  std::string text() const {
-    std::string_view out;
-    if (element_.get(out)) bad("expected a text");
-    return std::string(out);
-  }
-  double number() const {
-    double out;
-    if (element_.get(out)) bad("expected a number");
-    return out;
-  }
-  double positive() const {
-    const double out = number();
-    if (!(out >= 0) || !std::isfinite(out)) bad("expected a number >= 0");
-    return out;
-  }
-  std::int64_t integer(std::int64_t low, std::int64_t high) const {
-    std::int64_t out;
-    if (element_.get(out)) bad("expected a whole number");
-    if (out < low || out > high) bad(fmt::format("{} is not in {}..{}", out, low, high));
-    return out;
-  }
-  int count() const { return static_cast<int>(integer(0, 2147483647)); }
-
-  template <class Each>
-  void members(Each&& each) const {
-    simdjson::dom::object object;
-    if (element_.get(object)) bad("expected an object");
-    for (const auto field : object) each(field.key, Value(file_, field.value, joined(field.key)));
-  }
-  template <class Each>
-  void items(Each&& each) const {
-    simdjson::dom::array array;
-    if (element_.get(array)) bad("expected a list");
-    if (array.size() > kMaxTrials) bad("too many items");
-    std::size_t i = 0;
-    for (const auto item : array) each(Value(file_, item, fmt::format("{}[{}]", path_, i++)));
-  }
-
- private:
-  std::string joined(std::string_view key) const { return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key); }
-
-  const std::string& file_;
-  simdjson::dom::element element_;
-  std::string path_;
-};
+using Value = JsonValue;
 
 template <class Read>
 auto parse(const std::string& file, std::string_view text, Read&& read) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element element;
-  if (const auto error = parser.parse(text.data(), text.size()).get(element))
-    throw Error(ErrorCode::invalid_argument, fmt::format("recording {}: not JSON: {}", file, simdjson::error_message(error)));
-  return read(Value(file, element));
+  std::invoke_result_t<Read, const Value&> out;
+  read_json(fmt::format("recording {}", file), text, [&](const Value& whole) { out = read(whole); });
+  return out;
 }
 
 Digest read_digest(const Value& v) {

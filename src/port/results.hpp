@@ -1,0 +1,113 @@
+// How each function of an `ak port` fared: the values of results.json, which `ak report` and scripts read. examples/README.md
+// has the file's schema.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ak::port {
+
+/// How a function, or one attempt at it, ended.
+enum class Status : std::uint8_t {
+  passed,
+  refused,     // by the analysis or the source gate
+  compile,     // no compiler takes the kernel
+  race,        // two threads met in one element
+  bounds,      // an access outside an array
+  divergence,  // a barrier that not all threads of a block reach
+  steps,       // over the emulator's step limit
+  fault,       // it faulted on the GPU, or its process died
+  incorrect,   // another result than the C function's
+  budget,      // time or attempts ran out
+  timeout,     // right, but a timed run did not end within its limit
+};
+constexpr std::string_view kStatusNames[] = {"passed", "refused", "compile",   "race",   "bounds", "divergence",
+                                             "steps",  "fault",   "incorrect", "budget", "timeout"};
+constexpr std::string_view name(Status status) { return kStatusNames[static_cast<int>(status)]; }
+
+/// What is timed, at one size.
+enum class ArmId : std::uint8_t {
+  kernel,      // data on the GPU
+  c,           // gcc -O3 -march=native, one core, data in the CPU's cache
+  moved,       // copy in, kernel, copy out
+  in_place,    // copy out, C, copy in
+  fast_math,   // C with -ffast-math too
+  openmp,      // C on all cores
+  serial,      // the C function as one GPU thread
+  dispatched,  // a call through the library with data on the host
+};
+constexpr std::string_view kArmNames[] = {"kernel", "c", "moved", "in_place", "fast_math", "openmp", "serial", "dispatched"};
+constexpr std::string_view name(ArmId arm) { return kArmNames[static_cast<int>(arm)]; }
+
+struct Arm {
+  double us = 0;           // the median; of an arm that timed out, what a run takes at least; 0: not timed
+  double least_us = 0;     // the fastest run
+  int runs = 0;            // timed ones; fewer than Results::runs: stopped early
+  bool timed_out = false;  // a run was ended at its limit
+
+  bool timed() const { return us > 0; }
+  bool operator==(const Arm&) const = default;
+};
+
+struct Timing {
+  std::string size;  // "n=32000", as --size has it
+  std::array<Arm, std::size(kArmNames)> arms;
+
+  Arm& operator[](ArmId id) { return arms[static_cast<int>(id)]; }
+  const Arm& operator[](ArmId id) const { return arms[static_cast<int>(id)]; }
+  bool operator==(const Timing&) const = default;
+};
+
+struct Attempt {
+  bool llm = false;  // else by a template
+  std::string what;  // "scan block=256", a model's name
+  Status status = Status::passed;
+  std::string why;  // of a failure, for a person
+
+  bool operator==(const Attempt&) const = default;
+};
+
+/// One function.
+struct Entry {
+  std::string name, file;
+  std::string work_class;               // "map", "scan", "serial": the template or role that serves it
+  std::string verdict;                  // in one line, as tests/loops/README.md has it
+  std::vector<std::string> changed_by;  // analysis modules without which the verdict would be another
+  Status status = Status::passed;
+  std::string why;                // of a failure, for a person
+  std::string tactic;             // "scan block=256 unroll=4"; empty: none passed
+  int right = 0, cases = 0;       // of its proof
+  bool kept = false;              // in the store
+  std::vector<Attempt> attempts;  // as they came
+  std::vector<Timing> timings;    // each of another size; the first is its own size, which figures are of
+  int llm_retries = 0;
+  std::int64_t llm_tokens = 0;
+
+  bool passed() const { return status == Status::passed; }
+  bool operator==(const Entry&) const = default;
+};
+
+struct Results {
+  std::string date;              // "2026-11-29 17:25 UTC"
+  std::string gpu, cpu, clocks;  // empty: unknown, or none
+  std::string compiler, flags;   // of the C arm
+  int runs = 100;                // of an arm that is not stopped early
+  std::vector<Entry> entries;    // no two of one name in one file
+
+  bool operator==(const Results&) const = default;
+};
+
+std::string write_json(const Results& results);
+/// file: for errors. Throws Error{invalid_argument} "results FILE: FIELD: what is wrong".
+Results read_results(const std::string& file, std::string_view json);
+
+/// Replaces the file, or throws Error{internal}.
+void save_results(const std::string& file, const Results& results);
+/// As read_results(), also of a file that is not there, is no file or over 64 MiB.
+Results load_results(const std::string& file);
+
+}  // namespace ak::port
