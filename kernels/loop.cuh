@@ -21,9 +21,21 @@ __device__ inline unsigned warps() { return blockDim.x / 32; }
 __device__ inline long long thread() { return static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ inline long long threads() { return static_cast<long long>(gridDim.x) * blockDim.x; }
 
-// ---- Order between blocks and kernels. The emulator (AK_EMULATED) has its own of these.
+// ---- Order between blocks and kernels. The emulator (AK_EMULATED) has its own of what is PTX here.
 
-#ifndef AK_EMULATED
+#ifdef AK_EMULATED
+using ::load_acquire;
+using ::pause;
+using ::start_next;
+using ::store_release;
+using ::wait_for_previous;
+__device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
+  __threadfence();
+  const unsigned before = atomicAdd(address, value);
+  __threadfence();
+  return before;
+}
+#else
 
 /// Reads and writes after it come after what the writer of the value wrote before its store_release.
 __device__ inline unsigned load_acquire(const unsigned* address) {
@@ -105,32 +117,29 @@ union Words {
   unsigned word[sizeof(T) / 4];
 };
 
-/// Of the lane `from`.
-template <class T>
-__device__ inline T shuffle(T value, unsigned from) {
+template <class T, class Move>
+__device__ inline T each_word(T value, Move move) {
   Words<T> words;
   words.value = value;
 #pragma unroll
-  for (unsigned i = 0; i < sizeof(T) / 4; ++i) words.word[i] = __shfl_sync(kAllLanes, words.word[i], from);
+  for (unsigned i = 0; i < sizeof(T) / 4; ++i) words.word[i] = move(words.word[i]);
   return words.value;
+}
+
+/// Of the lane `from`.
+template <class T>
+__device__ inline T shuffle(T value, unsigned from) {
+  return each_word(value, [=](unsigned word) { return __shfl_sync(kAllLanes, word, from); });
 }
 /// Of the lane `by` below; the lowest ones get their own.
 template <class T>
 __device__ inline T shuffle_up(T value, unsigned by) {
-  Words<T> words;
-  words.value = value;
-#pragma unroll
-  for (unsigned i = 0; i < sizeof(T) / 4; ++i) words.word[i] = __shfl_up_sync(kAllLanes, words.word[i], by);
-  return words.value;
+  return each_word(value, [=](unsigned word) { return __shfl_up_sync(kAllLanes, word, by); });
 }
 /// Of the lane `by` above; the highest ones get their own.
 template <class T>
 __device__ inline T shuffle_down(T value, unsigned by) {
-  Words<T> words;
-  words.value = value;
-#pragma unroll
-  for (unsigned i = 0; i < sizeof(T) / 4; ++i) words.word[i] = __shfl_down_sync(kAllLanes, words.word[i], by);
-  return words.value;
+  return each_word(value, [=](unsigned word) { return __shfl_down_sync(kAllLanes, word, by); });
 }
 
 /// What comes before this thread's value, and all values of the warp or block together.
@@ -185,6 +194,18 @@ __device__ inline double largest() {
   infinity.word[1] = 0x7ff00000;
   return infinity.value;
 }
+
+/// The last of what was set.
+template <class T>
+struct Held {
+  T value;
+  int set;
+};
+template <class T>
+struct Hold {
+  __device__ Held<T> operator()(Held<T> a, Held<T> b) const { return b.set ? b : a; }
+  __device__ Held<T> identity() const { return {}; }
+};
 
 template <class T>
 struct Add {
