@@ -1,0 +1,368 @@
+// What the kernels of loops may use; it comes before each kernel's text. Everything lies in namespace ak, so that no name of a
+// user's function hides it; names that end in an underscore are the templates' own. A block has a multiple of 32 threads, and a
+// grid one dimension.
+//
+// The values T that are shuffled, reduced and scanned are numbers or trivial structs of any multiple of 4 bytes. An operator is
+// an associative functor `T operator()(T earlier, T later)` with `T identity()`; it need not commute: operands are combined in the
+// order of lanes, warps and tiles, and with the same association at every run, so that results of floats repeat to the bit.
+// `room` is shared memory for kRoom values of the call's own type. A function of a block or a warp is called by all its threads
+// alike, and gives all of them the same result unless it says otherwise; room may be used again at once after it.
+#pragma once
+
+namespace ak {
+
+constexpr int kRoom = 32;
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+__device__ inline unsigned lane() { return threadIdx.x % 32; }
+__device__ inline unsigned warp() { return threadIdx.x / 32; }
+__device__ inline unsigned warps() { return blockDim.x / 32; }
+/// This thread among all of the grid, and how many there are.
+__device__ inline long long thread() { return static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ inline long long threads() { return static_cast<long long>(gridDim.x) * blockDim.x; }
+
+// ---- Order between blocks and kernels. The emulator (AK_EMULATED) has its own of what is PTX here.
+
+#ifdef AK_EMULATED
+using ::load_acquire;
+using ::pause;
+using ::start_next;
+using ::store_release;
+using ::wait_for_previous;
+__device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
+  __threadfence();
+  const unsigned before = atomicAdd(address, value);
+  __threadfence();
+  return before;
+}
+#else
+
+/// Reads and writes after it come after what the writer of the value wrote before its store_release.
+__device__ inline unsigned load_acquire(const unsigned* address) {
+  unsigned value;
+  asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(value) : "l"(address) : "memory");
+  return value;
+}
+__device__ inline unsigned long long load_acquire(const unsigned long long* address) {
+  unsigned long long value;
+  asm volatile("ld.acquire.gpu.u64 %0, [%1];" : "=l"(value) : "l"(address) : "memory");
+  return value;
+}
+__device__ inline void store_release(unsigned* address, unsigned value) {
+  asm volatile("st.release.gpu.u32 [%0], %1;" ::"l"(address), "r"(value) : "memory");
+}
+__device__ inline void store_release(unsigned long long* address, unsigned long long value) {
+  asm volatile("st.release.gpu.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory");
+}
+/// Adds, gives the value before, and is both an acquire and a release.
+__device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
+  unsigned before;
+  asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(address), "r"(value) : "memory");
+  return before;
+}
+
+/// Until the kernels before this one in the stream have ended: every thread of a `dependent` launch, before it touches memory.
+__device__ inline void wait_for_previous() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+/// The next launch may start when all blocks have come here and there is room.
+__device__ inline void start_next() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+/// Between two looks at what another block is to write.
+__device__ inline void pause() { __nanosleep(20); }
+
+#endif
+
+/// One thread waits; what never comes ends in a trap after some seconds. `ready` loads with load_acquire.
+template <class Ready>
+__device__ inline void wait_until(Ready ready) {
+  for (unsigned step = 0; !ready(); ++step) {
+    if (step == 1u << 22) __trap();
+    pause();
+  }
+}
+
+// ---- 16 bytes at once.
+
+template <class T>
+struct alignas(16) Pack {
+  static constexpr int kCount = 16 / sizeof(T);
+  T at[kCount];
+};
+
+__device__ inline bool aligned16(const void* address) { return reinterpret_cast<unsigned long long>(address) % 16 == 0; }
+
+/// kCount elements from an aligned16 address.
+template <class T>
+__device__ inline Pack<T> load_pack(const T* from) {
+  return *reinterpret_cast<const Pack<T>*>(from);
+}
+template <class T>
+__device__ inline void store_pack(T* to, const Pack<T>& pack) {
+  *reinterpret_cast<Pack<T>*>(to) = pack;
+}
+
+// ---- Warps.
+
+template <class T>
+union Words {
+  static_assert(sizeof(T) % 4 == 0, "a multiple of 4 bytes");
+  T value;
+  unsigned word[sizeof(T) / 4];
+};
+
+template <class T, class Move>
+__device__ inline T each_word(T value, Move move) {
+  Words<T> words;
+  words.value = value;
+#pragma unroll
+  for (unsigned i = 0; i < sizeof(T) / 4; ++i) words.word[i] = move(words.word[i]);
+  return words.value;
+}
+
+/// Of the lane `from`.
+template <class T>
+__device__ inline T shuffle(T value, unsigned from) {
+  return each_word(value, [=](unsigned word) { return __shfl_sync(kAllLanes, word, from); });
+}
+/// Of the lane `by` below; the lowest ones get their own.
+template <class T>
+__device__ inline T shuffle_up(T value, unsigned by) {
+  return each_word(value, [=](unsigned word) { return __shfl_up_sync(kAllLanes, word, by); });
+}
+/// Of the lane `by` above; the highest ones get their own.
+template <class T>
+__device__ inline T shuffle_down(T value, unsigned by) {
+  return each_word(value, [=](unsigned word) { return __shfl_down_sync(kAllLanes, word, by); });
+}
+
+/// What comes before this thread's value, and all values of the warp or block together.
+template <class T>
+struct Scanned {
+  T before, total;
+};
+
+template <class T, class Op>
+__device__ inline T warp_reduce(T value, Op op) {
+#pragma unroll
+  for (unsigned by = 1; by < 32; by *= 2) value = op(value, shuffle_down(value, by));  // lane 0's operands never leave the warp
+  return shuffle(value, 0);
+}
+
+template <class T, class Op>
+__device__ inline Scanned<T> warp_scan(T value, Op op) {
+#pragma unroll
+  for (unsigned by = 1; by < 32; by *= 2) {
+    const T earlier = shuffle_up(value, by);
+    if (lane() >= by) value = op(earlier, value);
+  }
+  const T before = shuffle_up(value, 1);
+  return {lane() == 0 ? op.identity() : before, shuffle(value, 31)};
+}
+
+/// How many lanes below this one wish so, and how many in all.
+__device__ inline Scanned<unsigned> warp_rank(bool wish) {
+  const unsigned wishes = __ballot_sync(kAllLanes, wish);
+  return {static_cast<unsigned>(__popc(wishes & ((1u << lane()) - 1))), static_cast<unsigned>(__popc(wishes))};
+}
+
+// ---- Operators. Minima and maxima are C's `later < earlier ? later : earlier`: of equals the earlier stays, and what is not a
+// number takes no part after an identity.
+
+template <class T>
+__device__ inline T largest();
+template <>
+__device__ inline int largest() { return 2147483647; }
+template <>
+__device__ inline long long largest() { return 9223372036854775807LL; }
+template <>
+__device__ inline float largest() {
+  Words<float> infinity;
+  infinity.word[0] = 0x7f800000;
+  return infinity.value;
+}
+template <>
+__device__ inline double largest() {
+  Words<double> infinity;
+  infinity.word[0] = 0;
+  infinity.word[1] = 0x7ff00000;
+  return infinity.value;
+}
+
+/// The last of what was set.
+template <class T>
+struct Held {
+  T value;
+  int set;
+};
+template <class T>
+struct Hold {
+  __device__ Held<T> operator()(Held<T> a, Held<T> b) const { return b.set ? b : a; }
+  __device__ Held<T> identity() const { return {}; }
+};
+
+template <class T>
+struct Add {
+  __device__ T operator()(T a, T b) const { return a + b; }
+  __device__ T identity() const { return static_cast<T>(-0.0); }  // of floats, 0 would make a 0 of -0
+};
+template <class T>
+struct Multiply {
+  __device__ T operator()(T a, T b) const { return a * b; }
+  __device__ T identity() const { return 1; }
+};
+template <class T>
+struct Min {
+  __device__ T operator()(T a, T b) const { return b < a ? b : a; }
+  __device__ T identity() const { return largest<T>(); }
+};
+template <class T>
+struct Max {
+  __device__ T operator()(T a, T b) const { return b > a ? b : a; }
+  __device__ T identity() const { return -largest<T>() - (T(1) / 2 == 0); }  // of integers one less
+};
+template <class T>
+struct And {
+  __device__ T operator()(T a, T b) const { return a & b; }
+  __device__ T identity() const { return ~T(0); }
+};
+template <class T>
+struct Or {
+  __device__ T operator()(T a, T b) const { return a | b; }
+  __device__ T identity() const { return 0; }
+};
+template <class T>
+struct Xor {
+  __device__ T operator()(T a, T b) const { return a ^ b; }
+  __device__ T identity() const { return 0; }
+};
+
+/// x -> m x + c.
+template <class T>
+struct Affine {
+  T m, c;
+  __device__ T operator()(T x) const { return m * x + c; }
+};
+template <class T>
+struct Compose {
+  __device__ Affine<T> operator()(Affine<T> a, Affine<T> b) const { return {b.m * a.m, b.m * a.c + b.c}; }
+  __device__ Affine<T> identity() const { return {1, 0}; }
+};
+
+/// (x, y) -> (a x + b y + u, c x + d y + v): x is the element before, y the one before that.
+template <class T>
+struct Affine2 {
+  T a, b, c, d, u, v;
+};
+template <class T>
+struct Compose2 {
+  __device__ Affine2<T> operator()(Affine2<T> f, Affine2<T> g) const {
+    return {g.a * f.a + g.b * f.c, g.a * f.b + g.b * f.d, g.c * f.a + g.d * f.c,
+            g.c * f.b + g.d * f.d, g.a * f.u + g.b * f.v + g.u, g.c * f.u + g.d * f.v + g.v};
+  }
+  __device__ Affine2<T> identity() const { return {1, 0, 0, 1, 0, 0}; }
+};
+
+// ---- Blocks.
+
+template <class T, class Op>
+__device__ inline T block_reduce(T value, Op op, T* room) {
+  value = warp_reduce(value, op);
+  if (lane() == 0) room[warp()] = value;
+  __syncthreads();
+  value = lane() < warps() ? room[lane()] : op.identity();
+  __syncthreads();
+  return warp_reduce(value, op);
+}
+
+/// For a warp's scan of its own values, `mine`: the same over the block. The `before` differs between threads.
+template <class T, class Op>
+__device__ inline Scanned<T> across_warps(Scanned<T> mine, Op op, T* room) {
+  if (lane() == 0) room[warp()] = mine.total;
+  __syncthreads();
+  const Scanned<T> all = warp_scan(lane() < warps() ? room[lane()] : op.identity(), op);
+  __syncthreads();
+  return {op(shuffle(all.before, warp()), mine.before), all.total};
+}
+
+/// Exclusive; the inclusive one is op(before, value).
+template <class T, class Op>
+__device__ inline Scanned<T> block_scan(T value, Op op, T* room) {
+  return across_warps(warp_scan(value, op), op, room);
+}
+
+/// warp_rank over the block.
+__device__ inline Scanned<unsigned> block_rank(bool wish, unsigned* room) {
+  return across_warps(warp_rank(wish), Add<unsigned>(), room);
+}
+
+/// The value of one thread, `from`, for all.
+template <class T>
+__device__ inline T block_broadcast(T value, unsigned from, T* room) {
+  if (threadIdx.x == from) room[0] = value;
+  __syncthreads();
+  value = room[0];
+  __syncthreads();
+  return value;
+}
+
+// ---- Grids. What they count with is zeroed before every call.
+
+/// A number for this block, rising from 0 in the order in which blocks start: waiting for lower ones is safe.
+__device__ inline unsigned take_ticket(unsigned* tickets, unsigned* room) {
+  return block_broadcast(threadIdx.x == 0 ? fetch_add(tickets, 1) : 0, 0, room);
+}
+
+/// Whether all other blocks have come here too; it sees what they wrote before.
+__device__ inline bool is_last_block(unsigned* counter, unsigned* room) {
+  __syncthreads();
+  return block_broadcast(threadIdx.x == 0 ? fetch_add(counter, 1) : 0, 0, room) == gridDim.x - 1;
+}
+
+/// All blocks, which must be resident at once, wait for each other: `times` is 1 at a kernel's first barrier, then 2, ...
+__device__ inline void grid_barrier(unsigned* counter, unsigned times) {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    fetch_add(counter, 1);
+    wait_until([=] { return load_acquire(counter) >= times * gridDim.x; });
+  }
+  __syncthreads();
+}
+
+/// All tiles before `tile` together: the single-pass scan across blocks, each of which has one tile (its ticket) and brings the
+/// tile's `total`. Scratch: `flags` of as many unsigned as there are tiles, zeroed, and `values` of twice as many T.
+/// Tiles form groups of as many as a block has threads. A tile waits for the totals of those before it in its group, which come
+/// without waiting, and for the sum of all groups before its own: so the chain of waits is short, and the association fixed.
+template <class T, class Op>
+__device__ inline T before_tile(unsigned tile, T total, Op op, unsigned* flags, T* values, T* room) {
+  enum : unsigned { kTotal = 1, kGroups = 2 };  // values[2 tile] is there, and values[2 tile + 1] as well
+  if (threadIdx.x == 0) {
+    values[2ull * tile] = total;
+    store_release(flags + tile, kTotal);
+  }
+  const unsigned place = tile % blockDim.x, first = tile - place;
+  T mine = op.identity();
+  if (threadIdx.x == 0 && first > 0) {
+    wait_until([=] { return load_acquire(flags + first - 1) == kGroups; });
+    mine = values[2ull * first - 1];
+  }
+  if (threadIdx.x < place) {
+    const unsigned other = first + threadIdx.x;
+    wait_until([=] { return load_acquire(flags + other) >= kTotal; });
+    mine = op(mine, values[2ull * other]);
+  }
+  const T before = block_reduce(mine, op, room);
+  if (threadIdx.x == 0 && place == blockDim.x - 1) {
+    values[2ull * tile + 1] = op(before, total);
+    store_release(flags + tile, kGroups);
+  }
+  return before;
+}
+
+}  // namespace ak
