@@ -46,7 +46,8 @@ constexpr LoopType loop_type() {
     return {scalar, true, std::is_const_v<Element>};
   } else {
     constexpr LoopScalar scalar = loop_scalar<std::remove_cv_t<T>>();
-    static_assert(scalar != LoopScalar::none, "a loop takes float, double, signed integers of 32 or 64 bits, and pointers to them");
+    static_assert(scalar != LoopScalar::none,
+                  "a loop takes float, double, signed integers of 32 or 64 bits, and pointers to them");
     return {scalar, false, false};
   }
 }
@@ -95,9 +96,9 @@ struct LoopOptions {
 /// One C function in a context, which it must not outlive. A value; thread-safe.
 class Loop {
  public:
-  /// Enqueues what the function does on the stream, in the function's own order of arguments, before them a pointer to where what
-  /// it returns goes. Device pointers, or all of them host pointers: then the call returns when it is done. The first call of a
-  /// kind of call (values that steer subscripts, how arrays overlap) analyses, generates, proves and times kernels within
+  /// Enqueues what the function does on the stream, in the function's own order of arguments, before them a pointer to where
+  /// what it returns goes. Device pointers, or all of them host pointers: then the call returns when it is done. The first call
+  /// of a kind of call (values that steer subscripts, how arrays overlap) analyses, generates, proves and times kernels within
   /// AK_LOOP_BUDGET_S, and works; later ones launch. In a capture a loop that is not known runs as one GPU thread.
   /// Throws Error{invalid_argument} that names the argument, Error{unsupported} where nothing can serve it.
   template <class... Arguments>

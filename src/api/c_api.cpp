@@ -13,6 +13,7 @@
 #include "ak/ak.hpp"
 #include "ak/cublas.h"
 #include "api/arguments.hpp"
+#include "api/c_boundary.hpp"
 #include "api/cublas_arguments.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
@@ -22,94 +23,9 @@
 static_assert(ak_activation_count == ak::kActivationCount);
 static_assert(ak_activation_last_own == ak::kActivationCount + ak::kMostOwnActivations - 1);
 
+using namespace ak::c;
+
 namespace {
-
-thread_local char last_error[1024] = "";
-
-void copy_text(char* to, std::size_t capacity, std::string_view text) {
-  const std::size_t length = std::min(capacity - 1, text.size());
-  std::memcpy(to, text.data(), length);
-  to[length] = '\0';
-}
-template <std::size_t capacity>
-void copy_text(char (&to)[capacity], std::string_view text) {
-  copy_text(to, capacity, text);
-}
-
-ak_status fail(ak_status status, const char* message) {
-  copy_text(last_error, message);
-  return status;
-}
-
-template <class F>
-ak_status guard(F&& body) noexcept {
-  try {
-    body();
-    return ak_status_ok;
-  } catch (const ak::Error& error) {
-    return fail(static_cast<ak_status>(error.code()), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(ak_status_out_of_memory, "no host memory");
-  } catch (const std::exception& error) {
-    return fail(ak_status_internal, error.what());
-  } catch (...) {
-    return fail(ak_status_internal, "an exception of unknown type");
-  }
-}
-
-template <class T>
-const T& required(const T* pointer, const char* name) {
-  if (!pointer) throw ak::Error(ak::ErrorCode::invalid_argument, std::string(name) + ": is null");
-  return *pointer;
-}
-
-// Structs that carry their size: what the caller was compiled with, be it older or newer than this library.
-template <class T>
-struct Sized;  // its name, and what a caller starts from
-#define AK_SIZED(type, INIT, last)                                                                                       \
-  template <>                                                                                                            \
-  struct Sized<type> {                                                                                                   \
-    static constexpr const char* start = #INIT;                                                                          \
-    [[maybe_unused]] static constexpr type init = INIT;                                                                  \
-    /* Else a later member would lie where an older caller has padding. */                                               \
-    static_assert(offsetof(type, last) + sizeof(type::last) == sizeof(type) && offsetof(type, size) == 0, "no padding"); \
-  }
-AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, batch_stride);
-AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
-AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_options, AK_OPTIONS_INIT, compile_niceness);
-AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
-AK_SIZED(ak_counters, AK_COUNTERS_INIT, lease_waits);
-AK_SIZED(ak_call, AK_CALL_INIT, epilogue);
-#undef AK_SIZED
-
-constexpr std::size_t kLargestStruct = 1 << 16;  // beyond it a size is no size but what lay in memory
-
-template <class T>
-std::size_t size_of(const T* given, const char* name) {
-  const std::size_t size = required(given, name).size;
-  if (size < sizeof size || size > kLargestStruct)
-    throw ak::Error(ak::ErrorCode::invalid_argument,
-                    fmt::format("{}: its size {} is not that of the struct; start from {}", name, size, Sized<T>::start));
-  return size;
-}
-
-// What the caller has of it, the rest as it starts.
-template <class T>
-T read(const T* given, const char* name) {
-  T all = Sized<T>::init;
-  std::memcpy(&all, given, std::min(size_of(given, name), sizeof all));
-  return all;
-}
-
-// As much of it as the caller has room for; its size stays the caller's.
-template <class T>
-void write(const T& all, T* to, std::size_t size) {
-  constexpr std::size_t skip = sizeof(std::size_t);
-  std::memcpy(reinterpret_cast<char*>(to) + skip, reinterpret_cast<const char*>(&all) + skip,
-              std::min(size, sizeof all) - skip);
-}
 
 // The i-th of an array of structs as large as the caller's.
 template <class T>
@@ -144,10 +60,6 @@ ak::Epilogue epilogue_of(const ak_epilogue* given) {
 // Converted in their order, so that the first bad one is named.
 ak::Call call_of(const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d, const ak_epilogue* epilogue) {
   return {matrix(a, "a"), matrix(b, "b"), matrix(d, "d"), epilogue_of(epilogue)};
-}
-
-ak::Context& context_of(ak_context* context) {
-  return context ? *reinterpret_cast<ak::Context*>(context) : ak::default_context();
 }
 
 ak::Options options_of(const ak_options* given) {
@@ -205,7 +117,9 @@ ak::Options options_of(const ak_options* given) {
   return options;
 }
 
-ak_explanation explanation_of(const ak::Explanation& from) {
+}  // namespace
+
+ak_explanation ak::c::explanation_of(const ak::Explanation& from) {
   ak_explanation to = AK_EXPLANATION_INIT;
   copy_text(to.problem, from.problem);
   copy_text(to.hardware, from.hardware);
@@ -220,8 +134,6 @@ ak_explanation explanation_of(const ak::Explanation& from) {
   to.from_recording = from.from_recording;
   return to;
 }
-
-}  // namespace
 
 extern "C" {
 

@@ -8,6 +8,7 @@
 #include "base/environment.hpp"
 #include "context/describe.hpp"
 #include "context/hint.hpp"
+#include "context/loop_state.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
 #include "recording/recorded_machine.hpp"
@@ -129,6 +130,11 @@ Explanation Context::Impl::explain(const Problem& problem) {
   DeviceState& device = state_->device();
   const auto known = device.find(problem);
   return known ? state_->explanation(device, problem, *known) : state_->expectation(device, problem);
+}
+
+std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHost host) {
+  return std::make_shared<Loop::State>(state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); },
+                                       std::move(source), std::move(host));
 }
 
 Counters Context::Impl::counters() const {

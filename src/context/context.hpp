@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "ak/ak.hpp"
+#include "ak/loop.hpp"
 #include "base/clock.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
 #include "core/problem.hpp"
 #include "machine/machine.hpp"
 #include "plan/plan.hpp"
+#include "port/analysis.hpp"
 #include "settings.hpp"
 #include "tune/tuner.hpp"
 
@@ -37,6 +39,8 @@ struct Context::Impl {
   bool proven(const Problem& problem);
   /// Starts no search.
   Explanation explain(const Problem& problem);
+  /// A C function whose loops become kernels; reads nothing yet.
+  std::shared_ptr<Loop::State> loop(port::LoopSource source, LoopHost host);
   Counters counters() const;
 
   const Settings& settings() const;

@@ -125,8 +125,8 @@ void reap(int handle) {
   }
 }
 
-// The folder of the file that this code was loaded from, as the kernel knows it: the loader has a program by the word that it was
-// started with, which the working folder must not complete. Empty where that is not to be had.
+// The folder of the file that this code was loaded from, as the kernel knows it: the loader has a program by the word that it
+// was started with, which the working folder must not complete. Empty where that is not to be had.
 std::string own_folder() {
   const auto here = reinterpret_cast<std::uintptr_t>(&own_folder);
   std::ifstream maps("/proc/self/maps");
@@ -136,21 +136,24 @@ std::string own_folder() {
     const auto dash = std::from_chars(line.data(), last, begin, 16);
     if (dash.ptr == last || std::from_chars(dash.ptr + 1, last, end, 16).ec != std::errc()) continue;
     const auto path = line.find('/');
-    if (begin <= here && here < end && path != line.npos) return std::filesystem::path(line.substr(path)).parent_path().string();
+    if (begin <= here && here < end && path != line.npos)
+      return std::filesystem::path(line.substr(path)).parent_path().string();
   }
   return {};
 }
 
 }  // namespace
 
-std::string find_worker(const std::string& chosen, std::string* looked) {
+std::string find_worker(const std::string& chosen, std::string* looked) { return find_program("ak-worker", chosen, looked); }
+
+std::string find_program(const std::string& name, const std::string& chosen, std::string* looked) {
   std::vector<std::string> places;
   if (!chosen.empty()) {
     places = {chosen};
   } else {
     if (const std::string folder = own_folder(); !folder.empty())
-      places = {folder + "/ak-worker", folder + "/../libexec/ak/ak-worker", folder + "/../../libexec/ak/ak-worker"};
-    places.push_back(AK_LIBEXEC_DIR "/ak-worker");
+      for (const char* place : {"/", "/../libexec/ak/", "/../../libexec/ak/"}) places.push_back(folder + place + name);
+    places.push_back(AK_LIBEXEC_DIR "/" + name);
   }
   for (std::string& place : places) {
     place = std::filesystem::path(place).lexically_normal().string();

@@ -1,6 +1,6 @@
-// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are: who
-// waits for any child meets neither the worker nor what starts it. Only a host that is its container's first process, or has asked
-// for orphans, has the worker for a child, as it has any orphan: it is reaped here.
+// A worker process as the host sees it: started, spoken to, ended. The host's own children and descriptors stay as they are:
+// who waits for any child meets neither the worker nor what starts it. Only a host that is its container's first process, or
+// has asked for orphans, has the worker for a child, as it has any orphan: it is reaped here.
 #pragma once
 
 #include <memory>
@@ -38,5 +38,7 @@ class WorkerProcess {
 /// Where the worker's program is: `chosen` if not empty, else beside the library or in the libexec folder of where that is
 /// installed. Empty when there is none; `looked` gets the places.
 std::string find_worker(const std::string& chosen, std::string* looked = nullptr);
+/// The same for another of the library's programs.
+std::string find_program(const std::string& name, const std::string& chosen, std::string* looked = nullptr);
 
 }  // namespace ak

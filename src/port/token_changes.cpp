@@ -1,4 +1,4 @@
-#include "port/c_tokens.hpp"
+#include "port/token_changes.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,0 +1,49 @@
+/* Loops in C: a C function's loops as GPU kernels that are proven against the function, kept, and launched like it is called. The
+ * words and rules are those of ak/loop.hpp. */
+#ifndef AK_LOOP_H
+#define AK_LOOP_H
+
+#include "ak/ak.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ak_loop ak_loop; /* must not outlive its context */
+
+/* host: the caller's compiled function behind a line that takes the address of each value, in C's order, before them that of what
+ * it returns; or null:
+ *   static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const float**)v[2]); }
+ * text: the source itself; the file then only names it. flags: the compiler's. lengths: "a=n+1" for parameters whose length neither
+ * their text nor their subscripts tell. */
+typedef struct ak_loop_options {
+  size_t size;
+  void (*host)(void* const* values);
+  const char* text;
+  const char* const* flags;
+  size_t flag_count;
+  const char* const* lengths;
+  size_t length_count;
+} ak_loop_options;
+
+#define AK_LOOP_OPTIONS_INIT \
+  { sizeof(ak_loop_options), NULL, NULL, NULL, 0, NULL, 0 }
+
+/* Opens no file yet. options may be null. *loop is null after a failure. */
+AK_API ak_status ak_loop_open(ak_context* context, const char* file, const char* function, const ak_loop_options* options,
+                              ak_loop** loop);
+/* Null is allowed. */
+AK_API void ak_loop_close(ak_loop* loop);
+
+/* Enqueues what the function does. values: the address of each argument, of exactly the source's types, before them that of the
+ * pointer to where what it returns goes. Device pointers, or all of them host pointers: then it returns when it is done. */
+AK_API ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const* values, size_t count);
+/* The same without the call: analysed, proven, timed, kept. explanation may be null. */
+AK_API ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
+/* What serves such a call, why, against what. Starts nothing. */
+AK_API ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

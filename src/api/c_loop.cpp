@@ -1,0 +1,92 @@
+// Loops at the C boundary.
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ak/loop.hpp"
+#include "api/c_boundary.hpp"
+
+using namespace ak::c;
+
+struct ak_loop {
+  ak::Loop loop;
+  // C gives no types with its values: they are the source's own, which the first call reads.
+  mutable std::mutex mutex;
+  mutable std::atomic<bool> read{false};
+  mutable std::vector<ak::LoopType> types;
+
+  const ak::LoopType* types_of(std::size_t count) const {
+    if (!read.load(std::memory_order_acquire)) {
+      const std::lock_guard lock(mutex);
+      if (!read.load(std::memory_order_relaxed)) types = loop.types();
+      read.store(true, std::memory_order_release);
+    }
+    if (count != types.size())
+      throw ak::Error(ak::ErrorCode::invalid_argument,
+                      fmt::format("values: {} arguments, the function takes {}", count, types.size()));
+    return types.data();
+  }
+};
+
+namespace {
+
+void tell(const ak::Explanation& told, ak_explanation* explanation) {
+  if (explanation) write(explanation_of(told), explanation, size_of(explanation, "explanation"));
+}
+
+}  // namespace
+
+extern "C" {
+
+ak_status ak_loop_open(ak_context* context, const char* file, const char* function, const ak_loop_options* options,
+                       ak_loop** loop) {
+  if (loop) *loop = nullptr;
+  return guard([&] {
+    required(file, "file"), required(function, "function"), required(loop, "loop");
+    const ak_loop_options given = options ? read(options, "options") : Sized<ak_loop_options>::init;
+    ak::LoopOptions all;
+    if (given.text) all.text = given.text;
+    if (given.flag_count) required(given.flags, "options.flags");
+    for (std::size_t i = 0; i < given.flag_count; ++i) all.flags.emplace_back(given.flags[i]);
+    if (given.length_count) required(given.lengths, "options.lengths");
+    for (std::size_t i = 0; i < given.length_count; ++i) {
+      const std::string_view word = given.lengths[i];
+      const auto equals = word.find('=');
+      if (equals == word.npos)
+        throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.lengths[{}]: '{}' is not NAME=LENGTH", i, word));
+      all.lengths[std::string(word.substr(0, equals))] = word.substr(equals + 1);
+    }
+    ak::LoopHost host;
+    if (given.host) {
+      host.function = reinterpret_cast<void (*)()>(given.host);
+      host.run = [](void (*of)(), void* const* values) { reinterpret_cast<void (*)(void* const*)>(of)(values); };
+    }
+    *loop = new ak_loop{context_of(context).loop(file, function, host, all), {}, {}, {}};
+  });
+}
+
+void ak_loop_close(ak_loop* loop) { delete loop; }
+
+ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const* values, size_t count) {
+  return guard([&] {
+    required(loop, "loop"), required(values, "values");
+    loop->loop.call(stream, loop->types_of(count), values, count);
+  });
+}
+
+ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
+  return guard([&] {
+    required(loop, "loop"), required(values, "values");
+    tell(loop->loop.prepare_call(loop->types_of(count), values, count), explanation);
+  });
+}
+
+ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
+  return guard([&] {
+    required(loop, "loop"), required(values, "values");
+    tell(loop->loop.explain_call(loop->types_of(count), values, count), explanation);
+  });
+}
+
+}  // extern "C"

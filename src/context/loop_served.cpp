@@ -1,0 +1,103 @@
+#include "context/loop_served.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gpu/driver.hpp"
+
+namespace ak {
+
+namespace {
+
+// Copies out and in again are not timed at each size: a margin keeps what is uncertain on the GPU.
+constexpr double kInPlaceMargin = 0.8;
+
+}  // namespace
+
+const loop::SizeRow* LoopServed::row(std::int64_t size) const {
+  const loop::SizeRow* nearest = nullptr;
+  double least = 0;
+  for (const loop::SizeRow& each : winner.sizes) {
+    const double apart = std::abs(std::log(static_cast<double>(std::max<std::int64_t>(1, each.size))) -
+                                  std::log(static_cast<double>(std::max<std::int64_t>(1, size))));
+    if (!nearest || apart < least) nearest = &each, least = apart;
+  }
+  return nearest;
+}
+
+const LoopPlan* LoopServed::plan(std::int64_t size) const {
+  if (plans.empty()) return nullptr;
+  const loop::SizeRow* of = row(size);
+  const std::size_t which = of && of->kernel >= 0 ? static_cast<std::size_t>(of->kernel) : 0;
+  return plans[std::min(which, plans.size() - 1)].get();
+}
+
+bool LoopServed::host_wins(std::int64_t size, LoopMemory::Where where) const {
+  if (plans.empty()) return true;
+  const loop::SizeRow* of = row(size);
+  if (!of || of->host_us <= 0 || of->kernel_us <= 0) return where == LoopMemory::Where::host;
+  if (where == LoopMemory::Where::host) return of->host_us <= of->copy_in_us + of->kernel_us + of->copy_out_us;
+  return of->copy_out_us + of->host_us + of->copy_in_us < kInPlaceMargin * of->kernel_us;
+}
+
+LoopServedPtr load_loop(Resources& resources, const loop::Function& function, loop::Winner winner,
+                        const std::vector<std::string>& images, std::string source, std::string note, Standing standing) {
+  auto served = std::make_shared<LoopServed>();
+  for (std::size_t i = 0; i < winner.kernels.size() && i < images.size(); ++i)
+    served->plans.push_back(std::make_unique<LoopPlan>(resources, images[i].data(), function, winner.kernels[i]));
+  served->winner = std::move(winner), served->source = std::move(source), served->note = std::move(note);
+  served->standing = standing;
+  return served;
+}
+
+LoopCopies::LoopCopies(To to, const LoopPrototype& prototype, const LoopMemory& memory, const LoopValues& values, Stream stream)
+    : to_(to), stream_(stream), values_(values) {
+  std::vector<LoopMemory::Region> regions = memory.regions;
+  std::sort(regions.begin(), regions.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  std::vector<std::pair<std::size_t, std::size_t>> spans_of;  // argument, span
+  for (const LoopMemory::Region& region : regions) {
+    if (spans_.empty() || region.begin >= spans_.back().original + spans_.back().bytes)
+      spans_.push_back({region.begin, 0, false, {}, {}});
+    Span& span = spans_.back();
+    span.bytes = std::max<std::int64_t>(span.bytes, region.begin + region.bytes - span.original);
+    span.written |= !prototype.arguments()[region.argument].constant;
+    spans_of.emplace_back(region.argument, spans_.size() - 1);
+  }
+  for (Span& span : spans_) {
+    if (to_ == To::device)
+      span.device = Buffer::make(static_cast<std::size_t>(span.bytes));
+    else
+      span.host.resize(static_cast<std::size_t>(span.bytes));
+    copy(span, false);
+  }
+  if (to_ == To::host) check(driver().cuStreamSynchronize(static_cast<CUstream>(stream_)), "waiting for the arrays of a loop");
+  for (const auto& [argument, which] : spans_of) {
+    char* const at = spans_[which].copy() + (static_cast<char*>(values.pointer(argument)) - spans_[which].original);
+    values_.bits[argument] = reinterpret_cast<std::uint64_t>(at);
+  }
+  for (std::size_t i = 0; i < values_.count; ++i) values_.addresses[i] = &values_.bits[i];
+}
+
+// Device memory must outlive the work on it.
+LoopCopies::~LoopCopies() {
+  if (to_ == To::device) driver().cuStreamSynchronize(static_cast<CUstream>(stream_));
+}
+
+void LoopCopies::copy(Span& span, bool back) {
+  const bool up = (to_ == To::device) != back;
+  const CUstream on = static_cast<CUstream>(stream_);
+  const auto bytes = static_cast<std::size_t>(span.bytes);
+  char* const device = to_ == To::device ? span.copy() : span.original;
+  char* const host = to_ == To::device ? span.original : span.copy();
+  check(up ? driver().cuMemcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(device), host, bytes, on)
+           : driver().cuMemcpyDtoHAsync(host, reinterpret_cast<CUdeviceptr>(device), bytes, on),
+        "copying the arrays of a loop");
+}
+
+void LoopCopies::copy_back() {
+  for (Span& span : spans_)
+    if (span.written) copy(span, true);
+  check(driver().cuStreamSynchronize(static_cast<CUstream>(stream_)), "waiting for the arrays of a loop");
+}
+
+}  // namespace ak

@@ -1,0 +1,68 @@
+// How one kind of call of a loop is served on one GPU: kernels by size, beside the C function.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "context/loop_arguments.hpp"
+#include "context/served.hpp"
+#include "loop/winner.hpp"
+#include "plan/loop_plan.hpp"
+
+namespace ak {
+
+struct LoopServed {
+  std::vector<std::unique_ptr<LoopPlan>> plans;  // as winner.kernels; empty: the C function alone serves
+  loop::Winner winner;
+  std::string source;  // Explanation::source
+  std::string note;
+  Standing standing = Standing::lasting;
+
+  /// The row whose size is nearest, as a ratio; null where nothing was timed.
+  const loop::SizeRow* row(std::int64_t size) const;
+  /// Null where there is no kernel at all.
+  const LoopPlan* plan(std::int64_t size) const;
+  /// Whether the C function is expected to be faster than kernels, with data where it lies, copies counted.
+  bool host_wins(std::int64_t size, LoopMemory::Where where) const;
+};
+
+using LoopServedPtr = std::shared_ptr<const LoopServed>;
+
+/// Loads the winner's images into the resources' context. Throws Error.
+LoopServedPtr load_loop(Resources& resources, const loop::Function& function, loop::Winner winner,
+                        const std::vector<std::string>& images, std::string source, std::string note = {},
+                        Standing standing = Standing::lasting);
+
+/// Copies of a call's host arrays in device memory, for kernels; or the other way round, for the C function. Arrays that
+/// overlap are one copy.
+class LoopCopies {
+ public:
+  enum class To : std::uint8_t { device, host };
+  /// Allocates; copies what the function may read, on the stream. Throws Error{out_of_memory | driver}.
+  LoopCopies(To to, const LoopPrototype& prototype, const LoopMemory& memory, const LoopValues& values, Stream stream);
+  ~LoopCopies();
+  /// The call's values with pointers into the copies.
+  LoopValues& values() { return values_; }
+  /// Copies back what the function may have written, and waits for it.
+  void copy_back();
+
+ private:
+  struct Span {
+    char* original = nullptr;
+    std::int64_t bytes = 0;
+    bool written = false;
+    Buffer device;
+    std::vector<char> host;
+    char* copy() { return host.empty() ? device.data<char>() : host.data(); }
+  };
+  void copy(Span& span, bool back);
+
+  const To to_;
+  const Stream stream_;
+  std::vector<Span> spans_;
+  LoopValues values_;
+};
+
+}  // namespace ak

@@ -1,0 +1,87 @@
+// Loop::State: a C function in a context: how its source is known, and how each kind of call is served on each GPU.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ak/loop.hpp"
+#include "context/common.hpp"
+#include "context/device_state.hpp"
+#include "context/loop_arguments.hpp"
+#include "context/loop_served.hpp"
+#include "port/analysis.hpp"
+#include "tune/service.hpp"
+
+namespace ak {
+
+/// A source that was read. Immutable.
+struct LoopKnown {
+  port::LoopSource source;  // with its text
+  loop::Function function;
+  LoopPrototype prototype;
+  bool host_serves = false;
+};
+
+class Loop::State {
+ public:
+  /// All of them outlive it.
+  State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host);
+
+  void call(Stream stream, const LoopType* types, void* const* values, std::size_t count);
+  Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
+  Explanation explain(const LoopType* types, void* const* values, std::size_t count);
+  std::vector<LoopType> types();
+
+  // For the job.
+  const LoopKnown& known(Deadline deadline);
+  const LoopHost& host() const { return host_; }
+  Common& common() { return common_; }
+  port::Tools tools() const;
+  /// Of the store, loaded; `unproven` gets a record that has to be proven here first.
+  LoopServedPtr stored(DeviceState& device, const LoopKnown& known, const loop::CallClass& call,
+                       std::optional<loop::Winner>& unproven);
+  void keep(DeviceState& device, const loop::CallClass& call, LoopServedPtr served);
+
+ private:
+  // How a call with exactly these values goes.
+  struct Way {
+    enum class Kind : std::uint8_t { kernel, host, copied, in_place } kind = Kind::kernel;
+    const LoopPlan* plan = nullptr;
+  };
+  struct Recent;
+  struct Kept {
+    LoopServedPtr served;
+    Clock::time_point again{};  // when one that does not last is asked for once more
+  };
+
+  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, Stream stream, bool& lasts);
+  LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool may_search);
+  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory);
+  LoopServedPtr serial(DeviceState& device, const LoopKnown& known, const loop::CallClass& call, const std::string& why);
+  std::optional<Kept> find(DeviceState& device, const std::string& call);
+  void run(const LoopKnown& known, const Way& way, const LoopMemory* memory, LoopValues& values, Stream stream);
+  Explanation explanation(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, const LoopServedPtr& served);
+
+  Common& common_;
+  TuningService& service_;
+  const std::function<DeviceState&()> device_;
+  const port::LoopSource source_;
+  const LoopHost host_;
+  const std::uint64_t number_;  // of this state, never used again
+
+  std::atomic<const LoopKnown*> known_{nullptr};
+  std::atomic<std::uint64_t> epoch_{0};  // grows with everything that is kept
+  std::mutex reading_, mutex_;           // of what follows
+  std::unique_ptr<const LoopKnown> read_;
+  std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class
+  std::map<std::pair<std::uint64_t, std::string>, LoopServedPtr> serials_;
+  std::vector<LoopServedPtr> retired_;  // a graph may hold them
+};
+
+}  // namespace ak

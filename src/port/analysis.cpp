@@ -1,0 +1,146 @@
+#include "port/analysis.hpp"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <set>
+
+#include "ak/types.hpp"
+#include "base/terminal.hpp"
+#include "base/text.hpp"
+#include "loop/c_tokens.hpp"
+#include "port/child.hpp"
+#include "worker/process.hpp"
+
+namespace ak::port {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uintmax_t kLargestSource = 16 << 20;
+constexpr int kMostIncludes = 1000;
+
+std::optional<std::string> content_of(const std::string& file) {
+  std::error_code error;
+  // Of a FIFO or a device nobody knows when it ends.
+  if (!fs::is_regular_file(file, error) || fs::file_size(file, error) > kLargestSource || error) return std::nullopt;
+  std::ifstream in(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  return in.bad() ? std::nullopt : std::optional(std::move(text));
+}
+
+std::string first_line(const std::string& text) {
+  const auto begin = text.find_first_not_of(" \n");
+  if (begin == text.npos) return {};
+  return printable(text.substr(begin, text.find('\n', begin) - begin));
+}
+
+// What the program printed. Throws with its words.
+std::string run_analyser(const std::vector<std::string>& arguments, const LoopSource& source, const Tools& tools,
+                         Deadline deadline) {
+  std::vector<std::string> command = {find_analyser(tools.analyser)};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  if (!source.flags.empty()) command.push_back("--");
+  command.insert(command.end(), source.flags.begin(), source.flags.end());
+  Run run(command, Run::Errors::apart, source.text);
+  const auto status = run.wait(deadline);
+  if (!status) throw Error(ErrorCode::unsupported, fmt::format("{}: its analysis has not ended in time", source.function));
+  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
+    const std::string words = first_line(run.errors());
+    throw Error(ErrorCode::invalid_argument,
+                words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status)) : words);
+  }
+  return run.output();
+}
+
+std::vector<std::string> arguments_of(const LoopSource& source) {
+  std::vector<std::string> arguments = {source.text.empty() ? source.file : "-"};
+  if (!source.text.empty() && !source.file.empty()) arguments.insert(arguments.end(), {"--name", source.file});
+  return arguments;
+}
+
+}  // namespace
+
+std::string find_analyser(const std::string& chosen) {
+  std::string looked;
+  std::string program = find_program("ak-analyse", chosen, &looked);
+  if (program.empty())
+    throw Error(ErrorCode::unsupported, fmt::format("no program ak-analyse at {}: build it with clang and libisl-dev there "
+                                                    "(AK_BUILD_ANALYSER=ON), or set AK_ANALYSER to where it is",
+                                                    looked));
+  return program;
+}
+
+std::string read_source(const LoopSource& source) {
+  if (!source.text.empty()) return source.text;
+  auto text = content_of(source.file);
+  if (!text)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("'{}' is no file that can be read, or too large for a source", source.file));
+  return *std::move(text);
+}
+
+std::vector<std::string> key_flags(const LoopSource& source) {
+  std::vector<std::string> all = source.flags;
+  for (const auto& [name, length] : source.lengths) all.push_back("length " + name + "=" + length);
+  if (!source.body.empty()) all.push_back("body " + source.body);
+  for (const std::string& drop : source.drops) all.push_back("drop " + drop);
+  return all;
+}
+
+loop::Verdict analyse(const LoopSource& source, const loop::CallClass& call, const Tools& tools, Deadline deadline) {
+  std::vector<std::string> arguments = arguments_of(source);
+  arguments.push_back(source.function);
+  for (const auto& [name, value] : call.values) arguments.insert(arguments.end(), {"--int", fmt::format("{}={}", name, value)});
+  for (const auto& alias : call.aliases)
+    arguments.insert(arguments.end(), {"--alias", fmt::format("{}={}{:+}", alias.pointer, alias.base, alias.offset)});
+  for (const auto& [name, length] : source.lengths) arguments.insert(arguments.end(), {"--length", name + "=" + length});
+  if (!source.body.empty()) arguments.insert(arguments.end(), {"--body", source.body});
+  for (const std::string& drop : source.drops) arguments.insert(arguments.end(), {"--drop", drop});
+  return loop::read_verdict(run_analyser(arguments, source, tools, deadline));
+}
+
+std::vector<std::string> functions_of(const LoopSource& source, const Tools& tools, Deadline deadline) {
+  std::vector<std::string> arguments = arguments_of(source);
+  arguments.push_back("--list");
+  std::vector<std::string> names;
+  const std::string output = run_analyser(arguments, source, tools, deadline);
+  for (const std::string_view line : split(output, '\n'))
+    if (!line.empty()) names.emplace_back(line);
+  return names;
+}
+
+std::vector<loop::KnownSource::File> included_files(const LoopSource& source, const std::string& text) {
+  std::vector<fs::path> folders;
+  for (std::size_t i = 0; i < source.flags.size(); ++i) {
+    const std::string& flag = source.flags[i];
+    if (flag == "-I" && i + 1 < source.flags.size()) folders.emplace_back(source.flags[i + 1]);
+    if (flag.starts_with("-I") && flag.size() > 2) folders.emplace_back(flag.substr(2));
+  }
+  std::vector<loop::KnownSource::File> files;
+  std::set<std::string> seen;
+  const std::function<void(const std::string&, const fs::path&)> look = [&](const std::string& of, const fs::path& beside) {
+    for (const std::string& name : loop::quoted_includes(of)) {
+      std::vector<fs::path> places = {beside / name};
+      for (const fs::path& folder : folders) places.push_back(folder / name);
+      for (const fs::path& place : places) {
+        const auto content = content_of(place.string());
+        if (!content) continue;
+        if (seen.size() < kMostIncludes && seen.insert(place.lexically_normal().string()).second) {
+          files.push_back({name, loop::token_digest(*content).hex()});
+          look(*content, place.parent_path());
+        }
+        break;
+      }
+    }
+  };
+  look(text, fs::path(source.file).parent_path());
+  return files;
+}
+
+}  // namespace ak::port

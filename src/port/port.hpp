@@ -1,0 +1,82 @@
+// Porting: a C function's loops become kernels: analysed, generated, proven without a GPU, then compiled, proven and timed on
+// one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "loop/launch.hpp"
+#include "loop/verdict.hpp"
+#include "loop/winner.hpp"
+#include "port/analysis.hpp"
+#include "port/results.hpp"
+
+namespace ak {
+class Resources;
+class Worker;
+}  // namespace ak
+
+namespace ak::port {
+
+/// One candidate, as far as it came.
+struct Tried {
+  loop::Candidate candidate;
+  Status status = Status::budget;
+  std::string why;
+  int right = 0, cases = 0;   // in the emulator
+  std::string image;          // on a GPU
+  std::vector<double> times;  // us, at each size; 0: not timed
+  bool passed() const { return status == Status::passed; }
+};
+
+/// What is asked.
+struct PortRequest {
+  loop::Function function;  // for prototype and sizes: as it was read without facts
+  loop::Verdict verdict;    // with the call's facts
+  LoopSource source;        // whose C function is the oracle
+  loop::CallClass call;
+  loop::Values integers;  // of a call: timed at its size too
+  Tools tools;
+  int threads = 1;                                         // that prove candidates at once
+  bool quick = false;                                      // few cases, one order: within a call's budget; else all of them
+  std::vector<std::pair<std::string, std::string>> known;  // template and knobs of candidates that go first
+};
+
+/// What porting needs of a GPU. In a CUDA context that is current.
+struct PortGpu {
+  Resources* resources = nullptr;
+  Worker* worker = nullptr;                          // null: only templates, launched here
+  std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
+  std::function<std::optional<std::string>(const Digest&)> quarantined;
+  std::function<void(const Digest&, const std::string&)> quarantine;
+};
+
+struct Ported {
+  loop::Winner winner;              // without kernels where none passed, or there is no GPU
+  std::vector<std::string> images;  // of the winner's kernels
+  std::vector<Tried> tried;         // in the order of the candidates
+  std::string note;                 // why something was left out; one line
+};
+
+/// For each candidate that has ended.
+using PortProgress = std::function<void(const Tried&)>;
+
+/// What does not end by the deadline is left for another time (Winner::unfinished). Throws Error for what keeps all of it from
+/// happening: no C compiler, no NVRTC.
+Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress = {});
+
+/// "scan block=256 unroll=4".
+std::string tactic_text(const loop::Candidate& candidate);
+
+/// The kernels' whole text: kernels/loop.cuh, then the candidate's own.
+std::string kernel_text(const loop::Candidate& candidate);
+
+/// The whole function as one thread, not proven: what serves until something better is known. overlapping: arrays may overlap.
+loop::Candidate serial_candidate(const loop::Function& function, bool overlapping);
+
+}  // namespace ak::port
