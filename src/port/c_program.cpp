@@ -1,0 +1,226 @@
+#include "port/c_program.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "ak/types.hpp"
+#include "base/environment.hpp"
+#include "base/terminal.hpp"
+#include "base/text.hpp"
+#include "port/child.hpp"
+
+namespace ak::port {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kSocket = 3, kMemory = 4;
+constexpr std::size_t kMostArguments = 512;
+constexpr std::size_t kAlignment = 256;
+
+/// What answers the host. Names of the C library stand in labels: the text before it may have any of its headers, or none.
+constexpr const char* kServer = R"(
+extern long ak_read(int, void*, unsigned long) __asm__("read");
+extern long ak_write(int, const void*, unsigned long) __asm__("write");
+extern void* ak_mmap(void*, unsigned long, int, int, int, long) __asm__("mmap");
+extern int ak_munmap(void*, unsigned long) __asm__("munmap");
+extern int ak_setrlimit(int, const unsigned long*) __asm__("setrlimit");
+static int ak_take(void* to, unsigned long bytes) {
+  char* at = to;
+  while (bytes > 0) {
+    long got = ak_read(3, at, bytes);
+    if (got <= 0) return 0;
+    at += got, bytes -= got;
+  }
+  return 1;
+}
+int main(void) {
+  static unsigned long long request[2 + 512];
+  static void* args[512];
+  unsigned long none[2] = {0, 0};
+  unsigned size;
+  ak_setrlimit(4, none);  /* no core file */
+  while (ak_take(&size, 4) && size <= sizeof request && ak_take(request, size)) {
+    char* memory = ak_mmap(0, request[1], 3, 1, 4, 0);
+    unsigned i;
+    if (memory == (char*)-1) return 1;
+    for (i = 0; i < size / 8 - 2; ++i) args[i] = memory + request[2 + i];
+    ak_entries[request[0]](args);
+    ak_munmap(memory, request[1]);
+    if (ak_write(3, "\1\0\0\0k", 5) != 5) return 1;
+  }
+  return 0;
+}
+)";
+
+std::string made_folder() {
+  const std::string chosen = environment("TMPDIR");
+  std::string folder = (chosen.empty() ? "/tmp" : chosen) + "/ak-oracle-XXXXXX";
+  if (!::mkdtemp(folder.data()))
+    throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", folder, std::strerror(errno)));
+  return folder;
+}
+
+/// Removed with all that is in it.
+struct Folder {
+  std::string path = made_folder();
+  ~Folder() {
+    std::error_code ignored;
+    if (!path.empty()) fs::remove_all(path, ignored);
+  }
+};
+
+std::string whole_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The flags that are of no use, or do harm, to a text that is preprocessed.
+std::vector<std::string> without_preprocessor(const std::vector<std::string>& flags) {
+  std::vector<std::string> kept;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    const std::string& flag = flags[i];
+    const auto is = [&](std::string_view name) { return flag == name; };
+    if (is("-I") || is("-D") || is("-U") || is("-include") || is("-imacros") || is("-isystem") || is("-iquote") ||
+        is("-idirafter"))
+      ++i;  // its argument is a word of its own
+    else if (!flag.starts_with("-I") && !flag.starts_with("-D") && !flag.starts_with("-U"))
+      kept.push_back(flag);
+  }
+  return kept;
+}
+
+/// The compiler's end. Throws unless `result` is there.
+void await_compiler(Run& compiler, double seconds, Deadline deadline, const std::string& result) {
+  const auto status = compiler.wait(deadline.sooner(seconds));
+  if (!status) throw Error(ErrorCode::invalid_argument, fmt::format("the C compiler did not end in time ({:g} s)", seconds));
+  if (*status == 0 || (*status == -1 && fs::exists(result))) return;
+  const std::string output = compiler.output();
+  std::string_view first;
+  for (const std::string_view line : split(output, '\n')) {
+    if (first.empty() || (first.find("error") == first.npos && line.find("error") != line.npos)) first = line;
+  }
+  throw Error(ErrorCode::invalid_argument, fmt::format("the C compiler refuses the text: {}",
+                                                       first.empty() ? ending(*status) : printable(first.substr(0, 500))));
+}
+
+}  // namespace
+
+std::string find_compiler(const std::string& chosen) {
+  std::vector<std::string> names{"cc", "gcc", "clang"};
+  if (!chosen.empty()) names = {chosen};
+  const std::string path = environment("PATH");
+  for (const std::string& name : names) {
+    if (name.find('/') != name.npos && ::access(name.c_str(), X_OK) == 0) return name;
+    if (name.find('/') != name.npos) continue;
+    for (const std::string_view folder : split(path, ':'))
+      if (const std::string file = fmt::format("{}/{}", folder, name); !folder.empty() && ::access(file.c_str(), X_OK) == 0)
+        return file;
+  }
+  if (!chosen.empty())
+    throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with --cc", chosen));
+  throw Error(ErrorCode::unsupported,
+              "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with --cc");
+}
+
+std::string preprocessed(const Source& source, const CompilerOptions& options, Deadline deadline) {
+  const Folder folder;
+  const std::string input = folder.path + "/source.c", output = folder.path + "/source.i";
+  const std::string shown = source.file.empty() ? "source.c" : source.file;
+  std::string quoted;
+  for (const char c : shown) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
+  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << source.text << '\n';
+  std::vector<std::string> command{find_compiler(options.compiler), "-E", "-O2"};
+  if (const std::string beside = fs::path(source.file).parent_path().string(); !source.file.empty())
+    command.insert(command.end(), {"-iquote", beside.empty() ? "." : beside});
+  command.insert(command.end(), options.flags.begin(), options.flags.end());
+  command.insert(command.end(), {"-x", "c", input, "-o", output});
+  Run compiler(command);
+  await_compiler(compiler, options.seconds, deadline, output);
+  return whole_file(output);
+}
+
+CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& options) : compile_seconds_(options.seconds) {
+  Folder folder;
+  const std::string input = folder.path + "/oracle.c", output = folder.path + "/oracle";
+  {
+    std::ofstream file(input, std::ios::binary);
+    file << text << "\nstatic void (*const ak_entries[])(void**) = {";
+    for (int i = 0; i < entries; ++i) file << "ak_entry_" << i << ", ";
+    file << "};\n" << kServer;
+  }
+  std::vector<std::string> command{find_compiler(options.compiler)};
+  for (std::string& flag : without_preprocessor(options.flags)) command.push_back(std::move(flag));
+  // What the function does not call need not be there; what it does, and is not there, is at address 0.
+  command.insert(command.end(),
+                 {"-O2", "-fno-fast-math", "-ffp-contract=off", "-w", "-x", "c", input, "-o", output, "-fno-pie", "-no-pie",
+                  "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"});
+  memory_ = Descriptor(::memfd_create("oracle", MFD_CLOEXEC));
+  if (!memory_) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
+  compiler_ = std::make_unique<Run>(command);
+  folder_ = std::exchange(folder.path, {});
+}
+
+void CProgram::await(Deadline deadline) {
+  await_compiler(*compiler_, compile_seconds_, deadline, folder_ + "/oracle");
+  compiler_.reset();
+}
+
+CProgram::~CProgram() {
+  compiler_.reset();
+  child_.reset();
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void CProgram::start() {
+  auto [ours, theirs] = socket_pair();
+  child_ = std::make_unique<Child>(std::vector<std::string>{folder_ + "/oracle"},
+                                   std::vector<std::pair<int, int>>{{theirs.get(), kSocket}, {memory_.get(), kMemory}});
+  channel_ = Channel(std::move(ours));
+}
+
+void CProgram::call(int entry, const std::vector<Block>& blocks, Deadline deadline) {
+  if (blocks.size() > kMostArguments) throw Error(ErrorCode::unsupported, "a function of more than 512 arguments");
+  std::map<const void*, std::size_t> placed;
+  std::size_t all = kAlignment;
+  for (const Block& block : blocks)
+    if (placed.emplace(block.data, all).second) all += (block.bytes + kAlignment - 1) / kAlignment * kAlignment;
+  if (::ftruncate(memory_.get(), static_cast<off_t>(all)))
+    throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
+  std::vector<std::uint64_t> request{static_cast<std::uint64_t>(entry), all};
+  for (const Block& block : blocks) request.push_back(placed[block.data] + block.begin);
+  void* const mapped = ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+  if (mapped == MAP_FAILED) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
+  struct Mapping {
+    void* at;
+    std::size_t bytes;
+    ~Mapping() { ::munmap(at, bytes); }
+  } const mapping{mapped, all};
+  char* const memory = static_cast<char*>(mapped);
+  for (const Block& block : blocks) std::memcpy(memory + placed[block.data], block.data, block.bytes);
+
+  if (!child_) start();
+  const std::string_view frame(reinterpret_cast<const char*>(request.data()), request.size() * sizeof(std::uint64_t));
+  if (!channel_.send(frame, deadline) || !channel_.receive(deadline)) {
+    const auto status = channel_.closed() && !deadline.passed() ? child_->wait(Deadline::in(1)) : std::nullopt;
+    child_.reset();
+    if (status) throw Ended{ending(*status)};
+    throw TimedOut{};
+  }
+  for (const Block& block : blocks) std::memcpy(block.data, memory + placed[block.data], block.bytes);
+}
+
+}  // namespace ak::port

@@ -1,0 +1,146 @@
+#include "port/child.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "ak/types.hpp"
+#include "base/environment.hpp"
+
+namespace ak::port {
+namespace {
+
+constexpr double kLook = 0.02;  // for a stop, which wakes nobody
+constexpr std::size_t kMostOutput = 64 << 10;
+
+bool inherited(std::string_view variable) {
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return name != "LD_PRELOAD" && name != "LD_AUDIT" && name != "AK_LLM_KEY" && !name.starts_with("LC_") && name != "LANG" &&
+         name != "LANGUAGE";
+}
+
+struct Actions {
+  posix_spawn_file_actions_t value;
+  Actions() { posix_spawn_file_actions_init(&value); }
+  ~Actions() { posix_spawn_file_actions_destroy(&value); }
+};
+
+struct Attributes {
+  posix_spawnattr_t value;
+  Attributes() {
+    posix_spawnattr_init(&value);
+    sigset_t none, all;
+    sigemptyset(&none), sigfillset(&all);
+    posix_spawnattr_setsigmask(&value, &none);
+    posix_spawnattr_setsigdefault(&value, &all);
+    posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+  }
+  ~Attributes() { posix_spawnattr_destroy(&value); }
+};
+
+Error failed(const std::string& program, int error) {
+  return Error(ErrorCode::unsupported, fmt::format("'{}' cannot be started: {}", program, std::strerror(error)));
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& command, const std::vector<std::pair<int, int>>& given) {
+  int last = 2;
+  for (const auto& [ours, theirs] : given) last = std::max(last, theirs);
+  // Above every number that is given away, so that none is lost to another.
+  std::vector<Descriptor> copies;
+  for (const auto& [ours, theirs] : given) {
+    copies.emplace_back(::fcntl(ours, F_DUPFD_CLOEXEC, last + 1));
+    if (!copies.back()) throw failed(command[0], errno);
+  }
+  Actions actions;
+  for (const int standard : {0, 1, 2})
+    posix_spawn_file_actions_addopen(&actions.value, standard, "/dev/null", standard ? O_WRONLY : O_RDONLY, 0);
+  for (std::size_t i = 0; i < given.size(); ++i)
+    posix_spawn_file_actions_adddup2(&actions.value, copies[i].get(), given[i].second);
+  posix_spawn_file_actions_addclosefrom_np(&actions.value, last + 1);
+
+  std::vector<std::string> words = command, variables = environment_lines();
+  std::erase_if(variables, [](const std::string& variable) { return !inherited(variable); });
+  variables.push_back("LC_ALL=C");
+  std::vector<char*> arguments, environment;
+  for (std::string& word : words) arguments.push_back(word.data());
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  arguments.push_back(nullptr), environment.push_back(nullptr);
+  const Attributes attributes;
+  const int error =
+      posix_spawn(&pid_, command[0].c_str(), &actions.value, &attributes.value, arguments.data(), environment.data());
+  if (error) throw failed(command[0], error);
+  handle_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+}
+
+std::optional<int> Child::wait(Deadline deadline) {
+  while (!status_) {
+    const double seconds = std::min(deadline.remaining(), deadline.stop().stop_possible() || !handle_ ? kLook : 3600);
+    pollfd one{handle_.get(), POLLIN, 0};  // a negative descriptor is no descriptor: it waits
+    ::poll(&one, 1, static_cast<int>(seconds * 1e3) + (seconds > 0));
+    int status = 0;
+    const pid_t got = ::waitpid(pid_, &status, WNOHANG);
+    if (got == pid_) status_ = status;
+    if (got < 0 && errno != EINTR) status_ = -1;
+    if (!status_ && deadline.passed()) return std::nullopt;
+  }
+  return status_;
+}
+
+void Child::end() {
+  if (status_ || pid_ == 0) return;
+  ::kill(-pid_, SIGKILL);
+  wait(Deadline::in(1));
+  pid_ = 0;
+}
+
+Run::Run(const std::vector<std::string>& command)
+    : output_(::memfd_create("output", MFD_CLOEXEC)), child_(command, {{output_.get(), 1}, {output_.get(), 2}}) {}
+
+std::optional<int> Run::wait(Deadline deadline) {
+  const auto status = child_.wait(deadline);
+  if (!status) child_.end();
+  return status;
+}
+
+std::string Run::output() const {
+  std::string text(kMostOutput, '\0');
+  const ssize_t got = ::pread(output_.get(), text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  return text;
+}
+
+std::string ending(int status) {
+  if (status == -1) return "an unknown status";
+  if (WIFEXITED(status)) return fmt::format("exit code {}", WEXITSTATUS(status));
+  switch (WTERMSIG(status)) {
+    case SIGSEGV:
+    case SIGBUS:
+      return "an access to memory that is not its own";
+    case SIGFPE:
+      return "an integer division by zero";
+    case SIGABRT:
+      return "abort()";
+    case SIGILL:
+    case SIGTRAP:
+      return "a trap";
+    case SIGXCPU:
+    case SIGKILL:
+      return "its limit of time or memory";
+    default:
+      return fmt::format("signal {}", WTERMSIG(status));
+  }
+}
+
+}  // namespace ak::port

@@ -1,0 +1,254 @@
+#include "port/data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace ak::port {
+
+using loop::Function;
+using loop::ScalarType;
+using loop::Values;
+using Shape = Recipe::Shape;
+using Spike = Recipe::Spike;
+using Indices = Recipe::Indices;
+
+namespace {
+
+/// SplitMix64: what the standard's distributions draw differs between libraries.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 1) {}
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
+  std::int64_t below(std::int64_t end) {
+    return end <= 1 ? 0 : static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(end));
+  }
+  double between(double low, double high) { return low + (high - low) * static_cast<double>(next() >> 11) * 0x1p-53; }
+
+ private:
+  std::uint64_t state_;
+};
+
+double real_value(Random& random, const Recipe& recipe, ScalarType type) {
+  switch (recipe.shape) {
+    case Shape::mixed:
+      return random.between(-2, 2);
+    case Shape::positive:
+      return random.between(0.25, 2);
+    case Shape::negative:
+      return random.between(-2, -0.25);
+    case Shape::ties: {
+      constexpr double kFew[] = {-1, -0.5, 0, 0.5, 1};
+      return kFew[random.below(5)];
+    }
+    case Shape::tiny: {
+      const double denormal = type == ScalarType::f32 ? 0x1p-149 : 0x1p-1074;
+      switch (random.below(8)) {
+        case 0:
+          return -0.0;
+        case 1:
+          return denormal * static_cast<double>(1 + random.below(1000));
+        case 2:
+          return -denormal * static_cast<double>(1 + random.below(1000));
+        case 3:
+          return random.between(-1, 1);
+        default:
+          return 0;
+      }
+    }
+    case Shape::around:
+      return random.between(recipe.center - recipe.spread, recipe.center + recipe.spread);
+  }
+  return 0;
+}
+
+std::int64_t integer_value(Random& random, const Recipe& recipe) {
+  switch (recipe.shape) {
+    case Shape::mixed:
+      return random.below(201) - 100;
+    case Shape::positive:
+      return 1 + random.below(100);
+    case Shape::negative:
+      return -1 - random.below(100);
+    case Shape::ties:
+      return random.below(5) - 2;
+    case Shape::tiny:
+      return random.below(4) ? 0 : random.below(3) - 1;
+    case Shape::around:
+      return std::llround(random.between(recipe.center - recipe.spread, recipe.center + recipe.spread));
+  }
+  return 0;
+}
+
+void fill_values(Memory& memory, Random& random, const Recipe& recipe) {
+  const bool real = is_real(memory.type);
+  for (std::int64_t i = 0; i < memory.elements; ++i) {
+    if (real)
+      memory.set_real(i, real_value(random, recipe, memory.type));
+    else
+      memory.set_integer(i, integer_value(random, recipe));
+  }
+  if (recipe.shape != Shape::around || recipe.spike == Spike::never || memory.elements == 0) return;
+  const std::int64_t at = recipe.spike == Spike::early ? std::min<std::int64_t>(2, memory.elements - 1)
+                                                       : memory.elements - 1 - memory.elements / 20;
+  if (real)
+    memory.set_real(at, recipe.spike_value);
+  else
+    memory.set_integer(at, std::llround(recipe.spike_value));
+}
+
+void fill_indices(Memory& memory, const Argument& argument, Random& random, Indices kind, Range range, bool ascending) {
+  const std::int64_t count = argument.elements, choices = range.high - range.low + 1;
+  std::vector<std::int64_t> values(static_cast<std::size_t>(count));
+  switch (kind) {
+    case Indices::permutation:
+    case Indices::sorted: {
+      // Of all choices where they are as many; else each as often as any other.
+      for (std::int64_t i = 0; i < count; ++i) values[i] = range.low + (count <= choices ? i : i % choices);
+      if (kind == Indices::sorted) break;
+      for (std::int64_t i = count - 1; i > 0; --i) std::swap(values[i], values[random.below(i + 1)]);
+      break;
+    }
+    case Indices::duplicates:
+      for (auto& value : values) value = range.low + random.below(std::min<std::int64_t>(choices, 1 + count / 4));
+      break;
+    case Indices::equal:
+      std::fill(values.begin(), values.end(), range.low + choices / 2);
+      break;
+    case Indices::ends:
+      for (auto& value : values) value = random.below(2) ? range.low : range.high;
+      break;
+  }
+  if (ascending || kind == Indices::sorted) std::sort(values.begin(), values.end());
+  for (std::int64_t i = 0; i < count; ++i) memory.set_integer(argument.offset + i, values[i]);
+}
+
+Recipe basic(const char* name, Shape shape, Indices indices, std::int64_t integer, std::uint64_t seed) {
+  Recipe recipe;
+  recipe.name = name, recipe.shape = shape, recipe.indices = indices, recipe.integer = integer, recipe.seed = seed;
+  return recipe;
+}
+
+}  // namespace
+
+std::vector<Recipe> basic_recipes() {
+  return {basic("mixed", Shape::mixed, Indices::permutation, 1, 1), basic("ties", Shape::ties, Indices::duplicates, 2, 2),
+          basic("positive", Shape::positive, Indices::sorted, 0, 3), basic("negative", Shape::negative, Indices::ends, 3, 4),
+          basic("zeros and denormals", Shape::tiny, Indices::equal, 1, 5)};
+}
+
+std::vector<Recipe> threshold_recipes(const Roles& roles) {
+  std::vector<Recipe> made;
+  std::uint64_t seed = 100;
+  constexpr std::pair<Spike, const char*> kSpikes[] = {{Spike::early, "early"}, {Spike::late, "late"}, {Spike::never, "never"}};
+  for (const double threshold : roles.thresholds)
+    for (const double side : {-1.0, 1.0})
+      for (const bool on_it : {false, true})
+        for (const auto& [spike, word] : kSpikes) {
+          if (on_it && spike == Spike::never) continue;
+          Recipe recipe;
+          recipe.shape = Shape::around;
+          recipe.spread = 1 + std::abs(threshold) / 4;
+          recipe.center = threshold + side * 2 * recipe.spread;
+          recipe.spike = spike;
+          recipe.spike_value = on_it ? threshold : threshold - side * 2 * recipe.spread;
+          recipe.name = fmt::format("{} {}, {} {}", side < 0 ? "below" : "above", threshold, on_it ? "on it" : "across", word);
+          if (spike == Spike::never) recipe.name = fmt::format("{} {}", side < 0 ? "below" : "above", threshold);
+          recipe.indices = static_cast<Indices>(seed % 5);
+          recipe.integer = static_cast<std::int64_t>(seed % 4);
+          recipe.seed = seed++;
+          made.push_back(std::move(recipe));
+        }
+  return made;
+}
+
+Recipe random_recipe(const Roles& roles, std::uint64_t number) {
+  Random random(number);
+  constexpr double kSpreads[] = {0, 0.01, 1, 3, 30, 1000, 1e6};
+  Recipe recipe;
+  recipe.name = fmt::format("guess {}", number);
+  recipe.shape = Shape::around;
+  const double threshold =
+      roles.thresholds.empty() ? 0 : roles.thresholds[random.below(static_cast<std::int64_t>(roles.thresholds.size()))];
+  recipe.spread = kSpreads[random.below(std::size(kSpreads))];
+  recipe.center = threshold + random.between(-1, 1) * recipe.spread;
+  recipe.spike = static_cast<Spike>(random.below(3));
+  recipe.spike_value = threshold + random.between(-4, 4) * recipe.spread;
+  recipe.indices = static_cast<Indices>(random.below(5));
+  recipe.integer = random.below(3) ? random.below(4) : std::llround(threshold) + random.below(3) - 1;
+  recipe.seed = number + 1000;
+  return recipe;
+}
+
+std::vector<Values> sizes_of(const Function& function, const Roles& roles, const Facts& facts, double most_iterations) {
+  std::vector<std::int64_t> wanted;
+  if (roles.depth > 1)
+    wanted = {1, 2, 15, 17, 33, 64, 129, 256};
+  else
+    wanted = {0, 1, 2, 3, 31, 33, 255, 257, 1000, 1023, 4099, 10000, 32000};
+  for (const std::int64_t length : roles.lengths)
+    for (const std::int64_t near : {length, length - 1})
+      if (near > 0) wanted.push_back(near);
+  std::vector<std::string> names;
+  for (const std::string& size : roles.sizes)
+    if (!facts.integers.count(size)) names.push_back(size);
+
+  std::vector<Values> made;
+  const auto add = [&](auto value_of) {
+    Values values = facts.integers;
+    for (std::size_t i = 0; i < names.size(); ++i) values[names[i]] = value_of(i);
+    if (std::find(made.begin(), made.end(), values) == made.end() && iterations(function, values) <= most_iterations)
+      made.push_back(std::move(values));
+  };
+  if (names.empty()) add([](std::size_t) { return std::int64_t{0}; });
+  for (const std::int64_t size : wanted) {
+    if (names.empty()) break;
+    add([&](std::size_t) { return size; });
+    for (std::size_t odd = 0; names.size() > 1 && odd < names.size(); ++odd)
+      add([&](std::size_t i) { return i == odd ? 1 + size / 3 : size; });
+  }
+  std::stable_sort(made.begin(), made.end(),
+                   [&](const Values& a, const Values& b) { return iterations(function, a) < iterations(function, b); });
+  return made;
+}
+
+Case make_case(const Function& function, const Roles& roles, const Facts& facts, const Values& sizes, const Recipe& recipe) {
+  Values integers = sizes;
+  for (const auto& [name, value] : facts.integers) integers[name] = value;
+  for (const std::string& name : roles.integers)
+    if (!integers.count(name)) integers[name] = recipe.integer;
+  Case made = laid_out(function, integers, facts.overlaps);
+  for (const std::string& size : roles.sizes) made.name += fmt::format("{}={} ", size, integers[size]);
+  for (const std::string& other : roles.integers) made.name += fmt::format("{}={} ", other, integers[other]);
+  made.name += recipe.name;
+
+  for (std::size_t m = 0; m < made.memories.size(); ++m) {
+    Random random(recipe.seed * 1000 + m);
+    fill_values(made.memories[m], random, recipe);
+  }
+  for (std::size_t i = 0; i < made.arguments.size(); ++i) {
+    Argument& argument = made.arguments[i];
+    Random random(recipe.seed * 1000 + 500 + i);
+    if (!argument.pointer) {
+      // Between the values and the spike, where there is one: on one side of most of them.
+      argument.real =
+          recipe.shape == Shape::around ? (recipe.center + recipe.spike_value) / 2 : real_value(random, recipe, argument.type);
+      if (argument.type == ScalarType::f32) argument.real = static_cast<float>(argument.real);
+      continue;
+    }
+    for (const IndexArray& array : roles.indices)
+      if (array.name == argument.name)
+        fill_indices(made.memories[argument.memory], argument, random, recipe.indices, range_of(array, function, integers),
+                     array.ascending);
+  }
+  return made;
+}
+
+}  // namespace ak::port

@@ -1,0 +1,60 @@
+// Fuzzed data for a loop: sizes around every edge, and values that lead through all of its branches. The same on every machine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "port/case.hpp"
+#include "port/roles.hpp"
+
+namespace ak::port {
+
+/// How the values of a case are drawn.
+struct Recipe {
+  enum class Shape : std::uint8_t {
+    mixed,     // between -2 and 2
+    positive,  // between 0.25 and 2
+    negative,
+    ties,    // of five values
+    tiny,    // zeros of both signs and denormals, some ordinary ones
+    around,  // center - spread to center + spread, with one spike perhaps
+  };
+  enum class Spike : std::uint8_t { never, early, late };
+  enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
+
+  std::string name = "mixed";
+  Shape shape = Shape::mixed;
+  double center = 0, spread = 1;
+  Spike spike = Spike::never;
+  double spike_value = 0;
+  Indices indices = Indices::permutation;
+  std::int64_t integer = 1;  // of the integer parameters that are no sizes
+  std::uint64_t seed = 1;
+
+  bool operator==(const Recipe&) const = default;
+};
+
+/// Mixed, positive, negative, ties, tiny, and for a loop that is left early exits at once, late and never (more of these:
+/// exits_of).
+std::vector<Recipe> basic_recipes();
+/// Values on one side of each constant that conditions compare with, and one early, late or nowhere on the other side or on it.
+std::vector<Recipe> threshold_recipes(const Roles& roles);
+/// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.
+Recipe random_recipe(const Roles& roles, std::uint64_t number);
+
+struct Facts {
+  loop::Values integers;  // integer parameters that are what they are
+  std::vector<Overlap> overlaps;
+};
+
+/// The integer parameters' values, smallest work first. Sizes: 0 1 2 3 31 33 255 257 1000 1023 4099 10000 32000, in two
+/// dimensions 1 2 15 17 33 64 129 256, and next to constant lengths; of several sizes all equal, and each once smaller than the
+/// others. What takes more than `most_iterations` is left out.
+std::vector<loop::Values> sizes_of(const loop::Function& function, const Roles& roles, const Facts& facts,
+                                   double most_iterations = 2e6);
+
+/// Throws as laid_out does.
+Case make_case(const loop::Function& function, const Roles& roles, const Facts& facts, const loop::Values& sizes,
+               const Recipe& recipe);
+
+}  // namespace ak::port

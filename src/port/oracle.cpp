@@ -1,0 +1,153 @@
+#include "port/oracle.hpp"
+
+#include <fmt/format.h>
+
+#include "ak/types.hpp"
+#include "port/c_tokens.hpp"
+
+namespace ak::port {
+
+using loop::Function;
+using loop::Parameter;
+using loop::ScalarType;
+
+namespace {
+
+/// `void ak_entry_N(void** ak_args)` that calls `callee`. with_counts: whose last argument counts. An array of file scope gets
+/// the argument's values and gives them back; a pointer of file scope gets the pointer.
+std::string entry(int number, const Function& function, const std::string& callee, bool arguments_for_implicit,
+                  bool with_counts) {
+  std::string before, after, arguments;
+  int at = function.returns != ScalarType::none;
+  for (const Parameter& parameter : function.parameters) {
+    if (parameter.implicit && !arguments_for_implicit) {
+      const std::string& name = parameter.name;
+      if (parameter.pointer) {
+        const std::string is_pointer =
+            fmt::format("__builtin_types_compatible_p(__typeof__({0}), __typeof__(&({0})[0]))", name);
+        before += fmt::format(
+            "  if ({0}) *(void**)&{1} = ak_args[{2}]; else __builtin_memcpy((void*)&{1}, ak_args[{2}], sizeof {1});\n",
+            is_pointer, name, at);
+        after += fmt::format("  if (!{0}) __builtin_memcpy(ak_args[{2}], (void*)&{1}, sizeof {1});\n", is_pointer, name, at);
+      } else {
+        before += fmt::format("  __builtin_memcpy((void*)&{0}, ak_args[{1}], sizeof {0});\n", name, at);
+      }
+    } else {
+      arguments += arguments.empty() ? "" : ", ";
+      arguments +=
+          parameter.pointer ? fmt::format("ak_args[{}]", at) : fmt::format("*({}*)ak_args[{}]", c_name(parameter.type), at);
+    }
+    ++at;
+  }
+  if (with_counts) arguments += fmt::format("{}ak_args[{}]", arguments.empty() ? "" : ", ", at);
+  const std::string result =
+      function.returns == ScalarType::none ? "" : fmt::format("*({}*)ak_args[0] = ", c_name(function.returns));
+  return fmt::format("void ak_entry_{}(void** ak_args) {{\n{}  {}{}({});\n{}}}\n", number, before, result, callee, arguments,
+                     after);
+}
+
+bool has_constant_tables(const Function& function) {
+  for (const Parameter& parameter : function.parameters)
+    if (parameter.implicit && parameter.constant) return true;
+  return false;
+}
+
+}  // namespace
+
+Oracle::Oracle(const Function& function, const std::optional<Source>& source, CompilerOptions options, Deadline deadline)
+    : name_(function.name) {
+  find_compiler(options.compiler);  // says so before anything else
+  if (!source && function.body.empty())
+    throw Error(ErrorCode::invalid_argument, fmt::format("'{}' has neither a text nor a normal form", function.name));
+  const auto compiled = [&](const std::string& text, int entries) {
+    return std::make_unique<CProgram>(text, entries, options);
+  };
+  if (!function.body.empty()) {
+    instrumented_ = instrumented(function, "ak_walk");
+    normal_ = std::make_unique<Function>(function);
+    const Function wide = in_double(loop::flattened(function));
+    const std::string text = "#include <math.h>\n#include <stdlib.h>\n" + instrumented_.text + c_function(wide, "ak_double") +
+                             entry(0, function, "ak_walk", true, true) + entry(1, wide, "ak_double", true, false);
+    CompilerOptions own = options;  // the user's text may be of an older C
+    std::erase_if(own.flags, [](const std::string& flag) { return flag.starts_with("-std=") || flag == "-ansi"; });
+    walker_ = std::make_unique<CProgram>(text, 2, own);
+  }
+  if (source) {
+    const std::string text = preprocessed(*source, options, deadline);
+    const bool without_const = has_constant_tables(function);
+    const std::string own = changed(text, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
+    source_ = compiled(own, 1);
+    if (function.body.empty())
+      source_in_double_ = compiled(
+          changed(text, {true, without_const}) + "\n" + changed(entry(0, function, function.name, false, false), {true, false}),
+          1);
+  }
+  for (CProgram* program : {source_.get(), source_in_double_.get(), walker_.get()})
+    if (program) program->await(deadline);
+}
+
+Oracle::~Oracle() = default;
+
+std::vector<Memory> Oracle::call(CProgram& program, int number, const Case& given, std::vector<Memory> memories, bool wide,
+                                 std::vector<std::int64_t>* counts, Deadline deadline) {
+  std::vector<std::uint64_t> values(given.arguments.size());
+  std::vector<CProgram::Block> blocks;
+  for (std::size_t i = 0; i < given.arguments.size(); ++i) {
+    const Argument& argument = given.arguments[i];
+    if (argument.pointer) {
+      Memory& memory = memories[argument.memory];
+      blocks.push_back({memory.bytes.data(), memory.bytes.size(),
+                        static_cast<std::size_t>(Memory::kGuardBytes + argument.offset * size_of(memory.type))});
+      continue;
+    }
+    const auto store = [&](auto value) { std::memcpy(&values[i], &value, sizeof value); };
+    if (argument.type == ScalarType::f32 && !wide)
+      store(static_cast<float>(argument.real));
+    else if (is_real(argument.type))
+      store(argument.real);
+    else if (argument.type == ScalarType::i32)
+      store(static_cast<std::int32_t>(argument.integer));
+    else
+      store(argument.integer);
+    blocks.push_back({&values[i], sizeof values[i], 0});
+  }
+  if (counts) blocks.push_back({counts->data(), counts->size() * sizeof(std::int64_t), 0});
+  try {
+    program.call(number, blocks, deadline.sooner(call_seconds));
+  } catch (const Ended& ended) {
+    throw Unfit{fmt::format("the C function '{}' ended by {} ({})", name_, ended.how, given.name)};
+  } catch (const TimedOut&) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("the C function '{}' did not end in time ({})", name_, given.name));
+  }
+  return memories;
+}
+
+Expected Oracle::run(const Case& given, Deadline deadline) {
+  Expected expected;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(instrumented_.counts()));
+  expected.c = source_ ? call(*source_, 0, given, given.memories, false, nullptr, deadline)
+                       : call(*walker_, 0, given, given.memories, false, &counts, deadline);
+  expected.in_double = walker_ ? call(*walker_, 1, given, widened(given.memories), true, nullptr, deadline)
+                               : call(*source_in_double_, 0, given, widened(given.memories), true, nullptr, deadline);
+  return expected;
+}
+
+std::optional<Oracle::Walk> Oracle::walk(const Case& given, Deadline deadline) {
+  if (!walker_) return std::nullopt;
+  Walk walk;
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(instrumented_.counts()));
+  walk.left = call(*walker_, 0, given, given.memories, false, &counts, deadline);
+  walk.taken.assign(counts.begin() + Instrumented::kSides, counts.end());
+  if (counts[Instrumented::kOutside]) {
+    const loop::Node* node = loop::find_node(*normal_, static_cast<int>(counts[Instrumented::kStatement]));
+    walk.outside = fmt::format("line {}: subscript {}", node ? node->line : 0, counts[Instrumented::kSubscript]);
+  }
+  return walk;
+}
+
+std::optional<std::string> Oracle::disagreement(const Case& given, const Expected& expected, const Walk& walk) const {
+  if (!source_) return std::nullopt;
+  return differs(given, expected.c, walk.left);
+}
+
+}  // namespace ak::port

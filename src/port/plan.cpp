@@ -1,0 +1,168 @@
+#include "port/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ak/types.hpp"
+
+namespace ak::port {
+
+using loop::Function;
+using loop::Values;
+
+namespace {
+
+constexpr int kGuesses = 150;
+constexpr std::size_t kMostExtra = 12;
+
+class Planner {
+ public:
+  Planner(const Function& function, Oracle& oracle, const Facts& facts, Deadline deadline)
+      : oracle_(oracle), deadline_(deadline) {
+    plan.function = function, plan.facts = facts, plan.roles = roles_of(function);
+    taken_.resize(2 * oracle.conditions().size());
+  }
+
+  void fill(Level level) {
+    const std::vector<Values> sizes = sizes_of(plan.function, plan.roles, plan.facts);
+    if (sizes.empty())
+      throw Error(ErrorCode::invalid_argument, fmt::format("'{}' takes too long at every size", plan.function.name));
+    const std::size_t probe = middle(sizes);
+    std::vector<Recipe> recipes = basic_recipes();
+    const std::size_t basics = recipes.size();
+    std::vector<bool> at_probe;
+    for (const Recipe& recipe : recipes) at_probe.push_back(look(sizes[probe], recipe).fit);
+    // Where nothing counts the branches, a constant's two sides are taken unseen.
+    for (const Recipe& recipe : threshold_recipes(plan.roles)) {
+      if (recipes.size() - basics >= kMostExtra) break;
+      const bool blind = oracle_.conditions().empty() && plan.function.body.empty();
+      if (const Look seen = look(sizes[probe], recipe); seen.fit && (seen.news || (blind && recipe.spike_value != 0)))
+        recipes.push_back(recipe), at_probe.push_back(true);
+    }
+    for (int guess = 0; guess < kGuesses && !all_taken() && recipes.size() - basics < kMostExtra; ++guess) {
+      // A side may need a size, not a value.
+      const Values& size = guess % 3 == 0 ? sizes[guess / 3 % sizes.size()] : sizes[probe];
+      const Recipe recipe = random_recipe(plan.roles, static_cast<std::uint64_t>(guess));
+      if (const Look seen = look(size, recipe); seen.fit && seen.news) {
+        recipes.push_back(recipe);
+        at_probe.push_back(&size == &sizes[probe]);
+        if (!at_probe.back()) plan.cases.push_back({size, recipe});
+      }
+    }
+    for (std::size_t r = 0; r < recipes.size(); ++r)
+      if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
+    for (const std::size_t s : order(sizes, probe)) add(sizes[s], s, recipes, basics, level);
+    if (plan.cases.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("no data is found that '{}' may be called with: {}", plan.function.name, plan.left_out_why));
+    report_unreached();
+  }
+
+  CasePlan plan;
+
+ private:
+  struct Look {
+    bool fit = false, news = false;  // news: it takes a side, or leaves a loop at a time, that no other did
+  };
+
+  Look look(const Values& sizes, const Recipe& recipe) {
+    const Case made = make_case(plan.function, plan.roles, plan.facts, sizes, recipe);
+    const auto leave_out = [&](const std::string& why) {
+      if (plan.left_out++ == 0) plan.left_out_why = why;
+      return Look{};
+    };
+    try {
+      const auto walk = oracle_.walk(made, deadline_);
+      if (walk && !walk->outside.empty())
+        return leave_out(fmt::format("it leaves its arrays at {} ({})", walk->outside, made.name));
+      const Expected expected = oracle_.run(made, deadline_);
+      if (!walk) return {true, false};
+      if (const auto apart = oracle_.disagreement(made, expected, *walk))
+        throw Error(ErrorCode::internal,
+                    fmt::format("the analysis has misread '{}': {} ({})", plan.function.name, *apart, made.name));
+      return {true, note(*walk, made)};
+    } catch (const Unfit& unfit) {
+      return leave_out(unfit.why);
+    }
+  }
+
+  /// Whether the walk brings news.
+  bool note(const Oracle::Walk& walk, const Case& made) {
+    bool news = false;
+    std::int64_t longest = 1;
+    for (const Memory& memory : made.memories) longest = std::max(longest, memory.elements);
+    for (std::size_t side = 0; side < taken_.size(); ++side) {
+      if (walk.taken[side] && !taken_[side]) taken_[side] = news = true;
+      if (side % 2 || !oracle_.conditions()[side / 2].leaves) continue;
+      // When a loop is left, and by which side, is news too; by thirds of the way.
+      const std::int64_t looks = walk.taken[side] + walk.taken[side + 1];
+      const int third = static_cast<int>(std::min<std::int64_t>(2, 3 * looks / longest));
+      const int sides = (walk.taken[side] > 0) + 2 * (walk.taken[side + 1] > 0);
+      news = exits_.insert({static_cast<int>(side), third, sides}).second || news;
+    }
+    return news;
+  }
+
+  bool all_taken() const { return std::find(taken_.begin(), taken_.end(), false) == taken_.end(); }
+
+  /// Near 257 elements, 33 a dimension: past a block of threads, and quick.
+  std::size_t middle(const std::vector<Values>& sizes) const {
+    const std::int64_t wanted = plan.roles.depth > 1 ? 33 : 257;
+    const auto apart = [&](const Values& values) {
+      std::int64_t most = 0;
+      for (const std::string& size : plan.roles.sizes) most = std::max(most, std::abs(values.at(size) - wanted));
+      return most;
+    };
+    return static_cast<std::size_t>(
+        std::min_element(sizes.begin(), sizes.end(), [&](const Values& a, const Values& b) { return apart(a) < apart(b); }) -
+        sizes.begin());
+  }
+
+  /// The others: those near the probe first, then the small ones, the large ones last.
+  static std::vector<std::size_t> order(const std::vector<Values>& sizes, std::size_t probe) {
+    std::vector<std::size_t> made;
+    for (std::size_t down = probe; down-- > 0;) made.push_back(down);
+    for (std::size_t up = probe + 1; up < sizes.size(); ++up) made.push_back(up);
+    return made;
+  }
+
+  void add(const Values& size, std::size_t number, const std::vector<Recipe>& recipes, std::size_t basics, Level level) {
+    const bool large = iterations(plan.function, size) > 5000;
+    if (level == Level::quick && large && number % 2) return;
+    for (std::size_t r = 0; r < recipes.size(); ++r) {
+      const bool wanted = level == Level::quick ? r == number % 2 || (!large && r == number % recipes.size())
+                                                : r < basics + (plan.roles.exits ? 3 : 1);
+      if (!wanted) continue;
+      // Every kind of index meets every data set at some size.
+      Recipe recipe = recipes[r];
+      recipe.indices = static_cast<Recipe::Indices>((static_cast<std::size_t>(recipe.indices) + number) % 5);
+      if (r < basics) recipe.integer = (recipe.integer + static_cast<std::int64_t>(number)) % 4;
+      if (look(size, recipe).fit) plan.cases.push_back({size, std::move(recipe)});
+    }
+  }
+
+  void report_unreached() {
+    const std::vector<Condition>& conditions = oracle_.conditions();
+    for (std::size_t side = 0; side < taken_.size(); ++side)
+      if (!taken_[side])
+        plan.unreached.push_back(fmt::format("line {}: {} is never {}", conditions[side / 2].line, conditions[side / 2].text,
+                                             side % 2 ? "false" : "true"));
+  }
+
+  Oracle& oracle_;
+  const Deadline deadline_;
+  std::vector<bool> taken_;
+  std::set<std::tuple<int, int, int>> exits_;
+};
+
+}  // namespace
+
+CasePlan plan_cases(const Function& function, Oracle& oracle, Level level, const Facts& facts, Deadline deadline) {
+  Planner planner(function, oracle, facts, deadline);
+  planner.fill(level);
+  return std::move(planner.plan);
+}
+
+}  // namespace ak::port

@@ -1,0 +1,258 @@
+#include "port/roles.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+namespace ak::port {
+
+using loop::Function;
+using loop::Node;
+using loop::Parameter;
+using loop::Term;
+using loop::Values;
+using Kind = loop::Term::Kind;
+
+namespace {
+
+template <class Visit>
+void for_each_term(const Function& function, const Visit& visit) {
+  loop::for_each_node(function.body, [&](const Node& node) {
+    for (const Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end}) loop::for_each(*term, visit);
+  });
+}
+
+class Analysis {
+ public:
+  explicit Analysis(const Function& function) : function_(function) {
+    loop::for_each_node(function.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::assign && node.target.kind == Kind::scalar) values_[node.target.text].push_back(&node.value);
+      if (node.kind == Node::Kind::loop) loops_.insert(node.variable);
+    });
+    sizes();
+    indices(function.body);
+    thresholds();
+  }
+
+  Roles roles;
+
+ private:
+  bool is_integer_array(const std::string& name) const {
+    const Parameter* parameter = loop::find_parameter(function_, name);
+    return parameter && parameter->pointer && !is_real(parameter->type);
+  }
+
+  /// With scalars that have one value alone replaced by it: `k = ip[i]; a[k]` is a[ip[i]].
+  Term resolved(const Term& term, int depth = 3) const {
+    if (depth == 0) return term;
+    return loop::replace(term, [&](const Term& part) -> std::optional<Term> {
+      if (part.kind != Kind::scalar) return std::nullopt;
+      const auto found = values_.find(part.text);
+      if (found == values_.end() || found->second.size() != 1 || loop::mentions(*found->second[0], part.text))
+        return std::nullopt;
+      return resolved(*found->second[0], depth - 1);
+    });
+  }
+
+  void sizes() {
+    std::set<std::string> in_sizes;
+    const auto take = [&](const Term& term) {
+      loop::for_each(resolved(term), [&](const Term& part) {
+        if (part.kind == Kind::scalar) in_sizes.insert(part.text);
+      });
+    };
+    const auto depth_of = [&](const Term& term) {  // of an extent: its sizes
+      int found = 0;
+      loop::for_each(term, [&](const Term& part) { found += part.kind == Kind::scalar; });
+      return found;
+    };
+    for (const Parameter& parameter : function_.parameters) {
+      int multiplied = 0;
+      for (const Term& extent : parameter.extents) {
+        take(extent);
+        multiplied += depth_of(extent) > 0;
+        if (extent.kind == Kind::integer && extent.text != "0") {
+          std::int64_t value = 0;
+          std::from_chars(extent.text.data(), extent.text.data() + extent.text.size(), value);
+          roles.lengths.push_back(value);
+        }
+      }
+      roles.depth = std::max(roles.depth, multiplied);
+    }
+    loops(function_.body, 0, take);
+    for (const Parameter& parameter : function_.parameters)
+      if (!parameter.pointer && !is_real(parameter.type))
+        (in_sizes.count(parameter.name) ? roles.sizes : roles.integers).push_back(parameter.name);
+  }
+
+  template <class Take>
+  void loops(const std::vector<Node>& body, int around, const Take& take) {
+    for (const Node& node : body) {
+      const bool loop = node.kind == Node::Kind::loop;
+      bool sized = false;
+      if (loop) {
+        const Term end = resolved(node.step < 0 ? node.begin : node.end);  // where it starts may be a small number
+        take(end);
+        loop::for_each(end,
+                       [&](const Term& part) { sized = sized || part.kind == Kind::scalar || part.kind == Kind::element; });
+        roles.depth = std::max(roles.depth, around + sized);
+      }
+      if (node.kind == Node::Kind::leave || node.kind == Node::Kind::finish) roles.exits = roles.exits || around > 0;
+      loops(node.body, around + sized, take);
+      loops(node.otherwise, around, take);
+    }
+  }
+
+  IndexArray& index_array(const std::string& name) {
+    for (IndexArray& array : roles.indices)
+      if (array.name == name) return array;
+    return roles.indices.emplace_back(IndexArray{name, {}, false});
+  }
+
+  /// Outermost elements of integer arrays in `term`, which become kIndex.
+  std::set<std::string> take_out(Term& term) const {
+    if (term.kind == Kind::element && is_integer_array(term.text)) {
+      const std::string name = term.text;
+      term = loop::scalar(IndexArray::kIndex, loop::ScalarType::i64);
+      return {name};
+    }
+    std::set<std::string> names;
+    for (Term& part : term.terms) names.merge(take_out(part));
+    return names;
+  }
+
+  void use(const Term& subscript, const Term& extent, bool ascending) {
+    Term at = subscript;
+    for (const std::string& name : take_out(at)) {
+      IndexArray& array = index_array(name);
+      array.uses.push_back({at, extent});
+      array.ascending = array.ascending || ascending;
+    }
+  }
+
+  void accesses(const std::vector<Node>& body,
+                const std::function<void(const Term& subscript, const Term& extent)>& visit) const {
+    loop::for_each_node(body, [&](const Node& node) {
+      for (const Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end})
+        loop::for_each(resolved(*term), [&](const Term& part) {
+          if (part.kind != Kind::element) return;
+          const Parameter* array = loop::find_parameter(function_, part.text);
+          if (!array || array->extents.size() != part.terms.size()) return;
+          for (std::size_t k = 0; k < part.terms.size(); ++k) visit(part.terms[k], array->extents[k]);
+        });
+    });
+  }
+
+  void indices(const std::vector<Node>& body) {
+    accesses(body, [&](const Term& subscript, const Term& extent) { use(subscript, extent, false); });
+    loop::for_each_node(body, [&](const Node& node) {
+      if (node.kind != Node::Kind::loop) return;
+      Term begin = resolved(node.begin), end = resolved(node.end);
+      std::set<std::string> names = take_out(begin);
+      names.merge(take_out(end));
+      for (const std::string& name : names) index_array(name).ascending = true;
+      if (names.empty()) return;
+      // The largest is an end: what it bounds stays one below.
+      const Term last = loop::binary("-", loop::scalar(IndexArray::kIndex, loop::ScalarType::i64), loop::integer(1));
+      accesses(node.body, [&](const Term& subscript, const Term& extent) {
+        if (!loop::mentions(subscript, node.variable)) return;
+        const Term at = loop::replace(subscript, [&](const Term& part) -> std::optional<Term> {
+          return part.kind == Kind::scalar && part.text == node.variable ? std::optional(last) : std::nullopt;
+        });
+        for (const std::string& name : names) index_array(name).uses.push_back({at, extent});
+      });
+    });
+  }
+
+  void thresholds() {
+    std::set<double> found{0};
+    const auto take = [&](const Term& condition) {
+      loop::for_each(condition, [&](const Term& part) {
+        if (part.kind != Kind::integer && part.kind != Kind::real) return;
+        double value = 0;
+        std::from_chars(part.text.data(), part.text.data() + part.text.size(), value);
+        found.insert(value), found.insert(-value);
+      });
+    };
+    loop::for_each_node(function_.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::branch) take(resolved(node.condition));
+    });
+    for_each_term(function_, [&](const Term& term) {
+      if (term.kind == Kind::choose) take(resolved(term.terms[0]));
+    });
+    roles.thresholds.assign(found.begin(), found.end());
+  }
+
+  const Function& function_;
+  std::map<std::string, std::vector<const Term*>> values_;
+  std::set<std::string> loops_;
+};
+
+/// The loops' variables at their first or their last values.
+void add_variables(const std::vector<Node>& body, bool last, Values& values) {
+  loop::for_each_node(body, [&](const Node& node) {
+    if (node.kind != Node::Kind::loop) return;
+    const auto begin = loop::evaluate(node.begin, values), end = loop::evaluate(node.end, values);
+    const auto at = !last ? begin : end ? std::optional(*end + (node.step < 0 ? 1 : -1)) : begin;
+    values[node.variable] = at.value_or(0);
+  });
+}
+
+double iterations(const std::vector<Node>& body, Values values) {
+  double all = 0;
+  for (const Node& node : body) {
+    if (node.kind == Node::Kind::loop) {
+      const auto begin = loop::evaluate(node.begin, values), end = loop::evaluate(node.end, values);
+      double trips = 4;
+      if (begin && end && node.step != 0) {
+        trips = std::max<double>(0, static_cast<double>((*end - *begin) / node.step));
+        values[node.variable] = *begin + (*end - *begin) / 2;
+      }
+      all += trips * std::max(1.0, iterations(node.body, values));
+    } else {
+      all += iterations(node.body, values) + iterations(node.otherwise, values);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+Roles roles_of(const Function& function) { return Analysis(function).roles; }
+
+Range range_of(const IndexArray& array, const Function& function, const Values& integers) {
+  Values ends[2] = {integers, integers};
+  add_variables(function.body, false, ends[0]);
+  add_variables(function.body, true, ends[1]);
+  std::int64_t beyond = 0;
+  for (const IndexArray::Use& use : array.uses)
+    beyond = std::max(beyond, loop::evaluate(use.extent, integers).value_or(0) + 64);
+  const auto fits = [&](std::int64_t value) {
+    for (const IndexArray::Use& use : array.uses) {
+      const auto extent = loop::evaluate(use.extent, integers);
+      for (Values& values : ends) {
+        values[IndexArray::kIndex] = value;
+        const auto at = loop::evaluate(use.at, values);
+        const bool empty = array.ascending && value == 0;  // ends where it begins: nothing is accessed
+        if (extent && at && !empty && (*at < 0 || *at >= *extent)) return false;
+      }
+    }
+    return true;
+  };
+  // What fits is an interval, for subscripts that are affine in the index.
+  Range range;
+  while (range.low < 64 && !fits(range.low)) ++range.low;
+  if (!fits(range.low)) return {};
+  std::int64_t bad = std::max(beyond, range.low + 1);
+  range.high = range.low;
+  while (range.high + 1 < bad) {
+    const std::int64_t middle = range.high + (bad - range.high) / 2;
+    (fits(middle) ? range.high : bad) = middle;
+  }
+  return range;
+}
+
+double iterations(const Function& function, const Values& integers) { return iterations(function.body, integers); }
+
+}  // namespace ak::port

@@ -1,0 +1,45 @@
+// What the parameters of a loop are for, so that data can be made which the C function may be called with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loop/function.hpp"
+
+namespace ak::port {
+
+/// An array of integers that says where another is accessed, or how far an inner loop runs.
+struct IndexArray {
+  struct Use {
+    loop::Term at;      // a subscript, the array's element replaced by the scalar kIndex
+    loop::Term extent;  // of what it is a subscript of
+  };
+  std::string name;
+  std::vector<Use> uses;
+  bool ascending = false;  // its elements bound a loop, as the rows of a sparse matrix
+
+  static constexpr const char* kIndex = "index_";
+};
+
+struct Roles {
+  std::vector<std::string> sizes;     // integer parameters in extents or in the ends of loops
+  std::vector<std::string> integers;  // the other integer parameters
+  std::vector<IndexArray> indices;
+  std::vector<double> thresholds;     // constants that conditions compare with, and 0, ascending
+  std::vector<std::int64_t> lengths;  // constant extents: a size next to them is worth a try
+  int depth = 1;                      // how many sizes multiply in work or memory
+  bool exits = false;                 // a loop is left early
+};
+
+Roles roles_of(const loop::Function& function);
+
+/// The values that an index array may have, for these sizes.
+struct Range {
+  std::int64_t low = 0, high = 0;
+};
+Range range_of(const IndexArray& array, const loop::Function& function, const loop::Values& integers);
+
+/// Iterations of all innermost loops, for these sizes; what cannot be computed counts as 4.
+double iterations(const loop::Function& function, const loop::Values& integers);
+
+}  // namespace ak::port

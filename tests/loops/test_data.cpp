@@ -1,0 +1,208 @@
+// Fuzzed data: sizes, index arrays that stay in their arrays, and every side of every branch.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "ak/types.hpp"
+#include "made.hpp"
+#include "port/plan.hpp"
+
+using namespace ak::port;
+using namespace made;
+using ak::Deadline;
+using ak::loop::Values;
+
+namespace {
+
+const Deadline kSoon = Deadline::in(60);
+
+CasePlan planned(const Function& function, Level level = Level::quick, const Facts& facts = {}) {
+  Oracle oracle(function, std::nullopt, {}, kSoon);
+  return plan_cases(function, oracle, level, facts, kSoon);
+}
+
+std::vector<std::int64_t> integers(const Case& of, const std::string& name) {
+  std::vector<std::int64_t> values;
+  for (const Argument& argument : of.arguments)
+    for (std::int64_t i = 0; argument.name == name && i < argument.elements; ++i)
+      values.push_back(of.memories[argument.memory].integer(argument.offset + i));
+  return values;
+}
+
+/// for i < n: a[ip[i] + shift] = b[i]
+Function scattered(int shift = 0) {
+  return function(
+      "scattered", {size("n"), array("a", i32("n")), array("b", i32("n"), true), array("ip", i32("n"), true, ScalarType::i32)},
+      {loop(1, "i", integer(0), i32("n"),
+            {assign(2, at("a", binary("+", at("ip", i32("i"), ScalarType::i32), integer(shift))), at("b", i32("i")))})});
+}
+
+}  // namespace
+
+TEST_CASE("data: an integer parameter is a size where it bounds a loop or an array") {
+  const Function f = function("f", {size("n"), size("k"), size("m"), array("a", binary("+", i32("n"), integer(4)))},
+                              {loop(1, "i", i32("k"), i32("n"),
+                                    {branch(2, binary("==", i32("m"), integer(2)),
+                                            {assign(3, at("a", binary("+", i32("i"), i32("k"))), real("3.5"))})})});
+  const Roles roles = roles_of(f);
+  CHECK(roles.sizes == std::vector<std::string>{"n"});
+  CHECK(roles.integers == std::vector<std::string>{"k", "m"});
+  CHECK(roles.depth == 1);
+  CHECK(roles.thresholds == std::vector<double>{-2, 0, 2});
+  const auto sizes = sizes_of(f, roles, {});
+  CHECK(sizes.front() == Values{{"n", 0}});
+  CHECK(sizes.back() == Values{{"n", 32000}});
+  CHECK(sizes.size() == 13);
+  CHECK(sizes_of(f, roles, {{{"n", 77}}, {}}) == std::vector<Values>{{{"n", 77}}});
+}
+
+TEST_CASE("data: two dimensions have smaller sizes, equal and unlike") {
+  const Function f =
+      function("f", {size("n"), size("m"), array("a", binary("*", i32("n"), i32("m")))},
+               {loop(1, "i", integer(0), i32("n"),
+                     {loop(2, "j", integer(0), i32("m"),
+                           {assign(3, at("a", binary("+", binary("*", i32("i"), i32("m")), i32("j"))), real("3.5"))})})});
+  const Roles roles = roles_of(f);
+  CHECK(roles.depth == 2);
+  const auto sizes = sizes_of(f, roles, {});
+  CHECK(std::count(sizes.begin(), sizes.end(), Values{{"n", 33}, {"m", 33}}) == 1);
+  CHECK(std::count(sizes.begin(), sizes.end(), Values{{"n", 12}, {"m", 33}}) == 1);
+  CHECK(std::count(sizes.begin(), sizes.end(), Values{{"n", 33}, {"m", 12}}) == 1);
+  CHECK(iterations(f, {{"n", 12}, {"m", 33}}) == 12 * 33);
+}
+
+TEST_CASE("data: the same on every call, and another for each data set") {
+  const Function f = halved();
+  const Roles roles = roles_of(f);
+  std::set<float> firsts;
+  for (const Recipe& recipe : basic_recipes()) {
+    const Case one = make_case(f, roles, {}, {{"n", 50}}, recipe);
+    CHECK(one == make_case(f, roles, {}, {{"n", 50}}, recipe));
+    firsts.insert(one.memories[1].get<float>(7));
+    if (recipe.shape == Recipe::Shape::positive)
+      for (int i = 0; i < 51; ++i) CHECK(one.memories[1].get<float>(i) > 0);
+    CHECK(one.memories[1].guards_intact());
+  }
+  CHECK(firsts.size() == 5);
+  // Of this generator, whatever the library's distributions are.
+  CHECK(make_case(f, roles, {}, {{"n", 50}}, basic_recipes()[0]).memories[1].get<float>(7) == doctest::Approx(0.234183));
+}
+
+TEST_CASE("data: index arrays stay in what they are subscripts of") {
+  for (const int shift : {0, 3, -2}) {
+    const Function f = scattered(shift);
+    const Roles roles = roles_of(f);
+    REQUIRE(roles.indices.size() == 1);
+    CHECK(roles.indices[0].name == "ip");
+    const Range range = range_of(roles.indices[0], f, {{"n", 40}});
+    CHECK(range.low == std::max(0, -shift));
+    CHECK(range.high == 39 - std::max(0, shift) + std::max(0, -shift));
+    Recipe recipe;
+    for (int kind = 0; kind < 5; ++kind) {
+      recipe.indices = static_cast<Recipe::Indices>(kind);
+      for (const std::int64_t value : integers(make_case(f, roles, {}, {{"n", 40}}, recipe), "ip")) {
+        CHECK(value >= range.low);
+        CHECK(value <= range.high);
+      }
+    }
+  }
+  Recipe recipe;
+  auto values = integers(make_case(scattered(), roles_of(scattered()), {}, {{"n", 40}}, recipe), "ip");
+  CHECK_FALSE(std::is_sorted(values.begin(), values.end()));
+  CHECK(std::set<std::int64_t>(values.begin(), values.end()).size() == 40);
+  const CasePlan plan = planned(scattered(2), Level::full);
+  CHECK(plan.left_out > 0);  // with one or two elements there is none to write to
+  for (const auto& one : plan.cases) CHECK(one.sizes.at("n") != 2);
+  CHECK(plan.cases.size() > 50);
+}
+
+TEST_CASE("data: a scalar between an index array and a subscript is seen through") {
+  Function f = scattered();
+  f.locals = {{"k", ScalarType::i32, {}}};
+  f.body[0].body = {assign(2, i32("k"), at("ip", i32("i"), ScalarType::i32)), assign(3, at("a", i32("k")), at("b", i32("i")))};
+  CHECK(roles_of(f).indices.size() == 1);
+}
+
+TEST_CASE("data: an array that bounds an inner loop ascends, and ends where what it bounds ends") {
+  // for i < n: for j = row[i]; j < row[i + 1]: y[i] = y[i] + x[col[j]]
+  const Function f = function(
+      "sparse",
+      {size("n"), size("m"), size("w"), array("y", i32("n")), array("x", i32("w"), true),
+       array("col", i32("m"), true, ScalarType::i32), array("row", binary("+", i32("n"), integer(1)), true, ScalarType::i32)},
+      {loop(1, "i", integer(0), i32("n"),
+            {loop(2, "j", at("row", i32("i"), ScalarType::i32), at("row", binary("+", i32("i"), integer(1)), ScalarType::i32),
+                  {assign(3, at("y", i32("i")),
+                          binary("+", at("y", i32("i")), at("x", at("col", i32("j"), ScalarType::i32))))})})});
+  const Roles roles = roles_of(f);
+  REQUIRE(roles.indices.size() == 2);
+  const Case made = make_case(f, roles, {}, {{"n", 20}, {"m", 50}, {"w", 7}}, {});
+  const auto rows = integers(made, "row"), columns = integers(made, "col");
+  CHECK(std::is_sorted(rows.begin(), rows.end()));
+  CHECK(rows.back() <= 50);
+  CHECK(*std::max_element(columns.begin(), columns.end()) == 6);
+  const CasePlan plan = planned(f);
+  CHECK(plan.cases.size() > 5);
+}
+
+TEST_CASE("data: both sides of conditions that ordinary values never meet") {
+  // for i < n: if (a[i] > 1000) b[i] = 1; if (a[i] == -7.25) b[i] = 2; if (k == 9) b[i] = 3; if (i == n) b[i] = 4
+  const auto set = [](int id, Term condition, const char* value) {
+    return branch(id, std::move(condition), {assign(id + 1, at("b", i32("i")), real(value))});
+  };
+  const Function f =
+      function("f", {size("n"), size("k"), array("b", i32("n")), array("a", i32("n"), true)},
+               {loop(1, "i", integer(0), i32("n"),
+                     {set(2, binary(">", at("a", i32("i")), real("1000.0")), "1.0"),
+                      set(4, binary("==", at("a", i32("i")), real("-7.25")), "2.0"),
+                      set(6, binary("==", i32("k"), integer(9)), "3.0"), set(8, binary("==", i32("i"), i32("n")), "4.0")})});
+  const CasePlan plan = planned(f);
+  CHECK(plan.unreached == std::vector<std::string>{"line 8: i == n is never true"});
+  CHECK(plan.left_out == 0);
+}
+
+TEST_CASE("data: a loop that is left early is left at once, late and never") {
+  // for i < n: { if (a[i] < t) break; b[i] = a[i]; }
+  const Function f = function("f", {size("n"), value("t"), array("b", i32("n")), array("a", i32("n"), true)},
+                              {loop(1, "i", integer(0), i32("n"),
+                                    {branch(2, binary("<", at("a", i32("i")), f32("t")), {leave(3, 1)}),
+                                     assign(4, at("b", i32("i")), at("a", i32("i")))})});
+  Oracle oracle(f, std::nullopt, {}, kSoon);
+  const CasePlan plan = plan_cases(f, oracle, Level::quick, {}, kSoon);
+  bool early = false, late = false, never = false;
+  for (std::size_t i = 0; i < plan.cases.size(); ++i) {
+    if (plan.cases[i].sizes.at("n") != 257) continue;
+    const auto walk = oracle.walk(plan.at(i), kSoon);
+    const std::int64_t left = walk->taken[0], stayed = walk->taken[1];
+    early = early || (left && stayed < 10);
+    late = late || (left && stayed > 200);
+    never = never || !left;
+  }
+  CHECK(early);
+  CHECK(late);
+  CHECK(never);
+}
+
+TEST_CASE("data: cases on which the C function leaves its arrays are left out, and of none but such it says so") {
+  Function f = halved();
+  f.parameters[2].extents = {i32("n")};  // a[i + 1] of n elements
+  Oracle oracle(f, std::nullopt, {}, kSoon);
+  const CasePlan plan = plan_cases(f, oracle, Level::quick, {}, kSoon);
+  for (const auto& one : plan.cases) CHECK(one.sizes.at("n") == 0);
+  CHECK(plan.left_out > 5);
+  CHECK(plan.left_out_why.starts_with("it leaves its arrays at line 2: subscript 257 (n=257"));
+  CHECK_THROWS_WITH_AS(
+      plan_cases(f, oracle, Level::quick, {{{"n", 10}}, {}}, kSoon),
+      "no data is found that 'halved' may be called with: it leaves its arrays at line 2: subscript 10 (n=10 mixed)",
+      ak::Error);
+}
+
+TEST_CASE("data: a plan is bounded and begins with what finds faults soonest") {
+  const CasePlan quick = planned(halved()), full = planned(halved(), Level::full);
+  CHECK(quick.cases.size() >= 10);
+  CHECK(quick.cases.size() <= 40);
+  CHECK(full.cases.size() >= 13 * 5);
+  CHECK(full.cases.size() <= 110);
+  CHECK(quick.cases[0].sizes.at("n") == 257);
+  CHECK(full.cases.back().sizes.at("n") == 32000);
+}
