@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,16 +34,14 @@ class Child {
 /// A program that is waited for later: others run meanwhile.
 class Run {
  public:
-  enum class Errors { with_output, apart };
-  explicit Run(const std::vector<std::string>& command, Errors errors = Errors::with_output, std::string_view input = {});
+  explicit Run(const std::vector<std::string>& command);
   /// Its wait status; nothing: it was ended at the deadline.
   std::optional<int> wait(Deadline deadline);
-  /// What it wrote, the first 64 KiB; where errors are apart all of it, up to 64 MiB.
+  /// Output and errors, the first 64 KiB.
   std::string output() const;
-  std::string errors() const;
 
  private:
-  Descriptor input_, output_, errors_;
+  Descriptor output_;
   Child child_;
 };
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "ak/types.hpp"
-#include "port/token_changes.hpp"
+#include "port/c_tokens.hpp"
 
 namespace ak::port {
 
