@@ -1,0 +1,126 @@
+#include "port/templates/templates.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "port/templates/emit.hpp"
+#include "port/templates/work.hpp"
+
+namespace ak::port {
+
+using loop::Candidate;
+
+namespace {
+
+// In the order in which they are tried first.
+Template* const kTemplates[] = {map_stages};
+
+constexpr std::size_t kMost = 30;
+
+std::vector<Stage> parallel_stages(const Work& work) {
+  std::vector<Stage> all;
+  for (Template* const make : kTemplates)
+    for (Stage& stage : make(work)) all.push_back(std::move(stage));
+  return all;
+}
+
+struct Step {
+  std::vector<Stage> stages;
+  std::size_t last;  // group that it comes to
+};
+
+/// The ways to run a group, with as many of the straight groups behind it as one launch can do.
+Step step(const Works& works, std::size_t group) {
+  std::size_t last = group;
+  for (std::size_t i = group + 1; i < works.size() && works.straight(i); ++i)
+    if (!works.vanishes(i)) last = i;
+  const Work whole = works.work(group, last);
+  if (works.straight(group)) return {serial_stages(whole), last};
+  std::vector<Stage> stages = parallel_stages(whole);
+  if (stages.empty() && last > group && !has_exit(whole.body)) {
+    last = group;
+    stages = parallel_stages(works.work(group, group));
+  }
+  if (stages.empty()) stages = serial_stages(works.work(group, last));
+  return {std::move(stages), last};
+}
+
+class Assembly {
+ public:
+  Assembly(const loop::Function& function, const Setting& setting) : function_(function), setting_(setting) {}
+
+  Candidate candidate(const std::vector<const Stage*>& stages) const {
+    Candidate all;
+    std::vector<const Kernel*> kernels;
+    for (const loop::Local& local : function_.locals)
+      if (!local.extents.empty()) all.scratch.push_back({local.name, local.type, local.extents[0], false});
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      const Stage& stage = *stages[i];
+      all.template_name += (i ? "+" : "") + stage.template_name;
+      for (const auto& [knob, value] : stage.knobs) all.knobs[i ? fmt::format("{}{}", knob, i + 1) : knob] = value;
+      all.text += stage.helpers;
+      all.scratch.insert(all.scratch.end(), stage.scratch.begin(), stage.scratch.end());
+      all.same_bits = all.same_bits && stage.same_bits;
+      for (const Kernel& kernel : stage.kernels) {
+        kernels.push_back(&kernel);
+        const bool follows = !all.launches.empty();
+        all.launches.push_back({fmt::format("{}_{}_{}_", function_.name, stage.template_name, kernels.size()), kernel.blocks,
+                                kernel.threads, kernel.shared_bytes, kernel.waits, follows});
+      }
+    }
+    const std::string parameters = parameters_with(all.scratch);
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      all.text += fmt::format("\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", kernels[i]->threads,
+                              all.launches[i].kernel, parameters);
+      if (i > 0) all.text += "  ak::wait_for_previous();\n";
+      if (i + 1 < kernels.size()) all.text += "  ak::start_next();\n";
+      all.text += kernels[i]->body + "}\n";
+    }
+    return all;
+  }
+
+ private:
+  std::string parameters_with(const std::vector<loop::Scratch>& scratch) const {
+    std::string text = loop::c_parameters(function_, setting_.restricted);
+    for (const loop::Scratch& one : scratch)
+      text += fmt::format("{}{}* {}", text.empty() ? "" : ", ", loop::c_name(one.type), one.name);
+    return text;
+  }
+
+  const loop::Function& function_;
+  const Setting& setting_;
+};
+
+}  // namespace
+
+std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& setting) {
+  std::vector<Candidate> all;
+  if (!verdict.refused.empty()) return all;
+  const Works works(verdict, setting);
+  const Assembly assembly(works.function(), setting);
+  std::vector<Step> steps;
+  if (works.separable())
+    for (std::size_t group = 0; group < works.size(); group = steps.back().last + 1) {
+      if (works.vanishes(group)) {
+        steps.push_back({{}, group});
+        continue;
+      }
+      steps.push_back(step(works, group));
+    }
+  std::erase_if(steps, [](const Step& one) { return one.stages.empty(); });
+  const auto parallel = [](const Step& one) { return one.stages[0].template_name != "serial"; };
+  if (std::any_of(steps.begin(), steps.end(), parallel)) {
+    std::size_t variants = 0;
+    for (const Step& one : steps) variants = std::max(variants, one.stages.size());
+    for (std::size_t i = 0; i < std::min(variants, kMost - 1); ++i) {
+      std::vector<const Stage*> stages;
+      for (const Step& one : steps) stages.push_back(&one.stages[std::min(i, one.stages.size() - 1)]);
+      all.push_back(assembly.candidate(stages));
+    }
+  }
+  for (const Stage& stage : serial_stages(works.whole())) all.push_back(assembly.candidate({&stage}));
+  return all;
+}
+
+}  // namespace ak::port

@@ -1,0 +1,63 @@
+// Verdict -> kernels. Each group of a verdict becomes a stage, made by the templates that know its roles; a candidate is a
+// stage for each group, in order. What no template can do runs in one thread.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "loop/launch.hpp"
+#include "loop/verdict.hpp"
+
+namespace ak::port {
+
+struct Setting {
+  bool restricted = true;  // arrays do not overlap: __restrict__, 16-byte accesses
+};
+
+struct Kernel {
+  std::string body;  // between the braces, indented by 2; the function's parameters and all scratch are in scope
+  loop::Term blocks;
+  int threads = 256;
+  int shared_bytes = 0;
+  bool waits = false;
+};
+
+/// One way to run one group.
+struct Stage {
+  std::string template_name;
+  std::map<std::string, int> knobs;
+  std::string helpers;  // types and device functions that come before the kernels
+  std::vector<loop::Scratch> scratch;
+  std::vector<Kernel> kernels;  // one after the other; each sees all that those before it wrote
+  bool same_bits = true;
+};
+
+/// A scalar that goes from group to group, in the first element of that scratch.
+struct Passed {
+  std::string scalar, scratch;
+};
+
+/// What a template is given: one group, with all that its kernels need to stand alone. Everything is flattened.
+struct Work {
+  const loop::Function* function = nullptr;
+  const loop::Function* shaped = nullptr;  // not flattened: subscripts for each dimension; nodes have the same ids
+  loop::Group group;
+  std::vector<loop::Node> body;    // the function's nest, with this group's statements alone
+  std::vector<loop::Node> before;  // assignments of scalars, which every thread computes for itself
+  std::vector<loop::Node> after;   // without loops: to be run by one thread when the group is done
+  std::vector<Passed> loaded;      // by earlier groups
+  std::vector<Passed> kept;        // whose values after body and `after` one thread is to leave there
+  std::string tag;                 // of this group; names of its scratch and helpers end with it and an underscore
+  Setting setting;
+};
+
+/// Nothing where it cannot do the group with its `kept` and its `after`; without `after` it is asked again.
+using Template = std::vector<Stage>(const Work&);
+
+Template map_stages, serial_stages;
+
+/// The best guess first, `serial` last; nothing for a refused function.
+std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});
+
+}  // namespace ak::port

@@ -1,0 +1,269 @@
+#include "port/templates/work.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "port/templates/emit.hpp"
+#include "port/templates/linear.hpp"
+
+namespace ak::port {
+
+using loop::Function;
+using loop::Group;
+using loop::Node;
+using loop::Note;
+using loop::Term;
+
+namespace {
+
+/// Terms of a group, flattened as the function's nodes are: they ride along in it.
+class Riders {
+ public:
+  explicit Riders(Function& function) : function_(function), first_(function.body.size()) {}
+  void add(const Term& term) {
+    Node node;
+    node.value = term;
+    function_.body.push_back(std::move(node));
+  }
+  void take_back(Function& flat, const std::vector<Term*>& terms) const {
+    for (std::size_t i = 0; i < terms.size(); ++i) *terms[i] = flat.body[first_ + i].value;
+    flat.body.resize(first_);
+  }
+
+ private:
+  Function& function_;
+  std::size_t first_;
+};
+
+std::vector<Term*> terms_of(std::vector<Group>& groups) {
+  std::vector<Term*> terms;
+  for (Group& group : groups) {
+    for (loop::Reduction& reduction : group.reductions) {
+      terms.insert(terms.end(), {&reduction.target, &reduction.value});
+      if (reduction.condition) terms.push_back(&*reduction.condition);
+      for (auto& [name, value] : reduction.positions) terms.push_back(&value);
+    }
+    for (loop::Recurrence& recurrence : group.recurrences) {
+      for (Term& multiplier : recurrence.multipliers) terms.push_back(&multiplier);
+      if (recurrence.constant) terms.push_back(&*recurrence.constant);
+    }
+    for (loop::Counter& counter : group.counters)
+      if (counter.condition) terms.push_back(&*counter.condition);
+  }
+  return terms;
+}
+
+Function flattened_with(Function function, std::vector<Group>& groups) {
+  Riders riders(function);
+  const std::vector<Term*> terms = terms_of(groups);
+  for (const Term* term : terms) riders.add(*term);
+  Function flat = loop::flattened(std::move(function));
+  riders.take_back(flat, terms);
+  return flat;
+}
+
+std::set<int> loops_of(const std::vector<Node>& body) {
+  std::set<int> loops;
+  loop::for_each_node(body, [&](const Node& node) {
+    if (node.kind == Node::Kind::loop) loops.insert(node.id);
+  });
+  return loops;
+}
+
+std::set<int> ids_of(const std::vector<Node>& body) {
+  std::set<int> ids;
+  loop::for_each_node(body, [&](const Node& node) { ids.insert(node.id); });
+  return ids;
+}
+
+bool share(const std::set<int>& a, const std::set<int>& b) {
+  return std::any_of(a.begin(), a.end(), [&](int id) { return b.count(id) > 0; });
+}
+
+bool finishes(const std::vector<Node>& body) {
+  bool found = false;
+  loop::for_each_node(body, [&](const Node& node) { found = found || node.kind == Node::Kind::finish; });
+  return found;
+}
+
+void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to.end(), from.begin(), from.end()); }
+
+}  // namespace
+
+Works::Works(const loop::Verdict& verdict, const Setting& setting)
+    : shaped_(verdict.function), setting_(setting), groups_(verdict.groups) {
+  function_ = flattened_with(verdict.function, groups_);
+  std::set<int> all;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    close(i);
+    all.insert(groups_[i].statements.begin(), groups_[i].statements.end());
+  }
+  loop::for_each_node(function_.body, [&](const Node& node) {
+    const bool nest = node.kind == Node::Kind::loop || node.kind == Node::Kind::branch;
+    separable_ = separable_ && (nest || all.count(node.id) > 0);
+  });
+  for (std::size_t later = 0; later < size(); ++later) {
+    if (later + 1 < size() && finishes(bodies_[later]))
+      for (std::size_t next = later + 1; next < size(); ++next) separable_ = separable_ && straight(next);
+    for (std::size_t earlier = 0; earlier < later; ++earlier) separable_ = separable_ && keeps_order(earlier, later);
+  }
+  for (std::size_t i = 0; i < size(); ++i) {
+    bool again = straight(i) && written_arrays(bodies_[i]).empty() && !has_exit(bodies_[i]);
+    if (again)
+      for (const std::string& scalar : assigned_scalars(bodies_[i])) again = again && computed_again(scalar, i + 1);
+    vanishes_.push_back(again);
+  }
+}
+
+bool Works::straight(std::size_t group) const { return !has_loop(bodies_[group]); }
+
+/// Adds to a group the scalars of its loops that it needs and another group has, where they can be computed twice.
+void Works::close(std::size_t index) {
+  Group& group = groups_[index];
+  std::set<int> statements(group.statements.begin(), group.statements.end());
+  const Names written = written_arrays(function_.body);
+  for (bool grown = true; grown;) {
+    grown = false;
+    const std::vector<Node> body = only(function_.body, statements);
+    const std::set<int> loops = loops_of(body);
+    const Names exposed = scalar_flow(body).exposed;
+    const std::function<void(const std::vector<Node>&, bool)> look = [&](const std::vector<Node>& nodes, bool inside) {
+      for (const Node& node : nodes) {
+        const bool sets =
+            node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && !statements.count(node.id);
+        if (inside && sets && exposed.count(node.target.text) && !intersect(arrays_of(node.value), written))
+          grown = statements.insert(node.id).second || grown;
+        const bool shared = inside || (node.kind == Node::Kind::loop && loops.count(node.id));
+        look(node.body, node.kind == Node::Kind::loop ? loops.count(node.id) > 0 : shared);
+        look(node.otherwise, shared);
+      }
+    };
+    look(function_.body, false);
+  }
+  bodies_.push_back(only(function_.body, statements));
+  group.statements.assign(statements.begin(), statements.end());
+  // What is still missing would come from another group's iterations.
+  const std::set<int> loops = loops_of(bodies_.back());
+  const Names exposed = scalar_flow(bodies_.back()).exposed;
+  const std::function<void(const std::vector<Node>&, bool)> look = [&](const std::vector<Node>& nodes, bool inside) {
+    for (const Node& node : nodes) {
+      if (inside && node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && !statements.count(node.id) &&
+          exposed.count(node.target.text))
+        separable_ = false;
+      look(node.body, inside || (node.kind == Node::Kind::loop && loops.count(node.id)));
+      look(node.otherwise, inside);
+    }
+  };
+  look(function_.body, false);
+}
+
+/// Whether a loop that both have parts of may run for `earlier` first.
+bool Works::keeps_order(std::size_t earlier, std::size_t later) const {
+  const auto &first = bodies_[earlier], &second = bodies_[later];
+  if (!share(loops_of(first), loops_of(second))) return true;
+  if (has_exit(first) || has_exit(second)) return false;
+  const std::set<int> first_ids = ids_of(first), second_ids = ids_of(second);
+  for (const Group& group : groups_)
+    for (const Note& note : group.notes)
+      if ((note.kind == Note::Kind::anti || note.kind == Note::Kind::output) && second_ids.count(note.from) &&
+          first_ids.count(note.to) && !first_ids.count(note.from))
+        return false;
+  // Within an iteration: what `later` reads or writes before `earlier` writes it.
+  bool keeps = true;
+  loop::for_each_node(first, [&](const Node& write) {
+    if (write.kind != Node::Kind::assign || write.target.kind != Term::Kind::element) return;
+    loop::for_each_node(second, [&](const Node& node) {
+      if (node.id >= write.id || first_ids.count(node.id)) return;
+      std::vector<Term> terms = terms_read(node);
+      if (node.kind == Node::Kind::assign) terms.push_back(node.target);
+      for (const Term& term : terms)
+        loop::for_each(term, [&](const Term& part) {
+          if (part.kind != Term::Kind::element || part.text != write.target.text) return;
+          const auto apart = (linear(part.terms[0]) - linear(write.target.terms[0])).constant();
+          keeps = keeps && apart && *apart != 0;
+        });
+    });
+  });
+  return keeps;
+}
+
+std::optional<std::size_t> Works::last_writer(const std::string& scalar, std::size_t before) const {
+  for (std::size_t i = before; i-- > 0;)
+    if (assigned_scalars(bodies_[i]).count(scalar)) return i;
+  return std::nullopt;
+}
+
+/// The straight statements from which a group can compute a scalar itself.
+std::optional<std::set<int>> Works::computed_again(const std::string& scalar, std::size_t group) const {
+  const auto writer = last_writer(scalar, group);
+  if (!writer) return std::set<int>{};
+  if (!straight(*writer)) return std::nullopt;
+  const Names written = written_arrays(function_.body);
+  std::set<int> statements;
+  Names wanted{scalar};
+  const std::vector<Node>& body = bodies_[*writer];
+  for (auto node = body.rbegin(); node != body.rend(); ++node) {
+    if (!intersect(assigned_scalars({*node}), wanted)) continue;
+    if (node->kind != Node::Kind::assign || intersect(arrays_of(node->value), written)) return std::nullopt;
+    wanted.erase(node->target.text);
+    wanted.merge(scalars_of(node->value));
+    statements.insert(node->id);
+  }
+  for (const std::string& other : wanted) {
+    const auto more = computed_again(other, *writer);
+    if (!more) return std::nullopt;
+    statements.insert(more->begin(), more->end());
+  }
+  return statements;
+}
+
+std::vector<std::string> Works::live_after(std::size_t group, std::size_t from) const {
+  std::vector<Node> rest, own;
+  for (std::size_t i = group + 1; i < size(); ++i) append(rest, bodies_[i]);
+  for (std::size_t i = from; i <= group; ++i) append(own, bodies_[i]);
+  const Names exposed = scalar_flow(rest).exposed;
+  std::vector<std::string> live;
+  for (const std::string& scalar : assigned_scalars(own))
+    if (exposed.count(scalar) && !computed_again(scalar, group + 1)) live.push_back(scalar);
+  return live;
+}
+
+Work Works::work(std::size_t group, std::size_t last) const {
+  Work work;
+  work.function = &function_;
+  work.shaped = &shaped_;
+  work.group = groups_[group];
+  work.body = bodies_[group];
+  work.tag = fmt::format("{}", group);
+  work.setting = setting_;
+  std::vector<Node> all = work.body;
+  for (std::size_t i = group + 1; i <= last; ++i) append(work.after, bodies_[i]);
+  append(all, work.after);
+  ScalarFlow flow = scalar_flow(all);
+  for (const std::string& scalar : live_after(last, group)) {
+    work.kept.push_back({scalar, fmt::format("kept_{}_{}_", scalar, *last_writer(scalar, last + 1))});
+    if (!flow.definite.count(scalar)) flow.exposed.insert(scalar);
+  }
+  std::set<int> again;
+  for (const std::string& scalar : flow.exposed) {
+    if (const auto statements = computed_again(scalar, group))
+      again.insert(statements->begin(), statements->end());
+    else
+      work.loaded.push_back({scalar, fmt::format("kept_{}_{}_", scalar, *last_writer(scalar, group))});
+  }
+  work.before = only(function_.body, again);
+  return work;
+}
+
+Work Works::whole() const {
+  Work work;
+  work.function = &function_;
+  work.shaped = &shaped_;
+  work.body = function_.body;
+  work.tag = "all";
+  work.setting = setting_;
+  return work;
+}
+
+}  // namespace ak::port

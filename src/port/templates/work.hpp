@@ -1,0 +1,46 @@
+// A verdict cut into works: what each group needs from those before it, and what it must leave for those after it.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "port/templates/templates.hpp"
+
+namespace ak::port {
+
+/// The groups of a verdict, each to be run on its own. The functions that its works point to live in it: it stays where it is.
+class Works {
+ public:
+  Works(const loop::Verdict& verdict, const Setting& setting);
+  Works(const Works&) = delete;
+
+  /// Whether the groups may run one after the other. Only then are there works.
+  bool separable() const { return separable_; }
+  std::size_t size() const { return groups_.size(); }
+  bool straight(std::size_t group) const;
+  /// Whether nothing of the group has to be run, because those after it compute its scalars themselves.
+  bool vanishes(std::size_t group) const { return vanishes_[group]; }
+  /// The group, with the straight ones up to `last` as its `after`.
+  Work work(std::size_t group, std::size_t last) const;
+  /// The whole function as one group.
+  Work whole() const;
+  const loop::Function& function() const { return function_; }
+
+ private:
+  void close(std::size_t group);
+  bool keeps_order(std::size_t earlier, std::size_t later) const;
+  std::optional<std::set<int>> computed_again(const std::string& scalar, std::size_t group) const;
+  std::optional<std::size_t> last_writer(const std::string& scalar, std::size_t before) const;
+  std::vector<std::string> live_after(std::size_t group, std::size_t from) const;
+
+  loop::Function function_, shaped_;
+  Setting setting_;
+  std::vector<loop::Group> groups_;
+  std::vector<std::vector<loop::Node>> bodies_;
+  std::vector<bool> vanishes_;
+  bool separable_ = true;
+};
+
+}  // namespace ak::port

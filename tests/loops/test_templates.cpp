@@ -1,0 +1,150 @@
+// What templates make of verdicts, as far as it can be seen without running it: which loops they take, and how they are
+// launched.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "port/templates/linear.hpp"
+#include "port/templates/templates.hpp"
+
+using namespace ak::loop;
+using ak::port::candidates;
+
+namespace {
+
+const Term n = scalar("n", ScalarType::i32), m = scalar("m", ScalarType::i32);
+const Term i = scalar("i", ScalarType::i32), j = scalar("j", ScalarType::i32);
+
+Term plus(const Term& a, std::int64_t b) { return binary(b < 0 ? "-" : "+", a, integer(b < 0 ? -b : b)); }
+Term at(const char* array, std::vector<Term> subscripts) { return element(array, std::move(subscripts), ScalarType::f32); }
+
+Node assign(int id, Term target, Term value) {
+  Node node;
+  node.id = id;
+  node.target = std::move(target);
+  node.value = std::move(value);
+  return node;
+}
+
+Node loop_over(int id, const Term& variable, Term begin, Term end, std::vector<Node> body, std::int64_t step = 1) {
+  Node node;
+  node.kind = Node::Kind::loop;
+  node.id = id;
+  node.variable = variable.text;
+  node.begin = std::move(begin);
+  node.end = std::move(end);
+  node.step = step;
+  node.body = std::move(body);
+  return node;
+}
+
+/// void f(int n, int m, float a[n + 1][m + 1], float b[n + 1]) with one group.
+Verdict verdict_of(std::vector<Node> body, std::vector<int> statements, std::vector<LoopRole> loops) {
+  Verdict verdict;
+  verdict.function = {"f",
+                      ScalarType::none,
+                      {{"n", ScalarType::i32, false, false, false, {}, true},
+                       {"m", ScalarType::i32, false, false, false, {}, true},
+                       {"a", ScalarType::f32, true, false, false, {plus(n, 1), plus(m, 1)}, true},
+                       {"b", ScalarType::f32, true, false, false, {plus(n, 1)}, true}},
+                      {},
+                      std::move(body)};
+  Group group;
+  group.statements = std::move(statements);
+  group.loops = std::move(loops);
+  verdict.groups = {group};
+  return verdict;
+}
+
+bool only_serial(const Verdict& verdict) {
+  const auto all = candidates(verdict);
+  return all.size() == 1 && all[0].template_name == "serial";
+}
+
+}  // namespace
+
+TEST_CASE("templates: serial is always there and last; a refused function has nothing") {
+  Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, at("b", {i}), at("a", {i, integer(0)}))})}, {2},
+                               {{1, "i", Role::parallel}});
+  const auto all = candidates(verdict);
+  REQUIRE(all.size() > 1);
+  CHECK(all.back().template_name == "serial");
+  CHECK(std::all_of(all.begin(), all.end() - 1, [](const Candidate& one) { return one.template_name == "map"; }));
+  verdict.refused = "why";
+  CHECK(candidates(verdict).empty());
+}
+
+TEST_CASE("templates: geometry of any loop has blocks for all iterations, and one where there are none") {
+  struct Row {
+    Term begin, end;
+    std::int64_t step;
+  };
+  for (const Row& row :
+       {Row{integer(0), n, 1}, Row{integer(3), plus(n, -1), 5}, Row{plus(n, -1), integer(-1), -1}, Row{n, m, -7}}) {
+    const Verdict verdict = verdict_of({loop_over(1, i, row.begin, row.end, {assign(2, at("b", {i}), integer(1))}, row.step)},
+                                       {2}, {{1, "i", Role::parallel}});
+    for (const Candidate& one : candidates(verdict)) {
+      if (one.template_name != "map") continue;
+      REQUIRE(one.launches.size() == 1);
+      for (const std::int64_t size : {-5, 0, 1, 255, 256, 257, 1000000}) {
+        const Values values{{"n", size}, {"m", 3}, {kSms, 100}};
+        const std::int64_t begin = *evaluate(row.begin, values), end = *evaluate(row.end, values);
+        std::int64_t trips = 0;
+        for (std::int64_t k = begin; row.step > 0 ? k < end : k > end; k += row.step) ++trips;
+        const auto blocks = evaluate(one.launches[0].blocks, values);
+        REQUIRE(blocks);
+        CHECK(*blocks >= 1);
+        CHECK(*blocks * one.launches[0].threads * one.knobs.at("unroll") >= trips);
+        CHECK((*blocks - 1) * one.launches[0].threads * one.knobs.at("unroll") <= trips);
+      }
+    }
+  }
+}
+
+TEST_CASE("templates: a loop inside one that carries is shared out only where its threads keep to their own elements") {
+  const auto sweep = [](Term from) {
+    const std::vector<Node> inner{assign(3, at("a", {i, j}), std::move(from))};
+    return verdict_of({loop_over(1, i, integer(1), n, {loop_over(2, j, integer(1), m, inner)})}, {3},
+                      {{1, "i", Role::scan}, {2, "j", Role::parallel}});
+  };
+  CHECK_FALSE(only_serial(sweep(at("a", {plus(i, -1), j}))));
+  CHECK(only_serial(sweep(at("a", {plus(i, -1), plus(j, 1)}))));
+  CHECK(only_serial(sweep(at("a", {plus(i, -1), plus(j, -1)}))));
+  CHECK(only_serial(sweep(at("a", {plus(i, -1), integer(0)}))));
+}
+
+TEST_CASE("templates: what iterations overwrite of each other, and scalars that go on, are not shared out by map") {
+  const auto shifted = [](Note::Kind kind) {
+    Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, at("b", {i}), at("b", {plus(i, 1)}))})}, {2},
+                                 {{1, "i", Role::parallel}});
+    verdict.groups[0].notes = {{kind, "b", 1, 2, 2, 1}};
+    const auto all = candidates(verdict);
+    return std::any_of(all.begin(), all.end(), [](const Candidate& one) { return one.template_name == "map"; });
+  };
+  CHECK_FALSE(shifted(Note::Kind::anti));
+  CHECK_FALSE(shifted(Note::Kind::output));
+  Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, scalar("t", ScalarType::f32), at("b", {i}))})}, {2},
+                               {{1, "i", Role::parallel}});
+  verdict.function.locals = {{"t", ScalarType::f32, {}}};
+  Node& loop = verdict.function.body[0];
+  loop.body.insert(loop.body.begin(), assign(4, at("b", {i}), scalar("t", ScalarType::f32)));
+  verdict.groups[0].statements = {4, 2};
+  CHECK(only_serial(verdict));  // t of the iteration before, and no note that says so
+}
+
+TEST_CASE("templates: how far apart two subscripts are") {
+  using ak::port::Apart;
+  const auto apart = [](const Term& read, const Term& write, std::int64_t step = 1) {
+    return ak::port::apart(at("b", {read}), at("b", {write}), "i", step);
+  };
+  CHECK(apart(plus(i, 1), i).iterations == 1);
+  CHECK(apart(plus(i, -2), i).iterations == -2);
+  CHECK(apart(plus(i, -2), i, -1).iterations == 2);
+  CHECK(apart(plus(i, 4), i, 2).iterations == 2);
+  CHECK(apart(plus(i, 3), i, 2).kind == Apart::Kind::never);
+  CHECK(apart(binary("+", i, n), binary("+", n, i)).iterations == 0);
+  CHECK(apart(binary("+", i, n), i).kind == Apart::Kind::unknown);
+  CHECK(apart(binary("*", integer(2), i), i).kind == Apart::Kind::unknown);
+  CHECK(apart(integer(3), integer(4)).kind == Apart::Kind::never);
+  CHECK(apart(integer(3), integer(3)).kind == Apart::Kind::unknown);
+}
