@@ -1,0 +1,132 @@
+#include "analyser/analyse.hpp"
+
+#include <algorithm>
+
+#include "analyser/flow.hpp"
+#include "analyser/nest.hpp"
+
+namespace ak::analyser {
+
+namespace {
+
+using loop::Node;
+constexpr unsigned long kOperations = 20'000'000;  // of isl: a few seconds
+
+/// Statements outside of all loops.
+bool is_straight(const flow::Statement& statement) { return statement.loops.empty() && statement.is_leaf(); }
+
+std::vector<loop::Group> all_groups(const flow::Model& model, const std::vector<flow::Dependence>& dependences,
+                                    const std::set<std::string>& without) {
+  std::vector<loop::Group> groups;
+  int root = 0;
+  bool straight = false;
+  for (const flow::Statement& statement : model.statements) {
+    if (is_straight(statement)) {
+      if (!straight) groups.emplace_back();
+      groups.back().statements.push_back(statement.node->id);
+      straight = true;
+      continue;
+    }
+    if (statement.loops.empty() || statement.loops.front()->id == root) continue;
+    straight = false;
+    root = statement.loops.front()->id;
+    const flow::Nest nest = flow::make_nest(model, dependences, without, root);
+    if (nest.leaves.empty()) continue;
+    for (loop::Group& group : flow::groups(nest, flow::pieces(nest))) groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+/// What is left to say when isl gave up: everything in the text's order.
+std::vector<loop::Group> in_order(const loop::Function& function, const std::string& cause) {
+  std::vector<loop::Group> groups;
+  const auto visit = [&](const auto& self, const std::vector<Node>& body, loop::Group* group) -> void {
+    for (const Node& node : body) {
+      if (node.kind == Node::Kind::branch) {
+        self(self, node.body, group);
+        self(self, node.otherwise, group);
+      } else if (node.kind == Node::Kind::loop) {
+        if (!group) {
+          groups.emplace_back();
+          groups.back().cause = cause;
+          groups.back().loops.push_back({node.id, node.variable, loop::Role::sequential});
+          self(self, node.body, &groups.back());
+        } else {
+          self(self, node.body, group);
+        }
+      } else {
+        if (!group) groups.emplace_back();
+        loop::Group& own = group ? *group : groups.back();
+        own.statements.push_back(node.id);
+        if (group && own.recurrences.empty() && node.kind == Node::Kind::assign) {
+          loop::Recurrence recurrence;
+          recurrence.target = node.target.text;
+          recurrence.statement = node.id;
+          own.recurrences.push_back(recurrence);
+        }
+      }
+    }
+  };
+  visit(visit, function.body, nullptr);
+  return groups;
+}
+
+std::vector<PredictedDependence> predicted(const flow::Model& model, const std::vector<flow::Dependence>& dependences) {
+  std::vector<PredictedDependence> all;
+  for (const flow::Dependence& one : dependences) {
+    const flow::Statement& from = model.statements[one.from];
+    const int loop = one.level == flow::Dependence::kWithin ? 0 : from.loops[one.level]->id;
+    all.push_back({static_cast<PredictedDependence::Kind>(one.kind), one.name, from.node->id,
+                   model.statements[one.to].node->id, loop, one.distances});
+  }
+  return all;
+}
+
+bool inside(const std::vector<Node>& body, int loop, int id) {
+  bool found = false;
+  loop::for_each_node(body, [&](const Node& node) {
+    if (node.id == loop) loop::for_each_node(node.body, [&](const Node& inner) { found |= inner.id == id; });
+  });
+  return found;
+}
+
+/// A note stands at the first group of its loop.
+void add_notes(loop::Verdict& verdict, const std::vector<loop::Note>& notes) {
+  for (const loop::Note& note : notes) {
+    loop::Group* place = nullptr;
+    for (loop::Group& group : verdict.groups) {
+      if (group.loops.empty()) continue;
+      const bool own = std::any_of(group.loops.begin(), group.loops.end(), [&](const auto& one) { return one.loop == note.loop; }) ||
+                       std::any_of(group.statements.begin(), group.statements.end(),
+                                   [&](int id) { return inside(verdict.function.body, note.loop, id); });
+      if (own || (note.loop == 0 && !place)) place = place ? place : &group;
+    }
+    if (place) place->notes.push_back(note);
+  }
+}
+
+}  // namespace
+
+Analysis analysis(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
+                  const std::set<std::string>& without) {
+  Analysis result;
+  loop::Verdict& verdict = result.verdict;
+  verdict.function = std::move(function);
+  try {
+    const flow::IslContext context(kOperations);
+    const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
+    const auto dependences = flow::dependences(model);
+    verdict.groups = all_groups(model, dependences, without);
+    result.dependences = predicted(model, dependences);
+  } catch (const isl::exception& fault) {
+    verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
+  }
+  add_notes(verdict, notes);
+  return result;
+}
+
+loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes) {
+  return analysis(std::move(function), facts, notes).verdict;
+}
+
+}  // namespace ak::analyser

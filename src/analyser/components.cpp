@@ -1,0 +1,54 @@
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "analyser/nest.hpp"
+
+namespace ak::analyser::flow {
+
+std::vector<std::vector<int>> components(int count, const std::vector<std::pair<int, int>>& edges) {
+  std::vector<std::vector<int>> next(count);
+  for (const auto& [from, to] : edges) next[from].push_back(to);
+
+  // Tarjan
+  std::vector<int> number(count, -1), low(count, 0), part(count, -1), stack;
+  std::vector<std::vector<int>> parts;
+  int counter = 0;
+  const std::function<void(int)> visit = [&](int node) {
+    number[node] = low[node] = counter++;
+    stack.push_back(node);
+    for (const int to : next[node]) {
+      if (number[to] < 0) visit(to);
+      if (part[to] < 0) low[node] = std::min(low[node], low[to]);
+    }
+    if (low[node] != number[node]) return;
+    std::vector<int> members;
+    do {
+      members.push_back(stack.back());
+      part[stack.back()] = static_cast<int>(parts.size());
+      stack.pop_back();
+    } while (members.back() != node);
+    std::sort(members.begin(), members.end());
+    parts.push_back(std::move(members));
+  };
+  for (int node = 0; node < count; ++node)
+    if (number[node] < 0) visit(node);
+
+  std::vector<std::set<int>> waits(parts.size());
+  for (const auto& [from, to] : edges)
+    if (part[from] != part[to]) waits[part[to]].insert(part[from]);
+  std::vector<std::vector<int>> order;
+  std::set<int> left;
+  for (int i = 0; i < static_cast<int>(parts.size()); ++i) left.insert(i);
+  while (!left.empty()) {
+    int first = -1;
+    for (const int i : left)
+      if (waits[i].empty() && (first < 0 || parts[i].front() < parts[first].front())) first = i;
+    for (auto& others : waits) others.erase(first);
+    left.erase(first);
+    order.push_back(parts[first]);
+  }
+  return order;
+}
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,28 @@
+// Integers that only count: k = k + constant, under conditions, with a start outside of the counting loop.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analyser/model.hpp"
+
+namespace ak::analyser::flow {
+
+struct Counting {
+  std::string name;
+  std::vector<int> counts;   // statements k = k + constant, all in one direction
+  std::vector<int> starts;   // statements k = something else
+  std::int64_t step = 1;     // of the first count
+};
+
+/// Of the counts below the outermost loop `root`, those that are a subscript there.
+std::map<std::string, Counting> find_counters(const Model& model, int root);
+
+/// Elements that a counter selects lie between its start and start + what it can have counted.
+void bound_counted_elements(Model& model);
+
+/// Whether no two runs of the writes through these counters to `array` reach one element, as far as no start lies between.
+bool counts_apart(const Model& model, const std::map<std::string, Counting>& counters, const std::string& array);
+
+}  // namespace ak::analyser::flow

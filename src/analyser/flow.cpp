@@ -1,0 +1,193 @@
+#include "analyser/flow.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace ak::analyser::flow {
+
+namespace {
+
+constexpr int kMostDistances = 8;
+
+std::string tuple(const Statement& statement, const char* prefix) {
+  std::vector<std::string> names;
+  for (int i = 0; i < statement.depth(); ++i) names.push_back(fmt::format("{}{}", prefix, i));
+  return fmt::format("S{}[{}]", statement.node->id, fmt::join(names, ","));
+}
+
+/// Pairs of instances that agree in the first `depth` loops.
+isl::map agreeing(isl::ctx context, const Statement& a, const Statement& b, int depth, const char* more = "") {
+  std::string equal = "true";
+  for (int i = 0; i < depth; ++i) equal += fmt::format(" and a{0} = b{0}", i);
+  return isl::map(context, fmt::format("{{ {} -> {} : {} {} }}", tuple(a, "a"), tuple(b, "b"), equal, more));
+}
+
+/// Pairs where `a` runs before `b` and the loop `level` is the outermost in which they differ.
+isl::map ordered(isl::ctx context, const Statement& a, const Statement& b, int level) {
+  return agreeing(context, a, b, level, fmt::format("and a{0} < b{0}", level).c_str());
+}
+
+isl::union_map before(isl::ctx context, const Model& model) {
+  isl::union_map all = isl::union_map::empty(context);
+  for (const Statement& a : model.statements)
+    for (const Statement& b : model.statements) {
+      const int common = common_depth(a, b);
+      isl::union_map pairs = isl::union_map::empty(context);
+      for (int level = 0; level < common; ++level) pairs = pairs.unite(ordered(context, a, b, level));
+      if (a.node->id < b.node->id) pairs = pairs.unite(agreeing(context, a, b, common));
+      // Of the two sides of a branch one runs.
+      for (const Guard& one : a.guards)
+        for (const Guard& other : b.guards)
+          if (one.kind == Guard::Kind::branch && one.node == other.node && one.side != other.side && one.kind == other.kind)
+            pairs = pairs.subtract(agreeing(context, a, b, one.depth));
+      all = all.unite(pairs);
+    }
+  return all;
+}
+
+/// Pairs of which `a` runs for certain when `b` does. `earlier`: `a` is known to come before it.
+isl::union_map certain(isl::ctx context, const Statement& a, const Statement& b, bool earlier) {
+  int depth = 0;
+  for (const Guard& guard : a.guards) {
+    const bool shared = std::any_of(b.guards.begin(), b.guards.end(), [&](const Guard& other) {
+      return other.kind == guard.kind && other.node == guard.node && other.side == guard.side;
+    });
+    if (!shared || (guard.kind == Guard::Kind::leave && !earlier)) return isl::union_map::empty(context);
+    depth = std::max(depth, guard.depth);
+  }
+  return agreeing(context, a, b, depth);
+}
+
+class Flow {
+ public:
+  explicit Flow(const Model& model)
+      : model_(model), context_(model.statements.front().domain.ctx()), before_(before(context_, model)) {
+    certain_earlier_ = certain_later_ = isl::union_map::empty(context_);
+    for (const Statement& a : model_.statements)
+      if (a.target())
+        for (const Statement& b : model_.statements) {
+          certain_earlier_ = certain_earlier_.unite(certain(context_, a, b, true));
+          certain_later_ = certain_later_.unite(certain(context_, a, b, false));
+        }
+  }
+
+  std::vector<Dependence> all() {
+    std::set<std::string> names;
+    for (const Statement& statement : model_.statements)
+      if (const Reference* target = statement.target()) names.insert(target->name);
+    for (const std::string& name : names) of_name(name);
+    std::stable_sort(found_.begin(), found_.end(), [](const auto& a, const auto& b) { return a.from < b.from; });
+    return std::move(found_);
+  }
+
+ private:
+  using Kind = Dependence::Kind;
+
+  void of_name(const std::string& name) {
+    isl::union_map writes = isl::union_map::empty(context_), kills = writes;
+    for (const Statement& statement : model_.statements)
+      if (const Reference* target = statement.target(); target && target->name == name) {
+        writes = writes.unite(target->map);
+        if (target->exact) kills = kills.unite(target->map);
+      }
+    for (int i = 0; i < static_cast<int>(model_.statements.size()); ++i) {
+      const Statement& statement = model_.statements[i];
+      for (int r = 0; r < static_cast<int>(statement.references.size()); ++r) {
+        const Reference& reference = statement.references[r];
+        if (reference.name != name) continue;
+        if (reference.write) {
+          add(Kind::output, name, between(reference.map, writes, kills), r);
+        } else {
+          add(Kind::flow, name, between(writes, reference.map, kills), r);
+          add(Kind::anti, name, between(reference.map, writes, kills), r);
+        }
+      }
+    }
+  }
+
+  /// From sources to later sinks at the same element, none of `kills` in between.
+  isl::union_map between(const isl::union_map& sources, const isl::union_map& sinks, const isl::union_map& kills) const {
+    const auto meet = [&](const isl::union_map& a, const isl::union_map& b) {
+      return a.apply_range(b.reverse()).intersect(before_);
+    };
+    const isl::union_map memory = meet(sources, sinks);
+    if (memory.is_empty() || kills.is_empty()) return memory;
+    const isl::union_map to_kill = meet(sources, kills), from_kill = meet(kills, sinks);
+    const isl::union_map killed = to_kill.apply_range(from_kill.intersect(certain_earlier_))
+                                      .unite(to_kill.intersect(certain_later_.reverse()).apply_range(from_kill));
+    return memory.subtract(killed);
+  }
+
+  int index_of(const std::string& tuple_name) const {
+    const int id = std::stoi(tuple_name.substr(1));
+    for (int i = 0; i < static_cast<int>(model_.statements.size()); ++i)
+      if (model_.statements[i].node->id == id) return i;
+    return -1;
+  }
+
+  void add(Kind kind, const std::string& name, const isl::union_map& pairs, int reference) {
+    pairs.foreach_map([&](const isl::map& map) {
+      if (map.is_empty()) return;
+      const int from = index_of(map.domain_tuple_id().name()), to = index_of(map.range_tuple_id().name());
+      const Statement &a = model_.statements[from], &b = model_.statements[to];
+      const int common = common_depth(a, b);
+      const auto one = [&](const isl::map& part, int level) {
+        if (part.is_empty()) return;
+        Dependence dependence{kind, name, from, to, reference, level, {}, {}, true};
+        if (level != Dependence::kWithin) dependence.distances = distances(part, level);
+        for (int l = 0; l < common; ++l) dependence.vector.push_back(level == Dependence::kWithin || l < level ? 0 : only(part, l));
+        const Reference* read = kind == Kind::output ? nullptr
+                                : kind == Kind::flow ? &b.references[reference]
+                                                     : &a.references[reference];
+        dependence.exact = (!read || read->exact) && (kind == Kind::flow || b.target()->exact) &&
+                           (kind == Kind::anti || a.target()->exact);
+        found_.push_back(std::move(dependence));
+      };
+      for (int level = 0; level < common; ++level) one(map.intersect(ordered(context_, a, b, level)), level);
+      one(map.intersect(agreeing(context_, a, b, common)), Dependence::kWithin);
+    });
+  }
+
+  /// All differences of the iterations of one loop, where they are few constants.
+  std::vector<std::int64_t> distances(const isl::map& map, int level) const {
+    isl_map* pairs = isl_map_copy(map.get());
+    pairs = isl_map_project_out(pairs, isl_dim_param, 0, isl_map_dim(pairs, isl_dim_param));
+    const auto keep_one = [&](isl_dim_type type) {
+      pairs = isl_map_project_out(pairs, type, level + 1, isl_map_dim(pairs, type) - level - 1);
+      pairs = isl_map_project_out(pairs, type, 0, level);
+      pairs = isl_map_reset_tuple_id(pairs, type);
+    };
+    keep_one(isl_dim_in);
+    keep_one(isl_dim_out);
+    const isl::set deltas = isl::manage(isl_map_deltas(pairs));
+    std::vector<std::int64_t> all;
+    const auto least = number(deltas.dim_min_val(0)), most = number(deltas.dim_max_val(0));
+    if (!least || !most || deltas.is_empty()) return {};
+    if (*least == *most) return {*least};
+    if (*most - *least > 64) return {};
+    deltas.foreach_point([&](const isl::point& point) { all.push_back(*number(point.multi_val().at(0))); });
+    std::sort(all.begin(), all.end());
+    return all.size() <= kMostDistances ? all : std::vector<std::int64_t>{};
+  }
+
+  std::optional<std::int64_t> only(const isl::map& map, int level) const {
+    const auto all = distances(map, level);
+    return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
+  }
+
+  const Model& model_;
+  isl::ctx context_;
+  isl::union_map before_, certain_earlier_, certain_later_;
+  std::vector<Dependence> found_;
+};
+
+}  // namespace
+
+std::vector<Dependence> dependences(const Model& model) {
+  if (model.statements.empty()) return {};
+  return Flow(model).all();
+}
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,270 @@
+// Pieces side by side become groups, as far as that is right without a barrier between them.
+#include "analyser/nest.hpp"
+
+#include <algorithm>
+
+#include "analyser/modules/modules.hpp"
+
+namespace ak::analyser::flow {
+
+namespace {
+
+using Kind = Piece::Kind;
+
+/// A group while it grows.
+struct Growing {
+  std::vector<Piece> pieces;
+  std::vector<const loop::Node*> loops;  // of the deepest statement; of several: the first
+  std::set<int> statements;
+  std::string conflict;  // why its statements must run in the text's order, one iteration after the other
+
+  std::set<int> carried() const {
+    std::set<int> all;
+    for (const Piece& piece : pieces) {
+      all.insert(piece.carried.begin(), piece.carried.end());
+      all.insert(piece.scatters.begin(), piece.scatters.end());
+    }
+    return all;
+  }
+  bool only_reduces() const {
+    return std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
+      return piece.scatters.empty() && (piece.kind == Kind::reduce || piece.carried.empty());
+    });
+  }
+};
+
+Growing grown(const Nest& nest, Piece piece) {
+  Growing group;
+  group.statements.insert(piece.statements.begin(), piece.statements.end());
+  for (const int s : piece.statements)
+    if (nest.at(s).loops.size() > group.loops.size()) group.loops = nest.at(s).loops;
+  group.pieces.push_back(std::move(piece));
+  return group;
+}
+
+/// Edges from one to the other, through followers too.
+class Between {
+ public:
+  Between(const Nest& nest, const Growing& a, const Growing& b) : nest_(nest) {
+    for (const auto& [from, to] : {std::pair(&a, &b), std::pair(&b, &a)})
+      for (const int s : from->statements) follow(s, to->statements, false, {});
+  }
+  bool carried_array = false, scalar_forward = false, scalar = false, carried_scalar = false;
+
+ private:
+  void follow(int from, const std::set<int>& goal, bool carried, std::set<int> seen) {
+    for (const Edge& edge : nest_.edges) {
+      if (edge.from != from) continue;
+      const bool own_scalar = edge.scalar && !nest_.followers.contains(from);
+      if (goal.contains(edge.to)) {
+        if (own_scalar) {
+          scalar = true;
+          carried_scalar |= edge.carried();
+        } else if (edge.carried() || carried) {
+          carried_array = true;
+        }
+      } else if (nest_.followers.contains(edge.to) && seen.insert(edge.to).second) {
+        if (own_scalar) scalar = true;
+        follow(edge.to, goal, carried || (edge.carried() && !own_scalar), seen);
+      }
+    }
+  }
+  const Nest& nest_;
+};
+
+int common(const Growing& a, const Growing& b) {
+  int depth = 0;
+  const int most = static_cast<int>(std::min(a.loops.size(), b.loops.size()));
+  while (depth < most && a.loops[depth] == b.loops[depth]) ++depth;
+  return depth;
+}
+
+bool left(const Nest& nest, int s) {
+  return std::any_of(nest.at(s).guards.begin(), nest.at(s).guards.end(),
+                     [](const Guard& guard) { return guard.kind == Guard::Kind::leave && guard.node != 0; });
+}
+
+bool may_join(const Nest& nest, const Growing& a, const Growing& b) {
+  const Between between(nest, a, b);
+  if (between.carried_array) return false;
+  const int depth = common(a, b);
+  const bool same = depth == static_cast<int>(a.loops.size()) && depth == static_cast<int>(b.loops.size());
+  const auto one = a.carried(), other = b.carried();
+  if (same) {
+    if (one.empty() || other.empty()) return true;
+    return a.only_reduces() && b.only_reduces() && one == other && !between.scalar;
+  }
+  for (int level = 0; level < depth; ++level)
+    if (one.contains(level) || other.contains(level)) return false;
+  const bool side_by_side = depth < static_cast<int>(std::min(a.loops.size(), b.loops.size()));
+  return depth > 0 && (!side_by_side || between.scalar);
+}
+
+void join(Growing& a, Growing b) {
+  for (Piece& piece : b.pieces) a.pieces.push_back(std::move(piece));
+  if (common(a, b) == static_cast<int>(a.loops.size()) && b.loops.size() > a.loops.size()) a.loops = b.loops;
+  a.statements.merge(b.statements);
+  if (a.conflict.empty()) a.conflict = b.conflict;
+}
+
+/// A value in a scalar cannot wait for another group.
+bool must_join(const Nest& nest, const Growing& a, const Growing& b) {
+  for (const int s : a.statements)
+    if (left(nest, s))
+      for (const int t : b.statements)
+        if (left(nest, t)) return true;
+  return Between(nest, a, b).scalar;
+}
+
+std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
+  std::vector<Growing> groups;
+  for (Piece& piece : pieces) {
+    Growing next = grown(nest, std::move(piece));
+    int from = static_cast<int>(groups.size());
+    for (int i = static_cast<int>(groups.size()) - 1; i >= 0; --i)
+      if (must_join(nest, groups[i], next)) from = i;
+    if (from == static_cast<int>(groups.size())) {
+      if (!groups.empty() && may_join(nest, groups.back(), next))
+        join(groups.back(), std::move(next));
+      else
+        groups.push_back(std::move(next));
+      continue;
+    }
+    Growing all = std::move(groups[from]);
+    const auto absorb = [&](Growing other) {
+      const bool exits = std::any_of(all.statements.begin(), all.statements.end(), [&](int s) { return left(nest, s); });
+      if (!may_join(nest, all, other) && !exits && all.conflict.empty())
+        all.conflict = "a scalar goes from one recurrence to another statement that cannot run beside it";
+      if (exits && Between(nest, all, other).carried_array) all.conflict = "what one iteration leaves decides of a later one";
+      join(all, std::move(other));
+    };
+    for (int i = from + 1; i < static_cast<int>(groups.size()); ++i) absorb(std::move(groups[i]));
+    absorb(std::move(next));
+    groups.resize(from);
+    groups.push_back(std::move(all));
+  }
+  return groups;
+}
+
+class Finish {
+ public:
+  Finish(const Nest& nest, Growing growing) : nest_(nest), growing_(std::move(growing)) {}
+
+  loop::Group run() {
+    add_statements();
+    for (const Piece& piece : growing_.pieces) {
+      if (piece.reduction) group_.reductions.push_back(*piece.reduction);
+      if (piece.counter) group_.counters.push_back(*piece.counter);
+      if (piece.recurrence) group_.recurrences.push_back(*piece.recurrence);
+      if (group_.cause.empty() && piece.kind == Kind::sequential) group_.cause = piece.cause;
+    }
+    for (int level = 0; level < static_cast<int>(growing_.loops.size()); ++level) {
+      const loop::Node& loop = *growing_.loops[level];
+      group_.loops.push_back({loop.id, loop.variable, role(level)});
+    }
+    return std::move(group_);
+  }
+
+ private:
+  void add_statements() {
+    std::set<int> all = growing_.statements;
+    // What sets a scalar for them comes with them.
+    for (bool grew = true; grew;) {
+      grew = false;
+      for (const Edge& edge : nest_.edges)
+        if (nest_.followers.contains(edge.from) && all.contains(edge.to)) grew |= all.insert(edge.from).second;
+    }
+    for (const int s : all) group_.statements.push_back(nest_.at(s).node->id);
+    std::sort(group_.statements.begin(), group_.statements.end());
+  }
+
+  loop::Role role(int level) {
+    std::vector<const Piece*> carriers;
+    for (const Piece& piece : growing_.pieces)
+      if (piece.carried.contains(level)) carriers.push_back(&piece);
+    if (!growing_.conflict.empty() && level < common_level()) return sequential(growing_.conflict);
+    const bool reduces = std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == Kind::reduce; });
+    if (is_left(level)) {
+      if (!nest_.uses("early exit")) return sequential("the loop may be left early");
+      if (reduces && scattered(level).empty()) return loop::Role::exit;
+      return sequential("the loop may be left early, and its iterations depend on each other");
+    }
+    if (carriers.empty()) return scatter_or_parallel(level);
+    if (reduces) return scattered(level).empty() ? loop::Role::reduce : loop::Role::scatter;
+    if (carriers.size() > 1) return sequential("several recurrences");
+    switch (carriers.front()->kind) {
+      case Kind::scan: return loop::Role::scan;
+      case Kind::chains: return loop::Role::chains;
+      case Kind::counter: return loop::Role::compact;
+      case Kind::wavefront: return loop::Role::wavefront;
+      default: return loop::Role::sequential;
+    }
+  }
+
+  int common_level() const {
+    std::size_t depth = growing_.loops.size();
+    for (const int s : growing_.statements) {
+      std::size_t own = 0;
+      while (own < depth && own < nest_.at(s).loops.size() && nest_.at(s).loops[own] == growing_.loops[own]) ++own;
+      depth = own;
+    }
+    return static_cast<int>(depth);
+  }
+
+  bool is_left(int level) const {
+    const int id = growing_.loops[level]->id;
+    for (const int s : growing_.statements)
+      for (const Guard& guard : nest_.at(s).guards)
+        if (guard.kind == Guard::Kind::leave && guard.node == id) return true;
+    return false;
+  }
+
+  loop::Role sequential(const std::string& cause) {
+    if (group_.cause.empty()) group_.cause = cause;
+    if (group_.recurrences.empty()) {
+      loop::Recurrence recurrence;
+      for (const Piece& piece : growing_.pieces)
+        for (const int s : piece.statements)
+          if (const Reference* target = nest_.at(s).target(); target && (recurrence.target.empty() || !piece.carried.empty()))
+            recurrence.target = target->name, recurrence.statement = nest_.at(s).node->id;
+      group_.recurrences.push_back(recurrence);
+    }
+    return loop::Role::sequential;
+  }
+
+  /// Arrays of which two iterations of the loop may write one element, nobody knows which.
+  std::set<std::string> scattered(int level) const {
+    std::set<std::string> names;
+    for (const Dependence& one : *nest_.dependences)
+      if (one.kind == Dependence::Kind::output && one.level == level && !one.exact && growing_.statements.contains(one.from) &&
+          growing_.statements.contains(one.to) && !counts_apart(*nest_.model, nest_.counters, one.name))
+        names.insert(one.name);
+    return names;
+  }
+
+  loop::Role scatter_or_parallel(int level) {
+    const auto names = scattered(level);
+    if (names.empty()) return loop::Role::parallel;
+    if (!nest_.uses("aliasing, indirection, thresholds")) return sequential("writes through unknown subscripts");
+    for (const std::string& name : names)
+      if (!std::count(group_.scattered.begin(), group_.scattered.end(), name)) group_.scattered.push_back(name);
+    return loop::Role::scatter;
+  }
+
+  const Nest& nest_;
+  Growing growing_;
+  loop::Group group_;
+};
+
+}  // namespace
+
+std::vector<loop::Group> groups(const Nest& nest, std::vector<Piece> pieces) {
+  std::vector<loop::Group> all;
+  for (Growing& growing : joined(nest, std::move(pieces))) all.push_back(Finish(nest, std::move(growing)).run());
+  note_anti(nest, all);
+  note_output(nest, all);
+  note_expansion(nest, all);
+  return all;
+}
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,236 @@
+#include "analyser/counters.hpp"
+#include "analyser/model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ak::analyser::flow {
+
+namespace {
+
+using loop::Node;
+using loop::Term;
+
+std::set<std::string> written_names(const loop::Function& function) {
+  std::set<std::string> names;
+  loop::for_each_node(function.body, [&](const Node& node) {
+    if (node.kind == Node::Kind::assign) names.insert(node.target.text);
+  });
+  return names;
+}
+
+/// Loops that a leave or a finish below ends before their count.
+std::set<int> left_loops(const std::vector<Node>& body, std::vector<int> around = {}) {
+  std::set<int> left;
+  for (const Node& node : body) {
+    if (node.kind == Node::Kind::leave)
+      left.insert(std::find(around.begin(), around.end(), node.of), around.end());
+    if (node.kind == Node::Kind::finish) {
+      left.insert(around.begin(), around.end());
+      left.insert(0);  // and the function itself
+    }
+    std::vector<int> inside = around;
+    if (node.kind == Node::Kind::loop) inside.push_back(node.id);
+    left.merge(left_loops(node.body, inside));
+    left.merge(left_loops(node.otherwise, inside));
+  }
+  return left;
+}
+
+class Builder {
+ public:
+  Builder(isl::ctx context, const loop::Function& function, const Facts& facts) : context_(context), facts_(facts) {
+    model_.function = &function;
+    model_.written = written_names(function);
+    for (const loop::Parameter& parameter : function.parameters)
+      if (parameter.pointer) model_.arrays.insert(parameter.name);
+    for (const loop::Local& local : function.locals)
+      if (!local.extents.empty()) model_.arrays.insert(local.name);
+    left_ = left_loops(function.body);
+    // A finish that ends the text skips nothing.
+    if (!function.body.empty() && function.body.back().kind == Node::Kind::finish) {
+      int finishes = 0;
+      loop::for_each_node(function.body, [&](const Node& node) { finishes += node.kind == Node::Kind::finish; });
+      if (finishes == 1) left_.erase(0);
+    }
+  }
+
+  Model build() && {
+    if (left_.contains(0)) context_of_.guards.push_back({Guard::Kind::leave, 0, 0, 0});
+    walk(model_.function->body);
+    return std::move(model_);
+  }
+
+ private:
+  /// Where the walk stands.
+  struct Place {
+    std::vector<const Node*> loops;
+    std::vector<Guard> guards;
+    std::vector<int> branches, owners;
+    std::vector<std::pair<const Term*, bool>> conditions;  // affine ones: the term and its side
+  };
+
+  /// The scope and the domain of an instance of `node` here.
+  void place(Statement& statement) {
+    const int depth = static_cast<int>(context_of_.loops.size());
+    statement.loops = context_of_.loops;
+    statement.guards = context_of_.guards;
+    statement.branches = context_of_.branches;
+    statement.owners = context_of_.owners;
+    Scope& scope = statement.scope;
+    scope.space = isl::space::unit(context_).add_named_tuple(fmt::format("S{}", statement.node->id), depth);
+    scope.written = &model_.written;
+    for (const auto& [name, value] : facts_.values)
+      if (!model_.written.contains(name)) scope.variables.emplace(name, constant(scope.space, value));
+    isl::set domain = isl::set::universe(scope.space);
+    for (int level = 0; level < depth; ++level) {
+      const Node& loop = *context_of_.loops[level];
+      const isl::pw_aff count = dimension(scope.space, level);
+      domain = domain.intersect(count.ge_set(constant(scope.space, 0)));
+      const auto begin = affine(loop.begin, scope), end = affine(loop.end, scope);
+      scope.variables.erase(loop.variable);
+      scope.unknown.insert(loop.variable);
+      if (!begin) continue;
+      const isl::pw_aff value = begin->add(count.scale(static_cast<long>(loop.step)));
+      if (end) domain = domain.intersect(loop.step > 0 ? value.lt_set(*end) : value.gt_set(*end));
+      scope.unknown.erase(loop.variable);
+      scope.variables.insert_or_assign(loop.variable, value);
+    }
+    for (const auto& [condition, side] : context_of_.conditions)
+      if (const auto where = holds(*condition, scope)) domain = side ? domain.intersect(*where) : domain.subtract(*where);
+    statement.domain = domain;
+  }
+
+  void refer(Statement& statement, const Term& term, bool write) {
+    Reference reference{term.text, write, true, term, {}};
+    std::int64_t offset = 0;
+    for (const Alias& alias : facts_.aliases)
+      if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
+    const int dimensions = static_cast<int>(term.terms.size());
+    const isl::space elements = isl::space::unit(context_).add_named_tuple(reference.name, dimensions);
+    reference.map = isl::manage(
+        isl_map_from_domain_and_range(statement.domain.copy(), isl::set::universe(elements).release()));
+    for (int i = 0; i < dimensions; ++i) {
+      auto subscript = affine(term.terms[i], statement.scope);
+      if (!subscript) {
+        reference.exact = false;
+        continue;
+      }
+      if (i == 0) subscript = subscript->add_constant(static_cast<long>(offset));
+      isl::map one = subscript->as_map();  // instance -> its value, then as dimension i of the element
+      isl_map* wide = isl_map_insert_dims(one.release(), isl_dim_out, 0, i);
+      wide = isl_map_insert_dims(wide, isl_dim_out, i + 1, dimensions - i - 1);
+      wide = isl_map_set_tuple_name(wide, isl_dim_out, reference.name.c_str());
+      reference.map = reference.map.intersect(isl::manage(wide));
+    }
+    statement.references.push_back(std::move(reference));
+  }
+
+  void read(Statement& statement, const Term& term) {
+    for_each(term, [&](const Term& part) {
+      const bool memory = part.kind == Term::Kind::element ||
+                          (part.kind == Term::Kind::scalar && model_.written.contains(part.text) &&
+                           !statement.scope.variables.contains(part.text) && !statement.scope.unknown.contains(part.text));
+      if (memory) refer(statement, part, false);
+    });
+  }
+
+  Statement begin(const Node& node) {
+    Statement statement;
+    statement.node = &node;
+    place(statement);
+    return statement;
+  }
+
+  void walk(const std::vector<Node>& body) {
+    for (const Node& node : body) {
+      if (node.kind == Node::Kind::branch)
+        walk_branch(node);
+      else if (node.kind == Node::Kind::loop)
+        walk_loop(node);
+      else
+        add_leaf(node);
+    }
+  }
+
+  void add_leaf(const Node& node) {
+    Statement statement = begin(node);
+    if (node.kind == Node::Kind::assign) {
+      read(statement, node.value);
+      for (const Term& subscript : node.target.terms) read(statement, subscript);
+      refer(statement, node.target, true);
+    } else if (node.kind == Node::Kind::finish) {
+      read(statement, node.value);
+    }
+    model_.statements.push_back(std::move(statement));
+  }
+
+  void walk_branch(const Node& node) {
+    Statement statement = begin(node);
+    const bool known = holds(node.condition, statement.scope).has_value();
+    const Place before = context_of_;
+    if (!known) {
+      read(statement, node.condition);
+      context_of_.owners.push_back(static_cast<int>(model_.statements.size()));
+      model_.statements.push_back(std::move(statement));
+    }
+    const Place around = context_of_;
+    for (const int side : {1, 0}) {
+      context_of_ = around;
+      context_of_.branches.push_back(node.id);
+      if (known)
+        context_of_.conditions.emplace_back(&node.condition, side == 1);
+      else
+        context_of_.guards.push_back({Guard::Kind::branch, node.id, side, static_cast<int>(around.loops.size())});
+      walk(side ? node.body : node.otherwise);
+    }
+    context_of_ = before;
+  }
+
+  void walk_loop(const Node& node) {
+    const Place before = context_of_;
+    Statement statement = begin(node);
+    const bool known = affine(node.begin, statement.scope) && affine(node.end, statement.scope);
+    const int depth = statement.depth();
+    if (!known) {
+      read(statement, node.begin);
+      read(statement, node.end);
+      context_of_.owners.push_back(static_cast<int>(model_.statements.size()));
+      model_.statements.push_back(std::move(statement));
+      context_of_.guards.push_back({Guard::Kind::loop, node.id, 0, depth + 1});
+    }
+    if (left_.contains(node.id)) context_of_.guards.push_back({Guard::Kind::leave, node.id, 0, depth});
+    context_of_.loops.push_back(&node);
+    walk(node.body);
+    context_of_ = before;
+  }
+
+  isl::ctx context_;
+  const Facts& facts_;
+  std::set<int> left_;
+  Place context_of_;
+  Model model_;
+};
+
+}  // namespace
+
+const Reference* Statement::target() const {
+  for (const Reference& reference : references)
+    if (reference.write) return &reference;
+  return nullptr;
+}
+
+int common_depth(const Statement& a, const Statement& b) {
+  int depth = 0;
+  while (depth < a.depth() && depth < b.depth() && a.loops[depth] == b.loops[depth]) ++depth;
+  return depth;
+}
+
+Model build_model(isl::ctx context, const loop::Function& function, const Facts& facts) {
+  Model model = Builder(context, function, facts).build();
+  bound_counted_elements(model);
+  return model;
+}
+
+}  // namespace ak::analyser::flow

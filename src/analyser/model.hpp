@@ -1,0 +1,64 @@
+// The function's statements as isl sees them: instances, accesses, order.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analyser/affine.hpp"
+#include "analyser/facts.hpp"
+#include "analyser/isl.hpp"
+#include "loop/function.hpp"
+
+namespace ak::analyser::flow {
+
+/// One read or write of an array's element, or of a scalar that the function writes.
+struct Reference {
+  std::string name;
+  bool write = false;
+  bool exact = false;  // the map is the element itself; otherwise one of many
+  loop::Term term;     // as it stands in the text
+  isl::map map;        // instances -> elements
+};
+
+/// What must hold for a statement to run that the domain does not say.
+struct Guard {
+  enum class Kind { branch, loop, leave };
+  Kind kind = Kind::branch;
+  int node = 0;   // the branch, the loop of unknown length, or the loop that may be left
+  int side = 0;   // of a branch: 1 body, 0 otherwise
+  int depth = 0;  // loops around one instance of the guard
+};
+
+/// An assignment, a leave or a finish; also a branch or a loop whose condition or bounds read memory.
+struct Statement {
+  const loop::Node* node = nullptr;
+  std::vector<const loop::Node*> loops;  // around it, outermost first; each is a dimension: iterations from 0
+  std::vector<Guard> guards;             // outermost first
+  std::vector<int> branches;             // around it, whatever their condition
+  std::vector<int> owners;               // statements (indices) that are the branches and loops around it
+  isl::set domain;
+  Scope scope;
+  std::vector<Reference> references;
+
+  bool is_leaf() const { return node->kind != loop::Node::Kind::branch && node->kind != loop::Node::Kind::loop; }
+  const Reference* target() const;  // what it writes
+  int depth() const { return static_cast<int>(loops.size()); }
+};
+
+struct Model {
+  const loop::Function* function = nullptr;
+  std::vector<Statement> statements;  // in text order
+  std::set<std::string> written;      // scalars and arrays
+
+  bool is_scalar(const std::string& name) const { return !arrays.contains(name); }
+  std::set<std::string> arrays;
+};
+
+Model build_model(isl::ctx context, const loop::Function& function, const Facts& facts);
+
+/// How many of the outermost loops two statements share.
+int common_depth(const Statement& a, const Statement& b);
+
+}  // namespace ak::analyser::flow

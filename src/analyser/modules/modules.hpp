@@ -1,0 +1,28 @@
+// One file for each module of the analysis; each finds one thing and says what it found.
+#pragma once
+
+#include "analyser/nest.hpp"
+
+namespace ak::analyser::flow {
+
+// reduction.cpp
+/// Scalars that are set where an extremum moves belong to its piece.
+void add_position_edges(Nest& nest);
+std::optional<loop::Reduction> find_reduction(const Nest& nest, const Piece& piece);
+
+// recurrence.cpp
+/// Sets kind and recurrence of a piece that is no reduction.
+void find_recurrence(const Nest& nest, Piece& piece);
+
+// wavefront.cpp
+bool is_wavefront(const Nest& nest, const Piece& piece);
+
+/// The kind of a piece with carried edges: counter, reduction, recurrence, in this order.
+void classify(const Nest& nest, Piece& piece);
+
+// write_after_read.cpp, overwrites.cpp, scalar_expansion.cpp
+void note_anti(const Nest& nest, std::vector<loop::Group>& groups);
+void note_output(const Nest& nest, std::vector<loop::Group>& groups);
+void note_expansion(const Nest& nest, std::vector<loop::Group>& groups);
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,185 @@
+// Cycles of flow that are no reduction: x[i] from x[i - d], affine or of any function.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "analyser/modules/modules.hpp"
+
+namespace ak::analyser::flow {
+
+namespace {
+
+using loop::Term;
+
+class Finder {
+ public:
+  Finder(const Nest& nest, Piece& piece) : nest_(nest), piece_(piece), level_(*piece.carried.begin()) {}
+
+  void run() {
+    // The array or scalar of the last statement from which a carried edge starts closes the cycle.
+    std::set<std::string> names;
+    int closing = -1;
+    for (const Edge& edge : inner_edges())
+      if (edge.carried()) {
+        names.insert(edge.name);
+        if (edge.from >= closing) closing = edge.from, name_ = edge.name;
+      }
+    piece_.kind = Piece::Kind::sequential;
+    piece_.recurrence = loop::Recurrence{name_, {}, {}, {}, {}, nest_.at(closing).node->id};
+    if (names.size() > 1) return because("several values go round the cycle: " + joined(names));
+    if (piece_.carried.size() == 2 && nest_.uses("wavefront, interchange") && is_wavefront(nest_, piece_)) {
+      piece_.kind = Piece::Kind::wavefront;
+      return;
+    }
+    if (!nest_.uses("prefix sum, recurrence")) return because("recurrences are not looked for");
+    target_ = only_target();
+    if (!target_) return because(fmt::format("{} is written at several places or under unknown subscripts", name_));
+    distances();
+    const auto value = body_value();
+    if (value) operators(*value);
+    if (piece_.kind == Piece::Kind::sequential) chains();
+    if (piece_.kind == Piece::Kind::sequential && piece_.cause.empty())
+      because(value ? fmt::format("{} is not an affine function of its earlier values", name_)
+                    : fmt::format("the cycle through {} is not one of a single loop's body", name_));
+  }
+
+ private:
+  void because(std::string cause) { piece_.cause = std::move(cause); }
+  static std::string joined(const std::set<std::string>& names) {
+    std::string all;
+    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+    return all;
+  }
+  bool inside(int s) const { return std::count(piece_.statements.begin(), piece_.statements.end(), s) > 0; }
+
+  std::vector<Edge> inner_edges() const {
+    std::vector<Edge> inner;
+    for (const Edge& edge : nest_.edges)
+      if (inside(edge.from) && inside(edge.to)) inner.push_back(edge);
+    return inner;
+  }
+
+  const Term* only_target() const {
+    const Term* target = nullptr;
+    for (const int leaf : nest_.leaves) {
+      const Reference* reference = nest_.at(leaf).target();
+      if (!reference || reference->name != name_) continue;
+      if (!inside(leaf)) {
+        // A new start outside of the carrying loop is none of its iterations' business.
+        if (common_depth(nest_.at(leaf), nest_.at(piece_.statements.front())) > level_) return nullptr;
+        continue;
+      }
+      if (!reference->exact || (target && !(*target == reference->term))) return nullptr;
+      target = &nest_.at(leaf).node->target;
+    }
+    return target;
+  }
+
+  /// Of all carried edges; none where one is not constant.
+  void distances() {
+    std::set<std::int64_t> all;
+    for (const Edge& edge : inner_edges()) {
+      if (!edge.carried()) continue;
+      if (edge.distances.empty()) constant_ = false;
+      all.insert(edge.distances.begin(), edge.distances.end());
+    }
+    if (constant_) piece_.recurrence->distances.assign(all.begin(), all.end());
+  }
+
+  /// The flow into a read of the target's array from this piece: its distance, 0 for none, nothing where it is not one constant.
+  std::optional<std::int64_t> distance_of(const Term& read) {
+    std::set<std::int64_t> found;
+    bool known = true;
+    for (const Dependence& one : *nest_.dependences) {
+      if (one.kind != Dependence::Kind::flow || one.name != name_ || !inside(one.from)) continue;
+      if (!(nest_.at(one.to).references[one.reference].term == read)) continue;
+      if (one.level != level_ || one.distances.size() != 1)
+        known = false;
+      else
+        found.insert(one.distances.front());
+    }
+    if (!known || found.size() > 1) return std::nullopt;
+    return found.empty() ? 0 : *found.begin();
+  }
+
+  std::optional<Term> body_value() {
+    if (piece_.carried.size() > 1 && target_->kind == Term::Kind::element) return std::nullopt;
+    for (const int s : piece_.statements)
+      if (nest_.at(s).loops != piece_.loops) return std::nullopt;
+    bool known = true;
+    std::map<std::int64_t, Term> at_distance;  // two elements of one iteration are no single earlier value
+    Symbolic body(
+        [this](int id) {
+          for (const int s : piece_.statements)
+            if (nest_.at(s).node->id == id) return true;
+          for (const int s : nest_.followers)
+            if (nest_.at(s).node->id == id && nest_.at(s).loops == piece_.loops && feeds_now(s)) return true;
+          return false;
+        },
+        [&](const Term& term) -> std::optional<Term> {
+          if (term.text != target_->text) return std::nullopt;
+          if (term.kind == Term::Kind::scalar) return previous(1, term.type);
+          if (term.kind != Term::Kind::element) return std::nullopt;
+          const auto distance = distance_of(term);
+          if (!distance) known = false;
+          if (!distance || *distance == 0) return std::nullopt;
+          const auto [entry, fresh] = at_distance.emplace(*distance, term);
+          if (!fresh && !(entry->second == term)) known = false;
+          return previous(*distance, term.type);
+        });
+    body.run(piece_.loops.back()->body);
+    const auto value = body.value(*target_);
+    return known && body.understood() ? value : std::nullopt;
+  }
+
+  /// Whether the scalar is read in the iteration that sets it.
+  bool feeds_now(int follower) const {
+    return std::none_of(nest_.edges.begin(), nest_.edges.end(),
+                        [&](const Edge& edge) { return edge.from == follower && edge.carried(); });
+  }
+
+  void operators(const Term& value) {
+    loop::Recurrence& found = *piece_.recurrence;
+    if (const auto form = affine_form(value); form && !form->multipliers.empty()) {
+      std::vector<std::int64_t> distances;
+      for (const auto& [distance, multiplier] : form->multipliers) distances.push_back(distance);
+      const bool second_order = distances == std::vector<std::int64_t>{1, 2};
+      if (distances.size() > 1 && !second_order) return;
+      found.distances = distances;
+      for (const auto& [distance, multiplier] : form->multipliers) found.multipliers.push_back(multiplier);
+      found.constant = form->constant;
+      piece_.kind = Piece::Kind::scan;
+      return;
+    }
+    const auto operation = association(value);
+    if (!operation || operation->condition) return;
+    found.distances = {1};
+    found.op = operation->op;
+    found.constant = operation->value;
+    piece_.kind = Piece::Kind::scan;
+  }
+
+  void chains() {
+    loop::Recurrence& found = *piece_.recurrence;
+    if (!constant_ || found.distances.empty() || piece_.carried.size() > 1) return;
+    std::int64_t divisor = 0;
+    for (const std::int64_t distance : found.distances) divisor = std::gcd(divisor, distance);
+    if (divisor < 2) return;
+    found.distances = {divisor};
+    piece_.kind = Piece::Kind::chains;
+  }
+
+  const Nest& nest_;
+  Piece& piece_;
+  const int level_;
+  std::string name_;
+  const Term* target_ = nullptr;
+  bool constant_ = true;
+};
+
+}  // namespace
+
+void find_recurrence(const Nest& nest, Piece& piece) { Finder(nest, piece).run(); }
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,62 @@
+// Scalars that live past an iteration without a cycle through themselves: read in the next one, or after the loop.
+#include <algorithm>
+
+#include "analyser/modules/modules.hpp"
+
+namespace ak::analyser::flow {
+
+namespace {
+
+/// Whether a recurrence, reduction or counter is about it.
+bool is_carried(const loop::Group& group, const std::string& name) {
+  for (const loop::Reduction& one : group.reductions) {
+    if (one.target.text == name) return true;
+    for (const auto& position : one.positions)
+      if (position.first == name) return true;
+  }
+  for (const loop::Recurrence& one : group.recurrences)
+    if (one.target == name) return true;
+  return std::any_of(group.counters.begin(), group.counters.end(), [&](const loop::Counter& one) { return one.name == name; });
+}
+
+/// How many iterations ago what a read gets was computed: a copy of the last value is one more.
+std::int64_t age(const Nest& nest, const Edge& edge, int limit) {
+  std::int64_t oldest = 0;
+  if (limit > 0)
+    for (const Edge& before : nest.edges)
+      if (before.to == edge.from && before.carried() && before.scalar && before.distances.size() == 1 && before.from != before.to)
+        oldest = std::max(oldest, age(nest, before, limit - 1));
+  return edge.distances.front() + oldest;
+}
+
+}  // namespace
+
+void note_expansion(const Nest& nest, std::vector<loop::Group>& groups) {
+  constexpr int kLongestChain = 8;
+  for (const int leaf : nest.leaves) {
+    const Statement& statement = nest.at(leaf);
+    const Reference* target = statement.target();
+    if (!target || !nest.model->is_scalar(target->name)) continue;
+    const int id = statement.node->id;
+    std::vector<loop::Note> notes;
+    for (const Edge& edge : nest.edges)
+      if (edge.from == leaf && edge.carried() && edge.scalar && edge.distances.size() == 1)
+        notes.push_back({loop::Note::Kind::expand, target->name, age(nest, edge, kLongestChain), id,
+                         nest.at(edge.to).node->id, statement.loops[edge.level]->id});
+    for (const Dependence& one : *nest.dependences) {
+      if (one.kind != Dependence::Kind::flow || one.from != leaf) continue;
+      const Statement& reader = nest.at(one.to);
+      if (common_depth(statement, reader) == statement.depth()) continue;
+      notes.push_back({loop::Note::Kind::expand, target->name, {}, id, reader.node->id,
+                       statement.loops[common_depth(statement, reader)]->id});
+    }
+    // In the last group with it: there its final value is made.
+    for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+      if (!std::count(group->statements.begin(), group->statements.end(), id)) continue;
+      if (!is_carried(*group, target->name)) group->notes.insert(group->notes.end(), notes.begin(), notes.end());
+      break;
+    }
+  }
+}
+
+}  // namespace ak::analyser::flow
