@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,8 +106,40 @@ void Child::end() {
   pid_ = 0;
 }
 
-Run::Run(const std::vector<std::string>& command)
-    : output_(::memfd_create("output", MFD_CLOEXEC)), child_(command, {{output_.get(), 1}, {output_.get(), 2}}) {}
+namespace {
+
+constexpr std::size_t kMostOfOne = std::size_t{64} << 20;
+
+Descriptor memory_file(std::string_view content) {
+  Descriptor file(::memfd_create("text", MFD_CLOEXEC));
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t wrote = ::write(file.get(), content.data() + done, content.size() - done);
+    if (wrote <= 0) break;
+    done += static_cast<std::size_t>(wrote);
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
+}
+
+std::string content(int file, std::size_t most) {
+  struct stat status {};
+  std::string text(::fstat(file, &status) ? 0 : std::min(most, static_cast<std::size_t>(status.st_size)), '\0');
+  const ssize_t got = ::pread(file, text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  return text;
+}
+
+std::vector<std::pair<int, int>> streams(int input, int output, int errors) {
+  return {{input, 0}, {output, 1}, {errors < 0 ? output : errors, 2}};
+}
+
+}  // namespace
+
+Run::Run(const std::vector<std::string>& command, Errors errors, std::string_view input)
+    : input_(memory_file(input)),
+      output_(memory_file({})),
+      errors_(errors == Errors::apart ? memory_file({}) : Descriptor()),
+      child_(command, streams(input_.get(), output_.get(), errors_.get())) {}
 
 std::optional<int> Run::wait(Deadline deadline) {
   const auto status = child_.wait(deadline);
@@ -114,12 +147,8 @@ std::optional<int> Run::wait(Deadline deadline) {
   return status;
 }
 
-std::string Run::output() const {
-  std::string text(kMostOutput, '\0');
-  const ssize_t got = ::pread(output_.get(), text.data(), text.size(), 0);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
-  return text;
-}
+std::string Run::output() const { return content(output_.get(), errors_ ? kMostOfOne : kMostOutput); }
+std::string Run::errors() const { return errors_ ? content(errors_.get(), kMostOutput) : std::string(); }
 
 std::string ending(int status) {
   if (status == -1) return "an unknown status";

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,14 +35,16 @@ class Child {
 /// A program that is waited for later: others run meanwhile.
 class Run {
  public:
-  explicit Run(const std::vector<std::string>& command);
+  enum class Errors { with_output, apart };
+  explicit Run(const std::vector<std::string>& command, Errors errors = Errors::with_output, std::string_view input = {});
   /// Its wait status; nothing: it was ended at the deadline.
   std::optional<int> wait(Deadline deadline);
-  /// Output and errors, the first 64 KiB.
+  /// What it wrote, the first 64 KiB; where errors are apart all of it, up to 64 MiB.
   std::string output() const;
+  std::string errors() const;
 
  private:
-  Descriptor output_;
+  Descriptor input_, output_, errors_;
   Child child_;
 };
 

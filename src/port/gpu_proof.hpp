@@ -8,16 +8,10 @@
 #include <vector>
 
 #include "loop/launch.hpp"
-#include "port/judge.hpp"
+#include "port/expected_cases.hpp"
 #include "worker/kind.hpp"
 
 namespace ak::port {
-
-struct ProofCase {
-  Case given;
-  Expected expected;
-  bool operator==(const ProofCase&) const = default;
-};
 
 /// ProofRequest::subject: the function's parameters and all cases.
 std::string proof_subject(const loop::Function& function, const std::vector<ProofCase>& cases);

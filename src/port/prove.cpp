@@ -14,21 +14,19 @@ std::string Proof::text() const {
   return fmt::format("wrong at {}/{}: {}: {}", done + 1, cases, name(cause), why);
 }
 
-Proof prove(const CasePlan& plan, Oracle& oracle, bool same_bits, int orders, const RunKernels& run, Deadline deadline,
-            Proof so_far) {
+Proof prove(ExpectedCases& cases, bool same_bits, int orders, const RunKernels& run, Deadline deadline, Proof so_far) {
   Proof proof = std::move(so_far);
-  proof.cases = static_cast<int>(plan.cases.size());
+  proof.cases = static_cast<int>(cases.size());
   std::string loosest;
   while (proof.cause == Cause::none && proof.done < proof.cases) {
     if (deadline.passed()) return proof;
-    const Case given = plan.at(static_cast<std::size_t>(proof.done));
-    const Expected expected = oracle.run(given, deadline);
+    const auto& [given, expected] = cases.at(static_cast<std::size_t>(proof.done), deadline);
     bool weak = false;
     for (int order = 0; order < orders; ++order) {
       const KernelRun kernels = run(given, order);
-      const auto fail = [&](Cause cause, const std::string& why) {
+      const auto fail = [&, &name = given.name](Cause cause, const std::string& why) {
         proof.cause = cause;
-        proof.why = fmt::format("{} ({}{})", why, given.name, orders > 1 ? fmt::format(", order {}", order + 1) : "");
+        proof.why = fmt::format("{} ({}{})", why, name, orders > 1 ? fmt::format(", order {}", order + 1) : "");
         return proof;
       };
       if (kernels.cause != Cause::none) return fail(kernels.cause, kernels.fault);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "port/plan.hpp"
+#include "port/expected_cases.hpp"
 
 namespace ak::port {
 
@@ -47,7 +47,6 @@ struct Proof {
 
 /// From where `so_far` ended, up to the first fault or the deadline: then done < cases, without a cause, and it can go on
 /// later. Throws what `run` and Oracle::run throw.
-Proof prove(const CasePlan& plan, Oracle& oracle, bool same_bits, int orders, const RunKernels& run, Deadline deadline,
-            Proof so_far = {});
+Proof prove(ExpectedCases& cases, bool same_bits, int orders, const RunKernels& run, Deadline deadline, Proof so_far = {});
 
 }  // namespace ak::port

@@ -18,11 +18,12 @@ struct Proven {
   made::Function function;
   Oracle oracle{function, std::nullopt, {}, kSoon};
   CasePlan plan = plan_cases(function, oracle, Level::quick, {}, kSoon);
+  ExpectedCases cases{plan, oracle};
 
   Proof operator()(const std::function<void(std::vector<Memory>&, std::int64_t n)>& kernel, bool same_bits = true,
                    int orders = 1) {
     return prove(
-        plan, oracle, same_bits, orders,
+        cases, same_bits, orders,
         [&](const Case& given, int) {
           KernelRun run;
           run.left = given.memories;
@@ -101,7 +102,7 @@ TEST_CASE("prove: what kernels did is told with its cause, case and order") {
     if (order == 1) run.cause = Cause::race, run.fault = "two threads meet in b[3]";
     return run;
   };
-  const Proof proof = prove(proven.plan, proven.oracle, true, 3, race, kSoon);
+  const Proof proof = prove(proven.cases, true, 3, race, kSoon);
   CHECK(proof.cause == Cause::race);
   CHECK(proof.why == "two threads meet in b[3] (n=257 mixed, order 2)");
 }
@@ -116,12 +117,12 @@ TEST_CASE("prove: it goes on where a deadline ended it") {
     halve(made.left, 0, given.integers().at("n"));
     return made;
   };
-  Proof proof = prove(proven.plan, proven.oracle, true, 1, run, Deadline::in(0));
+  Proof proof = prove(proven.cases, true, 1, run, Deadline::in(0));
   CHECK(proof.done == 0);
   CHECK_FALSE(proof.right());
   CHECK(proof.text().ends_with("so far"));
   proof.done = proof.cases - 2;
-  proof = prove(proven.plan, proven.oracle, true, 1, run, kSoon, proof);
+  proof = prove(proven.cases, true, 1, run, kSoon, proof);
   CHECK(proof.right());
   CHECK(runs == 2);
 }

@@ -1,0 +1,300 @@
+#include "port/port.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+#include <mutex>
+#include <thread>
+
+#include "base/thread.hpp"
+#include "gpu/device.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
+#include "plan/resources.hpp"
+#include "port/emulated.hpp"
+#include "port/gpu_proof.hpp"
+#include "port/prove.hpp"
+#include "port/templates/templates.hpp"
+#include "port/timing.hpp"
+#include "worker/worker.hpp"
+
+namespace ak::port {
+
+namespace {
+
+constexpr int kOrders = 3;
+constexpr std::size_t kFinalists = 3;
+constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
+constexpr double kMostTimedIterations = 64e6;
+constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
+
+Status status_of(Cause cause) {
+  switch (cause) {
+    case Cause::none:
+      return Status::passed;
+    case Cause::compile:
+      return Status::compile;
+    case Cause::race:
+      return Status::race;
+    case Cause::bounds:
+      return Status::bounds;
+    case Cause::divergence:
+      return Status::divergence;
+    case Cause::steps:
+      return Status::steps;
+    case Cause::fault:
+      return Status::fault;
+    case Cause::incorrect:
+    case Cause::unproven:
+      return Status::incorrect;
+  }
+  return Status::incorrect;
+}
+
+Facts facts_of(const loop::CallClass& call) {
+  Facts facts;
+  for (const auto& [name, value] : call.values) facts.integers[name] = value;
+  for (const auto& alias : call.aliases) facts.overlaps.push_back({alias.pointer, alias.base, alias.offset});
+  return facts;
+}
+
+// The candidates in the order in which they are tried: those that are said to have won elsewhere first.
+std::vector<loop::Candidate> ordered(const PortRequest& request) {
+  std::vector<loop::Candidate> all = candidates(request.verdict, {.restricted = request.call.aliases.empty()});
+  std::stable_partition(all.begin(), all.end(), [&](const loop::Candidate& candidate) {
+    return std::any_of(request.known.begin(), request.known.end(),
+                       [&](const auto& known) { return known.second == tactic_text(candidate); });
+  });
+  return all;
+}
+
+class Porting {
+ public:
+  Porting(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress)
+      : request_(request),
+        gpu_(gpu),
+        deadline_(deadline),
+        progress_(progress),
+        facts_(facts_of(request.call)),
+        compiler_{request.tools.compiler, request.source.flags, 20},
+        oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
+        plan_(plan_cases(request.verdict.function, oracle_, request.quick ? Level::quick : Level::full, facts_, deadline)),
+        cases_(plan_, oracle_) {
+    for (loop::Candidate& candidate : ordered(request))
+      ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
+  }
+
+  Ported run() {
+    const auto start = Clock::now();
+    prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
+    if (gpu_) on_gpu();
+    loop::Winner& winner = ported_.winner;
+    winner.verdict = text(request_.verdict);
+    winner.seconds = seconds_since(start);
+    winner.unix_time = std::time(nullptr);
+    winner.cases = fmt::format("{}/{}", cases_.size(), cases_.size());
+    for (const Tried& tried : ported_.tried) winner.tried += tried.status != Status::budget;
+    return std::move(ported_);
+  }
+
+ private:
+  // A region of a larger function has no text of its own.
+  std::optional<Source> oracle_source() const {
+    if (!request_.source.body.empty()) return std::nullopt;
+    return Source{request_.source.text, request_.source.file};
+  }
+
+  // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU.
+  void prove_without_gpu(Deadline deadline) {
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+      for (std::size_t i; (i = next++) < ported_.tried.size();) {
+        if (deadline.passed()) return;
+        prove_one(ported_.tried[i], deadline);
+        if (gpu_ && ported_.tried[i].passed()) compile_one(ported_.tried[i]);
+        const std::lock_guard lock(mutex_);
+        if (progress_) progress_(ported_.tried[i]);
+      }
+    };
+    std::vector<std::thread> threads;
+    for (int i = 1; i < std::min<int>(request_.threads, static_cast<int>(ported_.tried.size())); ++i) {
+      try {
+        threads.push_back(start_thread(work));
+      } catch (const std::system_error&) {
+        break;  // fewer do it too
+      }
+    }
+    work();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  void prove_one(Tried& tried, Deadline deadline) {
+    try {
+      Emulated emulated(tried.candidate, kernel_text(tried.candidate),
+                        {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});
+      const RunKernels run = [&](const Case& given, int order) {
+        return emulated.run(given, order, std::min(30.0, deadline.remaining() + 1));
+      };
+      const Proof proof = prove(cases_, tried.candidate.same_bits, request_.quick ? 2 : kOrders, run, deadline);
+      tried.right = proof.done, tried.cases = proof.cases;
+      tried.why = proof.why;
+      tried.status = proof.right() ? Status::passed : proof.cause == Cause::none ? Status::budget : status_of(proof.cause);
+    } catch (const Error& error) {
+      tried.why = error.what();
+      tried.status = error.code() == ErrorCode::invalid_argument ? Status::compile : Status::budget;
+    } catch (const TimedOut&) {
+      tried.status = Status::budget, tried.why = "its proof has not ended in time";
+    }
+  }
+
+  void compile_one(Tried& tried) {
+    const ak::Source source(kernel_text(tried.candidate));
+    if (gpu_->quarantined)
+      if (const auto why = gpu_->quarantined(source.digest)) {
+        tried.status = Status::fault, tried.why = "in quarantine: " + *why;
+        return;
+      }
+    const Compiled compiled = compile(source.text, gpu_->resources->facts().arch());
+    tried.image = compiled.cubin;
+    if (!compiled.cubin.empty()) return;
+    tried.status = Status::compile, tried.why = compiled.failure;
+  }
+
+  std::string subject(std::size_t cases) {
+    std::vector<ProofCase> all;
+    for (std::size_t i = 0; i < std::min(cases, cases_.size()); ++i) all.push_back(cases_.at(i, deadline_));
+    return proof_subject(request_.verdict.function, all);
+  }
+
+  // Launched for the first time: in the worker; where there is none, here, as templates are reviewed.
+  void prove_on_gpu(Tried& tried, const std::string& subject) {
+    ProofRequest request;
+    request.tag = loop::kLoop, request.subject = subject, request.image = tried.image;
+    loop::Candidate launches = tried.candidate;
+    launches.text.clear();
+    request.launch = write_json(launches);
+    request.effort = Effort::full;
+    try {
+      if (gpu_->worker) {
+        try {
+          gpu_->worker->prove(request, deadline_.later(5));
+          return;
+        } catch (const Unavailable& absent) {
+          if (ported_.note.empty()) ported_.note = "proven in this process: " + absent.why;
+        }
+      }
+      loop_kind().open(subject, {})->prove(request, deadline_.later(5));
+    } catch (const Failed& failed) {
+      tried.why = failed.why;
+      tried.status = failed.outcome == Outcome::incorrect ? Status::incorrect : Status::fault;
+      if (failed.harms && gpu_->quarantine) gpu_->quarantine(ak::Source(kernel_text(tried.candidate)).digest, failed.why);
+    } catch (const TimedOut&) {
+      tried.status = Status::timeout, tried.why = "did not end on the GPU";
+    }
+  }
+
+  void on_gpu() {
+    const std::string whole = subject(cases_.size());
+    std::vector<Tried*> passed;
+    for (Tried& tried : ported_.tried) {
+      if (!tried.passed()) continue;
+      if (deadline_.passed() && !passed.empty()) {
+        tried.status = Status::budget, ported_.winner.unfinished = true;
+        continue;
+      }
+      prove_on_gpu(tried, whole);
+      if (tried.passed()) passed.push_back(&tried);
+    }
+    for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
+    if (passed.empty()) return;
+    time_all(passed);
+  }
+
+  void time_all(std::vector<Tried*> passed) {
+    Resources& resources = *gpu_->resources;
+    const loop::Function& function = request_.verdict.function;
+    std::vector<std::unique_ptr<LoopPlan>> plans;
+    for (const Tried* tried : passed)
+      plans.push_back(std::make_unique<LoopPlan>(resources, tried->image.data(), function, tried->candidate));
+    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
+    std::vector<std::vector<double>> us(sizes.size(), std::vector<double>(passed.size()));
+    loop::Winner& winner = ported_.winner;
+    std::vector<std::size_t> best;  // of each size, which of `passed`
+    for (std::size_t s = 0; s < sizes.size(); ++s) {
+      if (s > 0 && deadline_.passed()) {
+        winner.unfinished = true;
+        break;
+      }
+      LoopTimer timer(resources, function, plan_.roles, facts_, sizes[s]);
+      std::vector<const LoopPlan*> all;
+      for (const auto& plan : plans) all.push_back(plan.get());
+      us[s] = timer.time(all, 100, 3, deadline_.later(2));
+      // The fastest once more, longer.
+      std::vector<std::size_t> order(all.size());
+      for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return us[s][a] < us[s][b]; });
+      order.resize(std::min(order.size(), kFinalists));
+      std::vector<const LoopPlan*> finalists;
+      for (const std::size_t i : order) finalists.push_back(all[i]);
+      const auto again = timer.time(finalists, 400, 7, deadline_.later(2));
+      for (std::size_t i = 0; i < order.size(); ++i) us[s][order[i]] = again[i];
+      best.push_back(order[static_cast<std::size_t>(std::min_element(again.begin(), again.end()) - again.begin())]);
+
+      loop::SizeRow row;
+      row.size = sizes[s].size;
+      row.kernel_us = us[s][best.back()];
+      if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
+      timer.time_copies(row.copy_in_us, row.copy_out_us);
+      winner.sizes.push_back(row);
+    }
+    for (std::size_t i = 0; i < passed.size(); ++i)
+      for (std::size_t s = 0; s < best.size(); ++s) passed[i]->times.push_back(us[s][i]);
+    // Each kernel that is best somewhere is kept, once.
+    std::vector<std::size_t> kept;
+    for (std::size_t s = 0; s < best.size(); ++s) {
+      auto at = std::find(kept.begin(), kept.end(), best[s]);
+      if (at == kept.end()) at = kept.insert(kept.end(), best[s]);
+      winner.sizes[s].kernel = static_cast<int>(at - kept.begin());
+    }
+    for (const std::size_t i : kept) winner.kernels.push_back(passed[i]->candidate), ported_.images.push_back(passed[i]->image);
+    std::sort(winner.sizes.begin(), winner.sizes.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
+    winner.driver = driver_version(), winner.nvrtc = compiler_version();
+  }
+
+  const PortRequest& request_;
+  const PortGpu* const gpu_;
+  const Deadline deadline_;
+  const PortProgress& progress_;
+  const Facts facts_;
+  const CompilerOptions compiler_;
+  Oracle oracle_;
+  const CasePlan plan_;
+  ExpectedCases cases_;
+  std::mutex mutex_;  // of progress
+  Ported ported_;
+};
+
+}  // namespace
+
+Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress) {
+  if (!request.verdict.refused.empty()) throw Error(ErrorCode::unsupported, request.verdict.refused);
+  return Porting(request, gpu, deadline, progress).run();
+}
+
+std::string tactic_text(const loop::Candidate& candidate) {
+  std::string all = candidate.template_name;
+  for (const auto& [knob, value] : candidate.knobs) all += fmt::format(" {}={}", knob, value);
+  return all;
+}
+
+std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
+
+loop::Candidate serial_candidate(const loop::Function& function, bool overlapping) {
+  loop::Verdict verdict;
+  verdict.function = function;
+  return candidates(verdict, {.restricted = !overlapping}).back();
+}
+
+}  // namespace ak::port

@@ -1,0 +1,163 @@
+#include "port/timing.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <memory>
+
+#include "gpu/gpu_queue.hpp"
+#include "plan/resources.hpp"
+#include "timing/stopwatch.hpp"
+
+namespace ak::port {
+
+namespace {
+
+double bytes_of(const loop::Function& function, const loop::Values& integers) {
+  double bytes = 0;
+  for (const loop::Parameter& parameter : function.parameters) {
+    if (!parameter.pointer) continue;
+    double elements = 1;
+    for (const loop::Term& extent : parameter.extents)
+      elements *= static_cast<double>(loop::evaluate(extent, integers).value_or(1));
+    bytes += elements * size_of(parameter.type);
+  }
+  return bytes;
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& roles, const loop::Values& call,
+                                   std::int64_t most_bytes, double most_iterations) {
+  std::vector<TimedSize> sizes;
+  const auto add = [&](double factor) {
+    TimedSize size;
+    size.integers = call;
+    for (const std::string& name : roles.sizes) {
+      const auto value = call.find(name);
+      if (value == call.end()) continue;
+      const double each = std::pow(factor, 1.0 / std::max(1, roles.depth));  // of two sizes that multiply, the root
+      size.integers[name] = std::max<std::int64_t>(1, std::llround(static_cast<double>(value->second) * each));
+    }
+    size.size = loop::size_of_call(function, size.integers);
+    const bool own = sizes.empty();
+    if (!own && (bytes_of(function, size.integers) > static_cast<double>(most_bytes) ||
+                 iterations(function, size.integers) > most_iterations))
+      return;
+    for (const TimedSize& other : sizes) {
+      const double ratio = static_cast<double>(std::max<std::int64_t>(1, size.size)) /
+                           static_cast<double>(std::max<std::int64_t>(1, other.size));
+      if (ratio > 0.3 && ratio < 3) return;
+    }
+    sizes.push_back(std::move(size));
+  };
+  add(1);
+  const double own = static_cast<double>(std::max<std::int64_t>(1, sizes[0].size));
+  for (const double factor : {1 / 16.0, 16.0, 4096 / own, 1e6 / own}) add(factor);
+  return sizes;
+}
+
+struct LoopTimer::Impl {
+  Impl(Resources& of, const loop::Function& function, const Roles& roles, const Facts& facts, const TimedSize& size)
+      : resources(of), given(make_case(function, roles, facts, size.integers, Recipe{})) {
+    for (const Memory& memory : given.memories) buffers.push_back(Buffer::make(memory.bytes.size()));
+    std::vector<bool> written(given.memories.size());
+    for (const Argument& argument : given.arguments) {
+      std::uint64_t& bits = on_device.emplace_back(0);
+      std::uint64_t& host = on_host.emplace_back(0);
+      if (argument.pointer) {
+        const auto which = static_cast<std::size_t>(argument.memory);
+        const auto offset = static_cast<std::uint64_t>(Memory::kGuardBytes + argument.offset * size_of(argument.type));
+        bits = buffers[which].get() + offset;
+        host = reinterpret_cast<std::uint64_t>(given.memories[which].bytes.data()) + offset;
+        written[which] = written[which] || !argument.constant;
+      } else {
+        bits = argument.type == loop::ScalarType::f32   ? std::bit_cast<std::uint32_t>(static_cast<float>(argument.real))
+               : argument.type == loop::ScalarType::f64 ? std::bit_cast<std::uint64_t>(argument.real)
+                                                        : static_cast<std::uint64_t>(argument.integer);
+        host = bits;
+      }
+    }
+    for (std::size_t i = 0; i < written.size(); ++i)
+      if (written[i]) outputs.push_back(i);
+    for (std::uint64_t& bits : on_device) device_arguments.push_back(&bits);
+    for (std::uint64_t& bits : on_host) host_arguments.push_back(&bits);
+    upload();
+  }
+
+  void upload() const {
+    for (std::size_t i = 0; i < buffers.size(); ++i)
+      check(driver().cuMemcpyHtoD(buffers[i].get(), given.memories[i].bytes.data(), given.memories[i].bytes.size()),
+            "writing arrays");
+  }
+
+  Resources& resources;
+  Case given;
+  GpuQueue queue;
+  std::vector<Buffer> buffers;
+  std::vector<std::size_t> outputs;
+  std::vector<std::uint64_t> on_device, on_host;
+  std::vector<void*> device_arguments, host_arguments;
+};
+
+LoopTimer::LoopTimer(Resources& resources, const loop::Function& function, const Roles& roles, const Facts& facts,
+                     const TimedSize& size)
+    : impl_(std::make_unique<Impl>(resources, function, roles, facts, size)) {}
+LoopTimer::~LoopTimer() = default;
+
+std::vector<double> LoopTimer::time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline) {
+  impl_->upload();
+  Stopwatch stopwatch(impl_->queue, impl_->resources.support_kernel("ak_clocks"), impl_->resources.facts().sm_count, {});
+  std::vector<Arm> arms;
+  for (const LoopPlan* plan : plans)
+    arms.push_back(stopwatch.arm(
+        [&, plan](CUstream stream, int) {
+          if (!plan->try_launch(stream, impl_->device_arguments))
+            throw Error(ErrorCode::out_of_memory, "no scratch memory for a kernel");
+        },
+        graph_us, 0, deadline));
+  std::vector<const Arm*> pointers;
+  for (const Arm& arm : arms) pointers.push_back(&arm);
+  const Window window = stopwatch.window(pointers, rounds, deadline);
+  std::vector<double> times;
+  for (std::size_t i = 0; i < arms.size(); ++i) times.push_back(window.median(i));
+  return times;
+}
+
+double LoopTimer::time_host(const std::function<void(void* const* arguments)>& host, double seconds) {
+  constexpr int kRuns = 100, kWarm = 10;
+  std::vector<double> times;
+  const Deadline deadline = Deadline::in(seconds);
+  for (int run = 0; run < kWarm + kRuns; ++run) {
+    const auto start = Clock::now();
+    host(impl_->host_arguments.data());
+    const double took = seconds_since(start) * 1e6;
+    if (run >= kWarm || deadline.passed()) times.push_back(took);
+    if (deadline.passed() && times.size() >= 3) break;
+  }
+  return median(std::move(times));
+}
+
+void LoopTimer::time_copies(double& in_us, double& out_us) {
+  constexpr int kRuns = 5;
+  std::vector<double> in, out;
+  for (int run = 0; run < kRuns; ++run) {
+    auto start = Clock::now();
+    impl_->upload();
+    in.push_back(seconds_since(start) * 1e6);
+    start = Clock::now();
+    for (const std::size_t i : impl_->outputs) {
+      Memory& memory = impl_->given.memories[i];
+      check(driver().cuMemcpyDtoH(memory.bytes.data(), impl_->buffers[i].get(), memory.bytes.size()), "reading arrays");
+    }
+    out.push_back(seconds_since(start) * 1e6);
+  }
+  in_us = median(std::move(in)), out_us = median(std::move(out));
+}
+
+}  // namespace ak::port

@@ -1,0 +1,46 @@
+// How long a loop's kernels take, and the C function beside them, at several sizes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "loop/winner.hpp"
+#include "plan/loop_plan.hpp"
+#include "port/data.hpp"
+
+namespace ak::port {
+
+/// A size that is timed: the integer parameters of a call.
+struct TimedSize {
+  loop::Values integers;
+  std::int64_t size = 0;  // loop::size_of_call
+};
+
+/// The call's own size first, then a sixteenth and sixteen times of it, 4096 and a million iterations where these are far from
+/// the others; each a scaling of all size parameters, within the bytes and iterations.
+std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& roles, const loop::Values& call,
+                                   std::int64_t most_bytes, double most_iterations);
+
+/// Of one size, in the current context: the data lies in the GPU's memory, and stays there.
+class LoopTimer {
+ public:
+  /// Throws Error{out_of_memory | driver}.
+  LoopTimer(Resources& resources, const loop::Function& function, const Roles& roles, const Facts& facts,
+            const TimedSize& size);
+  ~LoopTimer();
+
+  /// Microseconds of one run each, the plans interleaved; medians. Throws TimedOut, Error{driver}.
+  std::vector<double> time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline);
+  /// The C function on the host's memory: the median of up to 100 runs or about that many seconds.
+  double time_host(const std::function<void(void* const* arguments)>& host, double seconds);
+  /// Of all arrays to the device, and of those that are written back.
+  void time_copies(double& in_us, double& out_us);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ak::port
