@@ -38,6 +38,7 @@ void add_show(Program& program);
 void add_bench(Program& program);
 void add_sweep(Program& program);
 void add_report(Program& program);
+void add_port(Program& program);
 void add_doctor(Program& program);
 void add_env(Program& program);
 

@@ -1,0 +1,298 @@
+// ak port: a C function's loops become kernels: analysed, generated, proven, timed, kept.
+#include "port/port.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <filesystem>
+
+#include "base/cores.hpp"
+#include "cli/cli.hpp"
+#include "context/common.hpp"
+#include "context/describe.hpp"
+#include "context/stored_quarantine.hpp"
+#include "gpu/device.hpp"
+#include "gpu/driver.hpp"
+#include "jit/compiler.hpp"
+#include "machine/gpu.hpp"
+#include "plan/resources.hpp"
+#include "port/roles.hpp"
+#include "worker/process.hpp"
+#include "worker/worker.hpp"
+
+namespace ak::cli {
+namespace {
+
+struct State {
+  std::string file;
+  std::vector<std::string> words;  // functions, and behind -- the compiler's flags
+  std::vector<std::string> lengths, drops, sizes, aliases;
+  std::string body, out;
+  SearchArguments search;
+  double seconds = 60;
+  bool all = false, verdict = false, json = false, quick = false;
+};
+
+[[noreturn]] void refuse(const std::string& option, const std::string& word, std::string_view what) {
+  throw Error(ErrorCode::invalid_argument, fmt::format("{}: '{}' is not {}", option, word, what));
+}
+
+std::pair<std::string, std::string> split_at_equals(const std::string& option, const std::string& word, std::string_view what) {
+  const auto equals = word.find('=');
+  if (equals == word.npos || equals == 0) refuse(option, word, what);
+  return {word.substr(0, equals), word.substr(equals + 1)};
+}
+
+std::int64_t integer_of(const std::string& option, const std::string& word, std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) refuse(option, word, "NAME=NUMBER");
+  return value;
+}
+
+// What the command line says of every function.
+struct Asked {
+  port::LoopSource source;  // without its function
+  loop::Values values;      // of integer parameters
+  std::vector<loop::CallClass::Alias> aliases;
+  std::vector<std::string> functions;
+};
+
+Asked read(const State& state) {
+  Asked asked;
+  asked.source.file = state.file, asked.source.body = state.body, asked.source.drops = state.drops;
+  for (const std::string& word : state.words) (word.starts_with("-") ? asked.source.flags : asked.functions).push_back(word);
+  for (const std::string& word : state.lengths) asked.source.lengths.insert(split_at_equals("--length", word, "ARRAY=LENGTH"));
+  for (const std::string& word : state.sizes) {
+    const auto [name, text] = split_at_equals("--size", word, "NAME=NUMBER");
+    asked.values[name] = integer_of("--size", word, text);
+  }
+  for (const std::string& word : state.aliases) {
+    const auto [pointer, place] = split_at_equals("--alias", word, "A=B+NUMBER");
+    const auto sign = place.find_first_of("+-");
+    const std::string_view offset = sign == place.npos ? "0" : std::string_view(place).substr(sign + (place[sign] == '+'));
+    asked.aliases.push_back({pointer, place.substr(0, sign), integer_of("--alias", word, offset)});
+  }
+  return asked;
+}
+
+// A size that nobody gave: what fills a GPU and is proven quickly.
+loop::Values call_values(const loop::Function& function, const loop::Values& given) {
+  const port::Roles roles = port::roles_of(function);
+  loop::Values values;
+  for (const loop::Parameter& parameter : function.parameters) {
+    if (parameter.pointer || is_real(parameter.type)) continue;
+    const bool size = std::find(roles.sizes.begin(), roles.sizes.end(), parameter.name) != roles.sizes.end();
+    values[parameter.name] = size ? (roles.depth > 1 ? 256 : 32000) : 1;
+  }
+  for (const auto& [name, value] : given)
+    if (values.count(name)) values[name] = value;
+  return values;
+}
+
+std::string us(double time) { return time < 100 ? fmt::format("{:.2f} us", time) : fmt::format("{:.0f} us", time); }
+
+class Ports {
+ public:
+  explicit Ports(const State& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
+    tools_ = {settings_.analyser, settings_.compiler, settings_.worker};
+    asked_.source.text = port::read_source(asked_.source);
+    if (gpu_available()) {
+      context_.emplace(current_context());
+      resources_ = &resources();
+      hardware_ = Hardware::of(resources_->facts());
+      store_ = open_cache(settings_.cache_dir);
+      quarantine_.emplace(*store_, hardware_);
+    }
+  }
+
+  int run() {
+    const auto deadline = Deadline::in(30);
+    std::vector<std::string> functions = asked_.functions;
+    if (state_.all) functions = port::functions_of(asked_.source, tools_, deadline);
+    if (functions.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
+                              fmt::join(port::functions_of(asked_.source, tools_, deadline), ", ")));
+    int failed = 0;
+    for (const std::string& function : functions) {
+      try {
+        failed += state_.verdict ? show_verdict(function) : port_one(function);
+      } catch (const Error& error) {
+        if (functions.size() == 1) throw;
+        ++failed;
+        fmt::print("{}  failed: {}\n", function, printable(error.what()));
+      }
+    }
+    if (!state_.out.empty()) save();
+    return failed ? kFailed : kOk;
+  }
+
+ private:
+  port::LoopSource source_of(const std::string& function) const {
+    port::LoopSource source = asked_.source;
+    source.function = function;
+    return source;
+  }
+
+  loop::CallClass call_of(const loop::Function& function, const loop::Values& values) const {
+    loop::CallClass call;
+    for (const std::string& name : loop::steering_parameters(function)) call.values.emplace_back(name, values.at(name));
+    call.aliases = asked_.aliases;
+    return call;
+  }
+
+  int show_verdict(const std::string& function) const {
+    const port::LoopSource source = source_of(function);
+    loop::CallClass call;
+    for (const auto& [name, value] : asked_.values) call.values.emplace_back(name, value);
+    call.aliases = asked_.aliases;
+    const loop::Verdict verdict = port::analyse(source, call, tools_, Deadline::in(state_.seconds));
+    if (state_.json)
+      fmt::print("{}\n", loop::write_json(verdict));
+    else
+      fmt::print("{}", printable_lines(loop::explain(verdict)));
+    return verdict.refused.empty() ? 0 : 1;
+  }
+
+  static std::string printable_lines(const std::string& text) {
+    std::string all;
+    for (std::size_t at = 0; at < text.size();) {
+      const auto end = std::min(text.find('\n', at), text.size());
+      all += printable(text.substr(at, end - at)) + "\n";
+      at = end + 1;
+    }
+    return all;
+  }
+
+  int port_one(const std::string& function) {
+    const Deadline deadline = Deadline::in(state_.seconds);
+    port::PortRequest request;
+    request.source = source_of(function);
+    const loop::Verdict plain = port::analyse(request.source, {}, tools_, deadline);
+    port::Entry& entry = results_.entries.emplace_back();
+    entry.name = function, entry.file = state_.file, entry.verdict = text(plain);
+    if (!plain.refused.empty()) {
+      entry.status = port::Status::refused, entry.why = plain.refused;
+      fmt::print("{}  refused: {}\n", function, printable(plain.refused));
+      return 1;
+    }
+    request.function = plain.function;
+    request.integers = call_values(plain.function, asked_.values);
+    request.call = call_of(plain.function, request.integers);
+    const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
+    request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
+    entry.verdict = text(request.verdict);
+    for (const loop::Finding& finding : request.verdict.findings)
+      if (finding.changed && std::ranges::find(entry.changed_by, finding.module) == entry.changed_by.end())
+        entry.changed_by.push_back(finding.module);
+    request.tools = tools_;
+    request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
+    request.quick = state_.quick;
+    const port::PortGpu gpu = gpu_of();
+    const port::Ported ported = port::port(request, resources_ ? &gpu : nullptr, deadline);
+    finish(request, ported, entry);
+    return entry.passed() ? 0 : 1;
+  }
+
+  port::PortGpu gpu_of() {
+    port::PortGpu gpu;
+    gpu.resources = resources_;
+    if (!resources_) return gpu;
+    const std::string program = find_worker(settings_.worker);
+    if (settings_.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
+      gpu.worker = &Worker::of(program, device_uuid());
+    gpu.quarantined = [this](const Digest& kernel) { return quarantine_->why(kernel); };
+    gpu.quarantine = [this](const Digest& kernel, const std::string& what) { quarantine_->add(kernel, what); };
+    return gpu;
+  }
+
+  void finish(const port::PortRequest& request, const port::Ported& ported, port::Entry& entry) {
+    const port::Tried* best = nullptr;
+    for (const port::Tried& tried : ported.tried) {
+      entry.attempts.push_back({false, port::tactic_text(tried.candidate), tried.status, tried.why});
+      if (tried.passed() && !best) best = &tried;
+    }
+    const loop::Winner& winner = ported.winner;
+    if (best) {
+      const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
+      entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
+      entry.right = best->right, entry.cases = best->cases;
+    } else {
+      entry.status = ported.tried.empty() ? port::Status::budget : ported.tried.back().status;
+      entry.why = ported.tried.empty() ? "no candidate" : ported.tried.back().why;
+    }
+    if (!winner.kernels.empty() && resources_) {
+      const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
+      store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
+      entry.kept = store_->persistent();
+      for (const loop::SizeRow& row : winner.sizes) {
+        port::Timing timing;
+        timing.size = fmt::format("{} iterations", row.size);
+        timing[port::ArmId::kernel] = {row.kernel_us, row.kernel_us, 100, false};
+        timing[port::ArmId::moved] = {row.copy_in_us + row.kernel_us + row.copy_out_us, 0, 5, false};
+        entry.timings.push_back(timing);
+      }
+    }
+    print(entry, winner);
+  }
+
+  void print(const port::Entry& entry, const loop::Winner& winner) const {
+    std::string line = fmt::format("{}  {}", entry.name, entry.verdict);
+    if (!entry.passed()) {
+      fmt::print("{}  failed: {}{}{}\n", line, port::name(entry.status), entry.why.empty() ? "" : ": ", printable(entry.why));
+      return;
+    }
+    line += fmt::format("  {}  right {}/{}", entry.tactic, entry.right, entry.cases);
+    if (!resources_) line += "  proven on the CPU, not timed: no GPU";
+    for (const loop::SizeRow& row : winner.sizes) line += fmt::format("  {} iterations: {}", row.size, us(row.kernel_us));
+    if (entry.kept) line += "  kept";
+    fmt::print("{}\n", line);
+  }
+
+  void save() {
+    std::filesystem::create_directories(state_.out);
+    results_.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
+    if (resources_) results_.gpu = describe(hardware_);
+    port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
+  }
+
+  const State& state_;
+  const Settings settings_;
+  Asked asked_;
+  port::Tools tools_;
+  port::Results results_;
+  std::optional<ContextScope> context_;
+  Resources* resources_ = nullptr;
+  Hardware hardware_;
+  std::shared_ptr<Store> store_;
+  std::optional<StoredQuarantine> quarantine_;
+};
+
+}  // namespace
+
+void add_port(Program& program) {
+  auto state = std::make_shared<State>();
+  Command command = program.add_command("port", "Make proven GPU kernels of a C function's loops");
+  command.option("file", state->file, "a C source").required();
+  command.option("function", state->words, "one or more of its functions; behind --, flags of the C compiler");
+  command.flag("--all", state->all, "all functions with a body in the file");
+  command.flag("--verdict", state->verdict, "what the analysis says, and nothing more");
+  command.flag("--json", state->json, "with --verdict: JSON instead of text");
+  command.option("--size", state->sizes, "NAME=NUMBER: an integer parameter of the call that is timed");
+  command.option("--length", state->lengths,
+                 "ARRAY=LENGTH: of a parameter whose length neither its text nor its subscripts tell");
+  command.option("--alias", state->aliases, "A=B+NUMBER: array A begins so many elements behind B");
+  command.option("--body", state->body, "the body of the loop over this variable, instead of the whole function");
+  command.option("--drop", state->drops, "a function whose calls are left out");
+  command.option("--seconds", state->seconds, "wall seconds for each function").shows_default().seconds_above_zero();
+  command.flag("--quick", state->quick, "fewer cases, as a first call within its budget");
+  command.option("--out", state->out, "a folder for results.json");
+  state->search.add_cache_to(command);
+  command.on_run([state] { return Ports(*state).run(); });
+}
+
+}  // namespace ak::cli
