@@ -9,6 +9,7 @@
 #include "cli/misspelt.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
+#include "emulate/emulate.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "jit/compiler.hpp"
@@ -16,6 +17,8 @@
 #include "llm/chat.hpp"
 #include "machine/gpu.hpp"
 #include "plan/vendor.hpp"
+#include "port/analysis.hpp"
+#include "port/c_program.hpp"
 #include "worker/process.hpp"
 
 namespace ak::cli {
@@ -133,6 +136,21 @@ Check check_worker(const Settings& settings) {
   return {"worker", Health::good, program, ""};
 }
 
+// What makes kernels of C loops.
+Check check_loops(const Settings& settings) {
+  const std::string meanwhile = "loops that are known are served without it";
+  try {
+    const std::string analyser = port::find_analyser(settings.analyser);
+    const std::string compiler = port::find_compiler(settings.compiler);
+    loop::EmulatorOptions options;
+    options.worker = settings.worker;
+    loop::Emulator("extern \"C\" __global__ void nothing() {}", {"nothing"}, options);
+    return {"loops", Health::good, fmt::format("{}, {}", analyser, compiler), ""};
+  } catch (const Error& error) {
+    return {"loops", Health::note, error.what(), meanwhile};
+  }
+}
+
 Check check_llm(const Settings& settings) {
   if (!has_llm())
     return {"LLM", Health::note, "none: this ak was built with AK_WITH_LLM=OFF", "build it with AK_WITH_LLM=ON to ask one"};
@@ -197,8 +215,8 @@ std::vector<Check> check_variables(const Settings& settings) {
 
 int doctor(bool json) {
   const Settings settings = resolve_all({});
-  std::vector<Check> checks = {check_driver(),        check_nvrtc(),          check_cublaslt(),   check_cache(settings),
-                               check_packs(settings), check_worker(settings), check_llm(settings)};
+  std::vector<Check> checks = {check_driver(),        check_nvrtc(),          check_cublaslt(),      check_cache(settings),
+                               check_packs(settings), check_worker(settings), check_loops(settings), check_llm(settings)};
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});

@@ -7,7 +7,9 @@
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "context/context.hpp"
+#include "loop/winner.hpp"
 
 namespace ak::cli {
 namespace {
@@ -26,6 +28,8 @@ void list_work(const VisitWork& for_each, const std::string& kind, const std::st
       rows.push_back(quarantine ? Json{{"kernel", r.key}, {"why", r.local}} : to_json(r));
     else if (quarantine)
       fmt::print("{}: {}\n", r.key, r.local);
+    else if (kind == loop::kLoop)
+      fmt::print("{}\n", loop_line(r));
     else
       fmt::print("{}: {}{}\n", r.key, r.text.substr(0, r.text.find('\n')),
                  unproven(r) ? "  to be proven" : fmt::format("  {} of this machine", counted(r.local.size(), "byte")));
@@ -120,6 +124,10 @@ void add_ls(Program& program) {
     for (const Pack& pack : packs)
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
     const std::string others = other_work(for_each_work);
+    if (!state->json)
+      for_each_work([](const WorkRecord& r) {
+        if (r.kind == loop::kLoop) fmt::print("{}\n", loop_line(r));
+      });
     if (state->json)
       print_json(rows);
     else

@@ -154,18 +154,8 @@ class Ports {
     if (state_.json)
       fmt::print("{}\n", loop::write_json(verdict));
     else
-      fmt::print("{}", printable_lines(loop::explain(verdict)));
+      fmt::print("{}", printable(loop::explain(verdict)));
     return verdict.refused.empty() ? 0 : 1;
-  }
-
-  static std::string printable_lines(const std::string& text) {
-    std::string all;
-    for (std::size_t at = 0; at < text.size();) {
-      const auto end = std::min(text.find('\n', at), text.size());
-      all += printable(text.substr(at, end - at)) + "\n";
-      at = end + 1;
-    }
-    return all;
   }
 
   int port_one(const std::string& function) {

@@ -8,9 +8,11 @@
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "context/context.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
+#include "loop/winner.hpp"
 
 namespace ak::cli {
 namespace {
@@ -95,6 +97,8 @@ int show_work(const State& state) {
   if (cannot_be_read(*store)) return kFailed;
   if (!record)
     fmt::print(stderr, "no {} of {} in {}\n", state.kind, state.key, store->describe());
+  else if (!state.json && state.kind == loop::kLoop)
+    fmt::print("{}\n", loop_text(*record));
   else if (!state.json)
     fmt::print("kind      {}\nkey       {}\nstate     {}\n\n{}\n", record->kind, record->key,
                unproven(*record) ? "imported, to be proven here" : counted(record->local.size(), "byte") + " of this machine",

@@ -1,0 +1,59 @@
+#include "cli/loops.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "cache/pack.hpp"
+#include "loop/winner.hpp"
+#include "port/port.hpp"
+
+namespace ak::cli {
+
+namespace {
+
+const loop::Candidate* kernel_of(const loop::Winner& winner, const loop::SizeRow& row) {
+  const auto which = static_cast<std::size_t>(row.kernel);
+  return row.kernel >= 0 && which < winner.kernels.size() ? &winner.kernels[which] : nullptr;
+}
+
+}  // namespace
+
+std::string loop_line(const WorkRecord& record) {
+  try {
+    const loop::Winner winner = loop::read_winner(record.text);
+    std::string line = record.key + ":";
+    for (const loop::SizeRow& row : winner.sizes)
+      if (const loop::Candidate* kernel = kernel_of(winner, row))
+        line += fmt::format("\n    {} iterations: {}  {}", row.size, port::tactic_text(*kernel), shown_us(row.kernel_us));
+    if (unproven(record)) line += "  to be proven";
+    if (winner.unfinished) line += "  unfinished: a later call goes on";
+    return printable(line);
+  } catch (const Error& error) {
+    return record.key + ": " + printable(error.what());
+  }
+}
+
+std::string loop_text(const WorkRecord& record) {
+  const loop::Winner winner = loop::read_winner(record.text);
+  std::string all = fmt::format("loop      {}\nverdict   {}\n", record.key, winner.verdict);
+  all += fmt::format("proof     {} cases, {} candidates in {:.2f} s, {:%Y-%m-%d %H:%M} UTC{}\n", winner.cases, winner.tried,
+                     winner.seconds, fmt::gmtime(static_cast<std::time_t>(winner.unix_time)),
+                     winner.unfinished ? ", unfinished: a later call goes on" : "");
+  all += fmt::format("made with driver {}, NVRTC {}\n", winner.driver, winner.nvrtc);
+  all += fmt::format("state     {}\n", unproven(record) ? "imported, not proven on this machine yet" : "proven here");
+  all += fmt::format("\n{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  kernel\n", "iterations", "kernel", "C function", "copy in",
+                     "copy out");
+  for (const loop::SizeRow& row : winner.sizes) {
+    const loop::Candidate* kernel = kernel_of(winner, row);
+    all += fmt::format("{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  {}\n", row.size, shown_us(row.kernel_us),
+                       row.host_us > 0 ? shown_us(row.host_us) : "-", shown_us(row.copy_in_us), shown_us(row.copy_out_us),
+                       kernel ? port::tactic_text(*kernel) : "-");
+  }
+  for (const loop::Candidate& kernel : winner.kernels)
+    all += fmt::format("\n// {}\n{}", port::tactic_text(kernel), kernel.text);
+  return printable(all);
+}
+
+}  // namespace ak::cli

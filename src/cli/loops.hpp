@@ -1,0 +1,17 @@
+// Loops as the tool shows them.
+#pragma once
+
+#include <string>
+
+#include "cache/record.hpp"
+#include "cli/cli.hpp"
+
+namespace ak::cli {
+
+/// "smooth 6ad0... on NVIDIA H200: map block=256  2.10 us at 32000 iterations", or why it cannot be read.
+std::string loop_line(const WorkRecord& record);
+
+/// All of it, for a person: verdict, kernels, the table of sizes, how it was proven, the kernels' text.
+std::string loop_text(const WorkRecord& record);
+
+}  // namespace ak::cli
