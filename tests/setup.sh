@@ -4,7 +4,7 @@
 ak_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 ak_build=${AK_BUILD_DIR:-$ak_root/build}
 ak_packages=(g++ cmake ninja-build pkg-config libcurl4-openssl-dev libsimdjson-dev libfmt-dev nlohmann-json3-dev liblmdb-dev
-             libzstd-dev libxxhash-dev libcli11-dev libcpp-httplib-dev doctest-dev locales)
+             libzstd-dev libxxhash-dev libcli11-dev libcpp-httplib-dev doctest-dev locales clang libisl-dev)
 ak_launchers=() # for CMake
 command -v ccache >/dev/null && ak_launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 

@@ -1,0 +1,82 @@
+// Between clang's tree and the normal form: statements whose expressions are terms already and whose control flow is still C's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "loop/verdict.hpp"
+
+namespace ak::analyser {
+
+struct Statement {
+  enum class Kind : std::uint8_t {
+    assign,  // target = value
+    branch,  // if (condition) body else otherwise
+    loop,    // for (;;) body, or with a `variable`: counted as loop::Node has it
+    leave,   // the loop with the number `loop`
+    finish,  // return value
+    label,   // `name`:
+    jump,    // goto `name`
+  };
+  Kind kind = Kind::assign;
+  int line = 0;
+  loop::Term target, value, condition;
+  std::vector<Statement> body, otherwise;
+  int loop = 0;      // a loop's own number, or that of the one which a leave leaves
+  std::string name;  // of a label, of a jump's; what the source calls a loop's variable
+  std::string variable;
+  loop::ScalarType variable_type = loop::ScalarType::i32;
+  loop::Term begin, end;
+  std::int64_t step = 1;
+
+  bool counted() const { return kind == Kind::loop && !variable.empty(); }
+};
+
+using Statements = std::vector<Statement>;
+
+/// A function on its way to the normal form.
+struct Draft {
+  loop::Function function;  // without a body
+  Statements body;
+  std::set<std::string> taken;                 // names that mean something
+  std::map<std::string, std::string> written;  // name -> what the source calls it
+  std::vector<loop::Note> notes;               // what was changed: inductions, gotos; `loop` is a Statement's number
+  std::set<std::string> used;                  // integer parameters whose given values were used
+  int loops = 0;                               // so many numbers are given
+
+  /// `base`, or with _1, _2, ... behind it.
+  std::string unique(const std::string& base);
+  /// A local scalar of a name like `base`.
+  loop::Term local(const std::string& base, loop::ScalarType type);
+};
+
+Statement assign(loop::Term target, loop::Term value, int line);
+Statement branch(loop::Term condition, Statements body, Statements otherwise, int line);
+Statement leave(int loop, int line);
+
+/// Every statement, parents before children.
+void for_each_statement(const Statements& body, const std::function<void(const Statement&)>& visit);
+void change_statements(Statements& body, const std::function<void(Statement&)>& change);
+/// Every term of one statement, without those below it; null terms (of nothing) too.
+void change_terms(Statement& statement, const std::function<void(loop::Term&)>& change);
+std::size_t count(const Statements& body);
+
+/// Scalars and arrays that some statement assigns to; a loop's variable too.
+std::set<std::string> written_in(const Statements& body);
+/// Whether the term names one of them.
+bool mentions_any(const loop::Term& term, const std::set<std::string>& names);
+/// Whether a term of the statements reads the scalar.
+bool reads(const Statements& body, const std::string& name);
+void replace_scalar(Statements& body, const std::string& name, const loop::Term& with);
+
+/// The condition's opposite: a comparison of integers turned round, else with a !.
+loop::Term negated(const loop::Term& condition);
+/// As C converts; literals become literals of that type where they keep their value.
+loop::Term cast(loop::ScalarType to, loop::Term value);
+std::optional<std::int64_t> constant(const loop::Term& term);
+
+}  // namespace ak::analyser

@@ -1,0 +1,97 @@
+#include "analyser/c_type.hpp"
+
+#include <charconv>
+
+#include "base/text.hpp"
+
+namespace ak::analyser {
+namespace {
+
+using loop::ScalarType;
+
+struct Known {
+  std::string_view name;
+  ScalarType type;
+  bool is_unsigned = false;
+};
+
+constexpr Known kKnown[] = {{"float", ScalarType::f32},
+                            {"double", ScalarType::f64},
+                            {"int", ScalarType::i32},
+                            {"long", ScalarType::i64},
+                            {"long long", ScalarType::i64},
+                            {"unsigned int", ScalarType::i64, true},
+                            {"unsigned long", ScalarType::i64, true},
+                            {"unsigned long long", ScalarType::i64, true}};
+
+/// Reads words like "const real_t" into the scalar; the other shapes of typedefs are not followed.
+void read_words(std::string_view text, const Typedefs& typedefs, int depth, CType& type) {
+  std::string name;
+  for (const std::string_view word : words(text)) {
+    if (word == "const") {
+      type.constant = true;
+    } else if (word == "volatile" || word == "_Atomic") {
+      return;
+    } else if (word != "restrict" && word != "__restrict" && word != "static") {
+      if (!name.empty()) name += ' ';
+      name += word;
+    }
+  }
+  if (name == "void") type.shape = CType::Shape::nothing;
+  for (const Known& known : kKnown)
+    if (known.name == name) {
+      type.shape = CType::Shape::scalar;
+      type.scalar = known.type;
+      type.is_unsigned = known.is_unsigned;
+      return;
+    }
+  const auto alias = typedefs.find(name);
+  if (alias != typedefs.end() && depth < 32) read_words(alias->second, typedefs, depth + 1, type);
+}
+
+std::vector<std::optional<std::int64_t>> read_extents(std::string_view text) {
+  std::vector<std::optional<std::int64_t>> found;
+  while (text.starts_with("[")) {
+    const auto close = text.find(']');
+    const std::string_view inside = text.substr(1, close - 1);
+    std::int64_t value = 0;
+    const auto [at, error] = std::from_chars(inside.data(), inside.data() + inside.size(), value);
+    const bool number = error == std::errc() && at == inside.data() + inside.size();
+    found.push_back(number ? std::optional(value) : std::nullopt);
+    text.remove_prefix(close == text.npos ? text.size() : close + 1);
+  }
+  return found;
+}
+
+}  // namespace
+
+CType c_type(std::string_view text, const Typedefs& typedefs) {
+  CType type;
+  type.spelled = text;
+  const auto bracket = text.find('[');
+  std::string_view head = text.substr(0, bracket);
+  if (bracket != text.npos) type.extents = read_extents(text.substr(bracket));
+  const auto star = head.find('*');
+  const bool pointer = star != head.npos;
+  if (pointer && head.find('*', star + 1) != head.npos) return type;  // to a pointer
+  std::string_view element = head.substr(0, star);
+  if (const auto open = head.find('('); open != head.npos) {
+    // float (*)[256] alone; the rest are functions.
+    if (!pointer || open > star || bracket == text.npos || head.find('(', open + 1) != head.npos) return type;
+    element = head.substr(0, open);
+  } else if (pointer && bracket != text.npos) {
+    return type;  // an array of pointers
+  }
+  read_words(element, typedefs, 0, type);
+  if (type.shape != CType::Shape::scalar) {
+    if (pointer) type.shape = CType::Shape::other;
+    return type;
+  }
+  if (pointer)
+    type.shape = CType::Shape::pointer;
+  else if (!type.extents.empty())
+    type.shape = CType::Shape::array;
+  return type;
+}
+
+}  // namespace ak::analyser

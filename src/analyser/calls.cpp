@@ -1,0 +1,159 @@
+// Calls: of the C library's mathematics, of functions with a body in the file, and of what is left out.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analyser/lowering.hpp"
+#include "analyser/mathematics.hpp"
+
+namespace ak::analyser {
+
+using loop::ScalarType;
+using loop::Term;
+
+namespace {
+
+constexpr std::size_t kDeepestCalls = 16;
+constexpr int kMostInlined = 200;
+
+/// `return expression;` alone: the expression.
+Ast only_value(const Ast& body) {
+  const auto statements = body.children();
+  return statements.size() == 1 && statements[0].is("ReturnStmt") ? statements[0].child(0) : Ast();
+}
+
+bool is_plain(const Term& term) {
+  bool plain = true;
+  loop::for_each(term, [&](const Term& part) { plain = plain && part.kind != Term::Kind::element; });
+  return plain;
+}
+
+}  // namespace
+
+std::string Lowering::callee_name(const Ast& node) const {
+  Ast callee = node.child(0);
+  while (callee.is("ImplicitCastExpr") || callee.is("ParenExpr")) callee = callee.child(0);
+  const Ast to = callee.part("referencedDecl");
+  if (!to.is("FunctionDecl")) refuse(node, "a call through a pointer: name the function");
+  return std::string(to.name());
+}
+
+std::optional<Term> Lowering::call(const Ast& node, bool value_needed) {
+  const std::string name = callee_name(node);
+  const auto parts = node.children();
+  if (choice_.drop.contains(name)) {
+    for (std::size_t i = 1; i < parts.size(); ++i)
+      if (unit_.type(parts[i]).is_scalar() && !parts[i].is("FloatingLiteral") && !parts[i].is("IntegerLiteral"))
+        handed_out_ = value(parts[i]);
+    if (does_not_return(node)) {
+      Statement end;
+      end.kind = Statement::Kind::finish;
+      end.line = line(node);
+      add(std::move(end));
+    }
+    return std::nullopt;
+  }
+  if (const auto callee = unit_.function(name)) return inlined(node, *callee);
+  if (auto made = special_value(name)) return made;
+  const std::string known = mathematics(name);
+  if (known.empty()) {
+    const std::string what = value_needed ? "put its body into the file" : "put its body into the file, or leave it out with --drop " + name;
+    refuse(node, fmt::format("it calls {}, whose body is not in the file: {}", name, what));
+  }
+  Term made{Term::Kind::call, scalar_type(node), known, {}};
+  for (std::size_t i = 1; i < parts.size(); ++i) made.terms.push_back(value(parts[i]));
+  return made;
+}
+
+bool Lowering::does_not_return(const Ast& node) const {
+  Ast callee = node.child(0);
+  while (callee.is("ImplicitCastExpr") || callee.is("ParenExpr")) callee = callee.child(0);
+  return callee.part("referencedDecl").type_text().find("noreturn") != std::string_view::npos;
+}
+
+std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
+  const std::string name(callee.name());
+  if (name == choice_.function || std::find(callees_.begin(), callees_.end(), name) != callees_.end())
+    refuse(node, fmt::format("{} calls itself", name));
+  if (callees_.size() >= kDeepestCalls) refuse(node, fmt::format("calls are nested more than {} deep", kDeepestCalls));
+  if (++inlined_ > kMostInlined) refuse(node, fmt::format("more than {} calls would have to be inlined", kMostInlined));
+  const auto parts = node.children();
+  std::vector<Ast> parameters;
+  Ast body;
+  for (const Ast& part : callee.children()) {
+    if (part.is("ParmVarDecl")) parameters.push_back(part);
+    if (part.is("CompoundStmt")) body = part;
+  }
+  if (callee.flag("variadic") || parameters.size() != parts.size() - 1)
+    refuse(node, fmt::format("{} is called with {} arguments and takes {}", name, parts.size() - 1, parameters.size()));
+  const Ast only = only_value(body);
+  for (std::size_t i = 0; i < parameters.size(); ++i) bind(parameters[i], parts[i + 1], only.there());
+  const std::string_view type = callee.type_text();
+  const CType returns = unit_.type_of(type.substr(0, type.find('(')));
+  if (returns.shape != CType::Shape::nothing && !returns.is_scalar())
+    refuse(node, fmt::format("{} returns {}, which is not supported", name, returns.spelled));
+
+  finish_effects();  // a call comes after its arguments
+  callees_.push_back(name);
+  const int instance = std::exchange(instance_, ++instances_);
+  std::optional<Term> result;
+  if (only.there()) {
+    result = cast(returns.scalar, condition(only));
+  } else {
+    Return target{fmt::format("end.{}", instance_), Term{}};
+    target.value.type = ScalarType::none;
+    if (returns.is_scalar()) target.value = draft_.local(name, returns.scalar);
+    const std::string end = target.label;
+    if (returns.is_scalar()) result = target.value;
+    returns_.push_back(std::move(target));
+    std::vector<Target> targets = std::exchange(targets_, {});
+    statement(body);
+    targets_ = std::move(targets);
+    returns_.pop_back();
+    Statement behind;
+    behind.kind = Statement::Kind::label;
+    behind.line = line(node);
+    behind.name = end;
+    add(std::move(behind));
+  }
+  instance_ = instance;
+  callees_.pop_back();
+  return result;
+}
+
+// An argument stands for its parameter itself where nothing can change it while the callee runs.
+void Lowering::bind(const Ast& parameter, const Ast& argument, bool pure) {
+  const CType type = unit_.type(parameter);
+  const std::string id(parameter.id());
+  Variable made;
+  made.type = type;
+  if (type.is_pointer()) {
+    const Place to = pointer(argument);
+    if (to.type != type.scalar) refuse(argument, fmt::format("{} is given a pointer of another type", parameter.name()));
+    if (assigned_.contains(id)) {
+      made.pointer = true;
+      variables_[id] = made;
+      point(parameter, to, line(argument));
+      return;
+    }
+    made.place = to;
+    made.pointer = made.bound = true;
+  } else if (type.is_scalar()) {
+    if (type.is_unsigned) ++in_subscript_;
+    Term given = cast(type.scalar, value(argument));
+    if (type.is_unsigned) --in_subscript_;
+    const bool stands = !assigned_.contains(id) && effects_.empty() && (pure || is_plain(given));
+    if (stands) {
+      made.place.stands_for = given;
+      made.place.type = type.scalar;
+    } else {
+      made.place = {draft_.local(std::string(parameter.name()), type.scalar).text, type.scalar, 0, {}};
+      add(assign(made.place.term(), std::move(given), line(argument)));
+    }
+  } else {
+    refuse(argument, fmt::format("{} is a {}, which is not supported", parameter.name(), type.spelled));
+  }
+  variables_[id] = std::move(made);
+}
+
+}  // namespace ak::analyser

@@ -1,0 +1,410 @@
+#include "analyser/counted.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "analyser/liveness.hpp"
+#include "analyser/refused.hpp"
+
+namespace ak::analyser {
+namespace {
+
+using loop::ScalarType;
+using loop::Term;
+using Kind = Statement::Kind;
+
+/// a && b && c
+void conjuncts(const Term& term, std::vector<Term>& found) {
+  if (term.kind == Term::Kind::binary && term.text == "&&") {
+    conjuncts(term.terms[0], found);
+    conjuncts(term.terms[1], found);
+  } else {
+    found.push_back(term);
+  }
+}
+
+/// Where a loop goes on or ends.
+struct Test {
+  std::size_t at = 0;          // in the body
+  bool last = false;           // of a do-while
+  std::vector<Term> holds;     // all of them while it goes on
+};
+
+bool leaves(const Statements& list, int loop) {
+  return list.size() == 1 && list[0].kind == Kind::leave && list[0].loop == loop;
+}
+
+std::optional<Test> test_at(const Statement& loop, std::size_t at) {
+  const Statement& statement = loop.body[at];
+  if (statement.kind != Kind::branch) return std::nullopt;
+  Test test{at, at + 1 == loop.body.size(), {}};
+  if (statement.body.empty() && leaves(statement.otherwise, loop.loop))
+    conjuncts(statement.condition, test.holds);
+  else if (statement.otherwise.empty() && leaves(statement.body, loop.loop))
+    conjuncts(negated(statement.condition), test.holds);
+  else
+    return std::nullopt;
+  return test;
+}
+
+/// v op bound, v alone on the left.
+struct Comparison {
+  std::string variable, op;
+  Term bound;
+  std::int64_t factor = 1;  // of v, above 0
+};
+
+std::string turned(const std::string& op) {
+  if (op == "<") return ">";
+  if (op == "<=") return ">=";
+  if (op == ">") return "<";
+  if (op == ">=") return "<=";
+  return op;
+}
+
+std::optional<Comparison> solve(Term left, std::string op, Term right, const std::set<std::string>& written, int depth) {
+  const bool moves_left = mentions_any(left, written), moves_right = mentions_any(right, written);
+  if (depth > 16 || moves_left == moves_right) return std::nullopt;
+  if (moves_right) return solve(std::move(right), turned(op), std::move(left), written, depth + 1);
+  if (left.kind == Term::Kind::scalar && !is_real(left.type)) return Comparison{left.text, op, std::move(right), 1};
+  if (left.kind == Term::Kind::convert && left.type == ScalarType::i64 && left.terms[0].type == ScalarType::i32)
+    return solve(Term(left.terms[0]), op, std::move(right), written, depth + 1);
+  if (left.kind != Term::Kind::binary || is_real(left.type)) return std::nullopt;
+  const Term a = left.terms[0], b = left.terms[1];
+  const bool in_a = mentions_any(a, written);
+  if (in_a && mentions_any(b, written)) return std::nullopt;
+  if (left.text == "+") return solve(in_a ? a : b, op, loop::binary("-", right, in_a ? b : a), written, depth + 1);
+  if (left.text == "-" && in_a) return solve(a, op, loop::binary("+", right, b), written, depth + 1);
+  if (left.text == "-") return solve(b, turned(op), loop::binary("-", a, right), written, depth + 1);
+  if (left.text == "*") {
+    const auto factor = constant(in_a ? b : a);
+    auto inner = factor && *factor > 0 ? solve(in_a ? a : b, op, right, written, depth + 1) : std::nullopt;
+    if (!inner || inner->factor != 1 || inner->bound != right) return std::nullopt;
+    inner->factor = *factor;
+    return inner;
+  }
+  return std::nullopt;
+}
+
+std::optional<Comparison> compared(const Term& term, const std::set<std::string>& written) {
+  if (term.kind == Term::Kind::binary) {
+    for (const char* op : {"<", "<=", ">", ">=", "!="})
+      if (term.text == op) return solve(term.terms[0], term.text, term.terms[1], written, 0);
+  }
+  if (!is_real(term.type)) return solve(term, "!=", loop::integer(0), written, 0);  // while (n)
+  return std::nullopt;
+}
+
+/// v = v + 2, as a term to add.
+std::optional<Term> step_of(const Statement& statement, const std::string& variable) {
+  if (statement.kind != Kind::assign || statement.target.kind != Term::Kind::scalar || statement.target.text != variable)
+    return std::nullopt;
+  const Term& value = statement.value;
+  if (value.kind != Term::Kind::binary || (value.text != "+" && value.text != "-")) return std::nullopt;
+  if (value.terms[0] == statement.target && !loop::mentions(value.terms[1], variable))
+    return value.text == "+" ? value.terms[1] : loop::unary("-", value.terms[1]);
+  if (value.text == "+" && value.terms[1] == statement.target && !loop::mentions(value.terms[0], variable)) return value.terms[0];
+  return std::nullopt;
+}
+
+/// How a loop counts.
+struct Count {
+  std::string variable;
+  ScalarType type = ScalarType::i32;
+  Test test;
+  std::size_t which = 0;  // of the test's terms
+  Term begin, bound, step;
+  std::optional<std::int64_t> constant_step;
+  std::vector<Term> offsets;       // of the variable before each statement of the body
+  std::optional<std::size_t> set;  // the assignment before the loop that `begin` stands for
+};
+
+class Counting {
+ public:
+  Counting(Draft& draft, const loop::Values& known) : draft_(draft), known_(known) {}
+
+  void all(Statements& list) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      path_.push_back({&list, i});
+      all(list[i].body);
+      all(list[i].otherwise);
+      path_.pop_back();
+      if (list[i].kind == Kind::loop && !list[i].counted()) i = count(list, i);
+    }
+  }
+
+ private:
+  /// Counts the loop at list[at]; where it then stands.
+  std::size_t count(Statements& list, std::size_t at) {
+    Statement& loop = list[at];
+    for (std::size_t i = 0; i < loop.body.size(); ++i) {
+      const bool before_all = only_steps_before(loop.body, i);
+      if (!before_all && i + 1 != loop.body.size()) continue;
+      auto test = test_at(loop, i);
+      if (!test) continue;
+      test->last = !before_all;
+      const std::set<std::string> written = written_in(loop.body);
+      for (std::size_t k = 0; k < test->holds.size(); ++k)
+        if (const auto comparison = compared(test->holds[k], written))
+          if (const auto now = count_by(list, at, *test, k, *comparison, written)) return *now;
+    }
+    throw Refused(fmt::format("line {}: a loop without a countable end: give it a counter that moves by a fixed step towards a bound",
+                              loop.line));
+  }
+
+  static bool only_steps_before(const Statements& body, std::size_t at) {
+    for (std::size_t i = 0; i < at; ++i)
+      if (body[i].kind != Kind::assign || !step_of(body[i], body[i].target.text)) return false;
+    return true;
+  }
+
+  std::optional<std::size_t> count_by(Statements& list, std::size_t at, const Test& test, std::size_t which, const Comparison& comparison,
+                                      const std::set<std::string>& written) {
+    Statement& loop = list[at];
+    const std::string& v = comparison.variable;
+    // All that changes v are steps in every iteration.
+    Term step = loop::integer(0);
+    std::vector<Term> offsets;  // of v before each statement of the body
+    int inner_writes = 0, steps = 0;
+    for (const Statement& statement : loop.body) {
+      offsets.push_back(step);
+      if (const auto by = step_of(statement, v)) {
+        if (mentions_any(*by, written)) return std::nullopt;
+        step = loop::binary("+", step, *by);
+        ++steps;
+      }
+    }
+    for_each_statement(loop.body, [&](const Statement& statement) {
+      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == v) ++inner_writes;
+    });
+    if (steps == 0 || inner_writes != steps) return std::nullopt;
+    std::optional<std::int64_t> constant_step = constant(step);
+    if (!constant_step) constant_step = given_value(step);
+    if (constant_step == 0) return std::nullopt;
+    const ScalarType type = type_of(v);
+    // In units of v before the body: v + offset op bound.
+    Term offset = offsets[test.at];
+    if (test.last) offset = loop::binary("-", offset, step);
+    if (comparison.factor != 1 && constant(offset) != 0) return std::nullopt;
+    Term bound = loop::binary("-", comparison.bound, offset);
+    const bool down = constant_step && *constant_step < 0;
+    std::string op = comparison.op == "!=" ? (down ? ">" : "<") : comparison.op;
+    if (down != (op[0] == '>')) return std::nullopt;
+    if (op == "<=") bound = loop::binary("+", bound, loop::integer(1));
+    if (op == ">=") bound = loop::binary("-", bound, loop::integer(1));
+
+    // Where it begins.
+    Term begin = loop::scalar(v, type);
+    std::optional<std::size_t> set = last_set(list, at, v);
+    if (set && !mentions_any(list[*set].value, written))
+      begin = list[*set].value;
+    else
+      set.reset();
+    if (comparison.factor != 1) {
+      if (down || constant(begin).value_or(-1) < 0) return std::nullopt;
+      bound = loop::binary("/", loop::binary("+", bound, loop::integer(comparison.factor - 1)), loop::integer(comparison.factor));
+    }
+    if (test.last) {
+      // It runs once before it asks.
+      const Term first = loop::binary(down ? "-" : "+", begin, loop::integer(1));
+      const Term asked = loop::binary(down ? ">" : "<", first, bound);
+      if (const auto sure = constant(asked))
+        bound = *sure ? bound : first;
+      else
+        bound = {Term::Kind::choose, type, {}, {asked, bound, first}};
+    }
+    return rewrite(list, at, {v, type, test, which, begin, bound, step, constant_step, offsets, set});
+  }
+
+  std::size_t rewrite(Statements& list, std::size_t at, const Count& count) {
+    path_.push_back({&list, at});
+    const bool live = live_after(path_, count.variable);
+    path_.pop_back();
+    Statement& loop = list[at];
+    const std::string base = draft_.written[count.variable];
+    const Term old = loop::scalar(count.variable, count.type);
+    loop.variable = draft_.unique(base);
+    loop.name = base;
+    loop.variable_type = count.type;
+    const Term counter = loop::scalar(loop.variable, count.type);
+    Term begin = count.begin, final;  // of the old variable, behind the loop
+    const bool leaves_early = live && leaves_from(loop.body, loop.loop, count.test.at);
+    std::optional<Statement> kept;
+    if (leaves_early && loop::mentions(begin, count.variable)) {
+      const Term first = draft_.local(base + "_begin", count.type);
+      kept = assign(first, begin, loop.line);
+      begin = first;
+    }
+    Term now = counter;  // the old variable where an iteration begins
+    if (count.constant_step) {
+      const std::int64_t shift = common_offset(loop.body, count);
+      loop.step = *count.constant_step;
+      loop.begin = plus(begin, shift);
+      loop.end = plus(count.bound, shift);
+      now = plus(counter, -shift);
+      final = last_value(begin, count.bound, loop.step);
+    } else {
+      // Of the step nothing but its sign is known, which is the bound's: iterations are counted.
+      const Term span = loop::binary("+", loop::binary("-", count.bound, begin), loop::binary("-", count.step, loop::integer(1)));
+      const Term trips{Term::Kind::choose, count.type, {},
+                       {loop::binary("<", begin, count.bound), loop::binary("/", span, count.step), loop::integer(0)}};
+      loop.begin = loop::integer(0);
+      loop.end = trips;
+      now = loop::binary("+", begin, loop::binary("*", counter, count.step));
+      final = loop::binary("+", begin, loop::binary("*", trips, count.step));
+    }
+    if (!count.test.last) final = loop::binary("+", final, count.offsets[count.test.at]);
+
+    Statements body;
+    for (std::size_t i = 0; i < loop.body.size(); ++i) {
+      Statement& statement = loop.body[i];
+      if (step_of(statement, count.variable)) continue;
+      Statements piece;
+      if (i == count.test.at) {
+        for (std::size_t k = 0; k < count.test.holds.size(); ++k)
+          if (k != count.which) piece.push_back(branch(negated(count.test.holds[k]), {leave(loop.loop, statement.line)}, {}, statement.line));
+      } else {
+        piece.push_back(std::move(statement));
+      }
+      const Term here = cast(count.type, loop::binary("+", now, count.offsets[i]));
+      replace_scalar(piece, count.variable, here);
+      if (live) set_before_leaves(piece, old, here);
+      for (Statement& one : piece) body.push_back(std::move(one));
+    }
+    loop.body = std::move(body);
+
+    // A way out further in says its own value, so the loop's own end comes first then.
+    Statement after = assign(old, cast(count.type, final), loop.line);
+    std::size_t where = at + 1;
+    if (leaves_early) {
+      list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(after));
+      if (kept) list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), std::move(*kept));
+      where = at + (kept ? 2 : 1);
+    } else if (live) {
+      list.insert(list.begin() + static_cast<std::ptrdiff_t>(where), std::move(after));
+    } else {
+      where = at;
+    }
+    if (count.set) {
+      list.erase(list.begin() + static_cast<std::ptrdiff_t>(*count.set));
+      --where;
+    }
+    return where;
+  }
+
+  static Term plus(const Term& term, std::int64_t by) {
+    return loop::binary(by < 0 ? "-" : "+", term, loop::integer(by < 0 ? -by : by));
+  }
+
+  /// By how much the counter may be moved so that all that reads it finds its own value; 0 when they differ.
+  static std::int64_t common_offset(const Statements& body, const Count& count) {
+    std::optional<std::int64_t> common;
+    for (std::size_t i = 0; i < body.size(); ++i) {
+      if (step_of(body[i], count.variable) || (i == count.test.at && count.test.holds.size() == 1)) continue;
+      if (!reads({body[i]}, count.variable)) continue;
+      const auto offset = constant(count.offsets[i]);
+      if (!offset || (common && common != offset)) return 0;
+      common = offset;
+    }
+    return common.value_or(0);
+  }
+
+  static Term last_value(const Term& begin, const Term& end, std::int64_t step) {
+    const bool down = step < 0;
+    const Term runs = loop::binary(down ? ">" : "<", begin, end);
+    Term last = end;
+    if (step != 1 && step != -1) {
+      const std::int64_t size = down ? -step : step;
+      const Term span = down ? loop::binary("-", begin, end) : loop::binary("-", end, begin);
+      const Term trips = loop::binary("/", plus(span, size - 1), loop::integer(size));
+      last = loop::binary(down ? "-" : "+", begin, loop::binary("*", trips, loop::integer(size)));
+    }
+    if (const auto sure = constant(runs)) return *sure ? last : begin;
+    return {Term::Kind::choose, last.type, {}, {runs, last, begin}};
+  }
+
+  /// Whether something other than its test leaves the loop (or one around it).
+  static bool leaves_from(const Statements& body, int loop, std::size_t test) {
+    std::set<int> inner;
+    for_each_statement(body, [&](const Statement& statement) {
+      if (statement.kind == Kind::loop) inner.insert(statement.loop);
+    });
+    bool found = false;
+    for (std::size_t i = 0; i < body.size(); ++i) {
+      Statements one = {body[i]};
+      if (i == test && leaves_only(body[i], loop)) {
+        std::vector<Term> all;
+        conjuncts(body[i].body.empty() ? body[i].condition : negated(body[i].condition), all);
+        found = found || all.size() > 1;
+        continue;
+      }
+      for_each_statement(one, [&](const Statement& statement) {
+        found = found || (statement.kind == Kind::leave && !inner.contains(statement.loop));
+      });
+    }
+    return found;
+  }
+
+  static bool leaves_only(const Statement& statement, int loop) {
+    return leaves(statement.body, loop) || leaves(statement.otherwise, loop);
+  }
+
+  static void set_before_leaves(Statements& list, const Term& variable, const Term& value) {
+    std::set<int> inner;
+    for_each_statement(list, [&](const Statement& statement) {
+      if (statement.kind == Kind::loop) inner.insert(statement.loop);
+    });
+    const auto walk = [&](auto& self, Statements& statements) -> void {
+      for (std::size_t i = 0; i < statements.size(); ++i) {
+        self(self, statements[i].body);
+        self(self, statements[i].otherwise);
+        if (statements[i].kind != Kind::leave || inner.contains(statements[i].loop)) continue;
+        statements.insert(statements.begin() + static_cast<std::ptrdiff_t>(i), assign(variable, value, statements[i].line));
+        ++i;
+      }
+    };
+    walk(walk, list);
+  }
+
+  /// The assignment before list[at] that gives the variable what it still has there.
+  static std::optional<std::size_t> last_set(const Statements& list, std::size_t at, const std::string& variable) {
+    std::set<std::string> between;
+    for (std::size_t i = at; i-- > 0;) {
+      const Statement& statement = list[i];
+      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == variable)
+        return mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ? std::nullopt : std::optional(i);
+      const std::set<std::string> written = written_in({statement});
+      if (written.contains(variable) || reads({statement}, variable)) return std::nullopt;
+      if (statement.kind == Kind::label || statement.kind == Kind::jump) return std::nullopt;
+      between.insert(written.begin(), written.end());
+    }
+    return std::nullopt;
+  }
+
+  ScalarType type_of(const std::string& name) const {
+    for (const loop::Local& local : draft_.function.locals)
+      if (local.name == name) return local.type;
+    return ScalarType::i32;
+  }
+
+  /// Of a step that is made of parameters whose values are given.
+  std::optional<std::int64_t> given_value(const Term& step) {
+    const auto value = loop::evaluate(step, known_);
+    if (value)
+      loop::for_each(step, [&](const Term& part) {
+        if (part.kind == Term::Kind::scalar) draft_.used.insert(part.text);
+      });
+    return value;
+  }
+
+  Draft& draft_;
+  const loop::Values& known_;
+  Path path_;
+};
+
+}  // namespace
+
+void count_loops(Draft& draft, const loop::Values& known) { Counting(draft, known).all(draft.body); }
+
+}  // namespace ak::analyser

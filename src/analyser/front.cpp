@@ -1,0 +1,98 @@
+#include "analyser/front.hpp"
+
+#include <fmt/format.h>
+
+#include "analyser/counted.hpp"
+#include "analyser/naming.hpp"
+#include "analyser/refused.hpp"
+#include "analyser/structure.hpp"
+
+namespace ak::analyser {
+namespace {
+
+using loop::Node;
+using Kind = Statement::Kind;
+
+constexpr int kMostLoops = 3;  // nested
+
+class Finishing {
+ public:
+  explicit Finishing(Draft draft) : draft_(std::move(draft)) {}
+
+  Front run() {
+    Front made;
+    made.function = std::move(draft_.function);
+    made.function.body = nodes(draft_.body, 0);
+    for (loop::Note note : draft_.notes) {
+      const auto id = ids_.find(note.loop);
+      note.loop = id == ids_.end() ? 0 : id->second;
+      made.notes.push_back(std::move(note));
+    }
+    made.used = std::move(draft_.used);
+    return made;
+  }
+
+ private:
+  std::vector<Node> nodes(const Statements& list, int loops) {
+    std::vector<Node> made;
+    for (const Statement& statement : list) made.push_back(node(statement, loops));
+    return made;
+  }
+
+  Node node(const Statement& statement, int loops) {
+    Node made;
+    made.id = ++last_;
+    made.line = statement.line;
+    made.target = statement.target;
+    made.value = statement.value;
+    made.condition = statement.condition;
+    switch (statement.kind) {
+      case Kind::assign:
+        break;
+      case Kind::branch:
+        made.kind = Node::Kind::branch;
+        break;
+      case Kind::loop:
+        if (loops == kMostLoops)
+          throw Refused(fmt::format("line {}: more than {} loops are nested: make the outer one the caller's", statement.line, kMostLoops));
+        made.kind = Node::Kind::loop;
+        made.variable = statement.variable;
+        made.variable_type = statement.variable_type;
+        made.begin = statement.begin;
+        made.end = statement.end;
+        made.step = statement.step;
+        ids_[statement.loop] = made.id;
+        ++loops;
+        break;
+      case Kind::leave:
+        made.kind = Node::Kind::leave;
+        made.of = ids_.at(statement.loop);
+        break;
+      case Kind::finish:
+        made.kind = Node::Kind::finish;
+        break;
+      case Kind::label:
+      case Kind::jump:
+        throw Refused(fmt::format("line {}: a goto that cannot be turned into if and else", statement.line));
+    }
+    made.body = nodes(statement.body, loops);
+    made.otherwise = nodes(statement.otherwise, loops);
+    return made;
+  }
+
+  Draft draft_;
+  std::map<int, int> ids_;  // a loop's number -> its node's
+  int last_ = 0;
+};
+
+}  // namespace
+
+Front read_function(const Unit& unit, const Choice& choice, const loop::Values& known) {
+  Draft draft = Lowering(unit, choice).run();
+  structure(draft);
+  count_loops(draft, known);
+  name_variables(draft);
+  return Finishing(std::move(draft)).run();
+}
+
+}  // namespace ak::analyser
