@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "port/plan.hpp"
+#include "port/case_plan.hpp"
 
 namespace ak::port {
 
