@@ -5,7 +5,7 @@
 #include <mutex>
 #include <optional>
 
-#include "port/plan.hpp"
+#include "port/case_plan.hpp"
 
 namespace ak::port {
 

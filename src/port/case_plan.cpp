@@ -1,4 +1,4 @@
-#include "port/plan.hpp"
+#include "port/case_plan.hpp"
 
 #include <fmt/format.h>
 
