@@ -164,7 +164,7 @@ std::string find_program(const std::string& name, const std::string& chosen, std
 }
 
 // Delegates, so that what was started is ended should this throw.
-WorkerProcess::WorkerProcess(const std::string& program, const std::string& device) : WorkerProcess() {
+WorkerProcess::WorkerProcess(const std::string& program, const std::string& device, const std::string& role) : WorkerProcess() {
   const auto failed = [&](const std::string& why) {
     return Error(ErrorCode::unsupported, fmt::format("the worker '{}' {}", program, why));
   };
@@ -186,7 +186,8 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   must(posix_spawn_file_actions_addclosefrom_np(&actions.value, kSocket + 1));
   const Attributes attributes;
   char name[] = "ak-worker";
-  char* arguments[] = {name, nullptr};
+  std::string argument = role;
+  char* arguments[] = {name, role.empty() ? nullptr : argument.data(), nullptr};
   Spawn spawn{program.c_str(), &actions.value, &attributes.value, arguments, given.data()};
   start_as_orphan(spawn);
   if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));

@@ -15,9 +15,9 @@ class WorkerProcess {
  public:
   /// Runs the program in a session of its own, as nobody's child, with one end of a socket pair as its descriptor 3, nothing
   /// else of the host's open, and `device` (a UUID as CUDA_VISIBLE_DEVICES has it; empty: none) the only GPU that it sees.
-  /// Variables that would load foreign code into it, and the LLM's key, are left out of its environment. Throws
-  /// Error{unsupported} with the reason when it does not start or is of another build.
-  WorkerProcess(const std::string& program, const std::string& device);
+  /// Variables that would load foreign code into it, and the LLM's key, are left out of its environment. `role`: its argument; empty:
+  /// none. Throws Error{unsupported} with the reason when it does not start or is of another build.
+  WorkerProcess(const std::string& program, const std::string& device, const std::string& role = {});
   ~WorkerProcess() { end(); }
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;

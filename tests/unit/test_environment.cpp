@@ -39,7 +39,7 @@ TEST_CASE("the environment is what it was when a context was made, and the LLM's
 TEST_CASE("no thread of the library's own reads the process's environment") {
   // What reads it is called by the caller, or is a program.
   const std::set<std::string> callers = {"src/base/environment.cpp", "src/settings.cpp", "cache/folder.cpp",
-                                         "src/worker/main.cpp"};
+                                         "src/ak_worker.cpp"};
   const std::regex reads(R"(\b(secure_)?getenv\s*\(|\benviron\b)");
   int files = 0;
   for (const char* folder : {"src", "cache"})

@@ -42,6 +42,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"loop", {"core"}},
     {"analyser", {"loop"}},  // the program ak-analyse; nothing includes it
     {"emulate", {"loop", "worker"}},
+    {"ak_worker", {"emulate"}},  // the program
     {"port", {"loop", "emulate", "jit", "timing", "cache", "worker"}},
     {"cli", {"api", "port"}},
 };

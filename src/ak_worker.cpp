@@ -1,11 +1,15 @@
-// ak-worker: compiled kernels are launched here first, so that one that faults or hangs takes no host with it. libak starts it.
+// ak-worker: kernels run here first, compiled ones on the GPU and, with --emulate, their texts on the CPU, so that one that
+// faults or hangs takes no host with it. libak starts it.
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <string_view>
+
+#include "emulate/emulator_role.hpp"
 #include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 
-int main() {
+int main(int argc, char** argv) {
   constexpr int kSocket = 3;
   int type = 0;
   socklen_t size = sizeof type;
@@ -13,6 +17,7 @@ int main() {
     fmt::print(stderr, "ak-worker is started by libak, which speaks to it over a socket\n");
     return 2;
   }
+  if (argc > 1 && std::string_view(argv[1]) == "--emulate") return ak::loop::serve_emulation(kSocket);
   const ak::WorkKind kinds[] = {ak::gemm_kind()};
   return ak::serve(kSocket, kinds);
 }

@@ -1,0 +1,119 @@
+#include "emulate/emulator_role.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <optional>
+
+#include "base/build.hpp"
+#include "base/thread.hpp"
+#include "emulate/compile_kernels.hpp"
+#include "emulate/grid.hpp"
+#include "worker/channel.hpp"
+#include "worker/messages.hpp"
+
+namespace ak::loop {
+namespace {
+
+Descriptor receive_memory(int socket) {
+  char byte = 0;
+  iovec piece{&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &piece, message.msg_iovlen = 1;
+  message.msg_control = control, message.msg_controllen = sizeof control;
+  ssize_t got;
+  while ((got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
+  }
+  const cmsghdr* const header = got == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (!header || header->cmsg_type != SCM_RIGHTS) return Descriptor();
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return Descriptor(fd);
+}
+
+class Role {
+ public:
+  Role(Channel& channel, Descriptor memory) : channel_(channel), memory_(std::move(memory)) {}
+
+  int run() {
+    for (;;) {
+      const auto frame = channel_.receive(Deadline::never());
+      if (!frame) return 0;
+      const auto message = decode_emulate_message(*frame);
+      if (!message) return 1;
+      EmulateReply reply;
+      try {
+        answer(*message, reply);
+      } catch (const std::exception& error) {
+        reply.refused = error.what();
+      }
+      if (!channel_.send(encode(reply), Deadline::never())) return 0;
+    }
+  }
+
+ private:
+  void answer(const EmulateMessage& message, EmulateReply& reply) {
+    switch (message.kind) {
+      case EmulateMessage::Kind::compile:
+        reply.refused = compile_kernels(message.folder, message.compiler);
+        break;
+      case EmulateMessage::Kind::load:
+        object_.emplace(message.folder + "/object.so");
+        grid_.emplace(*object_);
+        break;
+      case EmulateMessage::Kind::run:
+        map(message.shared_bytes);
+        reply.emulation = grid_.value().run(message, mapped_);
+        break;
+    }
+  }
+
+  void map(std::int64_t bytes) {
+    if (bytes <= mapped_bytes_) return;
+    if (mapped_) ::munmap(mapped_, static_cast<std::size_t>(mapped_bytes_));
+    mapped_ = nullptr, mapped_bytes_ = 0;
+    void* const at = ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(), 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    mapped_ = static_cast<unsigned char*>(at), mapped_bytes_ = bytes;
+  }
+
+  Channel& channel_;
+  Descriptor memory_;
+  unsigned char* mapped_ = nullptr;
+  std::int64_t mapped_bytes_ = 0;
+  std::optional<KernelObject> object_;
+  std::optional<Grid> grid_;
+};
+
+}  // namespace
+
+int serve_emulation(int socket) {
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  const rlimit none{0, 0}, memory{rlim_t{96} << 30, rlim_t{96} << 30}, file{rlim_t{256} << 20, rlim_t{256} << 20};
+  ::setrlimit(RLIMIT_CORE, &none), ::setrlimit(RLIMIT_AS, &memory), ::setrlimit(RLIMIT_FSIZE, &file);
+  // A kernel may run for ever; without the host it is nobody's.
+  start_thread([socket] {
+    pollfd host{socket, POLLRDHUP, 0};
+    while (::poll(&host, 1, -1) < 0 && errno == EINTR) {
+    }
+    ::kill(0, SIGKILL);  // with a compiler that it may have started: it leads its group
+  }).detach();
+  Channel channel{Descriptor(socket)};
+  Hello hello;
+  hello.build = build_digest();
+  if (!channel.send(encode(hello), Deadline::never())) return 1;
+  Descriptor shared = receive_memory(socket);
+  return shared ? Role(channel, std::move(shared)).run() : 1;
+}
+
+}  // namespace ak::loop
