@@ -43,7 +43,6 @@ class Ast {
   std::size_t end() const { return offset("end", "offset") + offset("end", "tokLen"); }
   std::size_t first_token() const { return offset("begin", "tokLen"); }
 
-
  private:
   std::vector<Ast> list(const char* key) const;
   std::size_t offset(const char* which, const char* key) const;

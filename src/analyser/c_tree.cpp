@@ -66,7 +66,8 @@ void change_statements(Statements& body, const std::function<void(Statement&)>& 
 }
 
 void change_terms(Statement& statement, const std::function<void(Term&)>& change) {
-  for (Term* term : {&statement.target, &statement.value, &statement.condition, &statement.begin, &statement.end}) change(*term);
+  for (Term* term : {&statement.target, &statement.value, &statement.condition, &statement.begin, &statement.end})
+    change(*term);
 }
 
 std::size_t count(const Statements& body) {
@@ -132,11 +133,24 @@ Term negated(const Term& condition) {
   return loop::unary("!", condition);
 }
 
+Term rebuilt(const Term& term) {
+  return loop::replace(term, [](const Term& part) -> std::optional<Term> {
+    if (part.kind == Term::Kind::binary) return loop::binary(part.text, part.terms[0], part.terms[1]);
+    if (part.kind == Term::Kind::unary) return loop::unary(part.text, part.terms[0]);
+    if (part.kind == Term::Kind::convert) return cast(part.type, part.terms[0]);
+    if (part.kind == Term::Kind::choose)
+      if (const auto side = constant(part.terms[0])) return cast(part.type, part.terms[*side ? 1 : 2]);
+    return std::nullopt;
+  });
+}
+
 Term cast(ScalarType to, Term value) {
   if (value.type == to) return value;
   if (is_real(to)) {
     if (const auto whole = constant(value); whole && std::abs(*whole) <= 1 << 24)
       return {Term::Kind::real, to, fmt::format("{}.0", *whole), {}};
+    if (value.kind == Term::Kind::unary && value.text == "-" && value.terms[0].kind == Term::Kind::real)
+      return loop::unary("-", cast(to, value.terms[0]));
     if (value.kind == Term::Kind::real && to == ScalarType::f32) {
       // The double that C rounds to float first may lie between two of these.
       const char *begin = value.text.data(), *end = begin + value.text.size();

@@ -75,6 +75,8 @@ void replace_scalar(Statements& body, const std::string& name, const loop::Term&
 
 /// The condition's opposite: a comparison of integers turned round, else with a !.
 loop::Term negated(const loop::Term& condition);
+/// With what can be computed of it computed, after names in it were replaced.
+loop::Term rebuilt(const loop::Term& term);
 /// As C converts; literals become literals of that type where they keep their value.
 loop::Term cast(loop::ScalarType to, loop::Term value);
 std::optional<std::int64_t> constant(const loop::Term& term);

@@ -57,7 +57,8 @@ std::optional<Term> Lowering::call(const Ast& node, bool value_needed) {
   if (auto made = special_value(name)) return made;
   const std::string known = mathematics(name);
   if (known.empty()) {
-    const std::string what = value_needed ? "put its body into the file" : "put its body into the file, or leave it out with --drop " + name;
+    const std::string what =
+        value_needed ? "put its body into the file" : "put its body into the file, or leave it out with --drop " + name;
     refuse(node, fmt::format("it calls {}, whose body is not in the file: {}", name, what));
   }
   Term made{Term::Kind::call, scalar_type(node), known, {}};

@@ -116,7 +116,8 @@ void run(std::vector<std::string> words, int in, const MemoryFile& out, const De
                      kMostMemory >> 30));
   if (WIFSIGNALED(status)) fail(fmt::format("{} ended by signal {}: {}", words[0], WTERMSIG(status), first_error(said)));
   if (WEXITSTATUS(status) == 127 && said.empty())
-    throw Error(ErrorCode::missing_library, fmt::format("there is no {0}: install clang, or name it with --clang PATH", words[0]));
+    throw Error(ErrorCode::missing_library,
+                fmt::format("there is no {0}: install clang, or name it with --clang PATH", words[0]));
   if (WEXITSTATUS(status) != 0) fail(first_error(said));
 }
 
@@ -143,7 +144,8 @@ ParsedText parse(const ClangCall& call) {
   if (call.file == "-") words.erase(words.end() - 2);  // "--" would make it a name
   run(words, STDIN_FILENO, text, deadline, call.seconds);
   ::lseek(text.descriptor(), 0, SEEK_SET);
-  dump.insert(dump.end(), {"-Wno-unused-command-line-argument", "-fsyntax-only", "-Xclang", "-ast-dump=json", "-x", "cpp-output", "-"});
+  dump.insert(dump.end(),
+              {"-Wno-unused-command-line-argument", "-fsyntax-only", "-Xclang", "-ast-dump=json", "-x", "cpp-output", "-"});
   run(dump, text.descriptor(), json, deadline, call.seconds);
   return {text.read(), json.read()};
 }

@@ -26,9 +26,9 @@ void conjuncts(const Term& term, std::vector<Term>& found) {
 
 /// Where a loop goes on or ends.
 struct Test {
-  std::size_t at = 0;          // in the body
-  bool last = false;           // of a do-while
-  std::vector<Term> holds;     // all of them while it goes on
+  std::size_t at = 0;       // in the body
+  bool last = false;        // of a do-while: the first iteration is not asked
+  std::vector<Term> holds;  // all of them while it goes on
 };
 
 bool leaves(const Statements& list, int loop) {
@@ -38,7 +38,7 @@ bool leaves(const Statements& list, int loop) {
 std::optional<Test> test_at(const Statement& loop, std::size_t at) {
   const Statement& statement = loop.body[at];
   if (statement.kind != Kind::branch) return std::nullopt;
-  Test test{at, at + 1 == loop.body.size(), {}};
+  Test test{at, at > 0 && at + 1 == loop.body.size(), {}};
   if (statement.body.empty() && leaves(statement.otherwise, loop.loop))
     conjuncts(statement.condition, test.holds);
   else if (statement.otherwise.empty() && leaves(statement.body, loop.loop))
@@ -104,7 +104,8 @@ std::optional<Term> step_of(const Statement& statement, const std::string& varia
   if (value.kind != Term::Kind::binary || (value.text != "+" && value.text != "-")) return std::nullopt;
   if (value.terms[0] == statement.target && !loop::mentions(value.terms[1], variable))
     return value.text == "+" ? value.terms[1] : loop::unary("-", value.terms[1]);
-  if (value.text == "+" && value.terms[1] == statement.target && !loop::mentions(value.terms[0], variable)) return value.terms[0];
+  if (value.text == "+" && value.terms[1] == statement.target && !loop::mentions(value.terms[0], variable))
+    return value.terms[0];
   return std::nullopt;
 }
 
@@ -138,29 +139,59 @@ class Counting {
   /// Counts the loop at list[at]; where it then stands.
   std::size_t count(Statements& list, std::size_t at) {
     Statement& loop = list[at];
+    const std::set<std::string> written = written_in(loop.body);
     for (std::size_t i = 0; i < loop.body.size(); ++i) {
-      const bool before_all = only_steps_before(loop.body, i);
-      if (!before_all && i + 1 != loop.body.size()) continue;
-      auto test = test_at(loop, i);
-      if (!test) continue;
-      test->last = !before_all;
-      const std::set<std::string> written = written_in(loop.body);
-      for (std::size_t k = 0; k < test->holds.size(); ++k)
-        if (const auto comparison = compared(test->holds[k], written))
-          if (const auto now = count_by(list, at, *test, k, *comparison, written)) return *now;
+      const auto test = test_at(loop, i);
+      for (std::size_t k = 0; test && k < test->holds.size(); ++k) {
+        auto comparison = compared(test->holds[k], written);
+        if (!comparison) comparison = meeting(list, at, test->holds[k], written);
+        if (!comparison || (!test->last && !only_steps_before(loop.body, i, comparison->variable))) continue;
+        if (const auto now = count_by(list, at, *test, k, *comparison, written)) return *now;
+      }
     }
-    throw Refused(fmt::format("line {}: a loop without a countable end: give it a counter that moves by a fixed step towards a bound",
-                              loop.line));
+    throw Refused(fmt::format(
+        "line {}: a loop without a countable end: give it a counter that moves by a fixed step towards a bound", loop.line));
   }
 
-  static bool only_steps_before(const Statements& body, std::size_t at) {
+  static bool only_steps_before(const Statements& body, std::size_t at, const std::string& variable) {
     for (std::size_t i = 0; i < at; ++i)
-      if (body[i].kind != Kind::assign || !step_of(body[i], body[i].target.text)) return false;
+      if (!step_of(body[i], variable)) return false;
     return true;
   }
 
-  std::optional<std::size_t> count_by(Statements& list, std::size_t at, const Test& test, std::size_t which, const Comparison& comparison,
-                                      const std::set<std::string>& written) {
+  /// i < j where both move: i < its begin + half of the way.
+  static std::optional<Comparison> meeting(const Statements& list, std::size_t at, Term test,
+                                           const std::set<std::string>& written) {
+    if (test.kind != Term::Kind::binary) return std::nullopt;
+    Term left = test.terms[0], right = test.terms[1];
+    std::string op = test.text;
+    if (op[0] == '>') std::swap(left, right), op = turned(op);
+    if ((op != "<" && op != "<=") || left.kind != Term::Kind::scalar || right.kind != Term::Kind::scalar) return std::nullopt;
+    const auto rises = only_step(list[at].body, left.text), falls = only_step(list[at].body, right.text);
+    const auto from = last_set(list, at, left.text), to = last_set(list, at, right.text);
+    if (rises != 1 || !falls || *falls >= 1 || !to || mentions_any(list[*to].value, written)) return std::nullopt;
+    if (from && mentions_any(list[*from].value, written)) return std::nullopt;
+    const Term begin = from ? list[*from].value : left;
+    const std::int64_t closer = 1 - *falls;
+    const Term way = loop::binary("-", list[*to].value, begin);
+    const Term trips = loop::binary("/", plus(way, closer - (op == "<" ? 1 : 0)), loop::integer(closer));
+    return Comparison{left.text, "<", loop::binary("+", begin, trips), 1};
+  }
+
+  /// Of the one step that every iteration makes.
+  static std::optional<std::int64_t> only_step(const Statements& body, const std::string& variable) {
+    std::optional<std::int64_t> step;
+    for (const Statement& statement : body) {
+      if (!written_in({statement}).contains(variable)) continue;
+      const auto by = step_of(statement, variable);
+      if (step || !by || !constant(*by)) return std::nullopt;
+      step = constant(*by);
+    }
+    return step;
+  }
+
+  std::optional<std::size_t> count_by(Statements& list, std::size_t at, const Test& test, std::size_t which,
+                                      const Comparison& comparison, const std::set<std::string>& written) {
     Statement& loop = list[at];
     const std::string& v = comparison.variable;
     // All that changes v are steps in every iteration.
@@ -176,7 +207,8 @@ class Counting {
       }
     }
     for_each_statement(loop.body, [&](const Statement& statement) {
-      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == v) ++inner_writes;
+      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == v)
+        ++inner_writes;
     });
     if (steps == 0 || inner_writes != steps) return std::nullopt;
     std::optional<std::int64_t> constant_step = constant(step);
@@ -203,7 +235,8 @@ class Counting {
       set.reset();
     if (comparison.factor != 1) {
       if (down || constant(begin).value_or(-1) < 0) return std::nullopt;
-      bound = loop::binary("/", loop::binary("+", bound, loop::integer(comparison.factor - 1)), loop::integer(comparison.factor));
+      bound =
+          loop::binary("/", loop::binary("+", bound, loop::integer(comparison.factor - 1)), loop::integer(comparison.factor));
     }
     if (test.last) {
       // It runs once before it asks.
@@ -246,8 +279,11 @@ class Counting {
       final = last_value(begin, count.bound, loop.step);
     } else {
       // Of the step nothing but its sign is known, which is the bound's: iterations are counted.
-      const Term span = loop::binary("+", loop::binary("-", count.bound, begin), loop::binary("-", count.step, loop::integer(1)));
-      const Term trips{Term::Kind::choose, count.type, {},
+      const Term span =
+          loop::binary("+", loop::binary("-", count.bound, begin), loop::binary("-", count.step, loop::integer(1)));
+      const Term trips{Term::Kind::choose,
+                       count.type,
+                       {},
                        {loop::binary("<", begin, count.bound), loop::binary("/", span, count.step), loop::integer(0)}};
       loop.begin = loop::integer(0);
       loop.end = trips;
@@ -263,7 +299,8 @@ class Counting {
       Statements piece;
       if (i == count.test.at) {
         for (std::size_t k = 0; k < count.test.holds.size(); ++k)
-          if (k != count.which) piece.push_back(branch(negated(count.test.holds[k]), {leave(loop.loop, statement.line)}, {}, statement.line));
+          if (k != count.which)
+            piece.push_back(branch(negated(count.test.holds[k]), {leave(loop.loop, statement.line)}, {}, statement.line));
       } else {
         piece.push_back(std::move(statement));
       }
@@ -373,7 +410,8 @@ class Counting {
     for (std::size_t i = at; i-- > 0;) {
       const Statement& statement = list[i];
       if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == variable)
-        return mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ? std::nullopt : std::optional(i);
+        return mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ? std::nullopt
+                                                                                                   : std::optional(i);
       const std::set<std::string> written = written_in({statement});
       if (written.contains(variable) || reads({statement}, variable)) return std::nullopt;
       if (statement.kind == Kind::label || statement.kind == Kind::jump) return std::nullopt;

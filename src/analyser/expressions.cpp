@@ -87,7 +87,8 @@ Term Lowering::conversion(const Ast& node) {
     if (kind == "FloatingToIntegral" && to.is_unsigned) refuse(node, "a floating-point number is made unsigned: make it int");
     Term found = value(inner);
     if (to.is_unsigned && !from.is_unsigned && in_subscript_ == 0 && constant(found).value_or(-1) < 0)
-      refuse(node, fmt::format("a signed number, which may be negative, is made unsigned ({}): use int or long long", to.spelled));
+      refuse(node,
+             fmt::format("a signed number, which may be negative, is made unsigned ({}): use int or long long", to.spelled));
     return cast(scalar_type(node), std::move(found));
   }
   refuse(node, fmt::format("the conversion {} to {} is not supported", kind, unit_.type(node).spelled));
@@ -115,8 +116,7 @@ Term Lowering::binary_value(const Ast& node) {
   const CType left = unit_.type(node.child(0)), right = unit_.type(node.child(1));
   if (left.is_pointer() || right.is_pointer()) return compare_pointers(node, op);
   const bool wraps = unit_.type(node).is_unsigned && (op == "-" || op == "+" || op == "*" || op == "<<");
-  if (wraps && in_subscript_ == 0)
-    refuse(node, fmt::format("{} of unsigned numbers, which wraps: use int or long long", op));
+  if (wraps && in_subscript_ == 0) refuse(node, fmt::format("{} of unsigned numbers, which wraps: use int or long long", op));
   Term a = value(node.child(0));
   Term b = value(node.child(1));
   // Of an unsigned number x >= 0 says nothing.
@@ -261,7 +261,8 @@ Term Lowering::size_of_value(const Ast& node) {
   Ast of = node.child(0);
   while (of.is("ParenExpr")) of = of.child(0);
   const CType type = of.there() ? unit_.type(of) : unit_.type(node, "argType");
-  if ((!type.is_scalar() && !type.is_array()) || type.is_unsigned) refuse(node, fmt::format("the size of a {} is not supported", type.spelled));
+  if ((!type.is_scalar() && !type.is_array()) || type.is_unsigned)
+    refuse(node, fmt::format("the size of a {} is not supported", type.spelled));
   std::int64_t size = size_of(type.scalar);
   for (const auto& extent : type.extents) {
     if (!extent) refuse(node, "the size of an array that is not constant");

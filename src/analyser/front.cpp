@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "analyser/counted.hpp"
+#include "analyser/induction.hpp"
 #include "analyser/naming.hpp"
+#include "analyser/propagate.hpp"
 #include "analyser/refused.hpp"
 #include "analyser/structure.hpp"
 
@@ -14,6 +16,17 @@ using loop::Node;
 using Kind = Statement::Kind;
 
 constexpr int kMostLoops = 3;  // nested
+
+// No branch without a body.
+void tidy(Statements& list) {
+  for (Statement& statement : list) {
+    tidy(statement.body);
+    tidy(statement.otherwise);
+    if (statement.kind != Kind::branch || !statement.body.empty()) continue;
+    statement.condition = negated(statement.condition);
+    statement.body = std::exchange(statement.otherwise, {});
+  }
+}
 
 class Finishing {
  public:
@@ -54,7 +67,8 @@ class Finishing {
         break;
       case Kind::loop:
         if (loops == kMostLoops)
-          throw Refused(fmt::format("line {}: more than {} loops are nested: make the outer one the caller's", statement.line, kMostLoops));
+          throw Refused(fmt::format("line {}: more than {} loops are nested: make the outer one the caller's", statement.line,
+                                    kMostLoops));
         made.kind = Node::Kind::loop;
         made.variable = statement.variable;
         made.variable_type = statement.variable_type;
@@ -90,7 +104,12 @@ class Finishing {
 Front read_function(const Unit& unit, const Choice& choice, const loop::Values& known) {
   Draft draft = Lowering(unit, choice).run();
   structure(draft);
+  propagate(draft);
   count_loops(draft, known);
+  propagate(draft);
+  replace_inductions(draft);
+  propagate(draft);
+  tidy(draft.body);
   name_variables(draft);
   return Finishing(std::move(draft)).run();
 }

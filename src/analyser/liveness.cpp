@@ -14,9 +14,7 @@ bool reads_itself(const Statement& statement, const std::string& name) {
   return false;
 }
 
-bool jumps(const Statement& statement) {
-  return statement.kind == Kind::leave || statement.kind == Kind::jump;
-}
+bool jumps(const Statement& statement) { return statement.kind == Kind::leave || statement.kind == Kind::jump; }
 
 Fate fate(const Statements& list, std::size_t from, const std::string& name) {
   bool left = false;  // some way went elsewhere with the value
@@ -25,7 +23,8 @@ Fate fate(const Statements& list, std::size_t from, const std::string& name) {
     if (reads_itself(statement, name)) return Fate::reads;
     switch (statement.kind) {
       case Kind::assign:
-        if (statement.target.kind == loop::Term::Kind::scalar && statement.target.text == name) return left ? Fate::passes : Fate::kills;
+        if (statement.target.kind == loop::Term::Kind::scalar && statement.target.text == name)
+          return left ? Fate::passes : Fate::kills;
         break;
       case Kind::branch: {
         const Fate yes = fate(statement.body, 0, name), no = fate(statement.otherwise, 0, name);
@@ -37,7 +36,8 @@ Fate fate(const Statements& list, std::size_t from, const std::string& name) {
       }
       case Kind::loop:
         if (fate(statement.body, 0, name) == Fate::reads) return Fate::reads;
-        for_each_statement(statement.body, [&](const Statement& inner) { left = left || (jumps(inner) && inner.loop != statement.loop); });
+        for_each_statement(statement.body,
+                           [&](const Statement& inner) { left = left || (jumps(inner) && inner.loop != statement.loop); });
         break;
       case Kind::finish:
         return left ? Fate::passes : Fate::kills;

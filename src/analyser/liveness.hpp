@@ -8,7 +8,8 @@
 
 namespace ak::analyser {
 
-/// A place in a function: for each list of statements around it, outermost first, the list and which of its statements holds it.
+/// A place in a function: for each list of statements around it, outermost first, the list and which of its statements holds
+/// it.
 struct Step {
   const Statements* list;
   std::size_t at;

@@ -18,10 +18,10 @@ namespace {
 
 // Names that mean something to a kernel's text.
 constexpr const char* kReserved[] = {
-    "asm",       "bool",      "catch",     "class",   "delete",   "explicit", "export",   "false",    "friend",  "mutable",
-    "namespace", "new",       "operator",  "private", "protected", "public",  "template", "this",     "throw",   "true",
-    "try",       "typename",  "using",     "virtual", "and",      "or",       "not",      "xor",      "warpSize", "blockIdx",
-    "blockDim",  "threadIdx", "gridDim",   "half",    "char",     "signed",   "result_",  "sms_"};
+    "asm",       "bool",      "catch",    "class",   "delete",    "explicit", "export",   "false", "friend",   "mutable",
+    "namespace", "new",       "operator", "private", "protected", "public",   "template", "this",  "throw",    "true",
+    "try",       "typename",  "using",    "virtual", "and",       "or",       "not",      "xor",   "warpSize", "blockIdx",
+    "blockDim",  "threadIdx", "gridDim",  "half",    "char",      "signed",   "result_",  "sms_"};
 
 }  // namespace
 
@@ -113,10 +113,12 @@ void Lowering::parameter(const Ast& declaration) {
   const std::string id(declaration.id());
   if (declaration.name().empty()) refuse(declaration, "a parameter has no name: give it one");
   if (!type.is_scalar() && !type.is_pointer())
-    refuse(declaration, fmt::format("the parameter {} is a {}: float, double, int and long long and pointers to them are supported",
-                                    declaration.name(), type.spelled));
+    refuse(declaration,
+           fmt::format("the parameter {} is a {}: float, double, int and long long and pointers to them are supported",
+                       declaration.name(), type.spelled));
   if (type.is_unsigned)
-    refuse(declaration, fmt::format("the parameter {} is unsigned ({}): make it int or long long", declaration.name(), type.spelled));
+    refuse(declaration,
+           fmt::format("the parameter {} is unsigned ({}): make it int or long long", declaration.name(), type.spelled));
   loop::Parameter made;
   made.name = draft_.unique(std::string(declaration.name()));
   made.type = type.scalar;
@@ -156,7 +158,8 @@ void Lowering::add_extents(loop::Parameter& parameter, const Ast& declaration, c
   for (std::size_t i = 0; i < extents.size(); ++i) {
     if (i > 0 && type.extents[i - 1]) extents[i] = loop::integer(*type.extents[i - 1]);
     if (!extents[i] && i > 0)
-      refuse(declaration, fmt::format("the extent {} of {} is not an expression over the parameters before it", i + 1, parameter.name));
+      refuse(declaration,
+             fmt::format("the extent {} of {} is not an expression over the parameters before it", i + 1, parameter.name));
     parameter.extents.push_back(extents[i] ? *extents[i] : loop::integer(0));
   }
   parameter.length_known = extents[0].has_value();

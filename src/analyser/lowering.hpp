@@ -16,8 +16,8 @@ namespace ak::analyser {
 /// What to make of a function.
 struct Choice {
   std::string function;
-  std::string body;             // the variable of the loop whose body alone is meant; empty: all of the function
-  std::set<std::string> drop;   // calls that are left out
+  std::string body;            // the variable of the loop whose body alone is meant; empty: all of the function
+  std::set<std::string> drop;  // calls that are left out
 };
 
 /// An object, or what a pointer points to: an array with a subscript for each dimension from the outermost on, or a scalar.
@@ -33,9 +33,9 @@ struct Place {
 
 /// What a declaration is in the draft.
 struct Variable {
-  Place place;            // a scalar, an array, or what a pointer points to: its last subscripts are locals that move
-  bool pointer = false;   // a local one, or one that moves
-  bool bound = false;     // a pointer that points somewhere already
+  Place place;           // a scalar, an array, or what a pointer points to: its last subscripts are locals that move
+  bool pointer = false;  // a local one, or one that moves
+  bool bound = false;    // a pointer that points somewhere already
   CType type;
 };
 
@@ -97,7 +97,7 @@ class Lowering {
   loop::Term step(const Ast& node, bool value_needed);
   loop::Term size_of_value(const Ast& node);
   void sequenced(const Ast& node);
-  void finish_effects();  // what stands behind the full expression
+  void finish_effects();                                  // what stands behind the full expression
   Statements aside(const Ast& node, loop::Term& result);  // an operand that may not be evaluated
 
   // places.cpp
@@ -130,19 +130,19 @@ class Lowering {
   std::set<std::string> assigned_;                          // ids and file-scope names that the function or a callee assigns to
   bool wide_ = false;                                       // some integer has 64 bits: offsets of pointers need them too
   Statements* here_ = nullptr;
-  Statements effects_;     // of the full expression, to run after it
-  int in_subscript_ = 0;   // unsigned arithmetic does not wrap there
+  Statements effects_;                // of the full expression, to run after it
+  int in_subscript_ = 0;              // unsigned arithmetic does not wrap there
   std::vector<std::string> callees_;  // that are being inlined, outermost first
   struct Target {
-    int loop = 0;               // that break leaves; 0: `after`
-    std::string after, again;   // labels: of a switch's end, of where continue goes
+    int loop = 0;              // that break leaves; 0: `after`
+    std::string after, again;  // labels: of a switch's end, of where continue goes
   };
   std::vector<Target> targets_;
   struct Return {
-    std::string label;   // behind the callee
-    loop::Term value;    // that return assigns to
+    std::string label;  // behind the callee
+    loop::Term value;   // that return assigns to
   };
-  std::vector<Return> returns_;  // of callees
+  std::vector<Return> returns_;                     // of callees
   int inlined_ = 0, instance_ = 0, instances_ = 0;  // of callees
   int switches_ = 0;
   std::optional<loop::Term> handed_out_;  // what a dropped call was given: a region's result

@@ -43,7 +43,8 @@ template <class Number>
 Number number(const std::string& option, std::string_view text) {
   Number value{};
   const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || at != text.data() + text.size()) throw Usage(fmt::format("{}: '{}' is not a number", option, text));
+  if (error != std::errc() || at != text.data() + text.size())
+    throw Usage(fmt::format("{}: '{}' is not a number", option, text));
   return value;
 }
 

@@ -12,12 +12,14 @@ namespace {
 
 // Each with a double form of this name and a float form with an f behind it.
 constexpr std::string_view kOfReals[] = {
-    "acos",  "acosh", "asin", "asinh", "atan",  "atan2", "atanh", "cbrt",      "ceil",  "copysign", "cos",    "cosh", "erf",
-    "erfc",  "exp",   "exp2", "expm1", "fabs",  "fdim",  "floor", "fma",       "fmax",  "fmin",     "fmod",   "hypot", "lgamma",
-    "log",   "log10", "log1p", "log2", "nearbyint", "pow", "remainder", "rint", "round", "sin",     "sinh",   "sqrt", "tan",
-    "tanh",  "tgamma", "trunc"};
+    "acos", "acosh", "asin",  "asinh",  "atan", "atan2", "atanh", "cbrt",   "ceil",      "copysign", "cos",
+    "cosh", "erf",   "erfc",  "exp",    "exp2", "expm1", "fabs",  "fdim",   "floor",     "fma",      "fmax",
+    "fmin", "fmod",  "hypot", "lgamma", "log",  "log10", "log1p", "log2",   "nearbyint", "pow",      "remainder",
+    "rint", "round", "sin",   "sinh",   "sqrt", "tan",   "tanh",  "tgamma", "trunc"};
 
-bool is_real_function(std::string_view name) { return std::find(std::begin(kOfReals), std::end(kOfReals), name) != std::end(kOfReals); }
+bool is_real_function(std::string_view name) {
+  return std::find(std::begin(kOfReals), std::end(kOfReals), name) != std::end(kOfReals);
+}
 
 std::string_view plain(std::string_view name) {
   constexpr std::string_view kBuiltin = "__builtin_";
@@ -31,7 +33,8 @@ std::string mathematics(std::string_view name) {
   name = plain(name);
   if (name == "abs" || name == "llabs") return std::string(name);
   if (name == "labs") return "llabs";
-  if (is_real_function(name) || (name.ends_with("f") && is_real_function(name.substr(0, name.size() - 1)))) return std::string(name);
+  if (is_real_function(name) || (name.ends_with("f") && is_real_function(name.substr(0, name.size() - 1))))
+    return std::string(name);
   return {};
 }
 

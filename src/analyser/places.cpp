@@ -50,21 +50,25 @@ Place Lowering::pointer(const Ast& given) {
       const Ast object = without_parentheses(node.child(0));
       if (!object.is("DeclRefExpr")) refuse(node, "a pointer is read from memory: arrays of pointers are not supported");
       const Variable& found = variable(object);
-      if (found.pointer && !found.bound) refuse(node, fmt::format("the pointer {} is used before it is set", object.part("referencedDecl").name()));
+      if (found.pointer && !found.bound)
+        refuse(node, fmt::format("the pointer {} is used before it is set", object.part("referencedDecl").name()));
       Place to = found.place;
-      if (!found.pointer && to.dimensions > 0 && found.type.is_pointer() && to.subscripts.empty()) to.subscripts.push_back(loop::integer(0));
+      if (!found.pointer && to.dimensions > 0 && found.type.is_pointer() && to.subscripts.empty())
+        to.subscripts.push_back(loop::integer(0));
       return to;
     }
     if (kind == "NoOp" || kind == "BitCast") {
       const CType from = unit_.type(node.child(0)), to = unit_.type(node);
-      if (from.is_pointer() && to.is_pointer() && from.scalar == to.scalar && from.extents == to.extents) return pointer(node.child(0));
+      if (from.is_pointer() && to.is_pointer() && from.scalar == to.scalar && from.extents == to.extents)
+        return pointer(node.child(0));
       refuse(node, fmt::format("a {} is made a {}: what it points to would change its type", from.spelled, to.spelled));
     }
   }
   if (node.is("UnaryOperator")) {
     if (op == "&") {
       const Place object = place(node.child(0));
-      if (object.dimensions > 0 && object.subscripts.empty()) refuse(node, "the address of a whole array: use its first element's");
+      if (object.dimensions > 0 && object.subscripts.empty())
+        refuse(node, "the address of a whole array: use its first element's");
       return object;
     }
     if (op == "++" || op == "--") {
@@ -129,8 +133,10 @@ Term Lowering::subscript(const Ast& node) {
   ++in_subscript_;
   Term found = value(node);
   --in_subscript_;
-  while (found.kind == Term::Kind::convert && found.type == ScalarType::i64 && !is_real(found.terms[0].type)) found = Term(found.terms[0]);
-  if (const auto number = constant(found); number && *number == static_cast<std::int32_t>(*number)) return loop::integer(*number);
+  while (found.kind == Term::Kind::convert && found.type == ScalarType::i64 && !is_real(found.terms[0].type))
+    found = Term(found.terms[0]);
+  if (const auto number = constant(found); number && *number == static_cast<std::int32_t>(*number))
+    return loop::integer(*number);
   return found;
 }
 
@@ -164,7 +170,8 @@ void Lowering::point(const Ast& target, const Place& to, int at) {
       pointer.place.subscripts[i] = draft_.local(last ? name : name + "_row", pointer_step());
     }
   } else if (pointer.place.name != to.name || pointer.place.subscripts.size() != to.subscripts.size()) {
-    refuse(target, fmt::format("the pointer {} points into {} and into {}: use two pointers", name, pointer.place.name, to.name));
+    refuse(target,
+           fmt::format("the pointer {} points into {} and into {}: use two pointers", name, pointer.place.name, to.name));
   }
   // At once: a pointer may be set from itself.
   const Place own = pointer.place;

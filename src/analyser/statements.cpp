@@ -153,7 +153,8 @@ void Lowering::switch_statement(const Ast& node) {
   for (auto one = cases.rbegin(); one != cases.rend(); ++one)
     if (one->value) {
       Statements rest = std::exchange(chain, {});
-      chain.push_back(branch(loop::binary("==", asked, *one->value), {jump(one->label, line(node))}, std::move(rest), line(node)));
+      chain.push_back(
+          branch(loop::binary("==", asked, *one->value), {jump(one->label, line(node))}, std::move(rest), line(node)));
     }
   for (Statement& part : chain) add(std::move(part));
   for (Statement& part : body) add(std::move(part));
@@ -173,7 +174,8 @@ void Lowering::return_statement(const Ast& node) {
     return add(std::move(made));
   }
   Return& target = returns_.back();
-  if (given && target.value.type != ScalarType::none) add(assign(target.value, cast(target.value.type, std::move(*given)), line(node)));
+  if (given && target.value.type != ScalarType::none)
+    add(assign(target.value, cast(target.value.type, std::move(*given)), line(node)));
   add(jump(target.label, line(node)));
 }
 
@@ -214,7 +216,8 @@ void Lowering::declare(const Ast& declaration) {
     draft_.function.locals.push_back(std::move(local));
     if (has_value) initial_values(made.place, type, declaration.children().back());
   } else {
-    refuse(declaration, fmt::format("{} is a {}, which is not supported: float, double, int and long long are", name, type.spelled));
+    refuse(declaration,
+           fmt::format("{} is a {}, which is not supported: float, double, int and long long are", name, type.spelled));
   }
 }
 
@@ -222,11 +225,14 @@ void Lowering::initial_values(const Place& array, const CType& type, const Ast& 
   if (!list.is("InitListExpr")) refuse(list, fmt::format("the initial value of {} is not supported", array.name));
   std::int64_t elements = 1;
   for (const auto& extent : type.extents) elements *= *extent;
-  if (elements > 64) refuse(list, fmt::format("{} has {} initial values, 64 are supported: make it a parameter", array.name, elements));
+  if (elements > 64)
+    refuse(list, fmt::format("{} has {} initial values, 64 are supported: make it a parameter", array.name, elements));
   // Depth first over the dimensions; what no value is given for is 0.
   const auto fill = [&](auto& self, const Ast& values, Place at) -> void {
     if (at.is_element()) {
-      add(assign(at.term(), cast(at.type, values.there() && !values.is("ImplicitValueInitExpr") ? value(values) : loop::integer(0)), line(list)));
+      add(assign(at.term(),
+                 cast(at.type, values.there() && !values.is("ImplicitValueInitExpr") ? value(values) : loop::integer(0)),
+                 line(list)));
       return;
     }
     std::vector<Ast> given = values.there() ? values.initial_values() : std::vector<Ast>();

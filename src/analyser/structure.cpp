@@ -13,7 +13,7 @@ namespace {
 using loop::Term;
 using Kind = Statement::Kind;
 
-constexpr std::size_t kMostCopied = 60;   // statements that one jump may copy; beyond that a flag skips them
+constexpr std::size_t kMostCopied = 60;  // statements that one jump may copy; beyond that a flag skips them
 constexpr std::size_t kMostStatements = 20000;
 
 bool ends(const Statements& list) {
@@ -40,9 +40,10 @@ class Structuring {
     resolve(draft_.body);
     for_each_statement(draft_.body, [](const Statement& statement) {
       if (statement.kind == Kind::jump)
-        throw Refused(fmt::format("line {}: a goto into a block, or across one, that cannot be turned into if and else", statement.line));
+        throw Refused(fmt::format("line {}: a goto backwards or into a block: write the loop as for or while", statement.line));
     });
     drop_labels(draft_.body);
+    prune_all(draft_.body);
   }
 
  private:
@@ -67,7 +68,6 @@ class Structuring {
       resolve(statement.otherwise);
     }
     prune(list);
-    backward(list);
     for (std::size_t i = 0; i < list.size(); ++i)
       if (list[i].kind == Kind::label) out_of_loops(list, list[i].name);
     forward(list);
@@ -76,11 +76,18 @@ class Structuring {
   // What stands behind a jump is never reached but through a label.
   static void prune(Statements& list) {
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const Statements one = {list[i]};
-      if (!ends(one)) continue;
+      if (!ends({list[i]})) continue;
       std::size_t label = i + 1;
       while (label < list.size() && list[label].kind != Kind::label) ++label;
       list.erase(at(list, i + 1), at(list, label));
+    }
+  }
+
+  static void prune_all(Statements& list) {
+    prune(list);
+    for (Statement& statement : list) {
+      prune_all(statement.body);
+      prune_all(statement.otherwise);
     }
   }
 
@@ -90,36 +97,6 @@ class Structuring {
     for (std::size_t i = 0; i < list.size(); ++i)
       if (list[i].kind == Kind::label && list[i].name == name) return i;
     return list.size();
-  }
-
-  // L: ...; if (c) goto L;
-  void backward(Statements& list) {
-    for (std::size_t i = list.size(); i-- > 0;) {
-      if (list[i].kind != Kind::label) continue;
-      const std::string name = list[i].name;
-      std::size_t last = i;
-      for (std::size_t k = i + 1; k < list.size(); ++k)
-        if (jumps(list[k], name)) last = k;
-      if (last == i) continue;
-      Statement made;
-      made.kind = Kind::loop;
-      made.line = list[i].line;
-      made.loop = ++draft_.loops;
-      made.body.assign(std::make_move_iterator(at(list, i + 1)), std::make_move_iterator(at(list, last + 1)));
-      list.erase(at(list, i + 1), at(list, last + 1));
-      const std::string again = fmt::format("again.{}", made.loop);
-      change_statements(made.body, [&](Statement& statement) {
-        if (statement.kind == Kind::jump && statement.name == name) statement.name = again;
-      });
-      if (!ends(made.body)) made.body.push_back(leave(made.loop, made.line));
-      Statement label = list[i];
-      label.name = again;
-      made.body.push_back(std::move(label));
-      for (loop::Note& note : draft_.notes)
-        if (note.loop == 0) note.loop = made.loop;
-      resolve(made.body);
-      list.insert(at(list, i + 1), std::move(made));
-    }
   }
 
   // A jump out of a loop leaves it, and is made behind it.
@@ -139,6 +116,10 @@ class Structuring {
             break;
           }
         if (!jumps(inner[i], name)) continue;
+        if (const Statements way_out = ending(list, name); !way_out.empty()) {
+          jump_instead(inner[i].body, name, way_out);
+          continue;
+        }
         const int line = inner[i].line;
         const Term flag = draft_.local("jumped", loop::ScalarType::i32);
         leave_instead(inner[i].body, inner[i].loop, name, flag);
@@ -152,6 +133,34 @@ class Structuring {
       }
     };
     walk(walk, list);
+  }
+
+  /// What runs from the label on, when that is a few statements and a return.
+  Statements ending(const Statements& list, const std::string& name) const {
+    constexpr std::size_t kFew = 4;
+    Statements found;
+    for (std::size_t i = find_label(list, name); i < list.size(); ++i) {
+      if (list[i].kind == Kind::label) continue;
+      found.push_back(list[i]);
+      if (found.size() > kFew || (list[i].kind != Kind::assign && list[i].kind != Kind::finish)) return {};
+      if (list[i].kind == Kind::finish) return found;
+    }
+    if (&list != &draft_.body || draft_.function.returns != loop::ScalarType::none) return {};
+    Statement end;  // of the function
+    end.kind = Kind::finish;
+    found.push_back(std::move(end));
+    return found;
+  }
+
+  static void jump_instead(Statements& list, const std::string& name, const Statements& way_out) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      jump_instead(list[i].body, name, way_out);
+      jump_instead(list[i].otherwise, name, way_out);
+      if (list[i].kind != Kind::jump || list[i].name != name) continue;
+      list.erase(at(list, i));
+      list.insert(at(list, i), way_out.begin(), way_out.end());
+      i += way_out.size() - 1;
+    }
   }
 
   static void leave_instead(Statements& list, int loop, const std::string& name, const std::optional<Term>& flag) {

@@ -5,7 +5,8 @@
 
 namespace ak::analyser {
 
-/// Leaves neither labels nor jumps. Throws Refused for a jump into a block, and where it would have to write a statement too often.
+/// Leaves neither labels nor jumps. Throws Refused for a jump into a block, and where it would have to write a statement too
+/// often.
 void structure(Draft& draft);
 
 }  // namespace ak::analyser

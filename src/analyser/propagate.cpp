@@ -1,0 +1,127 @@
+#include "analyser/propagate.hpp"
+
+#include <optional>
+
+#include "analyser/linear.hpp"
+#include "analyser/liveness.hpp"
+
+namespace ak::analyser {
+namespace {
+
+using loop::Term;
+using Kind = Statement::Kind;
+using Known = std::map<std::string, Term>;
+
+constexpr int kLargest = 24;  // parts of a term that is written in a name's place
+
+bool passes_on(const Term& value) {
+  int parts = 0;
+  bool plain = !is_real(value.type);
+  loop::for_each(value, [&](const Term& part) {
+    ++parts;
+    plain = plain && part.kind != Term::Kind::element && part.kind != Term::Kind::call && !is_real(part.type);
+  });
+  return plain && parts <= kLargest;
+}
+
+class Propagation {
+ public:
+  explicit Propagation(Draft& draft) : draft_(draft) {
+    for (const loop::Local& local : draft.function.locals)
+      if (local.extents.empty() && !is_real(local.type)) locals_.insert(local.name);
+  }
+
+  void run() {
+    Known known;
+    pass(draft_.body, known);
+    while (drop_dead(draft_.body)) {
+    }
+  }
+
+ private:
+  static void forget(Known& known, const std::set<std::string>& names) {
+    std::erase_if(known, [&](const auto& entry) { return names.contains(entry.first) || mentions_any(entry.second, names); });
+  }
+
+  static Term with(const Term& term, const Known& known) {
+    if (known.empty()) return term;
+    return collected(rebuilt(loop::replace(term, [&](const Term& part) -> std::optional<Term> {
+      if (part.kind != Term::Kind::scalar) return std::nullopt;
+      const auto found = known.find(part.text);
+      return found == known.end() ? std::nullopt : std::optional(found->second);
+    })));
+  }
+
+  void pass(Statements& list, Known& known) {
+    Statements made;
+    for (Statement& statement : list) {
+      if (statement.kind == Kind::loop) {
+        statement.begin = with(statement.begin, known);
+        std::set<std::string> changed = written_in({statement});
+        forget(known, changed);
+        statement.end = with(statement.end, known);
+        Known inside = known;
+        pass(statement.body, inside);
+        made.push_back(std::move(statement));
+        continue;
+      }
+      statement.value = with(statement.value, known);
+      statement.condition = with(statement.condition, known);
+      for (Term& subscript : statement.target.terms) subscript = with(subscript, known);
+      if (statement.kind == Kind::branch) {
+        if (const auto side = constant(statement.condition)) {
+          Statements& taken = *side ? statement.body : statement.otherwise;
+          pass(taken, known);
+          for (Statement& one : taken) made.push_back(std::move(one));
+          continue;
+        }
+        Known yes = known, no = known;
+        pass(statement.body, yes);
+        pass(statement.otherwise, no);
+        forget(known, written_in({statement}));
+      } else if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar) {
+        const std::string name = statement.target.text;
+        if (statement.value == statement.target) continue;
+        forget(known, {name});
+        if (locals_.contains(name) && passes_on(statement.value) && !loop::mentions(statement.value, name))
+          known[name] = statement.value;
+      } else if (statement.kind == Kind::assign) {
+        forget(known, {statement.target.text});
+      }
+      made.push_back(std::move(statement));
+    }
+    list = std::move(made);
+  }
+
+  /// One round; whether something went.
+  bool drop_dead(Statements& list) {
+    bool dropped = false;
+    for (std::size_t i = 0; i < list.size();) {
+      path_.push_back({&list, i});
+      dropped = drop_dead(list[i].body) || dropped;
+      dropped = drop_dead(list[i].otherwise) || dropped;
+      const Statement& statement = list[i];
+      const bool empty = statement.kind == Kind::branch && statement.body.empty() && statement.otherwise.empty();
+      const bool dead = statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar &&
+                        locals_.contains(statement.target.text) && !live_after(path_, statement.target.text);
+      path_.pop_back();
+      if (dead || empty) {
+        list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
+        dropped = true;
+      } else {
+        ++i;
+      }
+    }
+    return dropped;
+  }
+
+  Draft& draft_;
+  std::set<std::string> locals_;
+  Path path_;
+};
+
+}  // namespace
+
+void propagate(Draft& draft) { Propagation(draft).run(); }
+
+}  // namespace ak::analyser
