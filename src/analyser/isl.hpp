@@ -35,7 +35,8 @@ inline isl::pw_aff dimension(const isl::space& space, int position) {
 
 inline isl::pw_aff parameter(const isl::space& space, const std::string& name) {
   isl_id* id = isl_id_alloc(space.ctx().get(), name.c_str(), nullptr);
-  return isl::manage(isl_pw_aff_from_aff(isl_aff_param_on_domain_space_id(space.copy(), id)));
+  isl_space* with = isl_space_add_param_id(space.copy(), isl_id_copy(id));
+  return isl::manage(isl_pw_aff_from_aff(isl_aff_param_on_domain_space_id(with, id)));
 }
 
 inline isl::pw_aff constant(const isl::space& space, std::int64_t value) {
