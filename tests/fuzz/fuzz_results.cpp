@@ -1,0 +1,20 @@
+// results.json, and what `ak report` makes of one and the same again.
+#include "fuzz.hpp"
+#include "port/report.hpp"
+#include "port/results.hpp"
+
+using namespace ak;
+using namespace ak::port;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::taken_or_refused([&] {
+    const Results read = read_results("FILE", fuzz::view(data, size));
+    fuzz::require(read_results("FILE", write_json(read)) == read, "results come back as they were written");
+    for (const Markup markup : {Markup::text, Markup::markdown})
+      for (const char c : report(read, &read, markup))
+        fuzz::require(c == '\n' || (c >= 0x20 && c < 0x7f), "a report is printable");
+    for (const Entry& entry : read.entries)
+      fuzz::require(summary(entry).find('\n') == std::string::npos, "a summary is one line");
+  });
+  return 0;
+}
