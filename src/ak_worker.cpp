@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "emulate/emulator_role.hpp"
+#include "port/gpu_proof.hpp"
 #include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 
@@ -18,6 +19,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (argc > 1 && std::string_view(argv[1]) == "--emulate") return ak::loop::serve_emulation(kSocket);
-  const ak::WorkKind kinds[] = {ak::gemm_kind()};
+  const ak::WorkKind kinds[] = {ak::gemm_kind(), ak::port::loop_kind()};
   return ak::serve(kSocket, kinds);
 }

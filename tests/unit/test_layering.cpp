@@ -37,13 +37,13 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"tune", {"search", "runner"}},
     {"settings", {"cache", "llm"}},
     {"machine", {"tune", "cache", "plan", "worker"}},
-    {"context", {"settings", "machine", "recording", "tune", "cache", "plan"}},
+    {"context", {"settings", "machine", "recording", "tune", "cache", "plan", "port"}},
     {"api", {"context", "jit"}},
     {"loop", {"core"}},
     {"analyser", {"loop"}},  // the program ak-analyse; nothing includes it
     {"emulate", {"loop", "worker"}},
-    {"ak_worker", {"emulate"}},  // the program
-    {"port", {"loop", "emulate", "jit", "timing", "cache", "worker"}},
+    {"ak_worker", {"emulate", "port"}},  // the program
+    {"port", {"loop", "emulate", "jit", "timing", "cache", "worker", "plan", "proof"}},
     {"cli", {"api", "port"}},
 };
 
