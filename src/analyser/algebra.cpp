@@ -23,8 +23,14 @@ Term product(const Term& a, const Term& b) {
   return loop::binary("*", a, b);
 }
 
+/// What does not depend on previous values is asked first.
 Term choose(const Term& condition, const Term& a, const Term& b) {
-  return a == b ? a : Term{Kind::choose, a.type, {}, {condition, a, b}};
+  if (a == b) return a;
+  if (condition.kind == Kind::binary && condition.text == "&&") {
+    const bool left = mentions_previous(condition.terms[0]), right = mentions_previous(condition.terms[1]);
+    if (left != right) return choose(condition.terms[left ? 1 : 0], choose(condition.terms[left ? 0 : 1], a, b), b);
+  }
+  return Term{Kind::choose, a.type, {}, {condition, a, b}};
 }
 
 /// Applies `change` to all parts.
@@ -68,7 +74,7 @@ std::optional<AffineForm> affine_choice(const Term& term) {
   return result;
 }
 
-bool is_previous(const Term& term) { return term.kind == Kind::scalar && term.text == fmt::format("{}1", kPrevious); }
+bool is_previous(const Term& term) { return previous_age(term) == 1; }
 
 /// `a < b ? a : b` and its kin, and what the C library calls it.
 std::optional<Association> extremum(const Term& term) {
@@ -101,6 +107,11 @@ std::optional<Association> extremum(const Term& term) {
 }  // namespace
 
 Term previous(std::int64_t iterations, ScalarType type) { return loop::scalar(fmt::format("{}{}", kPrevious, iterations), type); }
+
+std::optional<std::int64_t> previous_age(const Term& term) {
+  if (term.kind != Kind::scalar || !term.text.starts_with(kPrevious)) return std::nullopt;
+  return std::atoll(term.text.c_str() + std::string_view(kPrevious).size());
+}
 
 bool mentions_previous(const Term& term) {
   bool found = false;
@@ -176,7 +187,7 @@ std::optional<AffineForm> affine_form(const Term& term) {
   if (!mentions_previous(term)) return AffineForm{{}, term};
   switch (term.kind) {
     case Kind::scalar:
-      return AffineForm{{{std::atoll(term.text.c_str() + std::string(kPrevious).size()), one(term.type)}}, {}};
+      return AffineForm{{{*previous_age(term), one(term.type)}}, {}};
     case Kind::unary:
       if (term.text != "-") return std::nullopt;
       if (const auto form = affine_form(term.terms[0])) return each(*form, [](const Term& a) { return loop::unary("-", a); });

@@ -18,6 +18,7 @@ using Rewrite = std::function<std::optional<loop::Term>(const loop::Term&)>;
 
 /// The value at a distance of `iterations`, in terms.
 loop::Term previous(std::int64_t iterations, loop::ScalarType type);
+std::optional<std::int64_t> previous_age(const loop::Term& term);  // of such a value itself
 bool mentions_previous(const loop::Term& term);
 
 /// One run of a body: what scalars and elements hold after it, over what they held before.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analyser/flow.hpp"
+#include "analyser/modules/loop_unrolling.hpp"
 #include "analyser/nest.hpp"
 
 namespace ak::analyser {
@@ -112,7 +113,11 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
   Analysis result;
   loop::Verdict& verdict = result.verdict;
   verdict.function = std::move(function);
+  std::vector<loop::Note> all_notes = notes;
   try {
+    std::vector<loop::Note> rolled;
+    if (!without.contains("loop unrolling")) verdict.function = rerolled(std::move(verdict.function), rolled);
+    all_notes.insert(all_notes.end(), rolled.begin(), rolled.end());
     const flow::IslContext context(kOperations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
     const auto dependences = flow::dependences(model);
@@ -121,7 +126,7 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
   } catch (const isl::exception& fault) { if (getenv("FLOW_DEBUG")) fprintf(stderr, "isl: %s\n", fault.what());
     verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
   }
-  add_notes(verdict, notes);
+  add_notes(verdict, all_notes);
   return result;
 }
 

@@ -100,7 +100,7 @@ std::map<std::string, Counting> find_counters(const Model& model, int root) {
   for (int s = 0; s < static_cast<int>(model.statements.size()); ++s) {
     const Statement& statement = model.statements[s];
     const Reference* target = statement.target();
-    if (!target || !model.is_scalar(target->name) || !below(statement, root) || !step_of(statement)) continue;
+    if (!target || statement.joins || !model.is_scalar(target->name) || !below(statement, root) || !step_of(statement)) continue;
     Counting& counter = found[target->name];
     if (counter.counts.empty()) counter.step = *step_of(statement), counter.name = target->name;
     counter.counts.push_back(s);
@@ -136,12 +136,12 @@ bool counts_apart(const Model& model, const std::map<std::string, Counting>& cou
     std::set<int> seen;
     for (int s = 0; s < static_cast<int>(model.statements.size()); ++s) {
       const Reference* target = model.statements[s].target();
-      if (!target || target->name != array || seen.contains(s)) continue;
+      if (!target || model.statements[s].joins || target->name != array || seen.contains(s)) continue;
       std::int64_t moved = 0;
       std::set<std::int64_t> offsets;
       for (int other = 0; other < static_cast<int>(model.statements.size()); ++other) {
         const Statement& statement = model.statements[other];
-        if (!statement.target() || !same_list(statement, model.statements[s])) continue;
+        if (!statement.target() || statement.joins || !same_list(statement, model.statements[s])) continue;
         if (std::count(counter.counts.begin(), counter.counts.end(), other)) moved += std::llabs(*step_of(statement));
         if (statement.target()->name != array) continue;
         seen.insert(other);

@@ -14,7 +14,7 @@ constexpr int kMostDistances = 8;
 std::string tuple(const Statement& statement, const char* prefix) {
   std::vector<std::string> names;
   for (int i = 0; i < statement.depth(); ++i) names.push_back(fmt::format("{}{}", prefix, i));
-  return fmt::format("S{}[{}]", statement.node->id, fmt::join(names, ","));
+  return fmt::format("{}[{}]", statement.name(), fmt::join(names, ","));
 }
 
 /// Pairs of instances that agree in the first `depth` loops.
@@ -36,12 +36,15 @@ isl::union_map before(isl::ctx context, const Model& model) {
       const int common = common_depth(a, b);
       isl::union_map pairs = isl::union_map::empty(context);
       for (int level = 0; level < common; ++level) pairs = pairs.unite(ordered(context, a, b, level));
-      if (a.node->id < b.node->id) pairs = pairs.unite(agreeing(context, a, b, common));
+      if (a.index < b.index) pairs = pairs.unite(agreeing(context, a, b, common));
       // Of the two sides of a branch one runs.
       for (const Guard& one : a.guards)
         for (const Guard& other : b.guards)
           if (one.kind == Guard::Kind::branch && one.node == other.node && one.side != other.side && one.kind == other.kind)
             pairs = pairs.subtract(agreeing(context, a, b, one.depth));
+      // What the branch itself has set is not set anew at its end.
+      if (b.joins && std::count(a.branches.begin(), a.branches.end(), b.node->id))
+        pairs = pairs.subtract(agreeing(context, a, b, b.depth()));
       all = all.unite(pairs);
     }
   return all;
@@ -89,11 +92,11 @@ class Flow {
     isl::union_map writes = isl::union_map::empty(context_), kills = writes;
     for (const Statement& statement : model_.statements)
       if (const Reference* target = statement.target(); target && target->name == name) {
-        writes = writes.unite(target->map);
+        if (!statement.joins) writes = writes.unite(target->map);
         if (target->exact) kills = kills.unite(target->map);
       }
-    for (int i = 0; i < static_cast<int>(model_.statements.size()); ++i) {
-      const Statement& statement = model_.statements[i];
+    for (const Statement& statement : model_.statements) {
+      if (statement.joins) continue;
       for (int r = 0; r < static_cast<int>(statement.references.size()); ++r) {
         const Reference& reference = statement.references[r];
         if (reference.name != name) continue;
@@ -120,17 +123,12 @@ class Flow {
     return memory.subtract(killed);
   }
 
-  int index_of(const std::string& tuple_name) const {
-    const int id = std::stoi(tuple_name.substr(1));
-    for (int i = 0; i < static_cast<int>(model_.statements.size()); ++i)
-      if (model_.statements[i].node->id == id) return i;
-    return -1;
-  }
+  static int index_of(const isl::id& tuple) { return std::stoi(tuple.name().substr(1)); }
 
   void add(Kind kind, const std::string& name, const isl::union_map& pairs, int reference) {
     pairs.foreach_map([&](const isl::map& map) {
       if (map.is_empty()) return;
-      const int from = index_of(map.domain_tuple_id().name()), to = index_of(map.range_tuple_id().name());
+      const int from = index_of(map.domain_tuple_id()), to = index_of(map.range_tuple_id());
       const Statement &a = model_.statements[from], &b = model_.statements[to];
       const int common = common_depth(a, b);
       const auto one = [&](const isl::map& part, int level) {

@@ -2,6 +2,7 @@
 #include "analyser/nest.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "analyser/modules/modules.hpp"
 
@@ -107,13 +108,12 @@ void join(Growing& a, Growing b) {
   if (a.conflict.empty()) a.conflict = b.conflict;
 }
 
-/// A value in a scalar cannot wait for another group.
+/// Whoever leaves a loop decides of all that is in it.
 bool must_join(const Nest& nest, const Growing& a, const Growing& b) {
-  for (const int s : a.statements)
-    if (left(nest, s))
-      for (const int t : b.statements)
-        if (left(nest, t)) return true;
-  return Between(nest, a, b).scalar;
+  const auto leaves = [&](const Growing& group) {
+    return std::any_of(group.statements.begin(), group.statements.end(), [&](int s) { return left(nest, s); });
+  };
+  return leaves(a) && leaves(b);
 }
 
 std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
@@ -132,10 +132,8 @@ std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
     }
     Growing all = std::move(groups[from]);
     const auto absorb = [&](Growing other) {
-      const bool exits = std::any_of(all.statements.begin(), all.statements.end(), [&](int s) { return left(nest, s); });
-      if (!may_join(nest, all, other) && !exits && all.conflict.empty())
-        all.conflict = "a scalar goes from one recurrence to another statement that cannot run beside it";
-      if (exits && Between(nest, all, other).carried_array) all.conflict = "what one iteration leaves decides of a later one";
+      const Between between(nest, all, other);
+      if (between.carried_array) all.conflict = "what one iteration leaves decides of a later one";
       join(all, std::move(other));
     };
     for (int i = from + 1; i < static_cast<int>(groups.size()); ++i) absorb(std::move(groups[i]));
@@ -152,12 +150,7 @@ class Finish {
 
   loop::Group run() {
     add_statements();
-    for (const Piece& piece : growing_.pieces) {
-      if (piece.reduction) group_.reductions.push_back(*piece.reduction);
-      if (piece.counter) group_.counters.push_back(*piece.counter);
-      if (piece.recurrence) group_.recurrences.push_back(*piece.recurrence);
-      if (group_.cause.empty() && piece.kind == Kind::sequential) group_.cause = piece.cause;
-    }
+    for (const Piece& piece : growing_.pieces) add_parts(piece);
     for (int level = 0; level < static_cast<int>(growing_.loops.size()); ++level) {
       const loop::Node& loop = *growing_.loops[level];
       group_.loops.push_back({loop.id, loop.variable, role(level)});
@@ -178,10 +171,43 @@ class Finish {
     std::sort(group_.statements.begin(), group_.statements.end());
   }
 
+  void add_parts(const Piece& piece) {
+    if (piece.reduction) group_.reductions.push_back(*piece.reduction);
+    if (piece.counter) group_.counters.push_back(*piece.counter);
+    if (piece.recurrence && std::none_of(group_.recurrences.begin(), group_.recurrences.end(), [&](const auto& one) {
+          return one.target == piece.recurrence->target;
+        }))
+      group_.recurrences.push_back(*piece.recurrence);
+    if (group_.cause.empty() && piece.kind == Kind::sequential) group_.cause = piece.cause;
+    for (const Piece& inner : piece.inner) add_parts(inner);
+  }
+
+  /// The pieces that speak for a level.
+  static void add_carriers(const Piece& piece, int level, std::vector<const Piece*>& carriers) {
+    if (piece.carried.contains(level) && (piece.spans_levels() || level == *piece.carried.begin())) carriers.push_back(&piece);
+    for (const Piece& inner : piece.inner) add_carriers(inner, level, carriers);
+  }
+
+  /// Whether values go between pieces that are not one cycle.
+  bool mixes(int level) const {
+    for (const Piece& piece : growing_.pieces)
+      if (mixes(piece.inner, level)) return true;
+    return false;
+  }
+  bool mixes(const std::vector<Piece>& parts, int level) const {
+    for (const Piece& a : parts)
+      for (const Piece& b : parts)
+        for (const Edge& edge : nest_.edges)
+          if (&a != &b && edge.level == level && !edge.scalar && std::count(a.statements.begin(), a.statements.end(), edge.from) &&
+              std::count(b.statements.begin(), b.statements.end(), edge.to))
+            return true;
+    return std::any_of(parts.begin(), parts.end(), [&](const Piece& part) { return mixes(part.inner, level); });
+  }
+
   loop::Role role(int level) {
     std::vector<const Piece*> carriers;
-    for (const Piece& piece : growing_.pieces)
-      if (piece.carried.contains(level)) carriers.push_back(&piece);
+    for (const Piece& piece : growing_.pieces) add_carriers(piece, level, carriers);
+    if (mixes(level)) return sequential("values go from one of its statements to a later iteration of another");
     if (!growing_.conflict.empty() && level < common_level()) return sequential(growing_.conflict);
     const bool reduces = std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == Kind::reduce; });
     if (is_left(level)) {
@@ -264,6 +290,11 @@ std::vector<loop::Group> groups(const Nest& nest, std::vector<Piece> pieces) {
   note_anti(nest, all);
   note_output(nest, all);
   note_expansion(nest, all);
+  for (loop::Group& group : all)
+    std::stable_sort(group.notes.begin(), group.notes.end(), [](const loop::Note& a, const loop::Note& b) {
+      constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+      return std::pair(a.kind, a.distance.value_or(kLast)) < std::pair(b.kind, b.distance.value_or(kLast));
+    });
   return all;
 }
 

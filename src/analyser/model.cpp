@@ -1,8 +1,6 @@
 #include "analyser/counters.hpp"
 #include "analyser/model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace ak::analyser::flow {
@@ -36,6 +34,25 @@ std::set<int> left_loops(const std::vector<Node>& body, std::vector<int> around 
     left.merge(left_loops(node.otherwise, inside));
   }
   return left;
+}
+
+/// Whether the scalar is assigned to whatever the conditions are.
+bool sets_for_certain(const std::vector<Node>& body, const Term& target) {
+  return std::any_of(body.begin(), body.end(), [&](const Node& node) {
+    if (node.kind == Node::Kind::assign) return node.target == target;
+    return node.kind == Node::Kind::branch && sets_for_certain(node.body, target) && sets_for_certain(node.otherwise, target);
+  });
+}
+
+/// Scalars that both sides of a branch set.
+std::vector<Term> set_on_both_sides(const Node& branch) {
+  std::vector<Term> found;
+  loop::for_each_node(branch.body, [&](const Node& node) {
+    if (node.kind != Node::Kind::assign || node.target.kind != Term::Kind::scalar) return;
+    if (std::find(found.begin(), found.end(), node.target) != found.end()) return;
+    if (sets_for_certain(branch.body, node.target) && sets_for_certain(branch.otherwise, node.target)) found.push_back(node.target);
+  });
+  return found;
 }
 
 class Builder {
@@ -74,12 +91,13 @@ class Builder {
   /// The scope and the domain of an instance of `node` here.
   void place(Statement& statement) {
     const int depth = static_cast<int>(context_of_.loops.size());
+    statement.index = static_cast<int>(model_.statements.size());
     statement.loops = context_of_.loops;
     statement.guards = context_of_.guards;
     statement.branches = context_of_.branches;
     statement.owners = context_of_.owners;
     Scope& scope = statement.scope;
-    scope.space = isl::space::unit(context_).add_named_tuple(fmt::format("S{}", statement.node->id), depth);
+    scope.space = isl::space::unit(context_).add_named_tuple(statement.name(), depth);
     scope.written = &model_.written;
     for (const auto& [name, value] : facts_.values)
       if (!model_.written.contains(name)) scope.variables.emplace(name, constant(scope.space, value));
@@ -186,6 +204,18 @@ class Builder {
       walk(side ? node.body : node.otherwise);
     }
     context_of_ = before;
+    if (!known)
+      for (const Term& target : set_on_both_sides(node)) add_join(node, target);
+  }
+
+  /// The branch's end as a statement that sets the scalar.
+  void add_join(const Node& node, const Term& target) {
+    Statement statement;
+    statement.node = &node;
+    statement.joins = true;
+    place(statement);
+    refer(statement, target, true);
+    model_.statements.push_back(std::move(statement));
   }
 
   void walk_loop(const Node& node) {

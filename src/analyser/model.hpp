@@ -31,9 +31,12 @@ struct Guard {
   int depth = 0;  // loops around one instance of the guard
 };
 
-/// An assignment, a leave or a finish; also a branch or a loop whose condition or bounds read memory.
+/// An assignment, a leave or a finish; also a branch or a loop whose condition or bounds read memory; and the end of a branch
+/// both sides of which set a scalar: with one side or the other, it is set anew there.
 struct Statement {
   const loop::Node* node = nullptr;
+  int index = 0;       // in the model
+  bool joins = false;  // is the end of the branch `node`
   std::vector<const loop::Node*> loops;  // around it, outermost first; each is a dimension: iterations from 0
   std::vector<Guard> guards;             // outermost first
   std::vector<int> branches;             // around it, whatever their condition
@@ -42,6 +45,7 @@ struct Statement {
   Scope scope;
   std::vector<Reference> references;
 
+  std::string name() const { return "S" + std::to_string(index); }
   bool is_leaf() const { return node->kind != loop::Node::Kind::branch && node->kind != loop::Node::Kind::loop; }
   const Reference* target() const;  // what it writes
   int depth() const { return static_cast<int>(loops.size()); }

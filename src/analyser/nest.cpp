@@ -16,44 +16,27 @@ void add_edges(Nest& nest) {
   }
 }
 
-bool guarded(const Statement& statement) {
-  return std::any_of(statement.guards.begin(), statement.guards.end(),
-                     [](const Guard& guard) { return guard.kind != Guard::Kind::leave; });
-}
-
-bool reaches(const Nest& nest, int from, int goal) {
-  std::set<int> seen;
-  std::vector<int> open = {from};
-  while (!open.empty()) {
-    const int at = open.back();
-    open.pop_back();
-    for (const Edge& edge : nest.edges)
-      if (edge.from == at) {
-        if (edge.to == goal) return true;
-        if (seen.insert(edge.to).second) open.push_back(edge.to);
-      }
-  }
-  return false;
-}
-
-/// A scalar set under a condition and read in a later iteration keeps its value in between: x = condition ? value : x.
+/// A scalar that is not set in every iteration keeps its value in between: x = condition ? value : x.
 void keep_values(Nest& nest) {
-  std::vector<Edge> kept;
-  for (const int leaf : nest.leaves) {
-    const Reference* target = nest.at(leaf).target();
-    if (!target || !nest.model->is_scalar(target->name) || nest.counters.contains(target->name)) continue;
-    for (const Edge& edge : nest.edges)
-      if (edge.from == leaf && edge.carried() && (guarded(nest.at(leaf)) || edge.distances.size() != 1))
-        kept.push_back({leaf, leaf, target->name, true, edge.level, {1}});
-  }
-  nest.edges.insert(nest.edges.end(), kept.begin(), kept.end());
+  std::map<std::string, std::set<int>> keepers;
+  std::map<std::string, int> levels;
+  for (const Edge& edge : nest.edges)
+    if (edge.scalar && edge.carried() && edge.distances.size() != 1 && !nest.counters.contains(edge.name)) {
+      keepers[edge.name].insert(edge.from);
+      const auto level = levels.emplace(edge.name, edge.level).first;
+      level->second = std::max(level->second, edge.level);
+    }
+  for (const auto& [name, statements] : keepers)
+    for (const int a : statements)
+      for (const int b : statements)
+        if (common_depth(nest.at(a), nest.at(b)) > levels[name]) nest.edges.push_back({a, b, name, true, levels[name], {1}});
 }
 
 void find_followers(Nest& nest) {
   for (const int leaf : nest.leaves) {
     const Statement& statement = nest.at(leaf);
     const Reference* target = statement.target();
-    if (!target || !nest.model->is_scalar(target->name) || reaches(nest, leaf, leaf)) continue;
+    if (!target || !nest.model->is_scalar(target->name) || nest.reaches(leaf, leaf)) continue;
     bool serves = false, alone = true;
     for (const Edge& edge : nest.edges) {
       if (edge.from != leaf) continue;
@@ -65,12 +48,40 @@ void find_followers(Nest& nest) {
   }
 }
 
+/// The components of some leaves in order, followers left out.
+std::vector<std::vector<int>> parts(const Nest& nest, const std::vector<int>& leaves, std::vector<std::pair<int, int>> order) {
+  for (const Edge& edge : nest.edges) order.emplace_back(edge.from, edge.to);
+  std::vector<std::vector<int>> found;
+  for (const auto& members : components(static_cast<int>(nest.model->statements.size()), order)) {
+    std::vector<int> kept;
+    for (const int member : members)
+      if (std::count(leaves.begin(), leaves.end(), member) && !nest.followers.contains(member)) kept.push_back(member);
+    if (!kept.empty()) found.push_back(std::move(kept));
+  }
+  return found;
+}
+
 }  // namespace
 
 bool Nest::contains(int statement) const {
   const auto& first = at(leaves.front()).loops;
   const auto& loops = at(statement).loops;
   return !loops.empty() && !first.empty() && loops.front() == first.front();
+}
+
+bool Nest::reaches(int from, int goal) const {
+  std::set<int> seen;
+  std::vector<int> open = {from};
+  while (!open.empty()) {
+    const int at = open.back();
+    open.pop_back();
+    for (const Edge& edge : edges)
+      if (edge.from == at) {
+        if (edge.to == goal) return true;
+        if (seen.insert(edge.to).second) open.push_back(edge.to);
+      }
+  }
+  return false;
 }
 
 std::vector<int> Nest::leaves_of(int statement) const {
@@ -96,38 +107,46 @@ Nest make_nest(const Model& model, const std::vector<Dependence>& dependences, c
   return nest;
 }
 
+namespace {
+
+Piece make_piece(const Nest& nest, std::vector<int> statements) {
+  Piece piece;
+  piece.statements = std::move(statements);
+  piece.loops = nest.at(piece.statements.front()).loops;
+  const auto inside = [&](int s) { return std::count(piece.statements.begin(), piece.statements.end(), s) > 0; };
+  for (const int member : piece.statements) {
+    const std::size_t depth = common_depth(nest.at(piece.statements.front()), nest.at(member));
+    piece.loops.resize(std::min(piece.loops.size(), depth));
+  }
+  for (const Edge& edge : nest.edges)
+    if (edge.carried() && inside(edge.from) && inside(edge.to)) piece.carried.insert(edge.level);
+  for (const Dependence& one : *nest.dependences)
+    if (one.kind == Dependence::Kind::output && one.level != Dependence::kWithin && !one.exact && inside(one.from) &&
+        inside(one.to) && !counts_apart(*nest.model, nest.counters, one.name))
+      piece.scatters.insert(one.level);
+  if (piece.carried.empty()) return piece;
+  classify(nest, piece);
+  if (piece.spans_levels()) return piece;
+  // Within one iteration of the loop that carries the cycle, its statements may fall apart.
+  Nest below = nest;
+  std::erase_if(below.edges, [&](const Edge& edge) {
+    return !inside(edge.from) || !inside(edge.to) || (edge.carried() && edge.level <= *piece.carried.begin());
+  });
+  for (const auto& part : parts(below, piece.statements, {})) piece.inner.push_back(make_piece(below, part));
+  return piece;
+}
+
+}  // namespace
+
 std::vector<Piece> pieces(const Nest& nest) {
-  const int count = static_cast<int>(nest.model->statements.size());
-  std::vector<std::pair<int, int>> edges;
-  for (const Edge& edge : nest.edges) edges.emplace_back(edge.from, edge.to);
   // What the earlier of two writes leaves must not outlive the later one's.
-  std::vector<std::pair<int, int>> order = edges;
+  std::vector<std::pair<int, int>> order;
   for (const Dependence& one : *nest.dependences)
     if (one.kind == Dependence::Kind::output && one.from != one.to && !nest.model->is_scalar(one.name) &&
         nest.contains(one.from) && nest.contains(one.to))
       order.emplace_back(one.from, one.to);
   std::vector<Piece> found;
-  for (const std::vector<int>& members : components(count, order)) {
-    Piece piece;
-    for (const int member : members)
-      if (std::count(nest.leaves.begin(), nest.leaves.end(), member) && !nest.followers.contains(member))
-        piece.statements.push_back(member);
-    if (piece.statements.empty()) continue;
-    piece.loops = nest.at(piece.statements.front()).loops;
-    for (const int member : piece.statements)
-      piece.loops.resize(std::min<std::size_t>(piece.loops.size(), common_depth(nest.at(piece.statements.front()), nest.at(member))));
-    const auto inside = [&](int statement) {
-      return std::count(piece.statements.begin(), piece.statements.end(), statement) > 0;
-    };
-    for (const Edge& edge : nest.edges)
-      if (edge.carried() && inside(edge.from) && inside(edge.to)) piece.carried.insert(edge.level);
-    for (const Dependence& one : *nest.dependences)
-      if (one.kind == Dependence::Kind::output && one.level != Dependence::kWithin && !one.exact && inside(one.from) &&
-          inside(one.to) && !counts_apart(*nest.model, nest.counters, one.name))
-        piece.scatters.insert(one.level);
-    if (!piece.carried.empty()) classify(nest, piece);
-    found.push_back(std::move(piece));
-  }
+  for (auto& statements : parts(nest, nest.leaves, std::move(order))) found.push_back(make_piece(nest, std::move(statements)));
   return found;
 }
 

@@ -37,6 +37,10 @@ struct Piece {
   std::optional<loop::Recurrence> recurrence; // of scan, chains, wavefront and sequential
   std::optional<loop::Counter> counter;
   std::string cause;  // of sequential
+  std::vector<Piece> inner;  // of one iteration of the outermost loop that carries it
+
+  /// Whether its kind is meant for all levels that carry it; else for the outermost, and the inner pieces say the rest.
+  bool spans_levels() const { return kind != Kind::sequential && kind != Kind::chains; }
 };
 
 /// What modules work on.
@@ -52,6 +56,8 @@ struct Nest {
   const Statement& at(int statement) const { return model->statements[statement]; }
   bool uses(const std::string& module) const { return !without->contains(module); }
   bool contains(int statement) const;
+  /// Whether a path of flow edges leads from one to the other.
+  bool reaches(int from, int goal) const;
   /// The leaves that a statement stands for: itself, or those of the branch or loop that it is.
   std::vector<int> leaves_of(int statement) const;
 };

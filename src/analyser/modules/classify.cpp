@@ -29,6 +29,12 @@ std::optional<loop::Counter> counter_of(const Nest& nest, const Piece& piece) {
 
 }  // namespace
 
+bool in_order(const loop::Group& group, int loop) {
+  return std::any_of(group.loops.begin(), group.loops.end(), [&](const loop::LoopRole& one) {
+    return one.loop == loop && one.role == loop::Role::sequential;
+  });
+}
+
 void classify(const Nest& nest, Piece& piece) {
   if ((piece.counter = counter_of(nest, piece))) {
     piece.kind = Piece::Kind::counter;

@@ -20,6 +20,9 @@ bool is_wavefront(const Nest& nest, const Piece& piece);
 /// The kind of a piece with carried edges: counter, reduction, recurrence, in this order.
 void classify(const Nest& nest, Piece& piece);
 
+/// Whether the group runs the loop's iterations one after the other: then nothing needs to be said of what they overwrite.
+bool in_order(const loop::Group& group, int loop);
+
 // write_after_read.cpp, overwrites.cpp, scalar_expansion.cpp
 void note_anti(const Nest& nest, std::vector<loop::Group>& groups);
 void note_output(const Nest& nest, std::vector<loop::Group>& groups);

@@ -35,6 +35,7 @@ void note_output(const Nest& nest, std::vector<loop::Group>& groups) {
       const auto has = [&](int id) { return std::count(group.statements.begin(), group.statements.end(), id) > 0; };
       if (!has(from) || !has(to) || is_known(nest, group, one.name)) continue;
       const int loop = nest.at(one.from).loops[one.level]->id;
+      if (in_order(group, loop)) continue;
       if (one.distances.empty() || !moves(nest.at(one.from), one.level))
         group.notes.push_back({loop::Note::Kind::output, one.name, {}, from, to, loop});
       else

@@ -21,18 +21,22 @@ class Finder {
     std::set<std::string> names;
     int closing = -1;
     for (const Edge& edge : inner_edges())
-      if (edge.carried()) {
+      if (edge.level == level_) {
         names.insert(edge.name);
         if (edge.from >= closing) closing = edge.from, name_ = edge.name;
       }
+    names.erase(name_);
     piece_.kind = Piece::Kind::sequential;
     piece_.recurrence = loop::Recurrence{name_, {}, {}, {}, {}, nest_.at(closing).node->id};
-    if (names.size() > 1) return because("several values go round the cycle: " + joined(names));
     if (piece_.carried.size() == 2 && nest_.uses("wavefront, interchange") && is_wavefront(nest_, piece_)) {
       piece_.kind = Piece::Kind::wavefront;
       return;
     }
     if (!nest_.uses("prefix sum, recurrence")) return because("recurrences are not looked for");
+    // Scalars beside it may be copies of its older values.
+    for (const std::string& name : names)
+      if (!nest_.model->is_scalar(name)) return because(fmt::format("{} and {} go round the cycle", name, name_));
+    beside_ = std::move(names);
     target_ = only_target();
     if (!target_) return because(fmt::format("{} is written at several places or under unknown subscripts", name_));
     distances();
@@ -46,11 +50,6 @@ class Finder {
 
  private:
   void because(std::string cause) { piece_.cause = std::move(cause); }
-  static std::string joined(const std::set<std::string>& names) {
-    std::string all;
-    for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-    return all;
-  }
   bool inside(int s) const { return std::count(piece_.statements.begin(), piece_.statements.end(), s) > 0; }
 
   std::vector<Edge> inner_edges() const {
@@ -130,7 +129,25 @@ class Finder {
         });
     body.run(piece_.loops.back()->body);
     const auto value = body.value(*target_);
-    return known && body.understood() ? value : std::nullopt;
+    if (!value || !known || !body.understood()) return std::nullopt;
+    return beside_.empty() ? value : without_copies(body, *value);
+  }
+
+  /// A scalar that an iteration leaves as the value of `d` iterations ago holds that of d + 1 when the next one begins.
+  std::optional<Term> without_copies(const Symbolic& body, const Term& value) const {
+    std::map<std::string, std::int64_t> ages;
+    for (std::size_t round = 0; round < beside_.size(); ++round)
+      for (const std::string& name : beside_) {
+        const auto left = body.value(loop::scalar(name, target_->type));
+        if (!left || left->kind != Term::Kind::scalar) continue;
+        if (const auto age = previous_age(*left)) ages[name] = *age + 1;
+        if (const auto other = ages.find(left->text); other != ages.end()) ages[name] = other->second + 1;
+      }
+    if (ages.size() != beside_.size()) return std::nullopt;
+    return loop::replace(value, [&](const Term& term) -> std::optional<Term> {
+      const auto age = term.kind == Term::Kind::scalar ? ages.find(term.text) : ages.end();
+      return age == ages.end() ? std::nullopt : std::optional(previous(age->second, term.type));
+    });
   }
 
   /// Whether the scalar is read in the iteration that sets it.
@@ -174,6 +191,7 @@ class Finder {
   Piece& piece_;
   const int level_;
   std::string name_;
+  std::set<std::string> beside_;
   const Term* target_ = nullptr;
   bool constant_ = true;
 };

@@ -19,35 +19,26 @@ bool is_read_elsewhere(const Nest& nest, const Piece& piece, const std::string& 
   });
 }
 
-/// The one place that the piece accumulates into; the others it sets are positions.
-const Term* accumulator(const Nest& nest, const Piece& piece, std::vector<const Term*>& positions) {
-  const Term* target = nullptr;
-  for (const int s : piece.statements) {
-    const loop::Node& node = *nest.at(s).node;
-    if (node.kind != loop::Node::Kind::assign) return nullptr;
-    const bool carries = std::any_of(nest.edges.begin(), nest.edges.end(), [&](const Edge& edge) {
-      return edge.from == s && edge.carried() && edge.name == nest.at(s).target()->name &&
-             std::count(piece.statements.begin(), piece.statements.end(), edge.to) > 0;
-    });
-    if (carries) {
-      if (target && !(*target == node.target)) return nullptr;
-      target = &node.target;
-    } else {
-      positions.push_back(&node.target);
-    }
-  }
-  return target;
+/// Names that go from one iteration to another within the piece.
+std::set<std::string> carried_names(const Nest& nest, const Piece& piece) {
+  const auto inside = [&](int s) { return std::count(piece.statements.begin(), piece.statements.end(), s) > 0; };
+  std::set<std::string> names;
+  for (const Edge& edge : nest.edges)
+    if (edge.carried() && inside(edge.from) && inside(edge.to)) names.insert(edge.name);
+  return names;
 }
 
-/// Whether all that the piece reads of what it writes is the accumulator as it stands.
-bool goes_through(const Nest& nest, const Piece& piece, const Term& target) {
+/// Whether all that the piece reads of what it writes is what the reading statement accumulates into, or `target`.
+bool goes_through(const Nest& nest, const Piece& piece, const std::string& name, const Term& target) {
   const auto inside = [&](int s) { return std::count(piece.statements.begin(), piece.statements.end(), s) > 0; };
   for (const Dependence& one : *nest.dependences) {
     if (one.kind != Dependence::Kind::flow || !inside(one.from) || !nest.contains(one.to)) continue;
     const bool reads = inside(one.to) || std::any_of(piece.statements.begin(), piece.statements.end(), [&](int s) {
       return std::count(nest.at(s).owners.begin(), nest.at(s).owners.end(), one.to) > 0;
     });
-    if (reads && !(nest.at(one.to).references[one.reference].term == target)) return false;
+    const Statement& reader = nest.at(one.to);
+    const Term& own = inside(one.to) && reader.node->target.kind == Term::Kind::element ? reader.node->target : target;
+    if (reads && one.name == name && !(reader.references[one.reference].term == own)) return false;
   }
   return true;
 }
@@ -77,18 +68,24 @@ std::optional<Term> position_value(const Term& extremum, const Term& position, c
   return std::nullopt;
 }
 
-/// Sums at several depths of a nest: every statement on its own adds to the same place.
-std::optional<loop::Reduction> over_depths(const Nest& nest, const Piece& piece, const Term& target) {
+/// Sums at several depths of a nest, or into several elements: every statement on its own adds to its place.
+std::optional<loop::Reduction> each_on_its_own(const Nest& nest, const Piece& piece, const std::string& name) {
   std::optional<loop::Reduction> found;
   int deepest = -1;
   for (const int s : piece.statements) {
     const loop::Node& node = *nest.at(s).node;
+    if (nest.at(s).target()->name != name) return std::nullopt;
+    for (const int owner : nest.at(s).owners)
+      for (const Reference& reference : nest.at(owner).references)
+        if (reference.name == name) return std::nullopt;
+    for (const Reference& reference : nest.at(s).references)
+      if (reference.name == name && !(reference.term == node.target)) return std::nullopt;
     const Term value = loop::replace(node.value, [&](const Term& term) {
-      return term == target ? std::optional(previous(1, term.type)) : std::nullopt;
+      return term == node.target ? std::optional(previous(1, term.type)) : std::nullopt;
     });
     const auto one = association(value);
-    if (!one || mentions(one->value, target.text) || (found && found->op != one->op)) return std::nullopt;
-    if (!found) found = loop::Reduction{target, one->op, one->value, {}, {}, false, {}};
+    if (!one || mentions(one->value, node.target.text) || (found && found->op != one->op)) return std::nullopt;
+    if (!found) found = loop::Reduction{node.target, one->op, one->value, {}, {}, false, {}};
     if (nest.at(s).depth() > deepest) found->value = one->value, deepest = nest.at(s).depth();
     found->statements.push_back(node.id);
   }
@@ -113,27 +110,38 @@ void add_position_edges(Nest& nest) {
       const Reference *moved = nest.at(a).target(), *position = nest.at(b).target();
       if (a == b || !moved || !position || !nest.model->is_scalar(moved->name) || !nest.model->is_scalar(position->name)) continue;
       if (moved->name == position->name || nest.at(a).branches.empty() || nest.at(a).branches != nest.at(b).branches) continue;
-      // The branch around both reads what the one sets, and nothing in the nest reads the other.
+      // The branch around both reads what the one sets, and nothing in the loop reads the other.
       const bool decides = std::any_of(nest.edges.begin(), nest.edges.end(), [&](const Edge& edge) {
         return edge.from == a && edge.to == b && edge.carried() && edge.name == moved->name &&
                !mentions(nest.at(b).node->value, moved->name);
       });
-      const bool read = std::any_of(nest.edges.begin(), nest.edges.end(), [&](const Edge& edge) { return edge.from == b; });
+      const bool read = std::any_of(nest.edges.begin(), nest.edges.end(), [&](const Edge& edge) {
+        return edge.from == b && common_depth(nest.at(b), nest.at(edge.to)) == nest.at(b).depth();
+      });
       if (decides && !read) added.push_back({b, a, position->name, true, Dependence::kWithin, {}});
     }
   nest.edges.insert(nest.edges.end(), added.begin(), added.end());
 }
 
 std::optional<loop::Reduction> find_reduction(const Nest& nest, const Piece& piece) {
+  const std::set<std::string> names = carried_names(nest, piece);
+  if (names.size() != 1) return std::nullopt;
+  std::set<std::string> places;
   std::vector<const Term*> positions;
-  const Term* target = accumulator(nest, piece, positions);
-  if (!target) return std::nullopt;
-  for (const int s : piece.statements)
-    if (is_read_elsewhere(nest, piece, nest.at(s).target()->name)) return std::nullopt;
-  if (!goes_through(nest, piece, *target)) return std::nullopt;
+  const Term* target = nullptr;
+  for (const int s : piece.statements) {
+    const loop::Node& node = *nest.at(s).node;
+    if (node.kind != loop::Node::Kind::assign || is_read_elsewhere(nest, piece, nest.at(s).target()->name)) return std::nullopt;
+    if (!names.contains(nest.at(s).target()->name)) {
+      positions.push_back(&node.target);
+    } else if (places.insert(c_text(node.target)).second) {
+      target = &node.target;
+    }
+  }
+  if (!target || !goes_through(nest, piece, *names.begin(), *target)) return std::nullopt;
   const bool one_body = std::all_of(piece.statements.begin(), piece.statements.end(),
                                     [&](int s) { return nest.at(s).loops == piece.loops; });
-  if (!one_body) return positions.empty() ? over_depths(nest, piece, *target) : std::nullopt;
+  if (!one_body || places.size() > 1) return positions.empty() ? each_on_its_own(nest, piece, *names.begin()) : std::nullopt;
 
   Symbolic body = body_of(nest, piece, *target);
   body.run(piece.loops.back()->body);

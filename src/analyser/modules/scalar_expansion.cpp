@@ -19,6 +19,11 @@ bool is_carried(const loop::Group& group, const std::string& name) {
   return std::any_of(group.counters.begin(), group.counters.end(), [&](const loop::Counter& one) { return one.name == name; });
 }
 
+/// Where the loop's variable stands when it is left: the front end keeps that under a name of its own.
+bool is_last_count(const Statement& statement) {
+  return !statement.loops.empty() && statement.node->target.text.starts_with(statement.loops.back()->variable + "_end");
+}
+
 /// How many iterations ago what a read gets was computed: a copy of the last value is one more.
 std::int64_t age(const Nest& nest, const Edge& edge, int limit) {
   std::int64_t oldest = 0;
@@ -38,6 +43,7 @@ void note_expansion(const Nest& nest, std::vector<loop::Group>& groups) {
     const Reference* target = statement.target();
     if (!target || !nest.model->is_scalar(target->name)) continue;
     const int id = statement.node->id;
+    if (nest.reaches(leaf, leaf)) continue;
     std::vector<loop::Note> notes;
     for (const Edge& edge : nest.edges)
       if (edge.from == leaf && edge.carried() && edge.scalar && edge.distances.size() == 1)
@@ -53,7 +59,9 @@ void note_expansion(const Nest& nest, std::vector<loop::Group>& groups) {
     // In the last group with it: there its final value is made.
     for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
       if (!std::count(group->statements.begin(), group->statements.end(), id)) continue;
-      if (!is_carried(*group, target->name)) group->notes.insert(group->notes.end(), notes.begin(), notes.end());
+      if (!is_carried(*group, target->name) && !is_last_count(statement))
+        for (const loop::Note& note : notes)
+          if (!in_order(*group, note.loop)) group->notes.push_back(note);
       break;
     }
   }

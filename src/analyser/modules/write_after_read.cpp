@@ -40,6 +40,7 @@ void note_anti(const Nest& nest, std::vector<loop::Group>& groups) {
       loop::Group& group = groups[reads];
       if (is_told(group, nest.at(one.from).references[one.reference].term, one.name)) continue;
       const int loop = nest.at(one.to).loops[one.level]->id;
+      if (in_order(group, loop)) continue;
       if (one.distances.empty()) group.notes.push_back({loop::Note::Kind::anti, one.name, {}, from, to, loop});
       for (const std::int64_t distance : one.distances)
         group.notes.push_back({loop::Note::Kind::anti, one.name, distance, from, to, loop});
