@@ -17,9 +17,19 @@ std::string reduction_text(const Reduction& reduction) {
   return text;
 }
 
-std::string reductions_text(const std::vector<Reduction>& reductions) {
+/// Of the reductions, those that the loop runs: of two loops side by side in a group, the first one's alone.
+std::string reductions_text(const std::vector<Reduction>& reductions, const Node* loop) {
+  const auto runs = [loop](const Reduction& reduction) {
+    bool found = !loop || reduction.statements.empty();
+    if (loop)
+      for_each_node(loop->body, [&](const Node& node) {
+        if (!reduction.statements.empty() && node.id == reduction.statements.front()) found = true;
+      });
+    return found;
+  };
   std::vector<std::string> texts;
-  for (const Reduction& reduction : reductions) texts.push_back(reduction_text(reduction));
+  for (const Reduction& reduction : reductions)
+    if (runs(reduction)) texts.push_back(reduction_text(reduction));
   return fmt::format("{}", fmt::join(texts, ","));
 }
 
@@ -30,8 +40,8 @@ std::string recurrences_text(const std::vector<Recurrence>& recurrences, bool wi
   return fmt::format("{}", fmt::join(texts, ","));
 }
 
-std::string scatter_text(const Group& group) {
-  if (!group.reductions.empty()) return reductions_text(group.reductions);
+std::string scatter_text(const Group& group, const Node* loop) {
+  if (!group.reductions.empty()) return reductions_text(group.reductions, loop);
   return fmt::format("{}", fmt::join(group.scattered, ","));
 }
 
@@ -41,12 +51,12 @@ std::string counters_text(const Group& group) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
-std::string role_text(const Group& group, Role role) {
+std::string role_text(const Group& group, Role role, const Node* loop) {
   switch (role) {
     case Role::parallel:
       return "parallel";
     case Role::reduce:
-      return "reduce(" + reductions_text(group.reductions) + ")";
+      return "reduce(" + reductions_text(group.reductions, loop) + ")";
     case Role::scan:
       return "scan(" + recurrences_text(group.recurrences, true) + ")";
     case Role::chains:
@@ -56,7 +66,7 @@ std::string role_text(const Group& group, Role role) {
     case Role::exit:
       return "exit";
     case Role::scatter:
-      return "scatter(" + scatter_text(group) + ")";
+      return "scatter(" + scatter_text(group, loop) + ")";
     case Role::wavefront:
       return "wavefront";
     case Role::sequential:
@@ -84,9 +94,9 @@ std::string note_text(const Note& note) {
   return {};
 }
 
-std::string group_text(const Group& group) {
+std::string group_text(const Group& group, const Function& function) {
   std::vector<std::string> words;
-  for (const LoopRole& loop : group.loops) words.push_back(loop.variable + ":" + role_text(group, loop.role));
+  for (const LoopRole& loop : group.loops) words.push_back(loop.variable + ":" + role_text(group, loop.role, find_node(function, loop.loop)));
   std::set<std::string> seen;
   for (int kind = 0; kind <= static_cast<int>(Note::Kind::structured); ++kind)
     for (const Note& note : group.notes)
@@ -100,7 +110,7 @@ std::string text(const Verdict& verdict) {
   if (!verdict.refused.empty()) return "refused";
   std::vector<std::string> texts;
   for (const Group& group : verdict.groups)
-    if (!group.loops.empty()) texts.push_back(group_text(group));
+    if (!group.loops.empty()) texts.push_back(group_text(group, verdict.function));
   return texts.empty() ? "straight" : fmt::format("{}", fmt::join(texts, "; "));
 }
 
@@ -111,7 +121,7 @@ std::string explain(const Verdict& verdict) {
   for (const Group& group : verdict.groups) {
     ++number;
     all += fmt::format("\ngroup {}{}{}\n", number, group.loops.empty() ? ", outside of loops" : ": ",
-                       group.loops.empty() ? "" : group_text(group));
+                       group.loops.empty() ? "" : group_text(group, verdict.function));
     if (!group.cause.empty()) all += "  because " + group.cause + "\n";
     for (int id : group.statements)
       if (const Node* node = find_node(verdict.function, id))
