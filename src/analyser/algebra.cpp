@@ -223,12 +223,12 @@ std::optional<Association> association(const Term& term) {
   if (auto found = extremum(term)) return found;
   if (term.kind == Kind::choose && !mentions_previous(term.terms[0])) {
     const bool second = is_previous(term.terms[2]);
-    if (!second && !is_previous(term.terms[1])) return std::nullopt;
-    auto inner = association(term.terms[second ? 1 : 2]);
-    if (!inner) return std::nullopt;
-    const Term condition = second ? term.terms[0] : negated(term.terms[0]);
-    inner->condition = inner->condition ? loop::binary("&&", condition, *inner->condition) : condition;
-    return inner;
+    auto inner = second || is_previous(term.terms[1]) ? association(term.terms[second ? 1 : 2]) : std::nullopt;
+    if (inner) {
+      const Term condition = second ? term.terms[0] : negated(term.terms[0]);
+      inner->condition = inner->condition ? loop::binary("&&", condition, *inner->condition) : condition;
+      return inner;
+    }
   }
   if (term.kind == Kind::binary && (term.text == "&" || term.text == "|" || term.text == "^"))
     for (const int side : {0, 1}) {

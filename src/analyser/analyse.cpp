@@ -123,7 +123,7 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
     result.dependences = predicted(model, dependences);
-  } catch (const isl::exception& fault) { if (getenv("FLOW_DEBUG")) fprintf(stderr, "isl: %s\n", fault.what());
+  } catch (const isl::exception&) {
     verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
   }
   add_notes(verdict, all_notes);

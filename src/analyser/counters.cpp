@@ -137,6 +137,8 @@ bool counts_apart(const Model& model, const std::map<std::string, Counting>& cou
     for (int s = 0; s < static_cast<int>(model.statements.size()); ++s) {
       const Reference* target = model.statements[s].target();
       if (!target || model.statements[s].joins || target->name != array || seen.contains(s)) continue;
+      const Statement& count = model.statements[counter.counts.front()];
+      if (!below(model.statements[s], count.loops.front()->id)) continue;
       std::int64_t moved = 0;
       std::set<std::int64_t> offsets;
       for (int other = 0; other < static_cast<int>(model.statements.size()); ++other) {

@@ -91,7 +91,9 @@ class Finder {
     std::set<std::int64_t> found;
     bool known = true;
     for (const Dependence& one : *nest_.dependences) {
-      if (one.kind != Dependence::Kind::flow || one.name != name_ || !inside(one.from)) continue;
+      if (one.kind != Dependence::Kind::flow || one.name != name_ || !inside(one.from) || !nest_.contains(one.to)) continue;
+      const auto readers = nest_.leaves_of(one.to);
+      if (std::none_of(readers.begin(), readers.end(), [this](int s) { return inside(s); })) continue;
       if (!(nest_.at(one.to).references[one.reference].term == read)) continue;
       if (one.level != level_ || one.distances.size() != 1)
         known = false;

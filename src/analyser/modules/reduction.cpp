@@ -60,8 +60,9 @@ Symbolic body_of(const Nest& nest, const Piece& piece, const Term& target) {
 /// Whether the iterations in which `target` moves are those in which `position` does.
 std::optional<Term> position_value(const Term& extremum, const Term& position, const Term& moved) {
   if (extremum.kind != Term::Kind::choose || moved.kind != Term::Kind::choose) return std::nullopt;
-  if (!(extremum.terms[0] == moved.terms[0]) || mentions_previous(moved.terms[1])) return std::nullopt;
-  if (moved.terms[2] == position && !mentions(moved.terms[1], position.text)) return moved.terms[1];
+  if (!(extremum.terms[0] == moved.terms[0])) return std::nullopt;
+  if (moved.terms[2] == position && !mentions(moved.terms[1], position.text) && !mentions_previous(moved.terms[1]))
+    return moved.terms[1];
   // Under a condition of its own around both.
   if (extremum.terms[2].kind == Term::Kind::scalar && moved.terms[2] == position)
     return position_value(extremum.terms[1], position, moved.terms[1]);
@@ -96,7 +97,8 @@ std::vector<int> ids(const Nest& nest, const Piece& piece) {
   std::set<int> all;
   for (const int s : piece.statements) {
     all.insert(nest.at(s).node->id);
-    for (const int owner : nest.at(s).owners) all.insert(nest.at(owner).node->id);
+    for (const int owner : nest.at(s).owners)
+      if (nest.at(owner).node->kind == loop::Node::Kind::branch) all.insert(nest.at(owner).node->id);
   }
   return {all.begin(), all.end()};
 }

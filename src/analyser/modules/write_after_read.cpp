@@ -19,9 +19,10 @@ bool is_local(const Nest& nest, const std::string& name) {
 }
 
 /// Whether a flow dependence on the array has been told of already.
-bool is_told(const loop::Group& group, const loop::Term& read, const std::string& array) {
+bool is_told(const loop::Group& group, const loop::Node& reader, const loop::Term& read, const std::string& array) {
   for (const loop::Reduction& reduction : group.reductions)
-    if (reduction.target == read) return true;
+    if (reduction.target == read || (reader.target == read && std::count(reduction.statements.begin(), reduction.statements.end(), reader.id)))
+      return true;
   for (const loop::Recurrence& recurrence : group.recurrences)
     if (recurrence.target == array) return true;
   return std::count(group.scattered.begin(), group.scattered.end(), array) > 0;
@@ -38,7 +39,7 @@ void note_anti(const Nest& nest, std::vector<loop::Group>& groups) {
       const int reads = group_of(groups, from), writes = group_of(groups, to);
       if (reads < 0 || writes < 0 || reads < writes) continue;  // all reads come first
       loop::Group& group = groups[reads];
-      if (is_told(group, nest.at(one.from).references[one.reference].term, one.name)) continue;
+      if (is_told(group, *nest.at(reader).node, nest.at(one.from).references[one.reference].term, one.name)) continue;
       const int loop = nest.at(one.to).loops[one.level]->id;
       if (in_order(group, loop)) continue;
       if (one.distances.empty()) group.notes.push_back({loop::Note::Kind::anti, one.name, {}, from, to, loop});
