@@ -187,10 +187,7 @@ std::string opening(const Work& work) {
   for (const loop::Local& local : work.function->locals)
     if (local.extents.empty() && named.count(local.name))
       text += fmt::format("  {} {} = 0;\n", loop::c_name(local.type), local.name);
-  // What is computed again needs nothing of what is loaded, which is later.
-  text += statements(work.before, 2);
-  for (const Passed& loaded : work.loaded) text += fmt::format("  {} = {}[0];\n", loaded.scalar, loaded.scratch);
-  return text;
+  return text + statements(work.before, 2);
 }
 
 std::string closing(const Work& work, int indent) {

@@ -40,7 +40,7 @@ ScalarFlow scalar_flow(const std::vector<loop::Node>& body);
 loop::ScalarType type_of(const loop::Function& function, const std::string& scalar);
 bool intersect(const Names& a, const Names& b);
 
-/// Declarations of the scalars that the work's nests name, `loaded` ones with their values, and `before`.
+/// Declarations of the scalars that the work's nests name, and `before`.
 std::string opening(const Work& work);
 /// What the last thread does: `after`, then the scalars to keep.
 std::string closing(const Work& work, int indent);
