@@ -14,7 +14,7 @@ using loop::Candidate;
 namespace {
 
 // In the order in which they are tried first.
-Template* const kTemplates[] = {map_stages, reduce_stages};
+Template* const kTemplates[] = {map_stages, reorder_stages, reduce_stages};
 
 constexpr std::size_t kMost = 30;
 
