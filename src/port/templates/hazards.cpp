@@ -65,6 +65,8 @@ bool Hazards::moves(const Term& element) const {
   return intersect(scalars_of(element), set_) || intersect(arrays_of(element.terms[0]), written_arrays(sweep_.body));
 }
 
+bool Hazards::stays_put(const Term& element) const { return factor_of(linear(element.terms[0]), sweep_.col.variable) == 0; }
+
 /// A write stays where no later iteration writes its element.
 void Hazards::guard(const Write& write) {
   std::optional<Term> stays;
@@ -74,8 +76,7 @@ void Hazards::guard(const Write& write) {
     const Term &mine = write.node->target, &its = other.node->target;
     if (its.text != mine.text) continue;
     if (moves(mine) || moves(its)) return void(ok_ = false);
-    const Linear a = linear(mine.terms[0]), b = linear(its.terms[0]);
-    if (a == b && factor_of(a, sweep_.col.variable) == 0) {
+    if (stays_put(mine) && linear(mine.terms[0]) == linear(its.terms[0])) {
       if (!other.outright) return void(ok_ = false);
       // Every iteration writes it; of two writes in one, the order of the text decides.
       require(loop::binary("==", iteration, loop::binary("-", all, loop::integer(1))));
@@ -109,7 +110,11 @@ void Hazards::read(const Node& node, const Term& element, bool outright) {
     const bool comparable = simple_ && !moves(element) && !moves(target);
     const Apart apart = comparable ? ak::port::apart(element, target, sweep_.col.variable, sweep_.col.step) : Apart{};
     if (apart.kind == Apart::Kind::never) continue;
-    if (apart.kind == Apart::Kind::unknown) {
+    if (comparable && stays_put(target) && linear(target.terms[0]) == linear(element.terms[0])) {
+      // Every iteration's: it must be this one's.
+      if (!before || !write.outright) ok_ = false;
+      own = &write;
+    } else if (apart.kind == Apart::Kind::unknown) {
       // Nothing flows from iteration to iteration: what it sees was there before, if this one did not write it.
       if (before || output_.count(element.text)) ok_ = false;
       old = true;
