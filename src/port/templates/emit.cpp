@@ -113,6 +113,10 @@ bool has_exit(const std::vector<Node>& body) {
   return any(body, [](const Node& node) { return node.kind == Node::Kind::leave || node.kind == Node::Kind::finish; });
 }
 
+bool finishes(const std::vector<Node>& body) {
+  return any(body, [](const Node& node) { return node.kind == Node::Kind::finish; });
+}
+
 Names assigned_scalars(const std::vector<Node>& body) {
   Names names;
   loop::for_each_node(body, [&](const Node& node) {

@@ -22,6 +22,7 @@ std::vector<loop::Node> replace_all(std::vector<loop::Node> body,
 
 bool has_loop(const std::vector<loop::Node>& body);
 bool has_exit(const std::vector<loop::Node>& body);  // leave or finish
+bool finishes(const std::vector<loop::Node>& body);
 Names assigned_scalars(const std::vector<loop::Node>& body);
 Names written_arrays(const std::vector<loop::Node>& body);
 Names read_arrays(const std::vector<loop::Node>& body);

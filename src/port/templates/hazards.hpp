@@ -35,7 +35,7 @@ class Hazards {
     bool outright;  // in every iteration
   };
   void collect(const std::vector<loop::Node>& body, bool outright);
-  bool moves(const loop::Term& element) const;  // subscripts with what the body sets
+  bool moves(const loop::Term& element) const;      // subscripts with what the body sets
   bool stays_put(const loop::Term& element) const;  // one element for all iterations
   void look(const loop::Node& node, const loop::Term& term, bool outright);
   void read(const loop::Node& node, const loop::Term& element, bool outright);

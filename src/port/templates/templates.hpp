@@ -54,7 +54,7 @@ struct Work {
 /// Nothing where it cannot do the group with its `kept` and its `after`; without `after` it is asked again.
 using Template = std::vector<Stage>(const Work&);
 
-Template map_stages, reorder_stages, reduce_stages, serial_stages;
+Template map_stages, reorder_stages, reduce_stages, exit_stages, serial_stages;
 
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});

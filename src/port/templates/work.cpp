@@ -81,12 +81,6 @@ bool share(const std::set<int>& a, const std::set<int>& b) {
   return std::any_of(a.begin(), a.end(), [&](int id) { return b.count(id) > 0; });
 }
 
-bool finishes(const std::vector<Node>& body) {
-  bool found = false;
-  loop::for_each_node(body, [&](const Node& node) { found = found || node.kind == Node::Kind::finish; });
-  return found;
-}
-
 void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 }  // namespace
