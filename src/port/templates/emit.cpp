@@ -113,6 +113,10 @@ bool has_exit(const std::vector<Node>& body) {
   return any(body, [](const Node& node) { return node.kind == Node::Kind::leave || node.kind == Node::Kind::finish; });
 }
 
+bool finishes(const std::vector<Node>& body) {
+  return any(body, [](const Node& node) { return node.kind == Node::Kind::finish; });
+}
+
 Names assigned_scalars(const std::vector<Node>& body) {
   Names names;
   loop::for_each_node(body, [&](const Node& node) {
@@ -187,10 +191,7 @@ std::string opening(const Work& work) {
   for (const loop::Local& local : work.function->locals)
     if (local.extents.empty() && named.count(local.name))
       text += fmt::format("  {} {} = 0;\n", loop::c_name(local.type), local.name);
-  // What is computed again needs nothing of what is loaded, which is later.
-  text += statements(work.before, 2);
-  for (const Passed& loaded : work.loaded) text += fmt::format("  {} = {}[0];\n", loaded.scalar, loaded.scratch);
-  return text;
+  return text + statements(work.before, 2);
 }
 
 std::string closing(const Work& work, int indent) {

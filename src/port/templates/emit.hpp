@@ -22,6 +22,7 @@ std::vector<loop::Node> replace_all(std::vector<loop::Node> body,
 
 bool has_loop(const std::vector<loop::Node>& body);
 bool has_exit(const std::vector<loop::Node>& body);  // leave or finish
+bool finishes(const std::vector<loop::Node>& body);
 Names assigned_scalars(const std::vector<loop::Node>& body);
 Names written_arrays(const std::vector<loop::Node>& body);
 Names read_arrays(const std::vector<loop::Node>& body);
@@ -40,7 +41,7 @@ ScalarFlow scalar_flow(const std::vector<loop::Node>& body);
 loop::ScalarType type_of(const loop::Function& function, const std::string& scalar);
 bool intersect(const Names& a, const Names& b);
 
-/// Declarations of the scalars that the work's nests name, `loaded` ones with their values, and `before`.
+/// Declarations of the scalars that the work's nests name, and `before`.
 std::string opening(const Work& work);
 /// What the last thread does: `after`, then the scalars to keep.
 std::string closing(const Work& work, int indent);

@@ -14,7 +14,7 @@ using loop::Candidate;
 namespace {
 
 // In the order in which they are tried first.
-Template* const kTemplates[] = {map_stages};
+Template* const kTemplates[] = {map_stages, reorder_stages, reduce_stages, exit_stages};
 
 constexpr std::size_t kMost = 30;
 
@@ -38,7 +38,7 @@ Step step(const Works& works, std::size_t group) {
   const Work whole = works.work(group, last);
   if (works.straight(group)) return {serial_stages(whole), last};
   std::vector<Stage> stages = parallel_stages(whole);
-  if (stages.empty() && last > group && !has_exit(whole.body)) {
+  if (stages.empty() && last > group && !finishes(whole.body)) {
     last = group;
     stages = parallel_stages(works.work(group, group));
   }

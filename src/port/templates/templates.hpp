@@ -44,9 +44,8 @@ struct Work {
   const loop::Function* shaped = nullptr;  // not flattened: subscripts for each dimension; nodes have the same ids
   loop::Group group;
   std::vector<loop::Node> body;    // the function's nest, with this group's statements alone
-  std::vector<loop::Node> before;  // assignments of scalars, which every thread computes for itself
+  std::vector<loop::Node> before;  // sets the scalars that come from earlier groups; every thread runs it for itself
   std::vector<loop::Node> after;   // without loops: to be run by one thread when the group is done
-  std::vector<Passed> loaded;      // by earlier groups
   std::vector<Passed> kept;        // whose values after body and `after` one thread is to leave there
   std::string tag;                 // of this group; names of its scratch and helpers end with it and an underscore
   Setting setting;
@@ -55,7 +54,7 @@ struct Work {
 /// Nothing where it cannot do the group with its `kept` and its `after`; without `after` it is asked again.
 using Template = std::vector<Stage>(const Work&);
 
-Template map_stages, serial_stages;
+Template map_stages, reorder_stages, reduce_stages, exit_stages, serial_stages;
 
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});

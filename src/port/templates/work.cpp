@@ -81,12 +81,6 @@ bool share(const std::set<int>& a, const std::set<int>& b) {
   return std::any_of(a.begin(), a.end(), [&](int id) { return b.count(id) > 0; });
 }
 
-bool finishes(const std::vector<Node>& body) {
-  bool found = false;
-  loop::for_each_node(body, [&](const Node& node) { found = found || node.kind == Node::Kind::finish; });
-  return found;
-}
-
 void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 }  // namespace
@@ -94,6 +88,7 @@ void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to
 Works::Works(const loop::Verdict& verdict, const Setting& setting)
     : shaped_(verdict.function), setting_(setting), groups_(verdict.groups) {
   function_ = flattened_with(verdict.function, groups_);
+  written_ = written_arrays(function_.body);
   std::set<int> all;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     close(i);
@@ -109,10 +104,8 @@ Works::Works(const loop::Verdict& verdict, const Setting& setting)
     for (std::size_t earlier = 0; earlier < later; ++earlier) separable_ = separable_ && keeps_order(earlier, later);
   }
   for (std::size_t i = 0; i < size(); ++i) {
-    bool again = straight(i) && written_arrays(bodies_[i]).empty() && !has_exit(bodies_[i]);
-    if (again)
-      for (const std::string& scalar : assigned_scalars(bodies_[i])) again = again && computed_again(scalar, i + 1);
-    vanishes_.push_back(again);
+    const auto again = [&](const Node& node) { return computed_again({i, &node}); };
+    vanishes_.push_back(std::all_of(bodies_[i].begin(), bodies_[i].end(), again));
   }
 }
 
@@ -122,7 +115,6 @@ bool Works::straight(std::size_t group) const { return !has_loop(bodies_[group])
 void Works::close(std::size_t index) {
   Group& group = groups_[index];
   std::set<int> statements(group.statements.begin(), group.statements.end());
-  const Names written = written_arrays(function_.body);
   for (bool grown = true; grown;) {
     grown = false;
     const std::vector<Node> body = only(function_.body, statements);
@@ -132,7 +124,7 @@ void Works::close(std::size_t index) {
       for (const Node& node : nodes) {
         const bool sets =
             node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && !statements.count(node.id);
-        if (inside && sets && exposed.count(node.target.text) && !intersect(arrays_of(node.value), written))
+        if (inside && sets && exposed.count(node.target.text) && !intersect(arrays_of(node.value), written_))
           grown = statements.insert(node.id).second || grown;
         const bool shared = inside || (node.kind == Node::Kind::loop && loops.count(node.id));
         look(node.body, node.kind == Node::Kind::loop ? loops.count(node.id) > 0 : shared);
@@ -188,45 +180,40 @@ bool Works::keeps_order(std::size_t earlier, std::size_t later) const {
   return keeps;
 }
 
-std::optional<std::size_t> Works::last_writer(const std::string& scalar, std::size_t before) const {
-  for (std::size_t i = before; i-- > 0;)
-    if (assigned_scalars(bodies_[i]).count(scalar)) return i;
+bool Works::computed_again(const Source& source) const {
+  const Node& node = *source.node;
+  return straight(source.group) && node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar &&
+         !intersect(arrays_of(node.value), written_);
+}
+
+std::optional<Works::Source> Works::source(const std::string& scalar, std::size_t before) const {
+  for (std::size_t group = before; group-- > 0;)
+    for (auto node = bodies_[group].rbegin(); node != bodies_[group].rend(); ++node)
+      if (assigned_scalars({*node}).count(scalar)) return Source{group, &*node};
   return std::nullopt;
 }
 
-/// The straight statements from which a group can compute a scalar itself.
-std::optional<std::set<int>> Works::computed_again(const std::string& scalar, std::size_t group) const {
-  const auto writer = last_writer(scalar, group);
-  if (!writer) return std::set<int>{};
-  if (!straight(*writer)) return std::nullopt;
-  const Names written = written_arrays(function_.body);
-  std::set<int> statements;
-  Names wanted{scalar};
-  const std::vector<Node>& body = bodies_[*writer];
-  for (auto node = body.rbegin(); node != body.rend(); ++node) {
-    if (!intersect(assigned_scalars({*node}), wanted)) continue;
-    if (node->kind != Node::Kind::assign || intersect(arrays_of(node->value), written)) return std::nullopt;
-    wanted.erase(node->target.text);
-    wanted.merge(scalars_of(node->value));
-    statements.insert(node->id);
-  }
-  for (const std::string& other : wanted) {
-    const auto more = computed_again(other, *writer);
-    if (!more) return std::nullopt;
-    statements.insert(more->begin(), more->end());
-  }
-  return statements;
-}
+std::string Works::kept_name(const std::string& scalar, std::size_t group) { return fmt::format("kept_{}_{}_", scalar, group); }
 
-std::vector<std::string> Works::live_after(std::size_t group, std::size_t from) const {
-  std::vector<Node> rest, own;
-  for (std::size_t i = group + 1; i < size(); ++i) append(rest, bodies_[i]);
-  for (std::size_t i = from; i <= group; ++i) append(own, bodies_[i]);
-  const Names exposed = scalar_flow(rest).exposed;
-  std::vector<std::string> live;
-  for (const std::string& scalar : assigned_scalars(own))
-    if (exposed.count(scalar) && !computed_again(scalar, group + 1)) live.push_back(scalar);
-  return live;
+/// How a thread comes by scalars that earlier groups set: it computes what straight statements say, and takes the rest from
+/// scratch.
+std::vector<Node> Works::incoming(Names wanted, std::size_t before) const {
+  std::vector<Node> nodes;
+  for (std::size_t group = before; group-- > 0;)
+    for (auto node = bodies_[group].rbegin(); node != bodies_[group].rend(); ++node)
+      for (const std::string& scalar : assigned_scalars({*node})) {
+        if (wanted.erase(scalar) == 0) continue;
+        if (computed_again({group, &*node})) {
+          nodes.push_back(*node);
+          wanted.merge(scalars_of(node->value));
+        } else {
+          Node load;
+          load.target = loop::scalar(scalar, type_of(function_, scalar));
+          load.value = loop::element(kept_name(scalar, group), {loop::integer(0)}, load.target.type);
+          nodes.push_back(std::move(load));
+        }
+      }
+  return {nodes.rbegin(), nodes.rend()};
 }
 
 Work Works::work(std::size_t group, std::size_t last) const {
@@ -237,22 +224,20 @@ Work Works::work(std::size_t group, std::size_t last) const {
   work.body = bodies_[group];
   work.tag = fmt::format("{}", group);
   work.setting = setting_;
-  std::vector<Node> all = work.body;
+  std::vector<Node> all = work.body, rest;
   for (std::size_t i = group + 1; i <= last; ++i) append(work.after, bodies_[i]);
   append(all, work.after);
+  for (std::size_t i = last + 1; i < size(); ++i) append(rest, bodies_[i]);
   ScalarFlow flow = scalar_flow(all);
-  for (const std::string& scalar : live_after(last, group)) {
-    work.kept.push_back({scalar, fmt::format("kept_{}_{}_", scalar, *last_writer(scalar, last + 1))});
+  const Names later = scalar_flow(rest).exposed;
+  for (const std::string& scalar : assigned_scalars(all)) {
+    if (!later.count(scalar)) continue;
+    const Source from = *source(scalar, last + 1);
+    if (computed_again(from)) continue;
+    work.kept.push_back({scalar, kept_name(scalar, from.group)});
     if (!flow.definite.count(scalar)) flow.exposed.insert(scalar);
   }
-  std::set<int> again;
-  for (const std::string& scalar : flow.exposed) {
-    if (const auto statements = computed_again(scalar, group))
-      again.insert(statements->begin(), statements->end());
-    else
-      work.loaded.push_back({scalar, fmt::format("kept_{}_{}_", scalar, *last_writer(scalar, group))});
-  }
-  work.before = only(function_.body, again);
+  work.before = incoming(flow.exposed, group);
   return work;
 }
 

@@ -31,14 +31,21 @@ class Works {
  private:
   void close(std::size_t group);
   bool keeps_order(std::size_t earlier, std::size_t later) const;
-  std::optional<std::set<int>> computed_again(const std::string& scalar, std::size_t group) const;
-  std::optional<std::size_t> last_writer(const std::string& scalar, std::size_t before) const;
-  std::vector<std::string> live_after(std::size_t group, std::size_t from) const;
+  /// The last statement, or what holds it, that sets a scalar in the groups before one.
+  struct Source {
+    std::size_t group;
+    const loop::Node* node;
+  };
+  std::optional<Source> source(const std::string& scalar, std::size_t before) const;
+  bool computed_again(const Source& source) const;
+  std::vector<loop::Node> incoming(std::set<std::string> wanted, std::size_t before) const;
+  static std::string kept_name(const std::string& scalar, std::size_t group);
 
   loop::Function function_, shaped_;
   Setting setting_;
   std::vector<loop::Group> groups_;
   std::vector<std::vector<loop::Node>> bodies_;
+  std::set<std::string> written_;  // arrays, by any statement
   std::vector<bool> vanishes_;
   bool separable_ = true;
 };

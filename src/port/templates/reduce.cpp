@@ -1,0 +1,62 @@
+// Reductions: threads gather, blocks and then one block join. Of a parallel loop's inner reductions: a block, or a warp, for
+// each of its iterations.
+#include <fmt/format.h>
+
+#include "port/templates/emit.hpp"
+#include "port/templates/partials.hpp"
+#include "port/templates/sweep.hpp"
+#include "port/templates/whole.hpp"
+
+namespace ak::port {
+
+using loop::Node;
+using loop::Role;
+using loop::ScalarType;
+using loop::Term;
+
+namespace {
+
+/// Whether the loops of a sweep stand as in the text: row by row, the numbers of iterations rise.
+bool in_order(const Work& work, const Sweep& sweep) {
+  if (!sweep.inside.empty()) return false;
+  int last = 0;
+  for (const Node& row : sweep.rows) {
+    if (row.id < last) return false;
+    last = row.id;
+  }
+  return sweep.col.id > last && !work.body.empty();
+}
+
+/// Whether a loop moves an element that is reduced into.
+bool moved(const Work& work, const Sweep& sweep) {
+  Names variables{sweep.col.variable};
+  loop::for_each_node(sweep.body, [&](const Node& node) {
+    if (node.kind == Node::Kind::loop) variables.insert(node.variable);
+  });
+  for (const loop::Reduction& reduction : work.group.reductions)
+    if (intersect(scalars_of(reduction.target), variables)) return true;
+  return false;
+}
+
+std::vector<Stage> whole_stages(const Work& work) {
+  Share share;
+  share.roles = {Role::reduce};
+  share.carried = carried_by(work);
+  for (const loop::LoopRole& one : work.group.loops)
+    if (one.role != Role::reduce) share.roles.clear();
+  auto sweep = sweep_of(work, share);
+  if (!sweep) return {};
+  const Partials partials(work, sweep->body);
+  if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};
+  if (partials.has_elements() && (!sweep->single() || !sweep->guards.empty() || moved(work, *sweep))) return {};
+  const Whole whole{work, *sweep, partials};
+  std::vector<Stage> stages{whole.two_launches(256, 4), whole.one_block(1024),       whole.two_launches(256, 1),
+                            whole.two_launches(512, 4), whole.two_launches(256, 16), whole.one_block(256)};
+  return stages;
+}
+
+}  // namespace
+
+std::vector<Stage> reduce_stages(const Work& work) { return whole_stages(work); }
+
+}  // namespace ak::port

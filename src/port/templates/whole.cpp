@@ -1,0 +1,101 @@
+#include "port/templates/whole.hpp"
+
+#include <fmt/format.h>
+
+#include "port/templates/emit.hpp"
+
+namespace ak::port {
+
+using loop::ScalarType;
+using loop::Term;
+
+std::set<std::string> carried_by(const Work& work) {
+  std::set<std::string> names;
+  for (const loop::Reduction& reduction : work.group.reductions) {
+    names.insert(reduction.target.text);
+    for (const auto& [position, value] : reduction.positions) names.insert(position);
+  }
+  return names;
+}
+
+namespace {
+
+Term lesser(const Term& a, const Term& b) { return {Term::Kind::choose, ScalarType::i64, {}, {loop::binary("<", a, b), a, b}}; }
+
+}  // namespace
+
+Stage Whole::one_block(int block) const {
+  Stage stage = empty();
+  stage.knobs = {{"block", block}, {"blocks", 1}};
+  Kernel kernel;
+  kernel.threads = block;
+  kernel.blocks = loop::integer(1);
+  kernel.body = opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather() +
+                fmt::format("  mine_ = ak::block_reduce(mine_, {}, room_);\n  if (threadIdx.x == 0) {{\n{}{}  }}\n",
+                            partials.op(), partials.finish(4, "mine_"), closing(work, 4));
+  stage.kernels.push_back(std::move(kernel));
+  return stage;
+}
+
+Stage Whole::two_launches(int block, int unroll) const {
+  Stage stage = empty();
+  stage.knobs = {{"block", block}, {"unroll", unroll}};
+  const std::string parts = "parts_" + work.tag + "_", count = "blocks_" + work.tag + "_";
+  const Term blocks = lesser(blocks_for(work, sweep, block * unroll),
+                             loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(8)));
+  stage.scratch.push_back({parts, ScalarType::i64, loop::binary("*", blocks, loop::integer(partials.words())), false});
+  stage.scratch.push_back({count, ScalarType::i32, loop::integer(1), false});
+  Kernel gathers;
+  gathers.threads = block;
+  gathers.blocks = blocks;
+  gathers.body =
+      opening(work) + warm_up_opening(work, sweep) + only_if_any(false) + setup + gather() +
+      fmt::format(
+          "  mine_ = ak::block_reduce(mine_, {0}, room_);\n  if (threadIdx.x == 0) (({1}*){2})[blockIdx.x] = mine_;\n"
+          "  if (blockIdx.x == 0 && threadIdx.x == 0) {3}[0] = gridDim.x;\n",
+          partials.op(), partials.type(), parts, count);
+  Kernel joins;
+  joins.threads = 256;
+  joins.blocks = loop::integer(1);
+  joins.body = opening(work) + only_if_any(true) + partials.declarations(2) +
+               fmt::format(
+                   "  __shared__ {0} room_[ak::kRoom];\n  const {0}* parts_ = (const {0}*){2};\n  {0} mine_ = {1}.identity();\n"
+                   "  for (int part_ = threadIdx.x; part_ < {3}[0]; part_ += blockDim.x) mine_ = {1}(mine_, parts_[part_]);\n"
+                   "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
+                   partials.type(), partials.op(), parts, count, partials.finish(4, "mine_"), closing(work, 4));
+  stage.kernels = {std::move(gathers), std::move(joins)};
+  return stage;
+}
+
+Stage Whole::empty() const {
+  Stage stage;
+  stage.template_name = template_name;
+  stage.helpers = partials.helpers();
+  stage.scratch = kept_scratch(work);
+  stage.same_bits = partials.same_bits();
+  return stage;
+}
+
+/// Where there is no iteration, the elements are not touched.
+std::string Whole::only_if_any(bool closes) const {
+  if (!partials.has_elements()) return {};
+  const std::string close = closes ? "    if (threadIdx.x == 0) {\n" + closing(work, 6) + "    }\n" : "";
+  return fmt::format("  if ({} <= 0) {{\n{}    return;\n  }}\n", trips_text(sweep.col), close);
+}
+
+std::string Whole::gather() const {
+  std::string text = partials.start(2) + fmt::format("  __shared__ {} room_[ak::kRoom];\n", partials.type());
+  text += sweep_text(
+      sweep,
+      [&](int indent) {
+        std::string order;
+        if (partials.ordered())
+          order = fmt::format("{:{}}const long long order_ = {};\n", "", indent,
+                              sweep.rows.empty() ? "col_" : "(row_ << 32) + col_");
+        return order + iteration_text(sweep, partials.body(), indent);
+      },
+      limit);
+  return text + fmt::format("  {} mine_ = {};\n", partials.type(), partials.value());
+}
+
+}  // namespace ak::port

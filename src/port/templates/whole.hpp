@@ -1,0 +1,29 @@
+// All iterations of a sweep into one value of each reduction: in one block, or in many and then one that joins.
+#pragma once
+
+#include "port/templates/partials.hpp"
+#include "port/templates/sweep.hpp"
+
+namespace ak::port {
+
+/// What the group's reductions carry from iteration to iteration.
+std::set<std::string> carried_by(const Work& work);
+
+struct Whole {
+  const Work& work;
+  const Sweep& sweep;
+  const Partials& partials;
+  std::string template_name = "reduce";
+  std::string setup{};  // C that every thread runs first, indented by 2
+  std::string limit{};  // of the sweep; setup declares it
+
+  Stage one_block(int block) const;
+  Stage two_launches(int block, int unroll) const;
+
+ private:
+  Stage empty() const;
+  std::string only_if_any(bool closes) const;
+  std::string gather() const;
+};
+
+}  // namespace ak::port
