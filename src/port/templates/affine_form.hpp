@@ -1,0 +1,26 @@
+// A value as a sum of multiples of what is carried from earlier iterations.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "loop/term.hpp"
+
+namespace ak::port {
+
+/// factors[0] * unknown 0 + factors[1] * unknown 1 + ... + rest; what is missing is 0.
+struct AffineForm {
+  std::vector<std::optional<loop::Term>> factors;
+  std::optional<loop::Term> rest;
+};
+
+/// Which unknown a term is; nothing for all others.
+using Unknown = std::function<std::optional<std::size_t>(const loop::Term&)>;
+
+/// Nothing where the term is no such sum, computed in one kind of numbers (all integers, or all real).
+std::optional<AffineForm> affine_form(const loop::Term& term, std::size_t unknowns, const Unknown& unknown);
+
+bool is_one(const std::optional<loop::Term>& term);
+
+}  // namespace ak::port

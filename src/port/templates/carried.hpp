@@ -1,0 +1,54 @@
+// What goes from iteration to iteration of one loop by an associative law, and what a thread must know of an iteration before
+// and after all earlier ones are known.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "port/templates/templates.hpp"
+
+namespace ak::port {
+
+/// A scalar or an array's element that each iteration makes from what it finds.
+struct Carried {
+  enum class Law {
+    sum,      // x + c
+    affine,   // m x + c
+    second,   // m x + l y + c, with y the value two iterations before
+    extreme,  // "min" or "max" of x and c, or another operator
+    hold,     // x, or c in some iterations
+  };
+  std::string name;
+  loop::Term target;                              // the scalar or the element that an iteration writes
+  loop::ScalarType type = loop::ScalarType::f32;  // in which it is computed
+  Law law = Law::sum;
+  std::string op;             // of `extreme`: the functor of kernels/loop.cuh
+  std::int64_t distance = 1;  // iterations
+  bool array() const { return target.kind == loop::Term::Kind::element; }
+  std::string step() const { return name + "_step_"; }      // scalar: what an iteration does to x, as a value of the law's type
+  std::string found() const { return name + "_found_"; }    // x before an iteration
+  std::string found2() const { return name + "_found2_"; }  // of `second`: y
+};
+
+/// A read that must be done before any later iteration writes: its value is kept in slot() until the second phase.
+struct Saved {
+  loop::Term read;
+  std::string name;
+  std::string slot() const { return name + "[k_]"; }
+};
+
+/// An iteration in two phases. The first reads arrays and sets scalars, and writes no memory; all iterations' first phases may
+/// come before any second phase, in which the iteration runs as C has it, from what it finds.
+struct Phases {
+  std::vector<Carried> carried;
+  std::vector<Saved> saved;
+  std::vector<loop::Node> first;   // sets the carried ones' steps, from the identity, and the slots
+  std::vector<loop::Node> second;  // reads found(), slots
+};
+
+/// Of the innermost loop of the group, which is `loop`, with its recurrences and counters. Nothing where they have no such law,
+/// or the phases are not right for what the iterations share.
+std::optional<Phases> phases_of(const Work& work, const loop::Node& loop);
+
+}  // namespace ak::port

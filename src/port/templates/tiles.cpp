@@ -1,0 +1,392 @@
+#include "port/templates/tiles.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "port/templates/carried.hpp"
+#include "port/templates/emit.hpp"
+#include "port/templates/rows.hpp"
+#include "port/templates/sweep.hpp"
+
+namespace ak::port {
+
+using loop::Node;
+using loop::Term;
+
+namespace {
+
+struct Shape {
+  int block, items;
+};
+constexpr Shape kFlat[] = {{256, 4}, {512, 8}, {256, 8}, {128, 4}, {1024, 4}, {256, 16}};
+constexpr Shape kRows[] = {{128, 4}, {256, 4}, {512, 2}, {64, 4}, {32, 4}};
+
+std::string state_of(const Carried& carried) {
+  const auto type = loop::c_name(carried.type);
+  switch (carried.law) {
+    case Carried::Law::affine:
+      return fmt::format("ak::Affine<{}>", type);
+    case Carried::Law::second:
+      return fmt::format("ak::Affine2<{}>", type);
+    case Carried::Law::hold:
+      return fmt::format("ak::Held<{}>", type);
+    default:
+      return std::string(type);
+  }
+}
+
+int bytes_of(const Carried& carried) {
+  const int size = size_of(carried.type);
+  switch (carried.law) {
+    case Carried::Law::affine:
+    case Carried::Law::hold:
+      return 2 * size;
+    case Carried::Law::second:
+      return 6 * size;
+    default:
+      return size;
+  }
+}
+
+std::string op_of(const Carried& carried) {
+  const auto named = [&](std::string_view functor) { return fmt::format("ak::{}<{}>()", functor, loop::c_name(carried.type)); };
+  switch (carried.law) {
+    case Carried::Law::sum:
+      return named("Add");
+    case Carried::Law::affine:
+      return named("Compose");
+    case Carried::Law::second:
+      return named("Compose2");
+    case Carried::Law::hold:
+      return named("Hold");
+    case Carried::Law::extreme:
+      return named(carried.op);
+  }
+  return {};
+}
+
+/// What comes of `first` (and, of the second order, `first2`) by a state.
+std::string applied(const Carried& carried, const std::string& state, const std::string& first, const std::string& first2) {
+  const auto type = loop::c_name(carried.target.type);
+  switch (carried.law) {
+    case Carried::Law::sum:
+    case Carried::Law::extreme:
+      return fmt::format("({})({}({}, {}))", type, op_of(carried), first, state);
+    case Carried::Law::affine:
+      return fmt::format("({})({}({}))", type, state, first);
+    case Carried::Law::second:
+      return fmt::format("({0})({1}.a * {2} + {1}.b * {3} + {1}.u)", type, state, first, first2);
+    case Carried::Law::hold:
+      return fmt::format("({0}.set ? {0}.value : {1})", state, first);
+  }
+  return {};
+}
+
+class Printer {
+ public:
+  Printer(const Work& work, const Rows& rows, const Phases& phases, Shape shape)
+      : work_(work), nest_(rows), phases_(phases), shape_(shape), distance_(phases.carried[0].distance) {}
+
+  /// Tiles to blocks; nothing where the number of iterations is not known before the launch.
+  std::optional<Stage> flat() {
+    const auto count = trips(work_, nest_.loop);
+    if (!count) return std::nullopt;
+    across_ = true;
+    Stage stage = begin();
+    // At least one block: what is kept is kept of no iterations too.
+    const Term one = loop::integer(1, loop::ScalarType::i64), none = loop::integer(0, loop::ScalarType::i64);
+    const Term full = loop::binary("/", loop::binary("-", *count, one), loop::integer(distance_ * tile()));
+    const Term tiles{
+        Term::Kind::choose, loop::ScalarType::i64, {}, {loop::binary(">", *count, none), loop::binary("+", full, one), one}};
+    const Term blocks = loop::binary("*", tiles, loop::integer(distance_));
+    const std::string tickets = "tickets_" + work_.tag + "_";
+    stage.scratch.push_back({tickets, loop::ScalarType::i32, loop::integer(1), true});
+    for (const Carried& carried : phases_.carried) {
+      stage.scratch.push_back({flags(carried), loop::ScalarType::i32, blocks, true});
+      stage.scratch.push_back({values(carried), loop::ScalarType::i64,
+                               loop::binary("*", blocks, loop::integer((2 * bytes_of(carried) + 7) / 8)), false});
+    }
+    text_ = opening(work_);
+    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    rooms();
+    line("__shared__ unsigned ticket_room_[ak::kRoom];");
+    line(fmt::format("const unsigned ticket_ = ak::take_ticket((unsigned*){}, ticket_room_);", tickets));
+    if (distance_ > 1) {
+      line(fmt::format("const unsigned phase_ = ticket_ % {0}, tile_ = ticket_ / {0}, tiles_ = gridDim.x / {0};", distance_));
+    } else {
+      line("const unsigned tile_ = ticket_;");
+    }
+    firsts();
+    one_tile();
+    if (!closing(work_, 0).empty()) {
+      line("if (count_ <= 0 && ticket_ == 0 && threadIdx.x == 0) {");
+      text_ += closing(work_, indent_ + 2);
+      line("}");
+    }
+    finish(stage, blocks, true);
+    return stage;
+  }
+
+  /// A row to a block; its tiles one after the other.
+  Stage rows() {
+    Stage stage = begin();
+    text_ = opening(work_);
+    rooms();
+    if (!nest_.outer.empty()) {
+      text_ += count_rows(nest_);
+      open("for (long long row_ = blockIdx.x; row_ < rows_; row_ += gridDim.x) {");
+      text_ += in_row(nest_, "row_", indent_);
+    }
+    by_all(nest_.head);
+    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    if (distance_ > 1) open(fmt::format("for (int phase_ = 0; phase_ < {}; ++phase_) {{", distance_));
+    firsts();
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{} {}_so_far_ = {}.identity();", state_of(carried), carried.name, op_of(carried)));
+    open(fmt::format("for (long long tile_ = 0; tile_ * {} < {}; ++tile_) {{", tile(), count_text()));
+    one_tile();
+    close();
+    for (const Carried& carried : phases_.carried)
+      if (!carried.array())
+        line(fmt::format("{} = {};", carried.name, applied(carried, carried.name + "_so_far_", first(carried), "")));
+    if (distance_ > 1) close();
+    if (!nest_.tail.empty()) line("__syncthreads();");
+    by_all(nest_.tail);
+    if (!nest_.tail.empty() || !nest_.head.empty()) line("__syncthreads();");
+    if (!nest_.outer.empty()) close();
+    if (nest_.outer.empty() && !closing(work_, 0).empty()) {
+      line("__syncthreads();");
+      line("if (threadIdx.x == 0) {");
+      text_ += closing(work_, indent_ + 2);
+      line("}");
+    }
+    finish(stage, row_count(work_, nest_), false);
+    return stage;
+  }
+
+ private:
+  long long tile() const { return static_cast<long long>(shape_.block) * shape_.items; }
+  std::string flags(const Carried& carried) const { return carried.name + "_flags_" + work_.tag + "_"; }
+  std::string values(const Carried& carried) const { return carried.name + "_tiles_" + work_.tag + "_"; }
+  static std::string first(const Carried& carried) { return carried.name + "_first_"; }
+  /// Iterations of this phase.
+  std::string count_text() const {
+    return distance_ == 1 ? "count_" : fmt::format("(count_ - phase_ + {}) / {}", distance_ - 1, distance_);
+  }
+
+  void line(const std::string& words) { text_ += std::string(indent_, ' ') + words + "\n"; }
+  void open(const std::string& words) {
+    line(words);
+    indent_ += 2;
+  }
+  void close() {
+    indent_ -= 2;
+    line("}");
+  }
+
+  Stage begin() const {
+    Stage stage;
+    stage.knobs = {{"block", shape_.block}, {"items", shape_.items}};
+    stage.scratch = kept_scratch(work_);
+    for (const Carried& carried : phases_.carried)
+      stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold);
+    return stage;
+  }
+
+  void finish(Stage& stage, const Term& blocks, bool waits) {
+    Kernel kernel;
+    kernel.body = std::move(text_);
+    kernel.blocks = blocks;
+    kernel.threads = shape_.block;
+    kernel.waits = waits;
+    stage.kernels.push_back(std::move(kernel));
+  }
+
+  void rooms() {
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("__shared__ {} {}_room_[ak::kRoom];", state_of(carried), carried.name));
+  }
+
+  /// What the first iteration finds.
+  void firsts() {
+    for (const Carried& carried : phases_.carried) {
+      const auto type = loop::c_name(carried.target.type);
+      if (!carried.array()) {
+        line(fmt::format("const {} {} = {};", type, first(carried), carried.name));
+        continue;
+      }
+      line(fmt::format("{} {} = 0;", type, first(carried)));
+      if (carried.law == Carried::Law::second) line(fmt::format("{} {}2_ = 0;", type, first(carried)));
+      open(fmt::format("if ({} < count_) {{", distance_ == 1 ? "0" : "phase_"));
+      line(fmt::format("{} = {};", first(carried), before(carried, 1)));
+      if (carried.law == Carried::Law::second) line(fmt::format("{}2_ = {};", first(carried), before(carried, 2)));
+      close();
+    }
+  }
+
+  /// The element that the carried one's `times`-th iteration before the first of this phase would have written.
+  std::string before(const Carried& carried, int times) const {
+    const Node& loop = nest_.loop;
+    const Term phase = distance_ == 1 ? loop::integer(0) : loop::scalar("phase_", loop::ScalarType::i32);
+    const Term steps = loop::binary("-", phase, loop::integer(distance_ * times));
+    const Term at =
+        loop::binary("+", loop.begin,
+                     loop::binary("*", loop::convert(loop.variable_type, steps), loop::integer(loop.step, loop.variable_type)));
+    const Term element = loop::replace(carried.target, [&](const Term& part) {
+      return part.kind == Term::Kind::scalar && part.text == loop.variable ? std::optional(at) : std::nullopt;
+    });
+    return loop::c_text(element);
+  }
+
+  /// Straight statements that all threads of a block run: what they write to memory one thread writes.
+  void by_all(const std::vector<Node>& nodes) {
+    for (const Node& node : nodes) {
+      if (node.target.kind == Term::Kind::scalar) {
+        text_ += statements({node}, indent_);
+        continue;
+      }
+      line("if (threadIdx.x == 0) {");
+      text_ += statements({node}, indent_ + 2);
+      line("}");
+      line("__syncthreads();");
+    }
+  }
+
+  void items(bool second) {
+    line("#pragma unroll");
+    open(fmt::format("for (int k_ = 0; k_ < {}; ++k_) {{", shape_.items));
+    line("const long long q_ = first_ + 32 * k_;");
+    if (!second)
+      for (const Carried& carried : phases_.carried)
+        line(fmt::format("{} {} = {}.identity();", state_of(carried), carried.step(), op_of(carried)));
+    open(fmt::format("if (q_ < {}) {{", count_text()));
+    const std::string number = distance_ == 1 ? "q_" : "n_";
+    if (distance_ > 1) line(fmt::format("const long long n_ = q_ * {} + phase_;", distance_));
+    line(variable_text(nest_.loop, number));
+    if (second) {
+      for (const Carried& carried : phases_.carried) find(carried);
+      text_ += statements(phases_.second, indent_);
+      if (across_ && !closing(work_, 0).empty()) {
+        line(fmt::format("if ({} == count_ - 1) {{", number));
+        text_ += closing(work_, indent_ + 2);
+        line("}");
+      }
+    } else {
+      text_ += statements(phases_.first, indent_);
+    }
+    close();
+  }
+
+  void find(const Carried& carried) {
+    const std::string state = carried.name + "_state_", first2 = first(carried) + "2_";
+    const auto type = loop::c_name(carried.target.type);
+    line(fmt::format("const {} {} = {}({}_before_, {}_own_[k_]);", state_of(carried), state, op_of(carried), carried.name,
+                     carried.name));
+    line(fmt::format("{}{} = {};", carried.array() ? fmt::format("const {} ", type) : "",
+                     carried.array() ? carried.found() : carried.name, applied(carried, state, first(carried), first2)));
+    if (carried.law == Carried::Law::second)
+      line(fmt::format("const {0} {1} = ({0})({2}.c * {3} + {2}.d * {4} + {2}.v);", type, carried.found2(), state,
+                       first(carried), first2));
+  }
+
+  void one_tile() {
+    line(fmt::format("const long long first_ = tile_ * {}LL + ak::warp() * {} + ak::lane();", tile(), 32 * shape_.items));
+    for (const Saved& saved : phases_.saved)
+      line(fmt::format("{} {}[{}];", loop::c_name(saved.read.type), saved.name, shape_.items));
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{0} {1}_own_[{2}], {1}_carry_ = {3}.identity();", state_of(carried), carried.name, shape_.items,
+                       op_of(carried)));
+    items(false);
+    for (const Carried& carried : phases_.carried) {
+      const std::string &name = carried.name, op = op_of(carried);
+      line(fmt::format("const ak::Scanned<{}> {}_warp_ = ak::warp_scan({}, {});", state_of(carried), name, carried.step(), op));
+      line(fmt::format("{0}_own_[k_] = {1}({0}_carry_, {0}_warp_.before);", name, op));
+      line(fmt::format("{0}_carry_ = {1}({0}_carry_, {0}_warp_.total);", name, op));
+    }
+    close();
+    for (const Carried& carried : phases_.carried) {
+      const std::string &name = carried.name, state = state_of(carried), op = op_of(carried);
+      line(
+          fmt::format("const ak::Scanned<{1}> {0}_block_ = ak::across_warps(ak::Scanned<{1}>{{{2}.identity(), {0}_carry_}}, "
+                      "{2}, {0}_room_);",
+                      name, state, op));
+      if (across_) {
+        const std::string from = distance_ == 1 ? "" : " + phase_ * tiles_";
+        line(fmt::format(
+            "const {1} {0}_before_ = {2}(ak::before_tile(tile_, {0}_block_.total, {2}, (unsigned*){3}{5}, ({1}*){4}{6}, "
+            "{0}_room_), {0}_block_.before);",
+            name, state, op, flags(carried), values(carried), from, distance_ == 1 ? "" : " + 2ull * phase_ * tiles_"));
+      } else {
+        line(fmt::format("const {1} {0}_before_ = {2}({0}_so_far_, {0}_block_.before);", name, state, op));
+        line(fmt::format("{0}_so_far_ = {1}({0}_so_far_, {0}_block_.total);", name, op));
+      }
+    }
+    items(true);
+    close();
+  }
+
+  const Work& work_;
+  const Rows& nest_;
+  const Phases& phases_;
+  const Shape shape_;
+  const std::int64_t distance_;
+  bool across_ = false;
+  std::string text_;
+  int indent_ = 2;
+};
+
+bool plain(const std::vector<Node>& nodes) {
+  return std::all_of(nodes.begin(), nodes.end(), [](const Node& node) { return node.kind == Node::Kind::assign; });
+}
+
+/// Whether the statements beside the loop may be run by the threads of a block as by_all() does.
+bool beside_is_plain(const Work& work, const Rows& nest, const Phases& phases) {
+  if (!plain(nest.head) || !plain(nest.tail)) return false;
+  Names known;
+  for (const Carried& carried : phases.carried) known.insert(carried.name);
+  Names inside = assigned_scalars(nest.loop.body);
+  std::erase_if(inside, [&](const std::string& name) { return known.count(name) > 0; });
+  return !intersect(inside, scalar_flow(nest.tail).exposed) && !intersect(inside, scalar_flow(nest.head).exposed) &&
+         work.kept.empty() && work.after.empty();
+}
+
+}  // namespace
+
+std::vector<Stage> tile_stages(const Work& work, const std::string& template_name) {
+  std::vector<Stage> stages;
+  const auto nest = rows_of(work);
+  if (!nest) return stages;
+  const auto phases = phases_of(work, nest->loop);
+  if (!phases) return stages;
+  for (const Carried& carried : phases->carried)
+    if (carried.distance != phases->carried[0].distance || (carried.distance > 1 && !work.kept.empty() && !carried.array()))
+      return stages;
+  // What lives on beside the carried ones would be of one iteration that is not the last to be run.
+  Names alive = scalar_flow(work.after).exposed;
+  for (const Passed& passed : work.kept) alive.insert(passed.scalar);
+  for (const Carried& carried : phases->carried) alive.erase(carried.name);
+  if (intersect(alive, assigned_scalars(nest->loop.body))) return stages;
+  const auto add = [&](std::optional<Stage> stage) {
+    if (!stage) return;
+    stage->template_name = template_name;
+    stages.push_back(std::move(*stage));
+  };
+  if (nest->outer.empty()) {
+    const Names shared = written_arrays(work.body);
+    if (intersect(read_arrays(work.after), shared) || intersect(written_arrays(work.after), shared) ||
+        intersect(written_arrays(work.after), read_arrays(work.body)))
+      return stages;
+    for (const Shape& shape : kFlat) add(Printer(work, *nest, *phases, shape).flat());
+    if (stages.empty()) add(Printer(work, *nest, *phases, {1024, 4}).rows());
+    return stages;
+  }
+  for (const loop::Note& note : work.group.notes)
+    if (note.kind == loop::Note::Kind::anti) return stages;
+  if (beside_is_plain(work, *nest, *phases))
+    for (const Shape& shape : kRows) add(Printer(work, *nest, *phases, shape).rows());
+  return stages;
+}
+
+}  // namespace ak::port

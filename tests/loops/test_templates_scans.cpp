@@ -1,0 +1,216 @@
+// Templates for what goes from iteration to iteration: which loops they take, which they leave, and what their kernels need.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "port/templates/affine_form.hpp"
+#include "port/templates/templates.hpp"
+
+using namespace ak::loop;
+using ak::port::candidates;
+
+namespace {
+
+const Term n = scalar("n", ScalarType::i32), m = scalar("m", ScalarType::i32), i = scalar("i", ScalarType::i32),
+           j = scalar("j", ScalarType::i32), k = scalar("k", ScalarType::i32);
+const Term s = scalar("s", ScalarType::f32);
+
+Term plus(const Term& a, std::int64_t b) { return binary(b < 0 ? "-" : "+", a, integer(b < 0 ? -b : b)); }
+Term at(const char* array, std::vector<Term> subscripts) { return element(array, std::move(subscripts), ScalarType::f32); }
+Term times(const char* factor, Term term) {
+  return binary("*", {Term::Kind::real, ScalarType::f32, factor, {}}, std::move(term));
+}
+
+Node assign(int id, Term target, Term value) {
+  Node node;
+  node.id = id;
+  node.target = std::move(target);
+  node.value = std::move(value);
+  return node;
+}
+
+Node loop_over(int id, const Term& variable, Term begin, Term end, std::vector<Node> body) {
+  Node node;
+  node.kind = Node::Kind::loop;
+  node.id = id;
+  node.variable = variable.text;
+  node.begin = std::move(begin);
+  node.end = std::move(end);
+  node.body = std::move(body);
+  return node;
+}
+
+Node branch(int id, Term condition, std::vector<Node> body) {
+  Node node;
+  node.kind = Node::Kind::branch;
+  node.id = id;
+  node.condition = std::move(condition);
+  node.body = std::move(body);
+  return node;
+}
+
+/// void f(int n, int m, float a[n + 9], float b[n + 9], float c[n + 9][m + 9]) with s, k and one group of all statements.
+Verdict verdict_of(std::vector<Node> body, std::vector<LoopRole> loops) {
+  Verdict verdict;
+  verdict.function = {"f",
+                      ScalarType::none,
+                      {{"n", ScalarType::i32, false, false, false, {}, true},
+                       {"m", ScalarType::i32, false, false, false, {}, true},
+                       {"a", ScalarType::f32, true, false, false, {plus(n, 9)}, true},
+                       {"b", ScalarType::f32, true, false, false, {plus(n, 9)}, true},
+                       {"c", ScalarType::f32, true, false, false, {plus(n, 9), plus(m, 9)}, true}},
+                      {{"s", ScalarType::f32, {}}, {"k", ScalarType::i32, {}}},
+                      std::move(body)};
+  Group group;
+  for_each_node(verdict.function.body, [&](const Node& node) {
+    if (node.kind == Node::Kind::assign) group.statements.push_back(node.id);
+  });
+  group.loops = std::move(loops);
+  verdict.groups = {group};
+  return verdict;
+}
+
+/// for (i = 0; i < n; i++) body
+Verdict one_loop(std::vector<Node> body, Role role) {
+  return verdict_of({loop_over(1, i, integer(0), n, std::move(body))}, {{1, "i", role}});
+}
+
+Verdict recurrence(std::vector<Node> body, const char* target, std::vector<std::int64_t> distances) {
+  Verdict verdict = one_loop(std::move(body), Role::scan);
+  Recurrence one;
+  one.target = target;
+  one.distances = std::move(distances);
+  verdict.groups[0].recurrences = {one};
+  return verdict;
+}
+
+std::string first_of(const Verdict& verdict) { return candidates(verdict).at(0).template_name; }
+
+bool has(const Verdict& verdict, const char* text) { return candidates(verdict).at(0).text.find(text) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("scans: affine recurrences, of order two, interleaved; their law is the simplest that holds") {
+  const auto next = [](Term value, std::vector<std::int64_t> distances) {
+    return recurrence({assign(2, at("a", {plus(i, 4)}), std::move(value))}, "a", std::move(distances));
+  };
+  const Term before = at("a", {plus(i, 3)}), b = at("b", {i});
+  CHECK(has(next(binary("+", before, b), {1}), "ak::Add<float>"));
+  CHECK(has(next(binary("+", times("0.5", before), b), {1}), "ak::Affine<float>"));
+  CHECK(has(next(binary("-", times("0.5", before), at("a", {plus(i, 2)})), {1, 2}), "ak::Affine2<float>"));
+  CHECK(has(next(binary("+", at("a", {plus(i, 2)}), b), {2}), "% 2"));
+  CHECK(has(next(binary("+", convert(ScalarType::f64, before), convert(ScalarType::f64, b)), {1}), "ak::Add<double>"));
+  CHECK(first_of(next(binary("*", before, before), {1})) == "serial");
+  CHECK(first_of(next(binary("+", before, at("a", {plus(i, 1)})), {1, 3})) == "serial");
+  // An old value that another scan's blocks may have overwritten.
+  CHECK(first_of(next(binary("+", at("a", {plus(i, 2)}), at("a", {plus(i, 6)})), {2})) == "scan");
+  CHECK(first_of(next(binary("+", at("a", {plus(i, 2)}), at("a", {plus(i, 5)})), {2})) == "serial");
+}
+
+TEST_CASE("scans: a scalar that the loop uses as it goes") {
+  const Node add = assign(2, s, binary("+", s, at("a", {i})));
+  CHECK(first_of(recurrence({add, assign(3, at("b", {i}), s)}, "s", {1})) == "scan");
+  CHECK(has(
+      recurrence({branch(4, binary(">", at("a", {i}), integer(0)), {assign(2, s, at("a", {i}))}), assign(3, at("b", {i}), s)},
+                 "s", {1}),
+      "ak::Hold<float>"));
+  // What decides on it depends on it; what it takes up depends on it.
+  CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
+  CHECK(first_of(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
+  // An iteration reads what a later one overwrites: kept in a register until that may write, in its order.
+  const Verdict ahead = recurrence({add, assign(3, at("a", {i}), binary("+", s, at("a", {plus(i, 1)})))}, "s", {1});
+  CHECK(has(ahead, "a_saved0_[k_] = a[i + 1]"));
+  // What an earlier one wrote would have to be there already.
+  CHECK(first_of(recurrence({add, assign(3, at("a", {plus(i, 1)}), s)}, "s", {1})) == "serial");
+  // An operator with a condition that is not its own.
+  Verdict extreme =
+      recurrence({branch(4, binary(">", at("a", {i}), s), {assign(2, s, at("a", {i}))}), assign(3, at("b", {i}), s)}, "s", {1});
+  extreme.groups[0].recurrences[0].op = "max";
+  extreme.groups[0].recurrences[0].constant = at("a", {i});
+  CHECK(has(extreme, "ak::Max<float>"));
+  extreme.function.body[0].body[0].condition =
+      binary("&&", binary(">", at("a", {i}), s), binary(">", at("b", {i}), integer(0)));
+  CHECK(first_of(extreme) == "serial");
+}
+
+TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a block for each tile") {
+  const auto all = candidates(recurrence({assign(2, s, binary("+", s, at("a", {i}))), assign(3, at("b", {i}), s)}, "s", {1}));
+  REQUIRE(all.size() > 2);
+  for (const Candidate& one : all) {
+    if (one.template_name != "scan") continue;
+    CHECK(one.launches.at(0).waits);
+    CHECK_FALSE(one.same_bits);
+    for (const std::int64_t size : {-7, 0, 1, 1023, 1024, 1025, 1000000}) {
+      const Values values{{"n", size}, {"m", 1}};
+      const std::int64_t blocks = evaluate(one.launches[0].blocks, values).value(),
+                         tile = one.knobs.at("block") * one.knobs.at("items");
+      CHECK(blocks == (size > 0 ? (size - 1) / tile + 1 : 1));
+      std::int64_t zeroed = 0;
+      for (const Scratch& scratch : one.scratch)
+        if (scratch.zeroed) zeroed += evaluate(scratch.elements, values).value();
+      CHECK(zeroed == blocks + 1);
+    }
+  }
+}
+
+TEST_CASE("scans: rows of a nest") {
+  const std::vector<Node> inner{assign(3, at("c", {i, plus(j, 1)}), binary("+", at("c", {i, j}), at("a", {i})))};
+  Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {loop_over(2, j, integer(0), m, inner)})},
+                               {{1, "i", Role::parallel}, {2, "j", Role::scan}});
+  verdict.groups[0].recurrences.resize(1);
+  verdict.groups[0].recurrences[0].target = "c";
+  verdict.groups[0].recurrences[0].distances = {1};
+  const auto all = candidates(verdict);
+  CHECK(std::any_of(all.begin(), all.end(), [](const Candidate& one) { return one.template_name == "scan"; }));
+  verdict.groups[0].notes.push_back({Note::Kind::anti, "c", 1, 3, 3, 1});
+  for (const Candidate& one : candidates(verdict)) CHECK(one.template_name != "scan");
+}
+
+TEST_CASE("compact: packing, and in place") {
+  const auto pack = [](const char* to) {
+    Verdict verdict = one_loop(
+        {branch(2, binary(">", at("a", {i}), integer(0)), {assign(3, at(to, {k}), at("a", {i})), assign(4, k, plus(k, 1))})},
+        Role::compact);
+    verdict.groups[0].counters = {{"k", 1, std::nullopt, {4}}};
+    return verdict;
+  };
+  CHECK(first_of(pack("b")) == "compact");
+  CHECK(candidates(pack("b"))[0].same_bits);
+  CHECK(first_of(pack("a")) == "serial");  // nothing says that it reads before it is overwritten
+  Verdict in_place = pack("a");
+  in_place.groups[0].notes = {{Note::Kind::anti, "a", std::nullopt, 3, 3, 1}};
+  CHECK(has(in_place, "a_saved0_[k_]"));
+  in_place.groups[0].notes[0].kind = Note::Kind::output;
+  CHECK(first_of(in_place) == "serial");
+}
+
+TEST_CASE("chains: as many threads as the distance, where nothing else makes them meet") {
+  const auto chains = [](Term value) {
+    Verdict verdict = one_loop({assign(2, at("a", {plus(i, 4)}), std::move(value))}, Role::chains);
+    verdict.groups[0].recurrences = {{"a", {4}, {}, std::nullopt, "", 2}};
+    return verdict;
+  };
+  const Term before = at("a", {i});
+  CHECK(first_of(chains(binary("/", at("b", {i}), before))) == "chains");
+  CHECK(has(chains(binary("/", at("b", {i}), before)), "i += 4"));
+  CHECK(first_of(chains(binary("/", at("a", {plus(i, 8)}), before))) == "chains");
+  CHECK(first_of(chains(binary("/", at("a", {plus(i, 5)}), before))) == "serial");
+  CHECK(first_of(chains(binary("/", at("a", {n}), before))) == "serial");
+}
+
+TEST_CASE("scans: a value as multiples of what is carried") {
+  const auto form = [](const Term& term) {
+    return ak::port::affine_form(term, 1,
+                                 [](const Term& part) { return part == s ? std::optional<std::size_t>(0) : std::nullopt; });
+  };
+  const Term a = at("a", {i});
+  CHECK(c_text(*form(binary("-", times("2.0", s), a))->factors[0]) == "2.0f");
+  CHECK(c_text(*form(binary("-", a, s))->factors[0]) == "-1");
+  CHECK(c_text(*form(binary("+", binary("*", s, a), s))->factors[0]) == "a[i] + 1");
+  CHECK(!form(binary("*", s, s)));
+  CHECK(!form(binary("/", a, s)));
+  CHECK(!form(Term{Term::Kind::call, ScalarType::f32, "sqrtf", {s}}));
+  CHECK(!form(convert(ScalarType::i32, s)));
+  CHECK(!form(at("b", {convert(ScalarType::i32, s)})));
+  CHECK(!form(a)->factors[0]);
+}
