@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "made.hpp"
-#include "port/prove.hpp"
+#include "port/proving.hpp"
 
 using namespace ak::port;
 using ak::Deadline;
