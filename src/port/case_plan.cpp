@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kGuesses = 150;
 constexpr std::size_t kMostExtra = 12;
+constexpr std::size_t kFewest = 5;  // recipes; where the C function may not be called with so many, others are looked for
 
 class Planner {
  public:
@@ -41,15 +42,18 @@ class Planner {
       if (const Look seen = look(sizes[probe], recipe); seen.fit && (seen.news || (blind && recipe.spike_value != 0)))
         recipes.push_back(recipe), at_probe.push_back(true);
     }
-    for (int guess = 0; guess < kGuesses && !all_taken() && recipes.size() - basics < kMostExtra; ++guess) {
+    const std::vector<Values> others = with_zeros(sizes);
+    const auto few = [&] { return static_cast<std::size_t>(std::count(at_probe.begin(), at_probe.end(), true)) < kFewest; };
+    for (int guess = 0; guess < kGuesses && (few() || !all_taken()) && recipes.size() - basics < kMostExtra; ++guess) {
       // A side may need a size, not a value.
-      const Values& size = guess % 3 == 0 ? sizes[guess / 3 % sizes.size()] : sizes[probe];
+      const Values& size = guess % 3 == 0 ? others[guess / 3 % others.size()] : sizes[probe];
       const Recipe recipe = random_recipe(plan.roles, static_cast<std::uint64_t>(guess));
-      if (const Look seen = look(size, recipe); seen.fit && seen.news) {
-        recipes.push_back(recipe);
-        at_probe.push_back(&size == &sizes[probe]);
-        if (!at_probe.back()) plan.cases.push_back({size, recipe});
-      }
+      const Look seen = look(size, recipe);
+      const bool here = &size == &sizes[probe];
+      if (!seen.fit || !(seen.news || (here && few()))) continue;
+      recipes.push_back(recipe);
+      at_probe.push_back(here);
+      if (!here) plan.cases.push_back({size, recipe});
     }
     for (std::size_t r = 0; r < recipes.size(); ++r)
       if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
@@ -118,6 +122,16 @@ class Planner {
     return static_cast<std::size_t>(
         std::min_element(sizes.begin(), sizes.end(), [&](const Values& a, const Values& b) { return apart(a) < apart(b); }) -
         sizes.begin());
+  }
+
+  /// Each of the sizes, and after these one of them with a 0 in each place.
+  std::vector<Values> with_zeros(std::vector<Values> sizes) const {
+    for (const std::string& size : plan.roles.sizes) {
+      Values one = sizes[middle(sizes)];
+      if (!plan.facts.integers.count(size)) one[size] = 0;
+      sizes.push_back(std::move(one));
+    }
+    return sizes;
   }
 
   /// The others: those near the probe first, then the small ones, the large ones last.

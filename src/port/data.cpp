@@ -182,7 +182,8 @@ Recipe random_recipe(const Roles& roles, std::uint64_t number) {
   recipe.spike = static_cast<Spike>(random.below(3));
   recipe.spike_value = threshold + random.between(-4, 4) * recipe.spread;
   recipe.indices = static_cast<Indices>(random.below(5));
-  recipe.integer = random.below(3) ? random.below(4) : std::llround(threshold) + random.below(3) - 1;
+  recipe.integer = random.below(3) ? random.below(7) - 3 : std::llround(threshold) + random.below(3) - 1;
+  if (random.below(2)) recipe.scalar = threshold + random.between(-1, 1) * kSpreads[random.below(std::size(kSpreads))];
   recipe.seed = number + 1000;
   return recipe;
 }
@@ -204,7 +205,8 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
   const auto add = [&](auto value_of) {
     Values values = facts.integers;
     for (std::size_t i = 0; i < names.size(); ++i) values[names[i]] = value_of(i);
-    if (std::find(made.begin(), made.end(), values) == made.end() && iterations(function, values) <= most_iterations)
+    if (std::find(made.begin(), made.end(), values) == made.end() && iterations(function, values) <= most_iterations &&
+        elements(function, values) < most_iterations)
       made.push_back(std::move(values));
   };
   if (names.empty()) add([](std::size_t) { return std::int64_t{0}; });

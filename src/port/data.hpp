@@ -1,6 +1,7 @@
 // Fuzzed data for a loop: sizes around every edge, and values that lead through all of its branches. The same on every machine.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct Recipe {
   Spike spike = Spike::never;
   double spike_value = 0;
   Indices indices = Indices::permutation;
-  std::int64_t integer = 1;  // of the integer parameters that are no sizes
+  std::int64_t integer = 1;      // of the integer parameters that are no sizes
+  std::optional<double> scalar;  // of the real ones; nothing: like the arrays' elements
   std::uint64_t seed = 1;
 
   bool operator==(const Recipe&) const = default;

@@ -4,7 +4,7 @@
 #include "emulate/emulate.hpp"
 #include "loop/launch.hpp"
 #include "port/case.hpp"
-#include "port/prove.hpp"
+#include "port/proving.hpp"
 
 namespace ak::port {
 

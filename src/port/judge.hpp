@@ -19,7 +19,7 @@ struct Expected {
 struct Judgement {
   std::string fault;          // empty: right; else "b[5] is 2, not 1 (bound 0.001)"
   std::int64_t compared = 0;  // elements of arrays that are no inputs
-  std::int64_t loose = 0;     // accepted by a bound above the value itself: they prove nothing
+  std::int64_t loose = 0;     // accepted far off, by a bound above the value itself: they prove nothing
   std::string loosest;        // the array that most of these are in
 
   bool right() const { return fault.empty(); }

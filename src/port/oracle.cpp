@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "ak/types.hpp"
-#include "port/c_tokens.hpp"
+#include "port/c_rewrite.hpp"
 
 namespace ak::port {
 

@@ -15,7 +15,7 @@
 #include "plan/resources.hpp"
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
-#include "port/prove.hpp"
+#include "port/proving.hpp"
 #include "port/templates/templates.hpp"
 #include "port/timing.hpp"
 #include "worker/worker.hpp"

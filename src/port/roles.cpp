@@ -55,6 +55,16 @@ class Analysis {
     });
   }
 
+  /// Products gone, but for those of one scalar and a constant: who is a factor alone is a stride, unless a loop ends with it.
+  static Term without_factors(const Term& term) {
+    return loop::replace(term, [](const Term& part) -> std::optional<Term> {
+      if (part.kind != Kind::binary || part.text != "*") return std::nullopt;
+      for (const Term& factor : part.terms)
+        if (factor.kind == Kind::integer && factor.text != "0") return std::nullopt;
+      return loop::integer(0);
+    });
+  }
+
   void sizes() {
     std::set<std::string> in_sizes;
     const auto take = [&](const Term& term) {
@@ -70,7 +80,7 @@ class Analysis {
     for (const Parameter& parameter : function_.parameters) {
       int multiplied = 0;
       for (const Term& extent : parameter.extents) {
-        take(extent);
+        take(without_factors(resolved(extent)));
         multiplied += depth_of(extent) > 0;
         if (extent.kind == Kind::integer && extent.text != "0") {
           std::int64_t value = 0;
@@ -122,6 +132,22 @@ class Analysis {
     return names;
   }
 
+  /// A subscript's scalar that has several values, some of them from an array of integers: each of these. `k = next[k]; a[k]`.
+  void chained(const Term& subscript, const Term& extent) {
+    loop::for_each(subscript, [&](const Term& part) {
+      const auto found = part.kind == Kind::scalar ? values_.find(part.text) : values_.end();
+      if (found == values_.end()) return;
+      for (const Term* value : found->second) {
+        if (value->kind != Kind::element || !is_integer_array(value->text)) continue;
+        use(loop::replace(subscript,
+                          [&](const Term& each) {
+                            return each.kind == Kind::scalar && each.text == part.text ? std::optional(*value) : std::nullopt;
+                          }),
+            extent, false);
+      }
+    });
+  }
+
   void use(const Term& subscript, const Term& extent, bool ascending) {
     Term at = subscript;
     for (const std::string& name : take_out(at)) {
@@ -145,7 +171,10 @@ class Analysis {
   }
 
   void indices(const std::vector<Node>& body) {
-    accesses(body, [&](const Term& subscript, const Term& extent) { use(subscript, extent, false); });
+    accesses(body, [&](const Term& subscript, const Term& extent) {
+      use(subscript, extent, false);
+      chained(subscript, extent);
+    });
     loop::for_each_node(body, [&](const Node& node) {
       if (node.kind != Node::Kind::loop) return;
       Term begin = resolved(node.begin), end = resolved(node.end);
@@ -244,6 +273,7 @@ Range range_of(const IndexArray& array, const Function& function, const Values& 
   Range range;
   while (range.low < 64 && !fits(range.low)) ++range.low;
   if (!fits(range.low)) return {};
+  while (!array.ascending && range.low <= 0 && range.low > -64 && fits(range.low - 1)) --range.low;  // a[k & 7]
   std::int64_t bad = std::max(beyond, range.low + 1);
   range.high = range.low;
   while (range.high + 1 < bad) {
@@ -254,5 +284,15 @@ Range range_of(const IndexArray& array, const Function& function, const Values& 
 }
 
 double iterations(const Function& function, const Values& integers) { return iterations(function.body, integers); }
+
+double elements(const Function& function, const Values& integers) {
+  double all = 0;
+  for (const Parameter& parameter : function.parameters) {
+    double one = parameter.pointer;
+    for (const Term& extent : parameter.extents) one *= static_cast<double>(loop::evaluate(extent, integers).value_or(1));
+    all += std::max(0.0, one);
+  }
+  return all;
+}
 
 }  // namespace ak::port

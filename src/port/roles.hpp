@@ -23,7 +23,7 @@ struct IndexArray {
 
 struct Roles {
   std::vector<std::string> sizes;     // integer parameters in extents or in the ends of loops
-  std::vector<std::string> integers;  // the other integer parameters
+  std::vector<std::string> integers;  // the other integer parameters, strides (a[n * stride]) among them
   std::vector<IndexArray> indices;
   std::vector<double> thresholds;     // constants that conditions compare with, and 0, ascending
   std::vector<std::int64_t> lengths;  // constant extents: a size next to them is worth a try
@@ -41,5 +41,7 @@ Range range_of(const IndexArray& array, const loop::Function& function, const lo
 
 /// Iterations of all innermost loops, for these sizes; what cannot be computed counts as 4.
 double iterations(const loop::Function& function, const loop::Values& integers);
+/// Of all arrays, for these sizes.
+double elements(const loop::Function& function, const loop::Values& integers);
 
 }  // namespace ak::port

@@ -96,8 +96,8 @@ TEST_CASE("data: index arrays stay in what they are subscripts of") {
     REQUIRE(roles.indices.size() == 1);
     CHECK(roles.indices[0].name == "ip");
     const Range range = range_of(roles.indices[0], f, {{"n", 40}});
-    CHECK(range.low == std::max(0, -shift));
-    CHECK(range.high == 39 - std::max(0, shift) + std::max(0, -shift));
+    CHECK(range.low == -shift);
+    CHECK(range.high == 39 - shift);
     Recipe recipe;
     for (int kind = 0; kind < 5; ++kind) {
       recipe.indices = static_cast<Recipe::Indices>(kind);
@@ -122,6 +122,57 @@ TEST_CASE("data: a scalar between an index array and a subscript is seen through
   f.locals = {{"k", ScalarType::i32, {}}};
   f.body[0].body = {assign(2, i32("k"), at("ip", i32("i"), ScalarType::i32)), assign(3, at("a", i32("k")), at("b", i32("i")))};
   CHECK(roles_of(f).indices.size() == 1);
+}
+
+TEST_CASE("data: links from one element to the next stay in their array") {
+  // k = 0; for i < n: k = next[k], seen[i] = k
+  Function f = function(
+      "f",
+      {size("n"), size("m"), array("next", i32("m"), true, ScalarType::i32), array("seen", i32("n"), false, ScalarType::i32)},
+      {assign(1, i32("k"), integer(0)), loop(2, "i", integer(0), i32("n"),
+                                             {assign(3, i32("k"), at("next", i32("k"), ScalarType::i32)),
+                                              assign(4, at("seen", i32("i"), ScalarType::i32), i32("k"))})});
+  f.locals = {{"k", ScalarType::i32, {}}};
+  const CasePlan plan = planned(f);
+  CHECK(plan.cases.size() > 15);
+  CHECK(plan.left_out < 10);  // without an element there is no first one
+}
+
+TEST_CASE("data: a subscript that takes any integer gets negative ones too") {
+  // for i < n: b[i] = table[code[i] & 7]
+  const Function f = function(
+      "f", {size("n"), array("code", i32("n"), true, ScalarType::i32), array("b", i32("n")), array("table", integer(8), true)},
+      {loop(1, "i", integer(0), i32("n"),
+            {assign(2, at("b", i32("i")), at("table", binary("&", at("code", i32("i"), ScalarType::i32), integer(7))))})});
+  const Roles roles = roles_of(f);
+  CHECK(range_of(roles.indices.at(0), f, {{"n", 9}}).low < 0);
+  CHECK(planned(f).left_out == 0);
+}
+
+TEST_CASE("data: a stride is no size") {
+  // for i < n: b[i] = a[i * stride]
+  const Function f = function(
+      "f",
+      {size("n"), size("stride"), array("b", i32("n")),
+       array("a", binary("+", binary("*", i32("n"), i32("stride")), integer(1)), true)},
+      {loop(1, "i", integer(0), i32("n"), {assign(2, at("b", i32("i")), at("a", binary("*", i32("i"), i32("stride"))))})});
+  const Roles roles = roles_of(f);
+  CHECK(roles.sizes == std::vector<std::string>{"n"});
+  CHECK(roles.integers == std::vector<std::string>{"stride"});
+  CHECK(planned(f, Level::full).left_out == 0);
+  CHECK(elements(f, {{"n", 10}, {"stride", 3}}) == 10 + 31);
+}
+
+TEST_CASE("data: where few data fit, others are looked for") {
+  // for i < n: bins[(int)x[i]] += 1 of 10 bins
+  const Term cell = ak::loop::convert(ScalarType::i32, at("x", i32("i")));
+  const Term bin = at("bins", cell, ScalarType::i32);
+  const Function f = function("f", {size("n"), array("x", i32("n"), true), array("bins", integer(10), false, ScalarType::i32)},
+                              {loop(1, "i", integer(0), i32("n"), {assign(2, bin, binary("+", bin, integer(1)))})});
+  const CasePlan plan = planned(f);
+  int at_middle = 0;
+  for (const auto& one : plan.cases) at_middle += one.sizes.at("n") == 257;
+  CHECK(at_middle >= 5);
 }
 
 TEST_CASE("data: an array that bounds an inner loop ascends, and ends where what it bounds ends") {

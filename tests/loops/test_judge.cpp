@@ -100,6 +100,12 @@ TEST_CASE("judge: what is accepted by a bound above the value proves nothing") {
   CHECK(loose.judgement().loose == 5);
   CHECK(loose.judgement().loosest == "b");
   CHECK(loose.judgement().weak());
+  // 1e-6 is below every bound; what comes near it is evidence, what does not is none.
+  Judged small(1e-6);
+  for (int i = 0; i < 50; ++i) small.got[0].set<float>(i, 1.001e-6f);
+  CHECK(small.judgement().loose == 0);
+  for (int i = 0; i < 50; ++i) small.got[0].set<float>(i, 2e-6f);
+  CHECK(small.judgement().loose == 50);
   Judged equal;
   for (int i = 0; i < 5; ++i) equal.both(i, 1, 3);
   equal.got = equal.expected.c;

@@ -8,7 +8,7 @@
 #include "ak/types.hpp"
 #include "base/environment.hpp"
 #include "made.hpp"
-#include "port/c_tokens.hpp"
+#include "port/c_rewrite.hpp"
 #include "port/oracle.hpp"
 
 using namespace ak::port;

@@ -1,4 +1,4 @@
-#include "port/prove.hpp"
+#include "port/proving.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "port/c_tokens.hpp"
+#include "port/c_rewrite.hpp"
 
 #include <algorithm>
 #include <iterator>
