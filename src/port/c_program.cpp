@@ -163,10 +163,10 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
   }
   std::vector<std::string> command{find_compiler(options.compiler)};
   for (std::string& flag : without_preprocessor(options.flags)) command.push_back(std::move(flag));
+  command.insert(command.end(), options.optimize.begin(), options.optimize.end());
   // What the function does not call need not be there; what it does, and is not there, is at address 0.
-  command.insert(command.end(),
-                 {"-O2", "-fno-fast-math", "-ffp-contract=off", "-w", "-x", "c", input, "-o", output, "-fno-pie", "-no-pie",
-                  "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"});
+  command.insert(command.end(), {"-w", "-x", "c", input, "-o", output, "-fno-pie", "-no-pie", "-ffunction-sections",
+                                 "-fdata-sections", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"});
   memory_ = Descriptor(::memfd_create("oracle", MFD_CLOEXEC));
   if (!memory_) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
   compiler_ = std::make_unique<Run>(command);

@@ -15,6 +15,7 @@ struct CompilerOptions {
   std::string compiler;            // a name on PATH, or a path; empty: the first of cc, gcc, clang
   std::vector<std::string> flags;  // the user's: -I, -D, -std
   double seconds = 20;             // for one run of it
+  std::vector<std::string> optimize{"-O2", "-fno-fast-math", "-ffp-contract=off"};  // of a CProgram, behind the flags
 };
 
 /// A function's text as its file has it.
@@ -41,7 +42,7 @@ class Run;
 class CProgram {
  public:
   /// `text`: C after the preprocessor (or without need of it) that defines `entries` functions void ak_entry_0(void** ak_args),
-  /// ... Its compilation begins, with -O2 -ffp-contract=off. Throws Error{unsupported}.
+  /// ... Its compilation begins. Throws Error{unsupported}.
   CProgram(const std::string& text, int entries, const CompilerOptions& options);
   ~CProgram();
   CProgram(const CProgram&) = delete;

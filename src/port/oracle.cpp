@@ -3,53 +3,18 @@
 #include <fmt/format.h>
 
 #include "ak/types.hpp"
+#include "port/c_entry.hpp"
 #include "port/c_rewrite.hpp"
 
 namespace ak::port {
 
 using loop::Function;
-using loop::Parameter;
-using loop::ScalarType;
 
 namespace {
 
-/// `void ak_entry_N(void** ak_args)` that calls `callee`. with_counts: whose last argument counts. An array of file scope gets
-/// the argument's values and gives them back; a pointer of file scope gets the pointer.
 std::string entry(int number, const Function& function, const std::string& callee, bool arguments_for_implicit,
                   bool with_counts) {
-  std::string before, after, arguments;
-  int at = function.returns != ScalarType::none;
-  for (const Parameter& parameter : function.parameters) {
-    if (parameter.implicit && !arguments_for_implicit) {
-      const std::string& name = parameter.name;
-      if (parameter.pointer) {
-        const std::string is_pointer =
-            fmt::format("__builtin_types_compatible_p(__typeof__({0}), __typeof__(&({0})[0]))", name);
-        before += fmt::format(
-            "  if ({0}) *(void**)&{1} = ak_args[{2}]; else __builtin_memcpy((void*)&{1}, ak_args[{2}], sizeof {1});\n",
-            is_pointer, name, at);
-        after += fmt::format("  if (!{0}) __builtin_memcpy(ak_args[{2}], (void*)&{1}, sizeof {1});\n", is_pointer, name, at);
-      } else {
-        before += fmt::format("  __builtin_memcpy((void*)&{0}, ak_args[{1}], sizeof {0});\n", name, at);
-      }
-    } else {
-      arguments += arguments.empty() ? "" : ", ";
-      arguments +=
-          parameter.pointer ? fmt::format("ak_args[{}]", at) : fmt::format("*({}*)ak_args[{}]", c_name(parameter.type), at);
-    }
-    ++at;
-  }
-  if (with_counts) arguments += fmt::format("{}ak_args[{}]", arguments.empty() ? "" : ", ", at);
-  const std::string result =
-      function.returns == ScalarType::none ? "" : fmt::format("*({}*)ak_args[0] = ", c_name(function.returns));
-  return fmt::format("void ak_entry_{}(void** ak_args) {{\n{}  {}{}({});\n{}}}\n", number, before, result, callee, arguments,
-                     after);
-}
-
-bool has_constant_tables(const Function& function) {
-  for (const Parameter& parameter : function.parameters)
-    if (parameter.implicit && parameter.constant) return true;
-  return false;
+  return c_text({number, callee, arguments_for_implicit, with_counts, {}, {}}, function);
 }
 
 }  // namespace
@@ -90,27 +55,8 @@ Oracle::~Oracle() = default;
 
 std::vector<Memory> Oracle::call(CProgram& program, int number, const Case& given, std::vector<Memory> memories, bool wide,
                                  std::vector<std::int64_t>* counts, Deadline deadline) {
-  std::vector<std::uint64_t> values(given.arguments.size());
-  std::vector<CProgram::Block> blocks;
-  for (std::size_t i = 0; i < given.arguments.size(); ++i) {
-    const Argument& argument = given.arguments[i];
-    if (argument.pointer) {
-      Memory& memory = memories[argument.memory];
-      blocks.push_back({memory.bytes.data(), memory.bytes.size(),
-                        static_cast<std::size_t>(Memory::kGuardBytes + argument.offset * size_of(memory.type))});
-      continue;
-    }
-    const auto store = [&](auto value) { std::memcpy(&values[i], &value, sizeof value); };
-    if (argument.type == ScalarType::f32 && !wide)
-      store(static_cast<float>(argument.real));
-    else if (is_real(argument.type))
-      store(argument.real);
-    else if (argument.type == ScalarType::i32)
-      store(static_cast<std::int32_t>(argument.integer));
-    else
-      store(argument.integer);
-    blocks.push_back({&values[i], sizeof values[i], 0});
-  }
+  std::vector<std::uint64_t> values;
+  std::vector<CProgram::Block> blocks = blocks_of(given, memories, values, wide);
   if (counts) blocks.push_back({counts->data(), counts->size() * sizeof(std::int64_t), 0});
   try {
     program.call(number, blocks, deadline.sooner(call_seconds));
