@@ -19,6 +19,7 @@
 #include "jit/compiler.hpp"
 #include "machine/gpu.hpp"
 #include "plan/resources.hpp"
+#include "port/artifacts.hpp"
 #include "port/roles.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
@@ -211,6 +212,7 @@ class Ports {
       const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
       entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
       entry.right = best->right, entry.cases = best->cases;
+      if (!state_.out.empty()) hand_over(request, ported, chosen, entry);
     } else {
       entry.status = ported.tried.empty() ? port::Status::budget : ported.tried.back().status;
       entry.why = ported.tried.empty() ? "no candidate" : ported.tried.back().why;
@@ -228,6 +230,13 @@ class Ports {
       }
     }
     print(entry, winner);
+  }
+
+  void hand_over(const port::PortRequest& request, const port::Ported& ported, const loop::Candidate& chosen,
+                 const port::Entry& entry) const {
+    const auto folder = std::filesystem::path(state_.out) / request.verdict.function.name;
+    port::write_artifacts(folder.string(), {request.verdict.function, chosen, entry.verdict, entry.tactic, ported.facts,
+                                            ported.cases, ported.timed});
   }
 
   void print(const port::Entry& entry, const loop::Winner& winner) const {
@@ -280,7 +289,8 @@ void add_port(Program& program) {
   command.option("--drop", state->drops, "a function whose calls are left out");
   command.option("--seconds", state->seconds, "wall seconds for each function").shows_default().seconds_above_zero();
   command.flag("--quick", state->quick, "fewer cases, as a first call within its budget");
-  command.option("--out", state->out, "a folder for results.json");
+  command.option("--out", state->out,
+                 "a folder for results.json, and for each function its kernels with a launcher, a test and a benchmark");
   state->search.add_cache_to(command);
   command.on_run([state] { return Ports(*state).run(); });
 }

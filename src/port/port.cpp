@@ -88,6 +88,10 @@ class Porting {
 
   Ported run() {
     const auto start = Clock::now();
+    ported_.facts = facts_;
+    for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
+    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
+    for (const TimedSize& size : sizes) ported_.timed.push_back(size.integers);
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
     if (gpu_) on_gpu();
     loop::Winner& winner = ported_.winner;

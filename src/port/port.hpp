@@ -14,6 +14,7 @@
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "port/analysis.hpp"
+#include "port/data.hpp"
 #include "port/results.hpp"
 
 namespace ak {
@@ -57,10 +58,13 @@ struct PortGpu {
 };
 
 struct Ported {
-  loop::Winner winner;              // without kernels where none passed, or there is no GPU
-  std::vector<std::string> images;  // of the winner's kernels
-  std::vector<Tried> tried;         // in the order of the candidates
-  std::string note;                 // why something was left out; one line
+  loop::Winner winner;                                 // without kernels where none passed, or there is no GPU
+  std::vector<std::string> images;                     // of the winner's kernels
+  std::vector<Tried> tried;                            // in the order of the candidates
+  std::string note;                                    // why something was left out; one line
+  Facts facts;                                         // of the call, which the proof holds for
+  std::vector<std::pair<loop::Values, Recipe>> cases;  // of the proof: sizes and data
+  std::vector<loop::Values> timed;                     // integer parameters of the calls that are timed, or were with a GPU
 };
 
 /// For each candidate that has ended.
