@@ -85,6 +85,7 @@ Unit::Unit(ParsedText parsed) : text_(std::move(parsed.text)) {
     if (node.is("TypedefDecl")) {
       typedefs_[name] = node.type_text();
     } else if (node.is("VarDecl")) {
+      file_scope_.emplace(node.id());
       // The one with an initial value, or else the last.
       if (!variables_.contains(name) || variables_[name].text("init").empty()) variables_[name] = node;
     } else if (node.is("EnumDecl")) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,8 @@ class Unit {
   const std::vector<Ast>& functions() const { return functions_; }
   std::optional<Ast> function(std::string_view name) const;
   std::optional<Ast> variable(std::string_view name) const;
+  /// Whether a reference leads to a variable of file scope.
+  bool is_file_scope(const Ast& declaration) const { return file_scope_.contains(declaration.id()); }
   std::optional<std::int64_t> enumerator(std::string_view name) const;
   /// Whether it stands in the file itself, not in what that includes.
   bool in_main_file(const Ast& node) const;
@@ -85,6 +88,7 @@ class Unit {
   std::vector<Marker> markers_;
   std::vector<Ast> functions_;
   std::map<std::string, Ast, std::less<>> variables_;
+  std::set<std::string, std::less<>> file_scope_;  // ids
   std::map<std::string, std::int64_t, std::less<>> enumerators_;
   Typedefs typedefs_;
 };

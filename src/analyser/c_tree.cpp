@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -21,6 +22,12 @@ std::string Draft::unique(const std::string& base) {
 Term Draft::local(const std::string& base, ScalarType type) {
   function.locals.push_back({unique(base), type, {}});
   return loop::scalar(function.locals.back().name, type);
+}
+
+void order_parameters(loop::Function& function) {
+  auto& all = function.parameters;
+  const auto implicit = std::stable_partition(all.begin(), all.end(), [](const auto& one) { return !one.implicit; });
+  std::sort(implicit, all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
 }
 
 Statement assign(Term target, Term value, int line) {
@@ -113,7 +120,18 @@ void replace_scalar(Statements& body, const std::string& name, const Term& with)
   change_statements(body, [&](Statement& statement) { change_terms(statement, change); });
 }
 
+bool is_literal(const Term& term) {
+  return term.kind == Term::Kind::integer || term.kind == Term::Kind::real ||
+         (term.kind == Term::Kind::unary && is_literal(term.terms[0]));
+}
+
 std::optional<std::int64_t> constant(const Term& term) { return loop::evaluate(term, {}); }
+
+Term choice(Term condition, Term yes, Term no) {
+  if (const auto side = constant(condition)) return *side ? yes : no;
+  const ScalarType type = yes.type;
+  return {Term::Kind::choose, type, {}, {std::move(condition), std::move(yes), std::move(no)}};
+}
 
 Term negated(const Term& condition) {
   constexpr std::pair<std::string_view, std::string_view> kOpposite[] = {{"<", ">="}, {">=", "<"},  {">", "<="},

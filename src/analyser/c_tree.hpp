@@ -46,6 +46,8 @@ struct Draft {
   std::map<std::string, std::string> written;  // name -> what the source calls it
   std::vector<loop::Note> notes;               // what was changed: inductions, gotos; `loop` is a Statement's number
   std::set<std::string> used;                  // integer parameters whose given values were used
+  std::map<std::string, loop::Term> known;     // of a region: what locals have when it begins
+  std::vector<loop::Term> wanted;              // of a region: scalars that are read behind it
   int loops = 0;                               // so many numbers are given
 
   /// `base`, or with _1, _2, ... behind it.
@@ -53,6 +55,9 @@ struct Draft {
   /// A local scalar of a name like `base`.
   loop::Term local(const std::string& base, loop::ScalarType type);
 };
+
+/// The C function's own first, in order, then the implicit ones by name.
+void order_parameters(loop::Function& function);
 
 Statement assign(loop::Term target, loop::Term value, int line);
 Statement branch(loop::Term condition, Statements body, Statements otherwise, int line);
@@ -73,12 +78,16 @@ bool mentions_any(const loop::Term& term, const std::set<std::string>& names);
 bool reads(const Statements& body, const std::string& name);
 void replace_scalar(Statements& body, const std::string& name, const loop::Term& with);
 
+/// condition ? yes : no; one of them where the condition is known.
+loop::Term choice(loop::Term condition, loop::Term yes, loop::Term no);
 /// The condition's opposite: a comparison of integers turned round, else with a !.
 loop::Term negated(const loop::Term& condition);
 /// With what can be computed of it computed, after names in it were replaced.
 loop::Term rebuilt(const loop::Term& term);
 /// As C converts; literals become literals of that type where they keep their value.
 loop::Term cast(loop::ScalarType to, loop::Term value);
+/// 5, 0.5, -0.5
+bool is_literal(const loop::Term& term);
 std::optional<std::int64_t> constant(const loop::Term& term);
 
 }  // namespace ak::analyser

@@ -22,6 +22,19 @@ Ast only_value(const Ast& body) {
   return statements.size() == 1 && statements[0].is("ReturnStmt") ? statements[0].child(0) : Ast();
 }
 
+/// `return expression;` as the only return of a body, at its end: the expression.
+Ast last_value(const Ast& body) {
+  const auto statements = body.children();
+  if (statements.empty() || !statements.back().is("ReturnStmt")) return {};
+  int returns = 0;
+  const auto look = [&](const auto& self, const Ast& node) -> void {
+    if (node.is("ReturnStmt")) ++returns;
+    for (const Ast& child : node.children()) self(self, child);
+  };
+  look(look, body);
+  return returns == 1 ? statements.back().child(0) : Ast();
+}
+
 bool is_plain(const Term& term) {
   bool plain = true;
   loop::for_each(term, [&](const Term& part) { plain = plain && part.kind != Term::Kind::element; });
@@ -43,8 +56,8 @@ std::optional<Term> Lowering::call(const Ast& node, bool value_needed) {
   const auto parts = node.children();
   if (choice_.drop.contains(name)) {
     for (std::size_t i = 1; i < parts.size(); ++i)
-      if (unit_.type(parts[i]).is_scalar() && !parts[i].is("FloatingLiteral") && !parts[i].is("IntegerLiteral"))
-        handed_out_ = value(parts[i]);
+      if (unit_.type(parts[i]).is_scalar())
+        if (Term given = value(parts[i]); !is_literal(given)) handed_out_ = std::move(given);
     if (does_not_return(node)) {
       Statement end;
       end.kind = Statement::Kind::finish;
@@ -100,6 +113,16 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
   std::optional<Term> result;
   if (only.there()) {
     result = cast(returns.scalar, condition(only));
+  } else if (const Ast last = last_value(body); last.there()) {
+    auto statements = body.children();
+    statements.pop_back();
+    for (const Ast& one : statements) statement(one);
+    result = cast(returns.scalar, condition(last));
+    if (!is_plain(*result)) {
+      const Term kept = draft_.local(name, returns.scalar);
+      add(assign(kept, std::move(*result), line(last)));
+      result = kept;
+    }
   } else {
     Return target{fmt::format("end.{}", instance_), Term{}};
     target.value.type = ScalarType::none;

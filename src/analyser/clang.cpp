@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "ak/types.hpp"
 #include "base/clock.hpp"
@@ -140,6 +141,8 @@ ParsedText parse(const ClangCall& call) {
   words.insert(words.end(), call.flags.begin(), call.flags.end());
   words.insert(words.end(), quiet.begin(), quiet.end());
   std::vector<std::string> dump = words;
+  if (call.file == "-" && !call.name.empty())
+    words.insert(words.end(), {"-iquote", (std::filesystem::path(call.name).parent_path() / ".").string()});
   words.insert(words.end(), {"-E", "-x", "c", "--", call.file});
   if (call.file == "-") words.erase(words.end() - 2);  // "--" would make it a name
   run(words, STDIN_FILENO, text, deadline, call.seconds);

@@ -8,6 +8,7 @@ namespace ak::analyser {
 
 struct ClangCall {
   std::string file;  // "-": standard input
+  std::string name;  // of what standard input has: quoted includes are looked for beside it
   std::string program = "clang";
   std::vector<std::string> flags;  // the user's: -I, -D, -std
   double seconds = 20;             // for all of it

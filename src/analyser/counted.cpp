@@ -242,10 +242,7 @@ class Counting {
       // It runs once before it asks.
       const Term first = loop::binary(down ? "-" : "+", begin, loop::integer(1));
       const Term asked = loop::binary(down ? ">" : "<", first, bound);
-      if (const auto sure = constant(asked))
-        bound = *sure ? bound : first;
-      else
-        bound = {Term::Kind::choose, type, {}, {asked, bound, first}};
+      bound = choice(asked, bound, first);
     }
     return rewrite(list, at, {v, type, test, which, begin, bound, step, constant_step, offsets, set});
   }
@@ -281,10 +278,7 @@ class Counting {
       // Of the step nothing but its sign is known, which is the bound's: iterations are counted.
       const Term span =
           loop::binary("+", loop::binary("-", count.bound, begin), loop::binary("-", count.step, loop::integer(1)));
-      const Term trips{Term::Kind::choose,
-                       count.type,
-                       {},
-                       {loop::binary("<", begin, count.bound), loop::binary("/", span, count.step), loop::integer(0)}};
+      const Term trips = choice(loop::binary("<", begin, count.bound), loop::binary("/", span, count.step), loop::integer(0));
       loop.begin = loop::integer(0);
       loop.end = trips;
       now = loop::binary("+", begin, loop::binary("*", counter, count.step));
@@ -357,8 +351,7 @@ class Counting {
       const Term trips = loop::binary("/", plus(span, size - 1), loop::integer(size));
       last = loop::binary(down ? "-" : "+", begin, loop::binary("*", trips, loop::integer(size)));
     }
-    if (const auto sure = constant(runs)) return *sure ? last : begin;
-    return {Term::Kind::choose, last.type, {}, {runs, last, begin}};
+    return choice(runs, last, begin);
   }
 
   /// Whether something other than its test leaves the loop (or one around it).

@@ -20,11 +20,6 @@ struct Level {
   ~Level() { --depth; }
 };
 
-bool is_literal(const Term& term) {
-  return term.kind == Term::Kind::integer || term.kind == Term::Kind::real ||
-         (term.kind == Term::Kind::unary && is_literal(term.terms[0]));
-}
-
 }  // namespace
 
 Term Lowering::value(const Ast& node) {

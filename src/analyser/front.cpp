@@ -2,12 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "ak/types.hpp"
 #include "analyser/counted.hpp"
+#include "analyser/declarator.hpp"
 #include "analyser/induction.hpp"
 #include "analyser/naming.hpp"
 #include "analyser/propagate.hpp"
 #include "analyser/refused.hpp"
+#include "analyser/region.hpp"
 #include "analyser/structure.hpp"
+#include "base/text.hpp"
 
 namespace ak::analyser {
 namespace {
@@ -42,6 +48,7 @@ class Finishing {
       made.notes.push_back(std::move(note));
     }
     made.used = std::move(draft_.used);
+    made.written = std::move(written_);
     return made;
   }
 
@@ -75,6 +82,7 @@ class Finishing {
         made.begin = statement.begin;
         made.end = statement.end;
         made.step = statement.step;
+        if (statement.name != statement.variable) written_[statement.variable] = statement.name;
         ids_[statement.loop] = made.id;
         ++loops;
         break;
@@ -95,6 +103,7 @@ class Finishing {
   }
 
   Draft draft_;
+  std::map<std::string, std::string> written_;
   std::map<int, int> ids_;  // a loop's number -> its node's
   int last_ = 0;
 };
@@ -104,6 +113,7 @@ class Finishing {
 Front read_function(const Unit& unit, const Choice& choice, const loop::Values& known) {
   Draft draft = Lowering(unit, choice).run();
   structure(draft);
+  if (!choice.body.empty()) settle_region(draft);
   propagate(draft);
   count_loops(draft, known);
   propagate(draft);
@@ -112,6 +122,31 @@ Front read_function(const Unit& unit, const Choice& choice, const loop::Values& 
   tidy(draft.body);
   name_variables(draft);
   return Finishing(std::move(draft)).run();
+}
+
+loop::Term length(const loop::Function& function, const std::string& name, const std::string& text) {
+  const loop::Parameter* pointer = loop::find_parameter(function, name);
+  if (!pointer || !pointer->pointer)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("a length is given for {}, which is no pointer of {}", name, function.name));
+  const auto value = [&](std::string_view word) -> std::optional<loop::Term> {
+    const loop::Parameter* other = loop::find_parameter(function, std::string(word));
+    if (!other || other->pointer || is_real(other->type)) return std::nullopt;
+    return loop::scalar(other->name, other->type);
+  };
+  const auto read = read_declarator(fmt::format("{}[{}]", name, text), name, value);
+  if (read.size() != 1 || !read[0])
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("the length {} of {} is not an expression over integer parameters", one_line(text, 80), name));
+  return *read[0];
+}
+
+void name_as_written(loop::Verdict& verdict, const Front& front) {
+  for (loop::Group& group : verdict.groups)
+    for (loop::LoopRole& role : group.loops)
+      if (const auto name = front.written.find(role.variable); name != front.written.end()) role.variable = name->second;
+  for (const std::string& name : front.used)
+    if (std::find(verdict.used.begin(), verdict.used.end(), name) == verdict.used.end()) verdict.used.push_back(name);
 }
 
 }  // namespace ak::analyser

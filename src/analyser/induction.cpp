@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "analyser/linear.hpp"
+#include "analyser/integer_sum.hpp"
 #include "analyser/liveness.hpp"
 #include "analyser/ranges.hpp"
 
@@ -176,8 +176,7 @@ class Inductions {
     const Term all = loop::binary("/", plus(span, loop::integer(size - 1)), loop::integer(size));
     if (never_negative(span, around_)) return all;
     const Term runs = loop::binary(up ? "<" : ">", loop.begin, loop.end);
-    if (const auto sure = constant(runs)) return *sure ? all : loop::integer(0, all.type);
-    return {Term::Kind::choose, all.type, {}, {runs, all, loop::integer(0, all.type)}};
+    return choice(runs, all, loop::integer(0, all.type));
   }
 
   /// Of `count` steps: with a step a * counter + b, a constant a.

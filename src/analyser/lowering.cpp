@@ -58,9 +58,7 @@ Draft Lowering::run() {
     whole(*function);
   else
     region(*function);
-  auto& parameters = draft_.function.parameters;
-  const auto implicit = std::stable_partition(parameters.begin(), parameters.end(), [](const auto& p) { return !p.implicit; });
-  std::sort(implicit, parameters.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  order_parameters(draft_.function);
   return std::move(draft_);
 }
 
@@ -69,7 +67,7 @@ void Lowering::survey(const Ast& node, std::set<std::string>& seen) {
   if (node.is("DeclRefExpr")) {
     const Ast to = node.part("referencedDecl");
     const std::string name(to.name());
-    if (to.is("VarDecl") && unit_.variable(name)) draft_.taken.insert(name);
+    if (unit_.is_file_scope(to)) draft_.taken.insert(name);
     if (to.is("FunctionDecl") && seen.insert(name).second)
       if (const auto callee = unit_.function(name)) survey(*callee, seen);
   } else if (node.is("VarDecl") || node.is("ParmVarDecl")) {
@@ -187,16 +185,19 @@ std::optional<Term> Lowering::constant_variable(const Ast& reference) {
   const bool whole = !reference.text("init").empty();
   if (whole) return literal_initial(reference);
   if (variables_.contains(reference.id())) return std::nullopt;
-  const auto global = unit_.variable(reference.name());
+  const auto global = unit_.is_file_scope(reference) ? unit_.variable(reference.name()) : std::nullopt;
   return global ? literal_initial(*global) : std::nullopt;
 }
 
 Variable& Lowering::variable(const Ast& reference) {
   const Ast to = reference.part("referencedDecl");
   const auto found = variables_.find(to.id());
-  if (found != variables_.end()) return found->second;
-  if (!to.is("VarDecl") || !unit_.variable(to.name()))
-    refuse(reference, fmt::format("{} is not a variable that can be followed", to.name()));
+  if (found != variables_.end()) {
+    if (found->second.type.shape == CType::Shape::other)
+      refuse(reference, fmt::format("{} is a {}, which is not supported", to.name(), found->second.type.spelled));
+    return found->second;
+  }
+  if (!unit_.is_file_scope(to)) refuse(reference, fmt::format("{} is not a variable that can be followed", to.name()));
   return file_scope(reference, to.name());
 }
 

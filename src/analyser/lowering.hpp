@@ -63,11 +63,10 @@ class Lowering {
   std::optional<loop::Term> literal_initial(const Ast& declaration);
 
   // region.cpp: the body of a loop inside a function
+  using Known = std::map<std::string, loop::Term>;
   void region(const Ast& function);
-  bool find_region(const Ast& node, Region& found) const;
-  void run_before(const Ast& statement);
-  void free_variables(const Ast& function);
-  void give_result(const std::set<std::string>& used_after);
+  void run_before(const Ast& statement, const std::set<std::string, std::less<>>& named, Known& known);
+  void from_outside(const Ast& declaration);
 
   // statements.cpp
   void statement(const Ast& node);

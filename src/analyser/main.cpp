@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ak/types.hpp"
+#include "analyser/analyse.hpp"
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
 
@@ -20,6 +21,10 @@ Prints what may run in parallel in a C function, as JSON. FILE - is standard inp
   --body VAR       the body of the loop over VAR alone
   --drop NAME      leave out calls of NAME (repeatable)
   --int n=1000     an integer parameter's value (repeatable)
+  --alias a=b+1    pointer a is pointer b and 1 element (repeatable); all others do not overlap
+  --length a=n     elements of a pointer's outermost dimension, over integer parameters (repeatable)
+  --facts JSON     the same in one: {"int": {"n": 1000}, "alias": {"a": "b+1"}, "length": {"a": "n"}}
+  --name PATH      what standard input is called: quoted includes are looked for beside it
   --function-only  print the function as it was read, and stop
   --list           the functions with a body, one a line
   --clang PATH     default: clang
@@ -35,7 +40,8 @@ struct Usage : std::runtime_error {
 struct CommandLine {
   ak::analyser::ClangCall clang;
   ak::analyser::Choice choice;
-  ak::loop::Values values;
+  ak::analyser::Facts facts;
+  std::map<std::string, std::string> lengths;  // as they were given
   bool list = false, function_only = false, help = false;
 };
 
@@ -53,6 +59,36 @@ std::pair<std::string, std::string> assignment(const std::string& option, const 
   const auto equals = text.find('=');
   if (equals == 0 || equals == text.npos) throw Usage(fmt::format("{}: NAME=VALUE is wanted, not '{}'", option, text));
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+/// "b+1", "b-1", "b"
+ak::analyser::Alias alias(const std::string& option, const std::string& pointer, const std::string& place) {
+  const auto sign = place.find_first_of("+-");
+  ak::analyser::Alias made{pointer, place.substr(0, sign), 0};
+  if (sign != place.npos) made.offset = number<std::int64_t>(option, place.substr(place[sign] == '+' ? sign + 1 : sign));
+  return made;
+}
+
+void read_facts(CommandLine& line, const std::string& json) {
+  simdjson::dom::parser parser;
+  simdjson::dom::object all;
+  if (parser.parse(json).get(all)) throw Usage("--facts: a JSON object is wanted");
+  for (const auto& [kind, values] : all) {
+    simdjson::dom::object entries;
+    if ((kind != "int" && kind != "alias" && kind != "length") || values.get(entries))
+      throw Usage(fmt::format("--facts: '{}': int, alias and length are known, each an object", kind));
+    for (const auto& [key, value] : entries) {
+      const std::string name(key);
+      std::int64_t whole = 0;
+      std::string_view text;
+      const bool is_text = !value.get(text);
+      if (kind == "int" ? value.get(whole) != simdjson::SUCCESS : !is_text)
+        throw Usage(fmt::format("--facts: {}: {} is wanted", name, kind == "int" ? "an integer" : "a text"));
+      if (kind == "int") line.facts.values[name] = whole;
+      if (kind == "alias") line.facts.aliases.push_back(alias("--facts", name, std::string(text)));
+      if (kind == "length") line.lengths[name] = text;
+    }
+  }
 }
 
 CommandLine read_command_line(const std::vector<std::string>& words) {
@@ -84,7 +120,17 @@ CommandLine read_command_line(const std::vector<std::string>& words) {
       line.clang.seconds = number<double>(word, value());
     } else if (word == "--int") {
       const auto [name, text] = assignment(word, value());
-      line.values[name] = number<std::int64_t>(word, text);
+      line.facts.values[name] = number<std::int64_t>(word, text);
+    } else if (word == "--alias") {
+      const auto [name, text] = assignment(word, value());
+      line.facts.aliases.push_back(alias(word, name, text));
+    } else if (word == "--length") {
+      const auto [name, text] = assignment(word, value());
+      line.lengths[name] = text;
+    } else if (word == "--facts") {
+      read_facts(line, value());
+    } else if (word == "--name") {
+      line.clang.name = value();
     } else if (word.size() > 1 && word[0] == '-') {
       throw Usage(fmt::format("there is no option {}", word));
     } else {
@@ -118,18 +164,21 @@ int run(const CommandLine& line) {
   }
   ak::loop::Verdict verdict;
   try {
-    const ak::analyser::Front front = ak::analyser::read_function(unit, line.choice, line.values);
+    ak::analyser::Front front = ak::analyser::read_function(unit, line.choice, line.facts.values);
     if (line.function_only) {
       print(front.function);
       return 0;
     }
-    verdict.function = front.function;
-    verdict.refused = "the analysis of dependences is not part of this program yet";
+    ak::analyser::Facts facts = line.facts;
+    for (const auto& [name, text] : line.lengths) facts.lengths[name] = ak::analyser::length(front.function, name, text);
+    verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes);
+    ak::analyser::name_as_written(verdict, front);
   } catch (const ak::analyser::Refused& refused) {
     if (line.function_only) {
       fmt::print("refused: {}\n", refused.what());
       return 0;
     }
+    verdict = {};
     verdict.function.name = line.choice.function;
     verdict.refused = refused.what();
   }

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "analyser/linear.hpp"
+#include "analyser/integer_sum.hpp"
 #include "analyser/liveness.hpp"
 
 namespace ak::analyser {

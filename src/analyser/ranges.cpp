@@ -1,7 +1,7 @@
 #include "analyser/ranges.hpp"
 
 #include "analyser/c_tree.hpp"
-#include "analyser/linear.hpp"
+#include "analyser/integer_sum.hpp"
 
 namespace ak::analyser {
 

@@ -118,8 +118,9 @@ class Printer {
                                  : node.step == -1 ? "--" + node.variable
                                  : node.step < 0   ? fmt::format("{} -= {}", node.variable, -node.step)
                                                    : fmt::format("{} += {}", node.variable, node.step);
-        line(indent, fmt::format("for ({} {} = {}; {} {} {}; {}) {{", c_name(node.variable_type), node.variable, of(node.begin),
-                                 node.variable, node.step < 0 ? ">" : "<", of(node.end), step));
+        const bool chooses = node.end.kind == Term::Kind::choose;
+        line(indent, fmt::format("for ({} {} = {}; {} {} {}{}{}; {}) {{", c_name(node.variable_type), node.variable, of(node.begin),
+                                 node.variable, node.step < 0 ? ">" : "<", chooses ? "(" : "", of(node.end), chooses ? ")" : "", step));
         print(node.body, indent + 2, node.id);
         line(indent, "}");
         // Out of a loop that is not the innermost: C has goto alone.

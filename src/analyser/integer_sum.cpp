@@ -1,4 +1,4 @@
-#include "analyser/linear.hpp"
+#include "analyser/integer_sum.hpp"
 
 #include "analyser/c_tree.hpp"
 
@@ -89,7 +89,6 @@ Term Linear::term() const {
       add(size == 1 ? loop::scalar(name, type) : loop::binary("*", loop::integer(size), loop::scalar(name, type)), negative);
     }
     if ((constant < 0) == negative && constant != 0 && (negative || !factors.empty())) {
-      if (!negative && !sum) continue;  // all else is subtracted from it
       add(loop::integer(negative ? -constant : constant, type), negative);
     }
   }
