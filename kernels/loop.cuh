@@ -3,8 +3,8 @@
 // grid one dimension.
 //
 // The values T that are shuffled, reduced and scanned are numbers or trivial structs of any multiple of 4 bytes. An operator is
-// an associative functor `T operator()(T earlier, T later)` with `T identity()`; it need not commute: operands are combined in the
-// order of lanes, warps and tiles, and with the same association at every run, so that results of floats repeat to the bit.
+// an associative functor `T operator()(T earlier, T later)` with `T identity()`; it need not commute: operands are combined in
+// the order of lanes, warps and tiles, and with the same association at every run, so that results of floats repeat to the bit.
 // `room` is shared memory for kRoom values of the call's own type. A function of a block or a warp is called by all its threads
 // alike, and gives all of them the same result unless it says otherwise; room may be used again at once after it.
 #pragma once
@@ -178,9 +178,13 @@ __device__ inline Scanned<unsigned> warp_rank(bool wish) {
 template <class T>
 __device__ inline T largest();
 template <>
-__device__ inline int largest() { return 2147483647; }
+__device__ inline int largest() {
+  return 2147483647;
+}
 template <>
-__device__ inline long long largest() { return 9223372036854775807LL; }
+__device__ inline long long largest() {
+  return 9223372036854775807LL;
+}
 template <>
 __device__ inline float largest() {
   Words<float> infinity;
@@ -263,7 +267,7 @@ struct Affine2 {
 template <class T>
 struct Compose2 {
   __device__ Affine2<T> operator()(Affine2<T> f, Affine2<T> g) const {
-    return {g.a * f.a + g.b * f.c, g.a * f.b + g.b * f.d, g.c * f.a + g.d * f.c,
+    return {g.a * f.a + g.b * f.c, g.a * f.b + g.b * f.d,       g.c * f.a + g.d * f.c,
             g.c * f.b + g.d * f.d, g.a * f.u + g.b * f.v + g.u, g.c * f.u + g.d * f.v + g.v};
   }
   __device__ Affine2<T> identity() const { return {1, 0, 0, 1, 0, 0}; }
@@ -311,6 +315,65 @@ __device__ inline T block_broadcast(T value, unsigned from, T* room) {
   __syncthreads();
   return value;
 }
+
+// ---- Elements that many threads meet in, with results that do not depend on who comes first.
+
+/// Numbers of the same order as the reals with these bits, -0 below 0.
+__device__ inline int in_order(int bits) { return bits ^ (bits >> 31 & 0x7fffffff); }
+__device__ inline long long in_order(long long bits) { return bits ^ (bits >> 63 & 0x7fffffffffffffffLL); }
+
+__device__ inline int bits_of(float value) { return __float_as_int(value); }
+__device__ inline long long bits_of(double value) { return __double_as_longlong(value); }
+__device__ inline float real_of(unsigned bits) { return __int_as_float(static_cast<int>(bits)); }
+__device__ inline double real_of(unsigned long long bits) { return __longlong_as_double(static_cast<long long>(bits)); }
+
+template <class T, class Word>
+__device__ inline void exchange_if_beyond(Word* at, T value, bool upwards) {
+  if (value != value) return;
+  for (Word old = atomicCAS(at, Word(0), Word(0));;) {
+    const T there = real_of(old);
+    const bool beyond =
+        upwards ? in_order(bits_of(value)) > in_order(bits_of(there)) : in_order(bits_of(value)) < in_order(bits_of(there));
+    if (there != there || !beyond) return;
+    const Word seen = atomicCAS(at, old, static_cast<Word>(bits_of(value)));
+    if (seen == old) return;
+    old = seen;
+  }
+}
+/// What is not a number neither goes in nor out.
+__device__ inline void atomic_max(float* at, float value) { exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, true); }
+__device__ inline void atomic_min(float* at, float value) { exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, false); }
+__device__ inline void atomic_max(double* at, double value) {
+  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, true);
+}
+__device__ inline void atomic_min(double* at, double value) {
+  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, false);
+}
+
+/// A sum of reals as one of integers, in two words: the largest magnitude decides on their unit. First all terms go to peak(),
+/// then all to add(); then total() is what they sum up to. Both words of a `sum` and the `peak` are zero before.
+struct Fixed {
+  int terms;  // so many bits has the number of terms
+
+  __device__ static void peak(int* peak, float term) { atomicMax(peak, bits_of(fabsf(term))); }
+  __device__ static void peak(long long* peak, double term) { atomicMax(peak, bits_of(fabs(term))); }
+  __device__ static bool finite(int peak) { return peak < 0x7f800000; }
+  __device__ static bool finite(long long peak) { return peak < 0x7ff0000000000000LL; }
+  /// Bits that fit below a term's magnitude in the first word.
+  __device__ int shift(int peak) const { return 62 - terms - ((peak >> 23) - 126); }
+  __device__ int shift(long long peak) const { return 62 - terms - (static_cast<int>(peak >> 52) - 1022); }
+
+  __device__ void add(long long* sum, int shift, double term) const {
+    const double scaled = ldexp(term, shift), whole = rint(scaled);
+    unsigned long long* words = reinterpret_cast<unsigned long long*>(sum);
+    atomicAdd(words, static_cast<unsigned long long>(static_cast<long long>(whole)));
+    const double rest = rint(ldexp(scaled - whole, 62 - terms));
+    if (rest != 0) atomicAdd(words + 1, static_cast<unsigned long long>(static_cast<long long>(rest)));
+  }
+  __device__ double total(const long long* sum, int shift) const {
+    return ldexp(static_cast<double>(sum[0]), -shift) + ldexp(static_cast<double>(sum[1]), terms - 62 - shift);
+  }
+};
 
 // ---- Grids. What they count with is zeroed before every call.
 

@@ -27,6 +27,13 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   room[i] += ak::block_rank(room[i] > 0, room_).before + ak::warp_reduce(room[i], ak::Multiply<int>());
   thread[i] = ak::warp_reduce(thread[i], ak::Max<long long>()) + ak::warp_reduce(thread[i], ak::Or<long long>());
   thread[i] += ak::warp_scan(thread[i], ak::And<long long>()).before;
+  ak::atomic_max(lane + i, 1.0f);
+  ak::atomic_min(warp + i, 1.0);
+  ak::Fixed::peak(room, lane[i]);
+  ak::Fixed::peak(thread, warp[i]);
+  const ak::Fixed fixed_ = {20};
+  fixed_.add(thread, fixed_.shift(room[0]), lane[i]);
+  warp[i] = ak::Fixed::finite(thread[0]) ? fixed_.total(thread, fixed_.shift(thread[0])) : ak::Hold<double>().identity().value;
   lane[i] += ak::before_tile(tile_, lane[i], ak::Max<float>(), ak + 2, values, floats_);
   ak::start_next();
   ak::grid_barrier(ak + 1, 1);

@@ -214,3 +214,69 @@ TEST_CASE("scans: a value as multiples of what is carried") {
   CHECK(!form(at("b", {convert(ScalarType::i32, s)})));
   CHECK(!form(a)->factors[0]);
 }
+
+TEST_CASE("wavefront: rows follow each other as far behind as what they share asks for") {
+  const auto sweep = [](Term value, Role outer, Role inner) {
+    const std::vector<Node> body{assign(3, at("c", {plus(i, 1), plus(j, 4)}), std::move(value))};
+    return verdict_of({loop_over(1, i, integer(0), n, {loop_over(2, j, integer(0), m, body)})},
+                      {{1, "i", outer}, {2, "j", inner}});
+  };
+  const auto is = [](const Verdict& verdict) {
+    for (const Candidate& one : candidates(verdict))
+      if (one.template_name == "wavefront") return one.text;
+    return std::string();
+  };
+  const Term above = at("c", {i, plus(j, 4)}), left = at("c", {plus(i, 1), plus(j, 3)});
+  CHECK(is(sweep(binary("+", above, left), Role::wavefront, Role::wavefront)).find("step_ - 1LL * threadIdx.x") !=
+        std::string::npos);
+  const Term above_right = at("c", {i, plus(j, 6)});
+  CHECK(is(sweep(binary("+", above_right, left), Role::wavefront, Role::wavefront)).find("step_ - 3LL * threadIdx.x") !=
+        std::string::npos);
+  CHECK(is(sweep(above_right, Role::sequential, Role::parallel)).find("step_ - 3LL * threadIdx.x") != std::string::npos);
+  // A later iteration's element is to be read before: the same order.
+  CHECK(is(sweep(binary("+", left, at("c", {plus(i, 2), plus(j, 3)})), Role::wavefront, Role::wavefront)).find("- 2LL *") !=
+        std::string::npos);
+  CHECK(is(sweep(at("c", {i, binary("*", integer(2), j)}), Role::wavefront, Role::wavefront)).empty());
+  CHECK(is(sweep(at("c", {i, at("b", {j})}), Role::wavefront, Role::wavefront)).empty());
+  CHECK(is(sweep(binary("+", left, at("c", {plus(i, -60), plus(j, 4)})), Role::wavefront, Role::wavefront)).empty());
+}
+
+TEST_CASE("wavefront: sweeps over one array again and again") {
+  const auto sweep = [](Term value) {
+    Verdict verdict = verdict_of(
+        {loop_over(1, i, integer(0), m, {loop_over(2, j, integer(1), n, {assign(3, at("a", {j}), std::move(value))})})},
+        {{1, "i", Role::wavefront}, {2, "j", Role::wavefront}});
+    return candidates(verdict)[0];
+  };
+  const Candidate one = sweep(binary("+", at("a", {plus(j, -1)}), at("a", {plus(j, 1)})));
+  CHECK(one.template_name == "wavefront");
+  CHECK(one.text.find("step_ - 2LL * threadIdx.x") != std::string::npos);
+  CHECK(one.same_bits);
+  CHECK(sweep(at("a", {i})).template_name == "serial");
+}
+
+TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
+  const auto scatter = [](std::vector<Node> body, const char* op, Term target, Term value) {
+    Verdict verdict = one_loop(std::move(body), Role::scatter);
+    verdict.groups[0].scattered = {target.text};
+    if (*op) verdict.groups[0].reductions = {{std::move(target), op, std::move(value), std::nullopt, {}, false, {2}}};
+    return verdict;
+  };
+  const Term key = convert(ScalarType::i32, at("b", {i})), target = at("a", {key}), value = at("c", {i, integer(0)});
+  const Verdict plain = scatter({assign(2, target, value)}, "", target, value);
+  CHECK(first_of(plain) == "scatter");
+  CHECK(candidates(plain)[0].launches.size() == 2);
+  CHECK(candidates(plain)[0].same_bits);
+  CHECK(first_of(scatter({assign(2, target, at("a", {i}))}, "", target, value)) == "serial");
+  const Verdict sum = scatter({assign(2, target, binary("+", target, value))}, "+", target, value);
+  CHECK(candidates(sum)[0].launches.size() == 3);
+  CHECK_FALSE(candidates(sum)[0].same_bits);
+  CHECK(first_of(scatter({assign(2, target, binary("*", target, value))}, "*", target, value)) == "serial");
+  const Verdict most = scatter({branch(3, binary(">", value, target), {assign(2, target, value)})}, "max", target, value);
+  CHECK(has(most, "ak::atomic_max(a + "));
+  CHECK(first_of(scatter({branch(3, binary("<", value, target), {assign(2, target, value)})}, "max", target, value)) ==
+        "serial");
+  Verdict of_unknown_length = plain;
+  of_unknown_length.function.parameters[2].length_known = false;
+  CHECK(first_of(of_unknown_length) == "serial");
+}

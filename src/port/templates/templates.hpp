@@ -55,7 +55,7 @@ struct Work {
 using Template = std::vector<Stage>(const Work&);
 
 Template map_stages, reorder_stages, reduce_stages, exit_stages, serial_stages;
-Template scan_stages, compact_stages, chains_stages;
+Template scan_stages, compact_stages, chains_stages, wavefront_stages, scatter_stages;
 
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});

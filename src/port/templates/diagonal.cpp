@@ -1,0 +1,184 @@
+// Two loops that both carry something, or whose inner one is parallel with neighbours that meet: the diagonals of the
+// iterations are parallel. A thread runs a row of the inner loop's iterations, some steps behind the row above; a block has a
+// strip of rows, and follows the strip above, which says how far it is.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "port/templates/emit.hpp"
+#include "port/templates/linear.hpp"
+#include "port/templates/rows.hpp"
+#include "port/templates/sweep.hpp"
+
+namespace ak::port {
+
+using loop::Node;
+using loop::Role;
+using loop::Term;
+
+namespace {
+
+/// Iterations of the outer and of the inner loop; the first, else the second is positive: one iteration that must wait for
+/// another.
+struct Vector {
+  std::int64_t rows, cols;
+};
+
+class Meetings {
+ public:
+  Meetings(const Node& outer, const Node& inner) : outer_(outer), inner_(inner) {
+    loop::for_each_node(inner.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::loop) known_ = false;
+      if (node.kind == Node::Kind::assign && node.target.kind == Term::Kind::element) writes_.push_back(node.target);
+    });
+    const Names written = written_arrays(inner.body), moving = assigned_scalars(inner.body);
+    std::vector<Term> all = writes_;
+    loop::for_each_node(inner.body, [&](const Node& node) {
+      for (const Term& term : terms_read(node))
+        loop::for_each(term, [&](const Term& part) {
+          if (part.kind == Term::Kind::element && written.count(part.text)) all.push_back(part);
+        });
+    });
+    for (const Term& write : writes_)
+      for (const Term& other : all)
+        if (other.text == write.text) known_ = known_ && !intersect(scalars_of(other), moving) && meet(write, other);
+  }
+
+  bool known() const { return known_; }
+  /// Every iteration waits for those that lie these vectors before it.
+  const std::vector<Vector>& vectors() const { return vectors_; }
+
+ private:
+  /// Whether it is known which iterations touch one element.
+  bool meet(const Term& write, const Term& other) {
+    if (write.terms.size() != other.terms.size()) return false;
+    std::optional<std::int64_t> rows, cols;
+    for (std::size_t i = 0; i < write.terms.size(); ++i) {
+      const Linear a = linear(write.terms[i]), b = linear(other.terms[i]);
+      const auto by_row = factor_of(a, outer_.variable), by_col = factor_of(a, inner_.variable);
+      const auto difference = (b - a).constant();
+      if (!by_row || !by_col || !difference || factor_of(b, outer_.variable) != by_row ||
+          factor_of(b, inner_.variable) != by_col)
+        return false;
+      if (*by_row != 0 && *by_col != 0) return false;
+      if (*by_row == 0 && *by_col == 0) {
+        if (*difference != 0) return true;  // never
+        continue;
+      }
+      const std::int64_t each = *by_row != 0 ? *by_row * outer_.step : *by_col * inner_.step;
+      if (*difference % each != 0) return true;
+      auto& apart = *by_row != 0 ? rows : cols;
+      if (apart && *apart != *difference / each) return true;
+      apart = *difference / each;
+    }
+    if (rows && cols) return add({*rows, *cols}), true;
+    if (cols) {  // in every row
+      for (const std::int64_t sign : {-1, 1}) {
+        add({0, sign * *cols});
+        add({1, sign * *cols});
+      }
+      return true;
+    }
+    if (rows && *rows == 0) return add({0, 1}), true;
+    return false;
+  }
+
+  void add(Vector vector) {
+    if (vector.rows < 0 || (vector.rows == 0 && vector.cols < 0)) vector = {-vector.rows, -vector.cols};
+    if (vector.rows != 0 || vector.cols != 0) vectors_.push_back(vector);
+  }
+
+  const Node &outer_, &inner_;
+  std::vector<Term> writes_;
+  std::vector<Vector> vectors_;
+  bool known_ = true;
+};
+
+constexpr int kMostRows = 32;  // between rows that meet: not beyond the next strip
+constexpr std::int64_t kMostLag = 8;
+
+/// The one loop over one loop, and nothing beside them.
+bool is_nest(const std::vector<Node>& body) {
+  return body.size() == 1 && body[0].kind == Node::Kind::loop && body[0].body.size() == 1 &&
+         body[0].body[0].kind == Node::Kind::loop;
+}
+
+}  // namespace
+
+std::vector<Stage> wavefront_stages(const Work& work) {
+  std::vector<Stage> stages;
+  const auto& loops = work.group.loops;
+  if (loops.size() != 2 || loops[0].role == Role::parallel ||
+      (loops[1].role != Role::wavefront && loops[1].role != Role::parallel))
+    return stages;
+  const std::vector<Node> shaped = only(work.shaped->body, {work.group.statements.begin(), work.group.statements.end()});
+  if (!is_nest(work.body) || !is_nest(shaped) || !work.kept.empty() || !work.after.empty()) return stages;
+  const Node &outer = work.body[0], &inner = outer.body[0];
+  const auto strips = trips(work, outer);
+  if (!strips || has_exit(inner.body) || loop::mentions(inner.begin, outer.variable) ||
+      loop::mentions(inner.end, outer.variable))
+    return stages;
+  if (intersect(scalar_flow(inner.body).exposed, assigned_scalars(inner.body))) return stages;
+  const Meetings meetings(shaped[0], shaped[0].body[0]);
+  if (!meetings.known()) return stages;
+  std::int64_t lag = 1,
+               reach = 0;  // columns that a row stays behind the one above; columns ahead of its own that it waits for there
+  for (const Vector& vector : meetings.vectors()) {
+    if (vector.rows > kMostRows) return stages;
+    if (vector.rows > 0 && vector.cols <= 0) lag = std::max(lag, (-vector.cols + vector.rows) / vector.rows);
+    reach = std::max(reach, -vector.cols);
+  }
+  if (lag > kMostLag) return stages;
+  struct Shape {
+    int block, columns;  // between two words from the strip above
+  };
+  for (const Shape& shape : {Shape{32, 16}, Shape{64, 32}, Shape{256, 32}, Shape{32, 64}}) {
+    const std::string sync = shape.block == 32 ? "__syncwarp();" : "__syncthreads();";
+    const std::string tickets = "tickets_" + work.tag + "_", done = "done_" + work.tag + "_";
+    const Term each = loop::integer(shape.block, loop::ScalarType::i64),
+               more = loop::integer(shape.block - 1, loop::ScalarType::i64);
+    const Term blocks = loop::binary("/", loop::binary("+", *strips, more), each);
+    Stage stage;
+    stage.template_name = "wavefront";
+    stage.knobs = {{"block", shape.block}, {"columns", shape.columns}};
+    stage.scratch = {{tickets, loop::ScalarType::i32, loop::integer(1), true}, {done, loop::ScalarType::i32, blocks, true}};
+    std::string text = opening(work);
+    text += fmt::format("  const long long rows_ = {}, cols_ = {};\n", trips_text(outer), trips_text(inner));
+    text += fmt::format("  unsigned* const so_far_ = (unsigned*){};  // columns that all of a strip have\n", done);
+    text += "  __shared__ unsigned ticket_room_[ak::kRoom];\n";
+    text += fmt::format("  const unsigned strip_ = ak::take_ticket((unsigned*){}, ticket_room_);\n", tickets);
+    text += fmt::format("  const long long row_ = strip_ * {}LL + threadIdx.x;\n", shape.block);
+    text += "  " + variable_text(outer, "row_") + "\n";
+    text += fmt::format("  const long long behind_ = {}, steps_ = cols_ > 0 ? cols_ + behind_ : 0;\n", lag * (shape.block - 1));
+    text += "  for (long long step_ = 0; step_ < steps_; ++step_) {\n";
+    text += fmt::format("    if (strip_ > 0 && step_ % {} == 0) {{\n", shape.columns);
+    text += "      if (threadIdx.x == 0) {\n";
+    text += fmt::format("        const long long wanted_ = step_ + {} < cols_ ? step_ + {} : cols_;\n", shape.columns + reach,
+                        shape.columns + reach);
+    text += "        ak::wait_until([=] { return ak::load_acquire(so_far_ + strip_ - 1) >= wanted_; });\n";
+    text += "      }\n";
+    text += "      " + sync + "\n";
+    text += "    }\n";
+    text += fmt::format("    const long long col_ = step_ - {}LL * threadIdx.x;\n", lag);
+    text += "    if (row_ < rows_ && col_ >= 0 && col_ < cols_) {\n";
+    text += "      " + variable_text(inner, "col_") + "\n";
+    text += statements(inner.body, 6);
+    text += "    }\n";
+    text += "    " + sync + "\n";
+    text += fmt::format(
+        "    if (threadIdx.x == 0 && step_ >= behind_ && ((step_ - behind_ + 1) % {} == 0 || step_ + 1 == steps_))\n",
+        shape.columns);
+    text += "      ak::store_release(so_far_ + strip_, (unsigned)(step_ - behind_ + 1));\n";
+    text += "  }\n";
+    Kernel kernel;
+    kernel.body = std::move(text);
+    kernel.blocks = blocks;
+    kernel.threads = shape.block;
+    kernel.waits = true;
+    stage.kernels.push_back(std::move(kernel));
+    stages.push_back(std::move(stage));
+  }
+  return stages;
+}
+
+}  // namespace ak::port

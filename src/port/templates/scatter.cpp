@@ -1,0 +1,368 @@
+// Writes through subscripts of which nothing is known. Of plain ones the last iteration's must stay: all leave their number,
+// and the highest one writes. Reductions go through atomics where the order has no say: of integers, extrema, and sums of reals
+// as integers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "port/templates/emit.hpp"
+#include "port/templates/linear.hpp"
+#include "port/templates/rows.hpp"
+#include "port/templates/sweep.hpp"
+
+namespace ak::port {
+
+using loop::Node;
+using loop::Role;
+using loop::ScalarType;
+using loop::Term;
+
+namespace {
+
+/// What the iterations do with one array.
+struct Meeting {
+  std::string array;
+  ScalarType type = ScalarType::f32;
+  std::string op;  // empty: plain writes
+  loop::Term extent;
+  int statements = 0;  // of an iteration
+  bool summed() const { return op == "+" && is_real(type); }
+};
+
+class Scatter {
+ public:
+  explicit Scatter(const Work& work) : work_(work) {}
+
+  std::vector<Stage> stages() {
+    std::vector<Stage> all;
+    if (!find_nest() || !find_meetings() || !others_are_private()) return all;
+    for (const int block : {256, 128, 512}) all.push_back(stage(block));
+    return all;
+  }
+
+ private:
+  bool find_nest() {
+    if (!work_.kept.empty() || !work_.after.empty()) return false;
+    const auto& notes = work_.group.notes;
+    if (std::any_of(notes.begin(), notes.end(), [](const loop::Note& note) {
+          return note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output ||
+                 note.kind == loop::Note::Kind::expand;
+        }))
+      return false;
+    const std::vector<Node>* body = &work_.body;
+    for (const loop::LoopRole& role : work_.group.loops) {
+      if (role.role != Role::parallel && role.role != Role::scatter) return false;
+      if (body->size() != 1 || (*body)[0].id != role.loop) return false;
+      const Node& loop = (*body)[0];
+      for (const Node& outer : nest_.outer)
+        if (loop::mentions(loop.begin, outer.variable) || loop::mentions(loop.end, outer.variable)) return false;
+      nest_.outer.push_back(loop);
+      nest_.outer.back().body.clear();
+      body = &loop.body;
+    }
+    body_ = *body;
+    return !has_exit(body_) && !intersect(scalar_flow(body_).exposed, assigned_scalars(body_));
+  }
+
+  bool find_meetings() {
+    for (const std::string& array : work_.group.scattered)
+      if (!add(array)) return false;
+    for (const loop::Reduction& reduction : work_.group.reductions) {
+      if (reduction.target.kind != Term::Kind::element || !reduction.positions.empty()) return false;
+      if (!meeting(reduction.target.text) && !add(reduction.target.text)) return false;
+    }
+    if (meetings_.empty()) return false;
+    for (Meeting& each : meetings_)
+      if (!understand(each)) return false;
+    return true;
+  }
+
+  bool add(const std::string& array) {
+    const loop::Parameter* parameter = loop::find_parameter(*work_.function, array);
+    if (!parameter || !parameter->pointer || parameter->extents.size() != 1 || !parameter->length_known) return false;
+    meetings_.push_back({array, parameter->type, "", parameter->extents[0], 0});
+    return true;
+  }
+
+  const Meeting* meeting(const std::string& array) const {
+    for (const Meeting& each : meetings_)
+      if (each.array == array) return &each;
+    return nullptr;
+  }
+
+  const loop::Reduction* reduction_of(const Node& node) const {
+    for (const loop::Reduction& reduction : work_.group.reductions)
+      if (std::count(reduction.statements.begin(), reduction.statements.end(), node.id) &&
+          reduction.target.text == node.target.text)
+        return &reduction;
+    return nullptr;
+  }
+
+  /// The array is touched by its writes alone, and all of them have one operator.
+  bool understand(Meeting& each) {
+    bool right = true, first = true;
+    const std::function<void(const std::vector<Node>&)> walk = [&](const std::vector<Node>& nodes) {
+      for (const Node& node : nodes) {
+        const bool writes =
+            node.kind == Node::Kind::assign && node.target.kind == Term::Kind::element && node.target.text == each.array;
+        if (writes) {
+          const loop::Reduction* reduction = reduction_of(node);
+          const std::string op = reduction ? reduction->op : "";
+          right = right && (first || each.op == op) && node.target.terms.size() == 1 &&
+                  !loop::mentions(node.target.terms[0], each.array);
+          right = right && (reduction ? is_update(node, *reduction) : !loop::mentions(node.value, each.array));
+          each.op = op;
+          ++each.statements;
+          first = false;
+        } else if (is_extreme_branch(node)) {
+          walk(node.body);
+          continue;
+        } else {
+          for (const Term& term : terms_read(node)) right = right && !loop::mentions(term, each.array);
+        }
+        if (node.kind == Node::Kind::loop) right = right && !written_arrays(node.body).count(each.array);
+        walk(node.body);
+        walk(node.otherwise);
+      }
+    };
+    walk(body_);
+    const bool known = each.op.empty() || each.op == "+" || each.op == "min" || each.op == "max" ||
+                       (!is_real(each.type) && (each.op == "&" || each.op == "|" || each.op == "^"));
+    return right && known && each.statements > 0;
+  }
+
+  /// x = x op value, with the value of the array's type, or of another that changes nothing at each step.
+  bool is_update(const Node& node, const loop::Reduction& reduction) const {
+    if (loop::mentions(reduction.value, node.target.text)) return false;
+    const bool real = is_real(node.target.type);
+    if (real != is_real(reduction.value.type)) return real && reduction.op == "+";
+    if (reduction.op == "min" || reduction.op == "max") return reduction.value.type == node.target.type;
+    return true;
+  }
+
+  /// `if (value > x) x = value;`
+  bool is_extreme_branch(const Node& node) const {
+    if (node.kind != Node::Kind::branch || node.body.size() != 1 || !node.otherwise.empty() || node.condition.terms.size() != 2)
+      return false;
+    const Node& inner = node.body[0];
+    const loop::Reduction* reduction = inner.kind == Node::Kind::assign ? reduction_of(inner) : nullptr;
+    if (!reduction || (reduction->op != "min" && reduction->op != "max")) return false;
+    const Term &a = node.condition.terms[0], &b = node.condition.terms[1];
+    const std::string& op = node.condition.text;
+    const bool less = op == "<" || op == "<=", greater = op == ">" || op == ">=";
+    const bool first = a == inner.value && b == inner.target, second = b == inner.value && a == inner.target;
+    const bool upwards = reduction->op == "max";
+    return (first && (upwards ? greater : less)) || (second && (upwards ? less : greater));
+  }
+
+  /// All else that is written is each iteration's own.
+  bool others_are_private() const {
+    bool right = true;
+    const Names written = written_arrays(body_);
+    const std::string& variable = nest_.outer.back().variable;
+    std::vector<Term> writes, all;
+    loop::for_each_node(body_, [&](const Node& node) {
+      const bool element = node.kind == Node::Kind::assign && node.target.kind == Term::Kind::element;
+      if (element && !meeting(node.target.text)) writes.push_back(node.target);
+      for (const Term& term : terms_read(node))
+        loop::for_each(term, [&](const Term& part) {
+          if (part.kind == Term::Kind::element && written.count(part.text) && !meeting(part.text)) all.push_back(part);
+        });
+    });
+    if (!writes.empty() && nest_.outer.size() > 1) return false;
+    all.insert(all.end(), writes.begin(), writes.end());
+    for (const Term& write : writes)
+      for (const Term& other : all) {
+        if (other.text != write.text) continue;
+        const Apart at = apart(other, write, variable, nest_.outer.back().step);
+        right = right && at.kind == Apart::Kind::iterations && at.iterations == 0 &&
+                !intersect(scalars_of(other), assigned_scalars(body_));
+      }
+    return right && first_pass_reads_nothing_written();
+  }
+
+  /// The first pass leaves out all writes, so it must not need one.
+  bool first_pass_reads_nothing_written() const {
+    if (!two_passes()) return true;
+    bool right = true;
+    const Names written = written_arrays(body_);
+    loop::for_each_node(pass(body_, 1), [&](const Node& node) {
+      if (places_.count(node.id)) return;
+      for (const Term& term : terms_read(node)) right = right && !intersect(arrays_of(term), written);
+    });
+    for (const auto& [id, text] : places_) (void)id;
+    loop::for_each_node(body_, [&](const Node& node) {
+      if (node.kind != Node::Kind::assign || !meeting(node.target.text)) return;
+      right = right && !intersect(arrays_of(node.target.terms.empty() ? Term{} : node.target.terms[0]), written);
+      if (meeting(node.target.text)->summed()) right = right && !intersect(arrays_of(reduction_of(node)->value), written);
+    });
+    return right;
+  }
+
+  bool two_passes() const {
+    return std::any_of(meetings_.begin(), meetings_.end(),
+                       [](const Meeting& each) { return each.op.empty() || each.summed(); });
+  }
+
+  // ---- Text. A statement that C has no words for stands in the nest as the assignment to a place, until it is printed.
+
+  std::string scratch(const char* what, const Meeting& each) const {
+    return fmt::format("{}_{}_{}_", each.array, what, work_.tag);
+  }
+
+  Node place(const Node& node, std::string text) const {
+    Node stand;
+    stand.id = node.id;
+    stand.target = loop::scalar(fmt::format("place_{}_", node.id), ScalarType::i32);
+    stand.value = loop::integer(0);
+    places_[node.id] = std::move(text);
+    return stand;
+  }
+
+  std::vector<Node> pass(const std::vector<Node>& nodes, int which) const {
+    std::vector<Node> out;
+    for (const Node& node : nodes) {
+      const bool element = node.kind == Node::Kind::assign && node.target.kind == Term::Kind::element;
+      const Node& update = is_extreme_branch(node) ? node.body[0] : node;
+      const Meeting* each = element || &update != &node ? meeting(update.target.text) : nullptr;
+      if (each) {
+        const std::string text = which == 1 ? first_text(*each, update) : second_text(*each, update);
+        if (!text.empty()) out.push_back(place(update, text));
+        continue;
+      }
+      if (element && which == 1) continue;
+      Node copy = node;
+      copy.body = pass(node.body, which);
+      copy.otherwise = pass(node.otherwise, which);
+      const bool nest = node.kind == Node::Kind::loop || node.kind == Node::Kind::branch;
+      if (!nest || !copy.body.empty() || !copy.otherwise.empty()) out.push_back(std::move(copy));
+    }
+    return out;
+  }
+
+  std::string at(const Node& node) const { return "(" + loop::c_text(node.target.terms[0]) + ")"; }
+
+  /// Rises with the iterations, and within one with its statements.
+  std::string number(const Meeting& each, const Node& node) const {
+    int before = 0;
+    loop::for_each_node(body_, [&](const Node& other) {
+      before += other.kind == Node::Kind::assign && other.target.text == each.array && other.id < node.id;
+    });
+    return fmt::format("number_ * {} + {}", each.statements, before + 1);
+  }
+
+  std::string first_text(const Meeting& each, const Node& node) const {
+    if (each.op.empty()) return fmt::format("atomicMax({} + {}, {});", scratch("owner", each), at(node), number(each, node));
+    if (each.summed())
+      return fmt::format("ak::Fixed::peak({} + {}, ({})({}));", scratch("peak", each), at(node), loop::c_name(each.type),
+                         loop::c_text(reduction_of(node)->value));
+    return {};
+  }
+
+  std::string second_text(const Meeting& each, const Node& node) const {
+    if (each.op.empty())
+      return fmt::format("if ({}[{}] == {}) {} = {};", scratch("owner", each), loop::c_text(node.target.terms[0]),
+                         number(each, node), loop::c_text(node.target), loop::c_text(node.value));
+    const std::string value = loop::c_text(reduction_of(node)->value);
+    const auto type = loop::c_name(each.type);
+    if (each.summed()) {
+      const std::string peak = scratch("peak", each), sum = scratch("sum", each);
+      return fmt::format(
+          "{{ const long long at_ = {0}; if (ak::Fixed::finite({1}[at_])) fixed_.add({2} + 2 * at_, fixed_.shift({1}[at_]), "
+          "{3}); "
+          "else atomicAdd({4} + at_, ({5})({3})); }}",
+          at(node), peak, sum, value, each.array, type);
+    }
+    if (each.op == "min" || each.op == "max") {
+      if (is_real(each.type)) return fmt::format("ak::atomic_{}({} + {}, {});", each.op, each.array, at(node), value);
+      return fmt::format("atomic{}({} + {}, {});", each.op == "min" ? "Min" : "Max", each.array, at(node), value);
+    }
+    const char* name = each.op == "+" ? "Add" : each.op == "&" ? "And" : each.op == "|" ? "Or" : "Xor";
+    if (each.type == ScalarType::i64)
+      return fmt::format("atomic{}((unsigned long long*){} + {}, (unsigned long long)(long long)({}));", name, each.array,
+                         at(node), value);
+    return fmt::format("atomic{}({} + {}, (int)({}));", name, each.array, at(node), value);
+  }
+
+  std::string printed(const std::vector<Node>& nodes, int indent) const {
+    std::string text = statements(nodes, indent);
+    for (const auto& [id, words] : places_) {
+      const std::string stand = fmt::format("place_{}_ = 0;", id);
+      for (std::size_t at = text.find(stand); at != text.npos; at = text.find(stand, at + words.size()))
+        text.replace(at, stand.size(), words);
+    }
+    return text;
+  }
+
+  std::string terms() const {
+    int most = 1;
+    for (const Meeting& each : meetings_) most = std::max(most, each.statements);
+    return fmt::format("  ak::Fixed fixed_ = {{1}};\n  while (rows_ * {} >> fixed_.terms > 0) ++fixed_.terms;\n", most);
+  }
+
+  std::string iterations(int which) const {
+    std::string text = opening(work_) + count_rows(nest_);
+    if (which == 2 && sums()) text += terms();
+    text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
+    text += in_row(nest_, "number_", 4);
+    places_.clear();
+    const std::vector<Node> nodes = pass(body_, which);
+    return text + printed(nodes, 4) + "  }\n";
+  }
+
+  bool sums() const {
+    return std::any_of(meetings_.begin(), meetings_.end(), [](const Meeting& each) { return each.summed(); });
+  }
+
+  Stage stage(int block) const {
+    Stage stage;
+    stage.template_name = "scatter";
+    stage.knobs = {{"block", block}};
+    const auto kernel = [&](std::string body, const Term& count) {
+      Kernel one;
+      one.body = std::move(body);
+      const Term wide = loop::integer(block, ScalarType::i64), more = loop::integer(block - 1, ScalarType::i64);
+      one.blocks = loop::binary("/", loop::binary("+", count, more), wide);
+      one.threads = block;
+      stage.kernels.push_back(std::move(one));
+    };
+    const Term count = loop::convert(ScalarType::i64, row_count(work_, nest_));
+    for (const Meeting& each : meetings_) {
+      const bool wide = each.type == ScalarType::f64;
+      if (each.op.empty()) stage.scratch.push_back({scratch("owner", each), ScalarType::i64, each.extent, true});
+      if (each.summed()) {
+        stage.scratch.push_back({scratch("peak", each), wide ? ScalarType::i64 : ScalarType::i32, each.extent, true});
+        stage.scratch.push_back({scratch("sum", each), ScalarType::i64,
+                                 loop::binary("*", loop::convert(ScalarType::i64, each.extent), loop::integer(2)), true});
+      }
+      stage.same_bits = stage.same_bits && (each.op.empty() || !is_real(each.type));
+    }
+    if (two_passes()) kernel(iterations(1), count);
+    kernel(iterations(2), count);
+    for (const Meeting& each : meetings_) {
+      if (!each.summed()) continue;
+      std::string text = opening(work_) + count_rows(nest_) + terms();
+      text += fmt::format("  for (long long at_ = ak::thread(); at_ < {}; at_ += ak::threads())\n", loop::c_text(each.extent));
+      text += fmt::format("    if ({0}[at_] > 0 && ak::Fixed::finite({0}[at_]))\n", scratch("peak", each));
+      text += fmt::format("      {0}[at_] = ({1})({0}[at_] + fixed_.total({2} + 2 * at_, fixed_.shift({3}[at_])));\n",
+                          each.array, loop::c_name(each.type), scratch("sum", each), scratch("peak", each));
+      kernel(std::move(text), loop::convert(ScalarType::i64, each.extent));
+    }
+    return stage;
+  }
+
+  const Work& work_;
+  Rows nest_;  // outer: all loops
+  std::vector<Node> body_;
+  std::vector<Meeting> meetings_;
+  mutable std::map<int, std::string> places_;
+};
+
+}  // namespace
+
+std::vector<Stage> scatter_stages(const Work& work) {
+  if (work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
+  return Scatter(work).stages();
+}
+
+}  // namespace ak::port
