@@ -14,7 +14,7 @@ using loop::Values;
 
 namespace {
 
-constexpr int kGuesses = 150;
+constexpr int kGuesses = 300;
 constexpr std::size_t kMostExtra = 12;
 constexpr std::size_t kFewest = 5;  // recipes; where the C function may not be called with so many, others are looked for
 

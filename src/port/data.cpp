@@ -183,7 +183,8 @@ Recipe random_recipe(const Roles& roles, std::uint64_t number) {
   recipe.spike_value = threshold + random.between(-4, 4) * recipe.spread;
   recipe.indices = static_cast<Indices>(random.below(5));
   recipe.integer = random.below(3) ? random.below(7) - 3 : std::llround(threshold) + random.below(3) - 1;
-  if (random.below(2)) recipe.scalar = threshold + random.between(-1, 1) * kSpreads[random.below(std::size(kSpreads))];
+  if (random.below(2))
+    recipe.scalar = (random.below(2) ? threshold : 0) + random.between(-1, 1) * kSpreads[random.below(std::size(kSpreads))];
   recipe.seed = number + 1000;
   return recipe;
 }

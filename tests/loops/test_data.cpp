@@ -197,16 +197,19 @@ TEST_CASE("data: an array that bounds an inner loop ascends, and ends where what
 }
 
 TEST_CASE("data: both sides of conditions that ordinary values never meet") {
-  // for i < n: if (a[i] > 1000) b[i] = 1; if (a[i] == -7.25) b[i] = 2; if (k == 9) b[i] = 3; if (i == n) b[i] = 4
+  // for i < n: if (a[i] > 1000) b[i] = 1; if (a[i] == -7.25) b[i] = 2; if (k == 9) b[i] = 3; if (i == n) b[i] = 4; if (a[i] / w
+  // > 63) b[i] = 5
   const auto set = [](int id, Term condition, const char* value) {
     return branch(id, std::move(condition), {assign(id + 1, at("b", i32("i")), real(value))});
   };
-  const Function f =
+  Function f =
       function("f", {size("n"), size("k"), array("b", i32("n")), array("a", i32("n"), true)},
                {loop(1, "i", integer(0), i32("n"),
                      {set(2, binary(">", at("a", i32("i")), real("1000.0")), "1.0"),
                       set(4, binary("==", at("a", i32("i")), real("-7.25")), "2.0"),
                       set(6, binary("==", i32("k"), integer(9)), "3.0"), set(8, binary("==", i32("i"), i32("n")), "4.0")})});
+  f.parameters.push_back(value("w"));
+  f.body[0].body.push_back(set(10, binary(">", binary("/", at("a", i32("i")), f32("w")), integer(63)), "5.0"));
   const CasePlan plan = planned(f);
   CHECK(plan.unreached == std::vector<std::string>{"line 8: i == n is never true"});
   CHECK(plan.left_out == 0);
@@ -214,10 +217,10 @@ TEST_CASE("data: both sides of conditions that ordinary values never meet") {
 
 TEST_CASE("data: a loop that is left early is left at once, late and never") {
   // for i < n: { if (a[i] < t) break; b[i] = a[i]; }
-  const Function f = function("f", {size("n"), value("t"), array("b", i32("n")), array("a", i32("n"), true)},
-                              {loop(1, "i", integer(0), i32("n"),
-                                    {branch(2, binary("<", at("a", i32("i")), f32("t")), {leave(3, 1)}),
-                                     assign(4, at("b", i32("i")), at("a", i32("i")))})});
+  Function f = function("f", {size("n"), value("t"), array("b", i32("n")), array("a", i32("n"), true)},
+                        {loop(1, "i", integer(0), i32("n"),
+                              {branch(2, binary("<", at("a", i32("i")), f32("t")), {leave(3, 1)}),
+                               assign(4, at("b", i32("i")), at("a", i32("i")))})});
   Oracle oracle(f, std::nullopt, {}, kSoon);
   const CasePlan plan = plan_cases(f, oracle, Level::quick, {}, kSoon);
   bool early = false, late = false, never = false;
