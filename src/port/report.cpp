@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/terminal.hpp"
+#include "base/text.hpp"
 #include "port/figures.hpp"
 #include "port/section.hpp"
 
@@ -99,14 +100,14 @@ class Report {
   }
 
   void add_run() {
-    Section& s = add("Loops, " + plain(results_.date));
+    Section& s = add(results_.date.empty() ? "Loops" : "Loops, " + plain(results_.date));
     const auto say = [&](const char* what, const std::string& value) {
       if (!value.empty()) s.line(fmt::format("{}: {}", what, plain(value)));
     };
     say("GPU", results_.gpu.empty() ? "none" : results_.gpu);
     say("CPU", results_.cpu);
     say("clocks", results_.clocks);
-    say("C", results_.compiler + " " + results_.flags);
+    say("C", std::string(trimmed(results_.compiler + " " + results_.flags)));
     Causes causes;
     std::size_t untimed = 0, kept = 0, asked = 0;
     std::int64_t tokens = 0, retries = 0;
