@@ -20,6 +20,8 @@
 #include "machine/gpu.hpp"
 #include "plan/resources.hpp"
 #include "port/artifacts.hpp"
+#include "port/c_bench.hpp"
+#include "port/report.hpp"
 #include "port/roles.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
@@ -94,8 +96,6 @@ loop::Values call_values(const loop::Function& function, const loop::Values& giv
   return values;
 }
 
-std::string us(double time) { return time < 100 ? fmt::format("{:.2f} us", time) : fmt::format("{:.0f} us", time); }
-
 class Ports {
  public:
   explicit Ports(const State& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
@@ -119,16 +119,13 @@ class Ports {
                   fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
                               fmt::join(port::functions_of(asked_.source, tools_, deadline), ", ")));
     int failed = 0;
-    for (const std::string& function : functions) {
-      try {
-        failed += state_.verdict ? show_verdict(function) : port_one(function);
-      } catch (const Error& error) {
-        if (functions.size() == 1) throw;
-        ++failed;
-        fmt::print("{}  failed: {}\n", function, printable(error.what()));
-      }
+    for (std::size_t i = 0; i < functions.size(); ++i) {
+      if (std::find(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i), functions[i]) !=
+          functions.begin() + static_cast<std::ptrdiff_t>(i))
+        continue;  // named twice
+      failed += state_.verdict ? show_verdict(functions[i]) : port_entry(functions[i], functions.size() == 1);
     }
-    if (!state_.out.empty()) save();
+    if (!state_.out.empty() && !state_.verdict) save();
     return failed ? kFailed : kOk;
   }
 
@@ -159,17 +156,32 @@ class Ports {
     return verdict.refused.empty() ? 0 : 1;
   }
 
-  int port_one(const std::string& function) {
+  // What fails is an entry too, so that results.json has every function.
+  int port_entry(const std::string& function, bool alone) {
+    port::Entry entry;
+    entry.name = function, entry.file = state_.file;
+    try {
+      port_one(function, entry);
+    } catch (const Error& error) {
+      if (alone && state_.out.empty()) throw;
+      entry.status = error.code() == ErrorCode::unsupported ? port::Status::budget : port::Status::refused;
+      entry.why = error.what();
+    }
+    fmt::print("{}\n", port::summary(entry));
+    std::fflush(stdout);
+    results_.entries.push_back(entry);
+    return entry.passed() ? 0 : 1;
+  }
+
+  void port_one(const std::string& function, port::Entry& entry) {
     const Deadline deadline = Deadline::in(state_.seconds);
     port::PortRequest request;
     request.source = source_of(function);
     const loop::Verdict plain = port::analyse(request.source, {}, tools_, deadline);
-    port::Entry& entry = results_.entries.emplace_back();
-    entry.name = function, entry.file = state_.file, entry.verdict = text(plain);
+    entry.verdict = text(plain);
     if (!plain.refused.empty()) {
       entry.status = port::Status::refused, entry.why = plain.refused;
-      fmt::print("{}  refused: {}\n", function, printable(plain.refused));
-      return 1;
+      return;
     }
     request.function = plain.function;
     request.integers = call_values(plain.function, asked_.values);
@@ -182,11 +194,10 @@ class Ports {
         entry.changed_by.push_back(finding.module);
     request.tools = tools_;
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
-    request.quick = state_.quick;
+    request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of();
     const port::Ported ported = port::port(request, resources_ ? &gpu : nullptr, deadline);
     finish(request, ported, entry);
-    return entry.passed() ? 0 : 1;
   }
 
   port::PortGpu gpu_of() {
@@ -221,15 +232,8 @@ class Ports {
       const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
       store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
       entry.kept = store_->persistent();
-      for (const loop::SizeRow& row : winner.sizes) {
-        port::Timing timing;
-        timing.size = fmt::format("{} iterations", row.size);
-        timing[port::ArmId::kernel] = {row.kernel_us, row.kernel_us, 100, false};
-        timing[port::ArmId::moved] = {row.copy_in_us + row.kernel_us + row.copy_out_us, 0, 5, false};
-        entry.timings.push_back(timing);
-      }
+      entry.timings = ported.timings;
     }
-    print(entry, winner);
   }
 
   void hand_over(const port::PortRequest& request, const port::Ported& ported, const loop::Candidate& chosen,
@@ -239,23 +243,14 @@ class Ports {
                                             ported.cases, ported.timed});
   }
 
-  void print(const port::Entry& entry, const loop::Winner& winner) const {
-    std::string line = fmt::format("{}  {}", entry.name, entry.verdict);
-    if (!entry.passed()) {
-      fmt::print("{}  failed: {}{}{}\n", line, port::name(entry.status), entry.why.empty() ? "" : ": ", printable(entry.why));
-      return;
-    }
-    line += fmt::format("  {}  right {}/{}", entry.tactic, entry.right, entry.cases);
-    if (!resources_) line += "  proven on the CPU, not timed: no GPU";
-    for (const loop::SizeRow& row : winner.sizes) line += fmt::format("  {} iterations: {}", row.size, us(row.kernel_us));
-    if (entry.kept) line += "  kept";
-    fmt::print("{}\n", line);
-  }
-
   void save() {
     std::filesystem::create_directories(state_.out);
     results_.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     if (resources_) results_.gpu = describe(hardware_);
+    const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};
+    results_.compiler = port::compiler_version(compiler, Deadline::in(10));
+    results_.flags = fmt::format("{}", fmt::join(port::CBench::kPlain, " "));
+    results_.cpu = port::cpu_name();
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
   }
 

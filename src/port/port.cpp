@@ -13,6 +13,7 @@
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
 #include "plan/resources.hpp"
+#include "port/c_bench.hpp"
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
 #include "port/proving.hpp"
@@ -216,6 +217,29 @@ class Porting {
     time_all(passed);
   }
 
+  // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
+  std::unique_ptr<CBench> c_bench(const std::vector<std::string>& optimize) {
+    if (!request_.bench) return nullptr;
+    try {
+      CompilerOptions options = compiler_;
+      options.optimize = optimize;
+      return std::make_unique<CBench>(request_.verdict.function, oracle_source(), options, deadline_);
+    } catch (const Error& error) {
+      ported_.note = error.what();
+      return nullptr;
+    }
+  }
+
+  port::Arm time_c(CBench* bench, const TimedSize& size) {
+    if (!bench) return {};
+    try {
+      return bench->time(make_case(request_.verdict.function, plan_.roles, facts_, size.integers, {}), {}, deadline_.later(5));
+    } catch (const Error& error) {
+      ported_.note = error.what();
+      return {};
+    }
+  }
+
   void time_all(std::vector<Tried*> passed) {
     Resources& resources = *gpu_->resources;
     const loop::Function& function = request_.verdict.function;
@@ -225,6 +249,7 @@ class Porting {
     const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<std::vector<double>> us(sizes.size(), std::vector<double>(passed.size()));
     loop::Winner& winner = ported_.winner;
+    const auto plain = c_bench(CBench::kPlain), fast_math = c_bench(CBench::kFastMath);
     std::vector<std::size_t> best;  // of each size, which of `passed`
     for (std::size_t s = 0; s < sizes.size(); ++s) {
       if (s > 0 && deadline_.passed()) {
@@ -251,6 +276,17 @@ class Porting {
       row.kernel_us = us[s][best.back()];
       if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       timer.time_copies(row.copy_in_us, row.copy_out_us);
+      Timing& timing = ported_.timings.emplace_back();
+      for (const auto& [name, value] : sizes[s].integers)
+        timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
+      timing[ArmId::c] = time_c(plain.get(), sizes[s]), timing[ArmId::fast_math] = time_c(fast_math.get(), sizes[s]);
+      if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
+      const auto arm = [](double us) { return port::Arm{us, us, 7, false}; };
+      timing[ArmId::kernel] = arm(row.kernel_us);
+      timing[ArmId::moved] = arm(row.copy_in_us + row.kernel_us + row.copy_out_us);
+      if (row.host_us > 0) timing[ArmId::in_place] = arm(row.copy_out_us + row.host_us + row.copy_in_us);
+      for (std::size_t i = 0; i < passed.size(); ++i)
+        if (passed[i]->candidate.template_name == "serial") timing[ArmId::serial] = arm(us[s][i]);
       winner.sizes.push_back(row);
     }
     for (std::size_t i = 0; i < passed.size(); ++i)
@@ -264,7 +300,7 @@ class Porting {
     }
     for (const std::size_t i : kept) winner.kernels.push_back(passed[i]->candidate), ported_.images.push_back(passed[i]->image);
     std::sort(winner.sizes.begin(), winner.sizes.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
-    winner.driver = driver_version(), winner.nvrtc = compiler_version();
+    winner.driver = driver_version(), winner.nvrtc = ak::compiler_version();
   }
 
   const PortRequest& request_;

@@ -43,8 +43,9 @@ struct PortRequest {
   loop::CallClass call;
   loop::Values integers;  // of a call: timed at its size too
   Tools tools;
-  int threads = 1;                                         // that prove candidates at once
-  bool quick = false;                                      // few cases, one order: within a call's budget; else all of them
+  int threads = 1;     // that prove candidates at once
+  bool quick = false;  // few cases, two orders: within a call's budget; else all of them
+  bool bench = false;  // the C function is timed as its compiler makes it, with -ffast-math too
   std::vector<std::pair<std::string, std::string>> known;  // template and knobs of candidates that go first
 };
 
@@ -61,6 +62,7 @@ struct Ported {
   loop::Winner winner;                                 // without kernels where none passed, or there is no GPU
   std::vector<std::string> images;                     // of the winner's kernels
   std::vector<Tried> tried;                            // in the order of the candidates
+  std::vector<Timing> timings;                         // as results.json has them, the call's own size first
   std::string note;                                    // why something was left out; one line
   Facts facts;                                         // of the call, which the proof holds for
   std::vector<std::pair<loop::Values, Recipe>> cases;  // of the proof: sizes and data
