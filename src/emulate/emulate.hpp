@@ -43,7 +43,8 @@ struct EmulatedLaunch {
   bool dependent = false;  // what a thread does before wait_for_previous() has no order with the launch before
 };
 
-/// The order in which threads of a block run between two barriers, and of blocks that run at once.
+/// The order in which threads of a block run between two barriers, and of blocks that run at once. Shuffled, others come
+/// between a thread's atomic accesses too.
 enum class ThreadOrder : std::uint8_t { forward, reverse, shuffled };
 
 struct EmulationRequest {

@@ -206,6 +206,7 @@ Emulation Grid::run(const EmulateMessage& message, unsigned char* memory) {
   sync_.clear();
   result_ = {};
   stopped_ = false;
+  random_ = message.request.seed;
   *object_.object().steps = message.request.steps;
 
   const Signals signals(&Grid::crashed, &Grid::ticked);
@@ -479,10 +480,14 @@ bool Grid::release_barrier(Block& block) {
   block.barrier_result = block.predicates;
   block.predicates = block.at_barrier = 0;
   Time base = 0;
+  std::shared_ptr<Clock> known;
   for (Thread& thread : block.threads) {
     base = std::max(base, thread.base);
-    if (thread.known) block.known = joined(block.known, std::exchange(thread.known, nullptr));
+    if (!thread.known || thread.known == block.known) continue;
+    if (!known) known = block.known ? std::make_shared<Clock>(*block.known) : std::make_shared<Clock>();
+    known->join(*std::exchange(thread.known, nullptr));
   }
+  if (known) block.known = std::move(known);
   for (Thread& thread : block.threads) thread.state = State::ready, thread.time = block.epoch, thread.base = base;
   return true;
 }
@@ -728,6 +733,12 @@ void Grid::atomic(std::uintptr_t address, unsigned bytes, unsigned how) {
     }
   } else {
     ++progress_;
+  }
+  // What holds only as long as nobody comes between two atomic accesses holds in one schedule alone.
+  if (message_->request.order == ThreadOrder::shuffled && !location->shared && !(how & ak_emulated::kSwap) &&
+      (write || !thread.polls)) {
+    random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+    if (random_ >> 63) ++progress_, leave(State::pausing);
   }
   watch(address, bytes, write, true, *location);
   const std::uintptr_t key = location->shared ? address ^ std::uintptr_t{block_->serial} << 48 : address;

@@ -171,6 +171,7 @@ class Grid {
   std::uint32_t serial_ = 0;
   Time last_epoch_ = 0;
   std::uint64_t progress_ = 0;
+  std::uint64_t random_ = 1;  // of the run's seed
   std::int64_t steps_at_tick_ = 0;
 
   Context scheduler_ = nullptr;

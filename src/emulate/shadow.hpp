@@ -1,9 +1,11 @@
 // What is remembered of the accesses to each word of memory, and which of them one thread knows to lie behind it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <map>
+#include <iterator>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace ak::loop {
@@ -46,25 +48,40 @@ struct Cell {
 /// What somebody knows to be over: of each block all before a time, and of single threads more.
 struct Clock {
   std::vector<Time> blocks;
-  std::map<std::uint32_t, Time> threads;
+  std::vector<std::pair<std::uint32_t, Time>> threads;  // rising
 
   void know_block(std::size_t block, Time before) {
     if (blocks.size() <= block) blocks.resize(block + 1);
-    if (blocks[block] < before) blocks[block] = before;
+    blocks[block] = std::max(blocks[block], before);
   }
   void know_thread(std::uint32_t thread, Time before) {
-    Time& known = threads[thread];
-    if (known < before) known = before;
+    const auto at = std::lower_bound(threads.begin(), threads.end(), std::pair(thread, Time{0}));
+    if (at == threads.end() || at->first != thread)
+      threads.insert(at, {thread, before});
+    else
+      at->second = std::max(at->second, before);
   }
   void join(const Clock& other) {
-    for (std::size_t b = 0; b < other.blocks.size(); ++b)
-      if (other.blocks[b]) know_block(b, other.blocks[b]);
-    for (const auto& [thread, before] : other.threads) know_thread(thread, before);
+    if (blocks.size() < other.blocks.size()) blocks.resize(other.blocks.size());
+    for (std::size_t b = 0; b < other.blocks.size(); ++b) blocks[b] = std::max(blocks[b], other.blocks[b]);
+    if (other.threads.size() < 4) {
+      for (const auto& [thread, before] : other.threads) know_thread(thread, before);
+      return;
+    }
+    std::vector<std::pair<std::uint32_t, Time>> both;
+    both.reserve(threads.size() + other.threads.size());
+    std::merge(threads.begin(), threads.end(), other.threads.begin(), other.threads.end(), std::back_inserter(both));
+    threads.clear();
+    for (const auto& one : both)  // of two that name one thread the later comes second
+      if (!threads.empty() && threads.back().first == one.first)
+        threads.back() = one;
+      else
+        threads.push_back(one);
   }
   bool knows(std::uint32_t thread, std::size_t block, Time time) const {
     if (block < blocks.size() && time < blocks[block]) return true;
-    const auto found = threads.find(thread);
-    return found != threads.end() && time < found->second;
+    const auto at = std::lower_bound(threads.begin(), threads.end(), std::pair(thread, Time{0}));
+    return at != threads.end() && at->first == thread && time < at->second;
   }
 };
 using KnownClock = std::shared_ptr<const Clock>;

@@ -214,7 +214,7 @@ AK_ATOMIC(atomicDec, unsigned, old == 0 || old > value ? value : old - 1)
     ak_atomic(at, sizeof(type), ak_emulated::kRead);                                   \
     const type old = *at;                                                                     \
     if (old != expected) return old;                                                          \
-    ak_atomic(at, sizeof(type), ak_emulated::kUpdate);                                 \
+    ak_atomic(at, sizeof(type), ak_emulated::kUpdate | ak_emulated::kSwap);                   \
     *at = value;                                                                              \
     return old;                                                                               \
   }

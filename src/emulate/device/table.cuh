@@ -8,8 +8,8 @@ struct Index {
   unsigned x, y, z;
 };
 
-/// How memory is accessed.
-enum : unsigned { kRead = 0, kWrite = 1, kUpdate = 2, kAcquire = 4, kRelease = 8 };
+/// How memory is accessed. kSwap: an update that follows a read with nobody between them.
+enum : unsigned { kRead = 0, kWrite = 1, kUpdate = 2, kAcquire = 4, kRelease = 8, kSwap = 16 };
 
 /// What the running thread may ask of the emulator.
 struct Table {
