@@ -118,6 +118,7 @@ void Unit::read_markers() {
       if (main.empty()) main = name;
       if (error == std::errc()) markers_.push_back({end + 1, number, name == main});
     }
+    line_ends_.push_back(end);
     at = end + 1;
   }
   if (markers_.empty()) markers_.push_back({0, 1, true});
@@ -131,10 +132,8 @@ const Unit::Marker& Unit::marker(std::size_t offset) const {
 
 int Unit::line(std::size_t offset) const {
   const Marker& before = marker(offset);
-  const std::size_t end = std::min(offset, text_.size());
-  if (before.offset >= end) return before.line;
-  return before.line + static_cast<int>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(before.offset),
-                                                   text_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+  const auto first = std::lower_bound(line_ends_.begin(), line_ends_.end(), before.offset);
+  return before.line + static_cast<int>(std::lower_bound(first, line_ends_.end(), offset) - first);
 }
 
 bool Unit::in_main_file(const Ast& node) const { return marker(node.begin()).main; }

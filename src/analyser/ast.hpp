@@ -86,6 +86,7 @@ class Unit {
   std::string text_;
   simdjson::dom::parser parser_;
   std::vector<Marker> markers_;
+  std::vector<std::size_t> line_ends_;
   std::vector<Ast> functions_;
   std::map<std::string, Ast, std::less<>> variables_;
   std::set<std::string, std::less<>> file_scope_;  // ids

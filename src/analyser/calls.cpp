@@ -163,9 +163,9 @@ void Lowering::bind(const Ast& parameter, const Ast& argument, bool pure) {
     made.place = to;
     made.pointer = made.bound = true;
   } else if (type.is_scalar()) {
-    if (type.is_unsigned) ++in_subscript_;
+    if (type.is_unsigned) ++counting_;
     Term given = cast(type.scalar, value(argument));
-    if (type.is_unsigned) --in_subscript_;
+    if (type.is_unsigned) --counting_;
     const bool stands = !assigned_.contains(id) && effects_.empty() && (pure || is_plain(given));
     if (stands) {
       made.place.stands_for = given;

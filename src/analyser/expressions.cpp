@@ -1,7 +1,9 @@
 // Expressions: the value as a term, side effects as statements before it and, for x++, after it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "analyser/lowering.hpp"
 
@@ -19,6 +21,15 @@ struct Level {
   explicit Level(int& depth_) : depth(++depth_) {}
   ~Level() { --depth; }
 };
+
+/// 0 or 1
+Term is_true(Term term) {
+  constexpr std::string_view kSays[] = {"<", "<=", ">", ">=", "==", "!=", "&&", "||"};
+  const bool says =
+      term.kind == Term::Kind::binary && std::find(std::begin(kSays), std::end(kSays), term.text) != std::end(kSays);
+  return says || (term.kind == Term::Kind::unary && term.text == "!") ? term
+                                                                      : loop::binary("!=", std::move(term), loop::integer(0));
+}
 
 }  // namespace
 
@@ -42,7 +53,7 @@ Term Lowering::value(const Ast& node) {
   if (kind == "DeclRefExpr" && node.part("referencedDecl").is("EnumConstantDecl"))
     if (const auto number = unit_.enumerator(node.part("referencedDecl").name())) return loop::integer(*number);
   if (kind == "DeclRefExpr" || kind == "ArraySubscriptExpr" || kind == "MemberExpr") return place(node).term();
-  refuse(node, fmt::format("what is written here ({}) is not supported", kind));
+  refuse_kind(node);
 }
 
 Term Lowering::integer_literal(const Ast& node) {
@@ -81,7 +92,7 @@ Term Lowering::conversion(const Ast& node) {
     const CType from = unit_.type(inner), to = unit_.type(node);
     if (kind == "FloatingToIntegral" && to.is_unsigned) refuse(node, "a floating-point number is made unsigned: make it int");
     Term found = value(inner);
-    if (to.is_unsigned && !from.is_unsigned && in_subscript_ == 0 && constant(found).value_or(-1) < 0)
+    if (to.is_unsigned && !from.is_unsigned && in_subscript_ == 0 && counting_ == 0 && constant(found).value_or(-1) < 0)
       refuse(node,
              fmt::format("a signed number, which may be negative, is made unsigned ({}): use int or long long", to.spelled));
     return cast(scalar_type(node), std::move(found));
@@ -110,14 +121,22 @@ Term Lowering::binary_value(const Ast& node) {
   if (op == "&&" || op == "||") return logical(node);
   const CType left = unit_.type(node.child(0)), right = unit_.type(node.child(1));
   if (left.is_pointer() || right.is_pointer()) return compare_pointers(node, op);
-  const bool wraps = unit_.type(node).is_unsigned && (op == "-" || op == "+" || op == "*" || op == "<<");
-  if (wraps && in_subscript_ == 0) refuse(node, fmt::format("{} of unsigned numbers, which wraps: use int or long long", op));
   Term a = value(node.child(0));
   Term b = value(node.child(1));
+  if (unit_.type(node).is_unsigned) refuse_wrapping(node, op, a, b);
   // Of an unsigned number x >= 0 says nothing.
   if (left.is_unsigned && op == ">=" && constant(b) == 0) return loop::integer(1);
   if (left.is_unsigned && op == "<" && constant(b) == 0) return loop::integer(0);
   return loop::binary(op, std::move(a), std::move(b));
+}
+
+// Unsigned numbers are 64-bit ones here, which do not wrap: only counting by constants, and what leads to an array's element,
+// is sure to have no need to.
+void Lowering::refuse_wrapping(const Ast& node, const std::string& op, const Term& a, const Term& b) const {
+  const bool adds = op == "+" || op == "-";
+  if ((!adds && op != "*" && op != "<<") || in_subscript_ > 0) return;
+  if (adds && counting_ > 0 && (constant(a) || constant(b))) return;
+  refuse(node, fmt::format("{} of unsigned numbers, which wraps: use int or long long", op));
 }
 
 // An operand that C may not evaluate: its side effects stand in the list.
@@ -137,8 +156,8 @@ Term Lowering::logical(const Ast& node) {
   Statements effects = aside(node.child(1), right);
   if (effects.empty()) return loop::binary(op, std::move(left), std::move(right));
   const Term truth = draft_.local("truth", ScalarType::i32);
-  add(assign(truth, loop::binary("!=", std::move(left), loop::integer(0)), line(node)));
-  effects.push_back(assign(truth, loop::binary("!=", std::move(right), loop::integer(0)), line(node)));
+  add(assign(truth, is_true(std::move(left)), line(node)));
+  effects.push_back(assign(truth, is_true(std::move(right)), line(node)));
   const Term asked = op == "&&" ? truth : loop::unary("!", truth);
   add(branch(asked, std::move(effects), {}, line(node)));
   return truth;
@@ -162,7 +181,7 @@ Term Lowering::choose(const Ast& node) {
 Term Lowering::assignment(const Ast& node) {
   const std::string op(node.text("opcode"));
   const CType type = unit_.type(node.child(0));
-  if (type.is_unsigned) ++in_subscript_;
+  if (type.is_unsigned) ++counting_;
   const Place object = place(node.child(0));
   if (!object.is_element() || !type.is_scalar())
     refuse(node, fmt::format("a {} is assigned to: float, double, int and long long are supported", type.spelled));
@@ -170,10 +189,11 @@ Term Lowering::assignment(const Ast& node) {
   Term given = value(node.child(1));
   if (op != "=") {
     const Term left = cast(scalar_type(node, "computeLHSType"), target);
+    if (unit_.type(node, "computeResultType").is_unsigned) refuse_wrapping(node, op.substr(0, op.size() - 1), left, given);
     given = cast(type.scalar, loop::binary(op.substr(0, op.size() - 1), left, std::move(given)));
   }
   given = cast(type.scalar, std::move(given));
-  if (type.is_unsigned) --in_subscript_;
+  if (type.is_unsigned) --counting_;
   add(assign(target, given, line(node)));
   return is_literal(given) ? given : target;
 }

@@ -42,7 +42,27 @@ ScalarType Lowering::scalar_type(const Ast& node, const char* key) const {
   return type.scalar;
 }
 
-void Lowering::add(Statement statement) { here_->push_back(std::move(statement)); }
+void Lowering::add(Statement statement) {
+  constexpr int kMost = 3000;
+  if (++statements_ > kMost)
+    throw Refused(fmt::format("line {}: more than {} statements: split the function", statement.line, kMost));
+  here_->push_back(std::move(statement));
+}
+
+void Lowering::refuse_kind(const Ast& node) const {
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {{"CaseStmt", "a case inside another statement"},
+                                                                      {"DefaultStmt", "a default inside another statement"},
+                                                                      {"GCCAsmStmt", "asm"},
+                                                                      {"StmtExpr", "a block inside an expression"},
+                                                                      {"CompoundLiteralExpr", "a compound literal"},
+                                                                      {"StringLiteral", "a string"},
+                                                                      {"IndirectGotoStmt", "a goto to a computed place"},
+                                                                      {"InitListExpr", "a list of values"}};
+  std::string_view found = node.kind();
+  for (const auto& [kind, words] : kWords)
+    if (kind == node.kind()) found = words;
+  refuse(node, fmt::format("{} is not supported", found));
+}
 
 Draft Lowering::run() {
   const auto function = unit_.function(choice_.function);

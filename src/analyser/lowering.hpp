@@ -86,6 +86,7 @@ class Lowering {
   loop::Term conversion(const Ast& node);
   loop::Term unary_value(const Ast& node);
   loop::Term binary_value(const Ast& node);
+  void refuse_wrapping(const Ast& node, const std::string& op, const loop::Term& a, const loop::Term& b) const;
   loop::Term logical(const Ast& node);
   loop::Term choose(const Ast& node);
   loop::Term integer_literal(const Ast& node);
@@ -115,6 +116,7 @@ class Lowering {
   bool does_not_return(const Ast& node) const;
   std::string callee_name(const Ast& node) const;
 
+  [[noreturn]] void refuse_kind(const Ast& node) const;
   [[noreturn]] void refuse(const Ast& where, const std::string& words) const;
   loop::ScalarType scalar_type(const Ast& node, const char* key = "type") const;
   loop::ScalarType pointer_step() const { return wide_ ? loop::ScalarType::i64 : loop::ScalarType::i32; }
@@ -130,7 +132,8 @@ class Lowering {
   bool wide_ = false;                                       // some integer has 64 bits: offsets of pointers need them too
   Statements* here_ = nullptr;
   Statements effects_;                // of the full expression, to run after it
-  int in_subscript_ = 0;              // unsigned arithmetic does not wrap there
+  int in_subscript_ = 0;              // or in a loop's test: what wraps there would lead out of the array
+  int counting_ = 0;                  // in a value for an unsigned variable, which may count
   std::vector<std::string> callees_;  // that are being inlined, outermost first
   struct Target {
     int loop = 0;              // that break leaves; 0: `after`
@@ -145,7 +148,7 @@ class Lowering {
   int inlined_ = 0, instance_ = 0, instances_ = 0;  // of callees
   int switches_ = 0;
   std::optional<loop::Term> handed_out_;  // what a dropped call was given: a region's result
-  int depth_ = 0, statement_depth_ = 0;
+  int depth_ = 0, statement_depth_ = 0, statements_ = 0;
 };
 
 /// The declaration that the node itself assigns to, by =, +=, ++ and so on; not there() when it does not.

@@ -33,7 +33,7 @@ Place Lowering::place(const Ast& given) {
   if (node.is("UnaryOperator") && node.text("opcode") == "*") return pointer(node.child(0));
   if (node.is("ImplicitCastExpr") && node.text("castKind") == "NoOp") return place(node.child(0));
   if (node.is("MemberExpr")) refuse(node, fmt::format("the member {} of a struct: pass its value as a parameter", node.name()));
-  refuse(node, fmt::format("what is written here ({}) cannot be followed", node.kind()));
+  refuse_kind(node);
 }
 
 Place Lowering::pointer(const Ast& given) {

@@ -193,12 +193,12 @@ void Lowering::declare(const Ast& declaration) {
   if (type.is_scalar()) {
     made.place = {draft_.local(name, type.scalar).text, type.scalar, 0, {}};
     if (!has_value) return;
-    if (type.is_unsigned) ++in_subscript_;
+    if (type.is_unsigned) ++counting_;
     Statements pending = std::exchange(effects_, {});
     add(assign(made.place.term(), cast(type.scalar, value(declaration.children().back())), line(declaration)));
     finish_effects();
     effects_ = std::move(pending);
-    if (type.is_unsigned) --in_subscript_;
+    if (type.is_unsigned) --counting_;
   } else if (type.is_pointer()) {
     made.pointer = true;
     if (!has_value) return;

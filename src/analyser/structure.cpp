@@ -44,6 +44,7 @@ class Structuring {
     });
     drop_labels(draft_.body);
     prune_all(draft_.body);
+    join_steps(draft_.body);
   }
 
  private:
@@ -80,6 +81,24 @@ class Structuring {
       std::size_t label = i + 1;
       while (label < list.size() && list[label].kind != Kind::label) ++label;
       list.erase(at(list, i + 1), at(list, label));
+    }
+  }
+
+  // if (c) { ...; i++; } else { ...; i++; } has its i++ behind it: what every way ends with.
+  static void join_steps(Statements& list) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      join_steps(list[i].body);
+      join_steps(list[i].otherwise);
+      while (list[i].kind == Kind::branch && !list[i].body.empty() && !list[i].otherwise.empty()) {
+        const Statement &yes = list[i].body.back(), &no = list[i].otherwise.back();
+        const bool steps = yes.kind == Kind::assign && no.kind == Kind::assign && yes.target == no.target &&
+                           yes.value == no.value && yes.target.kind == Term::Kind::scalar &&
+                           loop::mentions(yes.value, yes.target.text);
+        if (!steps) break;
+        list.insert(at(list, i + 1), yes);
+        list[i].body.pop_back();
+        list[i].otherwise.pop_back();
+      }
     }
   }
 

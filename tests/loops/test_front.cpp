@@ -1,5 +1,6 @@
 // C text -> normal form: src/analyser's front end. Every case runs clang.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -147,4 +148,393 @@ void meets(int n, float a[n]) { for (int i = 0, j = n - 1; i < j; i++, j--) a[i]
         "\nfor (int i = 0; i < n; ++i) {\n  if (!(a[i] > 0.0f)) {\n    break;\n  }\n  a[i] = 6.0f;\n}\n");
   CHECK(text.normal("by_pointer") == "\nfor (int p = 0; p < n; ++p) {\n  a[p] = 7.0f;\n}\n");
   CHECK(text.normal("meets") == "\nfor (int i = 0; i < n / 2; ++i) {\n  a[i] = a[n - 1 - i];\n}\n");
+}
+
+TEST_CASE("front: goto, continue, switch and returns become if and else") {
+  const CText text(R"(
+void two_ways(int n, float a[n], const float b[n]) {
+  for (int i = 0; i < n; i++) {
+    if (b[i] < 0) goto L20;
+    a[i] = b[i];
+    goto L10;
+L20:
+    a[i] = -b[i];
+L10:;
+  }
+}
+void skips(int n, float a[n], const float b[n]) {
+  for (int i = 0; i < n; i++) {
+    if (b[i] < 0) continue;
+    a[i] = 1;
+    if (b[i] > 5) continue;
+    a[i] = 2;
+  }
+}
+void chooses(int n, int a[n]) {
+  for (int i = 0; i < n; i++)
+    switch (a[i]) {
+      case 1: a[i] = 10; break;
+      case 2:
+      case 3: a[i] = 20;
+      default: a[i] = a[i] + 1;
+    }
+}
+int finds(int n, const int a[n], int key) {
+  int i;
+  for (i = 0; i < n; i++)
+    if (a[i] == key) goto found;
+  return -1;
+found:
+  return i;
+}
+int sign(int x) {
+  if (x < 0) return -1;
+  return x > 0;
+}
+void signs(int n, int a[n]) { for (int i = 0; i < n; i++) a[i] = sign(a[i]); }
+void steps_on_both_ways(int n, float a[n]) {
+  int i = 0;
+  while (i < n) {
+    if (a[i] < 0) { i++; continue; }
+    a[i] = 0;
+    i++;
+  }
+}
+)");
+  CHECK(text.normal("two_ways") == R"(
+for (int i = 0; i < n; ++i) {
+  if (b[i] < 0.0f) {
+    a[i] = -b[i];
+  } else {
+    a[i] = b[i];
+  }
+}
+)");
+  CHECK(text.normal("skips") == R"(
+for (int i = 0; i < n; ++i) {
+  if (!(b[i] < 0.0f)) {
+    a[i] = 1.0f;
+    if (!(b[i] > 5.0f)) {
+      a[i] = 2.0f;
+    }
+  }
+}
+)");
+  CHECK(text.normal("chooses") == R"(
+for (int i = 0; i < n; ++i) {
+  chosen = a[i];
+  if (chosen == 1) {
+    a[i] = 10;
+  } else {
+    if (chosen == 2) {
+      a[i] = 20;
+    } else {
+      if (chosen == 3) {
+        a[i] = 20;
+      }
+    }
+    a[i] = a[i] + 1;
+  }
+}
+)");
+  CHECK(text.normal("finds") == R"(
+for (int i = 0; i < n; ++i) {
+  if (a[i] == key) {
+    return i;
+  }
+}
+return -1;
+)");
+  CHECK(text.normal("signs") == R"(
+for (int i = 0; i < n; ++i) {
+  x = a[i];
+  if (x < 0) {
+    sign = -1;
+  } else {
+    sign = x > 0;
+  }
+  a[i] = sign;
+}
+)");
+  CHECK(text.normal("steps_on_both_ways") == R"(
+for (int i = 0; i < n; ++i) {
+  if (!(a[i] < 0.0f)) {
+    a[i] = 0.0f;
+  }
+}
+)");
+  const Front front = text.front("two_ways");
+  REQUIRE(front.notes.size() == 2);
+  CHECK(front.notes[0].kind == ak::loop::Note::Kind::structured);
+  CHECK(front.notes[0].loop == front.function.body[0].id);
+}
+
+TEST_CASE("front: what has a closed form is replaced, what has none stays") {
+  const CText text(R"(
+void packs(int n, const float a[n][n], float packed[n * (n + 1) / 2]) {
+  int k = 0;
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < 16; j++) packed[k++] = a[i][j];
+}
+void both_sides(int n, const float a[n], float b[n]) {
+  int k = 0;
+  for (int i = 0; i < n; i++) {
+    if (a[i] > 0) { b[k++] = 1; } else { b[k] = 2; k += 1; }
+  }
+}
+int counts(int n, const float a[n], int b[n]) {
+  int k = -1;
+  for (int i = 0; i < n; i++) if (a[i] > 0) b[++k] = i;
+  return k;
+}
+void wraps(int n, const float a[n], float b[n]) {
+  int before = n - 1;
+  for (int i = 0; i < n; i++) { b[i] = a[before]; before = i; }
+}
+float by_pointer(int n, const float a[n], const float *b) {
+  float s = 0;
+  for (const float *p = a, *q = b; p < a + n; p++, q += 2) s += *p * *q;
+  return s;
+}
+double ramps(int n, double x[n], double step) {
+  double t = 0;
+  for (int i = 0; i < n; i++) { x[i] = t; t += step; }
+  return t;
+}
+int last(int n, float a[n]) {
+  int i;
+  for (i = 0; i < n; i += 3) { if (a[i] < 0) break; a[i] = 0; }
+  return i;
+}
+)");
+  CHECK(text.normal("packs") == R"(
+for (int i = 0; i < n; ++i) {
+  for (int j = 0; j < 16; ++j) {
+    packed[i * 16 + j] = a[i][j];
+  }
+}
+)");
+  CHECK(text.normal("both_sides") == R"(
+for (int i = 0; i < n; ++i) {
+  if (a[i] > 0.0f) {
+    b[i] = 1.0f;
+  } else {
+    b[i] = 2.0f;
+  }
+}
+)");
+  CHECK(text.normal("counts") == R"(
+k = -1;
+for (int i = 0; i < n; ++i) {
+  if (a[i] > 0.0f) {
+    k = k + 1;
+    b[k] = i;
+  }
+}
+return k;
+)");
+  CHECK(text.normal("wraps") == R"(
+before = n - 1;
+for (int i = 0; i < n; ++i) {
+  b[i] = a[before];
+  before = i;
+}
+)");
+  CHECK(text.normal("by_pointer") == R"(
+s = 0.0f;
+for (int p = 0; p < n; ++p) {
+  s = s + a[p] * b[p * 2];
+}
+return s;
+)");
+  CHECK(text.normal("ramps") == R"(
+t = 0.0;
+for (int i = 0; i < n; ++i) {
+  x[i] = t + (double)i * step;
+}
+t = t + (double)(0 < n ? n : 0) * step;
+return t;
+)");
+  CHECK(text.normal("last") == R"(
+i_end = 0 < n ? (n + 2) / 3 * 3 : 0;
+for (int i = 0; i < n; i += 3) {
+  if (a[i] < 0.0f) {
+    i_end = i;
+    break;
+  }
+  a[i] = 0.0f;
+}
+return i_end;
+)");
+  const Front front = text.front("by_pointer");
+  REQUIRE(front.notes.size() == 1);
+  CHECK(front.notes[0].name == "q");
+}
+
+TEST_CASE("front: side effects stand in C's order") {
+  const CText text(R"(
+void f(int n, int a[n], int b[n]) {
+  int k = b[0], m;
+  a[k++] = m = b[k];
+  a[k] += b[--m]++, k = a[k] > 0 && (m = b[k]) ? m : k;
+  if (k-- > 2) a[k] = 1;
+}
+)");
+  CHECK(text.normal("f") == R"(
+k = b[0];
+m = b[k];
+a[k] = m;
+k = k + 1;
+m = m - 1;
+a[k] = a[k] + b[m];
+b[m] = b[m] + 1;
+truth = a[k] > 0;
+if (truth) {
+  m = b[k];
+  truth = m != 0;
+}
+k = truth ? m : k;
+k = k - 1;
+if (k + 1 > 2) {
+  a[k] = 1;
+}
+)");
+}
+
+TEST_CASE("front: a region's free scalars become parameters, constants or its result") {
+  const CText text(R"(
+struct Arguments { int n; float *p; };
+float a[100], b[100];
+float *moving;
+int log_call(float *a, float x);
+void harness(struct Arguments *given, float scale) {
+  int n = given->n, shift = 2 * 3;
+  float *p = given->p;
+  float sum;
+  moving = a + 4;
+  for (int nl = 0; nl < 1000; nl++) {
+    sum = 0;
+    for (int i = 0; i < n; i++) sum += scale * moving[i + shift] * p[i];
+    log_call(a, sum);
+  }
+}
+float read_behind(int reps) {
+  float last = 0;
+  for (int nl = 0; nl < reps; nl++)
+    for (int i = 0; i < 100; i++) { if (b[i] < 0) break; a[i] = b[i]; last = b[i]; }
+  return last;
+}
+)");
+  const Front front = text.front(Choice{"harness", "nl", {"log_call"}});
+  std::string names;
+  for (const auto& parameter : front.function.parameters) names += parameter.name + extents(parameter) + " ";
+  CHECK(names == "p[0]? scale n a[100] ");
+  CHECK("\n" + ak::loop::c_text(front.function.body, 0) == R"(
+sum = 0.0f;
+for (int i = 0; i < n; ++i) {
+  sum = sum + scale * a[i + 10] * p[i];
+}
+return sum;
+)");
+  const Front behind = text.front(Choice{"read_behind", "nl", {}});
+  CHECK(behind.function.returns == ak::loop::ScalarType::f32);
+  CHECK(ak::loop::c_text(behind.function.body.back().value) == "last");
+  CHECK_THROWS_WITH_AS(text.front(Choice{"harness", "k", {}}), "there is no for loop over k in harness", ak::Error);
+}
+
+TEST_CASE("front: a step of known value is a step, another is counted") {
+  const CText text("void f(int n, int inc, float a[n]) { for (int i = 1; i < n; i += inc) a[i] = 0; }");
+  CHECK(text.normal("f") == R"(
+for (int i = 0; i < (1 < n ? (n - 1 + (inc - 1)) / inc : 0); ++i) {
+  a[1 + i * inc] = 0.0f;
+}
+)");
+  const Front front = text.front(Choice{"f", {}, {}}, {{"inc", 2}});
+  CHECK(front.function.body[0].step == 2);
+  CHECK(front.used == std::set<std::string>{"inc"});
+}
+
+TEST_CASE("front: what is not supported is named, with its line") {
+  const CText text(R"(
+struct Body { float x; };
+int unknown(int x);
+int again(int x) { return again(x - 1); }
+void f0(int n, struct Body b[n]) { b[0].x = 1; }
+void f1(unsigned n, float a[n]) { a[0] = 1; }
+void f2(int n, float a[n]) { a[0] = unknown(n); }
+void f3(int n, float a[n]) { a[0] = again(n); }
+void f4(int n, float *a, float *b) { float *p = a; if (n) p = b; *p = 1; }
+void f5(int n, float a[n]) { while (a[0] > 1) a[0] = a[0] / 2; }
+void f6(int n, float a[n]) { int i = 0; back: a[i] = 1; if (++i < n) goto back; }
+void f7(int n, float a[n]) { static int calls; calls++; a[0] = calls; }
+void f8(int n, float a[n]) { for (int i = 0; i < n; i++) { if (a[i] > 1) i++; a[i] = 0; } }
+void f9(int n, unsigned h, float a[n]) { a[0] = 1; }
+void f10(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h = h * 33; a[0] = (int)h; }
+void f11(int n, int a[n]) { for (unsigned i = 0; i < 3; i++) if (i - 2 > 0) a[i] = 1; }
+void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i]; a[0] = (int)h; }
+)");
+  const std::pair<const char*, const char*> kCases[] = {
+      {"f0", "line 5: the parameter b is a struct Body *"},
+      {"f1", "line 6: the parameter n is unsigned (unsigned int): make it int or long long"},
+      {"f2", "line 7: it calls unknown, whose body is not in the file"},
+      {"f3", "line 4: again calls itself"},
+      {"f4", "line 9: the pointer p points into a and into b"},
+      {"f5", "line 10: a loop without a countable end"},
+      {"f6", "line 11: a goto backwards or into a block"},
+      {"f7", "line 12: calls is static"},
+      {"f8", "line 13: a loop without a countable end"},
+      {"f9", "line 14: the parameter h is unsigned"},
+      {"f10", "line 15: * of unsigned numbers, which wraps"},
+      {"f11", "line 16: - of unsigned numbers, which wraps"},
+      {"f12", "line 17: + of unsigned numbers, which wraps"}};
+  for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
+}
+
+TEST_CASE("front: hostile texts end in one line") {
+  const auto fault = [](const std::string& text) -> std::string {
+    try {
+      CText read(text);
+      return read.refusal("f");
+    } catch (const ak::Error& error) {
+      return error.what();
+    }
+  };
+  const auto repeated = [](const std::string& piece, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += piece;
+    return text;
+  };
+  CHECK(fault("void f(int n, float a[n]) { a[0] = }").find("error: expected expression") != std::string::npos);
+  CHECK(fault("void f(float *a) { a[0] = " + repeated("a[1] + ", 2000) + "1; }") ==
+        "what clang says of this file is more than 256 MB");
+  CHECK(fault("void f(float *a) { a[0] = " + repeated("a[1] + ", 300) + "1; }") ==
+        "line 1: an expression is nested more than 200 deep");
+  CHECK(fault("void f(int n, float *a) { " + repeated("if (n) { ", 150) + "a[0] = 1;" + repeated("}", 150) + "}") ==
+        "line 1: statements are nested more than 100 deep");
+  CHECK(fault("void f(float *a) { " + repeated("a[0] = 1; ", 3500) + "}") ==
+        "line 1: more than 3000 statements: split the function");
+}
+
+TEST_CASE("front: clang has a deadline, and its absence is said") {
+  char folder[] = "/tmp/ak-front-XXXXXX";
+  REQUIRE(::mkdtemp(folder));
+  const std::string path = folder;
+  REQUIRE(::mkfifo((path + "/pipe.h").c_str(), 0600) == 0);
+  std::ofstream(path + "/text.c") << "#include \"pipe.h\"\n";
+  ClangCall call;
+  call.file = path + "/text.c";
+  call.seconds = 0.3;
+  CHECK_THROWS_WITH_AS(parse(call), "clang did not end within 0.3 s: does the file include a pipe, or a text without an end?",
+                       ak::Error);
+  call.file = path + "/pipe.h";
+  CHECK_THROWS_AS(parse(call), ak::Error);
+  call.file = path + "/text.c";
+  call.program = path + "/no-clang";
+  try {
+    parse(call);
+    FAIL("it ran");
+  } catch (const ak::Error& error) {
+    CHECK(error.code() == ak::ErrorCode::missing_library);
+  }
+  std::filesystem::remove_all(path);
 }
