@@ -184,7 +184,7 @@ class Exit {
     kernel.blocks = blocks_for(work_, sweep_, block * unroll);
     const std::string known = fmt::format("(unsigned long long*){}", first());
     kernel.body = opening(work_) + "  long long mine_ = ak::largest<long long>();\n";
-    kernel.body += sweep_text(sweep_, [&](int indent) {
+    kernel.body += sweep_text(sweep_, [&](int indent, bool) {
       const std::string space(indent, ' ');
       std::string text;
       if (early) text = fmt::format("{}if (ak::load_acquire({}) > (unsigned long long)(cols_ - col_)) break;\n", space, known);
@@ -227,7 +227,7 @@ class Exit {
     kernel.body += fmt::format("  if (blockIdx.x == 0 && threadIdx.x == 0 && all_ <= 0) {{\n{}  }}\n", closing(work_, 4));
     kernel.body += sweep_text(
         sweep_,
-        [&](int indent) {
+        [&](int indent, bool) {
           return statements(turn("ended_", true, true).of(sweep_.body), indent) +
                  fmt::format("{0:{1}}if (col_ == limit_ - 1 && !ended_) {{\n{2}{0:{1}}}}\n", "", indent,
                              closing(work_, indent + 2));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
+#include "port/templates/packs.hpp"
 #include "port/templates/partials.hpp"
 #include "port/templates/sweep.hpp"
 #include "port/templates/whole.hpp"
@@ -50,8 +51,14 @@ std::vector<Stage> whole_stages(const Work& work) {
   if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};
   if (partials.has_elements() && (!sweep->single() || !sweep->guards.empty() || moved(work, *sweep))) return {};
   const Whole whole{work, *sweep, partials};
-  std::vector<Stage> stages{whole.two_launches(256, 4), whole.one_block(1024),       whole.two_launches(256, 1),
-                            whole.two_launches(512, 4), whole.two_launches(256, 16), whole.one_block(256)};
+  const Packs packs(work, *sweep, partials.body());
+  std::vector<Stage> stages;
+  if (packs.any())
+    stages = {whole.two_launches(256, 2, &packs), whole.one_block(1024, &packs), whole.two_launches(128, 1, &packs),
+              whole.two_launches(512, 4, &packs)};
+  for (const auto& [block, unroll] : {std::pair{256, 4}, {256, 1}, {512, 4}, {256, 16}})
+    stages.push_back(whole.two_launches(block, unroll));
+  stages.insert(stages.end(), {whole.one_block(1024), whole.one_block(256)});
   return stages;
 }
 

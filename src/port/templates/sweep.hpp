@@ -35,9 +35,14 @@ struct Share {
 /// Nothing where the nest is of no such form, or where threads would meet in what is not thought of.
 std::optional<Sweep> sweep_of(const Work& work, const Share& share = {});
 
-/// The loops in C around `iteration`, which is asked for with its indentation. In it `col_` counts the iterations of `col`,
-/// `row_` those of the rows. `limit`: in C, an upper bound of the count of iterations, if any; of single() sweeps.
-std::string sweep_text(const Sweep& sweep, const std::function<std::string(int)>& iteration, const std::string& limit = {});
+/// What stands in an iteration, in C with that indentation. In it `col_` counts the iterations of `col` and `row_` those of the
+/// rows; of a pack, `lane_` counts too, and packs->lane() is to be applied.
+using Iteration = std::function<std::string(int indent, bool packed)>;
+class Packs;
+
+/// The loops in C around iterations. `limit`: an upper bound of the count of iterations, if any; of single() sweeps.
+std::string sweep_text(const Sweep& sweep, const Iteration& iteration, const std::string& limit = {},
+                       const Packs* packs = nullptr);
 /// The usual iteration: warm-up and body.
 std::string iteration_text(const Sweep& sweep, const std::vector<loop::Node>& body, int indent);
 /// What must stand before the loops for iteration_text().

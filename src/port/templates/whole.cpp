@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
+#include "port/templates/packs.hpp"
 
 namespace ak::port {
 
@@ -24,24 +25,24 @@ Term lesser(const Term& a, const Term& b) { return {Term::Kind::choose, ScalarTy
 
 }  // namespace
 
-Stage Whole::one_block(int block) const {
+Stage Whole::one_block(int block, const Packs* packs) const {
   Stage stage = empty();
-  stage.knobs = {{"block", block}, {"blocks", 1}};
+  stage.knobs = {{"block", block}, {"blocks", 1}, {"vector", packs != nullptr}};
   Kernel kernel;
   kernel.threads = block;
   kernel.blocks = loop::integer(1);
-  kernel.body = opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather() +
+  kernel.body = opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather(packs) +
                 fmt::format("  mine_ = ak::block_reduce(mine_, {}, room_);\n  if (threadIdx.x == 0) {{\n{}{}  }}\n",
                             partials.op(), partials.finish(4, "mine_"), closing(work, 4));
   stage.kernels.push_back(std::move(kernel));
   return stage;
 }
 
-Stage Whole::two_launches(int block, int unroll) const {
+Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
   Stage stage = empty();
-  stage.knobs = {{"block", block}, {"unroll", unroll}};
+  stage.knobs = {{"block", block}, {"unroll", unroll}, {"vector", packs != nullptr}};
   const std::string parts = "parts_" + work.tag + "_", count = "blocks_" + work.tag + "_";
-  const Term blocks = lesser(blocks_for(work, sweep, block * unroll),
+  const Term blocks = lesser(blocks_for(work, sweep, block * unroll * (packs ? packs->count() : 1)),
                              loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(8)));
   stage.scratch.push_back({parts, ScalarType::i64, loop::binary("*", blocks, loop::integer(partials.words())), false});
   stage.scratch.push_back({count, ScalarType::i32, loop::integer(1), false});
@@ -49,7 +50,7 @@ Stage Whole::two_launches(int block, int unroll) const {
   gathers.threads = block;
   gathers.blocks = blocks;
   gathers.body =
-      opening(work) + warm_up_opening(work, sweep) + only_if_any(false) + setup + gather() +
+      opening(work) + warm_up_opening(work, sweep) + only_if_any(false) + setup + gather(packs) +
       fmt::format(
           "  mine_ = ak::block_reduce(mine_, {0}, room_);\n  if (threadIdx.x == 0) (({1}*){2})[blockIdx.x] = mine_;\n"
           "  if (blockIdx.x == 0 && threadIdx.x == 0) {3}[0] = gridDim.x;\n",
@@ -83,18 +84,18 @@ std::string Whole::only_if_any(bool closes) const {
   return fmt::format("  if ({} <= 0) {{\n{}    return;\n  }}\n", trips_text(sweep.col), close);
 }
 
-std::string Whole::gather() const {
+std::string Whole::gather(const Packs* packs) const {
   std::string text = partials.start(2) + fmt::format("  __shared__ {} room_[ak::kRoom];\n", partials.type());
   text += sweep_text(
       sweep,
-      [&](int indent) {
+      [&](int indent, bool packed) {
         std::string order;
         if (partials.ordered())
           order = fmt::format("{:{}}const long long order_ = {};\n", "", indent,
                               sweep.rows.empty() ? "col_" : "(row_ << 32) + col_");
-        return order + iteration_text(sweep, partials.body(), indent);
+        return order + iteration_text(sweep, packed ? packs->lane(partials.body()) : partials.body(), indent);
       },
-      limit);
+      limit, packs);
   return text + fmt::format("  {} mine_ = {};\n", partials.type(), partials.value());
 }
 

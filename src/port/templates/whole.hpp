@@ -17,13 +17,13 @@ struct Whole {
   std::string setup{};  // C that every thread runs first, indented by 2
   std::string limit{};  // of the sweep; setup declares it
 
-  Stage one_block(int block) const;
-  Stage two_launches(int block, int unroll) const;
+  Stage one_block(int block, const Packs* packs = nullptr) const;
+  Stage two_launches(int block, int unroll, const Packs* packs = nullptr) const;
 
  private:
   Stage empty() const;
   std::string only_if_any(bool closes) const;
-  std::string gather() const;
+  std::string gather(const Packs* packs) const;
 };
 
 }  // namespace ak::port
