@@ -35,6 +35,8 @@ class Planner {
     const std::size_t basics = recipes.size();
     std::vector<bool> at_probe;
     for (const Recipe& recipe : recipes) at_probe.push_back(look(sizes[probe], recipe).fit);
+    for (const Recipe& recipe : tie_recipes(plan.roles))
+      if (look(sizes[probe], recipe).fit) recipes.push_back(recipe), at_probe.push_back(true);
     // Where nothing counts the branches, a constant's two sides are taken unseen.
     for (const Recipe& recipe : threshold_recipes(plan.roles)) {
       if (recipes.size() - basics >= kMostExtra) break;
@@ -100,11 +102,11 @@ class Planner {
     for (std::size_t side = 0; side < taken_.size(); ++side) {
       if (walk.taken[side] && !taken_[side]) taken_[side] = news = true;
       if (side % 2 || !oracle_.conditions()[side / 2].leaves) continue;
-      // When a loop is left, and by which side, is news too; by thirds of the way.
+      // When a loop is left, and by which side, is news too: by thirds of the way, and at its very end.
       const std::int64_t looks = walk.taken[side] + walk.taken[side + 1];
-      const int third = static_cast<int>(std::min<std::int64_t>(2, 3 * looks / longest));
+      const int when = looks * 50 >= longest * 49 ? 3 : static_cast<int>(3 * looks / longest);
       const int sides = (walk.taken[side] > 0) + 2 * (walk.taken[side + 1] > 0);
-      news = exits_.insert({static_cast<int>(side), third, sides}).second || news;
+      news = exits_.insert({static_cast<int>(side), when, sides}).second || news;
     }
     return news;
   }

@@ -17,22 +17,25 @@ using Indices = Recipe::Indices;
 
 namespace {
 
+constexpr std::size_t kMostTies = 6;
+
 /// SplitMix64: what the standard's distributions draw differs between libraries.
 class Random {
  public:
-  explicit Random(std::uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 1) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-  }
+  // Mixed, or the row of the next seed were this one's, one further on.
+  explicit Random(std::uint64_t seed) : state_(mixed(seed + 1)) {}
+  std::uint64_t next() { return mixed(state_ += 0x9e3779b97f4a7c15u); }
   std::int64_t below(std::int64_t end) {
     return end <= 1 ? 0 : static_cast<std::int64_t>(next() % static_cast<std::uint64_t>(end));
   }
   double between(double low, double high) { return low + (high - low) * static_cast<double>(next() >> 11) * 0x1p-53; }
 
  private:
+  static std::uint64_t mixed(std::uint64_t z) {
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
   std::uint64_t state_;
 };
 
@@ -46,7 +49,7 @@ double real_value(Random& random, const Recipe& recipe, ScalarType type) {
       return random.between(-2, -0.25);
     case Shape::ties: {
       constexpr double kFew[] = {-1, -0.5, 0, 0.5, 1};
-      return kFew[random.below(5)];
+      return recipe.center + recipe.spread * kFew[random.below(5)];
     }
     case Shape::tiny: {
       const double denormal = type == ScalarType::f32 ? 0x1p-149 : 0x1p-1074;
@@ -78,7 +81,7 @@ std::int64_t integer_value(Random& random, const Recipe& recipe) {
     case Shape::negative:
       return -1 - random.below(100);
     case Shape::ties:
-      return random.below(5) - 2;
+      return std::llround(recipe.center) + random.below(5) - 2;
     case Shape::tiny:
       return random.below(4) ? 0 : random.below(3) - 1;
     case Shape::around:
@@ -96,8 +99,10 @@ void fill_values(Memory& memory, Random& random, const Recipe& recipe) {
       memory.set_integer(i, integer_value(random, recipe));
   }
   if (recipe.shape != Shape::around || recipe.spike == Spike::never || memory.elements == 0) return;
-  const std::int64_t at = recipe.spike == Spike::early ? std::min<std::int64_t>(2, memory.elements - 1)
-                                                       : memory.elements - 1 - memory.elements / 20;
+  const std::int64_t last = memory.elements - 1;
+  const std::int64_t at = recipe.spike == Spike::early  ? std::min<std::int64_t>(2, last)
+                          : recipe.spike == Spike::late ? last - memory.elements / 20
+                                                        : last;
   if (real)
     memory.set_real(at, recipe.spike_value);
   else
@@ -147,7 +152,8 @@ std::vector<Recipe> basic_recipes() {
 std::vector<Recipe> threshold_recipes(const Roles& roles) {
   std::vector<Recipe> made;
   std::uint64_t seed = 100;
-  constexpr std::pair<Spike, const char*> kSpikes[] = {{Spike::early, "early"}, {Spike::late, "late"}, {Spike::never, "never"}};
+  constexpr std::pair<Spike, const char*> kSpikes[] = {
+      {Spike::early, "early"}, {Spike::late, "late"}, {Spike::last, "at the last"}, {Spike::never, "never"}};
   for (const double threshold : roles.thresholds)
     for (const double side : {-1.0, 1.0})
       for (const bool on_it : {false, true})
@@ -169,6 +175,19 @@ std::vector<Recipe> threshold_recipes(const Roles& roles) {
   return made;
 }
 
+std::vector<Recipe> tie_recipes(const Roles& roles) {
+  std::vector<Recipe> made;
+  for (const double threshold : roles.thresholds) {
+    if (threshold == 0 || made.size() == kMostTies) continue;  // the ties of all have it
+    Recipe recipe =
+        basic("", Shape::ties, Indices::duplicates, std::llround(std::clamp(threshold, -1e9, 1e9)), 50 + made.size());
+    recipe.name = fmt::format("ties at {}", threshold);
+    recipe.center = threshold, recipe.spread = std::abs(threshold) / 16;
+    made.push_back(std::move(recipe));
+  }
+  return made;
+}
+
 Recipe random_recipe(const Roles& roles, std::uint64_t number) {
   Random random(number);
   constexpr double kSpreads[] = {0, 0.01, 1, 3, 30, 1000, 1e6};
@@ -179,7 +198,7 @@ Recipe random_recipe(const Roles& roles, std::uint64_t number) {
       roles.thresholds.empty() ? 0 : roles.thresholds[random.below(static_cast<std::int64_t>(roles.thresholds.size()))];
   recipe.spread = kSpreads[random.below(std::size(kSpreads))];
   recipe.center = threshold + random.between(-1, 1) * recipe.spread;
-  recipe.spike = static_cast<Spike>(random.below(3));
+  recipe.spike = static_cast<Spike>(random.below(4));
   recipe.spike_value = threshold + random.between(-4, 4) * recipe.spread;
   recipe.indices = static_cast<Indices>(random.below(5));
   recipe.integer = random.below(3) ? random.below(7) - 3 : std::llround(threshold) + random.below(3) - 1;

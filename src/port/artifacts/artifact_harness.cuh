@@ -26,7 +26,7 @@ struct Parameter {
 
 // How values are drawn.
 enum Values { mixed, positive, negative, ties, tiny, around };  // tiny: zeros and denormals
-enum Spike { never, early, late };                              // one value that is not around the others
+enum Spike { never, early, late, last };                        // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
   Values values;
@@ -122,19 +122,20 @@ class Memory {
 
 class Random {
  public:
-  explicit Random(unsigned long long seed) : state_(seed * 0x9e3779b97f4a7c15u + 1) {}
-  unsigned long long next() {  // SplitMix64
-    unsigned long long z = state_ += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-  }
+  // Mixed, or the row of the next seed were this one's, one further on.
+  explicit Random(unsigned long long seed) : state_(mixed(seed + 1)) {}
+  unsigned long long next() { return mixed(state_ += 0x9e3779b97f4a7c15u); }  // SplitMix64
   long long below(long long end) {
     return end <= 1 ? 0 : static_cast<long long>(next() % static_cast<unsigned long long>(end));
   }
   double between(double low, double high) { return low + (high - low) * static_cast<double>(next() >> 11) * 0x1p-53; }
 
  private:
+  static unsigned long long mixed(unsigned long long z) {
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
   unsigned long long state_;
 };
 
@@ -148,7 +149,8 @@ inline double draw(Random& random, const Recipe& recipe, Type type) {
     case negative:
       return real ? random.between(-2, -0.25) : static_cast<double>(-1 - random.below(100));
     case ties:
-      return static_cast<double>(random.below(5) - 2) / (real ? 2 : 1);
+      return real ? recipe.center + recipe.spread * static_cast<double>(random.below(5) - 2) / 2
+                  : round(recipe.center) + static_cast<double>(random.below(5) - 2);
     case tiny: {
       const long long kind = random.below(8);
       if (kind > 2) return kind == 3 ? (real ? random.between(-1, 1) : 1) : 0;
@@ -171,8 +173,8 @@ inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed) 
   };
   for (long long i = 0; i < memory.elements; ++i) set(i, draw(random, recipe, memory.type));
   if (recipe.values != around || recipe.spike == never || memory.elements == 0) return;
-  set(recipe.spike == early ? std::min(2LL, memory.elements - 1) : memory.elements - 1 - memory.elements / 20,
-      recipe.spike_value);
+  const long long end = memory.elements - 1;
+  set(recipe.spike == early ? std::min(2LL, end) : recipe.spike == late ? end - memory.elements / 20 : end, recipe.spike_value);
 }
 
 inline void fill_positions(Memory& memory, const Parameter& parameter, const Argument& argument, Indices kind,
