@@ -113,10 +113,11 @@ class Texts {
     std::string text = fmt::format(
         "/* {0}: its kernels in {0}.cu, and in {0}_c.c the C function that they stand for. */\n"
         "#pragma once\n\n#include <cuda_runtime_api.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n"
-        "/* Enqueues the kernels; a cudaError_t. Pointers are of the device, in the C function's order{1}{2}. */\n"
+        "/* Enqueues the kernels; a cudaError_t. The C function's arguments, pointers of the device{1}.{2} */\n"
         "int {0}_launch({3});\n",
-        name_, returns() ? fmt::format(", and first where to put what it returns ({})", loop::kResult) : "",
-        has_scratch() ? ". Takes scratch memory and gives it back, in the stream" : "", behind("cudaStream_t stream"));
+        name_, returns() ? ",\n   and before them where to put what it returns" : "",
+        has_scratch() ? "\n   Takes scratch memory from the device's pool and gives it back, in the stream." : "",
+        behind("cudaStream_t stream"));
     if (has_scratch())
       text += fmt::format(
           "/* The same with scratch memory of the caller's, of so many bytes; one launch at a time may use it. */\n"
