@@ -90,6 +90,8 @@ KernelObject::KernelObject(const std::string& path) {
   for (int i = 0; i < header.e_phnum; ++i)
     if (const auto& one = segments[i]; one.p_type == PT_GNU_RELRO || (one.p_type == PT_LOAD && !(one.p_flags & PF_W)))
       constant_.push_back({map->l_addr + one.p_vaddr, map->l_addr + one.p_vaddr + one.p_memsz});
+  const auto here = reinterpret_cast<std::uintptr_t>(object_.here);
+  constant_.push_back({here, here + sizeof(ak_emulated::Here)});  // as kernels see it
   shared_.push_back({"dynamic shared memory", reinterpret_cast<std::uintptr_t>(object_.dynamic_shared), 0});
 }
 

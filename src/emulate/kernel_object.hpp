@@ -26,7 +26,7 @@ class KernelObject {
   const ak_emulated::Kernel* find(const std::string& name) const;
   /// By address; the last one is the dynamic shared memory.
   const std::vector<SharedArray>& shared() const { return shared_; }
-  /// Whether it is constant data of the object, or code.
+  /// Whether it is what kernels may only read: constant data, indices of the thread, code.
   bool constant(std::uintptr_t address, std::size_t bytes) const;
 
  private:

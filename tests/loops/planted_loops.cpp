@@ -148,7 +148,7 @@ EmulationRequest PlantedKernel::request(PlantedArrays& arrays) const {
   for (const PlantedLaunch& launch : launches)
     request.launches.push_back({space + "::" + launch.kernel, launch.blocks ? launch.blocks : blocks(arrays.n), threads,
                                 launch.shared ? 4 * threads : 0, launch.dependent});
-  request.steps = 2'000'000;
+  request.steps = arrays.n > 1000 ? 20'000'000 : 2'000'000;
   return request;
 }
 

@@ -2,10 +2,17 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <numeric>
 
 #include "ak/types.hpp"
+#include "base/environment.hpp"
 #include "emulating.hpp"
 
 using namespace ak;
@@ -567,6 +574,29 @@ TEST_CASE("emulator: what cannot be run is refused in words") {
   options.compiler = "no-such-compiler";
   CHECK_THROWS_WITH_AS(compile("", options), "there is no C++ compiler 'no-such-compiler'", Error);
   options = emulator_options();
+  const std::string path = std::getenv("PATH"), chosen = std::getenv("CXX") ? std::getenv("CXX") : "";
+  ::setenv("PATH", "/nowhere", 1), ::unsetenv("CXX");
+  read_environment();
+  CHECK_THROWS_WITH_AS(compile("", options), doctest::Contains("none of g++, clang++, c++ is on the path; install one"), Error);
+  ::setenv("PATH", path.c_str(), 1);
+  if (!chosen.empty()) ::setenv("CXX", chosen.c_str(), 1);
+  read_environment();
   options.worker = "/nowhere/ak-worker";
   CHECK_THROWS_WITH_AS(compile("", options), doctest::Contains("/nowhere/ak-worker"), Error);
+}
+
+TEST_CASE("emulator: a text that keeps the compiler busy is refused at its deadline") {
+  EmulatorOptions options = emulator_options();
+  options.seconds = 1;
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK_THROWS_WITH_AS(Emulator("template <int a, int b> struct T { enum { v = T<a - 1, b>::v + T<a - 1, b + (1 << a)>::v }; };\n"
+                                "template <int b> struct T<0, b> { enum { v = 1 }; };\n"
+                                "extern \"C\" __global__ void k(int* a) { a[0] = T<24, 0>::v; }",
+                                {"k"}, options),
+                       doctest::Contains("not compiled within 1 s"), Error);
+  const std::string pipe = (std::filesystem::temp_directory_path() / fmt::format("ak-test-pipe-{}", ::getpid())).string();
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(Emulator(fmt::format("#include \"{}\"\n", pipe), {"k"}, options), doctest::Contains("not compiled within 1 s"), Error);
+  std::filesystem::remove(pipe);
+  CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 20);
 }
