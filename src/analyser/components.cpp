@@ -38,8 +38,13 @@ std::vector<std::vector<int>> components(int count, const std::vector<std::pair<
   std::vector<std::set<int>> waits(parts.size()), wishes(parts.size());
   for (const auto& [from, to] : edges)
     if (part[from] != part[to]) waits[part[to]].insert(part[from]);
+  const std::function<bool(int, int, std::set<int>&)> follows = [&](int later, int earlier, std::set<int>& seen) {
+    if (later == earlier) return true;
+    return seen.insert(later).second &&
+           std::any_of(waits[later].begin(), waits[later].end(), [&](int before) { return follows(before, earlier, seen); });
+  };
   for (const auto& [from, to] : soft)
-    if (part[from] != part[to]) wishes[part[to]].insert(part[from]);
+    if (std::set<int> seen; !follows(part[from], part[to], seen)) wishes[part[to]].insert(part[from]);
   std::vector<std::vector<int>> order;
   std::set<int> left;
   for (int i = 0; i < static_cast<int>(parts.size()); ++i) left.insert(i);

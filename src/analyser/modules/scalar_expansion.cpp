@@ -45,7 +45,7 @@ void note_expansion(const Nest& nest, std::vector<loop::Group>& groups) {
     const int id = statement.node->id;
     if (nest.reaches(leaf, leaf)) continue;
     const auto note = [&](loop::Group& group, std::optional<std::int64_t> distance, int reader, int loop) {
-      if (!is_carried(group, target->name) && !is_last_count(statement) && !in_order(group, loop))
+      if ((distance || !is_carried(group, target->name)) && !is_last_count(statement) && !in_order(group, loop))
         group.notes.push_back({loop::Note::Kind::expand, target->name, distance, id, reader, loop});
     };
     const auto has = [](const loop::Group& group, int node) {
