@@ -6,7 +6,8 @@
 
 namespace ak::analyser::flow {
 
-std::vector<std::vector<int>> components(int count, const std::vector<std::pair<int, int>>& edges) {
+std::vector<std::vector<int>> components(int count, const std::vector<std::pair<int, int>>& edges,
+                                         const std::vector<std::pair<int, int>>& soft) {
   std::vector<std::vector<int>> next(count);
   for (const auto& [from, to] : edges) next[from].push_back(to);
 
@@ -34,17 +35,26 @@ std::vector<std::vector<int>> components(int count, const std::vector<std::pair<
   for (int node = 0; node < count; ++node)
     if (number[node] < 0) visit(node);
 
-  std::vector<std::set<int>> waits(parts.size());
+  std::vector<std::set<int>> waits(parts.size()), wishes(parts.size());
   for (const auto& [from, to] : edges)
     if (part[from] != part[to]) waits[part[to]].insert(part[from]);
+  const std::function<bool(int, int, std::set<int>&)> follows = [&](int later, int earlier, std::set<int>& seen) {
+    if (later == earlier) return true;
+    return seen.insert(later).second &&
+           std::any_of(waits[later].begin(), waits[later].end(), [&](int before) { return follows(before, earlier, seen); });
+  };
+  for (const auto& [from, to] : soft)
+    if (std::set<int> seen; !follows(part[from], part[to], seen)) wishes[part[to]].insert(part[from]);
   std::vector<std::vector<int>> order;
   std::set<int> left;
   for (int i = 0; i < static_cast<int>(parts.size()); ++i) left.insert(i);
   while (!left.empty()) {
     int first = -1;
+    const auto rank = [&](int i) { return std::pair(!wishes[i].empty(), parts[i].front()); };
     for (const int i : left)
-      if (waits[i].empty() && (first < 0 || parts[i].front() < parts[first].front())) first = i;
+      if (waits[i].empty() && (first < 0 || rank(i) < rank(first))) first = i;
     for (auto& others : waits) others.erase(first);
+    for (auto& others : wishes) others.erase(first);
     left.erase(first);
     order.push_back(parts[first]);
   }

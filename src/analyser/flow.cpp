@@ -101,26 +101,39 @@ class Flow {
         const Reference& reference = statement.references[r];
         if (reference.name != name) continue;
         if (reference.write) {
-          add(Kind::output, name, between(reference.map, writes, kills), r);
+          add(Kind::output, name, from(reference, writes, kills), r);
         } else {
-          add(Kind::flow, name, between(writes, reference.map, kills), r);
-          add(Kind::anti, name, between(reference.map, writes, kills), r);
+          add(Kind::flow, name, to(reference, writes, kills), r);
+          add(Kind::anti, name, from(reference, writes, kills), r);
         }
       }
     }
   }
 
-  /// From sources to later sinks at the same element, none of `kills` in between.
-  isl::union_map between(const isl::union_map& sources, const isl::union_map& sinks, const isl::union_map& kills) const {
-    const auto meet = [&](const isl::union_map& a, const isl::union_map& b) {
-      return a.apply_range(b.reverse()).intersect(before_);
-    };
-    const isl::union_map memory = meet(sources, sinks);
-    if (memory.is_empty() || kills.is_empty()) return memory;
+  isl::union_map meet(const isl::union_map& a, const isl::union_map& b) const {
+    return a.apply_range(b.reverse()).intersect(before_);
+  }
+
+  /// Pairs of sources and later sinks between which one of `kills` comes, at the element where both meet: one of the two must
+  /// reach no other.
+  isl::union_map killed(const isl::union_map& sources, const isl::union_map& sinks, const isl::union_map& kills) const {
     const isl::union_map to_kill = meet(sources, kills), from_kill = meet(kills, sinks);
-    const isl::union_map killed = to_kill.apply_range(from_kill.intersect(certain_earlier_))
-                                      .unite(to_kill.intersect(certain_later_.reverse()).apply_range(from_kill));
-    return memory.subtract(killed);
+    return to_kill.apply_range(from_kill.intersect(certain_earlier_))
+        .unite(to_kill.intersect(certain_later_.reverse()).apply_range(from_kill));
+  }
+
+  /// From a read or write to later writes.
+  isl::union_map from(const Reference& source, const isl::union_map& writes, const isl::union_map& kills) const {
+    const isl::union_map memory = meet(source.map, writes);
+    if (memory.is_empty() || kills.is_empty()) return memory;
+    return memory.subtract(killed(source.map, source.exact ? writes : writes.intersect_domain(kills.domain()), kills));
+  }
+
+  /// From earlier writes to a read.
+  isl::union_map to(const Reference& sink, const isl::union_map& writes, const isl::union_map& kills) const {
+    const isl::union_map memory = meet(writes, sink.map);
+    if (memory.is_empty() || kills.is_empty()) return memory;
+    return memory.subtract(killed(sink.exact ? writes : writes.intersect_domain(kills.domain()), sink.map, kills));
   }
 
   static int index_of(const isl::id& tuple) { return std::stoi(tuple.name().substr(1)); }

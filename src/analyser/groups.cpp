@@ -144,6 +144,42 @@ std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
   return groups;
 }
 
+/// A read that needs what one group made and what another one destroys can stand in neither order: all run in the text's.
+bool is_torn(const Nest& nest, const std::vector<Growing>& groups, std::size_t reader, std::size_t& first) {
+  const auto earlier = [&](int statement) {
+    for (std::size_t g = 0; g < reader; ++g)
+      if (groups[g].statements.contains(statement)) return g;
+    return reader;
+  };
+  std::map<std::pair<int, int>, std::size_t> made, destroyed;  // by statement and reference
+  for (const Dependence& one : *nest.dependences) {
+    if (!nest.contains(one.from) || !nest.contains(one.to) || nest.model->is_scalar(one.name)) continue;
+    const bool flow = one.kind == Dependence::Kind::flow;
+    if (one.kind == Dependence::Kind::output) continue;
+    for (const int leaf : nest.leaves_of(flow ? one.to : one.from))
+      for (const int user : nest.users_of(leaf))
+        if (const std::size_t g = earlier(flow ? one.from : one.to); groups[reader].statements.contains(user) && g < reader)
+          (flow ? made : destroyed).emplace(std::pair(flow ? one.to : one.from, one.reference), g);
+  }
+  for (const auto& [read, g] : made)
+    if (const auto other = destroyed.find(read); other != destroyed.end()) {
+      first = std::min(g, other->second);
+      return true;
+    }
+  return false;
+}
+
+void join_torn(const Nest& nest, std::vector<Growing>& groups) {
+  for (std::size_t reader = 0; reader < groups.size(); ++reader) {
+    std::size_t first = 0;
+    if (!is_torn(nest, groups, reader, first)) continue;
+    for (std::size_t g = first + 1; g <= reader; ++g) join(groups[first], std::move(groups[g]));
+    groups[first].conflict = "a read needs what an earlier iteration made and a later one destroys";
+    groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(first) + 1, groups.begin() + static_cast<std::ptrdiff_t>(reader) + 1);
+    reader = first;
+  }
+}
+
 class Finish {
  public:
   Finish(const Nest& nest, Growing growing) : nest_(nest), growing_(std::move(growing)) {}
@@ -188,26 +224,30 @@ class Finish {
     for (const Piece& inner : piece.inner) add_carriers(inner, level, carriers);
   }
 
-  /// Whether values go between pieces that are not one cycle.
-  bool mixes(int level) const {
-    for (const Piece& piece : growing_.pieces)
-      if (mixes(piece.inner, level)) return true;
-    return false;
+  static bool carries(const std::vector<const Piece*>& carriers, int statement) {
+    return std::any_of(carriers.begin(), carriers.end(), [&](const Piece* piece) {
+      return std::count(piece->statements.begin(), piece->statements.end(), statement) > 0;
+    });
   }
-  bool mixes(const std::vector<Piece>& parts, int level) const {
-    for (const Piece& a : parts)
-      for (const Piece& b : parts)
-        for (const Edge& edge : nest_.edges)
-          if (&a != &b && edge.level == level && !edge.scalar && std::count(a.statements.begin(), a.statements.end(), edge.from) &&
-              std::count(b.statements.begin(), b.statements.end(), edge.to))
-            return true;
-    return std::any_of(parts.begin(), parts.end(), [&](const Piece& part) { return mixes(part.inner, level); });
+
+  /// Whether the loop carries values between statements that are not in one of the cycles told of.
+  bool mixes(int level, const std::vector<const Piece*>& carriers) const {
+    return std::any_of(nest_.edges.begin(), nest_.edges.end(), [&](const Edge& edge) {
+      if (edge.level != level || !growing_.statements.contains(edge.from) || !growing_.statements.contains(edge.to))
+        return false;
+      if (growing_.loops[level] != nest_.at(edge.from).loops[level]) return false;
+      if (edge.scalar && (nest_.followers.contains(edge.from) || carries(carriers, edge.from))) return false;
+      return std::none_of(carriers.begin(), carriers.end(), [&](const Piece* piece) {
+        return std::count(piece->statements.begin(), piece->statements.end(), edge.from) &&
+               std::count(piece->statements.begin(), piece->statements.end(), edge.to);
+      });
+    });
   }
 
   loop::Role role(int level) {
     std::vector<const Piece*> carriers;
     for (const Piece& piece : growing_.pieces) add_carriers(piece, level, carriers);
-    if (mixes(level)) return sequential("values go from one of its statements to a later iteration of another");
+    if (mixes(level, carriers)) return sequential("values go from one of its statements to a later iteration of another");
     if (!growing_.conflict.empty() && level < common_level()) return sequential(growing_.conflict);
     const bool reduces = std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == Kind::reduce; });
     if (is_left(level)) {
@@ -286,7 +326,9 @@ class Finish {
 
 std::vector<loop::Group> groups(const Nest& nest, std::vector<Piece> pieces) {
   std::vector<loop::Group> all;
-  for (Growing& growing : joined(nest, std::move(pieces))) all.push_back(Finish(nest, std::move(growing)).run());
+  std::vector<Growing> grown = joined(nest, std::move(pieces));
+  join_torn(nest, grown);
+  for (Growing& growing : grown) all.push_back(Finish(nest, std::move(growing)).run());
   note_anti(nest, all);
   note_output(nest, all);
   note_expansion(nest, all);

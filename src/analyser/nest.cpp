@@ -51,8 +51,14 @@ void find_followers(Nest& nest) {
 /// The components of some leaves in order, followers left out.
 std::vector<std::vector<int>> parts(const Nest& nest, const std::vector<int>& leaves, std::vector<std::pair<int, int>> order) {
   for (const Edge& edge : nest.edges) order.emplace_back(edge.from, edge.to);
+  // Best before what overwrites it comes who reads, or whom a follower reads for.
+  std::vector<std::pair<int, int>> soft;
+  for (const Dependence& one : *nest.dependences)
+    if (one.kind == Dependence::Kind::anti && nest.contains(one.from) && nest.contains(one.to))
+      for (const int reader : nest.leaves_of(one.from))
+        for (const int user : nest.users_of(reader)) soft.emplace_back(user, one.to);
   std::vector<std::vector<int>> found;
-  for (const auto& members : components(static_cast<int>(nest.model->statements.size()), order)) {
+  for (const auto& members : components(static_cast<int>(nest.model->statements.size()), order, soft)) {
     std::vector<int> kept;
     for (const int member : members)
       if (std::count(leaves.begin(), leaves.end(), member) && !nest.followers.contains(member)) kept.push_back(member);
@@ -82,6 +88,14 @@ bool Nest::reaches(int from, int goal) const {
       }
   }
   return false;
+}
+
+std::set<int> Nest::users_of(int leaf) const {
+  if (!followers.contains(leaf)) return {leaf};
+  std::set<int> users;
+  for (const Edge& edge : edges)
+    if (edge.from == leaf) users.merge(users_of(edge.to));
+  return users;
 }
 
 std::vector<int> Nest::leaves_of(int statement) const {

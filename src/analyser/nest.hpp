@@ -56,6 +56,8 @@ struct Nest {
   const Statement& at(int statement) const { return model->statements[statement]; }
   bool uses(const std::string& module) const { return !without->contains(module); }
   bool contains(int statement) const;
+  /// Of a follower those for which it runs; else the leaf itself.
+  std::set<int> users_of(int leaf) const;
   /// Whether a path of flow edges leads from one to the other.
   bool reaches(int from, int goal) const;
   /// The leaves that a statement stands for: itself, or those of the branch or loop that it is.
@@ -69,8 +71,9 @@ std::vector<Piece> pieces(const Nest& nest);
 /// What each group of pieces is for the loops around it.
 std::vector<loop::Group> groups(const Nest& nest, std::vector<Piece> pieces);
 
-/// Strongly connected components of 0 .. count - 1, each ascending, in topological order; of two that may come first, the one
-/// with the smaller member does.
-std::vector<std::vector<int>> components(int count, const std::vector<std::pair<int, int>>& edges);
+/// Strongly connected components of 0 .. count - 1, each ascending, in topological order. Of several that may come next the
+/// first is one that no component left has a `soft` edge to, then the one with the smallest member.
+std::vector<std::vector<int>> components(int count, const std::vector<std::pair<int, int>>& edges,
+                                         const std::vector<std::pair<int, int>>& soft = {});
 
 }  // namespace ak::analyser::flow

@@ -35,6 +35,12 @@ bool in_order(const loop::Group& group, int loop) {
   });
 }
 
+bool is_parallel(const loop::Group& group, int loop) {
+  return std::any_of(group.loops.begin(), group.loops.end(), [&](const loop::LoopRole& one) {
+    return one.loop == loop && one.role == loop::Role::parallel;
+  });
+}
+
 void classify(const Nest& nest, Piece& piece) {
   if ((piece.counter = counter_of(nest, piece))) {
     piece.kind = Piece::Kind::counter;

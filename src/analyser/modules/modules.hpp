@@ -22,6 +22,7 @@ void classify(const Nest& nest, Piece& piece);
 
 /// Whether the group runs the loop's iterations one after the other: then nothing needs to be said of what they overwrite.
 bool in_order(const loop::Group& group, int loop);
+bool is_parallel(const loop::Group& group, int loop);
 
 // write_after_read.cpp, overwrites.cpp, scalar_expansion.cpp
 void note_anti(const Nest& nest, std::vector<loop::Group>& groups);

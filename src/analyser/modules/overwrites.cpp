@@ -7,15 +7,19 @@ namespace ak::analyser::flow {
 
 namespace {
 
-bool is_known(const Nest& nest, const loop::Group& group, const std::string& array) {
-  for (const loop::Reduction& reduction : group.reductions)
-    if (reduction.target.text == array) return true;
-  for (const loop::Recurrence& recurrence : group.recurrences)
-    if (recurrence.target == array) return true;
+bool is_known(const Nest& nest, const loop::Group& group, const std::string& array, int loop) {
+  if (!is_parallel(group, loop)) {
+    for (const loop::Reduction& reduction : group.reductions)
+      if (reduction.target.text == array) return true;
+    for (const loop::Recurrence& recurrence : group.recurrences)
+      if (recurrence.target == array) return true;
+  }
   for (const loop::Local& local : nest.model->function->locals)
     if (local.name == array) return true;
-  return std::count(group.scattered.begin(), group.scattered.end(), array) > 0 ||
-         counts_apart(*nest.model, nest.counters, array);
+  for (const loop::LoopRole& role : group.loops)
+    if (role.loop == loop && role.role == loop::Role::scatter && std::count(group.scattered.begin(), group.scattered.end(), array))
+      return true;
+  return counts_apart(*nest.model, nest.counters, array);
 }
 
 bool moves(const Statement& statement, int level) {
@@ -33,8 +37,8 @@ void note_output(const Nest& nest, std::vector<loop::Group>& groups) {
     const int from = nest.at(one.from).node->id, to = nest.at(one.to).node->id;
     for (loop::Group& group : groups) {
       const auto has = [&](int id) { return std::count(group.statements.begin(), group.statements.end(), id) > 0; };
-      if (!has(from) || !has(to) || is_known(nest, group, one.name)) continue;
       const int loop = nest.at(one.from).loops[one.level]->id;
+      if (!has(from) || !has(to) || is_known(nest, group, one.name, loop)) continue;
       if (in_order(group, loop)) continue;
       if (one.distances.empty() || !moves(nest.at(one.from), one.level))
         group.notes.push_back({loop::Note::Kind::output, one.name, {}, from, to, loop});

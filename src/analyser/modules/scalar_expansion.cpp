@@ -44,25 +44,25 @@ void note_expansion(const Nest& nest, std::vector<loop::Group>& groups) {
     if (!target || !nest.model->is_scalar(target->name)) continue;
     const int id = statement.node->id;
     if (nest.reaches(leaf, leaf)) continue;
-    std::vector<loop::Note> notes;
-    for (const Edge& edge : nest.edges)
-      if (edge.from == leaf && edge.carried() && edge.scalar && edge.distances.size() == 1)
-        notes.push_back({loop::Note::Kind::expand, target->name, age(nest, edge, kLongestChain), id,
-                         nest.at(edge.to).node->id, statement.loops[edge.level]->id});
-    for (const Dependence& one : *nest.dependences) {
-      if (one.kind != Dependence::Kind::flow || one.from != leaf) continue;
-      const Statement& reader = nest.at(one.to);
-      if (common_depth(statement, reader) == statement.depth()) continue;
-      notes.push_back({loop::Note::Kind::expand, target->name, {}, id, reader.node->id,
-                       statement.loops[common_depth(statement, reader)]->id});
+    const auto note = [&](loop::Group& group, std::optional<std::int64_t> distance, int reader, int loop) {
+      if ((distance || !is_carried(group, target->name)) && !is_last_count(statement) && !in_order(group, loop))
+        group.notes.push_back({loop::Note::Kind::expand, target->name, distance, id, reader, loop});
+    };
+    const auto has = [](const loop::Group& group, int node) {
+      return std::count(group.statements.begin(), group.statements.end(), node) > 0;
+    };
+    for (const Edge& edge : nest.edges) {
+      if (edge.from != leaf || !edge.carried() || !edge.scalar || edge.distances.size() != 1) continue;
+      const int reader = nest.at(edge.to).node->id;
+      for (loop::Group& group : groups)
+        if (has(group, id) && has(group, reader)) note(group, age(nest, edge, kLongestChain), reader, statement.loops[edge.level]->id);
     }
-    // In the last group with it: there its final value is made.
-    for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-      if (!std::count(group->statements.begin(), group->statements.end(), id)) continue;
-      if (!is_carried(*group, target->name) && !is_last_count(statement))
-        for (const loop::Note& note : notes)
-          if (!in_order(*group, note.loop)) group->notes.push_back(note);
-      break;
+    // Its final value is made in the last group with it.
+    const auto last = std::find_if(groups.rbegin(), groups.rend(), [&](const loop::Group& group) { return has(group, id); });
+    for (const Dependence& one : *nest.dependences) {
+      if (one.kind != Dependence::Kind::flow || one.from != leaf || last == groups.rend()) continue;
+      const int depth = common_depth(statement, nest.at(one.to));
+      if (depth < statement.depth()) note(*last, {}, nest.at(one.to).node->id, statement.loops[depth]->id);
     }
   }
 }

@@ -7,11 +7,7 @@ namespace ak::analyser::flow {
 
 namespace {
 
-int group_of(const std::vector<loop::Group>& groups, int id) {
-  for (int g = 0; g < static_cast<int>(groups.size()); ++g)
-    if (std::count(groups[g].statements.begin(), groups[g].statements.end(), id)) return g;
-  return -1;
-}
+bool has(const loop::Group& group, int id) { return std::count(group.statements.begin(), group.statements.end(), id) > 0; }
 
 bool is_local(const Nest& nest, const std::string& name) {
   const auto& locals = nest.model->function->locals;
@@ -32,19 +28,25 @@ bool is_told(const loop::Group& group, const loop::Node& reader, const loop::Ter
 
 void note_anti(const Nest& nest, std::vector<loop::Group>& groups) {
   for (const Dependence& one : *nest.dependences) {
-    if (one.kind != Dependence::Kind::anti || one.level == Dependence::kWithin || nest.model->is_scalar(one.name)) continue;
+    if (one.kind != Dependence::Kind::anti || nest.model->is_scalar(one.name)) continue;
     if (!nest.contains(one.from) || !nest.contains(one.to) || is_local(nest, one.name)) continue;
+    const int to = nest.at(one.to).node->id;
+    const auto writes = std::find_if(groups.begin(), groups.end(), [&](const loop::Group& group) { return has(group, to); });
     for (const int reader : nest.leaves_of(one.from)) {
-      const int from = nest.at(reader).node->id, to = nest.at(one.to).node->id;
-      const int reads = group_of(groups, from), writes = group_of(groups, to);
-      if (reads < 0 || writes < 0 || reads < writes) continue;  // all reads come first
-      loop::Group& group = groups[reads];
-      if (is_told(group, *nest.at(reader).node, nest.at(one.from).references[one.reference].term, one.name)) continue;
-      const int loop = nest.at(one.to).loops[one.level]->id;
-      if (in_order(group, loop)) continue;
-      if (one.distances.empty()) group.notes.push_back({loop::Note::Kind::anti, one.name, {}, from, to, loop});
-      for (const std::int64_t distance : one.distances)
-        group.notes.push_back({loop::Note::Kind::anti, one.name, distance, from, to, loop});
+      const int from = nest.at(reader).node->id;
+      for (auto group = writes; group != groups.end(); ++group) {  // earlier groups have read before it is written
+        if (!has(*group, from)) continue;
+        const loop::Term& read = nest.at(one.from).references[one.reference].term;
+        const bool within = one.level == Dependence::kWithin;
+        if (within && group == writes) continue;
+        const int loop = within ? nest.at(one.to).loops.front()->id : nest.at(one.to).loops[one.level]->id;
+        if (group == writes && !is_parallel(*group, loop) && is_told(*group, *nest.at(reader).node, read, one.name)) continue;
+        if (in_order(*group, loop) && group == writes) continue;
+        if (within) group->notes.push_back({loop::Note::Kind::anti, one.name, 0, from, to, loop});
+        if (!within && one.distances.empty()) group->notes.push_back({loop::Note::Kind::anti, one.name, {}, from, to, loop});
+        for (const std::int64_t distance : one.distances)
+          group->notes.push_back({loop::Note::Kind::anti, one.name, distance, from, to, loop});
+      }
     }
   }
 }

@@ -1,0 +1,87 @@
+// What happens between statements at run time, the analysis must have predicted; and what it calls parallel, must be.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analyser/analyse.hpp"
+#include "interpreter.hpp"
+#include "random_function.hpp"
+
+using namespace ak;
+using analyser::PredictedDependence;
+
+namespace {
+
+std::string text(const test::SeenDependence& seen) {
+  static constexpr const char* kKinds[] = {"flow", "anti", "output"};
+  return fmt::format("{} of {} from {} to {}, loop {} distance {}", kKinds[static_cast<int>(seen.kind)], seen.name, seen.from,
+                     seen.to, seen.loop, seen.distance);
+}
+
+bool predicts(const PredictedDependence& one, const test::SeenDependence& seen) {
+  return static_cast<int>(one.kind) == static_cast<int>(seen.kind) && one.name == seen.name && one.from == seen.from &&
+         one.to == seen.to && one.loop == seen.loop &&
+         (one.loop == 0 || one.distances.empty() || std::count(one.distances.begin(), one.distances.end(), seen.distance));
+}
+
+/// Where the verdict would let this dependence be broken; empty: nowhere.
+std::string broken(const loop::Verdict& verdict, const test::SeenDependence& seen) {
+  using Kind = test::SeenDependence::Kind;
+  using Note = loop::Note::Kind;
+  if (!verdict.function.locals.empty())
+    for (const loop::Local& local : verdict.function.locals)
+      if (local.name == seen.name && local.extents.empty() && seen.kind != Kind::flow) return {};  // scalars are private
+  const auto has = [](const loop::Group& group, int id) {
+    return std::count(group.statements.begin(), group.statements.end(), id) > 0;
+  };
+  const auto noted = [&](const loop::Group& group, Note kind) {
+    return std::any_of(group.notes.begin(), group.notes.end(), [&](const loop::Note& note) {
+      return note.kind == kind && note.name == seen.name && (!note.distance || *note.distance == seen.distance || kind == Note::expand);
+    });
+  };
+  for (std::size_t source = 0; source < verdict.groups.size(); ++source) {
+    const loop::Group& group = verdict.groups[source];
+    if (!has(group, seen.from)) continue;
+    for (std::size_t sink = 0; sink < verdict.groups.size(); ++sink) {
+      if (!has(verdict.groups[sink], seen.to)) continue;
+      if (sink < source) {
+        if (has(group, seen.to) || has(verdict.groups[sink], seen.from)) continue;  // what sets a scalar runs in several groups
+        if (seen.kind == Kind::anti && noted(group, Note::anti)) continue;
+        return "the groups run the other way round";
+      }
+      if (sink != source || seen.loop == 0) continue;
+      for (const loop::LoopRole& role : group.loops) {
+        if (role.loop != seen.loop || role.role != loop::Role::parallel) continue;
+        if (seen.kind == Kind::flow && !noted(group, Note::expand)) return "the loop is not parallel";
+        const bool reduced = std::any_of(group.reductions.begin(), group.reductions.end(),
+                                         [&](const loop::Reduction& one) { return one.target.text == seen.name; });
+        if (seen.kind == Kind::anti && !noted(group, Note::anti) && !reduced) return "nothing is said of the old value";
+        if (seen.kind == Kind::output && !noted(group, Note::output) && !reduced) return "nothing is said of the last value";
+      }
+    }
+  }
+  return {};
+}
+
+void check(const loop::Function& function, unsigned seed) {
+  const analyser::Analysis found = analyser::analysis(function, {});
+  for (const int n : {0, 1, 2, 5, 8}) {
+    const test::Observed observed = test::observe(found.verdict.function, {{"n", n}, {"m", 3}}, seed);
+    for (const test::SeenDependence& seen : observed.dependences) {
+      const bool predicted = std::any_of(found.dependences.begin(), found.dependences.end(),
+                                         [&](const PredictedDependence& one) { return predicts(one, seen); });
+      const std::string fault = broken(found.verdict, seen);
+      if (predicted && fault.empty()) continue;
+      FAIL_CHECK(fmt::format("function {}, n = {}: {}: {}\n{}{}", seed, n, text(seen), predicted ? fault : "not predicted",
+                             loop::explain(found.verdict), loop::c_text(found.verdict.function.body, 2)));
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("flow: every dependence that happens was predicted, and no verdict breaks one") {
+  for (unsigned seed = 0; seed < 150; ++seed) check(test::random_function(seed), seed);
+}
