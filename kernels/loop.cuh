@@ -428,4 +428,13 @@ __device__ inline T before_tile(unsigned tile, T total, Op op, unsigned* flags, 
   return before;
 }
 
+/// The same where an earlier launch has left every tile's total in `totals`.
+template <class T, class Op>
+__device__ inline T before_tile(unsigned tile, const T* totals, Op op, T* room) {
+  const unsigned each = (tile + blockDim.x - 1) / blockDim.x, first = threadIdx.x * each;
+  T mine = op.identity();
+  for (unsigned i = first; i < tile && i < first + each; ++i) mine = op(mine, totals[i]);
+  return block_reduce(mine, op, room);
+}
+
 }  // namespace ak

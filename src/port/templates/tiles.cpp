@@ -20,7 +20,7 @@ namespace {
 struct Shape {
   int block, items;
 };
-constexpr Shape kFlat[] = {{256, 4}, {512, 8}, {256, 8}, {128, 4}, {1024, 4}, {256, 16}};
+constexpr Shape kFlat[] = {{256, 4}, {512, 8}, {256, 16}, {128, 4}};
 constexpr Shape kRows[] = {{128, 4}, {256, 4}, {512, 2}, {64, 4}, {32, 4}};
 
 std::string state_of(const Carried& carried) {
@@ -89,43 +89,43 @@ class Printer {
   Printer(const Work& work, const Rows& rows, const Phases& phases, Shape shape)
       : work_(work), nest_(rows), phases_(phases), shape_(shape), distance_(phases.carried[0].distance) {}
 
-  /// Tiles to blocks; nothing where the number of iterations is not known before the launch.
-  std::optional<Stage> flat() {
+  /// Tiles to blocks; nothing where the number of iterations is not known before the launch. In one launch blocks wait for
+  /// each other's totals; in two, the first leaves them.
+  std::optional<Stage> flat(bool one_launch) {
     const auto count = trips(work_, nest_.loop);
     if (!count) return std::nullopt;
-    across_ = true;
     Stage stage = begin();
+    stage.knobs["launches"] = one_launch ? 1 : 2;
     // At least one block: what is kept is kept of no iterations too.
     const Term one = loop::integer(1, loop::ScalarType::i64), none = loop::integer(0, loop::ScalarType::i64);
     const Term full = loop::binary("/", loop::binary("-", *count, one), loop::integer(distance_ * tile()));
     const Term tiles{
         Term::Kind::choose, loop::ScalarType::i64, {}, {loop::binary(">", *count, none), loop::binary("+", full, one), one}};
     const Term blocks = loop::binary("*", tiles, loop::integer(distance_));
-    const std::string tickets = "tickets_" + work_.tag + "_";
-    stage.scratch.push_back({tickets, loop::ScalarType::i32, loop::integer(1), true});
+    if (one_launch) stage.scratch.push_back({tickets(), loop::ScalarType::i32, loop::integer(1), true});
     for (const Carried& carried : phases_.carried) {
-      stage.scratch.push_back({flags(carried), loop::ScalarType::i32, blocks, true});
-      stage.scratch.push_back({values(carried), loop::ScalarType::i64,
-                               loop::binary("*", blocks, loop::integer((2 * bytes_of(carried) + 7) / 8)), false});
+      if (one_launch) stage.scratch.push_back({flags(carried), loop::ScalarType::i32, blocks, true});
+      const int words = ((one_launch ? 2 : 1) * bytes_of(carried) + 7) / 8;
+      stage.scratch.push_back({values(carried), loop::ScalarType::i64, loop::binary("*", blocks, loop::integer(words)), false});
     }
-    text_ = opening(work_);
-    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
-    rooms();
-    line("__shared__ unsigned ticket_room_[ak::kRoom];");
-    line(fmt::format("const unsigned ticket_ = ak::take_ticket((unsigned*){}, ticket_room_);", tickets));
-    if (distance_ > 1) {
-      line(fmt::format("const unsigned phase_ = ticket_ % {0}, tile_ = ticket_ / {0}, tiles_ = gridDim.x / {0};", distance_));
-    } else {
-      line("const unsigned tile_ = ticket_;");
+    if (!one_launch) {
+      flat_opening(false);
+      first_phase();
+      for (const Carried& carried : phases_.carried)
+        line(fmt::format("if (threadIdx.x == 0) (({}*){})[blockIdx.x] = {}_block_.total;", state_of(carried), values(carried),
+                         carried.name));
+      finish(stage, blocks, false);
     }
+    across_ = one_launch ? Across::waiting : Across::totals;
+    flat_opening(one_launch);
     firsts();
     one_tile();
     if (!closing(work_, 0).empty()) {
-      line("if (count_ <= 0 && ticket_ == 0 && threadIdx.x == 0) {");
+      line("if (count_ <= 0 && block_ == 0 && threadIdx.x == 0) {");
       text_ += closing(work_, indent_ + 2);
       line("}");
     }
-    finish(stage, blocks, true);
+    finish(stage, blocks, one_launch);
     return stage;
   }
 
@@ -168,6 +168,27 @@ class Printer {
 
  private:
   long long tile() const { return static_cast<long long>(shape_.block) * shape_.items; }
+  void flat_opening(bool tickets_count) {
+    text_ = opening(work_);
+    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    rooms();
+    if (tickets_count) {
+      line("__shared__ unsigned ticket_room_[ak::kRoom];");
+      line(fmt::format("const unsigned block_ = ak::take_ticket((unsigned*){}, ticket_room_);", tickets()));
+    } else {
+      line("const unsigned block_ = blockIdx.x;");
+    }
+    // A scan of its own for each residue of the distance: tiles of one scan lie side by side.
+    if (distance_ == 1)
+      line("const unsigned tile_ = block_;");
+    else if (tickets_count)
+      line(fmt::format("const unsigned phase_ = block_ % {0}, tile_ = block_ / {0}, tiles_ = gridDim.x / {0};", distance_));
+    else
+      line(fmt::format("const unsigned tiles_ = gridDim.x / {0}, phase_ = block_ / tiles_, tile_ = block_ % tiles_;",
+                       distance_));
+  }
+
+  std::string tickets() const { return "tickets_" + work_.tag + "_"; }
   std::string flags(const Carried& carried) const { return carried.name + "_flags_" + work_.tag + "_"; }
   std::string values(const Carried& carried) const { return carried.name + "_tiles_" + work_.tag + "_"; }
   static std::string first(const Carried& carried) { return carried.name + "_first_"; }
@@ -268,7 +289,7 @@ class Printer {
     if (second) {
       for (const Carried& carried : phases_.carried) find(carried);
       text_ += statements(phases_.second, indent_);
-      if (across_ && !closing(work_, 0).empty()) {
+      if (across_ != Across::rows && !closing(work_, 0).empty()) {
         line(fmt::format("if ({} == count_ - 1) {{", number));
         text_ += closing(work_, indent_ + 2);
         line("}");
@@ -291,7 +312,7 @@ class Printer {
                        first(carried), first2));
   }
 
-  void one_tile() {
+  void first_phase() {
     line(fmt::format("const long long first_ = tile_ * {}LL + ak::warp() * {} + ak::lane();", tile(), 32 * shape_.items));
     for (const Saved& saved : phases_.saved)
       line(fmt::format("{} {}[{}];", loop::c_name(saved.read.type), saved.name, shape_.items));
@@ -306,22 +327,37 @@ class Printer {
       line(fmt::format("{0}_carry_ = {1}({0}_carry_, {0}_warp_.total);", name, op));
     }
     close();
-    for (const Carried& carried : phases_.carried) {
-      const std::string &name = carried.name, state = state_of(carried), op = op_of(carried);
+    for (const Carried& carried : phases_.carried)
       line(
           fmt::format("const ak::Scanned<{1}> {0}_block_ = ak::across_warps(ak::Scanned<{1}>{{{2}.identity(), {0}_carry_}}, "
                       "{2}, {0}_room_);",
-                      name, state, op));
-      if (across_) {
-        const std::string from = distance_ == 1 ? "" : " + phase_ * tiles_";
-        line(fmt::format(
-            "const {1} {0}_before_ = {2}(ak::before_tile(tile_, {0}_block_.total, {2}, (unsigned*){3}{5}, ({1}*){4}{6}, "
-            "{0}_room_), {0}_block_.before);",
-            name, state, op, flags(carried), values(carried), from, distance_ == 1 ? "" : " + 2ull * phase_ * tiles_"));
-      } else {
-        line(fmt::format("const {1} {0}_before_ = {2}({0}_so_far_, {0}_block_.before);", name, state, op));
-        line(fmt::format("{0}_so_far_ = {1}({0}_so_far_, {0}_block_.total);", name, op));
-      }
+                      carried.name, state_of(carried), op_of(carried)));
+  }
+
+  /// What all tiles before this one bring, in C.
+  std::string before_text(const Carried& carried) const {
+    const std::string op = op_of(carried), state = state_of(carried);
+    const char *flag = distance_ == 1 ? "" : " + phase_ * tiles_", *value = distance_ == 1 ? "" : " + 2ull * phase_ * tiles_";
+    switch (across_) {
+      case Across::rows:
+        return carried.name + "_so_far_";
+      case Across::waiting:
+        return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, (unsigned*){2}{4}, ({5}*){3}{6}, {0}_room_)",
+                           carried.name, op, flags(carried), values(carried), flag, state, value);
+      case Across::totals:
+        return fmt::format("ak::before_tile(tile_, (const {0}*){1}{2}, {3}, {4}_room_)", state, values(carried), flag, op,
+                           carried.name);
+    }
+    return {};
+  }
+
+  void one_tile() {
+    first_phase();
+    for (const Carried& carried : phases_.carried) {
+      const std::string &name = carried.name, op = op_of(carried);
+      line(fmt::format("const {1} {0}_before_ = {2}({3}, {0}_block_.before);", name, state_of(carried), op,
+                       before_text(carried)));
+      if (across_ == Across::rows) line(fmt::format("{0}_so_far_ = {1}({0}_so_far_, {0}_block_.total);", name, op));
     }
     items(true);
     close();
@@ -332,7 +368,7 @@ class Printer {
   const Phases& phases_;
   const Shape shape_;
   const std::int64_t distance_;
-  bool across_ = false;
+  enum class Across { rows, waiting, totals } across_ = Across::rows;
   std::string text_;
   int indent_ = 2;
 };
@@ -378,8 +414,12 @@ std::vector<Stage> tile_stages(const Work& work, const std::string& template_nam
     if (intersect(read_arrays(work.after), shared) || intersect(written_arrays(work.after), shared) ||
         intersect(written_arrays(work.after), read_arrays(work.body)))
       return stages;
-    for (const Shape& shape : kFlat) add(Printer(work, *nest, *phases, shape).flat());
-    if (stages.empty()) add(Printer(work, *nest, *phases, {1024, 4}).rows());
+    const bool two = phases->saved.empty();  // else a first phase must have ended before another tile's second one begins
+    for (const Shape& shape : kFlat) {
+      if (two) add(Printer(work, *nest, *phases, shape).flat(false));
+      add(Printer(work, *nest, *phases, shape).flat(true));
+    }
+    for (const int items : {4, 8}) add(Printer(work, *nest, *phases, {1024, items}).rows());
     return stages;
   }
   for (const loop::Note& note : work.group.notes)
