@@ -305,7 +305,7 @@ class Texts {
 
   static std::string recipe_row(const Recipe& recipe) {
     constexpr const char* kShapes[] = {"mixed", "positive", "negative", "ties", "tiny", "around"};
-    constexpr const char* kSpikes[] = {"never", "early", "late", "last"};
+    constexpr const char* kSpikes[] = {"never", "first", "early", "late", "last"};
     constexpr const char* kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
     return fmt::format("{{ak::{}, {:#}, {:#}, ak::{}, {:#}, ak::{}, {}}}", kShapes[static_cast<int>(recipe.shape)],
                        recipe.center, recipe.spread, kSpikes[static_cast<int>(recipe.spike)], recipe.spike_value,

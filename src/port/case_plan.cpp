@@ -35,8 +35,6 @@ class Planner {
     const std::size_t basics = recipes.size();
     std::vector<bool> at_probe;
     for (const Recipe& recipe : recipes) at_probe.push_back(look(sizes[probe], recipe).fit);
-    for (const Recipe& recipe : tie_recipes(plan.roles))
-      if (look(sizes[probe], recipe).fit) recipes.push_back(recipe), at_probe.push_back(true);
     // Where nothing counts the branches, a constant's two sides are taken unseen.
     for (const Recipe& recipe : threshold_recipes(plan.roles)) {
       if (recipes.size() - basics >= kMostExtra) break;
@@ -57,6 +55,8 @@ class Planner {
       at_probe.push_back(here);
       if (!here) plan.cases.push_back({size, recipe});
     }
+    for (const Recipe& recipe : edge_recipes(plan.roles))
+      if (look(sizes[probe], recipe).fit) recipes.push_back(recipe), at_probe.push_back(true);
     for (std::size_t r = 0; r < recipes.size(); ++r)
       if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
     for (const std::size_t s : order(sizes, probe)) add(sizes[s], s, recipes, basics, level);

@@ -17,7 +17,7 @@ using Indices = Recipe::Indices;
 
 namespace {
 
-constexpr std::size_t kMostTies = 6;
+constexpr std::size_t kMostEdges = 16;
 
 /// SplitMix64: what the standard's distributions draw differs between libraries.
 class Random {
@@ -100,9 +100,10 @@ void fill_values(Memory& memory, Random& random, const Recipe& recipe) {
   }
   if (recipe.shape != Shape::around || recipe.spike == Spike::never || memory.elements == 0) return;
   const std::int64_t last = memory.elements - 1;
-  const std::int64_t at = recipe.spike == Spike::early  ? std::min<std::int64_t>(2, last)
-                          : recipe.spike == Spike::late ? last - memory.elements / 20
-                                                        : last;
+  const std::int64_t at = recipe.spike == Spike::first   ? 0
+                          : recipe.spike == Spike::early ? std::min<std::int64_t>(2, last)
+                          : recipe.spike == Spike::late  ? last - memory.elements / 20
+                                                         : last;
   if (real)
     memory.set_real(at, recipe.spike_value);
   else
@@ -175,15 +176,30 @@ std::vector<Recipe> threshold_recipes(const Roles& roles) {
   return made;
 }
 
-std::vector<Recipe> tie_recipes(const Roles& roles) {
+std::vector<Recipe> edge_recipes(const Roles& roles) {
   std::vector<Recipe> made;
+  std::uint64_t seed = 50;
+  for (const auto& [value, sign] : {std::pair{8.0, "large"}, {-8.0, "negative"}})
+    for (const auto& [spike, word] : {std::pair{Spike::first, "first"}, {Spike::last, "last"}}) {
+      Recipe recipe = basic("", Shape::around, Indices::permutation, 1, seed++);
+      recipe.name = fmt::format("a {} {} value", sign, word);
+      recipe.center = -value / 4, recipe.spike = spike, recipe.spike_value = value;
+      made.push_back(recipe);
+    }
   for (const double threshold : roles.thresholds) {
-    if (threshold == 0 || made.size() == kMostTies) continue;  // the ties of all have it
-    Recipe recipe =
-        basic("", Shape::ties, Indices::duplicates, std::llround(std::clamp(threshold, -1e9, 1e9)), 50 + made.size());
+    if ((threshold == 0 && !roles.exits) || made.size() >= kMostEdges) continue;  // the ties of all have 0
+    Recipe recipe = basic("", Shape::ties, Indices::duplicates, std::llround(std::clamp(threshold, -1e9, 1e9)), seed++);
     recipe.name = fmt::format("ties at {}", threshold);
-    recipe.center = threshold, recipe.spread = std::abs(threshold) / 16;
-    made.push_back(std::move(recipe));
+    recipe.center = threshold, recipe.spread = threshold == 0 ? 1 : std::abs(threshold) / 16;
+    made.push_back(recipe);
+    for (const double side : {-1.0, 1.0}) {
+      recipe.shape = Shape::around, recipe.seed = seed++;
+      recipe.spread = 1 + std::abs(threshold) / 4;
+      recipe.center = threshold + side * 2 * recipe.spread;
+      recipe.spike = Spike::late, recipe.spike_value = threshold;
+      recipe.name = fmt::format("{} {}, one on it", side < 0 ? "below" : "above", threshold);
+      made.push_back(recipe);
+    }
   }
   return made;
 }
@@ -198,7 +214,7 @@ Recipe random_recipe(const Roles& roles, std::uint64_t number) {
       roles.thresholds.empty() ? 0 : roles.thresholds[random.below(static_cast<std::int64_t>(roles.thresholds.size()))];
   recipe.spread = kSpreads[random.below(std::size(kSpreads))];
   recipe.center = threshold + random.between(-1, 1) * recipe.spread;
-  recipe.spike = static_cast<Spike>(random.below(4));
+  recipe.spike = static_cast<Spike>(random.below(5));
   recipe.spike_value = threshold + random.between(-4, 4) * recipe.spread;
   recipe.indices = static_cast<Indices>(random.below(5));
   recipe.integer = random.below(3) ? random.below(7) - 3 : std::llround(threshold) + random.below(3) - 1;

@@ -20,7 +20,7 @@ struct Recipe {
     tiny,    // zeros of both signs and denormals, some ordinary ones
     around,  // center - spread to center + spread, with one spike perhaps
   };
-  enum class Spike : std::uint8_t { never, early, late, last };
+  enum class Spike : std::uint8_t { never, first, early, late, last };
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
 
   std::string name = "mixed";
@@ -41,8 +41,9 @@ struct Recipe {
 std::vector<Recipe> basic_recipes();
 /// Values on one side of each constant that conditions compare with, and one early, late or nowhere on the other side or on it.
 std::vector<Recipe> threshold_recipes(const Roles& roles);
-/// Ties on and next to each of these constants, where `<` and `<=` differ.
-std::vector<Recipe> tie_recipes(const Roles& roles);
+/// One large value at the first or the last element; and where `<` and `<=` differ: values on and next to each constant that
+/// conditions compare with, and one alone on it.
+std::vector<Recipe> edge_recipes(const Roles& roles);
 /// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.
 Recipe random_recipe(const Roles& roles, std::uint64_t number);
 

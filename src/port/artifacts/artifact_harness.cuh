@@ -26,7 +26,7 @@ struct Parameter {
 
 // How values are drawn.
 enum Values { mixed, positive, negative, ties, tiny, around };  // tiny: zeros and denormals
-enum Spike { never, early, late, last };                        // one value that is not around the others
+enum Spike { never, first, early, late, last };                 // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
   Values values;
@@ -174,7 +174,11 @@ inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed) 
   for (long long i = 0; i < memory.elements; ++i) set(i, draw(random, recipe, memory.type));
   if (recipe.values != around || recipe.spike == never || memory.elements == 0) return;
   const long long end = memory.elements - 1;
-  set(recipe.spike == early ? std::min(2LL, end) : recipe.spike == late ? end - memory.elements / 20 : end, recipe.spike_value);
+  const long long at = recipe.spike == first   ? 0
+                       : recipe.spike == early ? std::min(2LL, end)
+                       : recipe.spike == late  ? end - memory.elements / 20
+                                               : end;
+  set(at, recipe.spike_value);
 }
 
 inline void fill_positions(Memory& memory, const Parameter& parameter, const Argument& argument, Indices kind,
