@@ -61,7 +61,7 @@ struct EmulationRequest {
 enum class FaultKind : std::uint8_t {
   race,           // two accesses, not both reads nor both atomic, without an order between them
   out_of_bounds,  // or of no array at all
-  misaligned,     // an access of 8 or 16 bytes
+  misaligned,     // an access of 8 or 16 bytes; of whole vectors where g++ compiles
   uninitialised,  // shared memory read before a thread of the block wrote it
   divergence,     // threads at different barriers, or ended before one, or lanes missing from a mask
   deadlock,       // blocks or threads wait for what nobody will do

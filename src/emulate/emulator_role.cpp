@@ -16,6 +16,7 @@
 
 #include "base/build.hpp"
 #include "base/thread.hpp"
+#include "emulate/box.hpp"
 #include "emulate/compile_kernels.hpp"
 #include "emulate/grid.hpp"
 #include "worker/channel.hpp"
@@ -68,8 +69,10 @@ class Role {
         reply.refused = compile_kernels(message.folder, message.compiler);
         break;
       case EmulateMessage::Kind::load:
+        restrict_system_calls(true);  // its constructors run when it is opened
         object_.emplace(message.folder + "/object.so");
         grid_.emplace(*object_);
+        restrict_system_calls(false);
         break;
       case EmulateMessage::Kind::run:
         map(message.shared_bytes);

@@ -156,6 +156,15 @@ const ak_emulated::Table Grid::kTable = {
       fault.text = fmt::format("index {} of {}", fault.element, type);
       running->stop(std::move(fault));
     },
+    [](void* to, const void* from, unsigned long bytes) {
+      running->access(reinterpret_cast<std::uintptr_t>(from), static_cast<unsigned>(bytes), ak_emulated::kRead);
+      running->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      std::memmove(to, from, bytes);
+    },
+    [](void* to, int value, unsigned long bytes) {
+      running->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      std::memset(to, value, bytes);
+    },
     [](const void* at, unsigned long long alignment, int line) {
       const auto address = reinterpret_cast<std::uintptr_t>(at);
       if (address == 0) running->outside(address, 1, false);
@@ -708,8 +717,7 @@ void Grid::access(std::uintptr_t address, unsigned bytes, unsigned how) {
   const bool write = how & ak_emulated::kWrite;
   const auto location = locate(address, bytes);
   if (!location) {
-    if (!write && address - memory_begin_ >= memory_bytes_ && !stacks_.contains(address) && object_.constant(address, bytes))
-      return;
+    if (!write && object_.constant(address, bytes)) return;
     outside(address, bytes, write);
   }
   progress_ += write;

@@ -1,7 +1,6 @@
 // The emulator: right kernels stay clean and compute, wrong ones are found and named.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "emulate/box.hpp"
 #include "emulating.hpp"
 
 using namespace ak;
@@ -585,18 +585,41 @@ TEST_CASE("emulator: what cannot be run is refused in words") {
   CHECK_THROWS_WITH_AS(compile("", options), doctest::Contains("/nowhere/ak-worker"), Error);
 }
 
+TEST_CASE("emulator: a kernel cannot use the system") {
+  if (!missing_from_box().empty()) return;
+  const std::string file = (std::filesystem::temp_directory_path() / fmt::format("ak-test-written-{}", ::getpid())).string();
+  Emulator one(fmt::format("extern \"C\" {{ int open(const char*, int, ...); int unlink(const char*); int socket(int, int, "
+                           "int); int fork(); }}\n"
+                           "extern \"C\" __global__ void k(int* a) {{\n"
+                           "  a[0] = open(\"{0}\", 0101, 0600); a[1] = open(\"/etc/passwd\", 0); a[2] = socket(1, 1, 0); a[3] "
+                           "= fork(); a[4] = 7;\n"
+                           "}}\n",
+                           file),
+               {"k"}, emulator_options());
+  std::vector<NamedValue> values = {{"a", std::vector<int>(5)}};
+  EmulationRequest request;
+  request.launches.push_back({"k", 1, 1, 0, false});
+  give(request, values);
+  const Emulation emulation = one.run(request);
+  CHECK_MESSAGE(emulation.ok(), text_of(emulation));
+  CHECK(std::get<std::vector<int>>(values[0].value) == std::vector<int>{-1, -1, -1, -1, 7});
+  CHECK(!std::filesystem::exists(file));
+}
+
 TEST_CASE("emulator: a text that keeps the compiler busy is refused at its deadline") {
   EmulatorOptions options = emulator_options();
   options.seconds = 1;
   const auto begin = std::chrono::steady_clock::now();
-  CHECK_THROWS_WITH_AS(Emulator("template <int a, int b> struct T { enum { v = T<a - 1, b>::v + T<a - 1, b + (1 << a)>::v }; };\n"
-                                "template <int b> struct T<0, b> { enum { v = 1 }; };\n"
-                                "extern \"C\" __global__ void k(int* a) { a[0] = T<24, 0>::v; }",
-                                {"k"}, options),
-                       doctest::Contains("not compiled within 1 s"), Error);
+  CHECK_THROWS_WITH_AS(
+      Emulator("template <int a, int b> struct T { enum { v = T<a - 1, b>::v + T<a - 1, b + (1 << a)>::v }; };\n"
+               "template <int b> struct T<0, b> { enum { v = 1 }; };\n"
+               "extern \"C\" __global__ void k(int* a) { a[0] = T<24, 0>::v; }",
+               {"k"}, options),
+      doctest::Contains("not compiled within 1 s"), Error);
   const std::string pipe = (std::filesystem::temp_directory_path() / fmt::format("ak-test-pipe-{}", ::getpid())).string();
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK_THROWS_WITH_AS(Emulator(fmt::format("#include \"{}\"\n", pipe), {"k"}, options), doctest::Contains("not compiled within 1 s"), Error);
+  CHECK_THROWS_WITH_AS(Emulator(fmt::format("#include \"{}\"\n", pipe), {"k"}, options),
+                       doctest::Contains("not compiled within 1 s"), Error);
   std::filesystem::remove(pipe);
   CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 20);
 }

@@ -28,18 +28,19 @@ AK_HIDDEN void __sanitizer_cov_trace_pc() {
 AK_HOOKS(1) AK_HOOKS(2) AK_HOOKS(4) AK_HOOKS(8) AK_HOOKS(16)
 AK_HIDDEN void __tsan_read_range(void* at, unsigned long bytes) { ak_table->access(at, static_cast<unsigned>(bytes), kRead); }
 AK_HIDDEN void __tsan_write_range(void* at, unsigned long bytes) { ak_table->access(at, static_cast<unsigned>(bytes), kWrite); }
-AK_HIDDEN void* __tsan_memcpy(void* to, const void* from, unsigned long bytes) {
-  ak_table->access(from, static_cast<unsigned>(bytes), kRead), ak_table->access(to, static_cast<unsigned>(bytes), kWrite);
-  return __builtin_memcpy(to, from, bytes);
-}
-AK_HIDDEN void* __tsan_memmove(void* to, const void* from, unsigned long bytes) {
-  ak_table->access(from, static_cast<unsigned>(bytes), kRead), ak_table->access(to, static_cast<unsigned>(bytes), kWrite);
-  return __builtin_memmove(to, from, bytes);
-}
-AK_HIDDEN void* __tsan_memset(void* to, int value, unsigned long bytes) {
-  ak_table->access(to, static_cast<unsigned>(bytes), kWrite);
-  return __builtin_memset(to, value, bytes);
-}
+// The C library's would not be seen; some compilers call these instead.
+#define AK_COPY(name)                                                             \
+  AK_HIDDEN void* name(void* to, const void* from, unsigned long bytes) {         \
+    ak_table->copy(to, from, bytes);                                              \
+    return to;                                                                    \
+  }
+#define AK_FILL(name)                                                             \
+  AK_HIDDEN void* name(void* to, int value, unsigned long bytes) {                \
+    ak_table->fill(to, value, bytes);                                             \
+    return to;                                                                    \
+  }
+AK_COPY(memcpy) AK_COPY(memmove) AK_COPY(__tsan_memcpy) AK_COPY(__tsan_memmove)
+AK_FILL(memset) AK_FILL(__tsan_memset)
 
 AK_HIDDEN void ak_atomic(const void* address, unsigned bytes, unsigned how) { ak_table->atomic(address, bytes, how); }
 AK_HIDDEN int ak_block_barrier(int predicate, int line) { return ak_table->block_barrier(predicate, line); }

@@ -25,6 +25,8 @@ struct Table {
   void (*trap)(int line);
   void (*out_of_steps)();
   void (*bad_index)(const char* type, unsigned long long index, int line);
+  void (*copy)(void* to, const void* from, unsigned long bytes);  // what lies in both may overlap
+  void (*fill)(void* to, int value, unsigned long bytes);
   void (*misaligned)(const void* address, unsigned long long alignment, int line);
 };
 

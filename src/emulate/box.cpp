@@ -1,0 +1,111 @@
+#include "emulate/box.hpp"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
+
+namespace ak::loop {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#else
+constexpr std::uint32_t kArchitecture = 0;  // no filter is written for it
+#endif
+
+constexpr int kCalls[] = {
+    SYS_read,      SYS_write,         SYS_readv,           SYS_writev,          SYS_pread64,      SYS_recvfrom,
+    SYS_recvmsg,   SYS_sendto,        SYS_sendmsg,         SYS_ppoll,           SYS_close,        SYS_lseek,
+    SYS_fstat,     SYS_mmap,          SYS_munmap,          SYS_mremap,          SYS_mprotect,     SYS_madvise,
+    SYS_brk,       SYS_futex,         SYS_rt_sigaction,    SYS_rt_sigprocmask,  SYS_rt_sigreturn, SYS_sigaltstack,
+    SYS_setitimer, SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep,       SYS_exit,         SYS_exit_group,
+    SYS_getpid,    SYS_gettid,        SYS_sched_yield,     SYS_restart_syscall, SYS_getrandom,    SYS_set_robust_list,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+#ifdef SYS_rseq
+    SYS_rseq,
+#endif
+};
+
+constexpr int kOpeningCalls[] = {
+    SYS_newfstatat, SYS_readlinkat, SYS_getcwd,   SYS_faccessat,
+#ifdef SYS_stat
+    SYS_stat,       SYS_access,     SYS_readlink,
+#endif
+#ifdef SYS_statx
+    SYS_statx,
+#endif
+};
+
+class Filter {
+ public:
+  Filter() {
+    put(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
+    put(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0));
+    put(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    put(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  }
+  void allow(int call) {
+    put(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 1));
+    put(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  }
+  // Where these bits of an argument (its lower half) have that value.
+  void allow_where(int call, int argument, std::uint32_t bits, std::uint32_t value) {
+    put(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, 5));
+    put(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8u * static_cast<unsigned>(argument))));
+    put(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits));
+    put(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+    put(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    put(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+  }
+  bool install() {
+    put(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    const sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
+    return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0;
+  }
+
+ private:
+  void put(sock_filter one) { code_.push_back(one); }
+  std::vector<sock_filter> code_;
+};
+
+}  // namespace
+
+bool restrict_system_calls(bool opening) {
+  if (kArchitecture == 0) return false;
+  Filter filter;
+  for (const int call : kCalls) filter.allow(call);
+  filter.allow_where(SYS_kill, 0, ~0u, 0);
+  filter.allow_where(SYS_tgkill, 0, ~0u, static_cast<std::uint32_t>(::getpid()));
+  filter.allow_where(SYS_prctl, 0, ~0u, PR_SET_NO_NEW_PRIVS);
+  filter.allow(SYS_seccomp);  // which can only take away
+  if (opening) {
+    for (const int call : kOpeningCalls) filter.allow(call);
+    filter.allow_where(SYS_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+  }
+  return filter.install();
+}
+
+std::string missing_from_box() {
+  const std::uint32_t action = SECCOMP_RET_ERRNO;
+  if (kArchitecture == 0 || ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0)
+    return "filters of system calls (seccomp): a kernel's text that the gate lets through could use the system's";
+  return {};
+}
+
+}  // namespace ak::loop
