@@ -4,13 +4,15 @@
 
 #include <new>
 
-#if !defined(__x86_64__) && !defined(__aarch64__)
+// AK_UCONTEXT: as a processor has it that no switch is written for.
+#if defined(AK_UCONTEXT) || (!defined(__x86_64__) && !defined(__aarch64__))
+#define AK_UCONTEXT_USED
 #include <ucontext.h>
 #endif
 
 namespace ak::loop {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(AK_UCONTEXT_USED)
 
 // The registers that a call keeps go on the stack, the stacks are exchanged, and they come back from the other one.
 extern "C" void ak_change_context(Context* from, Context to);
@@ -50,7 +52,7 @@ Context Stacks::start(int stack, void (*entry)()) {
   return at - 6;
 }
 
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && !defined(AK_UCONTEXT_USED)
 
 extern "C" void ak_change_context(Context* from, Context to);
 __asm__(R"(

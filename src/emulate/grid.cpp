@@ -684,32 +684,37 @@ void Grid::touch(Cell& cell, unsigned mask, bool write, bool atomic, std::uintpt
 }
 
 void Grid::watch(std::uintptr_t address, unsigned bytes, bool write, bool atomic, const Location& location) {
-  Cell* cells;
+  const auto each_word = [&](Cell* cell, auto&& visit) {
+    for (std::uintptr_t at = address; at < address + bytes; ++cell) {
+      const std::uintptr_t word = at / 4 * 4, end = std::min(word + 4, address + bytes);
+      visit(*cell, ((1u << (end - word)) - 1) & ~((1u << (at - word)) - 1), at);
+      at = end;
+    }
+  };
+  Cell* first;
   if (location.shared) {
     const auto array = static_cast<std::size_t>(location.array);
     block_->touched[array] = true;
-    cells = &block_->cells[cell_begin_[array]] + (address / 4 - location.begin / 4);
-  } else {
-    cells = &cells_[(address - memory_begin_) / 4];
-  }
-  for (std::uintptr_t at = address; at < address + bytes; ++cells) {
-    const std::uintptr_t word = at / 4 * 4, end = std::min(word + 4, address + bytes);
-    const unsigned mask = ((1u << (end - word)) - 1) & ~((1u << (at - word)) - 1);
-    if (location.shared) {
-      if (cells->owner != block_->serial) *cells = Cell{}, cells->owner = block_->serial;
-      if (!write && (cells->written() & mask) != mask) {
-        Fault found = fault(FaultKind::uninitialised);
-        const Named what = named(at, bytes, location);
-        found.array = what.array, found.element = what.element;
-        found.first.access = ThreadPlace::Access::read;
-        found.text = fmt::format("it reads {}[{}], which no thread of its block has written", what.array, what.element);
-        add(std::move(found));
-        cells->set_written(mask);  // once is enough
-      }
+    first = &block_->cells[cell_begin_[array]] + (address / 4 - location.begin / 4);
+    bool written = write;
+    each_word(first, [&](Cell& cell, unsigned mask, std::uintptr_t) {
+      if (cell.owner != block_->serial) cell = Cell{}, cell.owner = block_->serial;
+      written |= (cell.written() & mask) != 0;
+    });
+    if (!written) {  // nothing of it: a structure that is copied has gaps that nobody writes
+      const Named what = named(address, bytes, location);
+      Fault found = fault(FaultKind::uninitialised);
+      found.array = what.array, found.element = what.element;
+      found.first.access = ThreadPlace::Access::read;
+      found.text = fmt::format("it reads {}[{}], which no thread of its block has written", what.array, what.element);
+      add(std::move(found));
+      each_word(first, [](Cell& cell, unsigned mask, std::uintptr_t) { cell.set_written(mask); });  // once is enough
     }
-    touch(*cells, mask, write, atomic, at, bytes, location);
-    at = end;
+  } else {
+    first = &cells_[(address - memory_begin_) / 4];
   }
+  each_word(first,
+            [&](Cell& cell, unsigned mask, std::uintptr_t at) { touch(cell, mask, write, atomic, at, bytes, location); });
 }
 
 void Grid::access(std::uintptr_t address, unsigned bytes, unsigned how) {

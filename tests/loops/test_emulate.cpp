@@ -271,6 +271,19 @@ extern "C" __global__ void second_half_without_wait(int n, float* a, float* b) {
   const int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i < n) b[i] = a[n - 1 - i];
 }
+struct Gap {
+  double value;
+  int set;
+};
+extern "C" __global__ void gaps(int n, float* a) {
+  __shared__ Gap gap[64];
+  gap[threadIdx.x].value = threadIdx.x;
+  gap[threadIdx.x].set = 1;
+  __syncthreads();
+  Gap other = gap[63 - threadIdx.x];
+  const Gap* volatile at = &other;
+  a[threadIdx.x] = at->value + at->set;
+}
 extern "C" __global__ void bytes(int n, float* a) {
   __shared__ unsigned char flag[64];
   flag[threadIdx.x] = threadIdx.x;
@@ -314,6 +327,7 @@ Emulator& emulator() {
                        "first_half",
                        "second_half",
                        "second_half_without_wait",
+                       "gaps",
                        "bytes"},
                       emulator_options());
   return one;
@@ -447,6 +461,11 @@ TEST_CASE("emulator: right kernels are clean and compute, in every order") {
       run.request.launches.push_back({"second_half", 20, 256, 0, true});
       clean(run);
       CHECK(run.array<float>(2)[3] == n - 4);
+    }
+    {
+      Run run("gaps", 1, 64, {{"n", n}, {"a", zeros(64)}});
+      clean(run);
+      CHECK(run.array<float>(1)[3] == 61);
     }
     {
       Run run("bytes", 1, 64, {{"n", n}, {"a", zeros(64)}});
