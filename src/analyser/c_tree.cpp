@@ -143,6 +143,8 @@ Term negated(const Term& condition) {
       if (condition.text == op && !(ordered && (is_real(condition.terms[0].type) || is_real(condition.terms[1].type))))
         return loop::binary(std::string(opposite), condition.terms[0], condition.terms[1]);
     }
+  if (condition.kind == Term::Kind::binary && condition.text == "||")
+    return loop::binary("&&", negated(condition.terms[0]), negated(condition.terms[1]));
   if (condition.kind == Term::Kind::unary && condition.text == "!") {
     const Term& inner = condition.terms[0];
     const bool truth = inner.kind == Term::Kind::binary && inner.type == ScalarType::i32;

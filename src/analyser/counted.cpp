@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "analyser/liveness.hpp"
+#include "analyser/loop_test.hpp"
 #include "analyser/refused.hpp"
 
 namespace ak::analyser {
@@ -14,106 +15,11 @@ using loop::ScalarType;
 using loop::Term;
 using Kind = Statement::Kind;
 
-/// a && b && c
-void conjuncts(const Term& term, std::vector<Term>& found) {
-  if (term.kind == Term::Kind::binary && term.text == "&&") {
-    conjuncts(term.terms[0], found);
-    conjuncts(term.terms[1], found);
-  } else {
-    found.push_back(term);
-  }
-}
-
-/// Where a loop goes on or ends.
-struct Test {
-  std::size_t at = 0;       // in the body
-  bool last = false;        // of a do-while: the first iteration is not asked
-  std::vector<Term> holds;  // all of them while it goes on
-};
-
-bool leaves(const Statements& list, int loop) {
-  return list.size() == 1 && list[0].kind == Kind::leave && list[0].loop == loop;
-}
-
-std::optional<Test> test_at(const Statement& loop, std::size_t at) {
-  const Statement& statement = loop.body[at];
-  if (statement.kind != Kind::branch) return std::nullopt;
-  Test test{at, at > 0 && at + 1 == loop.body.size(), {}};
-  if (statement.body.empty() && leaves(statement.otherwise, loop.loop))
-    conjuncts(statement.condition, test.holds);
-  else if (statement.otherwise.empty() && leaves(statement.body, loop.loop))
-    conjuncts(negated(statement.condition), test.holds);
-  else
-    return std::nullopt;
-  return test;
-}
-
-/// v op bound, v alone on the left.
-struct Comparison {
-  std::string variable, op;
-  Term bound;
-  std::int64_t factor = 1;  // of v, above 0
-};
-
-std::string turned(const std::string& op) {
-  if (op == "<") return ">";
-  if (op == "<=") return ">=";
-  if (op == ">") return "<";
-  if (op == ">=") return "<=";
-  return op;
-}
-
-std::optional<Comparison> solve(Term left, std::string op, Term right, const std::set<std::string>& written, int depth) {
-  const bool moves_left = mentions_any(left, written), moves_right = mentions_any(right, written);
-  if (depth > 16 || moves_left == moves_right) return std::nullopt;
-  if (moves_right) return solve(std::move(right), turned(op), std::move(left), written, depth + 1);
-  if (left.kind == Term::Kind::scalar && !is_real(left.type)) return Comparison{left.text, op, std::move(right), 1};
-  if (left.kind == Term::Kind::convert && left.type == ScalarType::i64 && left.terms[0].type == ScalarType::i32)
-    return solve(Term(left.terms[0]), op, std::move(right), written, depth + 1);
-  if (left.kind != Term::Kind::binary || is_real(left.type)) return std::nullopt;
-  const Term a = left.terms[0], b = left.terms[1];
-  const bool in_a = mentions_any(a, written);
-  if (in_a && mentions_any(b, written)) return std::nullopt;
-  if (left.text == "+") return solve(in_a ? a : b, op, loop::binary("-", right, in_a ? b : a), written, depth + 1);
-  if (left.text == "-" && in_a) return solve(a, op, loop::binary("+", right, b), written, depth + 1);
-  if (left.text == "-") return solve(b, turned(op), loop::binary("-", a, right), written, depth + 1);
-  if (left.text == "*") {
-    const auto factor = constant(in_a ? b : a);
-    auto inner = factor && *factor > 0 ? solve(in_a ? a : b, op, right, written, depth + 1) : std::nullopt;
-    if (!inner || inner->factor != 1 || inner->bound != right) return std::nullopt;
-    inner->factor = *factor;
-    return inner;
-  }
-  return std::nullopt;
-}
-
-std::optional<Comparison> compared(const Term& term, const std::set<std::string>& written) {
-  if (term.kind == Term::Kind::binary) {
-    for (const char* op : {"<", "<=", ">", ">=", "!="})
-      if (term.text == op) return solve(term.terms[0], term.text, term.terms[1], written, 0);
-  }
-  if (!is_real(term.type)) return solve(term, "!=", loop::integer(0), written, 0);  // while (n)
-  return std::nullopt;
-}
-
-/// v = v + 2, as a term to add.
-std::optional<Term> step_of(const Statement& statement, const std::string& variable) {
-  if (statement.kind != Kind::assign || statement.target.kind != Term::Kind::scalar || statement.target.text != variable)
-    return std::nullopt;
-  const Term& value = statement.value;
-  if (value.kind != Term::Kind::binary || (value.text != "+" && value.text != "-")) return std::nullopt;
-  if (value.terms[0] == statement.target && !loop::mentions(value.terms[1], variable))
-    return value.text == "+" ? value.terms[1] : loop::unary("-", value.terms[1]);
-  if (value.text == "+" && value.terms[1] == statement.target && !loop::mentions(value.terms[0], variable))
-    return value.terms[0];
-  return std::nullopt;
-}
-
 /// How a loop counts.
 struct Count {
   std::string variable;
   ScalarType type = ScalarType::i32;
-  Test test;
+  LoopTest test;
   std::size_t which = 0;  // of the test's terms
   Term begin, bound, step;
   std::optional<std::int64_t> constant_step;
@@ -190,7 +96,7 @@ class Counting {
     return step;
   }
 
-  std::optional<std::size_t> count_by(Statements& list, std::size_t at, const Test& test, std::size_t which,
+  std::optional<std::size_t> count_by(Statements& list, std::size_t at, const LoopTest& test, std::size_t which,
                                       const Comparison& comparison, const std::set<std::string>& written) {
     Statement& loop = list[at];
     const std::string& v = comparison.variable;

@@ -538,3 +538,23 @@ TEST_CASE("front: clang has a deadline, and its absence is said") {
   }
   std::filesystem::remove_all(path);
 }
+
+TEST_CASE("front: a loop that is left by one of two conditions counts by the other") {
+  const CText text(R"(
+void f(int n, float a[n]) {
+  int i = 0;
+  for (;;) {
+    if (i >= n || a[i] < 0) break;
+    a[i++] = 1;
+  }
+}
+)");
+  CHECK(text.normal("f") == R"(
+for (int i = 0; i < n; ++i) {
+  if (a[i] < 0.0f) {
+    break;
+  }
+  a[i] = 1.0f;
+}
+)");
+}
