@@ -38,13 +38,15 @@ struct Ran {
   std::string output;
 };
 
-Ran shell(const fs::path& folder, const std::string& command) {
-  const std::string file = (folder / "output").string();
-  const int status = std::system(fmt::format("cd '{}' && ({}) > output 2>&1", folder.string(), command).c_str());
-  std::ifstream stream(file);
+std::string contents(const fs::path& file) {
   std::stringstream text;
-  text << stream.rdbuf();
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, text.str()};
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+Ran shell(const fs::path& folder, const std::string& command) {
+  const int status = std::system(fmt::format("cd '{}' && ({}) > output 2>&1", folder.string(), command).c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder / "output")};
 }
 
 void write(const fs::path& file, const std::string& text) { std::ofstream(file) << text; }
@@ -163,7 +165,8 @@ Artifact gather() {
 void build_with(const Folder& folder, const Artifact& artifact, const std::string& launcher) {
   const std::string& name = artifact.function.name;
   write_artifacts(folder.path.string(), artifact);
-  write(folder.path / "host.cpp", fmt::format("#include \"{}.h\"\n#include <stdlib.h>\n{}\n", name, launcher));
+  write(folder.path / "host.cpp",
+        fmt::format("#include \"{}.h\"\n#include <stdio.h>\n#include <stdlib.h>\n{}\n", name, launcher));
   const Ran built =
       shell(folder.path,
             fmt::format("i=-I{0}/tests/loops/fake_cuda; c=\"g++ -Wall -Wextra -Werror $i -x c++\"; "
@@ -178,7 +181,14 @@ void build_with(const Folder& folder, const Artifact& artifact, const std::strin
 
 TEST_CASE("artifacts: the test that comes with kernels tells right ones from wrong ones") {
   const Folder folder("blend_on_host");
-  build_with(folder, blend(), R"(
+  Artifact artifact = blend();
+  for (const double center : {0.5, 3e-7}) {
+    ak::port::Recipe around;
+    around.shape = ak::port::Recipe::Shape::around, around.spike = ak::port::Recipe::Spike::late;
+    around.center = center, around.spike_value = -1 / center, around.seed = 77;
+    artifact.cases.push_back({{{"n", 100}}, around});
+  }
+  build_with(folder, artifact, R"(
 int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
   const int fault = atoi(getenv("FAULT"));
   if (fault == 1) return 1;
@@ -187,12 +197,16 @@ int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
   if (fault == 4) const_cast<float*>(b)[0] = 9;
   if (fault == 5 && n > 0) a[0] *= 1.0001f;
   if (fault == 6 && n > 0) a[n - 1] *= 1.1f;
+  if (fault == 7) {
+    FILE* file = fopen("data", "a");
+    fwrite(&k, sizeof k, 1, file), fwrite(b, sizeof *b, n + 1, file), fclose(file);
+  }
   return 0;
 })");
   const auto run = [&](int fault, const char* mode) {
     return shell(folder.path, fmt::format("FAULT={} ./blend_test {}", fault, mode));
   };
-  CHECK(run(0, "bits").output == "blend: right 25/25, equal bits\n");
+  CHECK(run(0, "bits").output == "blend: right 27/27, equal bits\n");
   CHECK(run(0, "bits").code == 0);
   CHECK(run(1, "").output == "blend: n=0 mixed: invalid argument (cudaErrorInvalidValue)\n");
   CHECK(run(2, "").output.starts_with("blend: wrong (n=257 mixed): stream[256] is "));
@@ -205,6 +219,17 @@ int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
   for (const int fault : {1, 2, 3, 4, 6}) CHECK(run(fault, "").code == 1);
   CHECK(run(5, "bits").code == 1);
   CHECK(run(0, "bit").code == 1);
+  // Its data are those of the proof.
+  CHECK(run(7, "").code == 0);
+  std::string due;
+  for (const auto& [sizes, recipe] : artifact.cases) {
+    const ak::port::Case made = make_case(artifact.function, ak::port::roles_of(artifact.function), {}, sizes, recipe);
+    const float k = static_cast<float>(made.arguments[1].real);
+    due.append(reinterpret_cast<const char*>(&k), sizeof k);
+    const ak::port::Memory& b = made.memories[1];
+    due.append(reinterpret_cast<const char*>(b.first()), 4 * static_cast<std::size_t>(b.elements));
+  }
+  CHECK(contents(folder.path / "data") == due);
 }
 
 TEST_CASE("artifacts: positions, arrays that overlap, integers") {
@@ -215,6 +240,10 @@ int gather_launch(cudaStream_t, int n, int* a, const int* b, const int* at) {
   for (int i = 0; i < n; ++i) values[i] = b[at[i]];
   for (int i = 0; i < n; ++i) a[i] = fault == 1 ? values[i] : b[at[i]];
   if (fault == 2) ++a[n - 1];
+  if (fault == 3) {
+    FILE* file = fopen("data", "a");
+    fwrite(at, sizeof *at, n, file), fclose(file);
+  }
   delete[] values;
   return 0;
 })";
@@ -225,6 +254,14 @@ int gather_launch(cudaStream_t, int n, int* a, const int* b, const int* at) {
   CHECK(code(0) == 0);
   CHECK(code(1) == 0);
   CHECK(code(2) == 1);
+  CHECK(code(3) == 0);
+  std::string due;
+  for (const auto& [sizes, recipe] : artifact.cases) {
+    const ak::port::Case made = make_case(artifact.function, ak::port::roles_of(artifact.function), {}, sizes, recipe);
+    const ak::port::Memory& positions = made.memories[2];
+    due.append(reinterpret_cast<const char*>(positions.first()), 4 * static_cast<std::size_t>(positions.elements));
+  }
+  CHECK(contents(folder.path / "data") == due);
   artifact.facts.overlaps = {{"a", "b", 2}};
   build_with(folder, artifact, launcher);
   CHECK(code(0) == 0);

@@ -75,7 +75,7 @@ int main() {
       device.launch();
       device.copy_out(host, false);
     });
-    printf("%s  %s  C %.2f us  resident %.2f us %.2fx  moved %.2f us %.2fx\n", kFunction.name, of.name, c, resident,
+    printf("%s  %s  C %.2f us  resident %.2f us %.3gx  moved %.2f us %.3gx\n", kFunction.name, of.name, c, resident,
            c / resident, moved, c / moved);
   }
   return 0;
