@@ -262,7 +262,7 @@ LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, c
   loop::Winner winner;
   winner.verdict = "not analysed";
   winner.kernels = {port::serial_candidate(known.function, true)};
-  const Compiled compiled = compile(port::kernel_text(winner.kernels[0]), device.machine->device().arch());
+  const Compiled compiled = port::compile_loop(port::kernel_text(winner.kernels[0]), device.machine->device().arch());
   if (compiled.cubin.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}", known.function.name, compiled.log));
   LoopServedPtr served =

@@ -80,11 +80,14 @@ std::string first_error(std::string_view log) {
 
 }  // namespace
 
-std::vector<std::string> compile_options(std::string_view arch) {
-  return {"--std=c++17", "--ptxas-options=-v", "--no-source-include", fmt::format("--gpu-architecture={}", arch)};
+std::vector<std::string> compile_options(std::string_view arch, Contraction contraction) {
+  std::vector<std::string> options = {"--std=c++17", "--ptxas-options=-v", "--no-source-include",
+                                      fmt::format("--gpu-architecture={}", arch)};
+  if (contraction == Contraction::off) options.push_back("--fmad=false");
+  return options;
 }
 
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel) {
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel, Contraction contraction) {
   const Nvrtc& api = nvrtc();
   const auto start = Clock::now();
   Compiled out;
@@ -98,7 +101,7 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
     api.set_flow_callback(
         program, [](void* flag, void*) { return static_cast<int>(static_cast<const std::atomic<bool>*>(flag)->load()); },
         const_cast<std::atomic<bool>*>(cancel));
-  const std::vector<std::string> told = compile_options(arch);
+  const std::vector<std::string> told = compile_options(arch, contraction);
   std::vector<const char*> options;
   for (const std::string& option : told) options.push_back(option.c_str());
   const auto status = api.compile(program, static_cast<int>(options.size()), options.data());

@@ -30,12 +30,16 @@ struct Compiled {
   bool ok() const { return failure.empty() && !degraded && spill_bytes == 0; }
 };
 
+/// Whether a * b + c may be rounded once. Off: as C has it, which loops are held to.
+enum class Contraction : bool { on, off };
+
 /// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is
 /// data. Setting *cancel from another thread ends the compile soon, as a failure (NVRTC 12.9 and later; older ones finish).
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr);
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr,
+                 Contraction contraction = Contraction::on);
 
 /// What the compiler is told for that architecture, apart from the source.
-std::vector<std::string> compile_options(std::string_view arch);
+std::vector<std::string> compile_options(std::string_view arch, Contraction contraction = Contraction::on);
 
 /// Whether NVRTC can be opened; `why` gets the reason when not.
 bool compiler_available(std::string* why = nullptr);

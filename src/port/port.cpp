@@ -61,6 +61,23 @@ Facts facts_of(const loop::CallClass& call) {
   return facts;
 }
 
+// Whether C and CUDA give the same bits: what IEEE 754 rounds correctly, and no function that each has its own approximation
+// of.
+bool rounds_alike(const loop::Function& function) {
+  constexpr std::string_view kExact[] = {
+      "fabs", "fabsf", "sqrt",  "sqrtf",  "fmin",  "fminf",    "fmax",      "fmaxf",     "floor",     "floorf",
+      "ceil", "ceilf", "trunc", "truncf", "round", "roundf",   "rint",      "rintf",     "fmod",      "fmodf",
+      "fma",  "fmaf",  "abs",   "llabs",  "labs",  "copysign", "copysignf", "nearbyint", "nearbyintf"};
+  bool alike = true;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const loop::Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end})
+      loop::for_each(*term, [&](const loop::Term& part) {
+        if (part.kind == loop::Term::Kind::call) alike = alike && std::ranges::find(kExact, part.text) != std::end(kExact);
+      });
+  });
+  return alike;
+}
+
 // The candidates in the order in which they are tried: those that are said to have won elsewhere first.
 std::vector<loop::Candidate> ordered(const PortRequest& request) {
   std::vector<loop::Candidate> all = candidates(request.verdict, {.restricted = request.call.aliases.empty()});
@@ -82,7 +99,8 @@ class Porting {
         compiler_{request.tools.compiler, request.source.flags, 20},
         oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
         plan_(plan_cases(request.verdict.function, oracle_, request.quick ? Level::quick : Level::full, facts_, deadline)),
-        cases_(plan_, oracle_) {
+        cases_(plan_, oracle_),
+        exact_(rounds_alike(request.verdict.function)) {
     for (loop::Candidate& candidate : ordered(request))
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
   }
@@ -161,7 +179,7 @@ class Porting {
         tried.status = Status::fault, tried.why = "in quarantine: " + *why;
         return;
       }
-    const Compiled compiled = compile(source.text, gpu_->resources->facts().arch());
+    const Compiled compiled = compile_loop(source.text, gpu_->resources->facts().arch());
     tried.image = compiled.cubin;
     if (!compiled.cubin.empty()) return;
     tried.status = Status::compile, tried.why = compiled.failure;
@@ -179,6 +197,7 @@ class Porting {
     request.tag = loop::kLoop, request.subject = subject, request.image = tried.image;
     loop::Candidate launches = tried.candidate;
     launches.text.clear();
+    launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
     request.effort = Effort::full;
     try {
@@ -312,6 +331,7 @@ class Porting {
   Oracle oracle_;
   const CasePlan plan_;
   ExpectedCases cases_;
+  const bool exact_;
   std::mutex mutex_;  // of progress
   Ported ported_;
 };
@@ -330,6 +350,8 @@ std::string tactic_text(const loop::Candidate& candidate) {
 }
 
 std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
+
+Compiled compile_loop(const std::string& text, std::string_view arch) { return compile(text, arch, nullptr, Contraction::off); }
 
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping) {
   loop::Verdict verdict;

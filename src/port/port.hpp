@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "jit/compiler.hpp"
 #include "loop/launch.hpp"
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
@@ -81,6 +82,9 @@ std::string tactic_text(const loop::Candidate& candidate);
 
 /// The kernels' whole text: kernels/loop.cuh, then the candidate's own.
 std::string kernel_text(const loop::Candidate& candidate);
+
+/// kernel_text() for the GPU, without contraction: what does not re-associate leaves C's own bits.
+Compiled compile_loop(const std::string& text, std::string_view arch);
 
 /// The whole function as one thread, not proven: what serves until something better is known. overlapping: arrays may overlap.
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping);
