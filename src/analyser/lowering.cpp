@@ -96,7 +96,7 @@ void Lowering::survey(const Ast& node, std::set<std::string>& seen) {
   }
   if (const Ast target = assigned_by(node); target.there()) {
     assigned_.insert(std::string(target.id()));
-    assigned_.insert(std::string(target.name()));
+    if (unit_.is_file_scope(target)) assigned_.insert(std::string(target.name()));
   }
   for (const Ast& child : node.children()) survey(child, seen);
 }
@@ -104,7 +104,7 @@ void Lowering::survey(const Ast& node, std::set<std::string>& seen) {
 Ast assigned_by(const Ast& node) {
   const std::string_view op = node.text("opcode");
   const bool assigns = node.is("CompoundAssignOperator") || (node.is("BinaryOperator") && op == "=") ||
-                       (node.is("UnaryOperator") && (op == "++" || op == "--"));
+                       (node.is("UnaryOperator") && (op == "++" || op == "--" || op == "&"));
   if (!assigns) return {};
   Ast target = node.child(0);
   while (target.is("ParenExpr")) target = target.child(0);

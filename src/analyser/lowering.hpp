@@ -151,7 +151,8 @@ class Lowering {
   int depth_ = 0, statement_depth_ = 0, statements_ = 0;
 };
 
-/// The declaration that the node itself assigns to, by =, +=, ++ and so on; not there() when it does not.
+/// The declaration that the node itself assigns to, by =, +=, ++ and so on, or whose address it takes; not there() when it
+/// does neither.
 Ast assigned_by(const Ast& node);
 
 }  // namespace ak::analyser

@@ -558,3 +558,32 @@ for (int i = 0; i < n; ++i) {
 }
 )");
 }
+
+TEST_CASE("front: a parameter that is changed, by its address too, is a local") {
+  const CText text(R"(
+int total;
+static void raise(int *x) { *x += 3; }
+int f(int n, int a[n]) {
+  int total = 0;
+  raise(&n);
+  for (int i = 0; i < 4; i++) total += a[i];
+  return n + total;
+}
+void counts(int n, const int a[n]) { for (int i = 0; i < n; i++) total += a[i]; }
+)");
+  CHECK(text.normal("f") == R"(
+total = 0;
+for (int i = 0; i < 4; ++i) {
+  total = total + a[i];
+}
+return n + 3 + total;
+)");
+  CHECK(text.front("f").function.parameters.size() == 2);
+  // One of file scope that is written is an array of one.
+  CHECK(text.normal("counts") == R"(
+for (int i = 0; i < n; ++i) {
+  total[0] = total[0] + a[i];
+}
+)");
+  CHECK(extents(text.front("counts").function.parameters.back()) == "[1]");
+}
