@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "analyser/findings.hpp"
 #include "analyser/flow.hpp"
 #include "analyser/modules/loop_unrolling.hpp"
+#include "analyser/modules/modules.hpp"
 #include "analyser/nest.hpp"
 
 namespace ak::analyser {
@@ -106,6 +108,30 @@ void add_notes(loop::Verdict& verdict, const std::vector<loop::Note>& notes) {
   }
 }
 
+
+/// Whether the verdict has another line without the module.
+bool changes(const std::string& module, const loop::Verdict& verdict, const flow::Model& model,
+             const std::vector<flow::Dependence>& dependences, const std::vector<loop::Note>& notes) {
+  loop::Verdict other;
+  other.function = verdict.function;
+  other.groups = all_groups(model, dependences, {module});
+  add_notes(other, notes);
+  return loop::text(other) != loop::text(verdict);
+}
+
+void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<flow::Dependence>& dependences,
+          const std::vector<loop::Note>& notes) {
+  // Inductions and gotos are gone from the nest that came: without these modules it would be another function.
+  const std::set<std::string> rewriting = {"induction", "goto conversion", "loop unrolling"};
+  std::map<std::string, bool> known;
+  verdict.findings = findings(verdict);
+  for (loop::Finding& finding : verdict.findings) {
+    if (!known.contains(finding.module))
+      known[finding.module] = rewriting.contains(finding.module) || changes(finding.module, verdict, model, dependences, notes);
+    finding.changed = known[finding.module];
+  }
+}
+
 }  // namespace
 
 Analysis analysis(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
@@ -114,19 +140,27 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
   loop::Verdict& verdict = result.verdict;
   verdict.function = std::move(function);
   std::vector<loop::Note> all_notes = notes;
-  try {
+  if (!without.contains("loop unrolling")) {
     std::vector<loop::Note> rolled;
-    if (!without.contains("loop unrolling")) verdict.function = rerolled(std::move(verdict.function), rolled);
+    verdict.function = rerolled(std::move(verdict.function), rolled);
     all_notes.insert(all_notes.end(), rolled.begin(), rolled.end());
+  }
+  try {
     const flow::IslContext context(kOperations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
+    verdict.refused = flow::set_lengths(model, facts, verdict.function);
+    if (!verdict.refused.empty()) return result;
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
     result.dependences = predicted(model, dependences);
+    add_notes(verdict, all_notes);
+    flow::describe_accesses(model, verdict);
+    find(verdict, model, dependences, all_notes);
   } catch (const isl::exception&) {
+    verdict.findings.clear();
     verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
+    add_notes(verdict, all_notes);
   }
-  add_notes(verdict, all_notes);
   return result;
 }
 

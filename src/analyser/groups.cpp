@@ -110,6 +110,7 @@ void join(Growing& a, Growing b) {
 
 /// Whoever leaves a loop decides of all that is in it.
 bool must_join(const Nest& nest, const Growing& a, const Growing& b) {
+  if (!nest.uses("loop distribution")) return true;
   const auto leaves = [&](const Growing& group) {
     return std::any_of(group.statements.begin(), group.statements.end(), [&](int s) { return left(nest, s); });
   };

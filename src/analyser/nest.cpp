@@ -10,7 +10,14 @@ namespace {
 
 void add_edges(Nest& nest) {
   for (const Dependence& one : *nest.dependences) {
-    if (one.kind != Dependence::Kind::flow || !nest.contains(one.from) || !nest.contains(one.to)) continue;
+    if (!nest.contains(one.from) || !nest.contains(one.to)) continue;
+    // Modules that are off leave their dependences to be obeyed like flow.
+    const bool obeyed = !nest.model->is_scalar(one.name) && one.level != Dependence::kWithin &&
+                        ((one.kind == Dependence::Kind::anti && !nest.uses("write after read")) ||
+                         (one.kind == Dependence::Kind::output && !nest.uses("overwrites")));
+    if (obeyed)
+      for (const int from : nest.leaves_of(one.from)) nest.edges.push_back({from, one.to, one.name, false, one.level, one.distances});
+    if (one.kind != Dependence::Kind::flow) continue;
     for (const int to : nest.leaves_of(one.to))
       nest.edges.push_back({one.from, to, one.name, nest.model->is_scalar(one.name), one.level, one.distances});
   }
@@ -159,6 +166,8 @@ std::vector<Piece> pieces(const Nest& nest) {
     if (one.kind == Dependence::Kind::output && one.from != one.to && !nest.model->is_scalar(one.name) &&
         nest.contains(one.from) && nest.contains(one.to))
       order.emplace_back(one.from, one.to);
+  if (!nest.uses("statement reordering"))
+    for (std::size_t i = 1; i < nest.leaves.size(); ++i) order.emplace_back(nest.leaves[i - 1], nest.leaves[i]);
   std::vector<Piece> found;
   for (auto& statements : parts(nest, nest.leaves, std::move(order))) found.push_back(make_piece(nest, std::move(statements)));
   return found;

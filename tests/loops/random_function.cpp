@@ -19,9 +19,9 @@ class Maker {
     function.name = "f";
     for (const char* name : {"n", "m"}) function.parameters.push_back({name, ScalarType::i32, false, false, false, {}, true});
     for (const char* name : {"a", "b", "c"})
-      function.parameters.push_back({name, ScalarType::f32, true, false, false, {loop::integer(0)}, false});
-    function.parameters.push_back({"aa", ScalarType::f32, true, false, false, {loop::integer(0), loop::integer(64)}, false});
-    function.parameters.push_back({"ip", ScalarType::i32, true, true, false, {loop::integer(0)}, false});
+      function.parameters.push_back({name, ScalarType::f32, true, false, false, {loop::integer(64)}, true});
+    function.parameters.push_back({"aa", ScalarType::f32, true, false, false, {loop::integer(64), loop::integer(64)}, true});
+    function.parameters.push_back({"ip", ScalarType::i32, true, true, false, {loop::integer(64)}, true});
     for (const char* name : {"s", "t"}) function.locals.push_back({name, ScalarType::f32, {}});
     function.locals.push_back({"k", ScalarType::i32, {}});
     for (const char* name : {"s", "t"}) function.body.push_back(assign(loop::scalar(name, ScalarType::f32), real("0.5")));

@@ -29,4 +29,12 @@ void note_anti(const Nest& nest, std::vector<loop::Group>& groups);
 void note_output(const Nest& nest, std::vector<loop::Group>& groups);
 void note_expansion(const Nest& nest, std::vector<loop::Group>& groups);
 
+// access_pattern.cpp
+/// Fills accesses, bytes and operations.
+void describe_accesses(const Model& model, loop::Verdict& verdict);
+
+// lengths.cpp
+/// Sets the extents of pointers whose length the text leaves open; what to say where one cannot be known.
+std::string set_lengths(const Model& model, const Facts& facts, loop::Function& function);
+
 }  // namespace ak::analyser::flow

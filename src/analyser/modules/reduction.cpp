@@ -33,6 +33,7 @@ bool goes_through(const Nest& nest, const Piece& piece, const std::string& name,
   const auto inside = [&](int s) { return std::count(piece.statements.begin(), piece.statements.end(), s) > 0; };
   for (const Dependence& one : *nest.dependences) {
     if (one.kind != Dependence::Kind::flow || !inside(one.from) || !nest.contains(one.to)) continue;
+    if (one.level != Dependence::kWithin && !piece.carried.contains(one.level)) continue;  // a loop around tells of it
     const bool reads = inside(one.to) || std::any_of(piece.statements.begin(), piece.statements.end(), [&](int s) {
       return std::count(nest.at(s).owners.begin(), nest.at(s).owners.end(), one.to) > 0;
     });
