@@ -45,6 +45,13 @@ class Finder {
     return Role::sequential;
   }
 
+  /// Whether iterations of a loop would write or read each other's elements: it stays in a thread.
+  bool meets(int loop) const {
+    return std::any_of(work_.group.notes.begin(), work_.group.notes.end(), [&](const Note& note) {
+      return note.loop == loop && (note.kind == Note::Kind::anti || note.kind == Note::Kind::output);
+    });
+  }
+
   /// Through branches without an else, down to the outermost loop.
   const std::vector<Node>* peel() {
     const std::vector<Node>* nest = &work_.body;
@@ -67,7 +74,9 @@ class Finder {
     std::vector<Level> levels;
     while (true) {
       const Node& loop = body->back();
-      levels.push_back({header(loop), share_.roles.count(role(loop.id)) > 0, role(loop.id) == Role::parallel});
+      const bool another = share_.exits && !levels.empty();  // out of several loops: the outermost counts
+      const bool shared = share_.roles.count(role(loop.id)) > 0 && !another && (share_.notes || !meets(loop.id));
+      levels.push_back({header(loop), shared, role(loop.id) == Role::parallel});
       if (levels.back().shared) {
         levels_ = levels;
         sweep_.body = prefix;
@@ -155,7 +164,7 @@ class Finder {
     std::set<std::string> threads_own;
     bool carries = false;
     for (const Level& level : levels_) {
-      if (!level.parallel && !level.shared) carries = true;
+      if (!level.shared && (!level.parallel || meets(level.loop.id))) carries = true;
       if (level.shared && carries) threads_own.insert(level.loop.variable);
     }
     if (threads_own.empty()) return true;

@@ -101,7 +101,7 @@ void Hazards::look(const Node& node, const Term& term, bool outright) {
 void Hazards::read(const Node& node, const Term& element, bool outright) {
   bool old = false;
   std::int64_t reach = 0;
-  bool known = true;
+  bool known = true, earlier = false;
   const Write* own = nullptr;
   for (const Write& write : writes_) {
     const Term& target = write.node->target;
@@ -123,11 +123,12 @@ void Hazards::read(const Node& node, const Term& element, bool outright) {
       old = true;
       reach = std::max(reach, apart.iterations);
     } else if (apart.iterations < 0) {
-      ok_ = false;
+      earlier = true;
     } else if (before) {
       own = &write;
     }
   }
+  if (earlier && !(own && own->outright)) ok_ = false;
   const auto at = std::make_pair(node.id, loop::c_text(element));
   if (own) {
     if (guards_.count(own->node->id)) {

@@ -41,10 +41,13 @@ bool moved(const Work& work, const Sweep& sweep) {
 
 std::vector<Stage> whole_stages(const Work& work) {
   Share share;
-  share.roles = {Role::reduce};
+  // Without reductions: the last values of scalars.
+  const Role role = work.group.reductions.empty() ? Role::parallel : Role::reduce;
+  share.roles = {role};
   share.carried = carried_by(work);
   for (const loop::LoopRole& one : work.group.loops)
-    if (one.role != Role::reduce) share.roles.clear();
+    if (one.role != role) share.roles.clear();
+  if (role == Role::parallel && work.kept.empty() && work.after.empty()) return {};
   auto sweep = sweep_of(work, share);
   if (!sweep) return {};
   const Partials partials(work, sweep->body);

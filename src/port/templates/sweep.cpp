@@ -22,9 +22,10 @@ std::string guard_text(const Sweep& sweep) {
 /// Over integer parameters alone, `before` put in; nothing where that does not do.
 std::optional<Term> over_parameters(const Work& work, Term term) {
   for (auto node = work.before.rbegin(); node != work.before.rend(); ++node)
-    term = loop::replace(term, [&](const Term& part) -> std::optional<Term> {
-      return part.kind == Term::Kind::scalar && part.text == node->target.text ? std::optional(node->value) : std::nullopt;
-    });
+    if (node->kind == Node::Kind::assign)
+      term = loop::replace(term, [&](const Term& part) -> std::optional<Term> {
+        return part.kind == Term::Kind::scalar && part.text == node->target.text ? std::optional(node->value) : std::nullopt;
+      });
   bool known = true;
   const Names assigned = assigned_scalars(work.function->body);
   loop::for_each(term, [&](const Term& part) {

@@ -43,11 +43,12 @@ struct Work {
   const loop::Function* function = nullptr;
   const loop::Function* shaped = nullptr;  // not flattened: subscripts for each dimension; nodes have the same ids
   loop::Group group;
-  std::vector<loop::Node> body;    // the function's nest, with this group's statements alone
-  std::vector<loop::Node> before;  // sets the scalars that come from earlier groups; every thread runs it for itself
-  std::vector<loop::Node> after;   // without loops: to be run by one thread when the group is done
-  std::vector<Passed> kept;        // whose values after body and `after` one thread is to leave there
-  std::string tag;                 // of this group; names of its scratch and helpers end with it and an underscore
+  std::vector<loop::Node> body;  // the function's nest, with this group's statements alone
+  std::vector<loop::Node>
+      before;  // sets the scalars that come from earlier groups, returns where the function did; every thread runs it
+  std::vector<loop::Node> after;  // without loops: to be run by one thread when the group is done
+  std::vector<Passed> kept;       // whose values after body and `after` one thread is to leave there
+  std::string tag;                // of this group; names of its scratch and helpers end with it and an underscore
   Setting setting;
 };
 

@@ -81,6 +81,23 @@ bool share(const std::set<int>& a, const std::set<int>& b) {
   return std::any_of(a.begin(), a.end(), [&](int id) { return b.count(id) > 0; });
 }
 
+/// Whether two accesses within one iteration are of different elements: some subscripts differ by a constant.
+bool never_same(const Term& a, const Term& b, const Names& moving) {
+  if (a.kind != Term::Kind::element || a.text != b.text) return true;
+  for (std::size_t i = 0; i < a.terms.size() && a.terms.size() == b.terms.size(); ++i) {
+    const auto apart = (linear(a.terms[i]) - linear(b.terms[i])).constant();
+    if (apart && *apart != 0 && !intersect(scalars_of(a.terms[i]), moving) && !intersect(scalars_of(b.terms[i]), moving))
+      return true;
+  }
+  return false;
+}
+
+/// A branch that only returns: `if (n < 1) return 0;`
+bool returns_early(const Node& node) {
+  return node.kind == Node::Kind::branch && node.otherwise.empty() && node.body.size() == 1 &&
+         node.body[0].kind == Node::Kind::finish;
+}
+
 void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 }  // namespace
@@ -99,7 +116,7 @@ Works::Works(const loop::Verdict& verdict, const Setting& setting)
     separable_ = separable_ && (nest || all.count(node.id) > 0);
   });
   for (std::size_t later = 0; later < size(); ++later) {
-    if (later + 1 < size() && finishes(bodies_[later]))
+    if (later + 1 < size() && finishes(bodies_[later]) && !guards_the_rest(later))
       for (std::size_t next = later + 1; next < size(); ++next) separable_ = separable_ && straight(next);
     for (std::size_t earlier = 0; earlier < later; ++earlier) separable_ = separable_ && keeps_order(earlier, later);
   }
@@ -153,37 +170,66 @@ void Works::close(std::size_t index) {
 /// Whether a loop that both have parts of may run for `earlier` first.
 bool Works::keeps_order(std::size_t earlier, std::size_t later) const {
   const auto &first = bodies_[earlier], &second = bodies_[later];
-  if (!share(loops_of(first), loops_of(second))) return true;
-  if (has_exit(first) || has_exit(second)) return false;
   const std::set<int> first_ids = ids_of(first), second_ids = ids_of(second);
+  const bool shares = share(loops_of(first), loops_of(second));
+  if (shares && (has_exit(first) || has_exit(second))) return false;
   for (const Group& group : groups_)
     for (const Note& note : group.notes)
       if ((note.kind == Note::Kind::anti || note.kind == Note::Kind::output) && second_ids.count(note.from) &&
           first_ids.count(note.to) && !first_ids.count(note.from))
         return false;
-  // Within an iteration: what `later` reads or writes before `earlier` writes it.
+  // A branch around both is asked again.
   bool keeps = true;
-  loop::for_each_node(first, [&](const Node& write) {
+  loop::for_each_node(second, [&](const Node& node) {
+    if (node.kind == Node::Kind::branch && first_ids.count(node.id))
+      keeps = keeps && !intersect(arrays_of(node.condition), written_arrays(first)) &&
+              !intersect(scalars_of(node.condition), assigned_scalars(first));
+  });
+  if (!shares) return keeps;
+  // Within an iteration: what `later` reads or writes before `earlier` writes it.
+  Names moving = assigned_scalars(first);
+  moving.merge(assigned_scalars(second));
+  const auto shaped = [&](std::size_t group) {
+    return only(shaped_.body, {groups_[group].statements.begin(), groups_[group].statements.end()});
+  };
+  loop::for_each_node(shaped(earlier), [&](const Node& write) {
     if (write.kind != Node::Kind::assign || write.target.kind != Term::Kind::element) return;
-    loop::for_each_node(second, [&](const Node& node) {
-      if (node.id >= write.id || first_ids.count(node.id)) return;
+    loop::for_each_node(shaped(later), [&](const Node& node) {
+      if (node.id >= write.id) return;
       std::vector<Term> terms = terms_read(node);
       if (node.kind == Node::Kind::assign) terms.push_back(node.target);
       for (const Term& term : terms)
-        loop::for_each(term, [&](const Term& part) {
-          if (part.kind != Term::Kind::element || part.text != write.target.text) return;
-          const auto apart = (linear(part.terms[0]) - linear(write.target.terms[0])).constant();
-          keeps = keeps && apart && *apart != 0;
-        });
+        loop::for_each(term, [&](const Term& part) { keeps = keeps && never_same(part, write.target, moving); });
     });
   });
   return keeps;
 }
 
+/// The last group that may ask for a scalar as that one left it.
+std::size_t Works::last_user(const std::string& scalar, std::size_t group) const {
+  std::size_t last = group;
+  for (std::size_t i = group + 1; i < size(); ++i) {
+    if (scalar_flow(bodies_[i]).exposed.count(scalar)) last = straight(i) ? size() - 1 : i;
+    if (assigned_scalars(bodies_[i]).count(scalar)) break;
+  }
+  return last;
+}
+
 bool Works::computed_again(const Source& source) const {
   const Node& node = *source.node;
-  return straight(source.group) && node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar &&
-         !intersect(arrays_of(node.value), written_);
+  if (!straight(source.group) || node.kind != Node::Kind::assign || node.target.kind != Term::Kind::scalar) return false;
+  if (arrays_of(node.value).empty()) return true;
+  Names written;
+  for (std::size_t i = source.group; i <= last_user(node.target.text, source.group); ++i)
+    written.merge(written_arrays(bodies_[i]));
+  return !intersect(arrays_of(node.value), written);
+}
+
+/// Whether all groups after it ask a group's conditions again instead of waiting for it.
+bool Works::guards_the_rest(std::size_t group) const {
+  for (const Node& node : bodies_[group])
+    if (finishes({node}) && (!returns_early(node) || intersect(arrays_of(node.condition), written_))) return false;
+  return straight(group);
 }
 
 std::optional<Works::Source> Works::source(const std::string& scalar, std::size_t before) const {
@@ -200,7 +246,12 @@ std::string Works::kept_name(const std::string& scalar, std::size_t group) { ret
 std::vector<Node> Works::incoming(Names wanted, std::size_t before) const {
   std::vector<Node> nodes;
   for (std::size_t group = before; group-- > 0;)
-    for (auto node = bodies_[group].rbegin(); node != bodies_[group].rend(); ++node)
+    for (auto node = bodies_[group].rbegin(); node != bodies_[group].rend(); ++node) {
+      if (returns_early(*node) && guards_the_rest(group)) {
+        nodes.push_back(*node);
+        nodes.back().body[0].value = Term{};
+        wanted.merge(scalars_of(node->condition));
+      }
       for (const std::string& scalar : assigned_scalars({*node})) {
         if (wanted.erase(scalar) == 0) continue;
         if (computed_again({group, &*node})) {
@@ -213,6 +264,7 @@ std::vector<Node> Works::incoming(Names wanted, std::size_t before) const {
           nodes.push_back(std::move(load));
         }
       }
+    }
   return {nodes.rbegin(), nodes.rend()};
 }
 

@@ -38,6 +38,8 @@ class Works {
   };
   std::optional<Source> source(const std::string& scalar, std::size_t before) const;
   bool computed_again(const Source& source) const;
+  bool guards_the_rest(std::size_t group) const;
+  std::size_t last_user(const std::string& scalar, std::size_t group) const;
   std::vector<loop::Node> incoming(std::set<std::string> wanted, std::size_t before) const;
   static std::string kept_name(const std::string& scalar, std::size_t group);
 
