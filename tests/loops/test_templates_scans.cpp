@@ -157,6 +157,16 @@ TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a bloc
   }
 }
 
+TEST_CASE("scans: a condition around the loop") {
+  const auto under = [](Term condition) {
+    Verdict verdict = recurrence({assign(2, at("a", {plus(i, 1)}), binary("+", at("a", {i}), at("b", {i})))}, "a", {1});
+    verdict.function.body = {branch(7, std::move(condition), verdict.function.body)};
+    return verdict;
+  };
+  CHECK(has(under(binary(">", m, integer(3))), "const long long count_ = (m > 3) ? "));
+  CHECK(first_of(under(binary(">", at("a", {n}), integer(3)))) == "serial");
+}
+
 TEST_CASE("scans: rows of a nest") {
   const std::vector<Node> inner{assign(3, at("c", {i, plus(j, 1)}), binary("+", at("c", {i, j}), at("a", {i})))};
   Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {loop_over(2, j, integer(0), m, inner)})},

@@ -109,6 +109,7 @@ std::vector<Stage> chains_stages(const Work& work) {
   if (role != Role::chains && role != Role::sequential) return stages;
   const auto rows = rows_of(work);
   if (!rows || has_exit(rows->loop.body)) return stages;
+  if (!rows->guards.empty() && (!work.kept.empty() || !work.after.empty())) return stages;
   const std::int64_t chains = chains_of(work);
   const bool alone = chains == 1 && rows->outer.empty();  // one thread in C's order
   if (chains < 1 || (role == Role::chains && chains < 2) || chains > 1 << 20) return stages;

@@ -140,7 +140,7 @@ class Printer {
       text_ += in_row(nest_, "row_", indent_);
     }
     by_all(nest_.head);
-    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    line(fmt::format("const long long count_ = {};", guarded(nest_, trips_text(nest_.loop))));
     if (distance_ > 1) open(fmt::format("for (int phase_ = 0; phase_ < {}; ++phase_) {{", distance_));
     firsts();
     for (const Carried& carried : phases_.carried)
@@ -170,7 +170,7 @@ class Printer {
   long long tile() const { return static_cast<long long>(shape_.block) * shape_.items; }
   void flat_opening(bool tickets_count) {
     text_ = opening(work_);
-    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    line(fmt::format("const long long count_ = {};", guarded(nest_, trips_text(nest_.loop))));
     rooms();
     if (tickets_count) {
       line("__shared__ unsigned ticket_room_[ak::kRoom];");
