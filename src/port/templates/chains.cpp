@@ -114,6 +114,7 @@ std::vector<Stage> chains_stages(const Work& work) {
   const bool alone = chains == 1 && rows->outer.empty();  // one thread in C's order
   if (chains < 1 || (role == Role::chains && chains < 2) || chains > 1 << 20) return stages;
   if (!alone) {
+    if (!work.setting.restricted) return stages;
     if (!rows->head.empty() || !rows->tail.empty() || !work.kept.empty() || !work.after.empty()) return stages;
     if (chains > 1 && !never_meet(rows->loop, chains)) return stages;
     if (chains == 1 && !work.group.notes.empty()) return stages;

@@ -15,12 +15,13 @@ using loop::Term;
 std::optional<Rows> rows_of(const Work& work) {
   Rows rows;
   const std::vector<Node>* body = &work.body;
-  for (; body->size() == 1 && (*body)[0].kind == Node::Kind::branch; body = &(*body)[0].body) {
+  while (body->size() == 1 && (*body)[0].kind == Node::Kind::branch) {
     const Node& branch = (*body)[0];
-    if (!branch.otherwise.empty() || intersect(arrays_of(branch.condition), written_arrays(work.body)) ||
+    if (branch.body.empty() == branch.otherwise.empty() || intersect(arrays_of(branch.condition), written_arrays(work.body)) ||
         intersect(scalars_of(branch.condition), assigned_scalars(work.body)))
       return std::nullopt;
-    rows.guards.push_back(branch.condition);
+    rows.guards.push_back(branch.body.empty() ? loop::unary("!", branch.condition) : branch.condition);
+    body = branch.body.empty() ? &branch.otherwise : &branch.body;
   }
   for (std::size_t depth = 0; depth < work.group.loops.size(); ++depth) {
     const auto loop =

@@ -391,7 +391,7 @@ class Scatter {
 }  // namespace
 
 std::vector<Stage> scatter_stages(const Work& work) {
-  if (work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
+  if (!work.setting.restricted || work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
   return Scatter(work).stages();
 }
 
