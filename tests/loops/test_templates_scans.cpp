@@ -117,6 +117,10 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
   CHECK(first_of(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
+  // What it takes up the same iteration has written.
+  CHECK(has(
+      recurrence({assign(2, at("b", {i}), times("2.0", at("b", {i}))), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),
+      "s_step_ = s_step_ + b_now_"));
   // An iteration reads what a later one overwrites: kept in a register until that may write, in its order.
   const Verdict ahead = recurrence({add, assign(3, at("a", {i}), binary("+", s, at("a", {plus(i, 1)})))}, "s", {1});
   CHECK(has(ahead, "a_saved0_[k_] = a[i + 1]"));
@@ -155,6 +159,19 @@ TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a bloc
       CHECK(zeroed == blocks + 1);
     }
   }
+}
+
+TEST_CASE("scans: a condition around the loop") {
+  const auto under = [](Term condition) {
+    Verdict verdict = recurrence({assign(2, at("a", {plus(i, 1)}), binary("+", at("a", {i}), at("b", {i})))}, "a", {1});
+    verdict.function.body = {branch(7, std::move(condition), verdict.function.body)};
+    return verdict;
+  };
+  CHECK(has(under(binary(">", m, integer(3))), "const long long count_ = (m > 3) ? "));
+  CHECK(first_of(under(binary(">", at("a", {n}), integer(3)))) == "serial");
+  Verdict otherwise = under(m);
+  std::swap(otherwise.function.body[0].body, otherwise.function.body[0].otherwise);
+  CHECK(has(otherwise, "const long long count_ = (!m) ? "));
 }
 
 TEST_CASE("scans: rows of a nest") {
@@ -280,6 +297,11 @@ TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   CHECK(has(most, "ak::atomic_max(a + "));
   CHECK(first_of(scatter({branch(3, binary("<", value, target), {assign(2, target, value)})}, "max", target, value)) ==
         "serial");
+  // Arrays that may overlap.
+  CHECK(candidates(plain, {false}).at(0).template_name == "serial");
+  CHECK(candidates(recurrence({assign(2, at("a", {plus(i, 1)}), binary("+", at("a", {i}), at("b", {i})))}, "a", {1}), {false})
+            .at(0)
+            .template_name == "serial");
   Verdict of_unknown_length = plain;
   of_unknown_length.function.parameters[2].length_known = false;
   CHECK(first_of(of_unknown_length) == "serial");

@@ -43,7 +43,7 @@ const char* functor(const std::string& op) {
 
 class Division {
  public:
-  Division(const Work& work, const Node& loop) : work_(work), loop_(loop) {}
+  Division(const Work& work, const Node& loop) : work_(work), loop_(loop) { pass_on(); }
 
   std::optional<Phases> divide() {
     if (has_exit(loop_.body)) return std::nullopt;
@@ -57,6 +57,51 @@ class Division {
   }
 
  private:
+  /// What an iteration writes and reads again passes on in a scalar, so that a first phase may have it that writes nothing.
+  void pass_on() {
+    loop_.body = numbered(loop_.body);
+    for (std::size_t i = 0; i < loop_.body.size(); ++i) {
+      const Node node = loop_.body[i];
+      const Names moving = assigned_scalars(loop_.body);
+      if (node.kind != Node::Kind::assign || node.target.kind != Term::Kind::element || is_recurrence(node.target.text) ||
+          assignments_of(node.target.text).size() != 1 || intersect(scalars_of(node.target), moving))
+        continue;
+      const Term now = loop::scalar(node.target.text + "_now_", node.target.type);
+      bool read = false;
+      std::vector<Node> later(loop_.body.begin() + static_cast<std::ptrdiff_t>(i) + 1, loop_.body.end());
+      later = replace_reads(std::move(later), [&](const Term& part) {
+        if (part != node.target) return std::optional<Term>();
+        read = true;
+        return std::optional(now);
+      });
+      if (!read) continue;
+      Node set = node, store = node;
+      set.id = node.id - 1;
+      set.target = now;
+      store.value = now;
+      loop_.body.resize(i);
+      loop_.body.insert(loop_.body.end(), {set, store});
+      loop_.body.insert(loop_.body.end(), later.begin(), later.end());
+      phases_.locals.push_back({now.text, now.type, {}});
+      ++i;
+    }
+  }
+
+  /// With a number free before each.
+  static std::vector<Node> numbered(std::vector<Node> nodes) {
+    for (Node& node : nodes) {
+      node.id *= 2;
+      node.body = numbered(std::move(node.body));
+      node.otherwise = numbered(std::move(node.otherwise));
+    }
+    return nodes;
+  }
+
+  bool is_recurrence(const std::string& name) const {
+    const auto& all = work_.group.recurrences;
+    return std::any_of(all.begin(), all.end(), [&](const loop::Recurrence& one) { return one.target == name; });
+  }
+
   /// Nothing is said of subscripts that change within an iteration.
   Apart distance(const Term& read, const Term& write) const {
     Names moving = assigned_scalars(loop_.body);
@@ -398,7 +443,7 @@ class Division {
   }
 
   const Work& work_;
-  const Node& loop_;
+  Node loop_;
   Phases phases_;
   std::map<std::string, Term> constants_;           // of operators
   std::vector<std::pair<int, std::size_t>> saves_;  // reader, index into phases_.saved

@@ -41,6 +41,7 @@ struct Saved {
 /// An iteration in two phases. The first reads arrays and sets scalars, and writes no memory; all iterations' first phases may
 /// come before any second phase, in which the iteration runs as C has it, from what it finds.
 struct Phases {
+  std::vector<loop::Local> locals;  // scalars of theirs
   std::vector<Carried> carried;
   std::vector<Saved> saved;
   std::vector<loop::Node> first;   // sets the carried ones' steps, from the identity, and the slots

@@ -109,10 +109,12 @@ std::vector<Stage> chains_stages(const Work& work) {
   if (role != Role::chains && role != Role::sequential) return stages;
   const auto rows = rows_of(work);
   if (!rows || has_exit(rows->loop.body)) return stages;
+  if (!rows->guards.empty() && (!work.kept.empty() || !work.after.empty())) return stages;
   const std::int64_t chains = chains_of(work);
   const bool alone = chains == 1 && rows->outer.empty();  // one thread in C's order
   if (chains < 1 || (role == Role::chains && chains < 2) || chains > 1 << 20) return stages;
   if (!alone) {
+    if (!work.setting.restricted) return stages;
     if (!rows->head.empty() || !rows->tail.empty() || !work.kept.empty() || !work.after.empty()) return stages;
     if (chains > 1 && !never_meet(rows->loop, chains)) return stages;
     if (chains == 1 && !work.group.notes.empty()) return stages;

@@ -108,6 +108,7 @@ bool is_nest(const std::vector<Node>& body) {
 std::vector<Stage> wavefront_stages(const Work& work) {
   std::vector<Stage> stages;
   const auto& loops = work.group.loops;
+  if (!work.setting.restricted) return stages;
   if (loops.size() != 2 || loops[0].role == Role::parallel ||
       (loops[1].role != Role::wavefront && loops[1].role != Role::parallel))
     return stages;

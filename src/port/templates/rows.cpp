@@ -15,6 +15,14 @@ using loop::Term;
 std::optional<Rows> rows_of(const Work& work) {
   Rows rows;
   const std::vector<Node>* body = &work.body;
+  while (body->size() == 1 && (*body)[0].kind == Node::Kind::branch) {
+    const Node& branch = (*body)[0];
+    if (branch.body.empty() == branch.otherwise.empty() || intersect(arrays_of(branch.condition), written_arrays(work.body)) ||
+        intersect(scalars_of(branch.condition), assigned_scalars(work.body)))
+      return std::nullopt;
+    rows.guards.push_back(branch.body.empty() ? loop::unary("!", branch.condition) : branch.condition);
+    body = branch.body.empty() ? &branch.otherwise : &branch.body;
+  }
   for (std::size_t depth = 0; depth < work.group.loops.size(); ++depth) {
     const auto loop =
         std::find_if(body->begin(), body->end(), [&](const Node& node) { return node.id == work.group.loops[depth].loop; });
@@ -67,13 +75,19 @@ Term row_count(const Work& work, const Rows& rows) {
   return count;
 }
 
+std::string guarded(const Rows& rows, const std::string& count) {
+  std::string text;
+  for (const Term& guard : rows.guards) text += fmt::format("({}) && ", loop::c_text(guard));
+  return text.empty() ? count : fmt::format("{} ? {} : 0", text.substr(0, text.size() - 4), count);
+}
+
 std::string count_rows(const Rows& rows) {
   std::string text, product;
   for (const Node& outer : rows.outer) {
     text += fmt::format("  const long long {}_trips_ = {};\n", outer.variable, trips_text(outer));
     product += fmt::format("{0}({1}_trips_ > 0 ? {1}_trips_ : 0)", product.empty() ? "" : " * ", outer.variable);
   }
-  return text + fmt::format("  const long long rows_ = {};\n", product.empty() ? "1" : product);
+  return text + fmt::format("  const long long rows_ = {};\n", guarded(rows, product.empty() ? "1" : product));
 }
 
 std::string in_row(const Rows& rows, const std::string& number, int indent) {

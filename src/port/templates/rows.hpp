@@ -10,6 +10,7 @@
 namespace ak::port {
 
 struct Rows {
+  std::vector<loop::Term> guards;      // around all loops: where one is false nothing runs
   std::vector<loop::Node> outer;       // parallel loops without their bodies, outermost first; none: there is one row
   loop::Node loop;                     // the group's innermost one
   std::vector<loop::Node> head, tail;  // beside it in a row
@@ -23,6 +24,8 @@ std::optional<loop::Term> trips(const Work& work, const loop::Node& loop);
 /// How many rows, or where that is not known some number that keeps a GPU busy.
 loop::Term row_count(const Work& work, const Rows& rows);
 
+/// C: a count, or 0 where a guard is false.
+std::string guarded(const Rows& rows, const std::string& count);
 /// C: declares `rows_`, with the loops' own counts. Indented by 2.
 std::string count_rows(const Rows& rows);
 /// C: the outer loops' variables of row `number`, a long long.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "port/templates/affine_form.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/rows.hpp"
@@ -131,13 +132,47 @@ class Scatter {
     return right && known && each.statements > 0;
   }
 
+  /// What an update takes up; `op` is the reduction's.
+  std::optional<Term> taken(const Node& node, const std::string& op) const {
+    const Term &x = node.target, &value = node.value.kind == Term::Kind::convert ? node.value.terms[0] : node.value;
+    if (op == "+") {
+      const auto form =
+          affine_form(value, 1, [&](const Term& part) { return part == x ? std::optional<std::size_t>(0) : std::nullopt; });
+      return form && is_one(form->factors[0]) ? form->rest : std::nullopt;
+    }
+    if (!loop::mentions(value, x.text))
+      return op == "min" || op == "max" ? std::optional(value) : std::nullopt;  // under its branch
+    if (value.terms.size() == 2 && (value.terms[0] == x || value.terms[1] == x)) {
+      const bool call = value.kind == Term::Kind::call && (value.text == "f" + op || value.text == "f" + op + "f");
+      const Term& other = value.terms[value.terms[0] == x ? 1 : 0];
+      if (call || (value.kind == Term::Kind::binary && value.text == op)) return other;
+    }
+    if (value.kind == Term::Kind::choose && (value.terms[1] == x) != (value.terms[2] == x)) {
+      const bool takes = value.terms[2] == x;  // the value where the condition holds
+      const Term& other = value.terms[takes ? 1 : 2];
+      if (picks(value.terms[0], other, x) == (takes ? op : op == "max" ? "min" : "max")) return other;
+    }
+    return std::nullopt;
+  }
+
+  /// "max" where the condition says that the value is beyond x, "min" where it is below; else nothing.
+  static std::string picks(const Term& condition, const Term& value, const Term& x) {
+    if (condition.kind != Term::Kind::binary || condition.terms.size() != 2) return {};
+    const bool less = condition.text == "<" || condition.text == "<=",
+               greater = condition.text == ">" || condition.text == ">=";
+    if (!less && !greater) return {};
+    if (condition.terms[0] == value && condition.terms[1] == x) return greater ? "max" : "min";
+    if (condition.terms[0] == x && condition.terms[1] == value) return greater ? "min" : "max";
+    return {};
+  }
+
   /// x = x op value, with the value of the array's type, or of another that changes nothing at each step.
   bool is_update(const Node& node, const loop::Reduction& reduction) const {
-    if (loop::mentions(reduction.value, node.target.text)) return false;
+    const auto value = taken(node, reduction.op);
+    if (!value || loop::mentions(*value, node.target.text)) return false;
     const bool real = is_real(node.target.type);
-    if (real != is_real(reduction.value.type)) return real && reduction.op == "+";
-    if (reduction.op == "min" || reduction.op == "max") return reduction.value.type == node.target.type;
-    return true;
+    if (real != is_real(value->type)) return real && reduction.op == "+";
+    return (reduction.op != "min" && reduction.op != "max") || value->type == node.target.type;
   }
 
   /// `if (value > x) x = value;`
@@ -147,12 +182,7 @@ class Scatter {
     const Node& inner = node.body[0];
     const loop::Reduction* reduction = inner.kind == Node::Kind::assign ? reduction_of(inner) : nullptr;
     if (!reduction || (reduction->op != "min" && reduction->op != "max")) return false;
-    const Term &a = node.condition.terms[0], &b = node.condition.terms[1];
-    const std::string& op = node.condition.text;
-    const bool less = op == "<" || op == "<=", greater = op == ">" || op == ">=";
-    const bool first = a == inner.value && b == inner.target, second = b == inner.value && a == inner.target;
-    const bool upwards = reduction->op == "max";
-    return (first && (upwards ? greater : less)) || (second && (upwards ? less : greater));
+    return picks(node.condition, inner.value, inner.target) == reduction->op;
   }
 
   /// All else that is written is each iteration's own.
@@ -194,7 +224,7 @@ class Scatter {
     loop::for_each_node(body_, [&](const Node& node) {
       if (node.kind != Node::Kind::assign || !meeting(node.target.text)) return;
       right = right && !intersect(arrays_of(node.target.terms.empty() ? Term{} : node.target.terms[0]), written);
-      if (meeting(node.target.text)->summed()) right = right && !intersect(arrays_of(reduction_of(node)->value), written);
+      if (meeting(node.target.text)->summed()) right = right && !intersect(arrays_of(*taken(node, "+")), written);
     });
     return right;
   }
@@ -255,7 +285,7 @@ class Scatter {
     if (each.op.empty()) return fmt::format("atomicMax({} + {}, {});", scratch("owner", each), at(node), number(each, node));
     if (each.summed())
       return fmt::format("ak::Fixed::peak({} + {}, ({})({}));", scratch("peak", each), at(node), loop::c_name(each.type),
-                         loop::c_text(reduction_of(node)->value));
+                         loop::c_text(*taken(node, each.op)));
     return {};
   }
 
@@ -263,7 +293,7 @@ class Scatter {
     if (each.op.empty())
       return fmt::format("if ({}[{}] == {}) {} = {};", scratch("owner", each), loop::c_text(node.target.terms[0]),
                          number(each, node), loop::c_text(node.target), loop::c_text(node.value));
-    const std::string value = loop::c_text(reduction_of(node)->value);
+    const std::string value = loop::c_text(*taken(node, each.op));
     const auto type = loop::c_name(each.type);
     if (each.summed()) {
       const std::string peak = scratch("peak", each), sum = scratch("sum", each);
@@ -361,7 +391,7 @@ class Scatter {
 }  // namespace
 
 std::vector<Stage> scatter_stages(const Work& work) {
-  if (work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
+  if (!work.setting.restricted || work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
   return Scatter(work).stages();
 }
 

@@ -133,6 +133,7 @@ class Printer {
   Stage rows() {
     Stage stage = begin();
     text_ = opening(work_);
+    for (const loop::Local& local : phases_.locals) line(fmt::format("{} {} = 0;", loop::c_name(local.type), local.name));
     rooms();
     if (!nest_.outer.empty()) {
       text_ += count_rows(nest_);
@@ -140,7 +141,7 @@ class Printer {
       text_ += in_row(nest_, "row_", indent_);
     }
     by_all(nest_.head);
-    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    line(fmt::format("const long long count_ = {};", guarded(nest_, trips_text(nest_.loop))));
     if (distance_ > 1) open(fmt::format("for (int phase_ = 0; phase_ < {}; ++phase_) {{", distance_));
     firsts();
     for (const Carried& carried : phases_.carried)
@@ -170,7 +171,8 @@ class Printer {
   long long tile() const { return static_cast<long long>(shape_.block) * shape_.items; }
   void flat_opening(bool tickets_count) {
     text_ = opening(work_);
-    line(fmt::format("const long long count_ = {};", trips_text(nest_.loop)));
+    for (const loop::Local& local : phases_.locals) line(fmt::format("{} {} = 0;", loop::c_name(local.type), local.name));
+    line(fmt::format("const long long count_ = {};", guarded(nest_, trips_text(nest_.loop))));
     rooms();
     if (tickets_count) {
       line("__shared__ unsigned ticket_room_[ak::kRoom];");
@@ -393,7 +395,7 @@ bool beside_is_plain(const Work& work, const Rows& nest, const Phases& phases) {
 std::vector<Stage> tile_stages(const Work& work, const std::string& template_name) {
   std::vector<Stage> stages;
   const auto nest = rows_of(work);
-  if (!nest) return stages;
+  if (!nest || !work.setting.restricted) return stages;
   const auto phases = phases_of(work, nest->loop);
   if (!phases) return stages;
   for (const Carried& carried : phases->carried)
