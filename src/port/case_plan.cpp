@@ -90,7 +90,7 @@ class Planner {
                     fmt::format("the analysis has misread '{}': {} ({})", plan.function.name, *apart, made.name));
       return {true, note(*walk, made)};
     } catch (const Unfit& unfit) {
-      return leave_out(unfit.why);
+      return leave_out(unfit.what());
     }
   }
 

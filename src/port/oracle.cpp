@@ -61,7 +61,7 @@ std::vector<Memory> Oracle::call(CProgram& program, int number, const Case& give
   try {
     program.call(number, blocks, deadline.sooner(call_seconds));
   } catch (const Ended& ended) {
-    throw Unfit{fmt::format("the C function '{}' ended by {} ({})", name_, ended.how, given.name)};
+    throw Unfit(fmt::format("the C function '{}' ended by {} ({})", name_, ended.how, given.name));
   } catch (const TimedOut&) {
     throw Error(ErrorCode::invalid_argument, fmt::format("the C function '{}' did not end in time ({})", name_, given.name));
   }

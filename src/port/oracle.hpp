@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ak/types.hpp"
 #include "port/c_program.hpp"
 #include "port/case.hpp"
 #include "port/instrument.hpp"
@@ -14,8 +15,8 @@
 namespace ak::port {
 
 /// Thrown for a case that the C function must not be called with, an integer division by zero say.
-struct Unfit {
-  std::string why;
+struct Unfit : Error {
+  explicit Unfit(const std::string& why) : Error(ErrorCode::invalid_argument, why) {}
 };
 
 class Oracle {

@@ -160,8 +160,6 @@ TEST_CASE("oracle: a function that crashes or never ends takes nothing with it")
     try {
       oracle.run(halved_case(n), kSoon);
       return "";
-    } catch (const Unfit& unfit) {
-      return unfit.why;
     } catch (const Error& error) {
       return error.what();
     }
