@@ -118,6 +118,7 @@ class Ports {
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
                               fmt::join(port::functions_of(asked_.source, tools_, deadline), ", ")));
+    if (writes()) make_folder();
     int failed = 0;
     for (std::size_t i = 0; i < functions.size(); ++i) {
       if (std::find(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i), functions[i]) !=
@@ -125,7 +126,7 @@ class Ports {
         continue;  // named twice
       failed += state_.verdict ? show_verdict(functions[i]) : port_entry(functions[i], functions.size() == 1);
     }
-    if (!state_.out.empty() && !state_.verdict) save();
+    if (writes()) save();
     return failed ? kFailed : kOk;
   }
 
@@ -243,8 +244,17 @@ class Ports {
                                             ported.cases, ported.timed});
   }
 
+  bool writes() const { return !state_.out.empty() && !state_.verdict; }
+
+  // Before anything that takes long.
+  void make_folder() const {
+    std::error_code error;
+    std::filesystem::create_directories(state_.out, error);
+    if (error)
+      throw Error(ErrorCode::invalid_argument, fmt::format("--out: '{}' cannot be made: {}", state_.out, error.message()));
+  }
+
   void save() {
-    std::filesystem::create_directories(state_.out);
     results_.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     if (resources_) results_.gpu = describe(hardware_);
     const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};

@@ -57,6 +57,16 @@ void add_cases(Artifact& artifact, const std::vector<ak::loop::Values>& sizes) {
   artifact.timed = {sizes.back()};
 }
 
+/// Every kind of data that a proof may have.
+void add_all_recipes(Artifact& artifact) {
+  ak::port::Roles roles;
+  roles.thresholds = {-7, 0, 3e-7, 2.5};
+  std::vector<ak::port::Recipe> all = threshold_recipes(roles);
+  for (const ak::port::Recipe& recipe : edge_recipes(roles)) all.push_back(recipe);
+  for (std::uint64_t i = 0; i < 60; ++i) all.push_back(random_recipe(roles, i));
+  for (const ak::port::Recipe& recipe : all) artifact.cases.push_back({{{"n", 100}}, recipe});
+}
+
 Term times(Term a, Term b) { return binary("*", std::move(a), std::move(b)); }
 Term plus(Term a, Term b) { return binary("+", std::move(a), std::move(b)); }
 
@@ -182,12 +192,7 @@ void build_with(const Folder& folder, const Artifact& artifact, const std::strin
 TEST_CASE("artifacts: the test that comes with kernels tells right ones from wrong ones") {
   const Folder folder("blend_on_host");
   Artifact artifact = blend();
-  for (const double center : {0.5, 3e-7}) {
-    ak::port::Recipe around;
-    around.shape = ak::port::Recipe::Shape::around, around.spike = ak::port::Recipe::Spike::late;
-    around.center = center, around.spike_value = -1 / center, around.seed = 77;
-    artifact.cases.push_back({{{"n", 100}}, around});
-  }
+  add_all_recipes(artifact);
   build_with(folder, artifact, R"(
 int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
   const int fault = atoi(getenv("FAULT"));
@@ -206,7 +211,7 @@ int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
   const auto run = [&](int fault, const char* mode) {
     return shell(folder.path, fmt::format("FAULT={} ./blend_test {}", fault, mode));
   };
-  CHECK(run(0, "bits").output == "blend: right 27/27, equal bits\n");
+  CHECK(run(0, "bits").output == fmt::format("blend: right {0}/{0}, equal bits\n", artifact.cases.size()));
   CHECK(run(0, "bits").code == 0);
   CHECK(run(1, "").output == "blend: n=0 mixed: invalid argument (cudaErrorInvalidValue)\n");
   CHECK(run(2, "").output.starts_with("blend: wrong (n=257 mixed): stream[256] is "));
@@ -242,13 +247,14 @@ int gather_launch(cudaStream_t, int n, int* a, const int* b, const int* at) {
   if (fault == 2) ++a[n - 1];
   if (fault == 3) {
     FILE* file = fopen("data", "a");
-    fwrite(at, sizeof *at, n, file), fclose(file);
+    fwrite(at, sizeof *at, n, file), fwrite(b, sizeof *b, n, file), fclose(file);
   }
   delete[] values;
   return 0;
 })";
   const Folder folder("gather_on_host");
   Artifact artifact = gather();
+  add_all_recipes(artifact);
   const auto code = [&](int fault) { return shell(folder.path, fmt::format("FAULT={} ./gather_test", fault)).code; };
   build_with(folder, artifact, launcher);
   CHECK(code(0) == 0);
@@ -258,8 +264,8 @@ int gather_launch(cudaStream_t, int n, int* a, const int* b, const int* at) {
   std::string due;
   for (const auto& [sizes, recipe] : artifact.cases) {
     const ak::port::Case made = make_case(artifact.function, ak::port::roles_of(artifact.function), {}, sizes, recipe);
-    const ak::port::Memory& positions = made.memories[2];
-    due.append(reinterpret_cast<const char*>(positions.first()), 4 * static_cast<std::size_t>(positions.elements));
+    for (const ak::port::Memory* memory : {&made.memories[2], &made.memories[1]})
+      due.append(reinterpret_cast<const char*>(memory->first()), 4 * static_cast<std::size_t>(memory->elements));
   }
   CHECK(contents(folder.path / "data") == due);
   artifact.facts.overlaps = {{"a", "b", 2}};

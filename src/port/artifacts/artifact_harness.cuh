@@ -179,7 +179,7 @@ inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed) 
                        : recipe.spike == early ? std::min(2LL, end)
                        : recipe.spike == late  ? end - memory.elements / 20
                                                : end;
-  set(at, recipe.spike_value);
+  set(at, is_real(memory.type) ? recipe.spike_value : round(recipe.spike_value));
 }
 
 inline void fill_positions(Memory& memory, const Parameter& parameter, const Argument& argument, Indices kind,
