@@ -78,9 +78,23 @@ bool rounds_alike(const loop::Function& function) {
   return alike;
 }
 
+// x += step is read as x + i * step, which rounds otherwise.
+bool has_real_induction(const loop::Verdict& verdict) {
+  const auto real = [&](const loop::Note& note) {
+    if (note.kind != loop::Note::Kind::induction) return false;
+    for (const loop::Local& local : verdict.function.locals)
+      if (local.name == note.name) return is_real(local.type);
+    const loop::Parameter* parameter = loop::find_parameter(verdict.function, note.name);
+    return parameter && !parameter->pointer && is_real(parameter->type);
+  };
+  return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) { return std::ranges::any_of(group.notes, real); });
+}
+
 // The candidates in the order in which they are tried: those that are said to have won elsewhere first.
 std::vector<loop::Candidate> ordered(const PortRequest& request) {
   std::vector<loop::Candidate> all = candidates(request.verdict, {.restricted = request.call.aliases.empty()});
+  const bool other_bits = has_real_induction(request.verdict);
+  for (loop::Candidate& candidate : all) candidate.same_bits = candidate.same_bits && !other_bits;
   std::stable_partition(all.begin(), all.end(), [&](const loop::Candidate& candidate) {
     return std::any_of(request.known.begin(), request.known.end(),
                        [&](const auto& known) { return known.second == tactic_text(candidate); });
