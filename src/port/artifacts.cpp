@@ -22,7 +22,8 @@ using loop::Term;
 
 namespace {
 
-constexpr const char* kNvcc = "nvcc -O3 -gencode=arch=compute_90a,code=sm_90a";
+// Without contraction, as they are proven.
+constexpr const char* kNvcc = "nvcc -O3 -fmad=false -gencode=arch=compute_90a,code=sm_90a";
 
 std::string embedded(std::string_view name) {
   for (const EmbeddedFile& file : embedded_files())
@@ -377,7 +378,7 @@ class Texts {
         "| `{0}_bench.cu` | the C function on one core, the kernels with the data on the GPU, and with copies there and back "
         "|\n"
         "| `{0}_calls.cuh`, `harness.cuh` | what both share |\n\n"
-        "```\n{4} -fmad=false -o {0}_test {0}_test.cu {0}.cu {0}_c.c && ./{0}_test{5}\n"
+        "```\n{4} -o {0}_test {0}_test.cu {0}.cu {0}_c.c && ./{0}_test{5}\n"
         "{4} -Xcompiler -march=native -o {0}_bench {0}_bench.cu {0}.cu {0}_c.c && ./{0}_bench\n"
         "{4} -c {0}.cu    # for a program of your own\n```\n\n",
         name_, artifact_.verdict, artifact_.tactic, artifact_.cases.size(), kNvcc, candidate_.same_bits ? " bits" : "");

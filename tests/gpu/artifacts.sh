@@ -30,11 +30,11 @@ for source in "$folder"/*/*_test.cu; do
   for part in test bench; do
     [ -x "${name}_$part" ] && continue
     [ -n "${ak_cuda:-}" ] || ak_find_toolkit
-    flags=(-fmad=false)
+    flags=()
     # What is built for another machine is not of this one's processor.
-    [ $part = bench ] && flags=() && [ -z "$build_only" ] && flags=(-Xcompiler -march=native)
-    "$ak_cuda/bin/nvcc" -O3 -gencode=arch=compute_90a,code=sm_90a "${flags[@]}" -o "${name}_$part" "${name}_$part.cu" "$name.cu" \
-      "${name}_c.c" || exit 1
+    [ $part = bench ] && [ -z "$build_only" ] && flags=(-Xcompiler -march=native)
+    "$ak_cuda/bin/nvcc" -O3 -fmad=false -gencode=arch=compute_90a,code=sm_90a "${flags[@]}" \
+      -o "${name}_$part" "${name}_$part.cu" "$name.cu" "${name}_c.c" || exit 1
   done
   cd - >/dev/null || exit 1
 done

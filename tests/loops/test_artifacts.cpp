@@ -326,10 +326,10 @@ TEST_CASE("artifacts: nvcc alone builds three, and C includes their headers") {
                   "echo '#include \"{}.h\"' | cc -std=c11 -pedantic -Wall -Wextra -Werror -isystem {} -I. -x c -fsyntax-only -",
                   name, AK_CUDA_INCLUDE));
     CHECK_MESSAGE(header.code == 0, header.output);
-    const std::string nvcc = fmt::format("{} -O3 -Wno-deprecated-gpu-targets -gencode=arch=compute_90a,code=sm_90a", AK_NVCC);
-    std::vector<std::string> commands{fmt::format("{0} -Werror all-warnings -fmad=false -c {1}.cu", nvcc, name)};
+    const std::string nvcc = fmt::format("{} -O3 -fmad=false -gencode=arch=compute_90a,code=sm_90a", AK_NVCC);
+    std::vector<std::string> commands{fmt::format("{0} -Werror all-warnings -c {1}.cu", nvcc, name)};
     if (all || name == "energy")
-      commands.push_back(fmt::format("{0} -Werror all-warnings -fmad=false -o {1}_test {1}_test.cu {1}.o {1}_c.c", nvcc, name));
+      commands.push_back(fmt::format("{0} -Werror all-warnings -o {1}_test {1}_test.cu {1}.o {1}_c.c", nvcc, name));
     if (all) commands.push_back(fmt::format("{0} -Werror all-warnings -o {1}_bench {1}_bench.cu {1}.cu {1}_c.c", nvcc, name));
     for (const std::string& command : commands) {
       const Ran built = shell(folder.path, command);
