@@ -4,11 +4,15 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
+#include <string_view>
+#include <type_traits>
 
 namespace ak::cli {
 namespace {
 
 std::function<int()> chosen;
+std::map<const CLI::App*, std::vector<std::string>*> behind_dashes;
 
 template <class Number>
 CLI::Validator above_zero(const std::string& expected) {
@@ -38,7 +42,10 @@ Argument Argument::goes_with(const Argument& other) {
 
 template <class Value>
 Argument Command::option(const std::string& name, Value& value, const std::string& what) {
-  return Argument(app_->add_option(name, value, what));
+  CLI::Option* const option = app_->add_option(name, value, what);
+  // --drop a --drop b: one word each, so that what follows stays a word by its place.
+  if (std::is_same_v<Value, std::vector<std::string>> && name.starts_with("--")) option->allow_extra_args(false);
+  return Argument(option);
 }
 template Argument Command::option(const std::string&, std::string&, const std::string&);
 template Argument Command::option(const std::string&, std::vector<std::string>&, const std::string&);
@@ -54,6 +61,7 @@ void Command::flag(const std::string& name, bool& value, const std::string& what
 void Command::flag(const std::string& name, std::function<void()> take, const std::string& what) {
   app_->add_flag_callback(name, std::move(take), what);
 }
+void Command::words_behind_dashes(std::vector<std::string>& words) { behind_dashes[app_] = &words; }
 void Command::footer(const std::string& text) { app_->footer(text); }
 void Command::on_run(std::function<int()> body) {
   app_->callback([body = std::move(body)] { chosen = body; });
@@ -94,8 +102,17 @@ std::vector<Command> Program::commands() const {
 }
 
 int Program::run(int argc, char** argv, int usage) {
+  char** const dashes = std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
+  const std::vector<std::string> behind(std::min(dashes + 1, argv + argc), argv + argc);
   try {
-    app_->parse(argc, argv);
+    app_->parse(static_cast<int>(dashes - argv), argv);
+    for (const CLI::App* command : app_->get_subcommands()) {
+      const auto takes = behind_dashes.find(command);
+      if (takes != behind_dashes.end())
+        *takes->second = behind;
+      else if (!behind.empty())
+        throw CLI::ExtrasError(behind);
+    }
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0 ? 0 : usage;
   }

@@ -31,7 +31,7 @@ namespace {
 
 struct State {
   std::string file;
-  std::vector<std::string> words;  // functions, and behind -- the compiler's flags
+  std::vector<std::string> functions, flags;
   std::vector<std::string> lengths, drops, sizes, aliases;
   std::string body, out;
   SearchArguments search;
@@ -67,7 +67,7 @@ struct Asked {
 Asked read(const State& state) {
   Asked asked;
   asked.source.file = state.file, asked.source.body = state.body, asked.source.drops = state.drops;
-  for (const std::string& word : state.words) (word.starts_with("-") ? asked.source.flags : asked.functions).push_back(word);
+  asked.functions = state.functions, asked.source.flags = state.flags;
   for (const std::string& word : state.lengths) asked.source.lengths.insert(split_at_equals("--length", word, "ARRAY=LENGTH"));
   for (const std::string& word : state.sizes) {
     const auto [name, text] = split_at_equals("--size", word, "NAME=NUMBER");
@@ -282,7 +282,9 @@ void add_port(Program& program) {
   auto state = std::make_shared<State>();
   Command command = program.add_command("port", "Make proven GPU kernels of a C function's loops");
   command.option("file", state->file, "a C source").required();
-  command.option("function", state->words, "one or more of its functions; behind --, flags of the C compiler");
+  command.option("function", state->functions, "one or more of its functions");
+  command.words_behind_dashes(state->flags);
+  command.footer("Words behind -- are flags of the C compiler: ak port filters.c smooth -- -Iinclude -DTAPS=5");
   command.flag("--all", state->all, "all functions with a body in the file");
   command.flag("--verdict", state->verdict, "what the analysis says, and nothing more");
   command.flag("--json", state->json, "with --verdict: JSON instead of text");
