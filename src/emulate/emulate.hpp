@@ -54,7 +54,7 @@ struct EmulationRequest {
   ThreadOrder order = ThreadOrder::forward;
   std::uint64_t seed = 1;            // of ThreadOrder::shuffled
   std::int64_t steps = 100'000'000;  // pieces of straight code, of all threads together
-  int resident_blocks = 32;          // that run at once, as on a GPU with so many multiprocessors
+  int resident_blocks = 32;          // that run at once, as on a GPU with so many multiprocessors; up to 31744 threads
   double seconds = 30;               // of the run, whatever it does
 };
 

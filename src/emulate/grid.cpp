@@ -34,6 +34,7 @@ namespace {
 constexpr int kWarp = 32;
 constexpr unsigned char kPoison = 0xff;             // NaN, -1
 constexpr std::uint32_t kWindow = 16;               // blocks whose order is changed
+constexpr std::int64_t kMostThreads = 31 << 10;     // that wait at once: a process has so many mappings, and each stack is two
 constexpr int kIdleRounds = 64;                     // in which every block only waited: nobody will do anything any more
 constexpr Time kLate = Time{1} << (kTimeBits - 1);  // the shadow is made anew before a run whose times would be later
 constexpr Time kLatest = (Time{1} << kTimeBits) - 4 * kEpoch;
@@ -263,7 +264,8 @@ void Grid::launch(const EmulatedLaunch& launch) {
       }
     }
     if (stopped_) break;
-    const bool room = std::cmp_less(live.size(), message_->request.resident_blocks);
+    const bool room = std::cmp_less(live.size(), message_->request.resident_blocks) &&
+                      std::ssize(live) * launch.threads <= kMostThreads - launch.threads;
     if (begun < blocks && room) {
       Block* const block = begin_block(block_at(begun++));
       if (turn(*block))

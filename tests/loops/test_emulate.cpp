@@ -556,6 +556,16 @@ TEST_CASE("emulator: a grid barrier of more blocks than run at once is a deadloc
   CHECK_MESSAGE(emulation.faults[0].kind == FaultKind::deadlock, text_of(emulation));
 }
 
+TEST_CASE("emulator: as many threads may wait as it has stacks for") {
+  for (const int blocks : {31, 32}) {
+    Run run("turn_round", blocks, 1024,
+            {{"n", 1000}, {"a", numbers(1000)}, {"b", zeros(1000)}, {"arrived", std::vector<int>(1)}});
+    const Emulation emulation = run();
+    CHECK_MESSAGE(emulation.ok() == (blocks == 31), text_of(emulation));
+    if (blocks == 32) CHECK_MESSAGE(emulation.faults[0].kind == FaultKind::deadlock, text_of(emulation));
+  }
+}
+
 TEST_CASE("emulator: after a crash and after a deadline it goes on") {
   Run endless("endless", 1, 32, {{"n", 1}, {"a", zeros(64)}});
   endless.request.steps = std::int64_t{1} << 60, endless.request.seconds = 0.3;
