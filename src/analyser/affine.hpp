@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,10 +14,10 @@ namespace ak::analyser::flow {
 
 /// What names mean at one statement.
 struct Scope {
-  isl::space space;                              // of the statement's instances
-  std::map<std::string, isl::pw_aff> variables;  // of the loops around it, and integers whose values are given
-  std::set<std::string> unknown;                 // loop variables without an expression
-  const std::set<std::string>* written = nullptr;  // scalars that some statement writes, and arrays likewise
+  isl::space space;                                      // of the statement's instances
+  std::map<std::string, isl::pw_aff> variables;          // of the loops around it, and integers whose values are given
+  std::set<std::string> unknown;                         // loop variables without an expression
+  std::shared_ptr<const std::set<std::string>> written;  // scalars that some statement writes, and arrays likewise
 };
 
 /// Nothing where it is not affine in loop variables and in what no statement changes. A subterm of the latter that isl cannot

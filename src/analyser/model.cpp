@@ -1,7 +1,8 @@
-#include "analyser/counters.hpp"
 #include "analyser/model.hpp"
 
 #include <algorithm>
+
+#include "analyser/counters.hpp"
 
 namespace ak::analyser::flow {
 
@@ -22,8 +23,7 @@ std::set<std::string> written_names(const loop::Function& function) {
 std::set<int> left_loops(const std::vector<Node>& body, std::vector<int> around = {}) {
   std::set<int> left;
   for (const Node& node : body) {
-    if (node.kind == Node::Kind::leave)
-      left.insert(std::find(around.begin(), around.end(), node.of), around.end());
+    if (node.kind == Node::Kind::leave) left.insert(std::find(around.begin(), around.end(), node.of), around.end());
     if (node.kind == Node::Kind::finish) {
       left.insert(around.begin(), around.end());
       left.insert(0);  // and the function itself
@@ -50,7 +50,8 @@ std::vector<Term> set_on_both_sides(const Node& branch) {
   loop::for_each_node(branch.body, [&](const Node& node) {
     if (node.kind != Node::Kind::assign || node.target.kind != Term::Kind::scalar) return;
     if (std::find(found.begin(), found.end(), node.target) != found.end()) return;
-    if (sets_for_certain(branch.body, node.target) && sets_for_certain(branch.otherwise, node.target)) found.push_back(node.target);
+    if (sets_for_certain(branch.body, node.target) && sets_for_certain(branch.otherwise, node.target))
+      found.push_back(node.target);
   });
   return found;
 }
@@ -59,7 +60,7 @@ class Builder {
  public:
   Builder(isl::ctx context, const loop::Function& function, const Facts& facts) : context_(context), facts_(facts) {
     model_.function = &function;
-    model_.written = written_names(function);
+    model_.written = std::make_shared<const std::set<std::string>>(written_names(function));
     for (const loop::Parameter& parameter : function.parameters)
       if (parameter.pointer) model_.arrays.insert(parameter.name);
     for (const loop::Local& local : function.locals)
@@ -98,9 +99,9 @@ class Builder {
     statement.owners = context_of_.owners;
     Scope& scope = statement.scope;
     scope.space = isl::space::unit(context_).add_named_tuple(statement.name(), depth);
-    scope.written = &model_.written;
+    scope.written = model_.written;
     for (const auto& [name, value] : facts_.values)
-      if (!model_.written.contains(name)) scope.variables.emplace(name, constant(scope.space, value));
+      if (!model_.written->contains(name)) scope.variables.emplace(name, constant(scope.space, value));
     isl::set domain = isl::set::universe(scope.space);
     for (int level = 0; level < depth; ++level) {
       const Node& loop = *context_of_.loops[level];
@@ -127,8 +128,7 @@ class Builder {
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
     const int dimensions = static_cast<int>(term.terms.size());
     const isl::space elements = isl::space::unit(context_).add_named_tuple(reference.name, dimensions);
-    reference.map = isl::manage(
-        isl_map_from_domain_and_range(statement.domain.copy(), isl::set::universe(elements).release()));
+    reference.map = isl::manage(isl_map_from_domain_and_range(statement.domain.copy(), isl::set::universe(elements).release()));
     for (int i = 0; i < dimensions; ++i) {
       auto subscript = affine(term.terms[i], statement.scope);
       if (!subscript) {
@@ -148,7 +148,7 @@ class Builder {
   void read(Statement& statement, const Term& term) {
     for_each(term, [&](const Term& part) {
       const bool memory = part.kind == Term::Kind::element ||
-                          (part.kind == Term::Kind::scalar && model_.written.contains(part.text) &&
+                          (part.kind == Term::Kind::scalar && model_.written->contains(part.text) &&
                            !statement.scope.variables.contains(part.text) && !statement.scope.unknown.contains(part.text));
       if (memory) refer(statement, part, false);
     });

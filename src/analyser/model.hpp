@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,8 +36,8 @@ struct Guard {
 /// both sides of which set a scalar: with one side or the other, it is set anew there.
 struct Statement {
   const loop::Node* node = nullptr;
-  int index = 0;       // in the model
-  bool joins = false;  // is the end of the branch `node`
+  int index = 0;                         // in the model
+  bool joins = false;                    // is the end of the branch `node`
   std::vector<const loop::Node*> loops;  // around it, outermost first; each is a dimension: iterations from 0
   std::vector<Guard> guards;             // outermost first
   std::vector<int> branches;             // around it, whatever their condition
@@ -53,8 +54,8 @@ struct Statement {
 
 struct Model {
   const loop::Function* function = nullptr;
-  std::vector<Statement> statements;  // in text order
-  std::set<std::string> written;      // scalars and arrays
+  std::vector<Statement> statements;                     // in text order
+  std::shared_ptr<const std::set<std::string>> written;  // scalars and arrays
 
   bool is_scalar(const std::string& name) const { return !arrays.contains(name); }
   std::set<std::string> arrays;
