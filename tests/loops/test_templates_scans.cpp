@@ -101,6 +101,15 @@ TEST_CASE("scans: affine recurrences, of order two, interleaved; their law is th
   CHECK(has(next(binary("+", at("a", {plus(i, 2)}), b), {2}), "phase_"));
   CHECK(has(next(binary("+", convert(ScalarType::f64, before), convert(ScalarType::f64, b)), {1}), "ak::Add<double>"));
   CHECK(first_of(next(binary("*", before, before), {1})) == "serial");
+  // Through a scalar, unless what that was made of has changed.
+  const auto through = [&](std::vector<Node> more) {
+    std::vector<Node> body{assign(2, s, binary("+", before, b))};
+    body.insert(body.end(), more.begin(), more.end());
+    body.push_back(assign(9, at("a", {plus(i, 4)}), times("0.5", s)));
+    return recurrence(std::move(body), "a", {1});
+  };
+  CHECK(has(through({}), "ak::Affine<float>"));
+  CHECK(first_of(through({assign(3, at("b", {i}), integer(0))})) == "serial");
   CHECK(first_of(next(binary("+", before, at("a", {plus(i, 1)})), {1, 3})) == "serial");
   // An old value that another scan's blocks may have overwritten.
   CHECK(first_of(next(binary("+", at("a", {plus(i, 2)}), at("a", {plus(i, 6)})), {2})) == "scan");
@@ -116,7 +125,8 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
       "ak::Hold<float>"));
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
-  CHECK(first_of(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
+  CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}), "s_step_.m = (float)2"));
+  CHECK(first_of(recurrence({assign(2, at("b", {k}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
   // What it takes up the same iteration has written.
   CHECK(has(
       recurrence({assign(2, at("b", {i}), times("2.0", at("b", {i}))), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),

@@ -210,9 +210,33 @@ class Division {
     return std::nullopt;
   }
 
+  /// With scalars that were made of what the iteration finds, and of nothing that has changed since.
+  Term inlined(const Carried& carried, const Term& value, int before) const {
+    return loop::replace(value, [&](const Term& part) -> std::optional<Term> {
+      if (part.kind != Term::Kind::scalar || part.text == carried.name) return std::nullopt;
+      const std::vector<const Node*> all = assignments_of(part.text);
+      const bool at_top = all.size() == 1 && std::any_of(loop_.body.begin(), loop_.body.end(),
+                                                         [&](const Node& node) { return node.id == all[0]->id; });
+      if (!at_top || all[0]->id >= before || assignments_of(carried.name).size() != 1) return std::nullopt;
+      const Term definition = inlined(carried, all[0]->value, all[0]->id);
+      bool finds_it = false, unchanged = true;
+      const Names written = written_arrays(loop_.body);
+      loop::for_each(definition, [&](const Term& of) {
+        if (found(carried, of)) {
+          finds_it = true;
+          return;
+        }
+        if (of.kind == Term::Kind::element) unchanged = unchanged && !written.count(of.text);
+        if (of.kind != Term::Kind::scalar) return;
+        for (const Node* other : assignments_of(of.text)) unchanged = unchanged && other->id < all[0]->id;
+      });
+      return finds_it && unchanged ? std::optional(definition) : std::nullopt;
+    });
+  }
+
   std::optional<AffineForm> form_of(const Carried& carried, const Node& statement) const {
     const Unknown unknown = [&](const Term& term) { return found(carried, term); };
-    auto form = affine_form(unrounded(statement.value), 2, unknown);
+    auto form = affine_form(inlined(carried, unrounded(statement.value), statement.id), 2, unknown);
     if (!form) return std::nullopt;
     // A real sum takes up integers, not the other way round.
     if (is_real(carried.target.type) != is_real(unrounded(statement.value).type)) return std::nullopt;
@@ -275,7 +299,7 @@ class Division {
 
   bool share(const Node& reader, const Term& read) {
     for (const Carried& carried : phases_.carried)
-      if (carried.array() && found(carried, read)) return carried_by(reader) == &carried;
+      if (carried.array() && found(carried, read)) return true;  // the second phase has it in a register
     bool save = false;
     for (const Node* write : assignments_of(read.text)) {
       const Apart at = distance(read, write->target);
