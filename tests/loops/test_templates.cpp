@@ -56,9 +56,19 @@ Verdict verdict_of(std::vector<Node> body, std::vector<int> statements, std::vec
   return verdict;
 }
 
-bool maps(const Verdict& verdict) {
+bool has(const Verdict& verdict, const std::string& name) {
   const auto all = candidates(verdict);
-  return std::any_of(all.begin(), all.end(), [](const Candidate& one) { return one.template_name == "map"; });
+  return std::any_of(all.begin(), all.end(), [&](const Candidate& one) { return one.template_name == name; });
+}
+bool maps(const Verdict& verdict) { return has(verdict, "map"); }
+
+Node branch(int id, Term condition, std::vector<Node> body) {
+  Node node;
+  node.kind = Node::Kind::branch;
+  node.id = id;
+  node.condition = std::move(condition);
+  node.body = std::move(body);
+  return node;
 }
 
 }  // namespace
@@ -130,6 +140,51 @@ TEST_CASE("templates: what iterations overwrite of each other, and scalars that 
   loop.body.insert(loop.body.begin(), assign(4, at("b", {i}), scalar("t", ScalarType::f32)));
   verdict.groups[0].statements = {4, 2};
   CHECK_FALSE(maps(verdict));  // t of the iteration before, and no note that says so
+}
+
+TEST_CASE("templates: reorder takes reads of what is overwritten later, and writes that all later iterations undo") {
+  const auto verdict = [](std::vector<Node> body, std::vector<int> statements, Note::Kind kind) {
+    Verdict verdict = verdict_of({loop_over(1, i, integer(1), plus(n, -1), std::move(body))}, std::move(statements),
+                                 {{1, "i", Role::parallel}});
+    verdict.groups[0].notes = {{kind, "b", 1, 0, 0, 1}};
+    return verdict;
+  };
+  const auto moved = [&](int by) { return verdict({assign(2, at("b", {i}), at("b", {plus(i, by)}))}, {2}, Note::Kind::anti); };
+  CHECK(has(moved(1), "reorder"));
+  CHECK_FALSE(has(moved(-1), "reorder"));  // that flows from iteration to iteration, whatever the note says
+  for (const Candidate& one : candidates(moved(1)))
+    if (one.template_name == "reorder") {
+      REQUIRE(one.launches.size() == 2);
+      CHECK_FALSE(one.launches[0].dependent);
+      CHECK(one.launches[1].dependent);
+    }
+  const Node first = assign(2, at("b", {i}), integer(1)), second = assign(4, at("b", {plus(i, 1)}), integer(2));
+  CHECK(has(verdict({first, second}, {2, 4}, Note::Kind::output), "reorder"));
+  // The write that would undo the other may not happen.
+  const Node perhaps = branch(3, binary(">", n, i), {first});
+  CHECK_FALSE(has(verdict({perhaps, second}, {2, 4}, Note::Kind::output), "reorder"));
+}
+
+TEST_CASE("templates: reductions of floats associate anew, those of integers and extrema do not") {
+  for (const auto& [op, type, same] : {std::tuple{"+", ScalarType::f32, false},
+                                       {"+", ScalarType::i32, true},
+                                       {"max", ScalarType::f32, true},
+                                       {"*", ScalarType::f64, false}}) {
+    const Term s = scalar("s", type), value = convert(type, at("b", {i}));
+    const Term next = std::string(op) == "max" ? Term{Term::Kind::choose, type, {}, {binary(">", value, s), value, s}}
+                                               : convert(type, binary(op, s, value));
+    Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, s, next)}), assign(3, at("a", {n, m}), s)}, {2},
+                                 {{1, "i", Role::reduce}});
+    verdict.function.locals = {{"s", type, {}}};
+    verdict.groups[0].reductions = {{s, op, value, {}, {}, false, {2}}};
+    verdict.groups.push_back({});
+    verdict.groups[1].statements = {3};
+    const auto all = candidates(verdict);
+    REQUIRE(all[0].template_name == "reduce");
+    CHECK(all[0].same_bits == same);
+    CHECK(all.back().same_bits);
+    CHECK(all[0].launches.size() <= 2);  // what stands behind the loop is part of it
+  }
 }
 
 TEST_CASE("templates: how far apart two subscripts are") {

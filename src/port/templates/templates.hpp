@@ -44,8 +44,8 @@ struct Work {
   const loop::Function* shaped = nullptr;  // not flattened: subscripts for each dimension; nodes have the same ids
   loop::Group group;
   std::vector<loop::Node> body;  // the function's nest, with this group's statements alone
-  std::vector<loop::Node>
-      before;  // sets the scalars that come from earlier groups, returns where the function did; every thread runs it
+  // Every thread runs it first: sets the scalars that come from earlier groups, and returns where the function did.
+  std::vector<loop::Node> before;
   std::vector<loop::Node> after;  // without loops: to be run by one thread when the group is done
   std::vector<Passed> kept;       // whose values after body and `after` one thread is to leave there
   std::string tag;                // of this group; names of its scratch and helpers end with it and an underscore
