@@ -84,7 +84,7 @@ std::vector<std::string> compile_options(std::string_view arch) {
   return {"--std=c++17", "--ptxas-options=-v", "--no-source-include", fmt::format("--gpu-architecture={}", arch)};
 }
 
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel) {
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel, bool contract) {
   const Nvrtc& api = nvrtc();
   const auto start = Clock::now();
   Compiled out;
@@ -98,7 +98,8 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
     api.set_flow_callback(
         program, [](void* flag, void*) { return static_cast<int>(static_cast<const std::atomic<bool>*>(flag)->load()); },
         const_cast<std::atomic<bool>*>(cancel));
-  const std::vector<std::string> told = compile_options(arch);
+  std::vector<std::string> told = compile_options(arch);
+  if (!contract) told.push_back("--fmad=false");
   std::vector<const char*> options;
   for (const std::string& option : told) options.push_back(option.c_str());
   const auto status = api.compile(program, static_cast<int>(options.size()), options.data());

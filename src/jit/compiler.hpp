@@ -32,7 +32,8 @@ struct Compiled {
 
 /// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is
 /// data. Setting *cancel from another thread ends the compile soon, as a failure (NVRTC 12.9 and later; older ones finish).
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr);
+/// contract: a * b + c may become one operation, which rounds once.
+Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr, bool contract = true);
 
 /// What the compiler is told for that architecture, apart from the source.
 std::vector<std::string> compile_options(std::string_view arch);
