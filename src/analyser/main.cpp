@@ -199,6 +199,9 @@ int main(int argc, char** argv) {
   } catch (const Usage& wrong) {
     fmt::print(stderr, "ak-analyse: {}; --help\n", wrong.what());
     return 2;
+  } catch (const ak::Error& failed) {
+    fmt::print(stderr, "ak-analyse: {}\n", failed.what());
+    return failed.code() == ak::ErrorCode::missing_library ? 4 : 3;
   } catch (const std::exception& failed) {
     fmt::print(stderr, "ak-analyse: {}\n", failed.what());
     return 3;

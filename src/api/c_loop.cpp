@@ -16,7 +16,7 @@ struct ak_loop {
   mutable std::atomic<bool> read{false};
   mutable std::vector<ak::LoopType> types;
 
-  const ak::LoopType* types_of(std::size_t count) const {
+  const ak::LoopType* types_of(void* const* values, std::size_t count) const {
     if (!read.load(std::memory_order_acquire)) {
       const std::lock_guard lock(mutex);
       if (!read.load(std::memory_order_relaxed)) types = loop.types();
@@ -25,6 +25,8 @@ struct ak_loop {
     if (count != types.size())
       throw ak::Error(ak::ErrorCode::invalid_argument,
                       fmt::format("values: {} arguments, the function takes {}", count, types.size()));
+    for (std::size_t i = 0; i < count; ++i)
+      if (!values[i]) throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("values[{}]: is null", i));
     return types.data();
   }
 };
@@ -48,10 +50,10 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
     ak::LoopOptions all;
     if (given.text) all.text = given.text;
     if (given.flag_count) required(given.flags, "options.flags");
-    for (std::size_t i = 0; i < given.flag_count; ++i) all.flags.emplace_back(given.flags[i]);
+    for (std::size_t i = 0; i < given.flag_count; ++i) all.flags.emplace_back(&required(given.flags[i], "options.flags"));
     if (given.length_count) required(given.lengths, "options.lengths");
     for (std::size_t i = 0; i < given.length_count; ++i) {
-      const std::string_view word = given.lengths[i];
+      const std::string_view word = &required(given.lengths[i], "options.lengths");
       const auto equals = word.find('=');
       if (equals == word.npos)
         throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.lengths[{}]: '{}' is not NAME=LENGTH", i, word));
@@ -70,22 +72,25 @@ void ak_loop_close(ak_loop* loop) { delete loop; }
 
 ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const* values, size_t count) {
   return guard([&] {
-    required(loop, "loop"), required(values, "values");
-    loop->loop.call(stream, loop->types_of(count), values, count);
+    required(loop, "loop");
+    if (count > 0) required(values, "values");
+    loop->loop.call(stream, loop->types_of(values, count), values, count);
   });
 }
 
 ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
   return guard([&] {
-    required(loop, "loop"), required(values, "values");
-    tell(loop->loop.prepare_call(loop->types_of(count), values, count), explanation);
+    required(loop, "loop");
+    if (count > 0) required(values, "values");
+    tell(loop->loop.prepare_call(loop->types_of(values, count), values, count), explanation);
   });
 }
 
 ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
   return guard([&] {
-    required(loop, "loop"), required(values, "values");
-    tell(loop->loop.explain_call(loop->types_of(count), values, count), explanation);
+    required(loop, "loop");
+    if (count > 0) required(values, "values");
+    tell(loop->loop.explain_call(loop->types_of(values, count), values, count), explanation);
   });
 }
 

@@ -139,7 +139,7 @@ std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHo
 
 Counters Context::Impl::counters() const {
   Counters counters = state_->common.ledger.counters();
-  counters.scratch_fallbacks = state_->scratch_fallbacks.load(std::memory_order_relaxed);
+  counters.scratch_fallbacks += state_->scratch_fallbacks.load(std::memory_order_relaxed);
   return counters;
 }
 

@@ -66,9 +66,8 @@ bool LoopPrototype::check(const LoopHost& host) const {
     return false;
   if (host.types.empty()) return true;
   const std::size_t first = returns_ ? 0 : 1;  // of the host's types
-  const bool same_result = returns_
-                               ? host.types[0].scalar != LoopScalar::none && type_of(host.types[0].scalar) == arguments_[0].type
-                               : host.types[0].scalar == LoopScalar::none;
+  const LoopType result = host.types[0];
+  const bool same_result = !result.pointer && type_of(result.scalar) == (returns_ ? arguments_[0].type : ScalarType::none);
   if (!same_result || host.types.size() - 1 != arguments_.size() - (returns_ ? 1 : 0))
     refuse(*this,
            fmt::format("the host function takes or returns something else than the source's function, whose kernels take ({})",
@@ -76,7 +75,8 @@ bool LoopPrototype::check(const LoopHost& host) const {
   for (std::size_t i = returns_ ? 1 : 0; i < arguments_.size(); ++i) {
     const LoopType& its = host.types[i + first];
     const Argument& argument = arguments_[i];
-    if (its.pointer != argument.pointer || type_of(its.scalar) != argument.type)
+    if (its.pointer != argument.pointer || type_of(its.scalar) != argument.type ||
+        (its.pointer && its.constant != argument.constant))
       refuse(*this, fmt::format("{} is {} in the source and {} in the host function", argument.name,
                                 shown(argument.type, argument.pointer, argument.constant),
                                 shown(type_of(its.scalar), its.pointer, its.constant)));
@@ -107,29 +107,15 @@ std::uint64_t converted(const LoopPrototype& prototype, const LoopPrototype::Arg
       refuse(prototype, fmt::format("{} is written, and given as const", argument.name));
     return reinterpret_cast<std::uint64_t>(as<void*>(from));
   }
-  double real = 0;
-  std::int64_t integer = 0;
-  switch (given.scalar) {
-    case LoopScalar::f32:
-      real = as<float>(from);
-      break;
-    case LoopScalar::f64:
-      real = as<double>(from);
-      break;
-    case LoopScalar::i32:
-      real = static_cast<double>(integer = as<std::int32_t>(from));
-      break;
-    case LoopScalar::i64:
-      real = static_cast<double>(integer = as<std::int64_t>(from));
-      break;
-    case LoopScalar::none:
-      refuse_it();
-  }
+  const auto as_real = [&](auto value) -> std::uint64_t {  // rounded once
+    return argument.type == ScalarType::f64 ? std::bit_cast<std::uint64_t>(static_cast<double>(value))
+                                            : std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  };
   const bool from_real = given.scalar == LoopScalar::f32 || given.scalar == LoopScalar::f64;
-  if (is_real(argument.type))
-    return argument.type == ScalarType::f64 ? std::bit_cast<std::uint64_t>(real)
-                                            : std::bit_cast<std::uint32_t>(static_cast<float>(real));
-  if (from_real) refuse_it();
+  if (given.scalar == LoopScalar::none || (from_real && !is_real(argument.type))) refuse_it();
+  if (from_real) return given.scalar == LoopScalar::f32 ? as_real(as<float>(from)) : as_real(as<double>(from));
+  const std::int64_t integer = given.scalar == LoopScalar::i32 ? as<std::int32_t>(from) : as<std::int64_t>(from);
+  if (is_real(argument.type)) return as_real(integer);
   if (argument.type == ScalarType::i32 && integer != static_cast<std::int32_t>(integer))
     refuse(prototype, fmt::format("{} is an int, which {} does not fit", argument.name, integer));
   return static_cast<std::uint64_t>(integer);
@@ -162,40 +148,57 @@ namespace {
 
 // Whether the driver knows it as memory that kernels reach, and how much of it there is behind the pointer.
 std::optional<std::int64_t> device_bytes_behind(const void* pointer) {
-  unsigned type = 0;
+  unsigned type = 0, managed = 0;
   CUdeviceptr begin = 0;
   std::size_t bytes = 0;
   CUpointer_attribute which[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
-                                 CU_POINTER_ATTRIBUTE_RANGE_SIZE};
-  void* into[] = {&type, &begin, &bytes};
+                                 CU_POINTER_ATTRIBUTE_RANGE_SIZE, CU_POINTER_ATTRIBUTE_IS_MANAGED};
+  void* into[] = {&type, &begin, &bytes, &managed};
   const auto at = reinterpret_cast<CUdeviceptr>(pointer);
-  if (driver().cuPointerGetAttributes(3, which, into, at) != CUDA_SUCCESS || type != CU_MEMORYTYPE_DEVICE) return std::nullopt;
+  if (driver().cuPointerGetAttributes(4, which, into, at) != CUDA_SUCCESS || (type != CU_MEMORYTYPE_DEVICE && !managed))
+    return std::nullopt;
   return bytes == 0 ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(begin + bytes - at);
 }
 
+// Arrays that overlap, also by way of others, are one group, of which the first is the base of all. Arrays that are only read
+// overlap nothing by themselves.
 void find_overlaps(const LoopPrototype& prototype, LoopMemory& memory) {
   const auto& arguments = prototype.arguments();
-  for (std::size_t i = 1; i < memory.regions.size(); ++i) {
-    const LoopMemory::Region& later = memory.regions[i];
+  const auto& regions = memory.regions;
+  std::vector<std::size_t> base(regions.size());
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    base[i] = i;
     for (std::size_t j = 0; j < i; ++j) {
-      const LoopMemory::Region& earlier = memory.regions[j];
-      const auto &a = arguments[later.argument], &b = arguments[earlier.argument];
-      if (later.begin >= earlier.begin + earlier.bytes || earlier.begin >= later.begin + later.bytes) continue;
-      if (a.constant && b.constant) continue;  // read alone
-      const std::int64_t apart = later.begin - earlier.begin;
-      if (a.type != b.type || apart % size_of(a.type) != 0) {
-        memory.tangled = true;
+      if (arguments[regions[i].argument].constant && arguments[regions[j].argument].constant) continue;
+      if (regions[i].begin >= regions[j].begin + regions[j].bytes || regions[j].begin >= regions[i].begin + regions[i].bytes)
         continue;
-      }
-      memory.call.aliases.push_back({a.name, b.name, apart / size_of(a.type)});
-      break;  // the earlier one's own overlaps stand there already
+      const std::size_t from = std::max(base[i], base[j]), to = std::min(base[i], base[j]);
+      for (std::size_t k = 0; k <= i; ++k)
+        if (base[k] == from) base[k] = to;
     }
+  }
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (base[i] == i) continue;
+    const auto &later = arguments[regions[i].argument], &first = arguments[regions[base[i]].argument];
+    const std::int64_t apart = regions[i].begin - regions[base[i]].begin;
+    // The result has no name that an analysis could know it by.
+    if (later.type != first.type || apart % size_of(later.type) != 0 || (prototype.returns() && regions[base[i]].argument == 0))
+      memory.tangled = true;
+    else
+      memory.call.aliases.push_back({later.name, first.name, apart / size_of(later.type)});
   }
 }
 
 }  // namespace
 
-LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver) {
+void refuse_length(const LoopPrototype& prototype, const std::string& name) {
+  refuse(prototype,
+         fmt::format("the length of {0} cannot be known; write it as {0}[LENGTH] in the source, or give LoopOptions::lengths",
+                     name));
+}
+
+LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver,
+                   bool needs_lengths) {
   LoopMemory memory;
   std::vector<std::int64_t> integers;
   const auto of = prototype.integer_arguments();
@@ -212,11 +215,10 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
   for (std::size_t i = 0; i < values.count; ++i) {
     const LoopPrototype::Argument& argument = prototype.arguments()[i];
     if (!argument.pointer) continue;
-    if (argument.elements.empty())
-      refuse(prototype,
-             fmt::format("the length of {} cannot be known; write it as {}[LENGTH] in the source, or give LoopOptions::lengths",
-                         argument.name, argument.name));
-    const std::int64_t elements = std::max<std::int64_t>(0, argument.elements[0](integers));
+    if (argument.elements.empty() && needs_lengths) refuse_length(prototype, argument.name);
+    if (argument.elements.empty()) memory.unmeasured = argument.name;
+    const std::int64_t elements =
+        argument.elements.empty() ? 1 : std::max<std::int64_t>(0, argument.elements[0](integers));
     if (elements == 0) continue;
     if (elements > std::numeric_limits<std::int64_t>::max() / 8)
       refuse(prototype, fmt::format("{} has {} elements", argument.name, elements));

@@ -32,6 +32,8 @@ class LoopPrototype {
   /// As calls give them: the result's pointer first, where there is one. Implicit ones (arrays of file scope) come last.
   const std::vector<Argument>& arguments() const { return arguments_; }
   const std::string& function() const { return name_; }
+  /// Whether the first argument is where the result goes.
+  bool returns() const { return returns_; }
   /// "float* result, int n, const float* a".
   std::string text() const;
   /// Integer parameters in the order of formulas' values, and which argument each is.
@@ -76,11 +78,16 @@ struct LoopMemory {
   std::vector<Region> regions;  // of pointers that are not empty
   loop::CallClass call;         // steering values, overlaps
   bool tangled = false;         // arrays overlap so that no distance in elements says how
+  std::string unmeasured;       // an array whose length is not known; of those one element was looked at
   loop::Values integers;
 };
 
 /// Throws Error{invalid_argument}: host and device pointers in one call, an array that is shorter than the function says, a
-/// length that is not known. ask_driver: what CUDA says of a pointer; without, all of them are the host's.
-LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver);
+/// length that is not known though one is needed. ask_driver: what CUDA says of a pointer; without, all of them are the host's.
+LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver,
+                   bool needs_lengths = true);
+
+/// Throws Error{invalid_argument} that says how to give the array's length.
+[[noreturn]] void refuse_length(const LoopPrototype& prototype, const std::string& name);
 
 }  // namespace ak

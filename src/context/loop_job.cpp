@@ -15,7 +15,13 @@
 
 namespace ak {
 
-void LoopJob::run(const Turn& turn) {
+void LoopJob::run(const Turn& turn) try {
+  port(turn);
+} catch (const TimedOut&) {
+  why_ = "its port has not ended in time";
+}
+
+void LoopJob::port(const Turn& turn) {
   const auto entered = device_.machine->enter();
   Common& common = loop_.common();
   std::optional<loop::Winner> hint;
@@ -34,9 +40,8 @@ void LoopJob::run(const Turn& turn) {
   request.tools = tools;
   request.threads = common.settings.compile_threads > 0 ? common.settings.compile_threads : usable_cores();
   request.quick = true;
-  if (hint)
-    for (const loop::Candidate& kernel : hint->kernels)
-      request.known.emplace_back(kernel.template_name, port::tactic_text(kernel));
+  if (hint) request.known = hint->kernels;
+  if (served_) request.tried = hint->tried;
 
   StoredQuarantine quarantine(*common.store, device_.machine->hardware());
   port::PortGpu gpu;
@@ -45,7 +50,7 @@ void LoopJob::run(const Turn& turn) {
   const std::string program = find_worker(common.settings.worker, &looked);
   if (common.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
     gpu.worker = &Worker::of(program, device_uuid());
-  if (known_.host_serves) gpu.host = [this](void* const* arguments) { loop_.host().run(loop_.host().function, arguments); };
+  if (known_.host_serves) gpu.host = [this](void* const* arguments) { loop_.run_host(known_, arguments); };
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 

@@ -14,7 +14,7 @@
 namespace ak {
 
 struct LoopServed {
-  std::vector<std::unique_ptr<LoopPlan>> plans;  // as winner.kernels; empty: the C function alone serves
+  std::vector<std::shared_ptr<const LoopPlan>> plans;  // as winner.kernels; empty: the C function alone serves
   loop::Winner winner;
   std::string source;  // Explanation::source
   std::string note;

@@ -3,26 +3,48 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <array>
+#include <cmath>
 #include <cstring>
 
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/loop_job.hpp"
 #include "gpu/driver.hpp"
-#include "jit/compiler.hpp"
+#include "gpu/owners.hpp"
 #include "plan/resources.hpp"
+#include "port/bare_serial.hpp"
 #include "port/port.hpp"
 
 namespace ak {
 
 namespace {
 
-constexpr double kAgain = 1;  // second, until what does not last is asked for again
+// Seconds until what does not last is asked for again: each time twice as many, so many at most.
+constexpr double kAgain = 1, kLongestWait = 60;
+constexpr char kSerial[] = "serial";  // LoopServed::source
 
 std::atomic<std::uint64_t> states{0};
 
 LoopScalar scalar_of(loop::ScalarType type) { return static_cast<LoopScalar>(static_cast<int>(type)); }
+
+Clock::duration seconds(double of) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(of)); }
+
+// Until the stream has done what was enqueued, whatever captures elsewhere.
+void wait_for(Stream stream) {
+  const RelaxedCapture relaxed;
+  const auto on = static_cast<CUstream>(stream);
+  CUresult result = driver().cuStreamQuery(on);
+  if (result == CUDA_ERROR_NOT_READY) result = driver().cuStreamSynchronize(on);
+  check(result, "waiting for the arrays of a loop");
+}
+
+// Why no kernel but one thread may serve the call; empty where others may.
+std::string only_serial(const LoopKnown& known, const LoopMemory& memory) {
+  // No distance in elements tells how the arrays overlap: C's own order is right whatever it is.
+  if (memory.tangled) return "its arrays overlap by parts of elements, or are of several types";
+  return known.why;
+}
 
 }  // namespace
 
@@ -55,7 +77,7 @@ Loop::State::State(Common& common, TuningService& service, std::function<DeviceS
 
 void Loop::State::call(Stream stream, const LoopType* types, void* const* values, std::size_t count) {
   const LoopKnown* known = known_.load(std::memory_order_acquire);
-  if (!known) [[unlikely]]
+  if (!up_to_date(known)) [[unlikely]]
     known = &this->known(Deadline::in(common_.settings.loop_budget_s));
   LoopValues given;
   gather(known->prototype, types, values, count, given);
@@ -65,16 +87,24 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   Recent& recent = Recent::of(hash >> 40);
   const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
   if (recent.state == number_ && recent.epoch == epoch && recent.device == &device && recent.count == count &&
-      std::memcmp(recent.bits, given.bits.data(), count * sizeof recent.bits[0]) == 0) [[likely]]
+      std::memcmp(recent.bits, given.bits.data(), count * sizeof recent.bits[0]) == 0) [[likely]] {
     if (recent.way.kind == Way::Kind::kernel && recent.way.plan->try_launch(stream, given.span())) [[likely]]
       return;
+    if (recent.way.kind == Way::Kind::host && !device.machine->capturing(stream)) {
+      wait_for(stream);
+      return run_host(*known, given.addresses.data());
+    }
+  }
 
-  const LoopMemory memory = look_at(known->prototype, known->function, given, true);
+  const LoopMemory memory = look_at(known->prototype, known->function, given, true, !known->bare);
+  Machine& machine = *device.machine;
+  if (!machine.launches()) throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING)");
+  machine.check_stream(stream);
   bool lasts = true;
-  const Way way = way_of(device, *known, memory, stream, lasts);
-  run(*known, way, &memory, given, stream);
+  const Way way = way_of(device, *known, memory, machine.capturing(stream), lasts);
+  run(device, *known, way, memory, given, stream);
   if (!lasts || count > Recent::kMost) return;
-  recent = {number_, epoch_.load(std::memory_order_acquire), &device, count, {}, way};
+  recent = {number_, epoch, &device, count, {}, way};  // the epoch before the way was asked for
   std::memcpy(recent.bits, given.bits.data(), count * sizeof recent.bits[0]);
 }
 
@@ -84,10 +114,16 @@ port::Tools Loop::State::tools() const {
   return {common_.settings.analyser, common_.settings.compiler, common_.settings.worker};
 }
 
-// The store knows the source of an earlier process; else the analyser reads it.
+bool Loop::State::up_to_date(const LoopKnown* known) const { return known && (!known->bare || Clock::now() < known->again); }
+
 const LoopKnown& Loop::State::known(Deadline deadline) {
   const std::lock_guard lock(reading_);
-  if (const LoopKnown* known = known_.load(std::memory_order_acquire)) return *known;
+  const LoopKnown* known = known_.load(std::memory_order_acquire);
+  return up_to_date(known) ? *known : read(deadline);
+}
+
+// The store knows the source of an earlier process; else the analyser reads it.
+const LoopKnown& Loop::State::read(Deadline deadline) {
   port::LoopSource source = source_;
   source.text = port::read_source(source_);
   const std::string key = loop::source_key(source.function, source.text, port::key_flags(source));
@@ -101,65 +137,99 @@ const LoopKnown& Loop::State::known(Deadline deadline) {
       log(LogLevel::warn, "{}: its record cannot be read: {}", source.function, error.what());
     }
   }
+  const auto keep = [&](LoopKnown known) -> const LoopKnown& {
+    known.host_serves = known.prototype.check(host_);
+    read_.push_back(std::make_unique<const LoopKnown>(std::move(known)));
+    known_.store(read_.back().get(), std::memory_order_release);
+    return *read_.back();
+  };
   if (!found) {
-    const loop::Verdict verdict = port::analyse(source, {}, tools(), deadline);
-    found = {files, verdict.function, verdict.refused};
+    try {
+      const loop::Verdict verdict = port::analyse(source, {}, tools(), deadline);
+      found = {files, verdict.function, verdict.refused};
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
+      return keep(read_bare(std::move(source), error));
+    }
     // What was read holds here alone: it is believed without being read again.
     common_.store->put_work({std::string(loop::kLoopSource), key, {}, loop::write_json(*found)});
   }
   if (!found->refused.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} in {}: {}", source.function, source.file, found->refused));
-  auto known =
-      std::make_unique<LoopKnown>(LoopKnown{std::move(source), found->function, LoopPrototype(found->function), false});
-  known->host_serves = known->prototype.check(host_);
-  read_ = std::move(known);
-  known_.store(read_.get(), std::memory_order_release);
-  return *read_;
+  return keep({std::move(source), found->function, LoopPrototype(found->function), false, {}, {}, {}});
 }
 
-Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, Stream stream,
+LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) const {
+  try {
+    port::BareSerial bare = port::bare_serial(source);
+    LoopPrototype prototype(bare.function);
+    return {std::move(source), std::move(bare.function),      std::move(prototype), false, std::move(bare.candidate),
+            why.what(),        Clock::now() + seconds(kAgain)};
+  } catch (const Error& error) {
+    throw Error(why.code(), fmt::format("{}; nor can one GPU thread serve: {}", why.what(), error.what()));
+  }
+}
+
+Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
                                      bool& lasts) {
-  Machine& machine = *device.machine;
-  if (!machine.launches()) throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING)");
-  machine.check_stream(stream);
-  const bool capturing = machine.capturing(stream);
   const bool on_host = memory.where == LoopMemory::Where::host;
   if (on_host && capturing)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{}: host pointers in a stream capture; a graph needs device pointers", known.function.name));
-  if (common_.settings.mode == Mode::off && known.host_serves && !capturing)
-    return {on_host ? Way::Kind::host : Way::Kind::in_place, nullptr};
-  const LoopServedPtr served = served_for(device, known, memory, !capturing && common_.settings.mode == Mode::tune);
+  const bool host_may = known.host_serves && !capturing;
+  const Way host{on_host ? Way::Kind::host : Way::Kind::in_place, nullptr};
+  if (common_.settings.mode == Mode::off && host_may) return host;
+  if (known.bare && on_host && host_may) return lasts = false, host;
+  const LoopServedPtr served = served_for(device, known, memory, capturing);
   lasts = served->standing == Standing::lasting;
   const std::int64_t size = loop::size_of_call(known.function, memory.integers);
   const LoopPlan* plan = served->plan(size);
-  if (known.host_serves && !capturing && served->host_wins(size, memory.where))
-    return {on_host ? Way::Kind::host : Way::Kind::in_place, nullptr};
+  if (host_may && served->host_wins(size, memory.where)) return host;
   if (!plan) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", known.function.name, served->note));
   return {on_host ? Way::Kind::copied : Way::Kind::kernel, plan};
 }
 
-void Loop::State::run(const LoopKnown& known, const Way& way, const LoopMemory* memory, LoopValues& values, Stream stream) {
-  const auto launch = [&](const LoopValues& with) {
-    if (!way.plan->try_launch(stream, with.span()))
-      throw Error(ErrorCode::out_of_memory, fmt::format("{}: the scratch memory of its kernel, {} bytes, is not to be had",
-                                                        known.function.name, way.plan->workspace_bytes(with.span())));
-  };
+void Loop::State::run_host(const LoopKnown& known, void* const* arguments) const {
+  if (!known.prototype.returns()) return host_.run(host_.function, arguments);
+  // The function's result goes where the first argument points to.
+  std::array<void*, LoopPrototype::kMostArguments> addresses;
+  std::copy_n(arguments, known.prototype.arguments().size(), addresses.begin());
+  addresses[0] = *static_cast<void* const*>(arguments[0]);
+  host_.run(host_.function, addresses.data());
+}
+
+// Where scratch memory is not to be had, one thread needs none.
+void Loop::State::launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream) {
+  if (plan.try_launch(stream, values.span())) return;
+  const std::string why =
+      fmt::format("the scratch memory of its kernel, {} bytes, is not to be had", plan.workspace_bytes(values.span()));
+  common_.ledger.count([](Counters& c) { ++c.scratch_fallbacks; });
+  const auto entered = device.machine->enter();
+  if (!serial(device, known, why)->plan(0)->try_launch(stream, values.span()))
+    throw Error(ErrorCode::out_of_memory, fmt::format("{}: {}", known.function.name, why));
+}
+
+void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
+                      Stream stream) {
+  const bool copies = way.kind == Way::Kind::copied || way.kind == Way::Kind::in_place;
+  if (copies && !memory.unmeasured.empty()) refuse_length(known.prototype, memory.unmeasured);
   switch (way.kind) {
     case Way::Kind::kernel:
-      return launch(values);
+      return launch(device, known, *way.plan, values, stream);
     case Way::Kind::host:  // behind what the stream may still do to its arrays
-      check(driver().cuStreamSynchronize(static_cast<CUstream>(stream)), "waiting for the arrays of a loop");
-      return host_.run(host_.function, values.addresses.data());
+      wait_for(stream);
+      return run_host(known, values.addresses.data());
     case Way::Kind::copied: {
-      LoopCopies copies(LoopCopies::To::device, known.prototype, *memory, values, stream);
-      launch(copies.values());
-      return copies.copy_back();
+      const RelaxedCapture relaxed;
+      LoopCopies copied(LoopCopies::To::device, known.prototype, memory, values, stream);
+      launch(device, known, *way.plan, copied.values(), stream);
+      return copied.copy_back();
     }
     case Way::Kind::in_place: {
-      LoopCopies copies(LoopCopies::To::host, known.prototype, *memory, values, stream);
-      host_.run(host_.function, copies.values().addresses.data());
-      return copies.copy_back();
+      const RelaxedCapture relaxed;
+      LoopCopies copied(LoopCopies::To::host, known.prototype, memory, values, stream);
+      run_host(known, copied.values().addresses.data());
+      return copied.copy_back();
     }
   }
 }
@@ -170,11 +240,12 @@ std::optional<Loop::State::Kept> Loop::State::find(DeviceState& device, const st
   return found == kept_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void Loop::State::keep(DeviceState& device, const loop::CallClass& call, LoopServedPtr served) {
+void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedPtr served) {
   const std::lock_guard lock(mutex_);
-  Kept& kept = kept_[{device.context_id, loop::text(call)}];
-  if (kept.served) retired_.push_back(std::move(kept.served));
-  kept = {std::move(served), Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(kAgain))};
+  Kept& kept = kept_[{device.context_id, call}];
+  const int times = kept.served ? kept.times + 1 : 0;
+  if (kept.served && kept.served != served) retired_.push_back(std::move(kept.served));
+  kept = {std::move(served), Clock::now() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
@@ -186,8 +257,9 @@ LoopServedPtr Loop::State::stored(DeviceState& device, const LoopKnown& known, c
   const auto start = Clock::now();
   try {
     loop::Winner winner = loop::read_winner(record->text);
-    const auto images = loop::unpack_images(record->local);
+    const auto images = record->local.empty() ? std::nullopt : loop::unpack_images(record->local);
     if (!images || images->size() != winner.kernels.size() || images->empty()) {
+      if (!record->local.empty()) log(LogLevel::warn, "{}: the images of its record are damaged", known.function.name);
       unproven = std::move(winner);
       return nullptr;
     }
@@ -201,74 +273,96 @@ LoopServedPtr Loop::State::stored(DeviceState& device, const LoopKnown& known, c
   }
 }
 
-LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool may_search) {
-  const std::string call = loop::text(memory.call);
-  const auto kept = find(device, call);
-  if (kept && (kept->served->standing == Standing::lasting || !may_search || Clock::now() < kept->again)) return kept->served;
-  const auto entered = device.machine->enter();
-  // No distance in elements tells how the arrays overlap: C's own order is right whatever it is.
-  if (memory.tangled)
-    return serial(device, known, memory.call, "its arrays overlap by parts of elements, or are of several types");
-  if (!kept || !may_search) {
-    std::optional<loop::Winner> unproven;
-    if (LoopServedPtr served = stored(device, known, memory.call, unproven)) {
-      keep(device, memory.call, served);
-      if (served->standing == Standing::lasting || !may_search) return served;
-    }
+LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing) {
+  if (const std::string why = only_serial(known, memory); !why.empty()) {
+    const auto entered = device.machine->enter();
+    return serial(device, known, why);
   }
-  if (!may_search || TuningService::inside())
-    return serial(device, known, memory.call,
-                  common_.settings.mode == Mode::tune
-                      ? "met during a stream capture or from within a search"
-                      : fmt::format("no record, and {} is not tune", common_.settings.given_by("AK_MODE")));
-  return searched(device, known, memory);
+  const std::string call = loop::text(memory.call);
+  const bool may_search = common_.settings.mode == Mode::tune && !capturing;
+  const auto kept = find(device, call);
+  const bool has_kernels = kept && kept->served->source != kSerial;
+  if (kept &&
+      (kept->served->standing == Standing::lasting || capturing || Clock::now() < kept->again || (has_kernels && !may_search)))
+    return kept->served;
+  const auto entered = device.machine->enter();
+  LoopServedPtr served = has_kernels ? kept->served : nullptr;
+  if (!served) {
+    std::optional<loop::Winner> unproven;
+    served = stored(device, known, memory.call, unproven);
+    if (served) keep(device, call, served);
+    if (served && (served->standing == Standing::lasting || !may_search)) return served;
+  }
+  if (may_search && !TuningService::inside()) return searched(device, known, memory, std::move(served));
+  if (served) return served;
+  if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
+  served = serial(device, known, fmt::format("no record, and {} is not tune", common_.settings.given_by("AK_MODE")));
+  keep(device, call, served);
+  return served;
 }
 
-LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory) {
+LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
+                                    LoopServedPtr until_then) {
   const double budget = common_.settings.loop_budget_s;
-  const auto job = std::make_shared<LoopJob>(*this, device, known, memory);
+  const auto job = std::make_shared<LoopJob>(shared_from_this(), device, known, memory);
   const std::string key = loop::winner_key(known.function, memory.call, describe(device.machine->hardware()));
-  std::string why = "its port has not ended in time";
+  std::string why;
   LoopServedPtr served;
   try {
     const auto ticket = service_.enqueue(
         {.place = this, .key = key_of(loop::kLoop, key), .device = device.machine->device_ordinal(), .work = job},
         Deadline::in(budget));
-    if (service_.wait(ticket, Deadline::in(2 * budget)) == TuningService::End::done) {
-      const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
-      served = done.served();
-      why = done.why();
+    switch (service_.wait(ticket, Deadline::in(budget))) {
+      case TuningService::End::done: {
+        const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
+        served = done.served(), why = done.why();
+        break;
+      }
+      case TuningService::End::device:
+        why = "the GPU is busy with other searches";
+        break;
+      case TuningService::End::elsewhere:
+        why = "another process is porting it";
+        break;
+      case TuningService::End::late:
+        why = "its port has not ended in time";
+        break;
     }
   } catch (const Error& error) {
     why = error.what();
   }
+  if (!served) served = std::move(until_then);
   if (!served) {
     std::optional<loop::Winner> unproven;
     served = stored(device, known, memory.call, unproven);
   }
-  if (!served) return serial(device, known, memory.call, why);
-  keep(device, memory.call, served);
+  if (!served) served = serial(device, known, why);
+  keep(device, loop::text(memory.call), served);
   return served;
 }
 
 // One GPU thread: right for every call, and fast for none but the shortest.
-LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, const loop::CallClass& call,
-                                  const std::string& why) {
-  const std::pair<std::uint64_t, std::string> key{device.context_id, loop::text(call)};
+LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, std::string why) {
+  const std::pair key{device.context_id, known.bare.has_value()};
+  std::shared_ptr<const LoopPlan> plan;
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = serials_.find(key); found != serials_.end()) return found->second;
+    if (const auto found = serials_.find(key); found != serials_.end()) plan = found->second;
   }
-  loop::Winner winner;
-  winner.verdict = "not analysed";
-  winner.kernels = {port::serial_candidate(known.function, true)};
-  const Compiled compiled = port::compile_loop(port::kernel_text(winner.kernels[0]), device.machine->device().arch());
-  if (compiled.cubin.empty())
-    throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}", known.function.name, compiled.log));
-  LoopServedPtr served =
-      load_loop(resources(), known.function, std::move(winner), {compiled.cubin}, "serial", why, Standing::passing);
-  const std::lock_guard lock(mutex_);
-  return serials_.emplace(key, std::move(served)).first->second;
+  if (!plan) {
+    const loop::Candidate candidate = known.bare ? *known.bare : port::serial_candidate(known.function, true);
+    const Compiled compiled = port::compile_kernels(port::kernel_text(candidate), device.machine->device().arch());
+    if (compiled.cubin.empty())
+      throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}{}", known.function.name,
+                                                      compiled.failure, known.bare ? "; " + known.why : ""));
+    plan = std::make_shared<const LoopPlan>(resources(), compiled.cubin.data(), known.function, candidate);
+    const std::lock_guard lock(mutex_);
+    plan = serials_.emplace(key, std::move(plan)).first->second;
+  }
+  auto served = std::make_shared<LoopServed>();
+  served->plans = {std::move(plan)};
+  served->source = kSerial, served->note = std::move(why), served->standing = Standing::passing;
+  return served;
 }
 
 // --- words -----------------------------------------------------------------------------------------------------------
@@ -279,26 +373,36 @@ Explanation Loop::State::explanation(DeviceState& device, const LoopKnown& known
   const std::string call = loop::text(memory.call);
   e.problem = known.function.name + (call.empty() ? "" : " " + call);
   e.hardware = describe(device.machine->hardware());
-  if (!served) {
+  const bool off = common_.settings.mode == Mode::off && known.host_serves;
+  const std::string serial = only_serial(known, memory);
+  const std::int64_t size = loop::size_of_call(known.function, memory.integers);
+  if (off) {
+    e.source = "host", e.served_by = "the C function";
+    e.note = common_.settings.given_by("AK_MODE") + " is off";
+  } else if (!serial.empty()) {
+    const bool on_host = memory.where == LoopMemory::Where::host && known.host_serves;
+    e.source = on_host ? "host" : kSerial, e.served_by = on_host ? "the C function" : "serial";
+    e.note = fmt::format("{} ({})", serial, name(Standing::passing));
+  } else if (!served) {
     e.source = "none", e.served_by = "no record";
     e.note = common_.settings.mode == Mode::tune ? "the first call would analyse, prove and time it"
                                                  : "one GPU thread would serve it";
-    return e;
+  } else {
+    const LoopPlan* plan = served->plan(size);
+    e.source = served->source, e.note = served->note;
+    if (served->standing != Standing::lasting)
+      e.note += fmt::format("{}({})", e.note.empty() ? "" : " ", name(served->standing));
+    if (known.host_serves && served->host_wins(size, memory.where))
+      e.served_by = "the C function";
+    else
+      e.served_by = plan ? port::tactic_text(plan->candidate()) : "nothing";
+    if (const loop::SizeRow* row = served->row(size)) e.us = row->kernel_us, e.vendor_us = row->host_us;
+    if (e.source != kSerial) e.proposer = "templates";
+    e.trials = served->winner.tried, e.search_s = served->winner.seconds;
   }
-  const std::int64_t size = loop::size_of_call(known.function, memory.integers);
-  const LoopPlan* plan = served->plan(size);
-  e.source = served->source, e.note = served->note;
-  if (served->standing != Standing::lasting) e.note += fmt::format(" ({})", name(served->standing));
-  if (known.host_serves && served->host_wins(size, memory.where))
-    e.served_by = "the C function";
-  else
-    e.served_by = plan ? port::tactic_text(plan->candidate()) : "nothing";
-  if (host_.function && !known.host_serves) e.note += "; the host function cannot serve: it would use arrays of its own";
-  if (!host_.function)
-    e.note += (e.note.empty() ? "" : "; ") + std::string("no host function was given: the C function is never used");
-  if (const loop::SizeRow* row = served->row(size)) e.us = row->kernel_us, e.vendor_us = row->host_us;
-  e.proposer = "templates";
-  e.trials = served->winner.tried, e.search_s = served->winner.seconds;
+  const auto add = [&](const char* what) { e.note += (e.note.empty() ? "" : "; ") + std::string(what); };
+  if (host_.function && !known.host_serves) add("the host function cannot serve: it would use arrays of its own");
+  if (!host_.function) add("no host function was given: the C function is never used");
   return e;
 }
 
@@ -307,8 +411,9 @@ Explanation Loop::State::prepare(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, given, true);
-  return explanation(device, of, memory, served_for(device, of, memory, common_.settings.mode == Mode::tune));
+  const LoopMemory memory = look_at(of.prototype, of.function, given, true, !of.bare);
+  const bool off = common_.settings.mode == Mode::off && of.host_serves;
+  return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false));
 }
 
 Explanation Loop::State::explain(const LoopType* types, void* const* values, std::size_t count) {
@@ -316,13 +421,15 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, given, true);
-  const auto kept = find(device, loop::text(memory.call));
-  LoopServedPtr served = kept ? kept->served : nullptr;
-  if (!served) {
-    const auto entered = device.machine->enter();
-    std::optional<loop::Winner> unproven;
-    served = stored(device, of, memory.call, unproven);
+  const LoopMemory memory = look_at(of.prototype, of.function, given, true, !of.bare);
+  LoopServedPtr served;
+  if (only_serial(of, memory).empty()) {
+    if (const auto kept = find(device, loop::text(memory.call))) served = kept->served;
+    if (!served) {
+      const auto entered = device.machine->enter();
+      std::optional<loop::Winner> unproven;
+      served = stored(device, of, memory.call, unproven);
+    }
   }
   return explanation(device, of, memory, served);
 }

@@ -26,9 +26,13 @@ struct LoopKnown {
   loop::Function function;
   LoopPrototype prototype;
   bool host_serves = false;
+  // Read without the analyser: nothing but its prototype is known, one thread runs its text.
+  std::optional<loop::Candidate> bare;
+  std::string why;            // bare
+  Clock::time_point again{};  // bare: when the analyser is looked for once more
 };
 
-class Loop::State {
+class Loop::State : public std::enable_shared_from_this<Loop::State> {
  public:
   /// All of them outlive it.
   State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host);
@@ -40,13 +44,14 @@ class Loop::State {
 
   // For the job.
   const LoopKnown& known(Deadline deadline);
-  const LoopHost& host() const { return host_; }
+  /// The caller's C function; arguments: the address of each value as kernels take them.
+  void run_host(const LoopKnown& known, void* const* arguments) const;
   Common& common() { return common_; }
   port::Tools tools() const;
   /// Of the store, loaded; `unproven` gets a record that has to be proven here first.
   LoopServedPtr stored(DeviceState& device, const LoopKnown& known, const loop::CallClass& call,
                        std::optional<loop::Winner>& unproven);
-  void keep(DeviceState& device, const loop::CallClass& call, LoopServedPtr served);
+  void keep(DeviceState& device, const std::string& call, LoopServedPtr served);
 
  private:
   // How a call with exactly these values goes.
@@ -58,14 +63,20 @@ class Loop::State {
   struct Kept {
     LoopServedPtr served;
     Clock::time_point again{};  // when one that does not last is asked for once more
+    int times = 0;              // that this was so
   };
 
-  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, Stream stream, bool& lasts);
-  LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool may_search);
-  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory);
-  LoopServedPtr serial(DeviceState& device, const LoopKnown& known, const loop::CallClass& call, const std::string& why);
+  bool up_to_date(const LoopKnown* known) const;
+  const LoopKnown& read(Deadline deadline);
+  LoopKnown read_bare(port::LoopSource source, const Error& why) const;
+  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
+  LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing);
+  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then);
+  LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
   std::optional<Kept> find(DeviceState& device, const std::string& call);
-  void run(const LoopKnown& known, const Way& way, const LoopMemory* memory, LoopValues& values, Stream stream);
+  void run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
+           Stream stream);
+  void launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream);
   Explanation explanation(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, const LoopServedPtr& served);
 
   Common& common_;
@@ -78,9 +89,9 @@ class Loop::State {
   std::atomic<const LoopKnown*> known_{nullptr};
   std::atomic<std::uint64_t> epoch_{0};  // grows with everything that is kept
   std::mutex reading_, mutex_;           // of what follows
-  std::unique_ptr<const LoopKnown> read_;
+  std::vector<std::unique_ptr<const LoopKnown>> read_;  // the last one stands; calls may still use those before
   std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class
-  std::map<std::pair<std::uint64_t, std::string>, LoopServedPtr> serials_;
+  std::map<std::pair<std::uint64_t, bool>, std::shared_ptr<const LoopPlan>> serials_;           // by context, and whether bare
   std::vector<LoopServedPtr> retired_;  // a graph may hold them
 };
 

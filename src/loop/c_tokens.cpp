@@ -105,13 +105,26 @@ Digest token_digest(std::string_view text) {
   return digest(all);
 }
 
-std::vector<std::string> quoted_includes(std::string_view text) {
+std::vector<Include> includes_of(std::string_view text) {
   const auto tokens = c_tokens(text);
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i + 2 < tokens.size(); ++i)
-    if (tokens[i] == "#" && tokens[i + 1] == "include" && tokens[i + 2].size() > 2 && tokens[i + 2].front() == '"')
-      names.emplace_back(tokens[i + 2].substr(1, tokens[i + 2].size() - 2));
-  return names;
+  std::vector<Include> found;
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+    if (tokens[i] != "#" || tokens[i + 1] != "include") continue;
+    const std::string_view first = tokens[i + 2];
+    const auto line = [&](std::string_view last) {
+      return std::string_view(tokens[i].data(), static_cast<std::size_t>(last.data() + last.size() - tokens[i].data()));
+    };
+    if (first.size() > 2 && first.front() == '"') {
+      found.push_back({std::string(first.substr(1, first.size() - 2)), true, line(first)});
+    } else if (first == "<") {
+      std::size_t end = i + 3;
+      while (end < tokens.size() && tokens[end] != ">" && tokens[end] != "\n") ++end;
+      if (end == tokens.size() || tokens[end] != ">") continue;
+      const char* const begin = first.data() + 1;
+      found.push_back({std::string(begin, tokens[end].data()), false, line(tokens[end])});
+    }
+  }
+  return found;
 }
 
 }  // namespace ak::loop

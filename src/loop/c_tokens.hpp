@@ -17,7 +17,12 @@ std::vector<std::string_view> c_tokens(std::string_view text);
 /// Of the tokens.
 Digest token_digest(std::string_view text);
 
-/// What `#include "..."` names, in order.
-std::vector<std::string> quoted_includes(std::string_view text);
+struct Include {
+  std::string name;
+  bool quoted = false;    // "name", else <name>
+  std::string_view line;  // of the text: from "#" to the name's end
+};
+/// In order.
+std::vector<Include> includes_of(std::string_view text);
 
 }  // namespace ak::loop

@@ -11,7 +11,9 @@ namespace ak {
 
 namespace {
 
-constexpr std::int64_t kAlignment = 256;  // of each scratch, bytes
+constexpr std::int64_t kAlignment = 256;                      // of each scratch, bytes
+constexpr std::int64_t kMostScratch = std::int64_t{1} << 50;  // more than any GPU has
+constexpr std::int64_t kMostBlocks = std::numeric_limits<int>::max();
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -31,6 +33,8 @@ LoopPlan::LoopPlan(Resources& resources, const void* image, const loop::Function
   names.push_back(loop::kSms);
   if (arguments_ + candidate_.scratch.size() > kMostArguments)
     throw Error(ErrorCode::unsupported, fmt::format("{} has more than {} parameters", function.name, kMostArguments));
+  if (candidate_.launches.size() > kMostLaunches)
+    throw Error(ErrorCode::unsupported, fmt::format("{} needs more than {} launches", function.name, kMostLaunches));
 
   const ContextScope scope(resources.context());
   module_ = Module::load(image);
@@ -71,7 +75,8 @@ std::int64_t LoopPlan::lay_out(std::span<const std::int64_t> values, std::span<s
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       if (memory_[i].zeroed != first) continue;
       offsets[i] = bytes;
-      bytes += aligned(std::max<std::int64_t>(memory_[i].elements(values), 0) * memory_[i].element_bytes);
+      const std::int64_t elements = std::max<std::int64_t>(memory_[i].elements(values), 0);
+      bytes = std::min(kMostScratch, bytes + aligned(std::min(elements, kMostScratch) * memory_[i].element_bytes));
     }
     if (first) zeroed = bytes;
   }
@@ -87,6 +92,9 @@ std::int64_t LoopPlan::workspace_bytes(std::span<void* const> arguments) const {
 bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments) const {
   std::int64_t values[kMostArguments], offsets[kMostArguments], zeroed = 0;
   read(arguments, values);
+  std::int64_t blocks[kMostLaunches];
+  for (std::size_t i = 0; i < kernels_.size(); ++i)  // before anything is enqueued
+    if ((blocks[i] = kernels_[i].blocks(values)) > kMostBlocks) return false;
   const CUstream on = static_cast<CUstream>(stream);
   void* parameters[kMostArguments];
   std::copy(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(arguments_), parameters);
@@ -104,14 +112,12 @@ bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments) const
     if (zeroed > 0) check(driver().cuMemsetD8Async(base, 0, static_cast<std::size_t>(zeroed), on), "clearing scratch memory");
   }
   bool first = true;
-  for (const Kernel& kernel : kernels_) {
-    const std::int64_t blocks = kernel.blocks(values);
-    if (blocks < 1) continue;
-    if (blocks > std::numeric_limits<int>::max())
-      throw Error(ErrorCode::unsupported, fmt::format("a launch of {} blocks is more than a GPU takes", blocks));
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    const Kernel& kernel = kernels_[i];
+    if (blocks[i] < 1) continue;
     CUlaunchAttribute attributes[2];
     CUlaunchConfig launch{};
-    launch.gridDimX = static_cast<unsigned>(blocks), launch.gridDimY = launch.gridDimZ = 1;
+    launch.gridDimX = static_cast<unsigned>(blocks[i]), launch.gridDimY = launch.gridDimZ = 1;
     launch.blockDimX = kernel.threads, launch.blockDimY = launch.blockDimZ = 1;
     launch.sharedMemBytes = kernel.shared_bytes;
     launch.hStream = on;

@@ -21,8 +21,8 @@ class LoopPlan {
   LoopPlan(Resources& resources, const void* image, const loop::Function& function, loop::Candidate candidate);
 
   /// Enqueues all its launches; arguments: the address of each value, in the order of loop::c_parameters (what the function
-  /// returns first). Legal during capture. False, with nothing enqueued, where its scratch memory is not to be had. Throws
-  /// Error{driver}.
+  /// returns first). Legal during capture. False, with nothing enqueued, where its scratch memory is not to be had, or for more
+  /// blocks than a launch has. Throws Error{driver}.
   [[nodiscard]] bool try_launch(Stream stream, std::span<void* const> arguments) const;
   /// Of a call with these arguments.
   std::int64_t workspace_bytes(std::span<void* const> arguments) const;
@@ -48,7 +48,7 @@ class LoopPlan {
     std::size_t argument = 0;
     bool wide = false;
   };
-  static constexpr std::size_t kMostArguments = 64;
+  static constexpr std::size_t kMostArguments = 64, kMostLaunches = 64;
 
   void read(std::span<void* const> arguments, std::span<std::int64_t> values) const;
   std::int64_t lay_out(std::span<const std::int64_t> values, std::span<std::int64_t> offsets, std::int64_t& zeroed) const;

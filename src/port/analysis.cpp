@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uintmax_t kLargestSource = 16 << 20;
 constexpr int kMostIncludes = 1000;
+constexpr int kLacksProgram = 4;  // the analyser's exit code where there is no clang
 
 std::optional<std::string> content_of(const std::string& file) {
   std::error_code error;
@@ -52,7 +53,8 @@ std::string run_analyser(const std::vector<std::string>& arguments, const LoopSo
   if (!status) throw Error(ErrorCode::unsupported, fmt::format("{}: its analysis has not ended in time", source.function));
   if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
     const std::string words = first_line(run.errors());
-    throw Error(ErrorCode::invalid_argument,
+    const bool lacks = WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
+    throw Error(lacks ? ErrorCode::missing_library : ErrorCode::invalid_argument,
                 words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status)) : words);
   }
   return run.output();
@@ -115,32 +117,97 @@ std::vector<std::string> functions_of(const LoopSource& source, const Tools& too
   return names;
 }
 
-std::vector<loop::KnownSource::File> included_files(const LoopSource& source, const std::string& text) {
-  std::vector<fs::path> folders;
-  for (std::size_t i = 0; i < source.flags.size(); ++i) {
-    const std::string& flag = source.flags[i];
-    if (flag == "-I" && i + 1 < source.flags.size()) folders.emplace_back(source.flags[i + 1]);
-    if (flag.starts_with("-I") && flag.size() > 2) folders.emplace_back(flag.substr(2));
+namespace {
+
+// Files that a text includes by name: `#include "name"` beside the text or in folders of -iquote and -I, `#include <name>` in
+// folders of -I and -isystem alone; then those of -include.
+class Includes {
+ public:
+  explicit Includes(const LoopSource& source) {
+    const auto& flags = source.flags;
+    for (std::size_t i = 0; i < flags.size(); ++i) {
+      const auto value = [&](std::string_view option) -> std::optional<std::string> {
+        if (!flags[i].starts_with(option)) return std::nullopt;
+        if (flags[i].size() > option.size()) return flags[i].substr(option.size());
+        return i + 1 < flags.size() ? std::optional(flags[i + 1]) : std::nullopt;
+      };
+      if (const auto file = value("-include"))
+        forced_.push_back(*file);
+      else if (const auto quoted = value("-iquote"))
+        quoted_.emplace_back(*quoted);
+      else if (const auto system = value("-isystem"))
+        folders_.emplace_back(*system);
+      else if (const auto folder = value("-I"))
+        folders_.emplace_back(*folder);
+    }
   }
+
+  struct Found {
+    fs::path place;
+    std::string content;
+  };
+  std::optional<Found> find(const loop::Include& include, const fs::path& beside) const {
+    std::vector<fs::path> places;
+    if (include.quoted) {
+      places.push_back(beside / include.name);
+      for (const fs::path& folder : quoted_) places.push_back(folder / include.name);
+    }
+    for (const fs::path& folder : folders_) places.push_back(folder / include.name);
+    for (fs::path& place : places)
+      if (auto content = content_of(place.string())) return Found{std::move(place), *std::move(content)};
+    return std::nullopt;
+  }
+  /// Once for each file.
+  bool first_time(const fs::path& place) {
+    return seen_.size() < kMostIncludes && seen_.insert(place.lexically_normal().string()).second;
+  }
+  const std::vector<std::string>& forced() const { return forced_; }
+
+ private:
+  std::vector<fs::path> quoted_, folders_;
+  std::vector<std::string> forced_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace
+
+std::vector<loop::KnownSource::File> included_files(const LoopSource& source, const std::string& text) {
+  Includes includes(source);
   std::vector<loop::KnownSource::File> files;
-  std::set<std::string> seen;
-  const std::function<void(const std::string&, const fs::path&)> look = [&](const std::string& of, const fs::path& beside) {
-    for (const std::string& name : loop::quoted_includes(of)) {
-      std::vector<fs::path> places = {beside / name};
-      for (const fs::path& folder : folders) places.push_back(folder / name);
-      for (const fs::path& place : places) {
-        const auto content = content_of(place.string());
-        if (!content) continue;
-        if (seen.size() < kMostIncludes && seen.insert(place.lexically_normal().string()).second) {
-          files.push_back({name, loop::token_digest(*content).hex()});
-          look(*content, place.parent_path());
-        }
-        break;
+  const std::function<void(const loop::Include&, const fs::path&)> take = [&](const loop::Include& include,
+                                                                               const fs::path& beside) {
+    const auto found = includes.find(include, beside);
+    if (!found || !includes.first_time(found->place)) return;
+    files.push_back({include.name, loop::token_digest(found->content).hex()});
+    for (const loop::Include& inner : loop::includes_of(found->content)) take(inner, found->place.parent_path());
+  };
+  for (const std::string& file : includes.forced()) take({file, true, {}}, fs::path());
+  for (const loop::Include& include : loop::includes_of(text)) take(include, fs::path(source.file).parent_path());
+  return files;
+}
+
+std::string with_includes(const LoopSource& source, const std::string& text) {
+  Includes includes(source);
+  std::string all;
+  const std::function<void(const std::string&, const fs::path&)> add = [&](const std::string& of, const fs::path& beside) {
+    std::size_t at = 0;
+    for (const loop::Include& include : loop::includes_of(of)) {
+      const auto found = includes.find(include, beside);
+      const std::size_t begin = static_cast<std::size_t>(include.line.data() - of.data());
+      all.append(of, at, begin - at);
+      at = begin + include.line.size();
+      if (found && includes.first_time(found->place)) {
+        add(found->content, found->place.parent_path());
+        if (!all.empty() && all.back() != '\n') all += '\n';
       }
     }
+    all.append(of, at);
   };
-  look(text, fs::path(source.file).parent_path());
-  return files;
+  for (const std::string& file : includes.forced())
+    if (const auto found = includes.find({file, true, {}}, fs::path()); found && includes.first_time(found->place))
+      add(found->content + "\n", found->place.parent_path());
+  add(text, fs::path(source.file).parent_path());
+  return all;
 }
 
 }  // namespace ak::port

@@ -38,13 +38,17 @@ std::string read_source(const LoopSource& source);
 std::vector<std::string> key_flags(const LoopSource& source);
 
 /// A refusal is a verdict. Throws Error{unsupported} without the program or when it takes too long, Error{invalid_argument}
-/// with its words: a file that does not compile, a function that is not there.
+/// with its words: a file that does not compile, a function that is not there; Error{missing_library} without clang.
 loop::Verdict analyse(const LoopSource& source, const loop::CallClass& call, const Tools& tools, Deadline deadline);
 
 /// The functions with a body in the file.
 std::vector<std::string> functions_of(const LoopSource& source, const Tools& tools, Deadline deadline);
 
-/// Which files it was read from, with the digests of their tokens: quoted includes that lie beside the file or on -I folders.
+/// Which files it was read from, with the digests of their tokens: includes that lie beside the file or in folders of the flags
+/// (-I, -iquote, -isystem), those of -include too.
 std::vector<loop::KnownSource::File> included_files(const LoopSource& source, const std::string& text);
+
+/// The text with these files in their places, each once, and without what is not found.
+std::string with_includes(const LoopSource& source, const std::string& text);
 
 }  // namespace ak::port

@@ -10,7 +10,6 @@
 
 #include "base/thread.hpp"
 #include "gpu/device.hpp"
-#include "jit/compiler.hpp"
 #include "jit/source.hpp"
 #include "plan/resources.hpp"
 #include "port/c_bench.hpp"
@@ -90,16 +89,18 @@ bool has_real_induction(const loop::Verdict& verdict) {
   return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) { return std::ranges::any_of(group.notes, real); });
 }
 
-// The candidates in the order in which they are tried: those that are said to have won elsewhere first.
-std::vector<loop::Candidate> ordered(const PortRequest& request) {
-  std::vector<loop::Candidate> all = candidates(request.verdict, {.restricted = request.call.aliases.empty()});
-  const bool other_bits = has_real_induction(request.verdict);
-  for (loop::Candidate& candidate : all) candidate.same_bits = candidate.same_bits && !other_bits;
-  std::stable_partition(all.begin(), all.end(), [&](const loop::Candidate& candidate) {
-    return std::any_of(request.known.begin(), request.known.end(),
-                       [&](const auto& known) { return known.second == tactic_text(candidate); });
-  });
-  return all;
+// The candidates in the order in which they are tried: those that are said to have won elsewhere first. `known`: how many.
+std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
+  std::vector<loop::Candidate> first, rest;
+  int place = 0;
+  for (loop::Candidate& candidate : candidates(request.verdict, {.restricted = request.call.aliases.empty()})) {
+    const bool goes_first = std::find(request.known.begin(), request.known.end(), candidate) != request.known.end();
+    if (goes_first || place >= request.tried) (goes_first ? first : rest).push_back(std::move(candidate));
+    ++place;
+  }
+  known = first.size();
+  std::move(rest.begin(), rest.end(), std::back_inserter(first));
+  return first;
 }
 
 class Porting {
@@ -115,8 +116,11 @@ class Porting {
         plan_(plan_cases(request.verdict.function, oracle_, request.quick ? Level::quick : Level::full, facts_, deadline)),
         cases_(plan_, oracle_),
         exact_(rounds_alike(request.verdict.function)) {
-    for (loop::Candidate& candidate : ordered(request))
+    const bool other_bits = has_real_induction(request.verdict);
+    for (loop::Candidate& candidate : ordered(request, known_)) {
+      candidate.same_bits = candidate.same_bits && !other_bits;
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
+    }
   }
 
   Ported run() {
@@ -132,7 +136,12 @@ class Porting {
     winner.seconds = seconds_since(start);
     winner.unix_time = std::time(nullptr);
     winner.cases = fmt::format("{}/{}", cases_.size(), cases_.size());
-    for (const Tried& tried : ported_.tried) winner.tried += tried.status != Status::budget;
+    winner.tried = request_.tried;
+    bool all = true;  // what comes behind one that was not tried is tried again with it
+    for (std::size_t i = known_; i < ported_.tried.size(); ++i) {
+      all = all && (ported_.tried[i].status != Status::budget || !winner.unfinished);
+      winner.tried += all && ported_.tried[i].status != Status::budget;
+    }
     return std::move(ported_);
   }
 
@@ -193,7 +202,7 @@ class Porting {
         tried.status = Status::fault, tried.why = "in quarantine: " + *why;
         return;
       }
-    const Compiled compiled = compile_loop(source.text, gpu_->resources->facts().arch());
+    const Compiled compiled = compile_kernels(source.text, gpu_->resources->facts().arch());
     tried.image = compiled.cubin;
     if (!compiled.cubin.empty()) return;
     tried.status = Status::compile, tried.why = compiled.failure;
@@ -230,6 +239,9 @@ class Porting {
       if (failed.harms && gpu_->quarantine) gpu_->quarantine(ak::Source(kernel_text(tried.candidate)).digest, failed.why);
     } catch (const TimedOut&) {
       tried.status = Status::timeout, tried.why = "did not end on the GPU";
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory) throw;
+      tried.status = Status::budget, tried.why = error.what();
     }
   }
 
@@ -273,7 +285,7 @@ class Porting {
     }
   }
 
-  void time_all(std::vector<Tried*> passed) {
+  void time_all(const std::vector<Tried*>& passed) {
     Resources& resources = *gpu_->resources;
     const loop::Function& function = request_.verdict.function;
     std::vector<std::unique_ptr<LoopPlan>> plans;
@@ -284,14 +296,10 @@ class Porting {
     loop::Winner& winner = ported_.winner;
     const auto plain = c_bench(CBench::kPlain), fast_math = c_bench(CBench::kFastMath);
     std::vector<std::size_t> best;  // of each size, which of `passed`
-    for (std::size_t s = 0; s < sizes.size(); ++s) {
-      if (s > 0 && deadline_.passed()) {
-        winner.unfinished = true;
-        break;
-      }
+    std::vector<const LoopPlan*> all;
+    for (const auto& plan : plans) all.push_back(plan.get());
+    const auto time_size = [&](std::size_t s) {
       LoopTimer timer(resources, function, plan_.roles, facts_, sizes[s]);
-      std::vector<const LoopPlan*> all;
-      for (const auto& plan : plans) all.push_back(plan.get());
       us[s] = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -302,14 +310,14 @@ class Porting {
       for (const std::size_t i : order) finalists.push_back(all[i]);
       const auto again = timer.time(finalists, 400, 7, deadline_.later(2));
       for (std::size_t i = 0; i < order.size(); ++i) us[s][order[i]] = again[i];
-      best.push_back(order[static_cast<std::size_t>(std::min_element(again.begin(), again.end()) - again.begin())]);
+      const std::size_t fastest = order[static_cast<std::size_t>(std::min_element(again.begin(), again.end()) - again.begin())];
 
       loop::SizeRow row;
       row.size = sizes[s].size;
-      row.kernel_us = us[s][best.back()];
+      row.kernel_us = us[s][fastest];
       if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       timer.time_copies(row.copy_in_us, row.copy_out_us);
-      Timing& timing = ported_.timings.emplace_back();
+      Timing timing;
       for (const auto& [name, value] : sizes[s].integers)
         timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
       timing[ArmId::c] = time_c(plain.get(), sizes[s]), timing[ArmId::fast_math] = time_c(fast_math.get(), sizes[s]);
@@ -320,8 +328,22 @@ class Porting {
       if (row.host_us > 0) timing[ArmId::in_place] = arm(row.copy_out_us + row.host_us + row.copy_in_us);
       for (std::size_t i = 0; i < passed.size(); ++i)
         if (passed[i]->candidate.template_name == "serial") timing[ArmId::serial] = arm(us[s][i]);
-      winner.sizes.push_back(row);
+      us[best.size()] = us[s];  // of those that were timed
+      best.push_back(fastest), winner.sizes.push_back(row), ported_.timings.push_back(std::move(timing));
+    };
+    for (std::size_t s = 0; s < sizes.size(); ++s) {
+      try {
+        if (s > 0 && deadline_.passed()) throw TimedOut{};
+        time_size(s);
+      } catch (const TimedOut&) {
+        winner.unfinished = true;  // what is proven serves, and is timed another time
+        break;
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::out_of_memory) throw;
+        ported_.note = fmt::format("not timed at {} iterations: {}", sizes[s].size, error.what());
+      }
     }
+    if (best.empty()) winner.kernels.push_back(passed[0]->candidate), ported_.images.push_back(passed[0]->image);
     for (std::size_t i = 0; i < passed.size(); ++i)
       for (std::size_t s = 0; s < best.size(); ++s) passed[i]->times.push_back(us[s][i]);
     // Each kernel that is best somewhere is kept, once.
@@ -346,7 +368,8 @@ class Porting {
   const CasePlan plan_;
   ExpectedCases cases_;
   const bool exact_;
-  std::mutex mutex_;  // of progress
+  std::size_t known_ = 0;  // of the candidates: that go first
+  std::mutex mutex_;       // of progress
   Ported ported_;
 };
 
@@ -363,9 +386,11 @@ std::string tactic_text(const loop::Candidate& candidate) {
   return all;
 }
 
-std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
+Compiled compile_kernels(const std::string& text, const std::string& arch) {
+  return ak::compile(text, arch, nullptr, Contraction::off);
+}
 
-Compiled compile_loop(const std::string& text, std::string_view arch) { return compile(text, arch, nullptr, Contraction::off); }
+std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
 
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping) {
   loop::Verdict verdict;

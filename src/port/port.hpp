@@ -47,7 +47,10 @@ struct PortRequest {
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
   bool bench = false;  // the C function is timed as its compiler makes it, with -ffast-math too
-  std::vector<std::pair<std::string, std::string>> known;  // template and knobs of candidates that go first
+  // Of an earlier winner, perhaps another machine's: those that equal a candidate of these templates go first, others never
+  // run.
+  std::vector<loop::Candidate> known;
+  int tried = 0;  // candidates that an earlier port has tried: of these only known ones are tried again
 };
 
 /// What porting needs of a GPU. In a CUDA context that is current.
@@ -83,8 +86,8 @@ std::string tactic_text(const loop::Candidate& candidate);
 /// The kernels' whole text: kernels/loop.cuh, then the candidate's own.
 std::string kernel_text(const loop::Candidate& candidate);
 
-/// kernel_text() for the GPU, without contraction: what does not re-associate leaves C's own bits.
-Compiled compile_loop(const std::string& text, std::string_view arch);
+/// Compiled as C has it: products and sums stay apart, each rounded, so that bits are C's. Throws as compile() does.
+Compiled compile_kernels(const std::string& text, const std::string& arch);
 
 /// The whole function as one thread, not proven: what serves until something better is known. overlapping: arrays may overlap.
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping);

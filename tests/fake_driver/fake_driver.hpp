@@ -31,6 +31,7 @@ struct Launch {
   int thread = 0;
   void** parameters = nullptr;  // the caller's; not to be read later
   ak::KernelArgs args{};        // of ak_kernel, as they were; not of one that a test says itself
+  bool cooperative = false, programmatic = false;  // its attributes
 };
 
 /// One device of 16 GiB, no failures, nothing recorded. Contexts, numbers and threads go on.

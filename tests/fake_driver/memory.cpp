@@ -108,6 +108,15 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* which, void
       case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
         *static_cast<int*>(values[i]) = memory.device;
         break;
+      case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+        *static_cast<CUdeviceptr*>(values[i]) = reinterpret_cast<CUdeviceptr>(memory.raw);
+        break;
+      case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+        *static_cast<std::size_t*>(values[i]) = memory.bytes;
+        break;
+      case CU_POINTER_ATTRIBUTE_IS_MANAGED:
+        *static_cast<unsigned*>(values[i]) = 0;
+        break;
       default:
         return frame(CUDA_ERROR_INVALID_VALUE);
     }

@@ -92,6 +92,12 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
                 config->sharedMemBytes,
                 thread().number,
                 parameters};
+  for (unsigned i = 0; i < config->numAttrs; ++i) {
+    const CUlaunchAttribute& attribute = config->attrs[i];
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) launch.cooperative = attribute.value.cooperative;
+    if (attribute.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
+      launch.programmatic = attribute.value.programmaticStreamSerializationAllowed;
+  }
   const std::string& scripted = function->module->image;
   const auto kernel = state().kernels.find(scripted);
   if (kernel != state().kernels.end()) {

@@ -21,9 +21,16 @@ TEST_CASE("loop source: comments and spacing are no difference, tokens are") {
   CHECK(c_tokens("'\\'' \"\\\"\" 'open").size() == 3);
 }
 
-TEST_CASE("loop source: what is included in quotes") {
-  CHECK(quoted_includes("#include <math.h>\n# include \"a/b.h\"\n// #include \"no.h\"\n#include \"c.h\"") ==
-        std::vector<std::string>{"a/b.h", "c.h"});
+TEST_CASE("loop source: what is included") {
+  const auto found = includes_of("#include <sys/math.h> // in C\n# include \"a/b.h\"\n// #include \"no.h\"\n#include \"c.h\"\n#include <no");
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].name == "sys/math.h");
+  CHECK_FALSE(found[0].quoted);
+  CHECK(found[0].line == "#include <sys/math.h>");
+  CHECK(found[1].name == "a/b.h");
+  CHECK(found[1].quoted);
+  CHECK(found[1].line == "# include \"a/b.h\"");
+  CHECK(found[2].name == "c.h");
 }
 
 TEST_CASE("formula: as evaluate() does, without names") {

@@ -1,0 +1,76 @@
+// Which candidates a port tries, in which order.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "made.hpp"
+#include "port/port.hpp"
+#include "port/templates/templates.hpp"
+
+using namespace ak;
+using namespace made;
+using loop::Candidate;
+
+namespace {
+
+loop::Verdict parallel() {
+  loop::Verdict verdict;
+  verdict.function = {"scale",
+                      ScalarType::none,
+                      {size("n"), value("k"), array("a", i32("n")), array("b", i32("n"), true)},
+                      {},
+                      {made::loop(1, "i", integer(0), i32("n"),
+                                  {assign(2, at("a", i32("i")), binary("*", f32("k"), at("b", i32("i"))))})}};
+  loop::Group group;
+  group.statements = {2}, group.loops = {{1, "i", loop::Role::parallel}};
+  verdict.groups = {group};
+  return verdict;
+}
+
+// Until the first has ended.
+port::Ported ported(std::vector<Candidate> known, int tried = 0) {
+  port::PortRequest request;
+  request.verdict = parallel(), request.function = request.verdict.function;
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text = "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.integers = {{"n", 1000}};
+  request.quick = true;
+  request.known = std::move(known), request.tried = tried;
+  std::stop_source stop;
+  return port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](const port::Tried&) { stop.request_stop(); });
+}
+
+std::vector<Candidate> order(const port::Ported& of) {
+  std::vector<Candidate> all;
+  for (const port::Tried& tried : of.tried) all.push_back(tried.candidate);
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("port: of another machine's winner only kernels go first that the templates here make, and no other text is tried") {
+  const std::vector<Candidate> all = port::candidates(parallel());
+  REQUIRE(all.size() > 3);
+  Candidate hostile = all[2], moved = all[1];
+  hostile.text += "\n// and more";
+  moved.launches[0].threads *= 2;  // the text is one that is made here, its launch is not
+  const auto tried = order(ported({hostile, all[2], moved}));
+  REQUIRE(tried.size() == all.size());
+  CHECK(tried[0] == all[2]);
+  CHECK(tried[1] == all[0]);
+  CHECK(tried[2] == all[1]);
+  for (const Candidate& candidate : tried) CHECK(std::find(all.begin(), all.end(), candidate) != all.end());
+}
+
+TEST_CASE("port: one that goes on tries its winner again and what was not tried, nothing else") {
+  const std::vector<Candidate> all = port::candidates(parallel());
+  REQUIRE(all.size() > 4);
+  const auto tried = order(ported({all[1]}, 3));
+  REQUIRE(tried.size() == all.size() - 2);
+  CHECK(tried[0] == all[1]);
+  CHECK(tried[1] == all[3]);
+  CHECK(ported({all[1]}, 3).winner.tried == 3);  // none of the others has ended
+}
