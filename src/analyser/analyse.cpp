@@ -119,6 +119,13 @@ bool changes(const std::string& module, const loop::Verdict& verdict, const flow
   return loop::text(other) != loop::text(verdict);
 }
 
+bool is_sequential(const loop::Verdict& verdict) {
+  for (const loop::Group& group : verdict.groups)
+    for (const loop::LoopRole& role : group.loops)
+      if (role.role == loop::Role::sequential) return true;
+  return false;
+}
+
 void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<flow::Dependence>& dependences,
           const std::vector<loop::Note>& notes) {
   // Inductions and gotos are gone from the nest that came: without these modules it would be another function.
@@ -153,6 +160,17 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
     result.dependences = predicted(model, dependences);
+    if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
+      loop::Function cut = verdict.function;
+      if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
+        Analysis parts = analysis(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"});
+        if (!is_sequential(parts.verdict)) {
+          parts.verdict.findings.push_back({"aliasing, indirection, thresholds", parts.verdict.groups.front().statements.front(),
+                                            "cut in two where all that iterations leave to others has been made", true});
+          return parts;
+        }
+      }
+    }
     add_notes(verdict, all_notes);
     flow::describe_accesses(model, verdict);
     find(verdict, model, dependences, all_notes);

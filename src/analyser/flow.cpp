@@ -146,7 +146,7 @@ class Flow {
       const int common = common_depth(a, b);
       const auto one = [&](const isl::map& part, int level) {
         if (part.is_empty()) return;
-        Dependence dependence{kind, name, from, to, reference, level, {}, {}, true};
+        Dependence dependence{kind, name, from, to, reference, level, {}, {}, true, part};
         if (level != Dependence::kWithin) dependence.distances = distances(part, level);
         for (int l = 0; l < common; ++l) dependence.vector.push_back(level == Dependence::kWithin || l < level ? 0 : only(part, l));
         const Reference* read = kind == Kind::output ? nullptr

@@ -23,6 +23,7 @@ struct Dependence {
   std::vector<std::int64_t> distances;  // in its iterations, ascending; empty: not constant (or within)
   std::vector<std::optional<std::int64_t>> vector;  // the distance in each common loop, where it is one constant
   bool exact = true;                    // both elements are known
+  isl::map relation;                    // from instances to instances
 };
 
 /// All of them, in text order of `from`.

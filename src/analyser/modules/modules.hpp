@@ -29,6 +29,11 @@ void note_anti(const Nest& nest, std::vector<loop::Group>& groups);
 void note_output(const Nest& nest, std::vector<loop::Group>& groups);
 void note_expansion(const Nest& nest, std::vector<loop::Group>& groups);
 
+// thresholds.cpp
+/// Cuts one loop in two where all values that iterations leave to others pass; false where there is none. `notes` follow.
+bool cut_at_threshold(const Model& model, const std::vector<Dependence>& dependences, loop::Function& function,
+                      std::vector<loop::Note>& notes);
+
 // access_pattern.cpp
 /// Fills accesses, bytes and operations.
 void describe_accesses(const Model& model, loop::Verdict& verdict);
