@@ -27,6 +27,7 @@
 #include "tests/allocations.hpp"
 #include "tests/loops/made.hpp"
 #include "tests/unit/stores.hpp"
+#include "worker_fixture.hpp"
 
 using namespace ak;
 using namespace ak::test_stores;
@@ -662,6 +663,7 @@ TEST_CASE("loop: damaged records and images are misses with a line in the log") 
 }
 
 TEST_CASE("loop: a pack carries texts alone; a text that the templates here do not make never runs") {
+  const ak::testing::FakeDriver fakes;  // of the worker's
   Scene scene("loop_pack");
   scene.know(scale_function(), scene.source());
   Winner winner = scene.one_kernel("hostile");
