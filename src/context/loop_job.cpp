@@ -6,7 +6,7 @@
 
 #include "base/cores.hpp"
 #include "base/log.hpp"
-#include "context/describe.hpp"
+#include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
 #include "plan/resources.hpp"
@@ -23,34 +23,33 @@ void LoopJob::run(const Turn& turn) try {
 
 void LoopJob::port(const Turn& turn) {
   const auto entered = device_.machine->enter();
-  Common& common = loop_.common();
   std::optional<loop::Winner> hint;
-  served_ = loop_.stored(device_, known_, memory_.call, hint);  // another process may have had the lease until now
+  served_ = stored_loop(common_, known_, memory_.call, device_, &hint);  // another process may have had the lease until now
   if (served_ && !served_->winner.unfinished) return;
   if (served_) hint = served_->winner;  // goes on where the last one ended
 
-  turn.expect(common.settings.loop_budget_s);
-  const Deadline deadline = Deadline::in(common.settings.loop_budget_s, turn.by.stop());
-  const port::Tools tools = loop_.tools();
+  turn.expect(common_.settings.loop_budget_s);
+  const Deadline deadline = Deadline::in(common_.settings.loop_budget_s, turn.by.stop());
+  const port::Tools tools = loop_tools(common_.settings);
   port::PortRequest request;
   request.function = known_.function;
   request.verdict = port::analyse(known_.source, memory_.call, tools, deadline);
   request.source = known_.source;
   request.call = memory_.call, request.integers = memory_.integers;
   request.tools = tools;
-  request.threads = common.settings.compile_threads > 0 ? common.settings.compile_threads : usable_cores();
+  request.threads = common_.settings.compile_threads > 0 ? common_.settings.compile_threads : usable_cores();
   request.quick = true;
   if (hint) request.known = hint->kernels;
   if (served_) request.tried = hint->tried;
 
-  StoredQuarantine quarantine(*common.store, device_.machine->hardware());
+  StoredQuarantine quarantine(*common_.store, device_.machine->hardware());
   port::PortGpu gpu;
   gpu.resources = &resources();
   std::string looked;
-  const std::string program = find_worker(common.settings.worker, &looked);
-  if (common.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
+  const std::string program = find_worker(common_.settings.worker, &looked);
+  if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
     gpu.worker = &Worker::of(program, device_uuid());
-  if (known_.host_serves) gpu.host = [this](void* const* arguments) { loop_.run_host(known_, arguments); };
+  if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host(arguments); };
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
@@ -59,14 +58,14 @@ void LoopJob::port(const Turn& turn) {
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
         tried.why.empty() ? "" : ": ", tried.why);
   });
-  common.ledger.spend(seconds_since(start));
-  common.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
+  common_.ledger.spend(seconds_since(start));
+  common_.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
   if (ported.winner.kernels.empty()) {
     why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;
     return;
   }
-  const std::string key = loop::winner_key(known_.function, memory_.call, describe(device_.machine->hardware()));
-  common.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
+  const std::string key = winner_key(known_, memory_.call, device_);
+  common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
   served_ = load_loop(resources(), known_.function, ported.winner, ported.images, "this process", ported.note,
                       ported.winner.unfinished ? Standing::passing : Standing::lasting);
 }

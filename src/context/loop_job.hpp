@@ -2,16 +2,21 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
-#include "context/loop_state.hpp"
+#include "context/common.hpp"
+#include "context/device_state.hpp"
+#include "context/loop_known.hpp"
+#include "context/loop_served.hpp"
+#include "tune/service.hpp"
 
 namespace ak {
 
 class LoopJob final : public TuningWork {
  public:
-  /// device outlives it; the loop lives as long as it does, and has what is known.
-  LoopJob(std::shared_ptr<Loop::State> loop, DeviceState& device, const LoopKnown& known, const LoopMemory& memory)
-      : keeps_(std::move(loop)), loop_(*keeps_), device_(device), known_(known), memory_(memory) {}
+  /// common and device outlive it.
+  LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory)
+      : common_(common), device_(device), shared_(std::move(known)), known_(*shared_), memory_(memory) {}
   void run(const Turn& turn) override;
   /// Null where no kernel serves: why().
   const LoopServedPtr& served() const { return served_; }
@@ -20,9 +25,9 @@ class LoopJob final : public TuningWork {
  private:
   void port(const Turn& turn);
 
-  const std::shared_ptr<Loop::State> keeps_;
-  Loop::State& loop_;
+  Common& common_;
   DeviceState& device_;
+  const LoopKnownPtr shared_;
   const LoopKnown& known_;
   const LoopMemory memory_;
   LoopServedPtr served_;

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/loop_job.hpp"
+#include "context/loop_stored.hpp"
 #include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
 #include "plan/resources.hpp"
@@ -92,7 +92,7 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
       return;
     if (recent.way.kind == Way::Kind::host && !device.machine->capturing(stream)) {
       wait_for(stream);
-      return run_host(*known, given.addresses.data());
+      return known->run_host(given.addresses.data());
     }
   }
 
@@ -109,10 +109,6 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
 }
 
 // --- cold ------------------------------------------------------------------------------------------------------------
-
-port::Tools Loop::State::tools() const {
-  return {common_.settings.analyser, common_.settings.compiler, common_.settings.worker};
-}
 
 bool Loop::State::up_to_date(const LoopKnown* known) const { return known && (!known->bare || Clock::now() < known->again); }
 
@@ -138,14 +134,15 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
     }
   }
   const auto keep = [&](LoopKnown known) -> const LoopKnown& {
+    known.host = host_;
     known.host_serves = known.prototype.check(host_);
-    read_.push_back(std::make_unique<const LoopKnown>(std::move(known)));
+    read_.push_back(std::make_shared<const LoopKnown>(std::move(known)));
     known_.store(read_.back().get(), std::memory_order_release);
     return *read_.back();
   };
   if (!found) {
     try {
-      const loop::Verdict verdict = port::analyse(source, {}, tools(), deadline);
+      const loop::Verdict verdict = port::analyse(source, {}, loop_tools(common_.settings), deadline);
       found = {files, verdict.function, verdict.refused};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
@@ -156,15 +153,21 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   }
   if (!found->refused.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} in {}: {}", source.function, source.file, found->refused));
-  return keep({std::move(source), found->function, LoopPrototype(found->function), false, {}, {}, {}});
+  return keep({std::move(source), found->function, LoopPrototype(found->function), {}, false, {}, {}, {}});
 }
 
 LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) const {
   try {
     port::BareSerial bare = port::bare_serial(source);
     LoopPrototype prototype(bare.function);
-    return {std::move(source), std::move(bare.function),      std::move(prototype), false, std::move(bare.candidate),
-            why.what(),        Clock::now() + seconds(kAgain)};
+    return {std::move(source),
+            std::move(bare.function),
+            std::move(prototype),
+            {},
+            false,
+            std::move(bare.candidate),
+            why.what(),
+            Clock::now() + seconds(kAgain)};
   } catch (const Error& error) {
     throw Error(why.code(), fmt::format("{}; nor can one GPU thread serve: {}", why.what(), error.what()));
   }
@@ -189,15 +192,6 @@ Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known
   return {on_host ? Way::Kind::copied : Way::Kind::kernel, plan};
 }
 
-void Loop::State::run_host(const LoopKnown& known, void* const* arguments) const {
-  if (!known.prototype.returns()) return host_.run(host_.function, arguments);
-  // The function's result goes where the first argument points to.
-  std::array<void*, LoopPrototype::kMostArguments> addresses;
-  std::copy_n(arguments, known.prototype.arguments().size(), addresses.begin());
-  addresses[0] = *static_cast<void* const*>(arguments[0]);
-  host_.run(host_.function, addresses.data());
-}
-
 // Where scratch memory is not to be had, one thread needs none.
 void Loop::State::launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream) {
   if (plan.try_launch(stream, values.span())) return;
@@ -218,7 +212,7 @@ void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& wa
       return launch(device, known, *way.plan, values, stream);
     case Way::Kind::host:  // behind what the stream may still do to its arrays
       wait_for(stream);
-      return run_host(known, values.addresses.data());
+      return known.run_host(values.addresses.data());
     case Way::Kind::copied: {
       const RelaxedCapture relaxed;
       LoopCopies copied(LoopCopies::To::device, known.prototype, memory, values, stream);
@@ -228,7 +222,7 @@ void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& wa
     case Way::Kind::in_place: {
       const RelaxedCapture relaxed;
       LoopCopies copied(LoopCopies::To::host, known.prototype, memory, values, stream);
-      run_host(known, copied.values().addresses.data());
+      known.run_host(copied.values().addresses.data());
       return copied.copy_back();
     }
   }
@@ -249,30 +243,6 @@ void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedP
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
-LoopServedPtr Loop::State::stored(DeviceState& device, const LoopKnown& known, const loop::CallClass& call,
-                                  std::optional<loop::Winner>& unproven) {
-  const std::string key = loop::winner_key(known.function, call, describe(device.machine->hardware()));
-  const auto record = common_.store->find_work(loop::kLoop, key);
-  if (!record) return nullptr;
-  const auto start = Clock::now();
-  try {
-    loop::Winner winner = loop::read_winner(record->text);
-    const auto images = record->local.empty() ? std::nullopt : loop::unpack_images(record->local);
-    if (!images || images->size() != winner.kernels.size() || images->empty()) {
-      if (!record->local.empty()) log(LogLevel::warn, "{}: the images of its record are damaged", known.function.name);
-      unproven = std::move(winner);
-      return nullptr;
-    }
-    const Standing standing = winner.unfinished ? Standing::passing : Standing::lasting;
-    auto served = load_loop(resources(), known.function, std::move(winner), *images, "store", {}, standing);
-    common_.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
-    return served;
-  } catch (const Error& error) {
-    log(LogLevel::warn, "{}: its record cannot be used: {}", known.function.name, error.what());
-    return nullptr;
-  }
-}
-
 LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing) {
   if (const std::string why = only_serial(known, memory); !why.empty()) {
     const auto entered = device.machine->enter();
@@ -288,8 +258,7 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   const auto entered = device.machine->enter();
   LoopServedPtr served = has_kernels ? kept->served : nullptr;
   if (!served) {
-    std::optional<loop::Winner> unproven;
-    served = stored(device, known, memory.call, unproven);
+    served = stored_loop(common_, known, memory.call, device);
     if (served) keep(device, call, served);
     if (served && (served->standing == Standing::lasting || !may_search)) return served;
   }
@@ -304,8 +273,13 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
                                     LoopServedPtr until_then) {
   const double budget = common_.settings.loop_budget_s;
-  const auto job = std::make_shared<LoopJob>(shared_from_this(), device, known, memory);
-  const std::string key = loop::winner_key(known.function, memory.call, describe(device.machine->hardware()));
+  LoopKnownPtr shared;  // the work may go on when nobody waits for it any more
+  {
+    const std::lock_guard lock(reading_);
+    shared = *std::find_if(read_.begin(), read_.end(), [&](const LoopKnownPtr& each) { return each.get() == &known; });
+  }
+  const auto job = std::make_shared<LoopJob>(common_, device, std::move(shared), memory);
+  const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;
   try {
@@ -332,10 +306,7 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
     why = error.what();
   }
   if (!served) served = std::move(until_then);
-  if (!served) {
-    std::optional<loop::Winner> unproven;
-    served = stored(device, known, memory.call, unproven);
-  }
+  if (!served) served = stored_loop(common_, known, memory.call, device);
   if (!served) served = serial(device, known, why);
   keep(device, loop::text(memory.call), served);
   return served;
@@ -427,8 +398,7 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
     if (const auto kept = find(device, loop::text(memory.call))) served = kept->served;
     if (!served) {
       const auto entered = device.machine->enter();
-      std::optional<loop::Winner> unproven;
-      served = stored(device, of, memory.call, unproven);
+      served = stored_loop(common_, of, memory.call, device);
     }
   }
   return explanation(device, of, memory, served);

@@ -14,25 +14,13 @@
 #include "context/common.hpp"
 #include "context/device_state.hpp"
 #include "context/loop_arguments.hpp"
+#include "context/loop_known.hpp"
 #include "context/loop_served.hpp"
-#include "port/analysis.hpp"
 #include "tune/service.hpp"
 
 namespace ak {
 
-/// A source that was read. Immutable.
-struct LoopKnown {
-  port::LoopSource source;  // with its text
-  loop::Function function;
-  LoopPrototype prototype;
-  bool host_serves = false;
-  // Read without the analyser: nothing but its prototype is known, one thread runs its text.
-  std::optional<loop::Candidate> bare;
-  std::string why;            // bare
-  Clock::time_point again{};  // bare: when the analyser is looked for once more
-};
-
-class Loop::State : public std::enable_shared_from_this<Loop::State> {
+class Loop::State {
  public:
   /// All of them outlive it.
   State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host);
@@ -41,17 +29,6 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
   Explanation explain(const LoopType* types, void* const* values, std::size_t count);
   std::vector<LoopType> types();
-
-  // For the job.
-  const LoopKnown& known(Deadline deadline);
-  /// The caller's C function; arguments: the address of each value as kernels take them.
-  void run_host(const LoopKnown& known, void* const* arguments) const;
-  Common& common() { return common_; }
-  port::Tools tools() const;
-  /// Of the store, loaded; `unproven` gets a record that has to be proven here first.
-  LoopServedPtr stored(DeviceState& device, const LoopKnown& known, const loop::CallClass& call,
-                       std::optional<loop::Winner>& unproven);
-  void keep(DeviceState& device, const std::string& call, LoopServedPtr served);
 
  private:
   // How a call with exactly these values goes.
@@ -67,6 +44,7 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   };
 
   bool up_to_date(const LoopKnown* known) const;
+  const LoopKnown& known(Deadline deadline);
   const LoopKnown& read(Deadline deadline);
   LoopKnown read_bare(port::LoopSource source, const Error& why) const;
   Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
@@ -74,6 +52,7 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then);
   LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
   std::optional<Kept> find(DeviceState& device, const std::string& call);
+  void keep(DeviceState& device, const std::string& call, LoopServedPtr served);
   void run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
            Stream stream);
   void launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream);
@@ -89,7 +68,7 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   std::atomic<const LoopKnown*> known_{nullptr};
   std::atomic<std::uint64_t> epoch_{0};  // grows with everything that is kept
   std::mutex reading_, mutex_;           // of what follows
-  std::vector<std::unique_ptr<const LoopKnown>> read_;  // the last one stands; calls may still use those before
+  std::vector<LoopKnownPtr> read_;  // the last one stands; calls may still use those before
   std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class
   std::map<std::pair<std::uint64_t, bool>, std::shared_ptr<const LoopPlan>> serials_;           // by context, and whether bare
   std::vector<LoopServedPtr> retired_;  // a graph may hold them

@@ -279,6 +279,7 @@ class Unit {
       }
       ++stars;
     }
+    if (words.empty()) refuse(source_.function, "a parameter without a name needs the analyser");
     if (stars > 1) refuse(source_.function, fmt::format("{} is a pointer to pointers", value.name));
     value.pointer = stars == 1;
     bool constant = false;

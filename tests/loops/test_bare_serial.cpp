@@ -82,7 +82,7 @@ TEST_CASE("bare serial: a prototype from its tokens, and a kernel of its text th
   CHECK_FALSE(function.parameters[4].pointer);
   CHECK(function.parameters[3].constant);
   CHECK_FALSE(function.parameters[5].constant);  // the pointer is
-  CHECK(lengths(bare) == "a: n * (n + 1) / 2; b: 16; d: ?; e: ? 8; g: m + 1LL; ");
+  CHECK(lengths(bare) == "a: n * (n + 1) / 2; b: 16; d: ?; e: ? 8; g: m + 1; ");
   CHECK(bare.candidate.launches.size() == 1);
   CHECK(bare.candidate.scratch.empty());
   CHECK(compiled(bare) == "");
@@ -113,7 +113,7 @@ TEST_CASE("bare serial: what needs the analyser is named") {
         "f: a has an inner dimension that is no constant: that needs the analyser");
   CHECK(refused("#ifdef X\nvoid f(int n) { }\n#else\nvoid f(int n) { }\n#endif") ==
         "f: it is defined twice, of which the preprocessor has one: that needs the analyser");
-  CHECK(refused("void f(int, float *a) { }").find("in its type") != std::string::npos);
+  CHECK(refused("void f(int, float *a) { }") == "f: a parameter without a name needs the analyser");
   CHECK(refused("void f(void) { }") == "none");
   CHECK(refused("float f() { return 1; }") == "none");
 }
