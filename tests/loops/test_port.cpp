@@ -74,3 +74,13 @@ TEST_CASE("port: one that goes on tries its winner again and what was not tried,
   CHECK(tried[1] == all[3]);
   CHECK(ported({all[1]}, 3).winner.tried == 3);  // none of the others has ended
 }
+
+TEST_CASE("port: kernels are compiled without contraction, which the proof of equal bits would refuse") {
+  if (!compiler_available()) return;
+  const std::string text =
+      "extern \"C\" __global__ void f(float* a, float b, float c) { a[threadIdx.x] = a[threadIdx.x] * b + c; }";
+  const Compiled apart = port::compile_kernels(text, "sm_90a");
+  REQUIRE(apart.failure == "");
+  CHECK(apart.cubin == port::compile_kernels(text, "sm_90a").cubin);
+  CHECK(apart.cubin != compile(text, "sm_90a").cubin);
+}
