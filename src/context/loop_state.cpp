@@ -257,15 +257,17 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
     return kept->served;
   const auto entered = device.machine->enter();
   LoopServedPtr served = has_kernels ? kept->served : nullptr;
+  std::optional<loop::Winner> unproven;
   if (!served) {
-    served = stored_loop(common_, known, memory.call, device);
+    served = stored_loop(common_, known, memory.call, device, &unproven);
     if (served) keep(device, call, served);
     if (served && (served->standing == Standing::lasting || !may_search)) return served;
   }
   if (may_search && !TuningService::inside()) return searched(device, known, memory, std::move(served));
   if (served) return served;
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
-  served = serial(device, known, fmt::format("no record, and {} is not tune", common_.settings.given_by("AK_MODE")));
+  served = serial(device, known, fmt::format("{}, and {} is not tune", unproven ? "its record is not proven here" : "no record",
+                                             common_.settings.given_by("AK_MODE")));
   keep(device, call, served);
   return served;
 }

@@ -94,7 +94,10 @@ std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& kn
   std::vector<loop::Candidate> first, rest;
   int place = 0;
   for (loop::Candidate& candidate : candidates(request.verdict, {.restricted = request.call.aliases.empty()})) {
-    const bool goes_first = std::find(request.known.begin(), request.known.end(), candidate) != request.known.end();
+    const bool goes_first = std::any_of(request.known.begin(), request.known.end(), [&](loop::Candidate known) {
+      known.same_bits = candidate.same_bits;  // which the proof decides
+      return known == candidate;
+    });
     if (goes_first || place >= request.tried) (goes_first ? first : rest).push_back(std::move(candidate));
     ++place;
   }

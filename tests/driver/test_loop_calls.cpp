@@ -684,6 +684,16 @@ TEST_CASE("loop: a pack carries texts alone; a text that the templates here do n
   CHECK(loop::read_winner(carried.work[0].text) == winner);
   scene.store()->put_work(carried.work[0]);  // as `ak import` does
 
+  {
+    Settings hits = scene.settings;
+    hits.mode = Mode::hit;
+    Context::Impl context(hits);
+    Array a(300), b(300);
+    const Explanation e = Loop(context.loop(scene.source(), {})).prepare(300, 2.f, a.data(), b.data());
+    CHECK(e.source == "serial");
+    CHECK_HAS(e.note, "its record is not proven here, and AK_MODE is not tune");
+  }
+
   // An analyser that finds one parallel loop, the real compiler, the real worker.
   loop::Verdict verdict;
   verdict.function = scale_function();
