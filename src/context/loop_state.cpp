@@ -215,9 +215,16 @@ void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& wa
       return known.run_host(values.addresses.data());
     case Way::Kind::copied: {
       const RelaxedCapture relaxed;
-      LoopCopies copied(LoopCopies::To::device, known.prototype, memory, values, stream);
-      launch(device, known, *way.plan, copied.values(), stream);
-      return copied.copy_back();
+      std::optional<LoopCopies> copied;
+      try {
+        copied.emplace(LoopCopies::To::device, known.prototype, memory, values, stream);
+        launch(device, known, *way.plan, copied->values(), stream);
+      } catch (const Error& error) {  // nothing has been written yet
+        if (error.code() != ErrorCode::out_of_memory || !known.host_serves) throw;
+        wait_for(stream);
+        return known.run_host(values.addresses.data());
+      }
+      return copied->copy_back();
     }
     case Way::Kind::in_place: {
       const RelaxedCapture relaxed;

@@ -491,6 +491,12 @@ TEST_CASE("loop: the size chooses the kernel, or the C function; where the data 
   CHECK(scale.explain(1000, 2.f, x.data(), y.data()).served_by == "the C function");
   CHECK(scale.explain(1000, 2.f, a.data(), b.data()).served_by == "map block=256");
   CHECK(scale.explain(10000, 2.f, a.data(), b.data()).vendor_us == 100);
+  // Where there is no room for copies, what needs none.
+  fake::memory(std::int64_t{64} << 20, std::int64_t{64} << 20);
+  CHECK(served(10000, x.data(), y.data()) == "C");
+  const Loop alone(context.loop(scene.source(), {}));
+  CHECK_HAS(error_of([&] { alone(nullptr, 10000, 2.f, x.data(), static_cast<const float*>(y.data())); }), "memory");
+  fake::memory(std::int64_t{16} << 30);
   // Arrays that overlap are one copy.
   loop::CallClass moved;
   moved.aliases = {{"b", "a", 1}};
