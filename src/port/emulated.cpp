@@ -50,7 +50,10 @@ std::int64_t value_of(const loop::Term& term, const loop::Values& values, const 
 }  // namespace
 
 Emulated::Emulated(const loop::Candidate& candidate, const std::string& text, const loop::EmulatorOptions& options)
-    : candidate_(candidate), emulator_(text, kernels_of(candidate), options) {}
+    : Emulated(candidate, std::make_shared<loop::Emulator>(text, kernels_of(candidate), options)) {}
+
+Emulated::Emulated(const loop::Candidate& candidate, std::shared_ptr<loop::Emulator> object)
+    : candidate_(candidate), object_(std::move(object)) {}
 
 KernelRun Emulated::run(const Case& given, int order, double seconds) {
   loop::Values values = given.integers();
@@ -84,7 +87,7 @@ KernelRun Emulated::run(const Case& given, int order, double seconds) {
     request.launches.push_back({launch.kernel, value_of(launch.blocks, values, launch.kernel + ": its blocks"), launch.threads,
                                 launch.shared_bytes, launch.dependent});
 
-  const loop::Emulation emulation = emulator_.run(request);
+  const loop::Emulation emulation = object_->run(request);
   if (!emulation.ok()) return {cause_of(emulation.faults[0].kind), emulation.faults[0].text, {}};
   return run;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 namespace ak::port {
@@ -32,6 +33,18 @@ std::string shown(const Memory& memory, std::int64_t at) {
 bool is_input(const Case& given, int memory) {
   return std::all_of(given.arguments.begin(), given.arguments.end(),
                      [&](const Argument& one) { return !one.pointer || one.memory != memory || one.constant; });
+}
+
+/// So near to overflow that partial results of another order may have got there, and from there to no number.
+bool near_overflow(double value, ScalarType type) {
+  const double most = type == ScalarType::f64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  return std::abs(value) >= std::ldexp(most, -32);
+}
+
+/// What such a value may have become: no number, or an infinity; but one is not the other one's.
+bool has_overflowed(double value, double c, double in_double, ScalarType type) {
+  if (!near_overflow(c, type) && !near_overflow(in_double, type)) return false;
+  return std::isnan(value) || (std::isinf(value) && !std::isinf(c));
 }
 
 }  // namespace
@@ -77,11 +90,12 @@ Judgement judge(const Case& given, const Expected& expected, const std::vector<M
         if (same_bits && after.real(i) == c.real(i)) return wrong(" (by the sign of zero)");
         if (same_bits) return wrong(" (equal bits are due)");
         const double value = after.real(i), allowed = bound(c.real(i), d.real(i), c.type);
-        if (!std::isinf(allowed) && !(std::abs(value - d.real(i)) <= allowed))
+        const bool overflowed = has_overflowed(value, c.real(i), d.real(i), c.type);
+        if (!std::isinf(allowed) && !overflowed && !(std::abs(value - d.real(i)) <= allowed))
           return wrong(fmt::format(" (in double {:.9g}, bound {:.3g})", d.real(i), allowed));
         // What is near by its own measure is evidence, however far it might have been.
         const double size = std::abs(d.real(i));
-        weak = std::isinf(allowed) || (allowed > size && !(std::abs(value - d.real(i)) <= 0.01 * size));
+        weak = std::isinf(allowed) || overflowed || (allowed > size && !(std::abs(value - d.real(i)) <= 0.01 * size));
       }
       if (!weak) continue;
       ++judgement.loose;

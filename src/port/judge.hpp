@@ -33,7 +33,8 @@ struct Judgement {
 double bound(double c, double in_double, loop::ScalarType type);
 
 /// `got`: the case's memories after the kernel. same_bits: of every value; a NaN is as good as another. Integers are equal,
-/// inputs and guard bands untouched in any case.
+/// inputs and guard bands untouched in any case. Without same_bits, what comes within 2^-32 of the largest number may have
+/// overflowed: that is accepted, and proves nothing.
 Judgement judge(const Case& given, const Expected& expected, const std::vector<Memory>& got, bool same_bits);
 
 /// The first difference in bits between what two runs of a case left, for a person; nothing when there is none. NaNs are equal.

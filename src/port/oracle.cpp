@@ -93,7 +93,10 @@ std::optional<Oracle::Walk> Oracle::walk(const Case& given, Deadline deadline) {
 
 std::optional<std::string> Oracle::disagreement(const Case& given, const Expected& expected, const Walk& walk) const {
   if (!source_) return std::nullopt;
-  return differs(given, expected.c, walk.left);
+  const auto apart = differs(given, expected.c, walk.left);
+  if (!apart || !rounds_otherwise) return apart;
+  const Judgement judgement = judge(given, expected, walk.left, false);
+  return judgement.right() ? std::nullopt : std::optional(judgement.fault);
 }
 
 }  // namespace ak::port

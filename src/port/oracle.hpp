@@ -44,7 +44,10 @@ class Oracle {
   std::optional<Walk> walk(const Case& given, Deadline deadline);
   const std::vector<Condition>& conditions() const { return instrumented_.conditions; }
 
-  /// Whether text and normal form leave different bits: then the analysis has misread the function.
+  /// Whether the normal form adds up in another order than the text, or has a closed form of a real scalar.
+  bool rounds_otherwise = false;
+
+  /// Whether text and normal form leave different bits, or more than rounding apart: then the analysis has misread the function.
   std::optional<std::string> disagreement(const Case& given, const Expected& expected, const Walk& walk) const;
 
  private:

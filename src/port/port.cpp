@@ -77,23 +77,11 @@ bool rounds_alike(const loop::Function& function) {
   return alike;
 }
 
-// x += step is read as x + i * step, which rounds otherwise.
-bool has_real_induction(const loop::Verdict& verdict) {
-  const auto real = [&](const loop::Note& note) {
-    if (note.kind != loop::Note::Kind::induction) return false;
-    for (const loop::Local& local : verdict.function.locals)
-      if (local.name == note.name) return is_real(local.type);
-    const loop::Parameter* parameter = loop::find_parameter(verdict.function, note.name);
-    return parameter && !parameter->pointer && is_real(parameter->type);
-  };
-  return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) { return std::ranges::any_of(group.notes, real); });
-}
-
 // The candidates in the order in which they are tried: those that are said to have won elsewhere first. `known`: how many.
 std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
   std::vector<loop::Candidate> first, rest;
   int place = 0;
-  for (loop::Candidate& candidate : candidates(request.verdict, {.restricted = request.call.aliases.empty()})) {
+  for (loop::Candidate& candidate : port_candidates(request.verdict, !request.call.aliases.empty())) {
     const bool goes_first = std::any_of(request.known.begin(), request.known.end(), [&](loop::Candidate known) {
       known.same_bits = candidate.same_bits;  // which the proof decides
       return known == candidate;
@@ -116,14 +104,11 @@ class Porting {
         facts_(facts_of(request.call)),
         compiler_{request.tools.compiler, request.source.flags, 20},
         oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
-        plan_(plan_cases(request.verdict.function, oracle_, request.quick ? Level::quick : Level::full, facts_, deadline)),
+        plan_(planned()),
         cases_(plan_, oracle_),
         exact_(rounds_alike(request.verdict.function)) {
-    const bool other_bits = has_real_induction(request.verdict);
-    for (loop::Candidate& candidate : ordered(request, known_)) {
-      candidate.same_bits = candidate.same_bits && !other_bits;
+    for (loop::Candidate& candidate : ordered(request, known_))
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
-    }
   }
 
   Ported run() {
@@ -153,6 +138,11 @@ class Porting {
   std::optional<Source> oracle_source() const {
     if (!request_.source.body.empty()) return std::nullopt;
     return Source{request_.source.text, request_.source.file};
+  }
+
+  CasePlan planned() {
+    oracle_.rounds_otherwise = rounds_otherwise(request_.verdict);
+    return plan_cases(request_.verdict.function, oracle_, request_.quick ? Level::quick : Level::full, facts_, deadline_);
   }
 
   // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU.
@@ -381,6 +371,28 @@ class Porting {
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress) {
   if (!request.verdict.refused.empty()) throw Error(ErrorCode::unsupported, request.verdict.refused);
   return Porting(request, gpu, deadline, progress).run();
+}
+
+bool rounds_otherwise(const loop::Verdict& verdict) {
+  const auto real = [&](const std::string& name) {
+    for (const loop::Local& local : verdict.function.locals)
+      if (local.name == name) return is_real(local.type);
+    const loop::Parameter* parameter = loop::find_parameter(verdict.function, name);
+    return parameter && !parameter->pointer && is_real(parameter->type);
+  };
+  return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) {
+    const bool sums = std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
+    return std::ranges::any_of(group.notes, [&](const loop::Note& note) {
+      return (note.kind == loop::Note::Kind::induction && real(note.name)) || (note.kind == loop::Note::Kind::reroll && sums);
+    });
+  });
+}
+
+std::vector<loop::Candidate> port_candidates(const loop::Verdict& verdict, bool overlapping) {
+  std::vector<loop::Candidate> all = candidates(verdict, {.restricted = !overlapping});
+  const bool other_bits = rounds_otherwise(verdict);
+  for (loop::Candidate& candidate : all) candidate.same_bits = candidate.same_bits && !other_bits;
+  return all;
 }
 
 std::string tactic_text(const loop::Candidate& candidate) {

@@ -80,6 +80,13 @@ using PortProgress = std::function<void(const Tried&)>;
 /// happening: no C compiler, no NVRTC.
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress = {});
 
+/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one of
+/// single terms, x += step is read as x + i * step.
+bool rounds_otherwise(const loop::Verdict& verdict);
+
+/// All that there are, the best guess first. overlapping: arrays may overlap.
+std::vector<loop::Candidate> port_candidates(const loop::Verdict& verdict, bool overlapping);
+
 /// "scan block=256 unroll=4".
 std::string tactic_text(const loop::Candidate& candidate);
 

@@ -78,6 +78,20 @@ TEST_CASE("judge: NaN and infinity are right where they are due, and only there"
   CHECK(judged.judgement().fault.starts_with("b[3] is nan, not 1"));
 }
 
+TEST_CASE("judge: near overflow, partial results of another order may have overflowed: that proves nothing") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  Judged judged;
+  judged.both(1, HUGE_VAL, HUGE_VAL), judged.got[0].set<float>(1, nan);
+  judged.both(2, 1e30, 1e30), judged.got[0].set<float>(2, infinity);
+  CHECK(judged.judgement().right());
+  CHECK(judged.judgement().loose == 2);
+  CHECK(judged.judgement(true).fault.starts_with("b[1] is nan, not inf"));
+  judged.got[0].set<float>(2, 1);
+  CHECK(judged.judgement().fault.starts_with("b[2] is 1, not 1e+30"));
+  judged.both(2, 1e20, 1e20), judged.got[0].set<float>(2, infinity);
+  CHECK(judged.judgement().fault.starts_with("b[2] is inf, not 1e+20"));
+}
+
 TEST_CASE("judge: what is written beside an array, or to an input, is a fault whatever the values are") {
   Judged beside;
   beside.got[0].set<float>(100, 1);

@@ -57,6 +57,8 @@ void Packs::keep_side_by_side(const loop::Function& function) {
     const Term& subscript = pack.element.terms[0];
     bool fixed = !intersect(scalars_of(subscript), set_) && arrays_of(subscript).empty() && pack.outright;
     for (const loop::Local& local : function.locals) fixed = fixed && local.name != pack.element.text;
+    // What is aligned decides which thread has which iterations: the same ones in each of these loops, which carry something.
+    for (const Node& loop : sweep_.inside) fixed = fixed && !scalars_of(subscript).count(loop.variable);
     return !fixed || factor_of(linear(subscript), sweep_.col.variable) != 1;
   });
   if (packs_.empty()) return;

@@ -132,39 +132,43 @@ bool Works::straight(std::size_t group) const { return !has_loop(bodies_[group])
 void Works::close(std::size_t index) {
   Group& group = groups_[index];
   std::set<int> statements(group.statements.begin(), group.statements.end());
-  for (bool grown = true; grown;) {
-    grown = false;
-    const std::vector<Node> body = only(function_.body, statements);
-    const std::set<int> loops = loops_of(body);
-    const Names exposed = scalar_flow(body).exposed;
+  Names wanted;
+  std::map<std::string, int> first_set, last_read;
+  // Of a loop that the group has a part of, what sets one of these anywhere in an iteration; and of those that the group sets
+  // itself, what does so between that and where it reads them.
+  const auto for_each_missing = [&](const std::set<int>& loops, const std::function<void(const Node&)>& visit) {
     const std::function<void(const std::vector<Node>&, bool)> look = [&](const std::vector<Node>& nodes, bool inside) {
       for (const Node& node : nodes) {
         const bool sets =
             node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && !statements.count(node.id);
-        if (inside && sets && exposed.count(node.target.text) && !intersect(arrays_of(node.value), written_))
-          grown = statements.insert(node.id).second || grown;
-        const bool shared = inside || (node.kind == Node::Kind::loop && loops.count(node.id));
-        look(node.body, node.kind == Node::Kind::loop ? loops.count(node.id) > 0 : shared);
-        look(node.otherwise, shared);
+        const std::string& name = node.target.text;
+        if (inside && sets &&
+            (wanted.count(name) || (first_set.count(name) && first_set[name] < node.id && node.id < last_read[name])))
+          visit(node);
+        look(node.body, inside || (node.kind == Node::Kind::loop && loops.count(node.id)));
+        look(node.otherwise, inside);
       }
     };
     look(function_.body, false);
+  };
+  for (bool grown = true; grown;) {
+    grown = false;
+    const std::vector<Node> body = only(function_.body, statements);
+    wanted.merge(scalar_flow(body).exposed);
+    loop::for_each_node(body, [&](const Node& node) {
+      if (node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar)
+        first_set.emplace(node.target.text, node.id);  // in the order of the text
+      for (const Term& term : terms_read(node))
+        for (const std::string& name : scalars_of(term)) last_read[name] = std::max(last_read[name], node.id);
+    });
+    for_each_missing(loops_of(body), [&](const Node& node) {
+      if (!intersect(arrays_of(node.value), written_)) grown = statements.insert(node.id).second || grown;
+    });
   }
   bodies_.push_back(only(function_.body, statements));
   group.statements.assign(statements.begin(), statements.end());
   // What is still missing would come from another group's iterations.
-  const std::set<int> loops = loops_of(bodies_.back());
-  const Names exposed = scalar_flow(bodies_.back()).exposed;
-  const std::function<void(const std::vector<Node>&, bool)> look = [&](const std::vector<Node>& nodes, bool inside) {
-    for (const Node& node : nodes) {
-      if (inside && node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && !statements.count(node.id) &&
-          exposed.count(node.target.text))
-        separable_ = false;
-      look(node.body, inside || (node.kind == Node::Kind::loop && loops.count(node.id)));
-      look(node.otherwise, inside);
-    }
-  };
-  look(function_.body, false);
+  for_each_missing(loops_of(bodies_.back()), [&](const Node&) { separable_ = false; });
 }
 
 /// Whether a loop that both have parts of may run for `earlier` first.
