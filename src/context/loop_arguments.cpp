@@ -217,8 +217,7 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
     if (!argument.pointer) continue;
     if (argument.elements.empty() && needs_lengths) refuse_length(prototype, argument.name);
     if (argument.elements.empty()) memory.unmeasured = argument.name;
-    const std::int64_t elements =
-        argument.elements.empty() ? 1 : std::max<std::int64_t>(0, argument.elements[0](integers));
+    const std::int64_t elements = argument.elements.empty() ? 1 : std::max<std::int64_t>(0, argument.elements[0](integers));
     if (elements == 0) continue;
     if (elements > std::numeric_limits<std::int64_t>::max() / 8)
       refuse(prototype, fmt::format("{} has {} elements", argument.name, elements));

@@ -15,9 +15,7 @@
 
 namespace ak {
 
-void LoopJob::run(const Turn& turn) try {
-  port(turn);
-} catch (const TimedOut&) {
+void LoopJob::run(const Turn& turn) try { port(turn); } catch (const TimedOut&) {
   why_ = "its port has not ended in time";
 }
 

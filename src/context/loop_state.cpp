@@ -160,14 +160,8 @@ LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) cons
   try {
     port::BareSerial bare = port::bare_serial(source);
     LoopPrototype prototype(bare.function);
-    return {std::move(source),
-            std::move(bare.function),
-            std::move(prototype),
-            {},
-            false,
-            std::move(bare.candidate),
-            why.what(),
-            Clock::now() + seconds(kAgain)};
+    return {std::move(source), std::move(bare.function),      std::move(prototype), {}, false, std::move(bare.candidate),
+            why.what(),        Clock::now() + seconds(kAgain)};
   } catch (const Error& error) {
     throw Error(why.code(), fmt::format("{}; nor can one GPU thread serve: {}", why.what(), error.what()));
   }
@@ -273,8 +267,9 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   if (may_search && !TuningService::inside()) return searched(device, known, memory, std::move(served));
   if (served) return served;
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
-  served = serial(device, known, fmt::format("{}, and {} is not tune", unproven ? "its record is not proven here" : "no record",
-                                             common_.settings.given_by("AK_MODE")));
+  served = serial(device, known,
+                  fmt::format("{}, and {} is not tune", unproven ? "its record is not proven here" : "no record",
+                              common_.settings.given_by("AK_MODE")));
   keep(device, call, served);
   return served;
 }

@@ -66,12 +66,12 @@ class Loop::State {
   const std::uint64_t number_;  // of this state, never used again
 
   std::atomic<const LoopKnown*> known_{nullptr};
-  std::atomic<std::uint64_t> epoch_{0};  // grows with everything that is kept
-  std::mutex reading_, mutex_;           // of what follows
-  std::vector<LoopKnownPtr> read_;  // the last one stands; calls may still use those before
+  std::atomic<std::uint64_t> epoch_{0};                         // grows with everything that is kept
+  std::mutex reading_, mutex_;                                  // of what follows
+  std::vector<LoopKnownPtr> read_;                              // the last one stands; calls may still use those before
   std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class
-  std::map<std::pair<std::uint64_t, bool>, std::shared_ptr<const LoopPlan>> serials_;           // by context, and whether bare
-  std::vector<LoopServedPtr> retired_;  // a graph may hold them
+  std::map<std::pair<std::uint64_t, bool>, std::shared_ptr<const LoopPlan>> serials_;  // by context, and whether bare
+  std::vector<LoopServedPtr> retired_;                                                 // a graph may hold them
 };
 
 }  // namespace ak

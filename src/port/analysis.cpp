@@ -175,7 +175,7 @@ std::vector<loop::KnownSource::File> included_files(const LoopSource& source, co
   Includes includes(source);
   std::vector<loop::KnownSource::File> files;
   const std::function<void(const loop::Include&, const fs::path&)> take = [&](const loop::Include& include,
-                                                                               const fs::path& beside) {
+                                                                              const fs::path& beside) {
     const auto found = includes.find(include, beside);
     if (!found || !includes.first_time(found->place)) return;
     files.push_back({include.name, loop::token_digest(found->content).hex()});

@@ -114,15 +114,15 @@ class Unit {
     if (parts.empty()) list.clear();
     for (const Parameter& each : parameters_) names += (names.empty() ? "" : ", ") + each.value.name;
     const bool returns = function.returns != ScalarType::none;
-    if (returns)
-      list = fmt::format("{}* {}{}{}", c_name(function.returns), loop::kResult, list.empty() ? "" : ", ", list);
+    if (returns) list = fmt::format("{}* {}{}{}", c_name(function.returns), loop::kResult, list.empty() ? "" : ", ", list);
     loop::Candidate& candidate = bare.candidate;
     candidate.template_name = "serial";
     const std::string kernel = function.name + "_serial_1_";
     candidate.text = kPrelude + defines_ + edited() +
-                     fmt::format("\nextern \"C\" __global__ void __launch_bounds__(32) {}({}) {{\n"
-                                 "  if (threadIdx.x > 0) return;\n  {}{}({});\n}}\n",
-                                 kernel, list, returns ? fmt::format("*{} = ", loop::kResult) : "", function.name, names);
+                     fmt::format(
+                         "\nextern \"C\" __global__ void __launch_bounds__(32) {}({}) {{\n"
+                         "  if (threadIdx.x > 0) return;\n  {}{}({});\n}}\n",
+                         kernel, list, returns ? fmt::format("*{} = ", loop::kResult) : "", function.name, names);
     candidate.launches.push_back({kernel, loop::integer(1), 32, 0, false, false});
     return bare;
   }
@@ -201,7 +201,8 @@ class Unit {
           break;
         }
     if (tokens_[name] != source_.function || tokens_[after] != "{") return;
-    if (name_at_ != 0) refuse(source_.function, "it is defined twice, of which the preprocessor has one: that needs the analyser");
+    if (name_at_ != 0)
+      refuse(source_.function, "it is defined twice, of which the preprocessor has one: that needs the analyser");
     begin_ = begin, name_at_ = name;
   }
 
@@ -235,8 +236,8 @@ class Unit {
     for (const Token word : all) {
       if (word == "const" && constant)
         *constant = true;
-      else if (word == "static" || word == "inline" || word == "register" || word == "const" || word.starts_with("__restrict") ||
-               word == "restrict" || word == "signed" || word == "__inline__")
+      else if (word == "static" || word == "inline" || word == "register" || word == "const" ||
+               word.starts_with("__restrict") || word == "restrict" || word == "signed" || word == "__inline__")
         ints += word == "signed";
       else if (word == "long")
         ++longs;
@@ -266,7 +267,8 @@ class Unit {
     const Tokens all(tokens_);
     std::size_t bracket = first;
     while (bracket < last && all[bracket] != "[") ++bracket;
-    if (bracket == first || !is_name(all[bracket - 1])) refuse(source_.function, "a parameter without a name needs the analyser");
+    if (bracket == first || !is_name(all[bracket - 1]))
+      refuse(source_.function, "a parameter without a name needs the analyser");
     loop::Parameter& value = parameter.value;
     value.name = all[bracket - 1];
     std::vector<Token> words;
@@ -301,7 +303,8 @@ class Unit {
       for (std::size_t i = parameter.last; i < part.second; i = behind(tokens_, i)) {
         const auto inner = parsed(Tokens(tokens_).subspan(i + 1, behind(tokens_, i) - i - 2));
         if (!inner || !loop::evaluate(*inner, {}))
-          refuse(source_.function, fmt::format("{} has an inner dimension that is no constant: that needs the analyser", value.name));
+          refuse(source_.function,
+                 fmt::format("{} has an inner dimension that is no constant: that needs the analyser", value.name));
         value.extents.push_back(*inner);
       }
     }
@@ -353,10 +356,9 @@ class Unit {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
     if (error == std::errc() && end == token.data() + token.size() && token.front() != '-')
-      return token.front() == '0' && token.size() > 1 ? std::nullopt
-                                                      : std::optional(loop::integer(number, number == static_cast<int>(number)
-                                                                                                ? ScalarType::i32
-                                                                                                : ScalarType::i64));
+      return token.front() == '0' && token.size() > 1
+                 ? std::nullopt
+                 : std::optional(loop::integer(number, number == static_cast<int>(number) ? ScalarType::i32 : ScalarType::i64));
     for (const Parameter& each : parameters_)
       if (each.value.name == token && !each.value.pointer && !is_real(each.value.type))
         return loop::scalar(each.value.name, each.value.type);

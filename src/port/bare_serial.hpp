@@ -15,8 +15,8 @@ struct BareSerial {
   loop::Candidate candidate;
 };
 
-/// The source has its text. Throws Error{unsupported} that names what cannot be understood without the analyser: a function that
-/// is not there or there twice, a parameter of another type, arrays whose inner dimensions are parameters.
+/// The source has its text. Throws Error{unsupported} that names what cannot be understood without the analyser: a function
+/// that is not there or there twice, a parameter of another type, arrays whose inner dimensions are parameters.
 BareSerial bare_serial(const LoopSource& source);
 
 }  // namespace ak::port

@@ -59,7 +59,8 @@ Function total_function() {
                     {{"sum", ScalarType::f32, {}}},
                     {}};
   const Term first = ak::loop::scalar("first", ScalarType::i64);
-  function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, f32("sum"), binary("+", f32("sum"), at("x", binary("+", i32("i"), first))))})};
+  function.body = {made::loop(1, "i", integer(0), i32("n"),
+                              {assign(2, f32("sum"), binary("+", f32("sum"), at("x", binary("+", i32("i"), first))))})};
   return function;
 }
 const std::string kTotalText = "float total(int n, long first, const float x[n]) { float s = 0; ... }";
@@ -95,8 +96,7 @@ struct Scene {
     fake::kernel("scales", [](const fake::Launch& launch) {
       const int n = taken<int>(launch.parameters, 0);
       const float k = taken<float>(launch.parameters, 1);
-      for (int i = 0; i < n; ++i)
-        taken<float*>(launch.parameters, 2)[i] = k * taken<const float*>(launch.parameters, 3)[i];
+      for (int i = 0; i < n; ++i) taken<float*>(launch.parameters, 2)[i] = k * taken<const float*>(launch.parameters, 3)[i];
     });
     hardware = describe(make_gpu_machine({})->hardware());
     settings.cache_dir = folder;
@@ -117,7 +117,8 @@ struct Scene {
   }
   std::shared_ptr<Store> store() const { return open_store(folder); }
   void know(const Function& function, const port::LoopSource& of, const std::string& refused = {}) const {
-    store()->put_work({std::string(loop::kLoopSource), loop::source_key(of.function, of.text, port::key_flags(of)),
+    store()->put_work({std::string(loop::kLoopSource),
+                       loop::source_key(of.function, of.text, port::key_flags(of)),
                        {},
                        write_json(loop::KnownSource{port::included_files(of, of.text), function, refused})});
   }
@@ -266,11 +267,14 @@ TEST_CASE("loop: where scratch memory is not to be had one thread serves") {
   CHECK(fake::launches()[0].kernel == "scale_serial_1_");
   CHECK(context.counters().scratch_fallbacks == 1);
   // More blocks than a launch has.
-  scene.win(scale_function(), [&] {
-    Winner many = scene.one_kernel();
-    many.kernels[0].launches.push_back({"many", binary("*", ak::loop::convert(ScalarType::i64, i32("n")), integer(1 << 30)), 32, 0, false, false});
-    return many;
-  }(), {"scales"});
+  scene.win(scale_function(),
+            [&] {
+              Winner many = scene.one_kernel();
+              many.kernels[0].launches.push_back(
+                  {"many", binary("*", ak::loop::convert(ScalarType::i64, i32("n")), integer(1 << 30)), 32, 0, false, false});
+              return many;
+            }(),
+            {"scales"});
   Context::Impl other(scene.settings);
   const Loop again(other.loop(scene.source(), {}));
   fake::forget();
@@ -293,7 +297,8 @@ TEST_CASE("a second process calls a loop that is known" * doctest::skip()) {
   fake::kernel("scales", [](const fake::Launch& launch) {
     const int n = taken<int>(launch.parameters, 0);
     for (int i = 0; i < n; ++i)
-      taken<float*>(launch.parameters, 2)[i] = taken<float>(launch.parameters, 1) * taken<const float*>(launch.parameters, 3)[i];
+      taken<float*>(launch.parameters, 2)[i] =
+          taken<float>(launch.parameters, 1) * taken<const float*>(launch.parameters, 3)[i];
   });
   Settings settings;
   settings.cache_dir = child_folder();
@@ -351,7 +356,8 @@ TEST_CASE("loop: what is wrong with an argument is said by its name") {
   CHECK_HAS(other(returns), "the host function takes or returns something else");
 
   const Loop total(context.loop(scene.source(kTotalText, "total"), {}));
-  CHECK_HAS(error_of([&] { total(nullptr, 300, 0L, q); }), "takes 4 arguments (float* result, int n, long long first, const float* x)");
+  CHECK_HAS(error_of([&] { total(nullptr, 300, 0L, q); }),
+            "takes 4 arguments (float* result, int n, long long first, const float* x)");
   static const auto pointer = +[](int, long, const float*) -> float* { return nullptr; };
   const Loop points(context.loop(scene.source(kTotalText, "total"), pointer));
   CHECK_HAS(error_of([&] { points(nullptr, p, 300, 0L, q); }), "the host function takes or returns something else");
@@ -362,12 +368,12 @@ TEST_CASE("loop: what is wrong with an argument is said by its name") {
 }
 
 TEST_CASE("loop: values are converted as C does") {
-  LoopPrototype prototype({"f", ScalarType::none,
-                           {value("f"), value("d", ScalarType::f64), size("i"), value("l", ScalarType::i64)},
-                           {}, {}});
+  LoopPrototype prototype(
+      {"f", ScalarType::none, {value("f"), value("d", ScalarType::f64), size("i"), value("l", ScalarType::i64)}, {}, {}});
   LoopValues into;
   const auto bits = [&](auto f, auto d, auto i, auto l) {
-    const LoopType types[] = {loop_type<decltype(f)>(), loop_type<decltype(d)>(), loop_type<decltype(i)>(), loop_type<decltype(l)>()};
+    const LoopType types[] = {loop_type<decltype(f)>(), loop_type<decltype(d)>(), loop_type<decltype(i)>(),
+                              loop_type<decltype(l)>()};
     void* const values[] = {&f, &d, &i, &l};
     gather(prototype, types, values, 4, into);
   };
@@ -378,7 +384,8 @@ TEST_CASE("loop: values are converted as C does") {
   double d;
   int i;
   std::int64_t l;
-  std::memcpy(&f, &into.bits[0], 4), std::memcpy(&d, &into.bits[1], 8), std::memcpy(&i, &into.bits[2], 4), std::memcpy(&l, &into.bits[3], 8);
+  std::memcpy(&f, &into.bits[0], 4), std::memcpy(&d, &into.bits[1], 8), std::memcpy(&i, &into.bits[2], 4),
+      std::memcpy(&l, &into.bits[3], 8);
   CHECK(f == static_cast<float>(odd));
   CHECK(d == 1.5);
   CHECK(i == -7);
@@ -390,17 +397,20 @@ TEST_CASE("loop: values are converted as C does") {
 }
 
 TEST_CASE("loop: how arrays overlap") {
-  const Function function{"f", ScalarType::none,
+  const Function function{"f",
+                          ScalarType::none,
                           {size("n"), array("p", i32("n"), true), array("q", i32("n"), true), array("r", i32("n")),
                            array("w", i32("n"), false, ScalarType::f64)},
-                          {}, {}};
+                          {},
+                          {}};
   const LoopPrototype prototype(function);
   std::vector<double> room(4000);
   float* const x = reinterpret_cast<float*>(room.data());
   double* const far = room.data() + 3000;
   const auto look = [&](const float* p, const float* q, float* r, double* w) {
     LoopValues values;
-    const LoopType types[] = {loop_type<int>(), loop_type<const float*>(), loop_type<const float*>(), loop_type<float*>(), loop_type<double*>()};
+    const LoopType types[] = {loop_type<int>(), loop_type<const float*>(), loop_type<const float*>(), loop_type<float*>(),
+                              loop_type<double*>()};
     int n = 100;
     void* const given[] = {&n, &p, &q, &r, &w};
     gather(prototype, types, given, 5, values);
@@ -408,17 +418,35 @@ TEST_CASE("loop: how arrays overlap") {
     return memory.tangled ? "tangled" : text(memory.call);
   };
   CHECK(look(x, x + 200, x + 400, far) == "");
-  CHECK(look(x, x, x + 400, far) == "");             // read alone
+  CHECK(look(x, x, x + 400, far) == "");  // read alone
   CHECK(look(x, x + 200, x, far) == "r=p+0");
   CHECK(look(x + 1, x + 200, x, far) == "r=p-1");
   CHECK(look(x, x + 99, x + 100, far) == "r=q+1");
-  CHECK(look(x, x, x, far) == "q=p+0 r=p+0");        // both read what is written
+  CHECK(look(x, x, x, far) == "q=p+0 r=p+0");                // both read what is written
   CHECK(look(x, x + 150, x + 75, far) == "q=p+150 r=p+75");  // by way of the one that is written
   CHECK(look(x, x + 200, x + 400, reinterpret_cast<double*>(x + 400)) == "tangled");
   const float* const half = reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + 2);
   (void)half;  // not aligned to its elements: refused before
   const double* const d = room.data();
   CHECK(look(reinterpret_cast<const float*>(d + 1), x + 500, x + 1000, room.data()) == "tangled");
+}
+
+TEST_CASE("loop: groups of arrays that a later one joins are one group") {
+  const Function function{"f",
+                          ScalarType::none,
+                          {size("n"), array("p", i32("n")), array("q", i32("n")), array("r", i32("n")), array("s", i32("n"))},
+                          {},
+                          {}};
+  const LoopPrototype prototype(function);
+  std::vector<float> x(1000);
+  LoopValues values;
+  const LoopType one = loop_type<float*>();
+  const LoopType types[] = {loop_type<int>(), one, one, one, one};
+  int n = 100;
+  float *p = x.data(), *q = p + 150, *r = q + 90, *s = p + 75;  // r meets q alone, s meets p and q
+  void* const given[] = {&n, &p, &q, &r, &s};
+  gather(prototype, types, given, 5, values);
+  CHECK(text(look_at(prototype, function, values, false).call) == "q=p+150 r=p+240 s=p+75");
 }
 
 TEST_CASE("loop: overlaps and steering values are keys of their own, sizes are none; tangled arrays are served by one thread") {
@@ -484,7 +512,7 @@ TEST_CASE("loop: the size chooses the kernel, or the C function; where the data 
   for (int round = 0; round < 3; ++round) {
     CHECK(served(1000, a.data(), b.data()) == "small");
     CHECK(served(10000, a.data(), b.data()) == "large");
-    CHECK(served(10, a.data(), b.data()) == "C in 1 out 2");          // in place: fewer than the kernel's 50 us
+    CHECK(served(10, a.data(), b.data()) == "C in 1 out 2");         // in place: fewer than the kernel's 50 us
     CHECK(served(10000, x.data(), y.data()) == "large in 2 out 1");  // moved
     CHECK(served(1000, x.data(), y.data()) == "C");
   }
@@ -803,7 +831,8 @@ TEST_CASE("loop: an unfinished winner serves, and is gone on with; what keeps th
   winner.unfinished = true;
   scene.win(scale_function(), winner, {"scales"});
   const auto script = scene.folder.path / "analyse", asked = scene.folder.path / "asked";
-  std::ofstream(script) << "#!/bin/sh\necho once >> " << asked.string() << "\necho 'ak-analyse: there is no clang' >&2\nexit 4\n";
+  std::ofstream(script) << "#!/bin/sh\necho once >> " << asked.string()
+                        << "\necho 'ak-analyse: there is no clang' >&2\nexit 4\n";
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   scene.settings.analyser = script;
   const auto times = [&] {
@@ -825,7 +854,8 @@ TEST_CASE("loop: an unfinished winner serves, and is gone on with; what keeps th
   CHECK(fake::launches().back().kernel == "scale_1");
 }
 
-TEST_CASE("loop: without the analyser one thread runs the bare text; where it is there it is asked, and a missing compiler named") {
+TEST_CASE(
+    "loop: without the analyser one thread runs the bare text; where it is there it is asked, and a missing compiler named") {
   Scene scene("loop_bare");
   const auto program = scene.folder.path / "analyse";
   std::filesystem::create_directories(scene.folder.path);
@@ -874,7 +904,8 @@ TEST_CASE("loop: a pointer without a length is served by one thread on the GPU, 
 
 namespace {
 void scale_for_c(void* const* v) {
-  scale_on_host(*static_cast<int*>(v[0]), *static_cast<float*>(v[1]), *static_cast<float**>(v[2]), *static_cast<const float**>(v[3]));
+  scale_on_host(*static_cast<int*>(v[0]), *static_cast<float*>(v[1]), *static_cast<float**>(v[2]),
+                *static_cast<const float**>(v[3]));
 }
 void total_for_c(void* const* v) {
   *static_cast<float*>(v[0]) = total_on_host(*static_cast<int*>(v[1]), 0, *static_cast<const float**>(v[3]));

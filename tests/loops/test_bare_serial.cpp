@@ -91,7 +91,8 @@ TEST_CASE("bare serial: a prototype from its tokens, and a kernel of its text th
 TEST_CASE("bare serial: flags, includes, lengths that are given") {
   const test_stores::Folder folder("bare");
   std::filesystem::create_directories(folder.path);
-  std::ofstream(folder.path / "types.h") << "#pragma once\n#include <stdio.h>\ntypedef TYPE value;\nstatic value twice(value x) { return 2 * x; }\n";
+  std::ofstream(folder.path / "types.h")
+      << "#pragma once\n#include <stdio.h>\ntypedef TYPE value;\nstatic value twice(value x) { return 2 * x; }\n";
   port::LoopSource of = source("#include \"types.h\"\n#include \"types.h\"\nvoid f(int n, value *a) { a[0] = twice(a[N]); }",
                                {"-DTYPE=double", "-D", "N=3"});
   of.file = folder.path / "f.c";
@@ -119,9 +120,26 @@ TEST_CASE("bare serial: what needs the analyser is named") {
 }
 
 TEST_CASE("bare serial: no text is too strange to be read") {
-  for (const char* text : {"", "(", "f(", "void f(", "void f(int n", "void f(int n) {", "#", "# define", "#define f", "{{{{", "))))",
-                           "void f(float a[) { }", "void f(float a[n) { }", "typedef ;", "void f(,) { }", "void f([) { }", "f{f(f)f}f",
-                           "#define A B\n#define B A\nvoid f(A n) { }", "void f(float a[((((((1))))))]) { }", "void f(float a[99999999999999999999]) { }"})
+  for (const char* text : {"",
+                           "(",
+                           "f(",
+                           "void f(",
+                           "void f(int n",
+                           "void f(int n) {",
+                           "#",
+                           "# define",
+                           "#define f",
+                           "{{{{",
+                           "))))",
+                           "void f(float a[) { }",
+                           "void f(float a[n) { }",
+                           "typedef ;",
+                           "void f(,) { }",
+                           "void f([) { }",
+                           "f{f(f)f}f",
+                           "#define A B\n#define B A\nvoid f(A n) { }",
+                           "void f(float a[((((((1))))))]) { }",
+                           "void f(float a[99999999999999999999]) { }"})
     CHECK_NOTHROW(refused(text));
   CHECK_NOTHROW(refused("void f(float a[" + std::string(100000, '(') + "]) { }"));
 }

@@ -22,7 +22,8 @@ TEST_CASE("loop source: comments and spacing are no difference, tokens are") {
 }
 
 TEST_CASE("loop source: what is included") {
-  const auto found = includes_of("#include <sys/math.h> // in C\n# include \"a/b.h\"\n// #include \"no.h\"\n#include \"c.h\"\n#include <no");
+  const auto found =
+      includes_of("#include <sys/math.h> // in C\n# include \"a/b.h\"\n// #include \"no.h\"\n#include \"c.h\"\n#include <no");
   REQUIRE(found.size() == 3);
   CHECK(found[0].name == "sys/math.h");
   CHECK_FALSE(found[0].quoted);

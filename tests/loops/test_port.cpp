@@ -18,12 +18,12 @@ namespace {
 
 loop::Verdict parallel() {
   loop::Verdict verdict;
-  verdict.function = {"scale",
-                      ScalarType::none,
-                      {size("n"), value("k"), array("a", i32("n")), array("b", i32("n"), true)},
-                      {},
-                      {made::loop(1, "i", integer(0), i32("n"),
-                                  {assign(2, at("a", i32("i")), binary("*", f32("k"), at("b", i32("i"))))})}};
+  verdict.function = {
+      "scale",
+      ScalarType::none,
+      {size("n"), value("k"), array("a", i32("n")), array("b", i32("n"), true)},
+      {},
+      {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), binary("*", f32("k"), at("b", i32("i"))))})}};
   loop::Group group;
   group.statements = {2}, group.loops = {{1, "i", loop::Role::parallel}};
   verdict.groups = {group};
@@ -35,7 +35,8 @@ port::Ported ported(std::vector<Candidate> known, int tried = 0) {
   port::PortRequest request;
   request.verdict = parallel(), request.function = request.verdict.function;
   request.source.file = "scale.c", request.source.function = "scale";
-  request.source.text = "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.source.text =
+      "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
   request.integers = {{"n", 1000}};
   request.quick = true;
   request.known = std::move(known), request.tried = tried;
