@@ -259,7 +259,7 @@ class Ports {
     if (resources_) results_.gpu = describe(hardware_);
     const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};
     results_.compiler = port::compiler_version(compiler, Deadline::in(10));
-    results_.flags = fmt::format("{}", fmt::join(port::CBench::kPlain, " "));
+    results_.flags = fmt::format("{}", fmt::join(port::CBench::plain(), " "));
     results_.cpu = port::cpu_name();
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
   }

@@ -67,8 +67,6 @@ std::string bench_text(const loop::Function& function, const std::string& callee
 
 }  // namespace
 
-const std::vector<std::string> CBench::kPlain{"-O3", "-march=native"}, CBench::kFastMath{"-O3", "-march=native", "-ffast-math"};
-
 CBench::CBench(const loop::Function& function, const std::optional<Source>& source, const CompilerOptions& options,
                Deadline deadline)
     : name_(function.name) {

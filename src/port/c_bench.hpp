@@ -20,8 +20,8 @@ struct BenchLimits {
 
 class CBench {
  public:
-  /// options.optimize: kPlain or kFastMath, say. As Oracle has it: the function's text, or its normal form where there is none.
-  /// Throws Error{unsupported} without a compiler, Error{invalid_argument} with the compiler's first error.
+  /// options.optimize: plain() or fast_math(), say. As Oracle has it: the function's text, or its normal form where there is
+  /// none. Throws Error{unsupported} without a compiler, Error{invalid_argument} with the compiler's first error.
   CBench(const loop::Function& function, const std::optional<Source>& source, const CompilerOptions& options,
          Deadline deadline);
   ~CBench();
@@ -30,7 +30,8 @@ class CBench {
   /// program, or the deadline leaves no time for a single run.
   Arm time(const Case& given, const BenchLimits& limits, Deadline deadline);
 
-  static const std::vector<std::string> kPlain, kFastMath;  // -O3 -march=native; with -ffast-math
+  static std::vector<std::string> plain() { return {"-O3", "-march=native"}; }
+  static std::vector<std::string> fast_math() { return {"-O3", "-march=native", "-ffast-math"}; }
 
  private:
   std::vector<double> runs(const Case& given, int warm_up, int most, int least, double seconds, Deadline deadline);

@@ -287,7 +287,7 @@ class Porting {
     const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<std::vector<double>> us(sizes.size(), std::vector<double>(passed.size()));
     loop::Winner& winner = ported_.winner;
-    const auto plain = c_bench(CBench::kPlain), fast_math = c_bench(CBench::kFastMath);
+    const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math());
     std::vector<std::size_t> best;  // of each size, which of `passed`
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());

@@ -34,7 +34,7 @@ Source text(const std::string& body, const std::string& before = "") {
 
 CompilerOptions plain() {
   CompilerOptions options;
-  options.optimize = CBench::kPlain;
+  options.optimize = CBench::plain();
   return options;
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("c bench: the arm's flags reach the text's macros and its code") {
       "\n#ifdef __FAST_MATH__\nwait(1e-3);\n#endif\n#ifndef __OPTIMIZE__\n__builtin_trap();\n#endif\nb[0] = (1e30f + a[0] - "
       "1e30f) * 2;";
   CompilerOptions fast = plain();
-  fast.optimize = CBench::kFastMath;
+  fast.optimize = CBench::fast_math();
   CBench slow(prototype(), text(body), fast, soon()), quick(prototype(), text(body), plain(), soon());
   CHECK(slow.time(zeros(prototype(), 10), {}, soon()).least_us >= 1000);
   CHECK(quick.time(zeros(prototype(), 10), {}, soon()).least_us < 1000);

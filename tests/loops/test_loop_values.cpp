@@ -129,7 +129,7 @@ TEST_CASE("loop values: a verdict's line, and JSON there and back") {
                  {Note::Kind::output, "a", {}, 3, 3, 1}};
   Group second;
   second.statements = {4};
-  second.loops = {{1, "i", Role::parallel}, {2, "j", Role::reduce}};
+  second.loops = {{1, "i", Role::reduce}};
   second.reductions = {{scalar("s", f32), "+", i(), {}, {}, false, {3}},
                        {scalar("m", f32), "max", i(), i(), {{"k", i()}}, true, {4}}};
   Group third;
@@ -138,7 +138,7 @@ TEST_CASE("loop values: a verdict's line, and JSON there and back") {
   verdict.groups = {first, second, third};
   verdict.findings = {{"write after read", 3, "a is read before it is written", true}};
   verdict.accesses = {{3, "a", false, "coalesced", 1}};
-  CHECK(text(verdict) == "i:parallel anti(a:1) output(a:*) expand(t); i:parallel j:reduce(+s,argmax-last m,k); i:scan(x:1,2)");
+  CHECK(text(verdict) == "i:parallel anti(a:1) output(a:*) expand(t); i:reduce(+s,argmax-last m,k); i:scan(x:1,2)");
   const Verdict back = read_verdict(write_json(verdict));
   CHECK(back == verdict);
   CHECK(explain(back).find("write after read: a is read") != std::string::npos);

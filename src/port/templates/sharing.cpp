@@ -1,9 +1,9 @@
-#include "port/templates/sweep.hpp"
+#include "port/templates/sharing.hpp"
 
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_access.hpp"
 
 namespace ak::port {
 

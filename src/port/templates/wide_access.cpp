@@ -1,4 +1,4 @@
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_access.hpp"
 
 #include <fmt/format.h>
 
