@@ -89,14 +89,14 @@ TEST_CASE("corpus: the kernels tried first for own loops of every class are righ
 }
 
 // With AK_TEST_ALL; each is a test of CTest.
-TEST_CASE("corpus: every candidate of every own loop is right, part 1") { part(0); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 2") { part(1); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 3") { part(2); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 4") { part(3); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 5") { part(4); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 6") { part(5); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 7") { part(6); }
-TEST_CASE("corpus: every candidate of every own loop is right, part 8") { part(7); }
+TEST_CASE("corpus: part 1 of all candidates of all own loops is right") { part(0); }
+TEST_CASE("corpus: part 2 of all candidates of all own loops is right") { part(1); }
+TEST_CASE("corpus: part 3 of all candidates of all own loops is right") { part(2); }
+TEST_CASE("corpus: part 4 of all candidates of all own loops is right") { part(3); }
+TEST_CASE("corpus: part 5 of all candidates of all own loops is right") { part(4); }
+TEST_CASE("corpus: part 6 of all candidates of all own loops is right") { part(5); }
+TEST_CASE("corpus: part 7 of all candidates of all own loops is right") { part(6); }
+TEST_CASE("corpus: part 8 of all candidates of all own loops is right") { part(7); }
 
 TEST_CASE("corpus: every own loop has a serial kernel, nine of ten a parallel one") {
   std::size_t parallel = 0;
