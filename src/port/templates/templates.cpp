@@ -49,13 +49,14 @@ Step step(const Works& works, std::size_t group) {
 
 class Assembly {
  public:
-  Assembly(const loop::Function& function, const Setting& setting) : function_(function), setting_(setting) {}
+  Assembly(const Works& works, const Setting& setting) : function_(works.function()), own_(works.own()), setting_(setting) {}
 
   Candidate candidate(const std::vector<const Stage*>& stages) const {
     Candidate all;
     std::vector<const Kernel*> kernels;
     for (const loop::Local& local : function_.locals)
-      if (!local.extents.empty()) all.scratch.push_back({local.name, local.type, local.extents[0], false});
+      if (!local.extents.empty() && !own_.count(local.name))
+        all.scratch.push_back({local.name, local.type, local.extents[0], false});
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const Stage& stage = *stages[i];
       all.template_name += (i ? "+" : "") + stage.template_name;
@@ -90,6 +91,7 @@ class Assembly {
   }
 
   const loop::Function& function_;
+  const std::set<std::string>& own_;
   const Setting& setting_;
 };
 
@@ -99,7 +101,7 @@ std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& s
   std::vector<Candidate> all;
   if (!verdict.refused.empty()) return all;
   const Works works(verdict, setting);
-  const Assembly assembly(works.function(), setting);
+  const Assembly assembly(works, setting);
   std::vector<Step> steps;
   if (works.separable())
     for (std::size_t group = 0; group < works.size(); group = steps.back().last + 1) {

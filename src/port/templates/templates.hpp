@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct Work {
   std::vector<loop::Node> before;
   std::vector<loop::Node> after;  // without loops: to be run by one thread when the group is done
   std::vector<Passed> kept;       // whose values after body and `after` one thread is to leave there
+  std::set<std::string> own;      // local arrays that each thread has to itself
   std::string tag;                // of this group; names of its scratch and helpers end with it and an underscore
   Setting setting;
 };

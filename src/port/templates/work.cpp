@@ -120,10 +120,32 @@ Works::Works(const loop::Verdict& verdict, const Setting& setting)
       for (std::size_t next = later + 1; next < size(); ++next) separable_ = separable_ && straight(next);
     for (std::size_t earlier = 0; earlier < later; ++earlier) separable_ = separable_ && keeps_order(earlier, later);
   }
+  for (const loop::Local& local : function_.locals)
+    if (is_own(local)) own_.insert(local.name);
   for (std::size_t i = 0; i < size(); ++i) {
     const auto again = [&](const Node& node) { return computed_again({i, &node}); };
     vanishes_.push_back(std::all_of(bodies_[i].begin(), bodies_[i].end(), again));
   }
+}
+
+bool Works::is_own(const loop::Local& local) const {
+  constexpr std::int64_t kMostElements = 64;
+  if (local.extents.empty()) return false;
+  const auto elements = loop::evaluate(local.extents[0], {});
+  if (!elements || *elements > kMostElements) return false;
+  std::size_t users = 0;
+  for (std::size_t i = 0; i < size(); ++i) {
+    Names used = written_arrays(bodies_[i]);
+    used.merge(read_arrays(bodies_[i]));
+    if (!used.count(local.name)) continue;
+    const Group& group = groups_[i];
+    const bool noted =
+        std::any_of(group.notes.begin(), group.notes.end(), [&](const Note& note) { return note.name == local.name; });
+    const auto parallel = [](const loop::LoopRole& role) { return role.role == loop::Role::parallel; };
+    if (noted || group.loops.empty() || !std::all_of(group.loops.begin(), group.loops.end(), parallel) || ++users > 1)
+      return false;
+  }
+  return users == 1;
 }
 
 bool Works::straight(std::size_t group) const { return !has_loop(bodies_[group]); }
@@ -279,6 +301,7 @@ Work Works::work(std::size_t group, std::size_t last) const {
   work.group = groups_[group];
   work.body = bodies_[group];
   work.tag = fmt::format("{}", group);
+  work.own = own_;
   work.setting = setting_;
   std::vector<Node> all = work.body, rest;
   for (std::size_t i = group + 1; i <= last; ++i) append(work.after, bodies_[i]);
@@ -303,6 +326,7 @@ Work Works::whole() const {
   work.shaped = &shaped_;
   work.body = function_.body;
   work.tag = "all";
+  work.own = own_;
   work.setting = setting_;
   return work;
 }

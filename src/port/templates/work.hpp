@@ -27,9 +27,12 @@ class Works {
   /// The whole function as one group.
   Work whole() const;
   const loop::Function& function() const { return function_; }
+  /// Local arrays of a few elements that only iterations of parallel loops use: each thread has its own.
+  const std::set<std::string>& own() const { return own_; }
 
  private:
   void close(std::size_t group);
+  bool is_own(const loop::Local& local) const;
   bool keeps_order(std::size_t earlier, std::size_t later) const;
   /// The last statement, or what holds it, that sets a scalar in the groups before one.
   struct Source {
@@ -48,6 +51,7 @@ class Works {
   std::vector<loop::Group> groups_;
   std::vector<std::vector<loop::Node>> bodies_;
   std::set<std::string> written_;  // arrays, by any statement
+  std::set<std::string> own_;
   std::vector<bool> vanishes_;
   bool separable_ = true;
 };

@@ -1,0 +1,219 @@
+// The own loops from text to proven kernels, without a GPU: right, race-free and in bounds, compiled for every architecture,
+// through every side of every branch; and what is blindly made parallel is never accepted.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "corpus.hpp"
+#include "jit/compiler.hpp"
+
+using namespace ak;
+using test::OwnLoop;
+using test::Trial;
+
+namespace {
+
+using Choose = std::function<std::vector<loop::Candidate>(const OwnLoop&)>;
+
+std::vector<Trial> trials_of(const std::vector<const OwnLoop*>& loops, port::Level level, const Choose& choose) {
+  std::vector<std::vector<Trial>> each(loops.size());
+  test::in_threads(loops.size(), [&](std::size_t i) {
+    std::shared_ptr<test::Data> data;
+    for (loop::Candidate& candidate : choose(*loops[i])) {
+      Trial trial{loops[i], std::move(candidate), {}, {}, {}};
+      try {
+        if (!data) data = std::make_shared<test::Data>(*loops[i], level);
+        trial.data = data;
+      } catch (const Error& error) {
+        trial.failed = error.what();
+      }
+      each[i].push_back(std::move(trial));
+    }
+  });
+  std::vector<Trial> all;
+  for (std::vector<Trial>& some : each) std::ranges::move(some, std::back_inserter(all));
+  return all;
+}
+
+// Of `count` parts, that one.
+std::vector<const OwnLoop*> part_of(const std::vector<const OwnLoop*>& loops, std::size_t part, std::size_t count) {
+  std::vector<const OwnLoop*> mine;
+  for (std::size_t i = part; i < loops.size(); i += count) mine.push_back(loops[i]);
+  return mine;
+}
+
+std::vector<loop::Candidate> first_of(std::vector<loop::Candidate> all) {
+  if (all.size() > 1) all.resize(1);
+  return all;
+}
+
+// A few loops at a time, so that their data need not be held together.
+constexpr std::size_t kAtOnce = 16;
+
+template <typename Work>
+void in_portions(const std::vector<const OwnLoop*>& loops, const Work& work) {
+  for (std::size_t at = 0; at < loops.size(); at += kAtOnce)
+    work(std::vector(loops.begin() + static_cast<std::ptrdiff_t>(at),
+                     loops.begin() + static_cast<std::ptrdiff_t>(std::min(loops.size(), at + kAtOnce))));
+}
+
+void all_right(const std::vector<const OwnLoop*>& loops, port::Level level, int orders, const Choose& choose) {
+  int right = 0;
+  in_portions(loops, [&](const std::vector<const OwnLoop*>& some) {
+    std::vector<Trial> trials = trials_of(some, level, choose);
+    test::prove(trials, orders);
+    for (const Trial& trial : trials) {
+      CHECK_MESSAGE(trial.right(), trial.text());
+      right += trial.right();
+    }
+  });
+  MESSAGE(right, " candidates of ", loops.size(), " loops are right");
+}
+
+constexpr std::size_t kParts = 8;
+
+void part(std::size_t number) {
+  if (!test::takes_all()) return;
+  all_right(part_of(test::all_ported(), number, kParts), port::Level::full, 3, test::candidates_of);
+}
+
+}  // namespace
+
+TEST_CASE("corpus: the kernels tried first for own loops of every class are right, race-free and in bounds") {
+  if (test::takes_all()) return;  // all of them are below
+  all_right(test::sample_of(2), port::Level::quick, 2, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
+}
+
+// With AK_TEST_ALL; each is a test of CTest.
+TEST_CASE("corpus: part 1 of all candidates of all own loops is right") { part(0); }
+TEST_CASE("corpus: part 2 of all candidates of all own loops is right") { part(1); }
+TEST_CASE("corpus: part 3 of all candidates of all own loops is right") { part(2); }
+TEST_CASE("corpus: part 4 of all candidates of all own loops is right") { part(3); }
+TEST_CASE("corpus: part 5 of all candidates of all own loops is right") { part(4); }
+TEST_CASE("corpus: part 6 of all candidates of all own loops is right") { part(5); }
+TEST_CASE("corpus: part 7 of all candidates of all own loops is right") { part(6); }
+TEST_CASE("corpus: part 8 of all candidates of all own loops is right") { part(7); }
+
+TEST_CASE("corpus: every own loop has a serial kernel, nine of ten a parallel one") {
+  std::size_t parallel = 0;
+  std::string without;
+  const std::vector<const OwnLoop*> loops = test::all_ported();
+  for (const OwnLoop* own : loops) {
+    CAPTURE(own->name);
+    const std::vector<loop::Candidate> candidates = test::candidates_of(*own);
+    REQUIRE_FALSE(candidates.empty());
+    CHECK_FALSE(test::is_parallel(candidates.back()));
+    if (test::is_parallel(candidates[0]))
+      ++parallel;
+    else
+      without += fmt::format(" {}", own->name);
+  }
+  MESSAGE(parallel, " of ", loops.size(), " have a parallel kernel; not these:", without);
+  CHECK(parallel * 10 >= loops.size() * 9);
+}
+
+TEST_CASE("corpus: kernels compile for every architecture") {
+  std::string why;
+  if (!compiler_available(&why)) {
+    MESSAGE("skipped: ", why);
+    return;
+  }
+  const bool all = test::takes_all();
+  const std::vector<const OwnLoop*> loops = all ? test::all_ported() : test::sample_of(1);
+  std::vector<std::vector<loop::Candidate>> candidates(loops.size());
+  test::in_threads(loops.size(), [&](std::size_t i) {
+    candidates[i] = test::candidates_of(*loops[i]);
+    if (!all) candidates[i] = first_of(std::move(candidates[i]));
+  });
+  // All of a loop's together; without AK_TEST_ALL those of several loops.
+  std::vector<std::vector<const loop::Candidate*>> texts;
+  for (const std::vector<loop::Candidate>& some : candidates) {
+    if (all || texts.empty()) texts.emplace_back();
+    for (const loop::Candidate& one : some) texts.back().push_back(&one);
+  }
+  constexpr const char* kArchitectures[] = {"sm_80", "sm_86", "sm_90a", "sm_100", "sm_120"};
+  std::mutex mutex;
+  std::vector<std::string> failures;
+  test::in_threads(texts.size() * std::size(kArchitectures), [&](std::size_t i) {
+    const std::string arch = kArchitectures[i % std::size(kArchitectures)];
+    const std::vector<const loop::Candidate*>& some = texts[i / std::size(kArchitectures)];
+    const Compiled compiled = port::compile_kernels(test::text_of(some), arch);
+    if (!compiled.cubin.empty()) return;
+    const std::lock_guard lock(mutex);
+    failures.push_back(fmt::format("{}, {}: {}", some[0]->launches[0].kernel, arch, compiled.failure));
+  });
+  for (const std::string& failure : failures) FAIL_CHECK(failure);
+  CHECK(texts.size() * std::size(kArchitectures) > 0);
+}
+
+TEST_CASE("corpus: loops that went wrong once, with all of their candidates") {
+  std::vector<const OwnLoop*> once;
+  for (const OwnLoop& own : test::own_loops())
+    for (const std::string_view name : {
+             "best_lag",               // a scalar that an inner loop sets, for another group
+             "decay_down_columns",     // 16-byte accesses shift from row to row
+             "dot_by_fives",           // rerolled, the sum is in another order
+             "exponential_smoothing",  // factors overflow before values do
+             "linear_ramp",            // x += step in closed form
+             "sort_triples",           // a local array of each iteration
+         })
+      if (own.name == name) once.push_back(&own);
+  CHECK(once.size() == 6);
+  all_right(once, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> all = test::candidates_of(own);
+    if (!test::takes_all() && all.size() > 3) all.resize(3);
+    return all;
+  });
+}
+
+TEST_CASE("corpus: the data takes every side of every branch, or says which it does not") {
+  const std::map<std::string, std::string> expected = {
+      // Of loops cut in two, the iterations of a part are counted; there are never less than none.
+      {"add_the_middle", "line 3: n - (n + 1) / 2 + 1 < 0 is never true"},
+      {"mirror_in_place", "line 3: n - n / 2 < 0 is never true"},
+      // The first part of it is a[0] alone.
+      {"relative_to_first", "line 3: 0 is never true"},
+  };
+  const bool all = test::takes_all();
+  const std::vector<const OwnLoop*> loops = all ? test::all_ported() : test::sample_of(1);
+  std::map<std::string, std::string> unreached;
+  std::mutex mutex;
+  test::in_threads(loops.size(), [&](std::size_t i) {
+    std::vector<std::string> found;
+    try {
+      found = test::Data(*loops[i], all ? port::Level::full : port::Level::quick).plan.unreached;
+    } catch (const Error& error) {
+      found.emplace_back(error.what());
+    }
+    const std::lock_guard lock(mutex);
+    if (!found.empty()) unreached[loops[i]->name] = fmt::format("{}", fmt::join(found, "; "));
+  });
+  for (const auto& [name, sides] : unreached) {
+    CAPTURE(name);
+    const auto known = expected.find(name);
+    CHECK(sides == (known == expected.end() ? "" : known->second));
+  }
+  if (all) CHECK(unreached.size() == expected.size());
+}
+
+TEST_CASE("corpus: no loop that carries something is accepted when it is blindly made parallel") {
+  const bool all = test::takes_all();
+  const std::vector<const OwnLoop*> loops = all ? test::all_ported() : test::sample_of(3);
+  std::size_t refused = 0;
+  in_portions(loops, [&](const std::vector<const OwnLoop*>& some) {
+    std::vector<Trial> trials =
+        trials_of(some, port::Level::quick, [](const OwnLoop& own) { return first_of(test::blind_candidates(own)); });
+    test::prove(trials, 2);
+    for (const Trial& trial : trials) {
+      CHECK_MESSAGE(trial.failed.empty(), trial.text());
+      CHECK_MESSAGE(trial.proof.cause != port::Cause::none, trial.text());
+      refused += trial.failed.empty() && trial.proof.cause != port::Cause::none;
+    }
+  });
+  MESSAGE(refused, " blind kernels are refused");
+  CHECK(refused >= (all ? 30 : 4));
+}
