@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <charconv>
 #include <utility>
 
 namespace ak::analyser::flow {
@@ -106,11 +106,15 @@ std::optional<Association> extremum(const Term& term) {
 
 }  // namespace
 
-Term previous(std::int64_t iterations, ScalarType type) { return loop::scalar(fmt::format("{}{}", kPrevious, iterations), type); }
+Term previous(std::int64_t iterations, ScalarType type) {
+  return loop::scalar(fmt::format("{}{}", kPrevious, iterations), type);
+}
 
 std::optional<std::int64_t> previous_age(const Term& term) {
   if (term.kind != Kind::scalar || !term.text.starts_with(kPrevious)) return std::nullopt;
-  return std::atoll(term.text.c_str() + std::string_view(kPrevious).size());
+  std::int64_t age = 0;
+  std::from_chars(term.text.data() + std::string_view(kPrevious).size(), term.text.data() + term.text.size(), age);
+  return age;
 }
 
 bool mentions_previous(const Term& term) {
@@ -124,8 +128,8 @@ bool mentions_previous(const Term& term) {
 bool is_number(const Term& term, double value) {
   if (term.kind == Kind::convert) return is_number(term.terms[0], value);
   if (term.kind == Kind::real || term.kind == Kind::integer) {
-    char* end = nullptr;
-    return std::strtod(term.text.c_str(), &end) == value;  // a literal of C; the C locale is ours
+    double number = 0;  // of a literal without its suffix
+    return std::from_chars(term.text.data(), term.text.data() + term.text.size(), number).ec == std::errc() && number == value;
   }
   return false;
 }

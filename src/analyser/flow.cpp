@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace ak::analyser::flow {
 
@@ -136,7 +137,12 @@ class Flow {
     return memory.subtract(killed(sink.exact ? writes : writes.intersect_domain(kills.domain()), sink.map, kills));
   }
 
-  static int index_of(const isl::id& tuple) { return std::stoi(tuple.name().substr(1)); }
+  static int index_of(const isl::id& tuple) {
+    const std::string name = tuple.name();  // Statement::name()
+    int index = 0;
+    std::from_chars(name.data() + 1, name.data() + name.size(), index);
+    return index;
+  }
 
   void add(Kind kind, const std::string& name, const isl::union_map& pairs, int reference) {
     pairs.foreach_map([&](const isl::map& map) {
@@ -148,12 +154,13 @@ class Flow {
         if (part.is_empty()) return;
         Dependence dependence{kind, name, from, to, reference, level, {}, {}, true, part};
         if (level != Dependence::kWithin) dependence.distances = distances(part, level);
-        for (int l = 0; l < common; ++l) dependence.vector.push_back(level == Dependence::kWithin || l < level ? 0 : only(part, l));
+        for (int l = 0; l < common; ++l)
+          dependence.vector.push_back(level == Dependence::kWithin || l < level ? 0 : only(part, l));
         const Reference* read = kind == Kind::output ? nullptr
                                 : kind == Kind::flow ? &b.references[reference]
                                                      : &a.references[reference];
-        dependence.exact = (!read || read->exact) && (kind == Kind::flow || b.target()->exact) &&
-                           (kind == Kind::anti || a.target()->exact);
+        dependence.exact =
+            (!read || read->exact) && (kind == Kind::flow || b.target()->exact) && (kind == Kind::anti || a.target()->exact);
         found_.push_back(std::move(dependence));
       };
       for (int level = 0; level < common; ++level) one(map.intersect(ordered(context_, a, b, level)), level);

@@ -1,6 +1,8 @@
 // The function's statements as isl sees them: instances, accesses, order.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 #include <set>
@@ -46,7 +48,7 @@ struct Statement {
   Scope scope;
   std::vector<Reference> references;
 
-  std::string name() const { return "S" + std::to_string(index); }
+  std::string name() const { return fmt::format("S{}", index); }
   bool is_leaf() const { return node->kind != loop::Node::Kind::branch && node->kind != loop::Node::Kind::loop; }
   const Reference* target() const;  // what it writes
   int depth() const { return static_cast<int>(loops.size()); }

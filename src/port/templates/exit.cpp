@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 #include "port/templates/whole.hpp"
 
 namespace ak::port {

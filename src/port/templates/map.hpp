@@ -1,7 +1,7 @@
 // Of map, what other templates use too.
 #pragma once
 
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_packs.hpp"
 #include "port/templates/partials.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 #include "port/templates/whole.hpp"
 
 namespace ak::port {

@@ -7,7 +7,7 @@
 #include "port/templates/emit.hpp"
 #include "port/templates/hazards.hpp"
 #include "port/templates/map.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

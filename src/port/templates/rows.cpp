@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

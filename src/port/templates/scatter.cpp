@@ -9,7 +9,7 @@
 #include "port/templates/emit.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/rows.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_packs.hpp"
 
 namespace ak::port {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "port/templates/partials.hpp"
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

@@ -1,4 +1,4 @@
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_packs.hpp"
 
 #include <fmt/format.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 namespace ak::port {
 

@@ -1,9 +1,9 @@
-#include "port/templates/sweep.hpp"
+#include "port/templates/loop_sweep.hpp"
 
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/packs.hpp"
+#include "port/templates/wide_packs.hpp"
 
 namespace ak::port {
 
