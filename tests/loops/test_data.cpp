@@ -15,7 +15,7 @@ using ak::loop::Values;
 
 namespace {
 
-const Deadline kSoon = Deadline::in(60);
+const Deadline kSoon = Deadline::in(600);  // from the program's start
 
 CasePlan planned(const Function& function, Level level = Level::quick, const Facts& facts = {}) {
   Oracle oracle(function, std::nullopt, {}, kSoon);
