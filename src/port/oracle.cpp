@@ -95,7 +95,8 @@ std::optional<std::string> Oracle::disagreement(const Case& given, const Expecte
   if (!source_) return std::nullopt;
   const auto apart = differs(given, expected.c, walk.left);
   if (!apart || !rounds_otherwise) return apart;
-  const Judgement judgement = judge(given, expected, walk.left, false);
+  // Held to the normal form and its conditioning: its own double has nothing of the text.
+  const Judgement judgement = judge(given, {walk.left, expected.in_double}, expected.c, false);
   return judgement.right() ? std::nullopt : std::optional(judgement.fault);
 }
 
