@@ -202,8 +202,8 @@ Check check_kernel_folder(const std::string& folder) {
 
 // Variables that look like ours and are nobody's: most likely misspelt.
 std::vector<Check> check_variables(const Settings& settings) {
-  std::vector<std::string> known{"AK_BUILD_DIR", "AK_PROVE", "AK_PROGRESS",
-                                 "AK_LATENCY",   "AK_TOOL",  "AK_TEST_ALL"};  // of the scripts
+  std::vector<std::string> known{"AK_BUILD_DIR",           "AK_PROVE", "AK_PROGRESS", "AK_LATENCY", "AK_TOOL", "AK_TEST_ALL",
+                                 "AK_TEST_EVERY_CANDIDATE"};  // of the scripts
   for (const auto& entry : settings.entries) known.push_back(entry.variable);
   std::vector<Check> checks;
   for (char** each = environ; *each; ++each) {

@@ -45,6 +45,7 @@ std::string space(std::size_t i) { return fmt::format("c{}", i); }
 }  // namespace
 
 bool takes_all() { return !environment("AK_TEST_ALL").empty(); }
+bool takes_every_candidate() { return takes_all() && !environment("AK_TEST_EVERY_CANDIDATE").empty(); }
 
 void in_threads(std::size_t count, const std::function<void(std::size_t)>& work) {
   std::atomic<std::size_t> next{0};

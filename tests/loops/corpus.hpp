@@ -14,8 +14,10 @@
 
 namespace ak::test {
 
-/// AK_TEST_ALL: every loop and candidate, not a sample.
+/// AK_TEST_ALL: every loop, not a sample.
 bool takes_all();
+/// AK_TEST_EVERY_CANDIDATE: not only those that are tried first.
+bool takes_every_candidate();
 
 /// For each of the numbers below `count`, in as many threads as there are cores.
 void in_threads(std::size_t count, const std::function<void(std::size_t)>& work);

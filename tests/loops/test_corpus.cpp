@@ -78,7 +78,11 @@ constexpr std::size_t kParts = 8;
 
 void part(std::size_t number) {
   if (!test::takes_all()) return;
-  all_right(part_of(test::all_ported(), number, kParts), port::Level::full, 3, test::candidates_of);
+  const std::vector<const OwnLoop*> loops = part_of(test::all_ported(), number, kParts);
+  if (test::takes_every_candidate())
+    all_right(loops, port::Level::full, 3, test::candidates_of);
+  else
+    all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
 }  // namespace
@@ -88,15 +92,16 @@ TEST_CASE("corpus: the kernels tried first for own loops of every class are righ
   all_right(test::sample_of(2), port::Level::quick, 2, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
-// With AK_TEST_ALL; each is a test of CTest.
-TEST_CASE("corpus: part 1 of all candidates of all own loops is right") { part(0); }
-TEST_CASE("corpus: part 2 of all candidates of all own loops is right") { part(1); }
-TEST_CASE("corpus: part 3 of all candidates of all own loops is right") { part(2); }
-TEST_CASE("corpus: part 4 of all candidates of all own loops is right") { part(3); }
-TEST_CASE("corpus: part 5 of all candidates of all own loops is right") { part(4); }
-TEST_CASE("corpus: part 6 of all candidates of all own loops is right") { part(5); }
-TEST_CASE("corpus: part 7 of all candidates of all own loops is right") { part(6); }
-TEST_CASE("corpus: part 8 of all candidates of all own loops is right") { part(7); }
+// With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
+// is a test of CTest.
+TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }
+TEST_CASE("corpus: part 2 of all own loops is right") { part(1); }
+TEST_CASE("corpus: part 3 of all own loops is right") { part(2); }
+TEST_CASE("corpus: part 4 of all own loops is right") { part(3); }
+TEST_CASE("corpus: part 5 of all own loops is right") { part(4); }
+TEST_CASE("corpus: part 6 of all own loops is right") { part(5); }
+TEST_CASE("corpus: part 7 of all own loops is right") { part(6); }
+TEST_CASE("corpus: part 8 of all own loops is right") { part(7); }
 
 TEST_CASE("corpus: every own loop has a serial kernel, nine of ten a parallel one") {
   std::size_t parallel = 0;
@@ -123,16 +128,17 @@ TEST_CASE("corpus: kernels compile for every architecture") {
     return;
   }
   const bool all = test::takes_all();
-  const std::vector<const OwnLoop*> loops = all ? test::all_ported() : test::sample_of(1);
+  const bool every = test::takes_every_candidate();
+  const std::vector<const OwnLoop*> loops = every ? test::all_ported() : test::sample_of(all ? 3 : 1);
   std::vector<std::vector<loop::Candidate>> candidates(loops.size());
   test::in_threads(loops.size(), [&](std::size_t i) {
     candidates[i] = test::candidates_of(*loops[i]);
-    if (!all) candidates[i] = first_of(std::move(candidates[i]));
+    if (!every) candidates[i] = first_of(std::move(candidates[i]));
   });
-  // All of a loop's together; without AK_TEST_ALL those of several loops.
+  // All of a loop's together, or those of several loops.
   std::vector<std::vector<const loop::Candidate*>> texts;
   for (const std::vector<loop::Candidate>& some : candidates) {
-    if (all || texts.empty()) texts.emplace_back();
+    if (every || texts.empty()) texts.emplace_back();
     for (const loop::Candidate& one : some) texts.back().push_back(&one);
   }
   constexpr const char* kArchitectures[] = {"sm_80", "sm_86", "sm_90a", "sm_100", "sm_120"};
