@@ -102,17 +102,16 @@ std::vector<Command> Program::commands() const {
 }
 
 int Program::run(int argc, char** argv, int usage) {
-  char** const dashes = std::find_if(argv, argv + argc, [](const char* word) { return std::string_view(word) == "--"; });
-  const std::vector<std::string> behind(std::min(dashes + 1, argv + argc), argv + argc);
+  // The other commands' words by their place may begin with a dash behind "--".
+  const auto takes =
+      std::ranges::find_if(behind_dashes, [&](const auto& each) { return argc > 1 && each.first->get_name() == argv[1]; });
+  char** const end = argv + argc;
+  char** const dashes = takes == behind_dashes.end()
+                            ? end
+                            : std::find_if(argv, end, [](const char* word) { return std::string_view(word) == "--"; });
+  if (dashes != end) takes->second->assign(dashes + 1, end);
   try {
     app_->parse(static_cast<int>(dashes - argv), argv);
-    for (const CLI::App* command : app_->get_subcommands()) {
-      const auto takes = behind_dashes.find(command);
-      if (takes != behind_dashes.end())
-        *takes->second = behind;
-      else if (!behind.empty())
-        throw CLI::ExtrasError(behind);
-    }
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0 ? 0 : usage;
   }

@@ -46,7 +46,7 @@ class Command {
   Argument option(const std::string& name, std::function<void(const std::string& word)> take, const std::string& what);
   void flag(const std::string& name, bool& value, const std::string& what);
   void flag(const std::string& name, std::function<void()> take, const std::string& what);
-  /// Gets the words behind "--", which other commands refuse; the vector must outlive the program's run.
+  /// Gets the words behind "--", which are words by their place to other commands; the vector must outlive the program's run.
   void words_behind_dashes(std::vector<std::string>& words);
   /// The end of its help.
   void footer(const std::string& text);

@@ -329,7 +329,7 @@ TEST_CASE("doctor names each thing and a remedy for what is missing; env shows e
     ++missing;
     CHECK(std::string_view(check["remedy"].get_string()).size() > 10);
   }
-  CHECK(has(names, "GPU NVRTC cuBLASLt cache packs worker LLM"));
+  CHECK(has(names, "GPU NVRTC cuBLASLt cache packs worker loops LLM"));
   CHECK(missing >= 1);
   CHECK(doctor.code != 0);
 

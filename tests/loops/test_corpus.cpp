@@ -171,7 +171,7 @@ TEST_CASE("corpus: loops that went wrong once, with all of their candidates") {
   CHECK(once.size() == 6);
   all_right(once, port::Level::quick, 2, [](const OwnLoop& own) {
     std::vector<loop::Candidate> all = test::candidates_of(own);
-    if (!test::takes_all() && all.size() > 3) all.resize(3);
+    if (!test::takes_all() && all.size() > 2) all.resize(2);
     return all;
   });
 }
