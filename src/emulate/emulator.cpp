@@ -12,7 +12,7 @@
 #include <system_error>
 
 #include "ak/types.hpp"
-#include "base/environment.hpp"
+#include "base/temporary_folder.hpp"
 #include "emulate/compile_kernels.hpp"
 #include "emulate/emulate.hpp"
 #include "emulate/emulate_messages.hpp"
@@ -27,30 +27,11 @@ constexpr double kPatience = 10;  // seconds for what takes milliseconds
 
 std::int64_t round_up(std::int64_t bytes) { return (bytes + kGranule - 1) / kGranule * kGranule; }
 
-class Folder {
- public:
-  Folder() {
-    const std::string temporary = environment("TMPDIR");
-    path_ = (temporary.empty() ? "/tmp" : temporary) + "/ak-emulate-XXXXXX";
-    if (!::mkdtemp(path_.data()))
-      throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", path_, std::strerror(errno)));
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::string& path() const { return path_; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream file(path_ + "/" + name, std::ios::binary);
-    file << text;
-    if (!file.flush()) throw Error(ErrorCode::unsupported, fmt::format("'{}/{}' cannot be written", path_, name));
-  }
-
- private:
-  std::string path_;
-};
+void write(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw Error(ErrorCode::unsupported, fmt::format("'{}' cannot be written", path));
+}
 
 bool send_memory(int socket, int memory) {
   char byte = 1;
@@ -78,7 +59,7 @@ const char* name(FaultKind kind) {
 
 struct Emulator::Impl {
   std::string program;
-  Folder folder;
+  TemporaryFolder folder{"ak-emulate"};
   Descriptor memory;
   unsigned char* mapped = nullptr;
   std::int64_t mapped_bytes = 0;
@@ -139,8 +120,8 @@ Emulator::Emulator(const std::string& text, const std::vector<std::string>& kern
     throw Error(ErrorCode::unsupported, fmt::format("the emulator runs in ak-worker, which is at none of {}", looked));
   impl_->memory = Descriptor(::memfd_create("ak-emulate", MFD_CLOEXEC));
   if (!impl_->memory) throw Error(ErrorCode::unsupported, fmt::format("no memory can be shared: {}", std::strerror(errno)));
-  impl_->folder.write("kernels.cpp", kernels_source(text, kernels));
-  impl_->folder.write("hooks.cpp", hooks_source());
+  write(impl_->folder.path() + "/kernels.cpp", kernels_source(text, kernels));
+  write(impl_->folder.path() + "/hooks.cpp", hooks_source());
   impl_->begin();
   const auto reply = impl_->ask(message, options.seconds);
   if (!reply)

@@ -65,23 +65,6 @@ int main(void) {
 }
 )";
 
-std::string made_folder() {
-  const std::string chosen = environment("TMPDIR");
-  std::string folder = (chosen.empty() ? "/tmp" : chosen) + "/ak-oracle-XXXXXX";
-  if (!::mkdtemp(folder.data()))
-    throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", folder, std::strerror(errno)));
-  return folder;
-}
-
-/// Removed with all that is in it.
-struct Folder {
-  std::string path = made_folder();
-  ~Folder() {
-    std::error_code ignored;
-    if (!path.empty()) fs::remove_all(path, ignored);
-  }
-};
-
 std::string whole_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -136,8 +119,8 @@ std::string find_compiler(const std::string& chosen) {
 }
 
 std::string preprocessed(const Source& source, const CompilerOptions& options, Deadline deadline) {
-  const Folder folder;
-  const std::string input = folder.path + "/source.c", output = folder.path + "/source.i";
+  const TemporaryFolder folder("ak-oracle");
+  const std::string input = folder.path() + "/source.c", output = folder.path() + "/source.i";
   const std::string shown = source.file.empty() ? "source.c" : source.file;
   std::string quoted;
   for (const char c : shown) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
@@ -153,8 +136,7 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
 }
 
 CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& options) : compile_seconds_(options.seconds) {
-  Folder folder;
-  const std::string input = folder.path + "/oracle.c", output = folder.path + "/oracle";
+  const std::string input = folder_.path() + "/oracle.c", output = folder_.path() + "/oracle";
   {
     std::ofstream file(input, std::ios::binary);
     file << text << "\nstatic void (*const ak_entries[])(void**) = {";
@@ -170,24 +152,21 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
   memory_ = Descriptor(::memfd_create("oracle", MFD_CLOEXEC));
   if (!memory_) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
   compiler_ = std::make_unique<Run>(command);
-  folder_ = std::exchange(folder.path, {});
 }
 
 void CProgram::await(Deadline deadline) {
-  await_compiler(*compiler_, compile_seconds_, deadline, folder_ + "/oracle");
+  await_compiler(*compiler_, compile_seconds_, deadline, folder_.path() + "/oracle");
   compiler_.reset();
 }
 
 CProgram::~CProgram() {
   compiler_.reset();
   child_.reset();
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
 }
 
 void CProgram::start() {
   auto [ours, theirs] = socket_pair();
-  child_ = std::make_unique<Child>(std::vector<std::string>{folder_ + "/oracle"},
+  child_ = std::make_unique<Child>(std::vector<std::string>{folder_.path() + "/oracle"},
                                    std::vector<std::pair<int, int>>{{theirs.get(), kSocket}, {memory_.get(), kMemory}});
   channel_ = Channel(std::move(ours));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/temporary_folder.hpp"
 #include "worker/channel.hpp"
 
 namespace ak::port {
@@ -63,7 +64,7 @@ class CProgram {
  private:
   void start();
 
-  std::string folder_;  // the program's, of this one alone
+  const TemporaryFolder folder_{"ak-oracle"};  // the program's, of this one alone
   double compile_seconds_;
   std::unique_ptr<Run> compiler_;  // until it is compiled
   Descriptor memory_;

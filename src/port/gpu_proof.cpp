@@ -2,16 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <bit>
 #include <memory>
-#include <span>
 #include <utility>
 
 #include "cache/bytes.hpp"
-#include "gpu/owners.hpp"
 #include "loop/winner.hpp"
 #include "plan/loop_plan.hpp"
 #include "plan/resources.hpp"
+#include "port/case_on_device.hpp"
 
 namespace ak::port {
 
@@ -110,47 +108,6 @@ ProofSubject read_proof_subject(std::string_view bytes) {
 
 namespace {
 
-// A case in device memory.
-class OnDevice {
- public:
-  explicit OnDevice(const Case& given) : given_(given) {
-    for (const Memory& memory : given.memories) buffers_.push_back(Buffer::make(memory.bytes.size()));
-    for (const Argument& argument : given.arguments) {
-      std::uint64_t& bits = bits_.emplace_back(0);
-      if (argument.pointer)
-        bits = buffers_[static_cast<std::size_t>(argument.memory)].get() + Memory::kGuardBytes +
-               static_cast<std::uint64_t>(argument.offset * size_of(argument.type));
-      else if (argument.type == loop::ScalarType::f32)
-        bits = std::bit_cast<std::uint32_t>(static_cast<float>(argument.real));
-      else if (argument.type == loop::ScalarType::f64)
-        bits = std::bit_cast<std::uint64_t>(argument.real);
-      else
-        bits = static_cast<std::uint64_t>(argument.integer);
-    }
-    for (std::uint64_t& bits : bits_) addresses_.push_back(&bits);
-  }
-  OnDevice(const OnDevice&) = delete;
-
-  void upload() const {
-    for (std::size_t i = 0; i < buffers_.size(); ++i)
-      check(driver().cuMemcpyHtoD(buffers_[i].get(), given_.memories[i].bytes.data(), given_.memories[i].bytes.size()),
-            "writing a case");
-  }
-  std::vector<Memory> download() const {
-    std::vector<Memory> got = given_.memories;
-    for (std::size_t i = 0; i < buffers_.size(); ++i)
-      check(driver().cuMemcpyDtoH(got[i].bytes.data(), buffers_[i].get(), got[i].bytes.size()), "reading a case");
-    return got;
-  }
-  std::span<void* const> arguments() const { return addresses_; }
-
- private:
-  const Case& given_;
-  std::vector<Buffer> buffers_;
-  std::vector<std::uint64_t> bits_;
-  std::vector<void*> addresses_;
-};
-
 class Session final : public ProofSession {
  public:
   explicit Session(const std::string& subject) : subject_(read_proof_subject(subject)) {}
@@ -171,7 +128,7 @@ class Session final : public ProofSession {
 
  private:
   void prove(const LoopPlan& plan, bool same_bits, const ProofCase& each, int repeats, Deadline deadline) {
-    const OnDevice on(each.given);
+    const CaseOnDevice on(each.given);
     std::vector<Memory> first;
     for (int repeat = 0; repeat < repeats; ++repeat) {
       on.upload();
@@ -179,7 +136,8 @@ class Session final : public ProofSession {
       if (!plan.try_launch(queue_.stream(), on.arguments()))
         throw Error(ErrorCode::out_of_memory, "no scratch memory for a kernel's proof");
       queue_.wait(deadline);
-      std::vector<Memory> got = on.download();
+      std::vector<Memory> got = each.given.memories;
+      for (std::size_t i = 0; i < got.size(); ++i) on.download(i, got[i]);
       const Judgement judgement = judge(each.given, each.expected, got, same_bits);
       if (!judgement.right()) {
         bool strays = false;

@@ -1,12 +1,12 @@
 #include "port/timing.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <memory>
 
 #include "gpu/gpu_queue.hpp"
 #include "plan/resources.hpp"
+#include "port/case_on_device.hpp"
 #include "timing/stopwatch.hpp"
 
 namespace ak::port {
@@ -65,44 +65,23 @@ std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& 
 struct LoopTimer::Impl {
   Impl(Resources& of, const loop::Function& function, const Roles& roles, const Facts& facts, const TimedSize& size)
       : resources(of), given(make_case(function, roles, facts, size.integers, Recipe{})) {
-    for (const Memory& memory : given.memories) buffers.push_back(Buffer::make(memory.bytes.size()));
+    std::vector<std::uint64_t> begins;
+    for (Memory& memory : given.memories) begins.push_back(reinterpret_cast<std::uint64_t>(memory.bytes.data()));
+    on_host = argument_bits(given, begins), host_arguments = addresses_of(on_host);
     std::vector<bool> written(given.memories.size());
-    for (const Argument& argument : given.arguments) {
-      std::uint64_t& bits = on_device.emplace_back(0);
-      std::uint64_t& host = on_host.emplace_back(0);
-      if (argument.pointer) {
-        const auto which = static_cast<std::size_t>(argument.memory);
-        const auto offset = static_cast<std::uint64_t>(Memory::kGuardBytes + argument.offset * size_of(argument.type));
-        bits = buffers[which].get() + offset;
-        host = reinterpret_cast<std::uint64_t>(given.memories[which].bytes.data()) + offset;
-        written[which] = written[which] || !argument.constant;
-      } else {
-        bits = argument.type == loop::ScalarType::f32   ? std::bit_cast<std::uint32_t>(static_cast<float>(argument.real))
-               : argument.type == loop::ScalarType::f64 ? std::bit_cast<std::uint64_t>(argument.real)
-                                                        : static_cast<std::uint64_t>(argument.integer);
-        host = bits;
-      }
-    }
+    for (const Argument& argument : given.arguments)
+      if (argument.pointer && !argument.constant) written[static_cast<std::size_t>(argument.memory)] = true;
     for (std::size_t i = 0; i < written.size(); ++i)
       if (written[i]) outputs.push_back(i);
-    for (std::uint64_t& bits : on_device) device_arguments.push_back(&bits);
-    for (std::uint64_t& bits : on_host) host_arguments.push_back(&bits);
-    upload();
-  }
-
-  void upload() const {
-    for (std::size_t i = 0; i < buffers.size(); ++i)
-      check(driver().cuMemcpyHtoD(buffers[i].get(), given.memories[i].bytes.data(), given.memories[i].bytes.size()),
-            "writing arrays");
   }
 
   Resources& resources;
   Case given;
+  const CaseOnDevice device{given};
   GpuQueue queue;
-  std::vector<Buffer> buffers;
   std::vector<std::size_t> outputs;
-  std::vector<std::uint64_t> on_device, on_host;
-  std::vector<void*> device_arguments, host_arguments;
+  std::vector<std::uint64_t> on_host;
+  std::vector<void*> host_arguments;
 };
 
 LoopTimer::LoopTimer(Resources& resources, const loop::Function& function, const Roles& roles, const Facts& facts,
@@ -111,13 +90,13 @@ LoopTimer::LoopTimer(Resources& resources, const loop::Function& function, const
 LoopTimer::~LoopTimer() = default;
 
 std::vector<double> LoopTimer::time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline) {
-  impl_->upload();
+  impl_->device.upload();
   Stopwatch stopwatch(impl_->queue, impl_->resources.support_kernel("ak_clocks"), impl_->resources.facts().sm_count, {});
   std::vector<Arm> arms;
   for (const LoopPlan* plan : plans)
     arms.push_back(stopwatch.arm(
         [&, plan](CUstream stream, int) {
-          if (!plan->try_launch(stream, impl_->device_arguments))
+          if (!plan->try_launch(stream, impl_->device.arguments()))
             throw Error(ErrorCode::out_of_memory, "no scratch memory for a kernel");
         },
         graph_us, 0, deadline));
@@ -148,13 +127,10 @@ void LoopTimer::time_copies(double& in_us, double& out_us) {
   std::vector<double> in, out;
   for (int run = 0; run < kRuns; ++run) {
     auto start = Clock::now();
-    impl_->upload();
+    impl_->device.upload();
     in.push_back(seconds_since(start) * 1e6);
     start = Clock::now();
-    for (const std::size_t i : impl_->outputs) {
-      Memory& memory = impl_->given.memories[i];
-      check(driver().cuMemcpyDtoH(memory.bytes.data(), impl_->buffers[i].get(), memory.bytes.size()), "reading arrays");
-    }
+    for (const std::size_t i : impl_->outputs) impl_->device.download(i, impl_->given.memories[i]);
     out.push_back(seconds_since(start) * 1e6);
   }
   in_us = median(std::move(in)), out_us = median(std::move(out));
