@@ -30,10 +30,6 @@ std::vector<const OwnLoop*> all_ported();
 inline bool is_parallel(const loop::Candidate& candidate) { return candidate.template_name != "serial"; }
 std::vector<loop::Candidate> candidates_of(const OwnLoop& own);
 
-/// As a map gives them that is told that every loop of the verdict is parallel; nothing where that is so, and where no map
-/// takes it.
-std::vector<loop::Candidate> blind_candidates(const OwnLoop& own);
-
 /// What proves a loop's candidates.
 class Data {
  public:
