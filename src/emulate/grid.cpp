@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 #include <algorithm>
 #include <bit>
@@ -31,21 +30,12 @@ SparseArray<T>::~SparseArray() {
 
 namespace {
 
-constexpr int kWarp = 32;
 constexpr unsigned char kPoison = 0xff;             // NaN, -1
 constexpr std::uint32_t kWindow = 16;               // blocks whose order is changed
 constexpr std::int64_t kMostThreads = 31 << 10;     // that wait at once: a process has so many mappings, and each stack is two
 constexpr int kIdleRounds = 64;                     // in which every block only waited: nobody will do anything any more
 constexpr Time kLate = Time{1} << (kTimeBits - 1);  // the shadow is made anew before a run whose times would be later
 constexpr Time kLatest = (Time{1} << kTimeBits) - 4 * kEpoch;
-
-// A point of order of the thread's own. Where there are too many in one epoch the last ones are one.
-Time advance(Time& time) {
-  if ((time + 1) % kEpoch) ++time;
-  return time;
-}
-
-Grid* running = nullptr;
 
 Error refused(const std::string& why) { return Error(ErrorCode::invalid_argument, why); }
 
@@ -118,65 +108,56 @@ class Signals {
   struct sigaction before_[kCrashes + 1];
 };
 
-// Where the signal found the processor; 0: not known here.
-std::uintptr_t interrupted_at(void* context) {
-#if defined(__x86_64__)
-  return static_cast<std::uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP]);
-#elif defined(__aarch64__)
-  return static_cast<std::uintptr_t>(static_cast<ucontext_t*>(context)->uc_mcontext.pc);
-#else
-  return static_cast<void>(context), 0;
-#endif
-}
-
 }  // namespace
 
+Grid* Grid::running_ = nullptr;
+
 const ak_emulated::Table Grid::kTable = {
-    [](const void* at, unsigned bytes, unsigned how) { running->access(reinterpret_cast<std::uintptr_t>(at), bytes, how); },
-    [](const void* at, unsigned bytes, unsigned how) { running->atomic(reinterpret_cast<std::uintptr_t>(at), bytes, how); },
-    [](int predicate, int line) { return running->block_barrier(predicate, line); },
-    [](unsigned mask, int line) { running->warp_op(WarpOp::barrier, mask, 0, 0, line); },
+    [](const void* at, unsigned bytes, unsigned how) { running_->access(reinterpret_cast<std::uintptr_t>(at), bytes, how); },
+    [](const void* at, unsigned bytes, unsigned how) { running_->atomic(reinterpret_cast<std::uintptr_t>(at), bytes, how); },
+    [](int predicate, int line) { return running_->block_barrier(predicate, line); },
+    [](unsigned mask, int line) { running_->warp_op(WarpOp::barrier, mask, 0, 0, line); },
     [](unsigned mask, unsigned long long value, int source, int line) -> unsigned long long {
-      return running->warp_op(WarpOp::exchange, mask, value, source, line);
+      return running_->warp_op(WarpOp::exchange, mask, value, source, line);
     },
     [](unsigned mask, int predicate, int line) {
-      return static_cast<unsigned>(running->warp_op(WarpOp::ballot, mask, static_cast<std::uint64_t>(predicate), 0, line));
+      return static_cast<unsigned>(running_->warp_op(WarpOp::ballot, mask, static_cast<std::uint64_t>(predicate), 0, line));
     },
-    [](int block_only) { running->fence(block_only != 0); },
-    [] { running->pause(); },
-    [] { running->thread_->base = running->base_; },
+    [](int block_only) { running_->fence(block_only != 0); },
+    [] { running_->pause(); },
+    [] { running_->thread_->base = running_->base_; },
     [](int line) {
-      Fault fault = running->fault(FaultKind::trap);
+      Fault fault = running_->fault(FaultKind::trap);
       fault.line = line;
-      running->stop(std::move(fault));
+      running_->stop(std::move(fault));
     },
-    [] { running->stop(running->fault(FaultKind::steps)); },
+    [] { running_->stop(running_->fault(FaultKind::steps)); },
     [](const char* type, unsigned long long index, int line) {
-      Fault fault = running->fault(FaultKind::out_of_bounds);
+      Fault fault = running_->fault(FaultKind::out_of_bounds);
       fault.array = type, fault.element = static_cast<std::int64_t>(index), fault.line = line;
       fault.text = fmt::format("index {} of {}", fault.element, type);
-      running->stop(std::move(fault));
+      running_->stop(std::move(fault));
     },
     [](void* to, const void* from, unsigned long bytes) {
-      running->access(reinterpret_cast<std::uintptr_t>(from), static_cast<unsigned>(bytes), ak_emulated::kRead);
-      running->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      running_->access(reinterpret_cast<std::uintptr_t>(from), static_cast<unsigned>(bytes), ak_emulated::kRead);
+      running_->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
       std::memmove(to, from, bytes);
     },
     [](void* to, int value, unsigned long bytes) {
-      running->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      running_->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
       std::memset(to, value, bytes);
     },
     [](const void* at, unsigned long long alignment, int line) {
       const auto address = reinterpret_cast<std::uintptr_t>(at);
-      if (address == 0) running->outside(address, 1, false);
-      Fault fault = running->fault(FaultKind::misaligned);
+      if (address == 0) running_->outside(address, 1, false);
+      Fault fault = running_->fault(FaultKind::misaligned);
       fault.line = line;
-      if (const auto location = running->locate(address, 1)) {
-        const Named what = running->named(address, static_cast<unsigned>(alignment), *location);
+      if (const auto location = running_->locate(address, 1)) {
+        const Named what = running_->named(address, static_cast<unsigned>(alignment), *location);
         fault.array = what.array, fault.element = what.element;
       }
       fault.text = fmt::format("an access that needs an address divisible by {}", alignment);
-      running->stop(std::move(fault));
+      running_->stop(std::move(fault));
     },
 };
 
@@ -190,12 +171,12 @@ Grid::Grid(const KernelObject& object) : object_(object) {
   }
 }
 
-Grid::~Grid() { running = nullptr; }
+Grid::~Grid() { running_ = nullptr; }
 
 // --- a run ---------------------------------------------------------------------------------------------------------------
 
 Emulation Grid::run(const EmulateMessage& message, unsigned char* memory) {
-  running = this;
+  running_ = this;
   message_ = &message, memory_ = memory;
   memory_begin_ = reinterpret_cast<std::uintptr_t>(memory), memory_bytes_ = static_cast<std::uintptr_t>(message.shared_bytes);
   granules_.assign((memory_bytes_ >> 16) + 1, -1);
@@ -415,7 +396,7 @@ bool Grid::turn(Block& block) {
 }
 
 void Grid::fiber_main() {
-  Grid& grid = *running;
+  Grid& grid = *running_;
   grid.kernel_->call(grid.arguments_);
   grid.leave(State::done);
 }
@@ -609,334 +590,5 @@ void Grid::fence(bool block_only) {
 }
 
 void Grid::pause() { leave(State::pausing); }
-
-// --- memory --------------------------------------------------------------------------------------------------------------
-
-std::optional<Grid::Location> Grid::locate(std::uintptr_t address, unsigned bytes) {
-  if (const std::uintptr_t offset = address - memory_begin_; offset < memory_bytes_) {
-    const int buffer = granules_[offset >> 16];
-    if (buffer < 0) return std::nullopt;
-    const Placed& placed = message_->buffers[static_cast<std::size_t>(buffer)];
-    const Location location{buffer, false, memory_begin_ + static_cast<std::uintptr_t>(placed.offset),
-                            static_cast<std::uintptr_t>(placed.elements) * static_cast<std::uintptr_t>(size_of(placed.type))};
-    if (address + bytes > location.begin + location.bytes) return std::nullopt;
-    return location;
-  }
-  const auto& shared = object_.shared();
-  const SharedArray& dynamic = shared.back();
-  if (const std::uintptr_t offset = address - dynamic.begin; offset < std::size_t{ak_emulated::kMostSharedBytes}) {
-    if (std::cmp_greater(offset + bytes, launch_->shared_bytes)) return std::nullopt;
-    return Location{static_cast<int>(shared.size()) - 1, true, dynamic.begin,
-                    static_cast<std::uintptr_t>(launch_->shared_bytes)};
-  }
-  const auto after = std::upper_bound(shared.begin(), shared.end() - 1, address,
-                                      [](std::uintptr_t at, const SharedArray& one) { return at < one.begin; });
-  if (after == shared.begin()) return std::nullopt;
-  const SharedArray& array = *(after - 1);
-  if (address + bytes > array.begin + array.bytes) return std::nullopt;
-  return Location{static_cast<int>(after - 1 - shared.begin()), true, array.begin, array.bytes};
-}
-
-bool Grid::ordered(Stamp stamp) const {
-  const Time time = stamp.time();
-  const Thread& thread = *thread_;
-  if (time < thread.base) return true;
-  if (time < base_) return false;  // of the launch before, which it did not wait for
-  const std::uint32_t other = stamp.thread();
-  const Block& block = *block_;
-  if (other >> thread_bits_ == block.index) {
-    if (time < block.epoch) return true;
-    const int index = static_cast<int>(other & ((1u << thread_bits_) - 1));
-    if (index == thread.index) return true;
-    if (index / kWarp == thread.index / kWarp && !block.warp_known.empty() &&
-        time < block.warp_known[static_cast<std::size_t>(thread.index) * kWarp + static_cast<std::size_t>(index % kWarp)])
-      return true;
-  }
-  const std::size_t its_block = other >> thread_bits_;
-  return (thread.known && thread.known->knows(other, its_block, time)) ||
-         (block.known && block.known->knows(other, its_block, time));
-}
-
-void Grid::touch(Cell& cell, unsigned mask, bool write, bool atomic, std::uintptr_t word, unsigned bytes,
-                 const Location& location) {
-  using Access = ThreadPlace::Access;
-  const auto against = [&](int slot, Access access) {
-    if ((cell.mask(slot) & mask) && !ordered(cell.stamps[slot]))
-      race(cell.stamps[slot], access, write, atomic, word, bytes, location);
-  };
-  const Stamp now = Stamp::of(global_thread(*block_, thread_->index), thread_->time, write);
-  against(Cell::write, Access::write);
-  if (!atomic)
-    for (const int slot : {Cell::atomic, Cell::last_atomic})
-      if (write || cell.stamps[slot].wrote()) against(slot, Access::atomic);
-  if (write)
-    for (const int slot : {Cell::read, Cell::last_read}) against(slot, Access::read);
-  if (write) cell.set_written(mask);
-  if (write && !atomic) {
-    cell.put(Cell::write, now, mask);
-    if (mask == 15)  // who has order with this has it with those
-      for (int slot = Cell::read; slot < Cell::kSlots; ++slot) cell.put(slot, {}, 0);
-    return;
-  }
-  const int first = atomic ? Cell::atomic : Cell::read;
-  // The first is kept while it has no order with what follows, so that one of the two always is another thread's.
-  const bool replace = !cell.mask(first) || ((cell.mask(first) | mask) == mask &&
-                                             (now.wrote() || !cell.stamps[first].wrote()) && ordered(cell.stamps[first]));
-  cell.put(replace ? first : first + 1, now, mask);
-}
-
-void Grid::watch(std::uintptr_t address, unsigned bytes, bool write, bool atomic, const Location& location) {
-  const auto each_word = [&](Cell* cell, auto&& visit) {
-    for (std::uintptr_t at = address; at < address + bytes; ++cell) {
-      const std::uintptr_t word = at / 4 * 4, end = std::min(word + 4, address + bytes);
-      visit(*cell, ((1u << (end - word)) - 1) & ~((1u << (at - word)) - 1), at);
-      at = end;
-    }
-  };
-  Cell* first;
-  if (location.shared) {
-    const auto array = static_cast<std::size_t>(location.array);
-    block_->touched[array] = true;
-    first = &block_->cells[cell_begin_[array]] + (address / 4 - location.begin / 4);
-    bool written = write;
-    each_word(first, [&](Cell& cell, unsigned mask, std::uintptr_t) {
-      if (cell.owner != block_->serial) cell = Cell{}, cell.owner = block_->serial;
-      written |= (cell.written() & mask) != 0;
-    });
-    if (!written) {  // nothing of it: a structure that is copied has gaps that nobody writes
-      const Named what = named(address, bytes, location);
-      Fault found = fault(FaultKind::uninitialised);
-      found.array = what.array, found.element = what.element;
-      found.first.access = ThreadPlace::Access::read;
-      found.text = fmt::format("it reads {}[{}], which no thread of its block has written", what.array, what.element);
-      add(std::move(found));
-      each_word(first, [](Cell& cell, unsigned mask, std::uintptr_t) { cell.set_written(mask); });  // once is enough
-    }
-  } else {
-    first = &cells_[(address - memory_begin_) / 4];
-  }
-  each_word(first,
-            [&](Cell& cell, unsigned mask, std::uintptr_t at) { touch(cell, mask, write, atomic, at, bytes, location); });
-}
-
-void Grid::access(std::uintptr_t address, unsigned bytes, unsigned how) {
-  if (address - stacks_.begin(thread_->stack) < Stacks::kBytes) return;  // its own variables
-  const bool write = how & ak_emulated::kWrite;
-  const auto location = locate(address, bytes);
-  if (!location) {
-    if (!write && object_.constant(address, bytes)) return;
-    outside(address, bytes, write);
-  }
-  progress_ += write;
-  watch(address, bytes, write, false, *location);
-}
-
-void Grid::atomic(std::uintptr_t address, unsigned bytes, unsigned how) {
-  Thread& thread = *thread_;
-  if (address - stacks_.begin(thread.stack) < Stacks::kBytes) return;
-  const bool write = how & (ak_emulated::kWrite | ak_emulated::kUpdate), update = how & ak_emulated::kUpdate;
-  auto location = locate(address, bytes);
-  if (!location) outside(address, bytes, write);
-  if (!write && bytes <= 8) {
-    // Reading the same again is waiting: others go on meanwhile.
-    std::uint64_t value = 0;
-    std::memcpy(&value, reinterpret_cast<const void*>(address), bytes);
-    if (thread.polled != address || thread.polled_value != value) {
-      thread.polled = address, thread.polled_value = value, thread.polls = 0, ++progress_;
-    } else if (++thread.polls > 2) {
-      leave(State::pausing);
-    }
-  } else {
-    ++progress_;
-  }
-  // What holds only as long as nobody comes between two atomic accesses holds in one schedule alone.
-  if (message_->request.order == ThreadOrder::shuffled && !location->shared && !(how & ak_emulated::kSwap) &&
-      (write || !thread.polls)) {
-    random_ = random_ * 6364136223846793005u + 1442695040888963407u;
-    if (random_ >> 63) ++progress_, leave(State::pausing);
-  }
-  watch(address, bytes, write, true, *location);
-  const std::uintptr_t key = location->shared ? address ^ std::uintptr_t{block_->serial} << 48 : address;
-  if (!write || update) acquire(key, how & ak_emulated::kAcquire);
-  if (write) release(key, how & ak_emulated::kRelease, update);
-}
-
-void Grid::acquire(std::uintptr_t key, bool now) {
-  const auto found = sync_.find(key);
-  if (found == sync_.end() || !found->second.clock) return;
-  if (found->second.only_block >= 0 && found->second.only_block != block_->index) return;
-  KnownClock& known = now ? thread_->known : thread_->pending;
-  known = joined(known, found->second.clock);
-}
-
-void Grid::release(std::uintptr_t key, bool now, bool update) {
-  Thread& thread = *thread_;
-  if (!now && !thread.fenced) {
-    if (!update) sync_.erase(key);  // what was published there is overwritten; an update carries it on
-    return;
-  }
-  auto clock = std::make_shared<Clock>();
-  if (block_->known) clock->join(*block_->known);
-  if (thread.known) clock->join(*thread.known);
-  const std::uint32_t self = global_thread(*block_, thread.index);
-  if (now) advance(thread.time);
-  const Time until = now ? thread.time : thread.fenced;
-  // What a barrier of the block put behind it, up to the barrier that follows the fence: each thread has one before it then.
-  clock->know_block(block_->index, std::min(block_->epoch, until - until % kEpoch + kEpoch));
-  clock->know_thread(self, until);
-  if (!block_->warp_known.empty()) {
-    const int first = thread.index / kWarp * kWarp;
-    for (int lane = 0; lane < kWarp; ++lane)
-      if (const Time known =
-              block_->warp_known[static_cast<std::size_t>(thread.index) * kWarp + static_cast<std::size_t>(lane)];
-          known > block_->epoch)
-        clock->know_thread(global_thread(*block_, first + lane), known);
-  }
-  SyncPoint& point = sync_[key];
-  if (update && point.clock) clock->join(*point.clock);
-  point.clock = std::move(clock);
-  point.only_block = !now && thread.fenced_for_block ? std::int64_t{block_->index} : -1;
-}
-
-// --- findings ------------------------------------------------------------------------------------------------------------
-
-Grid::Named Grid::named(std::uintptr_t address, unsigned bytes, const Location& location) const {
-  const auto distance = static_cast<std::int64_t>(address - location.begin);
-  if (location.shared) {
-    const std::int64_t size = std::clamp(bytes, 1u, 8u);
-    return {object_.shared()[static_cast<std::size_t>(location.array)].name, distance / size};
-  }
-  const Placed& buffer = message_->buffers[static_cast<std::size_t>(location.array)];
-  const std::int64_t size = size_of(buffer.type);
-  return {buffer.name, (distance - (distance < 0 ? size - 1 : 0)) / size};
-}
-
-Fault Grid::fault(FaultKind kind) const {
-  Fault fault;
-  fault.kind = kind;
-  fault.kernel = launch_->kernel;
-  if (block_ && thread_) fault.first = {block_->index, thread_->index, ThreadPlace::Access::none};
-  return fault;
-}
-
-void Grid::add(Fault fault) {
-  constexpr std::size_t kMost = 8;
-  for (const Fault& known : result_.faults)
-    if (known.kind == fault.kind && known.array == fault.array && known.first.access == fault.first.access &&
-        known.second.access == fault.second.access)
-      return;
-  if (result_.faults.size() >= kMost) return;
-  std::string text = fmt::format("{}: kernel {}", name(fault.kind), fault.kernel);
-  if (fault.line > 0) text += fmt::format(", line {}", fault.line);
-  if (fault.first.block >= 0) text += fmt::format(", block {} thread {}", fault.first.block, fault.first.thread);
-  if (fault.kind == FaultKind::steps && fault.text.empty())
-    fault.text = fmt::format("not ended after {} steps", message_->request.steps);
-  if (!fault.text.empty()) text += ": " + fault.text;
-  fault.text = std::move(text);
-  result_.faults.push_back(std::move(fault));
-}
-
-void Grid::stop(Fault fault) {
-  add(std::move(fault));
-  stopped_ = true;
-  Context nowhere;
-  change_context(nowhere, scheduler_);
-  __builtin_unreachable();
-}
-
-void Grid::outside(std::uintptr_t address, unsigned bytes, bool write) {
-  Fault found = fault(FaultKind::out_of_bounds);
-  found.first.access = write ? ThreadPlace::Access::write : ThreadPlace::Access::read;
-  // Of the array that begins or ends nearest.
-  std::optional<Location> nearest;
-  std::uintptr_t distance = std::uintptr_t{64} << 20;
-  const auto consider = [&](const Location& one) {
-    const std::uintptr_t end = one.begin + one.bytes;
-    const std::uintptr_t far = address >= end ? address - end : address >= one.begin ? 0 : one.begin - address;
-    if (far < distance) nearest = one, distance = far;
-  };
-  if (address - memory_begin_ < memory_bytes_) {
-    for (std::size_t b = 0; b < message_->buffers.size(); ++b) {
-      const Placed& buffer = message_->buffers[b];
-      consider({static_cast<int>(b), false, memory_begin_ + static_cast<std::uintptr_t>(buffer.offset),
-                static_cast<std::uintptr_t>(buffer.elements) * static_cast<std::uintptr_t>(size_of(buffer.type))});
-    }
-  } else {
-    distance = 1 << 20;
-    for (std::size_t a = 0; a < object_.shared().size(); ++a) {
-      const SharedArray& array = object_.shared()[a];
-      const bool dynamic = a + 1 == object_.shared().size();
-      consider(
-          {static_cast<int>(a), true, array.begin, dynamic ? static_cast<std::uintptr_t>(launch_->shared_bytes) : array.bytes});
-    }
-  }
-  const char* const does = write ? "writes" : "reads";
-  if (!nearest) {
-    found.text = stacks_.contains(address)
-                     ? fmt::format("it {} another thread's variable", does)
-                     : fmt::format("it {} {} bytes at {:#x}, where there is no array", does, bytes, address);
-    stop(std::move(found));
-  }
-  // The first element that lies outside.
-  const std::uintptr_t end = nearest->begin + nearest->bytes;
-  const std::uintptr_t first = address >= nearest->begin && address < end ? end : address;
-  const Named what = named(first, bytes, *nearest);
-  found.array = what.array, found.element = what.element;
-  const std::int64_t size =
-      nearest->shared ? std::clamp(bytes, 1u, 8u) : size_of(message_->buffers[static_cast<std::size_t>(nearest->array)].type);
-  found.text = fmt::format("it {} {}[{}] of {} elements", does, what.array, what.element,
-                           static_cast<std::int64_t>(nearest->bytes) / size);
-  stop(std::move(found));
-}
-
-void Grid::race(Stamp earlier, ThreadPlace::Access earlier_access, bool write, bool atomic, std::uintptr_t address,
-                unsigned bytes, const Location& location) {
-  const Named what = named(address, bytes, location);
-  Fault found = fault(FaultKind::race);
-  found.array = what.array, found.element = what.element;
-  found.first.access = atomic ? ThreadPlace::Access::atomic : write ? ThreadPlace::Access::write : ThreadPlace::Access::read;
-  constexpr const char* kDone[] = {"", "has read", "has written", "has updated"};
-  const char* const does = atomic ? "updates" : write ? "writes" : "reads";
-  const char* const done = kDone[static_cast<int>(earlier_access)];
-  if (earlier.time() < base_) {
-    found.text = fmt::format("it {} {}[{}], which the launch before {}, without wait_for_previous()", does, what.array,
-                             what.element, done);
-  } else {
-    const std::uint32_t other = earlier.thread();
-    found.second = {other >> thread_bits_, static_cast<int>(other & ((1u << thread_bits_) - 1)), earlier_access};
-    const bool same_block = found.second.block == found.first.block;
-    const bool same_warp = same_block && found.second.thread / kWarp == found.first.thread / kWarp;
-    found.text = fmt::format("it {} {}[{}], which block {} thread {} {}, without {} between them", does, what.array,
-                             what.element, found.second.block, found.second.thread, done,
-                             same_warp    ? "__syncwarp or __syncthreads"
-                             : same_block ? "__syncthreads"
-                                          : "an order of release and acquire");
-  }
-  add(std::move(found));
-}
-
-void Grid::crashed(int signal) {
-  Grid* const grid = running;
-  if (!grid || !grid->thread_ || grid->stopped_) {
-    ::signal(signal, SIG_DFL);
-    return;
-  }
-  Fault found = grid->fault(FaultKind::crash);
-  found.text = signal == SIGFPE   ? "an integer division by zero"
-               : signal == SIGILL ? "an instruction that must not be reached"
-                                  : "an access that ends the process, or a stack that overflowed";
-  grid->stop(std::move(found));
-}
-
-// A loop of which the compiler left nothing but a jump takes no step.
-void Grid::ticked(int, siginfo_t*, void* context) {
-  Grid& grid = *running;
-  const std::int64_t steps = *grid.object_.object().steps;
-  if (steps == std::exchange(grid.steps_at_tick_, steps) && grid.thread_ && grid.object_.constant(interrupted_at(context), 1)) {
-    Fault found = grid.fault(FaultKind::steps);
-    found.text = "it goes round a loop that can never end";
-    grid.stop(std::move(found));
-  }
-}
 
 }  // namespace ak::loop

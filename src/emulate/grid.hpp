@@ -17,6 +17,8 @@
 
 namespace ak::loop {
 
+constexpr int kWarp = 32;
+
 /// Memory of one kind, zero until it is written, of which only pages that are used take any.
 template <class T>
 class SparseArray {
@@ -97,6 +99,7 @@ class Grid {
   };
 
   // What kernels call; each acts for the thread that runs.
+  static Grid* running_;
   static const ak_emulated::Table kTable;
   static void fiber_main();
   static void crashed(int signal);

@@ -16,6 +16,12 @@ using Time = std::uint64_t;
 constexpr int kFineBits = 19, kTimeBits = 39;
 constexpr Time kEpoch = Time{1} << kFineBits;
 
+/// A point of order of the thread's own. Where there are too many in one epoch the last ones are one.
+inline Time advance(Time& time) {
+  if ((time + 1) % kEpoch) ++time;
+  return time;
+}
+
 /// Of one access: thread (24 bits: block, index in it), time, whether an atomic one wrote.
 struct Stamp {
   std::uint64_t bits = 0;
