@@ -23,7 +23,7 @@ constexpr double kShortestBudget = 0.2;  // twice what a search takes at least: 
 constexpr double kLongest = 86400 * 30;
 constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
-constexpr std::string_view kModes[] = {"tune", "hit", "off"};
+constexpr std::string_view kModes[] = {"tune", "hit", "off", "background", "record"};
 constexpr std::string_view kIsolations[] = {"worker", "in_process"};
 
 std::optional<std::string> variable_of(const char* variable) {
@@ -163,12 +163,16 @@ Settings read_all(const Options& options, bool throws) {
 
   const auto mode_option = word_of(kModes, options.mode);
   const std::string mode =
-      read.text("AK_MODE", mode_option, "tune", "tune: search on a miss; hit: never search; off: cuBLASLt only");
+      read.text("AK_MODE", mode_option, "tune",
+                "tune: search on a miss; background: behind the calls; hit: never; record: nor, and write down what "
+                "is asked for; off: cuBLASLt only");
   const auto at = std::find(std::begin(kModes), std::end(kModes), mode);
   if (at == std::end(kModes))
-    read.refuse(mode, "expected tune, hit or off");
+    read.refuse(mode, fmt::format("expected one of {}", fmt::join(kModes, ", ")));
   else
     s.mode = static_cast<Mode>(at - std::begin(kModes));
+  s.record_file = read.text("AK_RECORD_FILE", options.record_file, "", "of mode record: gets the problems that are asked for");
+  if (s.mode == Mode::record && s.record_file.empty()) read.refuse("", "mode record needs the file that it writes to");
 
   s.llm = read.text("AK_LLM", options.llm, "", providers() + "; empty: no LLM");
   if (!s.llm.empty() && !is_provider(s.llm)) {
@@ -208,8 +212,10 @@ Settings read_all(const Options& options, bool throws) {
   s.worker = read.text("AK_WORKER", options.worker, "", "the program ak-worker; empty: beside the library or in libexec");
   s.loop_budget_s = read.number("AK_LOOP_BUDGET_S", options.loop_budget_s, 10, kShortestBudget, kLongest,
                                 "wall seconds of a loop's first call: analysis, proof and timing");
-  s.analyser = read.text("AK_ANALYSER", options.analyser, "", "the program ak-analyse; empty: beside the library or in libexec");
-  s.compiler = read.text("AK_CC", options.compiler, "", "the C compiler of loops' proofs; empty: the first of gcc, clang, cc on PATH");
+  s.analyser =
+      read.text("AK_ANALYSER", options.analyser, "", "the program ak-analyse; empty: beside the library or in libexec");
+  s.compiler =
+      read.text("AK_CC", options.compiler, "", "the C compiler of loops' proofs; empty: the first of gcc, clang, cc on PATH");
   s.recording = read.text("AK_RECORDING", options.recording, "", "answer trials from this file; nothing is launched");
   if (std::error_code unknown; !s.recording.empty() && !std::filesystem::exists(s.recording, unknown))
     read.refuse(s.recording, "no such file or folder");
@@ -251,6 +257,10 @@ std::string Settings::Entry::given_by() const {
 std::string Settings::given_by(std::string_view variable) const {
   const auto entry = std::ranges::find(entries, variable, &Entry::variable);
   return entry == entries.end() ? std::string(variable) : entry->given_by();
+}
+
+std::string Settings::mode_given() const {
+  return fmt::format("{} is {}", given_by("AK_MODE"), kModes[static_cast<std::size_t>(mode)]);
 }
 
 std::vector<std::string> colon_list(const std::string& text) {

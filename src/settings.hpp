@@ -24,6 +24,7 @@ struct Settings {
   };
   std::string cache_dir;  // empty: records live in memory only
   Mode mode = Mode::tune;
+  std::string record_file;
   double budget_s = 3, process_budget_s = 600;
   int max_trials = 100000;
   int compile_threads = 0;  // 0: one for every usable core
@@ -46,6 +47,10 @@ struct Settings {
   std::shared_ptr<const ScopedLogSink> log_sink;  // of Options::log: until nobody has these settings any more
   std::vector<Entry> entries;                     // one per variable, for `ak env`
 
+  /// Whether a problem without a record is searched for, in its call or behind it.
+  bool searches() const { return mode == Mode::tune || mode == Mode::background; }
+  /// "AK_MODE is hit"
+  std::string mode_given() const;
   /// Entry::given_by() of the variable's entry, for messages.
   std::string given_by(std::string_view variable) const;
 };

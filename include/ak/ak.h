@@ -41,7 +41,14 @@ typedef enum ak_status AK_INT {
 
 typedef enum ak_dtype AK_INT { ak_dtype_f16 = 0, ak_dtype_bf16 = 1, ak_dtype_f32 = 2 } ak_dtype;
 typedef enum ak_order AK_INT { ak_order_row = 0, ak_order_col = 1 } ak_order;
-typedef enum ak_mode AK_INT { ak_mode_unset = 0, ak_mode_tune = 1, ak_mode_hit = 2, ak_mode_off = 3 } ak_mode;
+typedef enum ak_mode AK_INT {
+  ak_mode_unset = 0,
+  ak_mode_tune = 1,
+  ak_mode_hit = 2,
+  ak_mode_off = 3,
+  ak_mode_background = 4,
+  ak_mode_record = 5
+} ak_mode;
 
 typedef enum ak_isolation AK_INT { ak_isolation_unset = 0, ak_isolation_worker = 1, ak_isolation_in_process = 2 } ak_isolation;
 
@@ -135,12 +142,13 @@ typedef struct ak_options {
   const char* worker;
   int64_t search_bytes;     /* most device memory of a search */
   int64_t compile_niceness; /* 1 to 19 */
+  const char* record_file;  /* of mode record */
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0                                                                \
+        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, NULL                                                              \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */

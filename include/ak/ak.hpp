@@ -16,9 +16,11 @@ namespace ak {
 
 /// What a call does when no record serves its problem.
 enum class Mode : std::uint8_t {
-  tune,  ///< search now, inside the call, within the budget (the default)
-  hit,   ///< never search: cuBLASLt serves it
-  off,   ///< cuBLASLt always, records are not read
+  tune,        ///< search now, inside the call, within the budget (the default)
+  hit,         ///< never search: cuBLASLt serves it
+  off,         ///< cuBLASLt always, records are not read
+  background,  ///< search behind the calls: cuBLASLt serves it until a winner takes its place
+  record,      ///< as hit; and Options::record_file gets the problem, and how often it was asked for
 };
 
 /// Where a kernel is launched for the first time, and proven right.
@@ -49,7 +51,8 @@ struct TuneProgress {
 /// wins.
 struct Options {
   std::optional<std::string> cache_dir;    ///< AK_CACHE_DIR; "" keeps records in memory only
-  std::optional<Mode> mode;                ///< AK_MODE=tune|hit|off
+  std::optional<Mode> mode;                ///< AK_MODE=tune|hit|off|background|record
+  std::optional<std::string> record_file;  ///< AK_RECORD_FILE: of mode record; `ak warm` reads it
   std::optional<double> budget_s;          ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
   std::optional<double> process_budget_s;  ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
   std::optional<int> max_trials;           ///< AK_MAX_TRIALS

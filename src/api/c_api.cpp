@@ -80,6 +80,7 @@ ak::Options options_of(const ak_options* given) {
   text(o.recording, options.recording);
   text(o.log_level, options.log_level);
   text(o.worker, options.worker);
+  text(o.record_file, options.record_file);
   if (o.packs) options.packs = ak::colon_list(o.packs);
   if (o.shipped != 0) options.shipped = o.shipped > 0;
   number(o.budget_s, options.budget_s);
@@ -92,7 +93,7 @@ ak::Options options_of(const ak_options* given) {
   number(o.scratch_bytes, options.scratch_bytes);
   number(static_cast<int>(std::clamp<std::int64_t>(o.compile_niceness, -1, 99)), options.compile_niceness);
   number(o.search_bytes, options.search_bytes);
-  if (o.mode < ak_mode_unset || o.mode > ak_mode_off)
+  if (o.mode < ak_mode_unset || o.mode > ak_mode_record)
     throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.mode: {} is not a mode", static_cast<int>(o.mode)));
   if (o.mode != ak_mode_unset) options.mode = static_cast<ak::Mode>(o.mode - ak_mode_tune);
   if (o.isolation < ak_isolation_unset || o.isolation > ak_isolation_in_process)

@@ -71,7 +71,7 @@ AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_options, AK_OPTIONS_INIT, compile_niceness);
+AK_SIZED(ak_options, AK_OPTIONS_INIT, record_file);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
 AK_SIZED(ak_counters, AK_COUNTERS_INIT, lease_waits);
 AK_SIZED(ak_call, AK_CALL_INIT, epilogue);

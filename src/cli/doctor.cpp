@@ -184,6 +184,7 @@ std::vector<Check> check_tuning(const Settings& settings) {
   };
   if (settings.mode == Mode::off) note("AK_MODE", "off: nothing is tuned, cuBLASLt serves");
   if (settings.mode == Mode::hit) note("AK_MODE", "hit: only what is known already serves, nothing is tuned");
+  if (settings.mode == Mode::record) note("AK_MODE", "record: as hit, and what is asked for goes to " + settings.record_file);
   if (settings.force_tactic) note("AK_FORCE_TACTIC", to_string(*settings.force_tactic) + ": serves all, nothing is tuned");
   if (settings.process_budget_s <= 0) note("AK_PROCESS_BUDGET_S", "0: no time for any search, nothing is tuned");
   if (settings.search_bytes > 0)

@@ -60,6 +60,21 @@ char separator_of(std::string_view text) {
 
 [[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
+/// A problem's text, and count=N behind it.
+ProblemList::Item item_of_text(int line, std::string_view text) {
+  constexpr std::string_view kCount = " count=";
+  ProblemList::Item item{line, {}};
+  if (const auto at = text.rfind(kCount); at != text.npos) {
+    const std::string_view digits = text.substr(at + kCount.size());
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), item.count);
+    if (error != std::errc() || end != digits.data() + digits.size() || item.count < 1)
+      bad(fmt::format("count: '{}' is not a number of 1 or more", digits));
+    text = text.substr(0, at);
+  }
+  item.problem = problem_of_text(text);
+  return item;
+}
+
 Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
   if (fields.size() != header.size())
     bad(fmt::format("{}, {} expected: {}", counted(fields.size(), "comma-separated field"), header.size(),
@@ -115,6 +130,12 @@ ProblemList parse_problem_list(std::string_view text) {
     std::ranges::replace(with_newlines, '\r', '\n');
     text = with_newlines;
   }
+  const auto add = [&](ProblemList::Item item) {
+    if (item.count > 0)
+      for (ProblemList::Item& known : list.items)
+        if (known.count > 0 && known.problem == item.problem) return void(known.count += item.count);
+    list.items.push_back(std::move(item));
+  };
   const char separator = separator_of(text);
   std::vector<std::string> header;
   bool readable = true;  // rows under a header that is not understood could mean anything
@@ -129,7 +150,7 @@ ProblemList parse_problem_list(std::string_view text) {
     try {
       auto fields = whole_line ? std::vector<std::string>() : take_csv_record(rest, separator);
       if (whole_line) {
-        if (!skipped) list.items.push_back({number, problem_of_text(line)});
+        if (!skipped) add(item_of_text(number, line));
         continue;
       }
       drop_empty_end(fields, header.size());
@@ -151,7 +172,7 @@ ProblemList parse_problem_list(std::string_view text) {
                         fmt::join(fields, std::string_view(&separator, 1))));
       } else if (readable) {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
-        list.items.push_back({number, csv_problem(header.empty() ? kPlain : header, fields)});
+        add({number, csv_problem(header.empty() ? kPlain : header, fields)});
       }
     } catch (const Error& error) {
       list.faults.push_back({number, error.what()});

@@ -1,6 +1,7 @@
 // The list of problems that `ak warm` reads.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ struct ProblemList {
   struct Item {
     int line;
     Problem problem;
+    std::int64_t count = 0;  // how often it was asked for, of what mode `record` wrote; 0: not known
   };
   struct Fault {
     int line;
@@ -23,7 +25,7 @@ struct ProblemList {
 
 /// One problem a line: CSV under a header line that names the fields, in any case and order (m n k, and any of act or
 /// activation, dtype, out, layout, bias, c, alpha, gated, aux, scale; class is for people), or the text of a problem as `ak ls`
-/// prints it. As spreadsheets write it: separated by commas, semicolons or tabs, lines of any length and end, a byte-order
+/// prints it, or mode `record` writes it: with count=N, and one item for all lines of a problem. As spreadsheets write it: separated by commas, semicolons or tabs, lines of any length and end, a byte-order
 /// mark. Blank lines and lines that begin with # are skipped. A bad line is a Fault, never the end; what is no
 /// text is one Fault and nothing else.
 ProblemList parse_problem_list(std::string_view text);

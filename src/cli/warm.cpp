@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "cli/cli.hpp"
 #include "cli/problem_list.hpp"
@@ -17,7 +18,8 @@ struct State {
 };
 
 int warm(const State& state) {
-  const ProblemList list = read_problem_list(state.file);
+  ProblemList list = read_problem_list(state.file);
+  std::ranges::stable_sort(list.items, std::greater(), &ProblemList::Item::count);  // what is asked for most, first
   const int bad_lines = list.faults.empty() ? kOk : kUsage;
   int done_now = 0, again = 0, known = 0, failed = 0;
   Json rows = Json::array();
@@ -115,7 +117,7 @@ void add_warm(Program& program) {
   command
       .option("file", state->file,
               "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch], or problems as `ak ls` "
-              "prints them")
+              "prints them or AK_MODE=record writes them (those that were asked for most are tuned first)")
       .required();
   state->search.add_to(command);
   command.flag("--force", state->force, "search again although records stand, and replace them");

@@ -17,6 +17,8 @@ namespace ak {
 // --- hot -------------------------------------------------------------------------------------------------------------
 
 void Context::Impl::matmul_act(Stream stream, const Problem& problem, const CallArgs& args) {
+  if (state_->asked) [[unlikely]]
+    state_->asked->count(problem);
   DeviceState& device = state_->device();
   const Plan* plan = device.table.find(problem);
   if (!plan) [[unlikely]]
@@ -134,17 +136,16 @@ std::optional<Served> Context::Impl::State::unsearched(DeviceState& device, cons
     served.record.tactic.family = FamilyId::vendor;
     return served;
   }
-  const std::string mode = common.settings.given_by("AK_MODE");
-  if (common.settings.mode == Mode::off) return fallback(common, machine, problem, mode + " is off");
+  const std::string mode = common.settings.mode_given();
+  if (common.settings.mode == Mode::off) return fallback(common, machine, problem, mode);
   std::optional<PlanRecord> old;
   if (request.retune)
     old = common.store->find(problem, machine.hardware());
   else if (auto known = hit(common, machine, problem, request.recheck, old))
     return known;
-  if (common.settings.mode != Mode::hit) return std::nullopt;
-  if (auto known = still_serves(common, machine, old, mode + " is hit")) return known;
-  return fallback(common, machine, problem,
-                  fmt::format("{} and {} is hit", old ? "its record is to be proven" : "no record", mode));
+  if (common.settings.searches()) return std::nullopt;
+  if (auto known = still_serves(common, machine, old, mode)) return known;
+  return fallback(common, machine, problem, fmt::format("{} and {}", old ? "its record is to be proven" : "no record", mode));
 }
 
 std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Problem& problem) {
@@ -159,17 +160,29 @@ std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Pr
   return static_cast<const ForcedTrial&>(*TuningService::work(ticket)).served();
 }
 
+// What serves meanwhile is made before the GPU has more to do. It is asked for again from time to time, which joins the search
+// that waits or runs, and starts another where one was lost.
+Served Context::Impl::State::behind(DeviceState& device, const Problem& problem, TuningRequest search) {
+  auto meanwhile = device.interim(problem);
+  if (!meanwhile)
+    meanwhile = old_or_fallback(common, *device.machine, problem, "it is searched for behind the calls", Standing::passing);
+  search.kept = true;
+  service->enqueue(std::move(search), Deadline::never());
+  return device.keep(problem, std::move(*meanwhile));
+}
+
 Served Context::Impl::State::searched(DeviceState& device, const Problem& problem, Request request,
                                       TuningService::Patience patience) {
   const auto job = std::make_shared<TuningJob>(common, device, problem, request);
   if (auto answer = job->refused()) return device.keep(problem, std::move(*answer));
-  const Deadline by = Deadline::in(common.settings.budget_s);
-  const auto ticket = service->enqueue({.place = &device,
-                                        .key = key_of(problem, device.machine->hardware()),
-                                        .kind = request.kind(),
-                                        .device = device.machine->device_ordinal(),
-                                        .work = job},
-                                       by);
+  TuningRequest search{.place = &device,
+                       .key = key_of(problem, device.machine->hardware()),
+                       .kind = request.kind(),
+                       .device = device.machine->device_ordinal(),
+                       .work = job};
+  if (common.settings.mode == Mode::background && request.kind() == Request{}.kind())
+    return behind(device, problem, std::move(search));
+  const auto ticket = service->enqueue(std::move(search), Deadline::in(common.settings.budget_s));
   // As long as a search of its own might take: those that start together then all get the one winner.
   const Deadline patient = Deadline::in((1 + kMostOverrun) * common.settings.budget_s);
   const TuningService::End end = service->wait(ticket, patient, patience);

@@ -6,6 +6,10 @@
 
 namespace ak {
 
+namespace {
+constexpr int kLeastUrgent = 19;  // niceness of threads for which nobody waits
+}
+
 GpuOptions gpu_options(const Settings& settings) { return {settings.scratch_bytes, settings.isolation, settings.worker}; }
 
 Allowance allowance_of(const Settings& settings, const Machine& machine) {
@@ -13,7 +17,7 @@ Allowance allowance_of(const Settings& settings, const Machine& machine) {
   allowance.seconds = settings.budget_s;
   allowance.trials = settings.max_trials;
   if (settings.compile_threads > 0) allowance.compile_threads = settings.compile_threads;
-  allowance.niceness = settings.compile_niceness;
+  allowance.niceness = settings.mode == Mode::background ? kLeastUrgent : settings.compile_niceness;
   allowance.device_bytes = machine.device_bytes();
   if (settings.search_bytes > 0) allowance.device_bytes = std::min(allowance.device_bytes, settings.search_bytes);
   allowance.scratch_bytes = settings.scratch_bytes;

@@ -21,6 +21,8 @@ Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine,
       now(std::move(clock)),
       service(std::make_unique<TuningService>(common.store->folder())) {
   read_environment();
+  if (settings.mode == Mode::record)
+    asked = std::make_unique<ProblemLog>(settings.record_file, settings.given_by("AK_RECORD_FILE"));
   if (!machine && !settings.recording.empty()) machine = make_recording_machine(settings.recording);
   if (machine) only = std::make_unique<DeviceState>(std::move(machine), now);
 }
@@ -65,13 +67,15 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
   Served served;
   served.source = "none";
   if (common.settings.mode == Mode::off) {
-    served.note = common.settings.given_by("AK_MODE") + " is off: cuBLASLt would serve it";
+    served.note = common.settings.mode_given() + ": cuBLASLt would serve it";
   } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
     auto why = to_prove(*device.machine, *record);
     if (const auto harm = quarantined(common, *device.machine, *record)) why = "its kernel is in quarantine: " + *harm;
     served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note};
-  } else if (common.settings.mode != Mode::tune) {
+  } else if (!common.settings.searches()) {
     served.note = "cuBLASLt would serve it";
+  } else if (common.settings.mode == Mode::background) {
+    served.note = "cuBLASLt would serve it, and a search begin behind the calls";
   } else if (const auto hint = find_hint(common, *device.machine, problem, {}); hint && hint->exact) {
     served = {nullptr, hint->source, hint->record, "the first call would compile and prove it here"};
   } else {
@@ -133,8 +137,9 @@ Explanation Context::Impl::explain(const Problem& problem) {
 }
 
 std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHost host) {
-  return std::make_shared<Loop::State>(state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); },
-                                       std::move(source), std::move(host));
+  return std::make_shared<Loop::State>(
+      state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); }, std::move(source),
+      std::move(host));
 }
 
 Counters Context::Impl::counters() const {

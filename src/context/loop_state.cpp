@@ -244,18 +244,22 @@ void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedP
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
-LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing) {
+LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
+                                      bool prepares) {
   if (const std::string why = only_serial(known, memory); !why.empty()) {
     const auto entered = device.machine->enter();
     return serial(device, known, why);
   }
   const std::string call = loop::text(memory.call);
-  const bool may_search = common_.settings.mode == Mode::tune && !capturing;
+  const bool may_search = common_.settings.searches() && !capturing;
+  const bool background = common_.settings.mode == Mode::background;
   const auto kept = find(device, call);
   const bool has_kernels = kept && kept->served->source != kSerial;
-  if (kept &&
-      (kept->served->standing == Standing::lasting || capturing || Clock::now() < kept->again || (has_kernels && !may_search)))
-    return kept->served;
+  const auto stands = [&](const Kept& it) {
+    return it.served->standing == Standing::lasting || capturing || (Clock::now() < it.again && !(background && prepares)) ||
+           (has_kernels && !may_search);
+  };
+  if (kept && stands(*kept)) return kept->served;
   const auto entered = device.machine->enter();
   LoopServedPtr served = has_kernels ? kept->served : nullptr;
   std::optional<loop::Winner> unproven;
@@ -264,18 +268,37 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
     if (served) keep(device, call, served);
     if (served && (served->standing == Standing::lasting || !may_search)) return served;
   }
-  if (may_search && !TuningService::inside()) return searched(device, known, memory, std::move(served));
+  if (may_search && !TuningService::inside())
+    return searched(device, known, memory, std::move(served), background && !prepares);
   if (served) return served;
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
-  served = serial(device, known,
-                  fmt::format("{}, and {} is not tune", unproven ? "its record is not proven here" : "no record",
-                              common_.settings.given_by("AK_MODE")));
+  served = serial(
+      device, known,
+      fmt::format("{}, and {}", unproven ? "its record is not proven here" : "no record", common_.settings.mode_given()));
   keep(device, call, served);
   return served;
 }
 
+// Why nothing is served, where it is so.
+std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPtr& served) {
+  switch (service_.wait(ticket, Deadline::in(common_.settings.loop_budget_s))) {
+    case TuningService::End::done: {
+      const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
+      served = done.served();
+      return done.why();
+    }
+    case TuningService::End::device:
+      return "the GPU is busy with other searches";
+    case TuningService::End::elsewhere:
+      return "another process is porting it";
+    case TuningService::End::late:
+      return "its port has not ended in time";
+  }
+  return {};
+}
+
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
-                                    LoopServedPtr until_then) {
+                                    LoopServedPtr until_then, bool behind) {
   const double budget = common_.settings.loop_budget_s;
   LoopKnownPtr shared;  // the work may go on when nobody waits for it any more
   {
@@ -287,25 +310,16 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
   std::string why;
   LoopServedPtr served;
   try {
-    const auto ticket = service_.enqueue(
-        {.place = this, .key = key_of(loop::kLoop, key), .device = device.machine->device_ordinal(), .work = job},
-        Deadline::in(budget));
-    switch (service_.wait(ticket, Deadline::in(budget))) {
-      case TuningService::End::done: {
-        const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
-        served = done.served(), why = done.why();
-        break;
-      }
-      case TuningService::End::device:
-        why = "the GPU is busy with other searches";
-        break;
-      case TuningService::End::elsewhere:
-        why = "another process is porting it";
-        break;
-      case TuningService::End::late:
-        why = "its port has not ended in time";
-        break;
-    }
+    const auto ticket = service_.enqueue({.place = this,
+                                          .key = key_of(loop::kLoop, key),
+                                          .device = device.machine->device_ordinal(),
+                                          .work = job,
+                                          .kept = behind},
+                                         behind ? Deadline::never() : Deadline::in(budget));
+    if (behind)
+      why = "it is ported behind the calls";  // what comes of it is in the store when the call is asked for again
+    else
+      why = await(ticket, served);
   } catch (const Error& error) {
     why = error.what();
   }
@@ -353,15 +367,14 @@ Explanation Loop::State::explanation(DeviceState& device, const LoopKnown& known
   const std::int64_t size = loop::size_of_call(known.function, memory.integers);
   if (off) {
     e.source = "host", e.served_by = "the C function";
-    e.note = common_.settings.given_by("AK_MODE") + " is off";
+    e.note = common_.settings.mode_given();
   } else if (!serial.empty()) {
     const bool on_host = memory.where == LoopMemory::Where::host && known.host_serves;
     e.source = on_host ? "host" : kSerial, e.served_by = on_host ? "the C function" : "serial";
     e.note = fmt::format("{} ({})", serial, name(Standing::passing));
   } else if (!served) {
     e.source = "none", e.served_by = "no record";
-    e.note = common_.settings.mode == Mode::tune ? "the first call would analyse, prove and time it"
-                                                 : "one GPU thread would serve it";
+    e.note = common_.settings.searches() ? "the first call would analyse, prove and time it" : "one GPU thread would serve it";
   } else {
     const LoopPlan* plan = served->plan(size);
     e.source = served->source, e.note = served->note;
@@ -388,7 +401,7 @@ Explanation Loop::State::prepare(const LoopType* types, void* const* values, std
   DeviceState& device = device_();
   const LoopMemory memory = look_at(of.prototype, of.function, given, true, !of.bare);
   const bool off = common_.settings.mode == Mode::off && of.host_serves;
-  return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false));
+  return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false, true));
 }
 
 Explanation Loop::State::explain(const LoopType* types, void* const* values, std::size_t count) {

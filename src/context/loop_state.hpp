@@ -48,8 +48,12 @@ class Loop::State {
   const LoopKnown& read(Deadline deadline);
   LoopKnown read_bare(port::LoopSource source, const Error& why) const;
   Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
-  LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing);
-  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then);
+  LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
+                           bool prepares = false);
+  /// behind: nobody waits for it.
+  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then,
+                         bool behind);
+  std::string await(const TuningService::Ticket& ticket, LoopServedPtr& served);
   LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
   std::optional<Kept> find(DeviceState& device, const std::string& call);
   void keep(DeviceState& device, const std::string& call, LoopServedPtr served);

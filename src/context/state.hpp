@@ -13,6 +13,7 @@
 #include "context/context.hpp"
 #include "context/device_state.hpp"
 #include "context/job.hpp"
+#include "context/problem_log.hpp"
 #include "tune/service.hpp"
 
 namespace ak {
@@ -27,6 +28,7 @@ struct Context::Impl::State {
   std::atomic<DeviceState*> devices{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
   std::atomic<std::int64_t> scratch_fallbacks{0};
+  std::unique_ptr<ProblemLog> asked;       // of mode record
   std::unique_ptr<TuningService> service;  // ended first: what it runs uses all the others
 
   DeviceState& device();
@@ -38,6 +40,7 @@ struct Context::Impl::State {
   std::optional<Served> unsearched(DeviceState& device, const Problem& problem, Request request);
   std::optional<Served> forced(DeviceState& device, const Problem& problem);
   Served searched(DeviceState& device, const Problem& problem, Request request, TuningService::Patience patience);
+  Served behind(DeviceState& device, const Problem& problem, TuningRequest search);
   Explanation explanation(DeviceState& device, const Problem& problem, const Served& served) const;
   Explanation expectation(DeviceState& device, const Problem& problem);
 };

@@ -120,14 +120,16 @@ struct StreamTraits {
   using Handle = CUstream;
   static void release(CUstream stream) { driver().cuStreamDestroy(stream); }
 };
-/// A non-blocking stream of our own (ak::Stream is the caller's, borrowed).
+/// A non-blocking stream of our own (ak::Stream is the caller's, borrowed), whose work gives way to any other stream's.
 class OwnedStream : public Owner<StreamTraits> {
  public:
   OwnedStream() = default;
   static OwnedStream make() {
     CUstream stream = nullptr;
     const CUcontext context = current_context();
-    check(driver().cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), "creating a stream");
+    int least = 0, most = 0;
+    check(driver().cuCtxGetStreamPriorityRange(&least, &most), "asking for priorities of streams");
+    check(driver().cuStreamCreateWithPriority(&stream, CU_STREAM_NON_BLOCKING, least), "creating a stream");
     return OwnedStream(context, stream);
   }
   void synchronize() const { check(driver().cuStreamSynchronize(get()), "waiting for a stream"); }

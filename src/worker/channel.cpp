@@ -34,10 +34,6 @@ std::size_t length_in(std::string_view bytes) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 std::string framed(std::string_view frame) {
   const auto length = length_of(frame.size());
   return std::string(length.data(), kLength).append(frame);

@@ -83,7 +83,7 @@ TEST_CASE("env and doctor show every row, and mark those that are wrong") {
   const Result env = run_ak("env", "AK_MODE=fast AK_BUDGET_S=soon AK_MAX_TRIALS=1.5 AK_LLM=oracle");
   CAPTURE(env.output);
   CHECK(env.code == 2);
-  CHECK(has(env.output, "AK_MODE='fast': expected tune, hit or off"));
+  CHECK(has(env.output, "AK_MODE='fast': expected one of tune, hit, off, background, record"));
   CHECK(has(env.output, "AK_BUDGET_S='soon': expected a number"));
   CHECK(has(env.output, "AK_MAX_TRIALS='1.5': expected a whole number"));
   CHECK(has(env.output, "AK_LLM='oracle': expected "));
@@ -207,6 +207,18 @@ TEST_CASE("warm reads both kinds of list; bad lines are named with file and line
   CHECK(has(r.output, "16x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 silu bias=column:bf16"));
   CHECK(has(r.output, "16x1001x4096 bf16 a=k b=k out=bf16 align=16,16,16,2 identity"));
   CHECK(has(r.output, "64x128x256 bf16 a=k b=k out=bf16 align=16,16,16,16 relu"));
+}
+
+TEST_CASE("what mode record wrote down: one problem for all of its lines, what was asked for most first") {
+  const std::string few = "16x64x64 bf16 a=k b=k out=bf16 align=16,16,16,16 relu",
+                    many = "32x64x64 bf16 a=k b=k out=bf16 align=16,16,16,16 relu";
+  const File list(few + " count=3\n" + many + " count=2\n" + many + " count=0\n" + many + " count=2\n" + many + " count=x\n");
+  const Result r = run_ak("warm --dry-run " + list.path);
+  CAPTURE(r.output);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, many + "\n" + few + "\n"));
+  CHECK(has(r.output, list.path + ":3: count: '0' is not a number of 1 or more"));
+  CHECK(has(r.output, list.path + ":5: count: 'x' is not a number of 1 or more"));
 }
 
 TEST_CASE("gate, aux and scales in a list, and as options") {

@@ -725,7 +725,7 @@ TEST_CASE("loop: a pack carries texts alone; a text that the templates here do n
     Array a(300), b(300);
     const Explanation e = Loop(context.loop(scene.source(), {})).prepare(300, 2.f, a.data(), b.data());
     CHECK(e.source == "serial");
-    CHECK_HAS(e.note, "its record is not proven here, and AK_MODE is not tune");
+    CHECK_HAS(e.note, "its record is not proven here, and AK_MODE is hit");
   }
 
   // An analyser that finds one parallel loop, the real compiler, the real worker.
@@ -767,8 +767,19 @@ TEST_CASE("loop: modes") {
     CHECK(fake::launches().back().kernel == "total_serial_1_");
     const Explanation e = total.explain(a.data(), 300, 0L, b.data());
     CHECK(e.source == "serial");
-    CHECK_HAS(e.note, "no record, and AK_MODE is not tune");
+    CHECK_HAS(e.note, "no record, and AK_MODE is hit");
     CHECK(context.counters().searches == 0);
+  }
+  scene.settings.mode = Mode::background;
+  {
+    Context::Impl context(scene.settings);
+    const Loop scale(context.loop(scene.source(), &scale_on_host)), total(context.loop(scene.source(kTotalText, "total"), {}));
+    scale(nullptr, 300, 2.f, a.data(), b.data());
+    CHECK(fake::launches().back().kernel == "scale_1");
+    total(nullptr, a.data(), 300, 0L, b.data());
+    CHECK(fake::launches().back().kernel == "total_serial_1_");
+    CHECK_HAS(total.explain(a.data(), 300, 0L, b.data()).note, "it is ported behind the calls");
+    CHECK(total.prepare(a.data(), 300, 0L, b.data()).note.find("behind the calls") == std::string::npos);  // waits for it
   }
   scene.settings.mode = Mode::off;
   {

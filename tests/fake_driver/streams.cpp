@@ -38,8 +38,15 @@ void leave(const std::shared_ptr<Capture>& capture) {
 
 extern "C" {
 
-CUresult cuStreamCreate(CUstream* out, unsigned flags) {
-  FAKE_FRAME("cuStreamCreate");
+CUresult cuCtxGetStreamPriorityRange(int* least, int* most) {
+  FAKE_FRAME("cuCtxGetStreamPriorityRange");
+  if (!frame.context()) return frame(frame.failure);
+  *least = 0, *most = -5;
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuStreamCreateWithPriority(CUstream* out, unsigned flags, int) {
+  FAKE_FRAME("cuStreamCreateWithPriority");
   Context* const context = frame.context();
   if (!context) return frame(frame.failure);
   auto* stream = made<Stream>(context);

@@ -50,7 +50,7 @@ struct World {
   double finals_scale = 1, drift = 0, quick_s = 0.0002, warm_up_s = 0;
   std::atomic<bool> capturing{false}, foreign_stream{false}, runner_breaks{false}, no_memory{false}, load_breaks{false},
       pass_breaks{false}, breaks_when_wrong{false},
-      no_time{false};
+      no_time{false}, gate{false};  // gate: trials wait while it is shut
   int ordinal = 0;
   std::int64_t device_bytes = 0;  // that are free; 0: without end
   Allowance allowance;            // of the last runner
@@ -106,6 +106,7 @@ class FakeMachine final : public Machine {
     void prefetch(std::span<const Tactic> t) override { inner.prefetch(t); }
     bool ready(const Tactic& t) override { return inner.ready(t); }
     Trial run(const Tactic& t, Effort e, Deadline d) override {
+      while (w.gate && !d.stopped()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       if (w.no_memory) throw std::bad_alloc();
       if (w.runner_breaks) throw Error(ErrorCode::driver, "the device is gone");
       if (quarantine && !is_vendor(t) && quarantine->why(w.today.kernel_source)) {

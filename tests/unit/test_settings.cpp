@@ -155,7 +155,7 @@ TEST_CASE("a bad option names its field and itself") {
   refused(&Options::search_bytes, -1, "search_bytes='-1': ");
   refused(&Options::log_level, "loud", "log_level='loud': ");
   refused(&Options::recording, "/nowhere", "recording='/nowhere': ");
-  for (const int wrong : {3, 255}) {
+  for (const int wrong : {6, 255}) {
     refused(&Options::mode, static_cast<Mode>(wrong), fmt::format("mode='{}': ", wrong));
     refused(&Options::isolation, static_cast<Isolation>(wrong), fmt::format("isolation='{}': ", wrong));
   }
