@@ -179,8 +179,8 @@ AK_API ak_status ak_context_create(const ak_options* options, ak_context** conte
 AK_API void ak_context_destroy(ak_context* context);
 
 /* Enqueues the call on the stream. epilogue may be null: identity, alpha 1, no bias, no C. While the stream is captured nothing
- * is searched: a problem that is not known is served by cuBLASLt. A graph must not outlive the context, and graphs captured on
- * one stream share scratch memory: replay them one after the other. */
+ * is searched: a problem that is not known is served by cuBLASLt. Graphs hold what they need: they may outlive the context,
+ * and run at once wherever they were captured. */
 AK_API ak_status ak_matmul_act(ak_context* context, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                                const ak_matrix* d, const ak_epilogue* epilogue);
 
@@ -215,6 +215,22 @@ typedef struct ak_call {
  * message begins with its place, calls[3]. Then explanations are left as they are. */
 AK_API ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
                                  void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
+
+/* A problem bound to what serves it (ak/ak.hpp: Plan): a call looks nothing up. One thread at a time may use it. *plan is null
+ * after a failure. */
+typedef struct ak_plan ak_plan;
+AK_API ak_status ak_plan_create(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                                const ak_epilogue* epilogue, ak_plan** plan);
+/* Null is allowed; also after its context. */
+AK_API void ak_plan_destroy(ak_plan* plan);
+/* workspace: null, or at least ak_plan_workspace_bytes() bytes of device memory, 256-byte aligned and zero in the beginning. */
+AK_API ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
+                              const ak_matrix* d, const ak_epilogue* epilogue, void* workspace, int64_t workspace_bytes);
+AK_API ak_status ak_plan_workspace_bytes(const ak_plan* plan, int64_t* bytes);
+/* Grows when something else serves the plan's problem. */
+AK_API ak_status ak_plan_epoch(const ak_plan* plan, uint64_t* epoch);
+/* Grows whenever something else serves a problem of the context that was served before. */
+AK_API ak_status ak_context_epoch(ak_context* context, uint64_t* epoch);
 
 AK_API ak_status ak_get_counters(ak_context* context, ak_counters* counters);
 

@@ -116,6 +116,46 @@ struct Counters {
   std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
 };
 
+/// Device memory that a call may use instead of the library's own: 256-byte aligned, and zero in the beginning; every call leaves
+/// it fit for the next. Calls that may run at once need one each.
+struct Workspace {
+  void* data = nullptr;
+  std::int64_t bytes = 0;
+};
+
+/// A problem bound to what serves it, from Context::plan: for an engine that makes a call again and again. It looks nothing up,
+/// and what describes operands to the GPU is made anew only where they moved. One thread at a time may use it; copies are
+/// independent.
+class Plan {
+ public:
+  AK_API Plan(const Plan&);
+  AK_API Plan& operator=(const Plan&);
+  AK_API Plan(Plan&&) noexcept;
+  AK_API Plan& operator=(Plan&&) noexcept;
+  AK_API ~Plan();
+
+  /// As Context::matmul_act for a call of the plan's problem: its shapes, types, orders and epilogue, with operands at least as
+  /// aligned; values and addresses are free. What serves the problem serves it at once, also what a search finds later.
+  /// workspace: at least workspace_bytes(); without data the library's own is used. Throws Error: invalid_argument for another
+  /// problem, for a workspace that is too small, in another CUDA context than the one it was made in, and after its Context has
+  /// ended.
+  AK_API void operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
+                         const Epilogue& epilogue = {}, const Workspace& workspace = {});
+
+  /// What a call needs now; 0: nothing. It may change when epoch() does.
+  AK_API std::int64_t workspace_bytes() const;
+  /// Grows when something else serves the problem: a graph that holds its calls is worth capturing again.
+  AK_API std::uint64_t epoch() const;
+  AK_API Explanation explain() const;
+
+  struct State;
+
+ private:
+  friend class Context;
+  explicit Plan(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 class Loop;
 struct LoopHost;
 struct LoopOptions;
@@ -133,8 +173,9 @@ class Context {
   /// A is m x k, B is k x n (gated: k x 2n, or k x n and Epilogue::up), D is m x n.
   /// f16 or bf16 inputs of one dtype, f32 accumulation, any output dtype. BLAS rules: nothing happens when m or n is 0;
   /// k = 0 or alpha = 0 reads neither A nor B nor scales; beta = 0 does not read C. Throws Error; its message names the
-  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt. A graph
-  /// must not outlive the context, and graphs captured on one stream share scratch memory: replay them one after the other.
+  /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt, and in mode
+  /// `background` a search is begun behind it. Graphs
+  /// hold what they need: they may outlive the context, and run at once wherever they were captured.
   AK_API void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
                          const Epilogue& epilogue = {});
 
@@ -153,6 +194,15 @@ class Context {
 
   /// Which kernel serves this call, why, against what. Starts no search.
   AK_API Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  /// A hot handle for this call's problem, which is served as prepare() would serve it. In mode `background` it is served at
+  /// once, and better later. Only shapes, strides, orders and alignments are read; a null pointer counts as aligned to 16 bytes.
+  /// Throws Error, also where D has no elements.
+  AK_API Plan plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
+
+  /// Grows whenever something else serves a problem that was served before: some graph may be worth capturing again
+  /// (Plan::epoch tells which).
+  AK_API std::uint64_t epoch() const;
 
   /// A C function whose loops become kernels; ak/loop.hpp has the rest, and is to be included. Opens no file yet. file: for a
   /// text that options give, its name.

@@ -214,6 +214,48 @@ ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t coun
   });
 }
 
+ak_status ak_plan_create(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                         const ak_epilogue* epilogue, ak_plan** plan) {
+  if (plan) *plan = nullptr;
+  return guard([&] {
+    required(plan, "plan");
+    const ak::Call call = call_of(a, b, d, epilogue);
+    *plan = reinterpret_cast<ak_plan*>(new ak::Plan(context_of(context).plan(call.a, call.b, call.d, call.epilogue)));
+  });
+}
+
+void ak_plan_destroy(ak_plan* plan) { delete reinterpret_cast<ak::Plan*>(plan); }
+
+ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
+                       const ak_epilogue* epilogue, void* workspace, int64_t workspace_bytes) {
+  return guard([&] {
+    required(plan, "plan");
+    const ak::Call call = call_of(a, b, d, epilogue);
+    (*reinterpret_cast<ak::Plan*>(plan))(stream, call.a, call.b, call.d, call.epilogue, {workspace, workspace_bytes});
+  });
+}
+
+ak_status ak_plan_workspace_bytes(const ak_plan* plan, int64_t* bytes) {
+  return guard([&] {
+    required(plan, "plan"), required(bytes, "bytes");
+    *bytes = reinterpret_cast<const ak::Plan*>(plan)->workspace_bytes();
+  });
+}
+
+ak_status ak_plan_epoch(const ak_plan* plan, uint64_t* epoch) {
+  return guard([&] {
+    required(plan, "plan"), required(epoch, "epoch");
+    *epoch = reinterpret_cast<const ak::Plan*>(plan)->epoch();
+  });
+}
+
+ak_status ak_context_epoch(ak_context* context, uint64_t* epoch) {
+  return guard([&] {
+    required(epoch, "epoch");
+    *epoch = context_of(context).epoch();
+  });
+}
+
 ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
   return guard([&] {
     const std::size_t size = size_of(counters, "counters");

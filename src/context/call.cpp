@@ -20,12 +20,26 @@ void Context::Impl::matmul_act(Stream stream, const Problem& problem, const Call
   if (state_->asked) [[unlikely]]
     state_->asked->count(problem);
   DeviceState& device = state_->device();
-  const Plan* plan = device.table.find(problem);
+  state_->serve(device, stream, problem, args, device.table.find(problem));
+}
+
+void Context::Impl::matmul_act(Stream stream, Plan::State& bound, const CallArgs& args) {
+  if (state_->asked) [[unlikely]]
+    state_->asked->count(bound.problem);
+  const std::uint64_t epoch = bound.device->table.epoch();
+  if (bound.seen != epoch) [[unlikely]]
+    bound.plan = bound.device->table.find(bound.problem), bound.seen = epoch;
+  state_->serve(*bound.device, stream, bound.problem, args, bound.plan);
+}
+
+// plan: the table's; null: it has none.
+void Context::Impl::State::serve(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args,
+                                 const LaunchPlan* plan) {
   if (!plan) [[unlikely]]
-    plan = state_->cold_plan(device, stream, problem);
+    plan = cold_plan(device, stream, problem);
   try {
     if (!plan->try_launch(stream, args)) [[unlikely]]
-      state_->launch_spare(device, stream, problem, args);
+      launch_spare(device, stream, problem, args);
   } catch (const Error&) {
     device.machine->check_stream(stream);  // the likeliest reason, in the caller's words
     throw;
@@ -33,17 +47,19 @@ void Context::Impl::matmul_act(Stream stream, const Problem& problem, const Call
 }
 
 // The table or the interims hold it for the life of the device.
-const Plan* Context::Impl::State::cold_plan(DeviceState& device, Stream stream, const Problem& problem) {
+const LaunchPlan* Context::Impl::State::cold_plan(DeviceState& device, Stream stream, const Problem& problem) {
   if (!device.machine->launches())
     throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
   device.machine->check_stream(stream);
-  const bool capturing = device.machine->capturing(stream);
-  return (capturing ? interim(device, problem, "met during a stream capture") : plan_for(device, problem, {})).plan.get();
+  if (!device.machine->capturing(stream)) return plan_for(device, problem, {}).plan.get();
+  const Served served = interim(device, problem, "met during a stream capture");
+  if (common.settings.mode == Mode::background && served.standing != Standing::lasting && problem.k > 0) queue(device, problem);
+  return served.plan.get();
 }
 
 // For want of scratch memory. The plan is made once; in a capture no kernel is proven for it, but one that was is loaded.
 void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args) {
-  const Plan* spare = device.spares.find(problem);
+  const LaunchPlan* spare = device.spares.find(problem);
   bool lasts = spare || (!device.machine->capturing(stream) && !TuningService::inside());
   if (!spare && !lasts) spare = device.capture_spares.find(problem);
   if (!spare) {
@@ -66,6 +82,19 @@ void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, cons
   }
   scratch_fallbacks.fetch_add(1, std::memory_order_relaxed);
   spare->launch(stream, args);
+}
+
+std::unique_ptr<Plan::State> Context::Impl::bind(const Problem& problem) {
+  auto bound = std::make_unique<Plan::State>();
+  bound->life = state_->life, bound->device = &state_->device(), bound->problem = problem;
+  state_->plan_for(*bound->device, problem, {});
+  return bound;
+}
+
+std::int64_t Context::Impl::workspace_bytes(const Plan::State& bound) {
+  if (const LaunchPlan* plan = bound.device->table.find(bound.problem)) return plan->workspace_bytes();
+  const auto known = bound.device->find(bound.problem);
+  return known && known->plan ? known->plan->workspace_bytes() : 0;
 }
 
 DeviceState& Context::Impl::State::device() {
@@ -160,6 +189,26 @@ std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Pr
   return static_cast<const ForcedTrial&>(*TuningService::work(ticket)).served();
 }
 
+TuningRequest Context::Impl::State::search_of(DeviceState& device, const Problem& problem, Request request,
+                                              std::shared_ptr<TuningJob> job) const {
+  return {.place = &device,
+          .key = key_of(problem, device.machine->hardware()),
+          .kind = request.kind(),
+          .device = device.machine->device_ordinal(),
+          .work = std::move(job)};
+}
+
+// Of a capture: nobody waits for it, nor is told.
+void Context::Impl::State::queue(DeviceState& device, const Problem& problem) {
+  if (TuningService::inside()) return;
+  const auto entered = device.machine->enter();
+  const auto job = std::make_shared<TuningJob>(common, device, problem, Request{});
+  if (job->refused()) return;
+  TuningRequest search = search_of(device, problem, {}, job);
+  search.kept = true;
+  service->enqueue(std::move(search), Deadline::never());
+}
+
 // What serves meanwhile is made before the GPU has more to do. It is asked for again from time to time, which joins the search
 // that waits or runs, and starts another where one was lost.
 Served Context::Impl::State::behind(DeviceState& device, const Problem& problem, TuningRequest search) {
@@ -175,11 +224,7 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
                                       TuningService::Patience patience) {
   const auto job = std::make_shared<TuningJob>(common, device, problem, request);
   if (auto answer = job->refused()) return device.keep(problem, std::move(*answer));
-  TuningRequest search{.place = &device,
-                       .key = key_of(problem, device.machine->hardware()),
-                       .kind = request.kind(),
-                       .device = device.machine->device_ordinal(),
-                       .work = job};
+  TuningRequest search = search_of(device, problem, request, job);
   if (common.settings.mode == Mode::background && request.kind() == Request{}.kind())
     return behind(device, problem, std::move(search));
   const auto ticket = service->enqueue(std::move(search), Deadline::in(common.settings.budget_s));

@@ -15,10 +15,12 @@
 
 namespace ak {
 
-Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> clock)
+Context::Impl::State::State(Impl& impl, Settings settings, std::unique_ptr<Machine> machine,
+                            std::function<Clock::time_point()> clock)
     : common(settings, settings.cache_dir.empty() ? memory_store(settings.given_by("AK_CACHE_DIR") + " is empty")
                                                   : open_store(settings.cache_dir)),
       now(std::move(clock)),
+      life(std::make_shared<std::atomic<Impl*>>(&impl)),
       service(std::make_unique<TuningService>(common.store->folder())) {
   read_environment();
   if (settings.mode == Mode::record)
@@ -28,6 +30,7 @@ Context::Impl::State::State(Settings settings, std::unique_ptr<Machine> machine,
 }
 
 Context::Impl::State::~State() {
+  life->store(nullptr);
   service.reset();
   for (DeviceState* device = devices; device;) delete std::exchange(device, device->next);
 }
@@ -54,7 +57,7 @@ Explanation Context::Impl::State::explanation(DeviceState& device, const Problem
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
   e.search_s = record.provenance.search_s;
-  if (const Plan* spare = device.spares.find(problem); spare && scratch_fallbacks > 0)
+  if (const LaunchPlan* spare = device.spares.find(problem); spare && scratch_fallbacks > 0)
     e.note = joined(e.note, fmt::format("{} without a workspace serves where scratch memory is not to be had",
                                         ak::served_by(spare->tactic())));
   if (const Store::Fault fault = common.store->fault(); !fault.writing.empty())
@@ -87,7 +90,7 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
 }
 
 Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now)
-    : state_(std::make_unique<State>(std::move(settings), std::move(machine), std::move(now))) {}
+    : state_(std::make_unique<State>(*this, std::move(settings), std::move(machine), std::move(now))) {}
 
 Context::Impl::~Impl() = default;
 
@@ -140,6 +143,19 @@ std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHo
   return std::make_shared<Loop::State>(
       state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); }, std::move(source),
       std::move(host));
+}
+
+std::uint64_t Context::Impl::epoch() const {
+  std::uint64_t changes = state_->only ? state_->only->changes() : 0;
+  for (const DeviceState* device = state_->devices; device; device = device->next) changes += device->changes();
+  return changes;
+}
+
+std::uint64_t Context::Impl::epoch(const Plan::State& bound) { return bound.device->changes(bound.problem); }
+
+Explanation Context::Impl::explain(const Plan::State& bound) {
+  const auto known = bound.device->find(bound.problem);
+  return known ? state_->explanation(*bound.device, bound.problem, *known) : state_->expectation(*bound.device, bound.problem);
 }
 
 Counters Context::Impl::counters() const {

@@ -29,6 +29,15 @@ struct Context::Impl {
 
   /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.
   void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
+  /// Hot without a look-up.
+  void matmul_act(Stream stream, Plan::State& bound, const CallArgs& args);
+  /// A handle for the problem, which is served now.
+  std::unique_ptr<Plan::State> bind(const Problem& problem);
+  std::int64_t workspace_bytes(const Plan::State& bound);
+  std::uint64_t epoch(const Plan::State& bound);
+  std::uint64_t epoch() const;
+  Explanation explain(const Plan::State& bound);
+
   /// Load or tune the plan of exactly this problem; a provisional record is tuned again.
   Explanation prepare(const Problem& problem);
   /// prepare() of each, once; a problem that fails is explained by its error. Throws Error{missing_library | driver}.

@@ -42,6 +42,12 @@ std::optional<Served> DeviceState::interim(const Problem& problem) {
   return of(interims_, problem);
 }
 
+std::uint64_t DeviceState::changes(const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  const auto at = changes_.find(problem);
+  return at == changes_.end() ? 0 : at->second;
+}
+
 void DeviceState::withdraw(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   for (auto* const all : {&lasting_, &interims_})
@@ -54,7 +60,11 @@ void DeviceState::withdraw(const Problem& problem) {
 Served DeviceState::keep(const Problem& problem, Served served) {
   const std::lock_guard lock(mutex_);
   const bool withdrawn = table.find(problem) && !lasting_.contains(problem);
-  if (served.plan && (served.standing == Standing::lasting || withdrawn)) table.publish(problem, served.plan);
+  if (served.plan && (served.standing == Standing::lasting || withdrawn)) {
+    const auto before = of(lasting_, problem), meanwhile = of(interims_, problem);
+    if (withdrawn || before || meanwhile) ++changes_[problem], all_changes_.fetch_add(1, std::memory_order_relaxed);
+    table.publish(problem, served.plan);
+  }
   if (served.standing == Standing::passing) {
     Retry& retry = retries_[problem];
     retry.wait_s = std::clamp(2 * retry.wait_s, kFirstRetry, kLastRetry);

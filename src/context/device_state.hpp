@@ -3,6 +3,7 @@
 
 #include <cuda.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,10 @@ class DeviceState {
   /// A plan that serves meanwhile, of captures and of searches that could not start.
   std::optional<Served> interim(const Problem& problem);
 
+  /// How often something else came to serve the problem, and problems of the device.
+  std::uint64_t changes(const Problem& problem);
+  std::uint64_t changes() const { return all_changes_.load(std::memory_order_relaxed); }
+
   /// What serves the problem is wrong or harms: whatever is kept next takes its place.
   void withdraw(const Problem& problem);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and
@@ -56,9 +61,11 @@ class DeviceState {
   };
 
   const std::function<Clock::time_point()> now_;
+  std::atomic<std::uint64_t> all_changes_{0};
   std::mutex mutex_;  // of what follows
   PerProblem<Served> lasting_, interims_;
   PerProblem<Retry> retries_;
+  PerProblem<std::uint64_t> changes_;
   std::vector<PlanPtr> retired_;  // a graph may hold them
 };
 

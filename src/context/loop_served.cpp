@@ -44,7 +44,7 @@ LoopServedPtr load_loop(Resources& resources, const loop::Function& function, lo
                         const std::vector<std::string>& images, std::string source, std::string note, Standing standing) {
   auto served = std::make_shared<LoopServed>();
   for (std::size_t i = 0; i < winner.kernels.size() && i < images.size(); ++i)
-    served->plans.push_back(std::make_shared<const LoopPlan>(resources, images[i].data(), function, winner.kernels[i]));
+    served->plans.push_back(std::make_shared<const LoopPlan>(resources, resources.module(images[i]), function, winner.kernels[i]));
   served->winner = std::move(winner), served->source = std::move(source), served->note = std::move(note);
   served->standing = standing;
   return served;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "context/bound_plan.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
 #include "context/device_state.hpp"
@@ -19,7 +20,7 @@
 namespace ak {
 
 struct Context::Impl::State {
-  State(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now);
+  State(Impl& impl, Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now);
   ~State();
 
   Common common;
@@ -28,19 +29,23 @@ struct Context::Impl::State {
   std::atomic<DeviceState*> devices{nullptr};  // else one per CUDA context, newest first; never removed
   std::mutex opening;
   std::atomic<std::int64_t> scratch_fallbacks{0};
+  const ContextLife life;
   std::unique_ptr<ProblemLog> asked;       // of mode record
   std::unique_ptr<TuningService> service;  // ended first: what it runs uses all the others
 
   DeviceState& device();
   DeviceState& open_device();
-  const Plan* cold_plan(DeviceState& device, Stream stream, const Problem& problem);
+  void serve(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan* plan);
+  const LaunchPlan* cold_plan(DeviceState& device, Stream stream, const Problem& problem);
   void launch_spare(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args);
   Served plan_for(DeviceState& device, const Problem& problem, Request request);
   Served interim(DeviceState& device, const Problem& problem, const std::string& why);
   std::optional<Served> unsearched(DeviceState& device, const Problem& problem, Request request);
   std::optional<Served> forced(DeviceState& device, const Problem& problem);
   Served searched(DeviceState& device, const Problem& problem, Request request, TuningService::Patience patience);
+  TuningRequest search_of(DeviceState& device, const Problem& problem, Request request, std::shared_ptr<TuningJob> job) const;
   Served behind(DeviceState& device, const Problem& problem, TuningRequest search);
+  void queue(DeviceState& device, const Problem& problem);
   Explanation explanation(DeviceState& device, const Problem& problem, const Served& served) const;
   Explanation expectation(DeviceState& device, const Problem& problem);
 };

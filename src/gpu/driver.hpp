@@ -22,9 +22,10 @@
   X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync)                             \
   X(cuMemsetD16) X(cuMemsetD8Async)                                                                                          \
   X(cuStreamCreateWithPriority) X(cuCtxGetStreamPriorityRange) X(cuStreamDestroy) X(cuStreamSynchronize) X(cuStreamQuery) X(cuStreamWaitEvent) X(cuStreamGetCtx)        \
-  X(cuStreamGetId) X(cuStreamIsCapturing) X(cuStreamBeginCapture) X(cuStreamEndCapture)                                      \
+  X(cuStreamGetId) X(cuStreamIsCapturing) X(cuStreamGetCaptureInfo) X(cuStreamBeginCapture) X(cuStreamEndCapture)                                      \
   X(cuThreadExchangeStreamCaptureMode)                                                                                       \
   X(cuEventCreate) X(cuEventDestroy) X(cuEventRecord) X(cuEventQuery) X(cuEventSynchronize)                                  \
+  X(cuUserObjectCreate) X(cuUserObjectRelease) X(cuGraphRetainUserObject)                                                    \
   X(cuGraphDestroy) X(cuGraphInstantiateWithFlags) X(cuGraphUpload) X(cuGraphLaunch) X(cuGraphExecDestroy)                   \
   X(cuTensorMapEncodeTiled)
 // clang-format on

@@ -243,4 +243,11 @@ inline int attribute(CUfunction function, CUfunction_attribute which) {
   return value;
 }
 
+/// So many bytes of dynamic shared memory a block, or more where another plan of the kernel asked for more.
+inline void allow_shared_bytes(CUfunction function, int bytes) {
+  if (bytes <= attribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)) return;
+  check(driver().cuFuncSetAttribute(function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes),
+        "reserving shared memory");
+}
+
 }  // namespace ak

@@ -83,18 +83,20 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
 
 KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
                        const Geometry& geometry, Workspaces* scratch)
+    : KernelPlan(resources, load_module(resources, cubin), problem, tactic, geometry, scratch) {}
+
+KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> module, const Problem& problem, const Tactic& tactic,
+                       const Geometry& geometry, Workspaces* scratch)
     : problem_(problem),
       tactic_(tactic),
       geometry_(geometry),
       workspaces_(scratch ? *scratch : resources.workspaces()),
-      overlaps_(resources.facts().compute_major >= 9) {
+      overlaps_(resources.facts().compute_major >= 9),
+      module_(std::move(module)) {
   const ContextScope scope(resources.context());
-  module_ = Module::load(cubin);
-  function_ = module_.find("ak_kernel");
+  function_ = module_->find("ak_kernel");
   if (!function_) throw Error(ErrorCode::driver, fmt::format("the cubin of '{}' has no ak_kernel", to_string(tactic)));
-  check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                    static_cast<int>(geometry.smem_bytes)),
-        "reserving shared memory");
+  allow_shared_bytes(function_, static_cast<int>(geometry.smem_bytes));
   if (geometry.cluster[0] * geometry.cluster[1] * geometry.cluster[2] > 8)
     check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),
           "allowing a large cluster");
@@ -102,17 +104,29 @@ KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& p
 
 bool KernelPlan::try_launch(Stream stream, const CallArgs& args) const {
   Workspaces::Lease lease;
+  void* workspace = nullptr;
   if (geometry_.workspace_bytes > 0) {
-    lease = workspaces_.acquire(stream, geometry_.workspace_bytes);
-    if (!lease) return false;
+    if (args.workspace) {
+      if (args.workspace_bytes < geometry_.workspace_bytes) refuse_workspace(args.workspace_bytes, geometry_.workspace_bytes);
+      workspace = args.workspace;
+    } else {
+      lease = workspaces_.acquire(stream, geometry_.workspace_bytes);
+      if (!lease) return false;
+      workspace = lease.data();
+    }
   }
-  void* const workspace = lease ? lease.data() : nullptr;
   KernelArgs to_kernel = kernel_args(args, workspace);
-  CUtensorMap maps[std::tuple_size_v<decltype(Geometry::maps)>];
+  CUtensorMap maps[TensorMaps::kMost];
   void* parameters[1 + std::size(maps)] = {&to_kernel};
   for (int i = 0; i < geometry_.map_count; ++i) {
-    maps[i] = encode_tensor_map(tensor_map_shape(geometry_.maps[i], problem_, args, workspace));
-    parameters[1 + i] = &maps[i];
+    const TensorMapShape shape = tensor_map_shape(geometry_.maps[i], problem_, args, workspace);
+    if (args.maps) {
+      if (!(args.maps->shapes[i] == shape)) args.maps->maps[i] = encode_tensor_map(shape), args.maps->shapes[i] = shape;
+      parameters[1 + i] = &args.maps->maps[i];
+    } else {
+      maps[i] = encode_tensor_map(shape);
+      parameters[1 + i] = &maps[i];
+    }
   }
 
   CUlaunchAttribute attributes[2];

@@ -29,11 +29,20 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
                                 const void* workspace = nullptr);
 CUtensorMap encode_tensor_map(const TensorMapShape& shape);
 
-class KernelPlan : public Plan {
+/// A kernel's maps as they were last made, and of what.
+struct TensorMaps {
+  static constexpr std::size_t kMost = std::tuple_size_v<decltype(Geometry::maps)>;
+  TensorMapShape shapes[kMost] = {};
+  CUtensorMap maps[kMost] = {};
+};
+
+class KernelPlan : public LaunchPlan {
  public:
-  /// Loads the cubin (checksum verified by the caller) into the resources' context. The geometry's grid was made for the
-  /// problem's m, n, k, and the plan serves those; of a bucket, every m up to it. scratch: null: the resources' own. Throws
-  /// Error{driver}.
+  /// module: in the resources' context. The geometry's grid was made for the problem's m, n, k, and the plan serves those; of a
+  /// bucket, every m up to it. scratch: null: the resources' own. Throws Error{driver}.
+  KernelPlan(Resources& resources, std::shared_ptr<const Module> module, const Problem& problem, const Tactic& tactic,
+             const Geometry& geometry, Workspaces* scratch = nullptr);
+  /// With a module of its own: loads the cubin, whose checksum was verified.
   KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic, const Geometry& geometry,
              Workspaces* scratch = nullptr);
 
@@ -49,7 +58,7 @@ class KernelPlan : public Plan {
   Geometry geometry_;
   Workspaces& workspaces_;
   bool overlaps_;  // may start while the kernel before it runs: it waits for it itself (kernels/chain.cuh)
-  Module module_;
+  std::shared_ptr<const Module> module_;
   CUfunction function_ = nullptr;
 };
 

@@ -20,7 +20,14 @@ std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAl
 }  // namespace
 
 LoopPlan::LoopPlan(Resources& resources, const void* image, const loop::Function& function, loop::Candidate candidate)
-    : candidate_(std::move(candidate)), workspaces_(resources.workspaces()), sms_(resources.facts().sm_count) {
+    : LoopPlan(resources, load_module(resources, image), function, std::move(candidate)) {}
+
+LoopPlan::LoopPlan(Resources& resources, std::shared_ptr<const Module> module, const loop::Function& function,
+                   loop::Candidate candidate)
+    : candidate_(std::move(candidate)),
+      workspaces_(resources.workspaces()),
+      module_(std::move(module)),
+      sms_(resources.facts().sm_count) {
   std::vector<std::string> names;
   arguments_ = function.returns != loop::ScalarType::none;
   for (const loop::Parameter& parameter : function.parameters) {
@@ -37,10 +44,9 @@ LoopPlan::LoopPlan(Resources& resources, const void* image, const loop::Function
     throw Error(ErrorCode::unsupported, fmt::format("{} needs more than {} launches", function.name, kMostLaunches));
 
   const ContextScope scope(resources.context());
-  module_ = Module::load(image);
   const bool overlaps = resources.facts().compute_major >= 9;
   for (const loop::Launch& launch : candidate_.launches) {
-    Kernel kernel{module_.find(launch.kernel.c_str()),
+    Kernel kernel{module_->find(launch.kernel.c_str()),
                   loop::Formula(launch.blocks, names),
                   static_cast<unsigned>(launch.threads),
                   static_cast<unsigned>(launch.shared_bytes),
@@ -50,9 +56,7 @@ LoopPlan::LoopPlan(Resources& resources, const void* image, const loop::Function
       throw Error(ErrorCode::driver, fmt::format("the image of {} has no kernel {}", function.name, launch.kernel));
     // Blocks that wait for each other must all be resident, which a cooperative launch makes sure of.
     kernel.cooperative = launch.waits && loop::mentions(launch.blocks, loop::kSms);
-    if (kernel.shared_bytes > 48 * 1024)
-      check(driver().cuFuncSetAttribute(kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, launch.shared_bytes),
-            "reserving shared memory");
+    if (kernel.shared_bytes > 48 * 1024) allow_shared_bytes(kernel.function, launch.shared_bytes);
     kernels_.push_back(std::move(kernel));
   }
   for (const loop::Scratch& scratch : candidate_.scratch)

@@ -16,8 +16,10 @@ namespace ak {
 
 class LoopPlan {
  public:
-  /// Loads the image (checksum verified by the caller) into the resources' context. Throws Error{driver} for an image without
-  /// one of the launches' kernels, Error{invalid_argument} for geometry that the function's parameters do not tell.
+  /// module: in the resources' context. Throws Error{driver} for one without one of the launches' kernels,
+  /// Error{invalid_argument} for geometry that the function's parameters do not tell.
+  LoopPlan(Resources& resources, std::shared_ptr<const Module> module, const loop::Function& function, loop::Candidate candidate);
+  /// With a module of its own: loads the image, whose checksum was verified.
   LoopPlan(Resources& resources, const void* image, const loop::Function& function, loop::Candidate candidate);
 
   /// Enqueues all its launches; arguments: the address of each value, in the order of loop::c_parameters (what the function
@@ -55,7 +57,7 @@ class LoopPlan {
 
   loop::Candidate candidate_;
   Workspaces& workspaces_;
-  Module module_;
+  std::shared_ptr<const Module> module_;
   std::vector<Integer> integers_;
   std::vector<Kernel> kernels_;
   std::vector<Memory> memory_;  // in the scratch's order

@@ -44,7 +44,7 @@ class Pass {
 };
 
 /// Serves a call whose product is zero: k = 0 or alpha = 0. Reads neither A nor B.
-class PassPlan : public Plan {
+class PassPlan : public LaunchPlan {
  public:
   PassPlan(Resources& resources, const Problem& problem);
   bool try_launch(Stream stream, const CallArgs& args) const override;

@@ -1,4 +1,4 @@
-// Plan: a winner ready to run. Immutable and shared between threads; a launch allocates nothing and takes no lock.
+// LaunchPlan: a winner ready to run. Immutable and shared between threads; a launch allocates nothing and takes no lock.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@
 
 namespace ak {
 
-class Plan {
+class LaunchPlan {
  public:
-  virtual ~Plan() = default;
+  virtual ~LaunchPlan() = default;
   /// Enqueues D on the stream; legal during capture. False, with nothing enqueued, where its workspace is not to be had.
-  /// Throws Error{driver}.
+  /// Throws Error{driver}, and Error{invalid_argument} for a caller's workspace that is too small.
   [[nodiscard]] virtual bool try_launch(Stream stream, const CallArgs& args) const = 0;
   /// The same; Error{out_of_memory} instead of false.
   void launch(Stream stream, const CallArgs& args) const {
@@ -28,10 +28,13 @@ class Plan {
   virtual std::int64_t workspace_bytes() const { return 0; }
   virtual const Tactic& tactic() const = 0;
 
+ protected:
+  [[noreturn]] static void refuse_workspace(std::int64_t bytes, std::int64_t needed);
+
  private:
   [[noreturn]] void refuse() const;
 };
 
-using PlanPtr = std::shared_ptr<const Plan>;
+using PlanPtr = std::shared_ptr<const LaunchPlan>;
 
 }  // namespace ak

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/embedded.hpp"
+#include "base/hash.hpp"
 #include "core/activation.hpp"
 #include "gpu/device.hpp"
 #include "jit/compiler.hpp"
@@ -13,6 +14,18 @@ namespace ak {
 Resources::Resources(CUcontext context) : context_(context), workspaces_(context) {
   const ContextScope scope(context);
   facts_ = device_facts();
+}
+
+std::shared_ptr<const Module> Resources::module(std::string_view image) {
+  const std::string key = digest(image).hex();
+  const std::lock_guard lock(mutex_);
+  auto& module = modules_[key];
+  if (!module) {
+    const RelaxedCapture relaxed;
+    const ContextScope scope(context_);
+    module = std::make_shared<const Module>(Module::load(image.data()));
+  }
+  return module;
 }
 
 CUfunction Resources::support_kernel(const char* name) {
@@ -52,6 +65,11 @@ void* Resources::vendor_handle(void* (*make)()) {
     vendor_handle_ = make();
   }
   return vendor_handle_;
+}
+
+std::shared_ptr<const Module> load_module(const Resources& resources, const void* image) {
+  const ContextScope scope(resources.context());
+  return std::make_shared<const Module>(Module::load(image));
 }
 
 Resources& resources() {

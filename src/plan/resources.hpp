@@ -4,8 +4,10 @@
 #include <cuda.h>
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "ak/types.hpp"
 #include "core/device_facts.hpp"
@@ -21,6 +23,10 @@ class Resources {
   CUcontext context() const { return context_; }
   const DeviceFacts& facts() const { return facts_; }
   Workspaces& workspaces() { return workspaces_; }
+
+  /// Of a winner's image, whose checksum was verified: loaded once, and kept for the life of the process, as graphs that were
+  /// captured may outlive the ak::Context that served them. Throws Error{driver}.
+  std::shared_ptr<const Module> module(std::string_view image);
 
   /// A kernel of kernels/support/, by its unmangled name; the fatbin is loaded on first use. Throws Error{internal} for an
   /// unknown name, Error{driver} when this GPU cannot run the fatbin.
@@ -38,10 +44,14 @@ class Resources {
   DeviceFacts facts_;
   Workspaces workspaces_;
   std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const Module>> modules_;  // by digest
   Module support_;
   std::map<Activation, Module> own_activations_;
   void* vendor_handle_ = nullptr;
 };
+
+/// A module of a plan's own, in the resources' context; the image's checksum was verified. Throws Error{driver}.
+std::shared_ptr<const Module> load_module(const Resources& resources, const void* image);
 
 /// Of the current context (gpu/device.hpp: current_context). Made on first use and kept for the life of the process, for
 /// captured graphs may use what it holds. Not for the hot path.

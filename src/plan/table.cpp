@@ -15,7 +15,7 @@ std::size_t Table::size() const {
 }
 
 // Readers may be in `slots`: an empty slot's problem is written before its plan, and never again.
-void Table::put(Slots& slots, std::uint64_t key, const Problem& problem, const Plan* plan) {
+void Table::put(Slots& slots, std::uint64_t key, const Problem& problem, const LaunchPlan* plan) {
   for (std::uint64_t i = key;; ++i) {
     Slot& slot = slots.slots[i & slots.mask];
     if (!slot.plan.load(std::memory_order_relaxed)) {
@@ -31,7 +31,7 @@ void Table::put(Slots& slots, std::uint64_t key, const Problem& problem, const P
 
 void Table::publish(const Problem& problem, PlanPtr plan) {
   const std::lock_guard lock(mutex_);
-  const Plan* raw = plan.get();
+  const LaunchPlan* raw = plan.get();
   plans_.push_back(std::move(plan));
   const bool known = find(problem) != nullptr;
   if (!known && ++size_ * 2 > all_slots_.back()->mask) {
@@ -39,7 +39,7 @@ void Table::publish(const Problem& problem, PlanPtr plan) {
     auto larger = std::make_unique<Slots>((old.mask + 1) * 2);
     for (std::uint64_t i = 0; i <= old.mask; ++i) {
       const Slot& slot = old.slots[i];
-      if (const Plan* moved = slot.plan.load(std::memory_order_relaxed)) put(*larger, slot.key, slot.problem, moved);
+      if (const LaunchPlan* moved = slot.plan.load(std::memory_order_relaxed)) put(*larger, slot.key, slot.problem, moved);
     }
     put(*larger, hash(problem), problem, raw);
     current_.store(larger.get(), std::memory_order_release);

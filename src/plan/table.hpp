@@ -20,12 +20,12 @@ class Table {
   Table& operator=(const Table&) = delete;
 
   /// Null on a miss. The plan lives as long as the table, replaced or not: captured graphs use its module.
-  const Plan* find(const Problem& problem) const {
+  const LaunchPlan* find(const Problem& problem) const {
     const std::uint64_t key = hash(problem);
     const Slots& slots = *current_.load(std::memory_order_acquire);
     for (std::uint64_t i = key;; ++i) {
       const Slot& slot = slots.slots[i & slots.mask];
-      const Plan* plan = slot.plan.load(std::memory_order_acquire);  // the key was written before it
+      const LaunchPlan* plan = slot.plan.load(std::memory_order_acquire);  // the key was written before it
       if (!plan || (slot.key == key && slot.problem == problem)) return plan;
     }
   }
@@ -39,7 +39,7 @@ class Table {
 
  private:
   struct Slot {
-    std::atomic<const Plan*> plan{nullptr};  // null: empty, and the end of a probe
+    std::atomic<const LaunchPlan*> plan{nullptr};  // null: empty, and the end of a probe
     std::uint64_t key = 0;
     Problem problem;
   };
@@ -49,7 +49,7 @@ class Table {
     std::unique_ptr<Slot[]> slots;
   };
 
-  void put(Slots& slots, std::uint64_t key, const Problem& problem, const Plan* plan);
+  void put(Slots& slots, std::uint64_t key, const Problem& problem, const LaunchPlan* plan);
 
   std::atomic<const Slots*> current_;
   std::atomic<std::uint64_t> epoch_{0};

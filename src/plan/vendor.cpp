@@ -323,12 +323,17 @@ bool VendorPlan::try_launch(Stream stream, const CallArgs& args) const {
   const std::int64_t begin = round_up(kCounterBytes + way.scratch(), 256), row_bytes = panel.row_bytes();
   std::int64_t rows = way.whole ? 0 : panel_rows(args.m, row_bytes);
   Workspaces::Lease lease;
-  while ((rows > 0 || way.scratch() > 0) && !(lease = workspaces_.acquire(stream, begin + rows * row_bytes))) {
+  const auto have = [&](std::int64_t bytes) {
+    return args.workspace ? bytes <= args.workspace_bytes : bool(lease = workspaces_.acquire(stream, bytes));
+  };
+  const bool needs = rows > 0 || way.scratch() > 0;
+  while (needs && !have(begin + rows * row_bytes)) {
     const std::int64_t fewer = panel_rows(rows, row_bytes, rows * row_bytes / 2);
+    if (fewer == rows && args.workspace) refuse_workspace(args.workspace_bytes, begin + rows * row_bytes);
     if (fewer == rows) return false;
     rows = fewer;
   }
-  char* const memory = lease ? static_cast<char*>(lease.data()) : nullptr;
+  char* const memory = static_cast<char*>(!needs ? nullptr : args.workspace ? args.workspace : lease.data());
   void* const scratch = way.scratch() > 0 ? memory + kCounterBytes : nullptr;
   if (way.whole) return launch_fused(stream, args, way, scratch), true;
   for (std::int64_t first = 0; first < args.m; first += rows)

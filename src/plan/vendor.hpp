@@ -99,7 +99,7 @@ constexpr int kVendorHeuristics = 64;
 std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& problem, VendorKind kind,
                                           int limit = kVendorHeuristics, std::int64_t most_workspace = kVendorWorkspaceBytes);
 
-class VendorPlan : public Plan {
+class VendorPlan : public LaunchPlan {
  public:
   /// scratch, here and below: null: the resources' own.
   VendorPlan(Resources& resources, const Problem& problem, const Tactic& tactic, const VendorAlgo& algo,

@@ -12,24 +12,13 @@ constexpr std::int64_t kGranule = std::int64_t{2} << 20;  // what the driver han
 constexpr std::size_t kFirstSlots = 64;
 constexpr int kRefusals = 64;  // after so many, memory is asked for once more
 
-constexpr std::uint64_t kLegacy = ~std::uint64_t{0} >> 1;  // no stream's number
-constexpr std::uint64_t kCaptures = std::uint64_t{1} << 63;
+constexpr std::uint64_t kLegacy = ~std::uint64_t{0};  // no stream's number
 
-// What the driver calls the stream: a number that no later stream gets, nor another thread's default stream. Asking for it
-// breaks a capture, so a stream that captures goes by its handle, or its thread, and has its blocks apart.
-std::uint64_t key_of(Stream stream) {
-  if (!stream || stream == CU_STREAM_LEGACY) return kLegacy;
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  check(driver().cuStreamIsCapturing(stream, &status), "asking whether a stream is captured");
-  if (status != CU_STREAM_CAPTURE_STATUS_NONE) {
-    static std::atomic<std::uint64_t> threads{0};
-    if (stream != CU_STREAM_PER_THREAD) return kCaptures | reinterpret_cast<std::uint64_t>(stream);
-    static thread_local const std::uint64_t mine = 2 * ++threads + 1;  // odd: no handle
-    return kCaptures | mine;
-  }
-  unsigned long long id = 0;
-  check(driver().cuStreamGetId(stream, &id), "asking for a stream's number");
-  return id + 1;  // 0 is the empty slot's
+// The graph lets go of it when the last of all that was made of it is gone, on a thread of the driver's, which must not be
+// asked for anything then.
+void CUDA_CB let_go(void* held) {
+  const std::unique_ptr<std::shared_ptr<std::atomic<bool>>> gone(static_cast<std::shared_ptr<std::atomic<bool>>*>(held));
+  (*gone)->store(true, std::memory_order_release);
 }
 
 }  // namespace
@@ -41,7 +30,9 @@ struct Workspaces::Block {
   std::atomic<std::int64_t> bytes{0};  // 0: given back
   std::atomic<int> users{0};
   bool shared = false;
-  std::uint64_t last_key = 0;  // of a shared block: its last user, whose work `done` follows
+  std::uint64_t last_key = 0;                     // of a shared block: its last user, whose work `done` follows
+  std::uint64_t capture = 0, stream = 0;          // of a graph's block: who captured it
+  std::shared_ptr<std::atomic<bool>> graph_gone;  // then anybody's
   Event done;
   Block* next = nullptr;
   bool seize() {
@@ -58,7 +49,8 @@ void Workspaces::Lease::release() const {
   block_->users.fetch_sub(1);
 }
 
-Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes) : context_(context), cap_(cap_bytes) {
+Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes, Graphs graphs)
+    : context_(context), replayed_(graphs), cap_(cap_bytes) {
   all_slots_.push_back(std::make_unique<Slots>(kFirstSlots));
   current_.store(all_slots_.back().get(), std::memory_order_release);
 }
@@ -88,8 +80,31 @@ Workspaces::Slot& Workspaces::Slots::probe(std::uint64_t key) const {
   }
 }
 
+// What the driver calls the stream: a number that no later stream gets, nor another thread's default stream. Asking for it
+// breaks a capture, in which a stream goes by its handle, or its thread.
+std::uint64_t Workspaces::key_of(Stream stream, Capture& capture) {
+  if (!stream || stream == CU_STREAM_LEGACY) return kLegacy;
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  cuuint64_t id = 0;
+  check(driver().cuStreamGetCaptureInfo(stream, &status, &id, &capture.graph, nullptr, nullptr, nullptr),
+        "asking whether a stream is captured");
+  if (status == CU_STREAM_CAPTURE_STATUS_ACTIVE) {
+    static std::atomic<std::uint64_t> threads{0};
+    static thread_local const std::uint64_t mine = 2 * ++threads + 1;  // odd: no handle
+    capture.id = id;
+    return capture.stream = stream == CU_STREAM_PER_THREAD ? mine : reinterpret_cast<std::uint64_t>(stream);
+  }
+  capture.graph = nullptr;
+  unsigned long long number = 0;
+  check(driver().cuStreamGetId(stream, &number), "asking for a stream's number");
+  return number + 1;  // 0 is the empty slot's
+}
+
 Workspaces::Lease Workspaces::acquire(Stream stream, std::int64_t bytes) {
-  const std::uint64_t key = key_of(stream);
+  Capture capture;
+  const std::uint64_t key = key_of(stream, capture);
+  if (capture.graph) [[unlikely]]
+    return Lease(captured(capture, bytes), stream);
   for (;;) {
     const Slots* const slots = current_.load(std::memory_order_acquire);
     const Slot* const slot = slots->find(key);
@@ -100,13 +115,59 @@ Workspaces::Lease Workspaces::acquire(Stream stream, std::int64_t bytes) {
       return Lease(block, stream);
     block->users.fetch_sub(1);  // outgrown meanwhile
   }
-  if (!(key & kCaptures))
-    if (Block* const block = share(key, stream, bytes)) return Lease(block, stream);
-  // What was refused is refused for a while without asking again.
+  if (Block* const block = share(key, stream, bytes)) return Lease(block, stream);
+  return Lease(refused(bytes) ? nullptr : grow(key, stream, bytes), stream);
+}
+
+// What was refused is refused for a while without asking again.
+bool Workspaces::refused(std::int64_t bytes) {
   const std::int64_t refused = refused_.load(std::memory_order_relaxed);
-  if (refused > 0 && bytes >= refused && refusals_.fetch_add(1, std::memory_order_relaxed) % kRefusals != kRefusals - 1)
-    return {};
-  return Lease(grow(key, stream, bytes), stream);
+  return refused > 0 && bytes >= refused && refusals_.fetch_add(1, std::memory_order_relaxed) % kRefusals != kRefusals - 1;
+}
+
+// The one that this capture has on this stream, else one whose graph is gone, else a new one.
+Workspaces::Block* Workspaces::captured(const Capture& capture, std::int64_t bytes) {
+  const std::uint64_t owner = replayed_ == Graphs::at_once ? capture.id : 0;
+  const std::lock_guard lock(mutex_);
+  Block* block = nullptr;
+  bool any_gone = false;
+  for (auto at = graphs_.rbegin(); at != graphs_.rend(); ++at) {
+    Block* const each = *at;
+    const bool gone = each->graph_gone->load(std::memory_order_acquire);
+    any_gone = any_gone || (gone && each->bytes > 0);
+    if (each->bytes < bytes) continue;
+    if (each->capture == owner && each->stream == capture.stream) return each->users.fetch_add(1), each;
+    if (gone && (!block || each->bytes < block->bytes)) block = each;
+  }
+  const RelaxedCapture relaxed;
+  const ContextScope scope(context_);
+  if (!block) {
+    if (!any_gone && refused(bytes)) return nullptr;
+    const std::int64_t cap = cap_.load(std::memory_order_relaxed),
+                       size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
+    const bool room = held_.load() + size <= cap || give_back(held_.load() + size - cap);
+    block = room ? make(size, false) : nullptr;
+    if (!block) return refused_.store(bytes, std::memory_order_relaxed), nullptr;
+    refused_.store(0, std::memory_order_relaxed);
+    graphs_.push_back(block);
+  }
+  block->capture = owner, block->stream = capture.stream;
+  hold(*block, capture.graph);
+  block->users.fetch_add(1);
+  return block;
+}
+
+// Until the graph is gone, and all that was made of it; for good where the driver does not say when that is.
+void Workspaces::hold(Block& block, CUgraph graph) {
+  block.graph_gone = std::make_shared<std::atomic<bool>>(false);
+  if (replayed_ == Graphs::in_turn) return;
+  auto held = std::make_unique<std::shared_ptr<std::atomic<bool>>>(block.graph_gone);
+  CUuserObject object = nullptr;
+  if (driver().cuUserObjectCreate(&object, held.get(), let_go, 1, CU_USER_OBJECT_NO_DESTRUCTOR_SYNC) != CUDA_SUCCESS) return;
+  static_cast<void>(held.release());
+  if (driver().cuGraphRetainUserObject(graph, object, 1, CU_GRAPH_USER_OBJECT_MOVE) == CUDA_SUCCESS) return;
+  block.graph_gone = std::make_shared<std::atomic<bool>>(false);  // the object's end is not the graph's
+  driver().cuUserObjectRelease(object, 1);
 }
 
 // The block it used last, else the first that is free; the stream waits on the GPU for who had it before.
@@ -125,8 +186,8 @@ Workspaces::Block* Workspaces::share(std::uint64_t key, Stream stream, std::int6
   return nullptr;
 }
 
-// Half of the cap is for blocks that streams keep, all of it for captures: a graph cannot share. What has no room there is
-// shared, and what is shared is given back where more is needed at once.
+// Half of the cap is for blocks that streams keep. What has no room there is shared, and what is shared, or was of a graph that
+// is gone, is given back where more is needed at once.
 Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64_t bytes) {
   const std::lock_guard lock(mutex_);
   const Slots* slots = current_.load(std::memory_order_relaxed);
@@ -136,16 +197,14 @@ Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64
 
   const RelaxedCapture relaxed;
   const ContextScope scope(context_);
-  const bool captured = (key & kCaptures) != 0;
   const std::int64_t cap = cap_.load(std::memory_order_relaxed),
                      size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
-  const std::int64_t replaced = old && !captured ? old->bytes.load() : 0;
-  const bool keeps = own_ - replaced + size <= (captured ? cap : cap / 2);
+  const std::int64_t replaced = old ? old->bytes.load() : 0;
+  const bool keeps = own_ - replaced + size <= cap / 2;
   const auto refuse = [&]() -> Block* {
     refused_.store(bytes, std::memory_order_relaxed);
     return nullptr;
   };
-  if (captured && !keeps) return refuse();
   if (held_.load() + size > cap && !give_back(held_.load() + size - cap)) return refuse();
   Block* const block = make(size, !keeps);
   if (!block) return refuse();
@@ -159,7 +218,7 @@ Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64
   }
   own_ += size;
   keep(block, key, slots);
-  if (old && !captured && offer(old, key, stream)) own_ -= replaced;
+  if (old && offer(old, key, stream)) own_ -= replaced;
   return block;
 }
 
@@ -218,16 +277,19 @@ bool Workspaces::offer(Block* block, std::uint64_t key, Stream stream) {
   return true;
 }
 
-// Frees shared blocks that nothing uses until `wanted` bytes are free. The emptied ones stay in the list.
+// Frees blocks that nothing uses until `wanted` bytes are free. The emptied ones stay in their lists.
 bool Workspaces::give_back(std::int64_t wanted) {
+  const auto empty = [&](Block& block) {
+    const std::int64_t bytes = block.bytes.exchange(0);
+    block.buffer = Buffer();
+    held_.fetch_sub(bytes, std::memory_order_relaxed);
+    wanted -= bytes;
+  };
+  for (Block* block : graphs_)
+    if (wanted > 0 && block->graph_gone->load(std::memory_order_acquire)) empty(*block);
   for (Block* block = pool_.load(std::memory_order_relaxed); block && wanted > 0; block = block->next) {
     if (block->bytes == 0 || !block->seize()) continue;
-    if (driver().cuEventQuery(block->done.get()) == CUDA_SUCCESS) {
-      const std::int64_t bytes = block->bytes.exchange(0);
-      block->buffer = Buffer();
-      held_.fetch_sub(bytes, std::memory_order_relaxed);
-      wanted -= bytes;
-    }
+    if (driver().cuEventQuery(block->done.get()) == CUDA_SUCCESS) empty(*block);
     block->users.fetch_sub(1);
   }
   return wanted <= 0;

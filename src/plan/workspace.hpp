@@ -1,6 +1,7 @@
 // Scratch memory for launches, found without a lock or an allocation. Launches on one stream are ordered, so a stream keeps one
 // block for itself. Streams beyond half of the cap share the other half: such a launch waits, on the GPU, for the block's last
-// user. What a capture uses is kept for its graphs.
+// user. A capture has blocks of its own, one for each of its streams, which come back when its graph, and all that was made of
+// it, is gone: graphs may run at once, wherever they were captured.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,10 @@ class Workspaces {
  public:
   static constexpr std::int64_t kDefaultCap = std::int64_t{2} << 30;
 
-  explicit Workspaces(CUcontext context, std::int64_t cap_bytes = kDefaultCap);
+  /// How graphs that were captured on one stream are replayed.
+  enum class Graphs { at_once, in_turn };
+
+  explicit Workspaces(CUcontext context, std::int64_t cap_bytes = kDefaultCap, Graphs graphs = Graphs::at_once);
   ~Workspaces();
 
   /// A block for work on a stream, from before that work is enqueued until after.
@@ -70,6 +74,16 @@ class Workspaces {
     std::unique_ptr<Slot[]> slots;
   };
 
+  struct Capture {
+    CUgraph graph = nullptr;  // null: the stream does not capture
+    std::uint64_t id = 0;     // no later capture gets it
+    std::uint64_t stream = 0;
+  };
+  static std::uint64_t key_of(Stream stream, Capture& capture);
+  void hold(Block& block, CUgraph graph);
+
+  Block* captured(const Capture& capture, std::int64_t bytes);
+  bool refused(std::int64_t bytes);
   Block* share(std::uint64_t key, Stream stream, std::int64_t bytes);
   Block* grow(std::uint64_t key, Stream stream, std::int64_t bytes);
   Block* make(std::int64_t size, bool shared);
@@ -77,7 +91,8 @@ class Workspaces {
   bool offer(Block* block, std::uint64_t key, Stream stream);
   bool give_back(std::int64_t wanted);
 
-  CUcontext context_;
+  const CUcontext context_;
+  const Graphs replayed_;
   std::atomic<std::int64_t> cap_, held_{0}, refused_{0};  // refused_: the least that was not to be had lately; 0: none
   std::atomic<int> refusals_{0};
   std::atomic<const Slots*> current_;
@@ -85,6 +100,7 @@ class Workspaces {
   std::mutex mutex_;                               // of what follows, and of every write above
   std::vector<std::unique_ptr<Slots>> all_slots_;  // outgrown ones too: a reader may still be in one
   std::vector<std::unique_ptr<Block>> blocks_;
+  std::vector<Block*> graphs_;  // blocks of captures and of graphs; newest last
   std::int64_t own_ = 0;  // bytes of blocks that streams keep
   std::size_t streams_ = 0;
   OwnedStream stream_;

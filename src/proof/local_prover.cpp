@@ -49,7 +49,7 @@ Proven LocalProver::prove(const Kernel& kernel, Effort effort, Deadline deadline
   return prove(*bed_.plan(kernel), is_vendor(kernel.tactic) ? nullptr : &kernel, effort, deadline);
 }
 
-Proven LocalProver::prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline) {
+Proven LocalProver::prove(const LaunchPlan& plan, const Kernel* kernel, Effort effort, Deadline deadline) {
   if (effort == Effort::quick) {
     const Run run{&plan, &quick_case()};
     return hold(verifier_.check({&run, 1}, deadline));

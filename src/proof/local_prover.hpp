@@ -22,7 +22,7 @@ class LocalProver : public Prover {
   Proven prove_whole(const Kernel& kernel, Deadline deadline) override;
   /// The same of a plan that is loaded already; edge sizes are looked at where its kernel is given, the data of
   /// edge sizes at the problem's own size where not.
-  Proven prove(const Plan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
+  Proven prove(const LaunchPlan& plan, const Kernel* kernel, Effort effort, Deadline deadline);
 
   Verifier& verifier() { return verifier_; }
   /// When a kernel was launched last.

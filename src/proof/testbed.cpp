@@ -14,7 +14,8 @@ constexpr double kPatience = 1;  // seconds for a kernel that outlasted its tria
 
 PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel, Workspaces* scratch) {
   const Family& own = family(kernel.tactic.family);
-  return std::make_shared<KernelPlan>(resources, kernel.cubin.data(), problem, kernel.tactic,
+  auto module = scratch ? load_module(resources, kernel.cubin.data()) : resources.module(kernel.cubin);
+  return std::make_shared<KernelPlan>(resources, std::move(module), problem, kernel.tactic,
                                       own.geometry(problem, kernel.tactic, resources.facts()), scratch);
 }
 
@@ -24,7 +25,7 @@ Testbed::Testbed(const Problem& problem, const Problem& whole, Resources& resour
       resources(resources),
       probe(resources),
       scratch_bytes(allowance.scratch()),
-      scratch(resources.context(), scratch_bytes),
+      scratch(resources.context(), scratch_bytes, Workspaces::Graphs::in_turn),
       queue(DeviceShare(allowance.operands())) {}
 
 Testbed::Entered::Entered(Testbed& bed) : scope_(bed.resources.context()) {

@@ -14,7 +14,7 @@
 namespace ak {
 
 /// The plan of a compiled kernel for a problem of the structure it was made for, whatever its sizes. scratch: null: the
-/// resources' own.
+/// resources' own, and the kernel stays loaded.
 PlanPtr load(Resources& resources, const Problem& problem, const Kernel& kernel, Workspaces* scratch = nullptr);
 
 struct Testbed {

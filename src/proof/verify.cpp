@@ -234,7 +234,7 @@ Verdict Verifier::judge(const Finding& finding, const Case& on, Deadline deadlin
                            in_d ? "D" : "aux", row, column, element(bits, out), want));
 }
 
-void Verifier::launch(const Plan& plan, const Case& on) {
+void Verifier::launch(const LaunchPlan& plan, const Case& on) {
   launched_ = Clock::now();
   plan.launch(queue_.stream(), on.launched);
 }
@@ -275,7 +275,7 @@ Verdict Verifier::inspect(Case& on, const Tactic& tactic, Deadline deadline) {
   return judge(found, on, deadline);
 }
 
-Verdict Verifier::repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline) {
+Verdict Verifier::repeat(const LaunchPlan& plan, Case& on, int times, const LaunchPlan* other, Case* other_on, Deadline deadline) {
   trust(on, deadline);
   const std::int64_t bytes = on.layout.output_bytes();
   const std::uint64_t outputs = on.base + on.layout.d.begin;

@@ -70,7 +70,7 @@ struct Verdict {
 };
 
 struct Run {
-  const Plan* plan;
+  const LaunchPlan* plan;
   Case* on;
 };
 
@@ -92,7 +92,7 @@ class Verifier {
   Verdict inspect(Case& on, const Tactic& tactic, Deadline deadline);
 
   /// `times` launches on fresh poison must give equal bits; `other`, when given, is launched between them.
-  Verdict repeat(const Plan& plan, Case& on, int times, const Plan* other, Case* other_on, Deadline deadline);
+  Verdict repeat(const LaunchPlan& plan, Case& on, int times, const LaunchPlan* other, Case* other_on, Deadline deadline);
 
   /// When a plan was last launched.
   Clock::time_point launched() const { return launched_; }
@@ -103,7 +103,7 @@ class Verifier {
   void begin(std::size_t slots);
   std::span<const Finding> finish(std::size_t slots, Deadline deadline);
   Verdict judge(const Finding& finding, const Case& on, Deadline deadline);
-  void launch(const Plan& plan, const Case& on);
+  void launch(const LaunchPlan& plan, const Case& on);
 
   GpuQueue& queue_;
   const Probe& probe_;

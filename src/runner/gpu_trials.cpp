@@ -62,7 +62,7 @@ VendorArms GpuTrials::vendor_arms() {
   return {};
 }
 
-Medians GpuTrials::time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline) {
+Medians GpuTrials::time(std::span<const LaunchPlan* const> plans, int rounds, double graph_us, Deadline deadline) {
   try {
     return timer.time(plans, rounds, graph_us, deadline);
   } catch (const Failed& failed) {

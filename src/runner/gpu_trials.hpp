@@ -45,7 +45,7 @@ class GpuTrials final : private GpuParts, public Trials {
   /// cuBLASLt's ways as plans; empty where they cannot be timed.
   VendorArms vendor_arms();
   /// Plans of the panel in one window. Throws Error{driver} where they cannot be timed.
-  Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
+  Medians time(std::span<const LaunchPlan* const> plans, int rounds, double graph_us, Deadline deadline);
   /// The plan, for the panel, of a tactic that was tried; null otherwise.
   PlanPtr plan(const Tactic& tactic) const { return bed.kept(tactic); }
   /// What lost the GPU context; empty while it works. Every later trial is Outcome::runtime.

@@ -78,7 +78,7 @@ void PairedTimer::time(const Kernel& kernel, Effort effort, Trial& trial, Deadli
   trial.us = whole_us(trial.us);
 }
 
-PlanArm PairedTimer::arm_of(const Plan& plan, double graph_us, double estimate_us, Deadline deadline) {
+PlanArm PairedTimer::arm_of(const LaunchPlan& plan, double graph_us, double estimate_us, Deadline deadline) {
   return {loop().stopwatch.arm(launch_of(plan, loop().sets), graph_us, estimate_us, deadline), &plan};
 }
 
@@ -102,7 +102,7 @@ std::optional<std::size_t> PairedTimer::follow_vendor(std::span<const PlanArm> a
   return best;
 }
 
-void PairedTimer::time_quick(const Plan& plan, Trial& trial, Deadline deadline) {
+void PairedTimer::time_quick(const LaunchPlan& plan, Trial& trial, Deadline deadline) {
   const PlanArm* anchor = anchor_arm(kQuickGraphUs, deadline);
   const double vendor_us = anchor ? survey_->anchor_us() : 0;
   const double estimate = loop().stopwatch.estimate(launch_of(plan, loop().sets), 1, deadline);
@@ -119,7 +119,7 @@ void PairedTimer::time_quick(const Plan& plan, Trial& trial, Deadline deadline) 
   drift_.note(window.median(1), window.clock_mhz);
 }
 
-void PairedTimer::time_full(const Plan& plan, Trial& trial, Deadline deadline) {
+void PairedTimer::time_full(const LaunchPlan& plan, Trial& trial, Deadline deadline) {
   const PlanArm* anchor = anchor_arm(kFullGraphUs, deadline);
   if (!loop_case_) {
     loop_case_ = std::make_unique<Case>(bed_.queue, bed_.probe, bed_.problem, loop().sets.layout(), loop().sets.base(0),
@@ -161,10 +161,10 @@ void PairedTimer::time_finals(std::span<const Kernel> kernels, std::span<Trial* 
   }
 }
 
-Medians PairedTimer::time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline) {
+Medians PairedTimer::time(std::span<const LaunchPlan* const> plans, int rounds, double graph_us, Deadline deadline) {
   const Testbed::Entered entered(bed_);
   std::vector<PlanArm> arms;
-  for (const Plan* plan : plans) arms.push_back(arm_of(*plan, graph_us, 0, deadline));
+  for (const LaunchPlan* plan : plans) arms.push_back(arm_of(*plan, graph_us, 0, deadline));
   const Window window = loop().stopwatch.window(pointers_to(arms), rounds, deadline);
   Medians medians;
   medians.clock_mhz = window.clock_mhz;

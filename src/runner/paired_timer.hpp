@@ -42,7 +42,7 @@ class PairedTimer final : public Timer {
   /// cuBLASLt's ways as plans.
   VendorArms arms(Deadline deadline);
   /// Any plans of the testbed's problem in one window; graph_us is about how long one arm's graph takes.
-  Medians time(std::span<const Plan* const> plans, int rounds, double graph_us, Deadline deadline);
+  Medians time(std::span<const LaunchPlan* const> plans, int rounds, double graph_us, Deadline deadline);
 
  private:
   struct Loop {
@@ -53,9 +53,9 @@ class PairedTimer final : public Timer {
   Loop& loop();
   VendorSurvey& survey(Deadline deadline);
   double whole_us(double us) const;
-  void time_quick(const Plan& plan, Trial& trial, Deadline deadline);
-  void time_full(const Plan& plan, Trial& trial, Deadline deadline);
-  PlanArm arm_of(const Plan& plan, double graph_us, double estimate_us, Deadline deadline);
+  void time_quick(const LaunchPlan& plan, Trial& trial, Deadline deadline);
+  void time_full(const LaunchPlan& plan, Trial& trial, Deadline deadline);
+  PlanArm arm_of(const LaunchPlan& plan, double graph_us, double estimate_us, Deadline deadline);
   const PlanArm* anchor_arm(double graph_us, Deadline deadline);
   std::optional<std::size_t> follow_vendor(std::span<const PlanArm> arms, const Window& window);
 

@@ -10,14 +10,14 @@
 namespace ak {
 
 /// plan and sets must outlive it.
-inline Launch launch_of(const Plan& plan, const RotatingSets& sets) {
+inline Launch launch_of(const LaunchPlan& plan, const RotatingSets& sets) {
   return [&plan, &sets](CUstream stream, int set) { plan.launch(stream, sets.args(set)); };
 }
 
 inline Rotation rotation_of(const RotatingSets& sets) { return {sets.count(), sets.self_evicting()}; }
 
 struct PlanArm : Arm {
-  const Plan* plan = nullptr;
+  const LaunchPlan* plan = nullptr;
 };
 
 /// As a window takes them; arms must outlive the answer.

@@ -4,8 +4,8 @@
 //   ak_latency pointer                what it costs a cuBLAS-shaped call to ask the driver where alpha lies
 //
 // first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
-// a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us and bare_us are medians of
-// interleaved rounds.
+// a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us, plan_us (the same call by an
+// ak::Plan) and bare_us are medians of interleaved rounds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -144,7 +144,8 @@ int run(int count, char** words) {
   stream.synchronize();
 
   const auto bare = bare_launch(context, canonicalize(x, w, y, epilogue), stream.get());
-  std::vector<double> hot_us, bare_us;
+  Plan plan = context.plan(x, w, y, epilogue);
+  std::vector<double> hot_us, plan_us, bare_us;
   const auto time = [&](std::vector<double>& into, const std::function<void()>& enqueue) {
     const auto from = Clock::now();
     for (int i = 0; i < kLaunches; ++i) enqueue();
@@ -153,16 +154,17 @@ int run(int count, char** words) {
   };
   for (int round = 0; round < kRounds; ++round) {
     time(hot_us, [&] { context.matmul_act(stream.get(), x, w, y, epilogue); });
+    time(plan_us, [&] { plan(stream.get(), x, w, y, epilogue); });
     if (bare) time(bare_us, [&] { (*bare)(); });
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{}\n", m, n, k, csv_field(name(*activation)),
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f}\n", m, n, k, csv_field(name(*activation)),
              spent.store_hits  ? "hit"
              : spent.pack_hits ? "pack"
                                : "search",
              first_s, spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "",
-             e.served_by);
+             e.served_by, median(plan_us));
   return 0;
 }
 

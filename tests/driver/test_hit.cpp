@@ -59,6 +59,21 @@ TEST_CASE("a hit starts no thread and no worker, and asks the driver little") {
       CHECK_MESSAGE(fake::count(costly) == 0, costly);
     CHECK(fake::count("cuModuleLoadData") == 1);
   }
+  {
+    // Graphs that were captured may outlive the context that served them.
+    Settings settings;
+    settings.cache_dir = folder;
+    CallArgs args{};
+    args.m = 64, args.n = args.k = 4096, args.a.ld = args.b.ld = args.d.ld = 4096, args.alpha = 1;
+    const OwnedStream stream = OwnedStream::make();
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    Context::Impl(settings).matmul_act(stream.get(), problem, args);
+    CUgraph graph = nullptr;
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    CHECK(fake::launches().size() == 2);
+    CHECK(fake::count("cuModuleLoadData") == 1);
+    CHECK(fake::count("cuModuleUnload") == 0);
+  }
   own.end();
   CHECK(fake::misuses().empty());
   fs::remove_all(folder);

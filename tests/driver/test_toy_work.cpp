@@ -34,7 +34,7 @@
 using namespace ak;
 using namespace ak::test_stores;
 using namespace std::string_literals;
-using vector_add::FakeKernels, vector_add::kSize, vector_add::Operands, vector_add::Plan;
+using vector_add::FakeKernels, vector_add::kSize, vector_add::Operands, vector_add::LaunchPlan;
 
 namespace {
 
@@ -146,11 +146,11 @@ struct Process {
       if (failed.harms) quarantine.add(source.digest, failed.why);
       return std::nullopt;
     }
-    return Winner{source.digest.hex(), candidate.threads, time(Plan(compiled->cubin, candidate.threads), deadline),
+    return Winner{source.digest.hex(), candidate.threads, time(LaunchPlan(compiled->cubin, candidate.threads), deadline),
                   compiled->cubin};
   }
 
-  double time(const Plan& plan, Deadline deadline) {
+  double time(const LaunchPlan& plan, Deadline deadline) {
     const Operands sets[] = {Operands(1), Operands(2)};
     Stopwatch stopwatch(queue, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
     const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, deadline);
@@ -162,7 +162,7 @@ struct Process {
   bool serves(const Winner& winner) {
     const Operands operands(3);
     const OwnedStream stream = OwnedStream::make();
-    Plan(winner.image, winner.threads).launch(stream.get(), operands);
+    LaunchPlan(winner.image, winner.threads).launch(stream.get(), operands);
     stream.synchronize();
     const std::vector<float> result = operands.result();
     for (std::size_t i = 0; i < kSize; ++i)

@@ -41,7 +41,7 @@ struct Launched {
   }
   Launched() { driver().cuCtxPushCurrent(context); }
 
-  void run(const Plan& plan, const CallArgs& args) {
+  void run(const LaunchPlan& plan, const CallArgs& args) {
     const OwnedStream stream = OwnedStream::make();
     fake::products(), fake::forget();
     launched = plan.try_launch(stream.get(), args);

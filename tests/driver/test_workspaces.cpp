@@ -119,6 +119,99 @@ TEST_CASE("what a capture uses stays its graph's, and asking for it does not bre
   for (int i = 0; i < 20; ++i) CHECK(at(scratch, OwnedStream::make().get(), 20 * kMiB) != captured);
 }
 
+namespace {
+
+struct Captured {
+  CUgraph graph = nullptr;
+  CUgraphExec exec = nullptr;
+};
+
+// What each of the requests got.
+std::vector<void*> captured(Workspaces& scratch, CUstream stream, const std::vector<std::int64_t>& bytes, Captured& made) {
+  std::vector<void*> got;
+  check(driver().cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+  for (const std::int64_t each : bytes) got.push_back(at(scratch, stream, each));
+  check(driver().cuStreamEndCapture(stream, &made.graph), "ending a capture");
+  check(driver().cuGraphInstantiateWithFlags(&made.exec, made.graph, 0), "instantiating");
+  return got;
+}
+
+}  // namespace
+
+TEST_CASE("each graph has scratch of its own, as long as it or what was made of it is there") {
+  fake::reset();
+  Workspaces scratch(current_context(), 100 * kMiB);
+  const OwnedStream stream = OwnedStream::make();
+  Captured first, second, third;
+  const auto one = captured(scratch, stream.get(), {4 * kMiB, 2 * kMiB, 8 * kMiB, 8 * kMiB}, first);
+  CHECK(one[0] == one[1]);
+  CHECK(one[2] != one[0]);
+  CHECK(one[3] == one[2]);
+  const auto two = captured(scratch, stream.get(), {4 * kMiB}, second);
+  CHECK(two[0] != one[0]);
+  CHECK(two[0] != one[2]);
+  const auto held = scratch.held_bytes();
+  check(driver().cuGraphDestroy(first.graph), "destroying a graph");
+  CHECK(captured(scratch, stream.get(), {4 * kMiB}, third)[0] != one[0]);  // what was made of it may run
+  CHECK(scratch.held_bytes() == held + 4 * kMiB);
+  check(driver().cuGraphExecDestroy(first.exec), "destroying a graph");
+  Captured fourth;
+  const auto again = captured(scratch, stream.get(), {4 * kMiB, 8 * kMiB}, fourth);
+  CHECK(again == std::vector{one[0], one[2]});
+  CHECK(scratch.held_bytes() == held + 4 * kMiB);
+}
+
+TEST_CASE("graphs of one stream that are replayed in turn have one scratch") {
+  fake::reset();
+  Workspaces scratch(current_context(), 8 * kMiB, Workspaces::Graphs::in_turn);
+  const OwnedStream stream = OwnedStream::make();
+  Captured first, second;
+  const auto one = captured(scratch, stream.get(), {4 * kMiB}, first);
+  CHECK(one[0] != nullptr);
+  CHECK(captured(scratch, stream.get(), {4 * kMiB}, second) == one);
+}
+
+TEST_CASE("streams of one capture have scratch of their own") {
+  fake::reset();
+  Workspaces scratch(current_context(), 100 * kMiB);
+  const OwnedStream one = OwnedStream::make(), two = OwnedStream::make();
+  check(driver().cuStreamBeginCapture(one.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+  const Event fork = Event::make(Event::Timing::off);
+  fork.record(one.get());
+  check(driver().cuStreamWaitEvent(two.get(), fork.get(), 0), "joining a capture");
+  CHECK(at(scratch, one.get(), kMiB) != at(scratch, two.get(), kMiB));
+  CUgraph graph = nullptr;
+  CHECK(driver().cuStreamEndCapture(one.get(), &graph) == CUDA_SUCCESS);
+}
+
+TEST_CASE("graphs that are gone give their scratch back, a broken capture's too; a driver that does not tell costs no more") {
+  fake::reset();
+  Workspaces scratch(current_context(), 64 * kMiB);
+  const OwnedStream stream = OwnedStream::make();
+  std::vector<Captured> graphs(10);
+  int refused = 0;
+  for (Captured& graph : graphs) refused += captured(scratch, stream.get(), {16 * kMiB}, graph)[0] == nullptr;
+  CHECK(refused == 6);
+  for (const Captured& graph : graphs) {
+    check(driver().cuGraphExecDestroy(graph.exec), "destroying a graph");
+    check(driver().cuGraphDestroy(graph.graph), "destroying a graph");
+  }
+  Captured large;
+  CHECK(captured(scratch, stream.get(), {48 * kMiB}, large)[0] != nullptr);  // for which theirs were given back
+  check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+  void* const lost = at(scratch, stream.get(), 16 * kMiB);
+  CHECK(lost != nullptr);
+  CHECK(driver().cuStreamQuery(stream.get()) != CUDA_SUCCESS);
+  CUgraph none = nullptr;
+  CHECK(driver().cuStreamEndCapture(stream.get(), &none) != CUDA_SUCCESS);
+  fake::fail("cuGraphRetainUserObject", CUDA_ERROR_NOT_SUPPORTED);
+  Captured untold, other;
+  CHECK(captured(scratch, stream.get(), {16 * kMiB}, untold)[0] == lost);
+  check(driver().cuGraphExecDestroy(untold.exec), "destroying a graph");
+  check(driver().cuGraphDestroy(untold.graph), "destroying a graph");
+  CHECK(captured(scratch, stream.get(), {16 * kMiB}, other)[0] == nullptr);
+}
+
 TEST_CASE("without memory a launch says so, asks again now and then, and works when there is some") {
   fake::reset();
   fake::memory(64 * kMiB, 60 * kMiB);

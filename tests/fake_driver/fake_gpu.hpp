@@ -29,11 +29,24 @@ struct Object {
   bool alive = true;
 };
 
+// What goes with the graphs that hold it.
+struct UserObject {
+  UserObject(CUhostFn destroy, void* pointer) : destroy(destroy), pointer(pointer) {}
+  ~UserObject() { destroy(pointer); }
+  const CUhostFn destroy;
+  void* const pointer;
+};
+
+struct Graph : Object {
+  std::vector<std::shared_ptr<UserObject>> held;
+};
+
 struct Capture {
   std::uint64_t id = 0;
   CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
   int thread = 0;
   bool valid = true, blocking = false;
+  Graph* graph = nullptr;
 };
 
 struct Stream : Object {
@@ -59,8 +72,6 @@ struct Function {
   Module* module = nullptr;
   std::string name;
 };
-
-struct Graph : Object {};
 
 struct Memory {
   Context* context = nullptr;

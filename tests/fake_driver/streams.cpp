@@ -21,6 +21,16 @@ bool implicit(CUstream handle) {
   return any;
 }
 
+CUstreamCaptureStatus status_of(const Stream& stream) {
+  if (!stream.capture) return CU_STREAM_CAPTURE_STATUS_NONE;
+  return stream.capture->valid ? CU_STREAM_CAPTURE_STATUS_ACTIVE : CU_STREAM_CAPTURE_STATUS_INVALIDATED;
+}
+
+void gone(fake::Graph& graph) {
+  graph.alive = false;
+  graph.held.clear();
+}
+
 void leave(const std::shared_ptr<Capture>& capture) {
   std::erase(state().captures, capture);
   for (Object* object : state().objects)
@@ -117,9 +127,19 @@ CUresult cuStreamIsCapturing(CUstream handle, CUstreamCaptureStatus* status) {
   FAKE_STREAM(handle);
   if ((!handle || handle == CU_STREAM_LEGACY) && std::ranges::any_of(state().captures, &Capture::blocking))
     return frame(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
-  *status = !stream->capture         ? CU_STREAM_CAPTURE_STATUS_NONE
-            : stream->capture->valid ? CU_STREAM_CAPTURE_STATUS_ACTIVE
-                                     : CU_STREAM_CAPTURE_STATUS_INVALIDATED;
+  return *status = status_of(*stream), frame(CUDA_SUCCESS);
+}
+
+CUresult cuStreamGetCaptureInfo(CUstream handle, CUstreamCaptureStatus* status, cuuint64_t* id, CUgraph* graph,
+                                const CUgraphNode**, const CUgraphEdgeData**, size_t*) {
+  FAKE_FRAME("cuStreamGetCaptureInfo", handle);
+  FAKE_STREAM(handle);
+  if ((!handle || handle == CU_STREAM_LEGACY) && std::ranges::any_of(state().captures, &Capture::blocking))
+    return frame(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
+  *status = status_of(*stream);
+  if (*status != CU_STREAM_CAPTURE_STATUS_ACTIVE) return frame(CUDA_SUCCESS);
+  *id = stream->capture->id;
+  if (graph) *graph = reinterpret_cast<CUgraph>(stream->capture->graph);
   return frame(CUDA_SUCCESS);
 }
 
@@ -128,7 +148,8 @@ CUresult cuStreamBeginCapture(CUstream handle, CUstreamCaptureMode mode) {
   FAKE_STREAM(handle);
   if (!handle || handle == CU_STREAM_LEGACY) return frame(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   if (stream->capture) return frame(CUDA_ERROR_ILLEGAL_STATE);
-  stream->capture = std::make_shared<Capture>(Capture{state().next_id++, mode, thread().number, true, stream->blocking});
+  stream->capture = std::make_shared<Capture>(
+      Capture{state().next_id++, mode, thread().number, true, stream->blocking, made<fake::Graph>(stream->context)});
   stream->origin = true;
   state().captures.push_back(stream->capture);
   return frame(CUDA_SUCCESS);
@@ -145,8 +166,8 @@ CUresult cuStreamEndCapture(CUstream handle, CUgraph* graph) {
     return frame(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD);
   leave(capture);
   stream->origin = false;
-  if (!capture->valid) return frame(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
-  *graph = reinterpret_cast<CUgraph>(made<Graph>(stream->context));
+  if (!capture->valid) return gone(*capture->graph), frame(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  *graph = reinterpret_cast<CUgraph>(capture->graph);
   return frame(CUDA_SUCCESS);
 }
 
@@ -208,14 +229,16 @@ CUresult cuGraphDestroy(CUgraph handle) {
   FAKE_FRAME("cuGraphDestroy", nullptr, number(handle));
   auto* graph = frame.find<fake::Graph>(handle, "its graph is gone");
   if (!graph) return frame(frame.failure);
-  return graph->alive = false, frame(CUDA_SUCCESS);
+  return gone(*graph), frame(CUDA_SUCCESS);
 }
 
 CUresult cuGraphInstantiateWithFlags(CUgraphExec* out, CUgraph handle, unsigned long long) {
   FAKE_FRAME("cuGraphInstantiate", nullptr, number(handle));
   auto* graph = frame.find<fake::Graph>(handle, "its graph is gone");
   if (!graph) return frame(frame.failure);
-  return *out = reinterpret_cast<CUgraphExec>(made<fake::Graph>(graph->context)), frame(CUDA_SUCCESS);
+  auto* const exec = made<fake::Graph>(graph->context);
+  exec->held = graph->held;
+  return *out = reinterpret_cast<CUgraphExec>(exec), frame(CUDA_SUCCESS);
 }
 
 CUresult cuGraphUpload(CUgraphExec, CUstream on) {
@@ -235,7 +258,32 @@ CUresult cuGraphExecDestroy(CUgraphExec handle) {
   FAKE_FRAME("cuGraphExecDestroy", nullptr, number(handle));
   auto* graph = frame.find<fake::Graph>(handle, "its graph is gone");
   if (!graph) return frame(frame.failure);
-  return graph->alive = false, frame(CUDA_SUCCESS);
+  return gone(*graph), frame(CUDA_SUCCESS);
+}
+
+// One reference, which a graph takes over.
+CUresult cuUserObjectCreate(CUuserObject* out, void* pointer, CUhostFn destroy, unsigned references, unsigned flags) {
+  FAKE_FRAME("cuUserObjectCreate");
+  if (references != 1 || flags != CU_USER_OBJECT_NO_DESTRUCTOR_SYNC) return frame(CUDA_ERROR_INVALID_VALUE);
+  *out = reinterpret_cast<CUuserObject>(new std::shared_ptr<UserObject>(std::make_shared<UserObject>(destroy, pointer)));
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuUserObjectRelease(CUuserObject object, unsigned) {
+  FAKE_FRAME("cuUserObjectRelease");
+  delete reinterpret_cast<std::shared_ptr<UserObject>*>(object);
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuGraphRetainUserObject(CUgraph handle, CUuserObject object, unsigned count, unsigned flags) {
+  FAKE_FRAME("cuGraphRetainUserObject", nullptr, number(handle));
+  auto* graph = frame.find<fake::Graph>(handle, "its graph is gone");
+  if (!graph) return frame(frame.failure);
+  if (count != 1 || flags != CU_GRAPH_USER_OBJECT_MOVE) return frame(CUDA_ERROR_INVALID_VALUE);
+  auto* const held = reinterpret_cast<std::shared_ptr<UserObject>*>(object);
+  graph->held.push_back(*held);
+  delete held;
+  return frame(CUDA_SUCCESS);
 }
 
 }  // extern "C"

@@ -24,7 +24,7 @@ constexpr const char* kProblems[] = {"64x96x128 silu gated",
                                      "64x96x128 mish scale=column aux c bias=row"};
 
 // cuBLASLt's plan, given other arguments than the caller's.
-class Altered : public Plan {
+class Altered : public LaunchPlan {
  public:
   Altered(const Problem& problem, std::function<void(CallArgs&)> alter)
       : plan_(VendorPlan::fallback(resources(), problem)), alter_(std::move(alter)) {}

@@ -13,7 +13,7 @@
 
 namespace ak::testing {
 
-class FakePlan final : public Plan {
+class FakePlan final : public LaunchPlan {
  public:
   FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
       : image(std::move(image)), tactic_(tactic), launches_(launches) {}

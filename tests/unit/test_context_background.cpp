@@ -2,6 +2,7 @@
 #include <thread>
 #include <vector>
 
+#include "context/bound_plan.hpp"
 #include "fake_machine.hpp"
 
 using namespace ak;
@@ -41,8 +42,16 @@ TEST_CASE("background: cuBLASLt serves while the search runs, then the winner do
   Explanation e = f.context->explain(f.problem);
   CHECK(e.source == "vendor fallback");
   CHECK(e.note.starts_with("it is searched for behind the calls"));
+  const auto bound = f.context->bind(f.problem);
+  f.context->matmul_act(nullptr, *bound, {});
+  CHECK(FakePlan::vendor_ran_last);
+  CHECK(f.context->epoch() == 0);
   f.world.gate = false;
   REQUIRE(won(f));
+  CHECK(f.context->epoch() == 1);
+  CHECK(f.context->epoch(*bound) == 1);
+  f.context->matmul_act(nullptr, *bound, {});
+  CHECK_FALSE(FakePlan::vendor_ran_last);
   f.call();
   CHECK_FALSE(FakePlan::vendor_ran_last);
   CHECK(f.context->counters().searches == 1);
@@ -68,6 +77,17 @@ TEST_CASE("background: asked for again, a search that waits or runs is joined; o
   f.call();
   REQUIRE(won(f));
   CHECK(f.context->counters().searches == 2);
+}
+
+TEST_CASE("background: what a capture meets is searched for behind it") {
+  Fixture f(quick(Mode::background));
+  f.world.capturing = true;
+  f.call();
+  CHECK(FakePlan::vendor_ran_last);
+  REQUIRE(won(f));
+  CHECK(f.context->epoch() == 1);
+  f.call();
+  CHECK_FALSE(FakePlan::vendor_ran_last);
 }
 
 TEST_CASE("background: what is asked for by name is tuned in the call") {

@@ -160,7 +160,7 @@ TEST_CASE("src/context is read from top to bottom") {
   const std::vector<std::string> order = {"describe", "served", "common",   "device_state", "stored_quarantine",
                                           "stored",   "spare",  "fallback", "hint",         "job",
                                           "loop_arguments", "loop_known", "loop_served", "loop_stored", "loop_job", "loop_state",
-                                          "context",  "problem_log", "state",  "call"};
+                                          "context", "bound_plan", "problem_log", "state", "call"};
   const auto place = [&](const std::string& stem) { return std::find(order.begin(), order.end(), stem) - order.begin(); };
   int seen = 0;
   for (const IncludeLine& line : includes_under("src/context", {".cpp", ".hpp"})) {

@@ -12,7 +12,7 @@ using namespace ak;
 
 namespace {
 
-class MarkedPlan : public Plan {
+class MarkedPlan : public LaunchPlan {
  public:
   explicit MarkedPlan(std::int16_t mark) { tactic_.tile_m = mark; }
   bool try_launch(Stream, const CallArgs&) const override { return true; }
@@ -39,7 +39,7 @@ TEST_CASE("a table finds exactly what was published, and the latest of it") {
   CHECK(table.size() == 1000);
   CHECK(table.epoch() == 1000);
   for (int m = 1; m <= 1000; ++m) {
-    const Plan* plan = table.find(problem(m));
+    const LaunchPlan* plan = table.find(problem(m));
     REQUIRE(plan);
     CHECK(plan->tactic().tile_m == m);
   }
@@ -48,7 +48,7 @@ TEST_CASE("a table finds exactly what was published, and the latest of it") {
   other.epilogue.activation = Activation::silu;
   CHECK(!table.find(other));
 
-  const Plan* old = table.find(problem(7));
+  const LaunchPlan* old = table.find(problem(7));
   table.publish(problem(7), marked(-7));
   CHECK(table.find(problem(7))->tactic().tile_m == -7);
   CHECK(old->tactic().tile_m == 7);  // still alive: a captured graph may use it
@@ -77,7 +77,7 @@ TEST_CASE("readers see a whole plan or none while another thread publishes, repl
       while (!stop) {
         const int floor = published.load(std::memory_order_acquire);
         for (int m = 1; m <= kProblems; m += 7) {
-          const Plan* plan = table.find(problem(m));
+          const LaunchPlan* plan = table.find(problem(m));
           if (!plan) {
             lost += m <= floor;
           } else {

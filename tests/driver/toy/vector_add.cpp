@@ -25,7 +25,7 @@ unsigned number(const std::string& text) {
 class Session final : public ProofSession {
  public:
   Proven prove(const ProofRequest& request, Deadline deadline) override {
-    const Plan plan(request.image, number(request.launch));
+    const LaunchPlan plan(request.image, number(request.launch));
     launched_ = Clock::now();
     plan.launch(queue_.stream(), operands_);
     queue_.wait(deadline);
@@ -76,11 +76,11 @@ std::vector<float> Operands::result() const {
   return values;
 }
 
-Plan::Plan(const std::string& image, unsigned threads) : module_(Module::load(image.data())), threads_(threads) {
+LaunchPlan::LaunchPlan(const std::string& image, unsigned threads) : module_(Module::load(image.data())), threads_(threads) {
   function_ = module_.find("ak_kernel");
 }
 
-void Plan::launch(CUstream stream, const Operands& on) const {
+void LaunchPlan::launch(CUstream stream, const Operands& on) const {
   CUdeviceptr x = on.x.get(), y = on.y.get(), out = on.out.get();
   int n = kSize;
   void* parameters[] = {&x, &y, &out, &n};

@@ -23,10 +23,10 @@ struct Operands {
 };
 
 // A compiled candidate, ready to launch.
-class Plan {
+class LaunchPlan {
  public:
   // threads: of a CTA.
-  Plan(const std::string& image, unsigned threads);
+  LaunchPlan(const std::string& image, unsigned threads);
   void launch(CUstream stream, const Operands& on) const;
 
  private:

@@ -20,7 +20,7 @@ constexpr double kGraphUs = 1500;
 constexpr long long kForeignRows = 128, kForeignColumns = 1024;
 
 /// A launch of `plan`, or none, and one of a small pass over a matrix of its own.
-class Beside : public Plan {
+class Beside : public LaunchPlan {
  public:
   explicit Beside(PlanPtr plan)
       : plan_(std::move(plan)),
@@ -65,7 +65,7 @@ std::pair<Times, Times> measure(const Problem& problem, const Tactic& tactic) {
   if (kinds < 2) throw Error(ErrorCode::unsupported, "cuBLASLt serves no such problem");
   for (std::size_t i = 0; i < kinds; ++i) plans.push_back(std::make_shared<Beside>(plans[i]));
   plans.push_back(std::make_shared<Beside>(nullptr));
-  std::vector<const Plan*> arms;
+  std::vector<const LaunchPlan*> arms;
   for (const PlanPtr& plan : plans) arms.push_back(plan.get());
   const std::vector<double> us = runner.time(arms, kRounds, kGraphUs, Deadline::in(20)).us;
   const auto fastest = [&](std::size_t from) { return *std::min_element(us.begin() + from + 1, us.begin() + from + kinds); };

@@ -107,7 +107,7 @@ class Bout {
                separate = add(lt.separate), own = add(tuned_.own ? runner_.plan(tuned_.own->tactic) : nullptr),
                untuned = add(first_choice), winner = add(tuned_.winner ? runner_.plan(tuned_.winner->tactic) : nullptr);
     if (!winner) throw Error(ErrorCode::unsupported, fmt::format("nothing serves it: {}", tuned_.note));
-    std::vector<const Plan*> arms;
+    std::vector<const LaunchPlan*> arms;
     for (const PlanPtr& plan : plans) arms.push_back(plan.get());
 
     BenchRow row;

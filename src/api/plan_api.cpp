@@ -1,0 +1,68 @@
+// ak::Plan: every call is canonicalize() and a comparison with the plan's problem, then Context::Impl.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "ak/ak.hpp"
+#include "api/arguments.hpp"
+#include "context/bound_plan.hpp"
+
+namespace ak {
+namespace {
+
+// Whether the kernel that serves `bound` may be given such operands: the same problem, if they are aligned to more.
+bool serves(const Problem& bound, Problem given) {
+  if (given == bound) [[likely]]
+    return true;
+  const auto relax = [](std::uint8_t& given, std::uint8_t bound) { given = std::min(given, bound); };
+  relax(given.align_a, bound.align_a), relax(given.align_b, bound.align_b);
+  relax(given.align_c, bound.align_c), relax(given.align_d, bound.align_d);
+  return given == bound;
+}
+
+Context::Impl& living(const Plan::State* state) {
+  if (!state) throw Error(ErrorCode::invalid_argument, "plan: it was moved from");
+  if (Context::Impl* const impl = state->life->load(std::memory_order_acquire)) [[likely]]
+    return *impl;
+  throw Error(ErrorCode::invalid_argument, "plan: its context has ended");
+}
+
+}  // namespace
+
+Plan::Plan(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Plan::Plan(const Plan& other) : state_(other.state_ ? std::make_unique<State>(*other.state_) : nullptr) {}
+Plan& Plan::operator=(const Plan& other) {
+  if (this != &other) state_ = other.state_ ? std::make_unique<State>(*other.state_) : nullptr;
+  return *this;
+}
+Plan::Plan(Plan&&) noexcept = default;
+Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
+void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue,
+                      const Workspace& workspace) {
+  Context::Impl& impl = living(state_.get());
+  CanonicalCall call = canonicalize(a, b, d, epilogue);
+  if (call.empty || !serves(state_->problem, call.problem)) [[unlikely]]
+    throw Error(ErrorCode::invalid_argument, fmt::format("plan: made for {}, called for {}", to_string(state_->problem),
+                                                         call.empty ? "a D without elements" : to_string(call.problem)));
+  if (reinterpret_cast<std::uintptr_t>(workspace.data) % 256 != 0) [[unlikely]]
+    throw Error(ErrorCode::invalid_argument, fmt::format("workspace: {} is not aligned to 256 bytes", workspace.data));
+  call.args.workspace = workspace.data, call.args.workspace_bytes = workspace.bytes;
+  call.args.maps = &state_->maps;
+  impl.matmul_act(stream, *state_, call.args);
+}
+
+std::int64_t Plan::workspace_bytes() const { return living(state_.get()).workspace_bytes(*state_); }
+std::uint64_t Plan::epoch() const { return living(state_.get()).epoch(*state_); }
+Explanation Plan::explain() const { return living(state_.get()).explain(*state_); }
+
+Plan Context::plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
+  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  if (call.empty) throw Error(ErrorCode::invalid_argument, "d: it has no elements, there is nothing to plan");
+  return Plan(impl_->bind(call.problem));
+}
+
+std::uint64_t Context::epoch() const { return impl_->epoch(); }
+
+}  // namespace ak

@@ -1,0 +1,27 @@
+// ak::Plan's inside: a problem, and what the table had for it when it was looked at last.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "ak/ak.hpp"
+#include "context/context.hpp"
+#include "context/device_state.hpp"
+#include "plan/kernel_plan.hpp"
+
+namespace ak {
+
+/// Null once the context has ended.
+using ContextLife = std::shared_ptr<std::atomic<Context::Impl*>>;
+
+struct Plan::State {
+  ContextLife life;
+  DeviceState* device = nullptr;  // of the context
+  Problem problem;
+  std::uint64_t seen = 0;  // the table's epoch then
+  const LaunchPlan* plan = nullptr;
+  TensorMaps maps;
+};
+
+}  // namespace ak
