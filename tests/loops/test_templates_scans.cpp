@@ -125,7 +125,8 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
       "ak::Hold<float>"));
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
-  CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}), "s_step_.m = (float)2"));
+  CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),
+            "s_step_.m = (float)2"));
   CHECK(first_of(recurrence({assign(2, at("b", {k}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
   // What it takes up the same iteration has written.
   CHECK(has(
@@ -284,6 +285,52 @@ TEST_CASE("wavefront: sweeps over one array again and again") {
   CHECK(one.text.find("step_ - 2LL * threadIdx.x") != std::string::npos);
   CHECK(one.same_bits);
   CHECK(sweep(at("a", {i})).template_name == "serial");
+}
+
+TEST_CASE("rounds: an outer loop in order, with barriers only where what a round leaves is met again") {
+  // for i: { s = b[i]; for j < i: s += c[i + j] * a[j]; a[i] = s }
+  const auto nest = [](std::vector<Node> body, std::vector<LoopRole> roles) {
+    return verdict_of({loop_over(1, i, integer(0), n, std::move(body))}, std::move(roles));
+  };
+  const Node total = assign(4, s, binary("+", s, binary("*", at("c", {binary("+", i, j)}), at("a", {j}))));
+  Verdict solve = nest({assign(2, s, at("b", {i})), loop_over(3, j, integer(0), i, {total}), assign(5, at("a", {i}), s)},
+                       {{1, "i", Role::sequential}, {3, "j", Role::reduce}});
+  solve.groups[0].reductions = {
+      {s, "+", binary("*", at("c", {binary("+", i, j)}), at("a", {j})), std::nullopt, {}, false, {4}}};
+  CHECK(first_of(solve) == "rounds");
+  const auto barriers = [](const Verdict& verdict) {
+    const std::string text = candidates(verdict).at(0).text;
+    int count = 0;
+    for (std::size_t at = text.find("__syncthreads()"); at != text.npos; at = text.find("__syncthreads()", at + 1)) ++count;
+    return count;
+  };
+  CHECK(barriers(solve) == 1);  // beside those of the reduction
+  CHECK_FALSE(candidates(solve)[0].same_bits);
+  // Two loops beside each other: of the second nothing is said, its subscripts show it.
+  const auto steps = [&](Term second) {
+    return nest({loop_over(2, j, integer(0), m, {assign(3, at("b", {j}), at("a", {plus(j, 1)}))}),
+                 loop_over(4, j, integer(0), m, {assign(5, at("a", {j}), std::move(second))})},
+                {{1, "i", Role::sequential}, {2, "j", Role::parallel}});
+  };
+  CHECK(first_of(steps(at("b", {j}))) == "rounds");
+  CHECK(barriers(steps(at("b", {j}))) == 2);
+  CHECK(has(steps(at("b", {j})), "const int j = (int)(col_);\n        a[j] = b[j];"));
+  CHECK_FALSE(has(steps(at("a", {plus(j, -1)})), "        a[j] = a[j - 1];\n      }\n    }\n    __syncthreads"));
+  // A grid's barriers where rows are long, of as many blocks as are resident at once.
+  bool grids = false;
+  for (const Candidate& one : candidates(steps(at("b", {j})))) {
+    if (one.template_name != "rounds" || !one.knobs.at("grid")) continue;
+    grids = true;
+    CHECK(one.launches.at(0).waits);
+    CHECK(mentions(one.launches[0].blocks, kSms));
+    CHECK(one.scratch.at(0).zeroed);
+  }
+  CHECK(grids);
+  // A scalar that a thread sets for itself is of no use beside the loop.
+  Verdict leaks = nest({loop_over(2, j, integer(0), m, {assign(3, s, at("b", {j})), assign(4, at("c", {j}), s)}),
+                        assign(5, at("a", {i}), binary("+", s, at("a", {plus(i, -1)})))},
+                       {{1, "i", Role::sequential}, {2, "j", Role::parallel}});
+  CHECK(first_of(leaks) == "serial");
 }
 
 TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
