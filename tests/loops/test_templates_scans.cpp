@@ -304,8 +304,11 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
     for (std::size_t at = text.find("__syncthreads()"); at != text.npos; at = text.find("__syncthreads()", at + 1)) ++count;
     return count;
   };
-  CHECK(barriers(solve) == 1);  // beside those of the reduction
+  CHECK(barriers(solve) == 2);  // after the copies and a round, beside those of the reduction
   CHECK_FALSE(candidates(solve)[0].same_bits);
+  // What a sum in another order rounds otherwise would go on into all later rounds.
+  CHECK(has(solve, "total0_0_ = total0_0_ + c[i + j] * wide_a_0_[j];"));
+  CHECK(has(solve, "a[i] = wide_a_0_now_;"));
   // Two loops beside each other: of the second nothing is said, its subscripts show it.
   const auto steps = [&](Term second) {
     return nest({loop_over(2, j, integer(0), m, {assign(3, at("b", {j}), at("a", {plus(j, 1)}))}),

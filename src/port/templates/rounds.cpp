@@ -26,7 +26,7 @@ struct Shape {
   int block;
   bool grid = false;
 };
-constexpr Shape kShapes[] = {{256}, {1024}, {256, true}, {64}, {32}, {1024, true}};
+constexpr Shape kShapes[] = {{256}, {64}, {32}, {256, true}, {1024}, {1024, true}};
 
 /// Arrays that are touched.
 struct Touched {
@@ -89,8 +89,9 @@ class Rounds {
   std::vector<Stage> stages() {
     std::vector<Stage> all;
     if (has_exit(nodes_) || !sum_in_scalars()) return all;
+    widen();
     for (const Shape& shape : kShapes) {
-      if (shape.grid && joins_) continue;
+      if (joins_ && (shape.grid || shape.block > 256)) continue;
       if (!print(shape)) return {};
       all.push_back(stage(shape));
     }
@@ -110,7 +111,7 @@ class Rounds {
     });
   }
 
-  // ---- The loop that reduces: of elements that it does not move it makes scalars.
+  // ---- The loop that reduces does so into scalars of its own.
 
   bool sum_in_scalars() {
     joined_.function = work_.function;
@@ -158,17 +159,18 @@ class Rounds {
       around.condition = loop::binary(node.step < 0 ? ">" : "<", node.begin, node.end);
       std::vector<Node> stores;
       for (loop::Reduction& reduction : joined_.group.reductions) {
-        if (reduction.target.kind != Term::Kind::element) continue;
-        const Term element = reduction.target;
-        reduction.target = loop::scalar(fmt::format("total{}_{}_", stores.size(), work_.tag), element.type);
-        locals_ += fmt::format("  {} {} = 0;\n", loop::c_name(element.type), reduction.target.text);
+        const Term of = reduction.target;
+        const bool wider = is_rounded(reduction);
+        if (of.kind != Term::Kind::element && !wider) continue;
+        reduction.target =
+            loop::scalar(fmt::format("total{}_{}_", stores.size(), work_.tag), wider ? loop::ScalarType::f64 : of.type);
+        locals_ += fmt::format("  {} {} = 0;\n", loop::c_name(reduction.target.type), reduction.target.text);
         before.target = after.value = reduction.target;
-        before.value = after.target = element;
+        before.value = after.target = of;
         around.body.push_back(before);
         stores.push_back(after);
-        node.body = replace_all(std::move(node.body), [&](const Term& term) {
-          return term == element ? std::optional(reduction.target) : std::nullopt;
-        });
+        node.body = replace_all(std::move(node.body),
+                                [&](const Term& term) { return term == of ? std::optional(reduction.target) : std::nullopt; });
       }
       if (stores.empty()) {
         out.push_back(std::move(node));
@@ -181,6 +183,64 @@ class Rounds {
     return out;
   }
 
+  static bool is_rounded(const loop::Reduction& reduction) {
+    return reduction.target.type == loop::ScalarType::f32 && (reduction.op == "+" || reduction.op == "*");
+  }
+
+  /// What a sum in another order rounds otherwise goes into all later rounds and may grow there. So floats that rounds hand on
+  /// are kept in double as well, which is what C's are measured by too.
+  void widen() {
+    const auto& sums = work_.group.reductions;
+    if (!joins_ || std::none_of(sums.begin(), sums.end(), is_rounded)) return;
+    Names carried;
+    const Names read = read_arrays(nodes_);
+    loop::for_each_node(nodes_, [&](const Node& node) {
+      const Term& target = node.target;
+      if (node.kind == Node::Kind::assign && target.kind == Term::Kind::element && target.type == loop::ScalarType::f32 &&
+          read.count(target.text) && length_of(work_, target.text))
+        carried.insert(target.text);
+    });
+    for (const std::string& array : carried)
+      wide_.push_back({wide(array), loop::ScalarType::f64, *length_of(work_, array), false});
+    nodes_ = replace_all(std::move(nodes_), [&](const Term& term) {
+      return term.kind == Term::Kind::element && carried.count(term.text)
+                 ? std::optional(loop::element(wide(term.text), term.terms, loop::ScalarType::f64))
+                 : std::nullopt;
+    });
+    nodes_ = stored_too(nodes_, carried);
+    for (const std::string& array : carried)
+      locals_ +=
+          fmt::format("  double {} = 0;\n  for (long long at_ = threadIdx.x; at_ < {}; at_ += blockDim.x) {}[at_] = {}[at_];\n",
+                      now(array), loop::c_text(*length_of(work_, array)), wide(array), array);
+  }
+
+  std::string wide(const std::string& array) const { return "wide_" + array + "_" + work_.tag + "_"; }
+
+  std::string now(const std::string& array) const { return wide(array) + "now_"; }
+
+  std::vector<Node> stored_too(const std::vector<Node>& nodes, const Names& arrays) const {
+    std::vector<Node> out;
+    for (Node node : nodes) {
+      node.body = stored_too(node.body, arrays);
+      node.otherwise = stored_too(node.otherwise, arrays);
+      const Term target = node.target;
+      const auto array =
+          std::find_if(arrays.begin(), arrays.end(), [&](const std::string& one) { return wide(one) == target.text; });
+      if (node.kind != Node::Kind::assign || array == arrays.end()) {
+        out.push_back(std::move(node));
+        continue;
+      }
+      node.target = loop::scalar(now(*array), target.type);
+      out.push_back(node);
+      node.value = node.target;
+      for (const Term& to : {target, loop::element(*array, target.terms, loop::ScalarType::f32)}) {
+        node.target = to;
+        out.push_back(node);
+      }
+    }
+    return out;
+  }
+
   // ---- Text.
 
   bool print(const Shape& shape) {
@@ -188,6 +248,7 @@ class Rounds {
     text_.clear();
     forwarded_.clear();
     pending_ = {};
+    if (!wide_.empty()) barrier(2);  // after the copies
     private_.clear();
     alike_.clear();
     shares_ = false;
@@ -208,6 +269,7 @@ class Rounds {
     stage.template_name = "rounds";
     stage.knobs = {{"block", shape.block}, {"grid", shape.grid}};
     stage.scratch = kept_scratch(work_);
+    stage.scratch.insert(stage.scratch.end(), wide_.begin(), wide_.end());
     Kernel kernel;
     kernel.threads = shape.block;
     kernel.body = opening(work_) + locals_ + forwarded_;
@@ -392,6 +454,7 @@ class Rounds {
   Work joined_;    // what Partials is told: reductions into scalars alone
   int joins_ = 0;  // the loop that reduces
   std::string locals_;
+  std::vector<loop::Scratch> wide_;
   Shape shape_{};
   std::string text_, forwarded_;
   Touched pending_;        // since the last barrier
