@@ -183,6 +183,15 @@ const std::map<std::string, Reference>& references() {
            x.i["x"][i] = (x.i["b"][i] + sum) % 101;
          }
        }},
+      {"delta",
+       [](PlantedArrays& x) {
+         int previous = 5;
+         for (int& a : x.i["a"]) {
+           const int here = a;
+           a = here - previous;
+           previous = here;
+         }
+       }},
       {"dynamic", nullptr},  // below: it depends on the size of a block
   };
   return all;

@@ -148,6 +148,27 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   CHECK(first_of(extreme) == "serial");
 }
 
+TEST_CASE("scans: what an iteration takes from the one before, where the loop overwrites what it is made of") {
+  const auto hands_on = [](const char* into, std::int64_t distance) {
+    Verdict verdict =
+        one_loop({assign(2, at(into, {i}), binary("-", at("a", {i}), s)), assign(3, s, at("b", {i}))}, Role::parallel);
+    verdict.groups[0].notes = {{Note::Kind::expand, "s", distance, 3, 2, 1}};
+    return verdict;
+  };
+  CHECK(first_of(hands_on("a", 1)) == "map");     // computed again
+  CHECK(first_of(hands_on("b", 1)) == "serial");  // of what the same iteration has overwritten: none knows it before
+  const Term t = scalar("t", ScalarType::f32);
+  Verdict in_place = hands_on("b", 1);
+  in_place.function.body[0].body = {assign(2, t, at("b", {i})), assign(3, at("b", {i}), binary("-", t, s)), assign(4, s, t)};
+  in_place.function.locals.push_back({"t", ScalarType::f32, {}});
+  in_place.groups[0].statements = {2, 3, 4};
+  CHECK(first_of(in_place) == "scan");
+  CHECK(has(in_place, "ak::Hold<float>"));
+  CHECK(candidates(in_place)[0].same_bits);
+  in_place.groups[0].notes[0].distance = 2;
+  CHECK(first_of(in_place) == "serial");
+}
+
 TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a block for each tile") {
   const auto all = candidates(recurrence({assign(2, s, binary("+", s, at("a", {i}))), assign(3, at("b", {i}), s)}, "s", {1}));
   REQUIRE(all.size() > 2);
