@@ -170,6 +170,28 @@ const std::map<std::string, Reference>& references() {
        [](PlantedArrays& x) {
          for (int i = 1; i < x.n; ++i) x.f["x"][i] = x.f["x"][i - 1] + x.f["b"][i];
        }},
+      {"rounds",
+       [](PlantedArrays& x) {
+         for (int j = 0; j < 8 && j < x.n; ++j)
+           for (int i = j + 1; i < x.n; ++i) x.f["a"][i] += x.f["a"][j];
+       }},
+      {"substitution",
+       [](PlantedArrays& x) {
+         for (int i = 0; i < x.n && i < 48; ++i) {
+           int sum = 0;
+           for (int j = 0; j < i; ++j) sum += x.i["x"][j];
+           x.i["x"][i] = (x.i["b"][i] + sum) % 101;
+         }
+       }},
+      {"delta",
+       [](PlantedArrays& x) {
+         int previous = 5;
+         for (int& a : x.i["a"]) {
+           const int here = a;
+           a = here - previous;
+           previous = here;
+         }
+       }},
       {"dynamic", nullptr},  // below: it depends on the size of a block
   };
   return all;

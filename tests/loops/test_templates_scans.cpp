@@ -125,7 +125,8 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
       "ak::Hold<float>"));
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
-  CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}), "s_step_.m = (float)2"));
+  CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),
+            "s_step_.m = (float)2"));
   CHECK(first_of(recurrence({assign(2, at("b", {k}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
   // What it takes up the same iteration has written.
   CHECK(has(
@@ -145,6 +146,27 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   extreme.function.body[0].body[0].condition =
       binary("&&", binary(">", at("a", {i}), s), binary(">", at("b", {i}), integer(0)));
   CHECK(first_of(extreme) == "serial");
+}
+
+TEST_CASE("scans: what an iteration takes from the one before, where the loop overwrites what it is made of") {
+  const auto hands_on = [](const char* into, std::int64_t distance) {
+    Verdict verdict =
+        one_loop({assign(2, at(into, {i}), binary("-", at("a", {i}), s)), assign(3, s, at("b", {i}))}, Role::parallel);
+    verdict.groups[0].notes = {{Note::Kind::expand, "s", distance, 3, 2, 1}};
+    return verdict;
+  };
+  CHECK(first_of(hands_on("a", 1)) == "map");     // computed again
+  CHECK(first_of(hands_on("b", 1)) == "serial");  // of what the same iteration has overwritten: none knows it before
+  const Term t = scalar("t", ScalarType::f32);
+  Verdict in_place = hands_on("b", 1);
+  in_place.function.body[0].body = {assign(2, t, at("b", {i})), assign(3, at("b", {i}), binary("-", t, s)), assign(4, s, t)};
+  in_place.function.locals.push_back({"t", ScalarType::f32, {}});
+  in_place.groups[0].statements = {2, 3, 4};
+  CHECK(first_of(in_place) == "scan");
+  CHECK(has(in_place, "ak::Hold<float>"));
+  CHECK(candidates(in_place)[0].same_bits);
+  in_place.groups[0].notes[0].distance = 2;
+  CHECK(first_of(in_place) == "serial");
 }
 
 TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a block for each tile") {
@@ -284,6 +306,55 @@ TEST_CASE("wavefront: sweeps over one array again and again") {
   CHECK(one.text.find("step_ - 2LL * threadIdx.x") != std::string::npos);
   CHECK(one.same_bits);
   CHECK(sweep(at("a", {i})).template_name == "serial");
+}
+
+TEST_CASE("rounds: an outer loop in order, with barriers only where what a round leaves is met again") {
+  // for i: { s = b[i]; for j < i: s += c[i + j] * a[j]; a[i] = s }
+  const auto nest = [](std::vector<Node> body, std::vector<LoopRole> roles) {
+    return verdict_of({loop_over(1, i, integer(0), n, std::move(body))}, std::move(roles));
+  };
+  const Node total = assign(4, s, binary("+", s, binary("*", at("c", {binary("+", i, j)}), at("a", {j}))));
+  Verdict solve = nest({assign(2, s, at("b", {i})), loop_over(3, j, integer(0), i, {total}), assign(5, at("a", {i}), s)},
+                       {{1, "i", Role::sequential}, {3, "j", Role::reduce}});
+  solve.groups[0].reductions = {
+      {s, "+", binary("*", at("c", {binary("+", i, j)}), at("a", {j})), std::nullopt, {}, false, {4}}};
+  CHECK(first_of(solve) == "rounds");
+  const auto barriers = [](const Verdict& verdict) {
+    const std::string text = candidates(verdict).at(0).text;
+    int count = 0;
+    for (std::size_t at = text.find("__syncthreads()"); at != text.npos; at = text.find("__syncthreads()", at + 1)) ++count;
+    return count;
+  };
+  CHECK(barriers(solve) == 2);  // after the copies and a round, beside those of the reduction
+  CHECK_FALSE(candidates(solve)[0].same_bits);
+  // What a sum in another order rounds otherwise would go on into all later rounds.
+  CHECK(has(solve, "total0_0_ = total0_0_ + c[i + j] * wide_a_0_[j];"));
+  CHECK(has(solve, "a[i] = wide_a_0_now_;"));
+  // Two loops beside each other: of the second nothing is said, its subscripts show it.
+  const auto steps = [&](Term second) {
+    return nest({loop_over(2, j, integer(0), m, {assign(3, at("b", {j}), at("a", {plus(j, 1)}))}),
+                 loop_over(4, j, integer(0), m, {assign(5, at("a", {j}), std::move(second))})},
+                {{1, "i", Role::sequential}, {2, "j", Role::parallel}});
+  };
+  CHECK(first_of(steps(at("b", {j}))) == "rounds");
+  CHECK(barriers(steps(at("b", {j}))) == 2);
+  CHECK(has(steps(at("b", {j})), "const int j = (int)(col_);\n        a[j] = b[j];"));
+  CHECK_FALSE(has(steps(at("a", {plus(j, -1)})), "        a[j] = a[j - 1];\n      }\n    }\n    __syncthreads"));
+  // A grid's barriers where rows are long, of as many blocks as are resident at once.
+  bool grids = false;
+  for (const Candidate& one : candidates(steps(at("b", {j})))) {
+    if (one.template_name != "rounds" || !one.knobs.at("grid")) continue;
+    grids = true;
+    CHECK(one.launches.at(0).waits);
+    CHECK(mentions(one.launches[0].blocks, kSms));
+    CHECK(one.scratch.at(0).zeroed);
+  }
+  CHECK(grids);
+  // A scalar that a thread sets for itself is of no use beside the loop.
+  Verdict leaks = nest({loop_over(2, j, integer(0), m, {assign(3, s, at("b", {j})), assign(4, at("c", {j}), s)}),
+                        assign(5, at("a", {i}), binary("+", s, at("a", {plus(i, -1)})))},
+                       {{1, "i", Role::sequential}, {2, "j", Role::parallel}});
+  CHECK(first_of(leaks) == "serial");
 }
 
 TEST_CASE("scatter: the last writer wins; reductions that no order changes") {

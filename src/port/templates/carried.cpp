@@ -48,7 +48,7 @@ class Division {
   std::optional<Phases> divide() {
     if (has_exit(loop_.body)) return std::nullopt;
     for (const Note& note : work_.group.notes)
-      if (note.kind == Note::Kind::output || note.kind == Note::Kind::expand) return std::nullopt;
+      if (note.kind == Note::Kind::output || (note.kind == Note::Kind::expand && note.distance != 1)) return std::nullopt;
     if (!find_carried() || !share_scalars() || !share_arrays()) return std::nullopt;
     if (!slice()) return std::nullopt;
     phases_.first = first(loop_.body);
@@ -119,6 +119,10 @@ class Division {
       if (!(is_array(recurrence.target) ? add_array(recurrence) : add_scalar(recurrence.target, &recurrence))) return false;
     for (const loop::Counter& counter : work_.group.counters)
       if (!add_scalar(counter.name, nullptr)) return false;
+    for (const Note& note : work_.group.notes)  // what one iteration leaves the next takes
+      if (note.kind == Note::Kind::expand &&
+          (!add_scalar(note.name, nullptr) || phases_.carried.back().law != Carried::Law::hold))
+        return false;
     return !phases_.carried.empty();
   }
 

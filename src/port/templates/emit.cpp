@@ -176,6 +176,14 @@ loop::ScalarType type_of(const Function& function, const std::string& scalar) {
   return parameter ? parameter->type : loop::ScalarType::none;
 }
 
+std::optional<Term> length_of(const Work& work, const std::string& array) {
+  for (const loop::Local& local : work.function->locals)
+    if (local.name == array && !local.extents.empty()) return local.extents[0];
+  const loop::Parameter* parameter = loop::find_parameter(*work.function, array);
+  if (!parameter || !parameter->length_known || parameter->extents.empty()) return std::nullopt;
+  return loop::convert(loop::ScalarType::i64, parameter->extents[0]);
+}
+
 bool intersect(const Names& a, const Names& b) {
   return std::any_of(a.begin(), a.end(), [&](const std::string& name) { return b.count(name) > 0; });
 }

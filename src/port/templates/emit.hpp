@@ -1,6 +1,7 @@
 // What templates print kernels with: parts of a nest, the scalars that live in a thread, what one thread does at the end.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ struct ScalarFlow {
 ScalarFlow scalar_flow(const std::vector<loop::Node>& body);
 
 loop::ScalarType type_of(const loop::Function& function, const std::string& scalar);
+/// Elements of an array of a flattened function.
+std::optional<loop::Term> length_of(const Work& work, const std::string& array);
 bool intersect(const Names& a, const Names& b);
 
 /// Declarations of the scalars that the work's nests name, and `before`.

@@ -17,14 +17,6 @@ using loop::Term;
 
 namespace {
 
-std::optional<Term> length_of(const Work& work, const std::string& array) {
-  for (const loop::Local& local : work.function->locals)
-    if (local.name == array && !local.extents.empty()) return local.extents[0];
-  const loop::Parameter* parameter = loop::find_parameter(*work.function, array);
-  if (!parameter || !parameter->length_known || parameter->extents.empty()) return std::nullopt;
-  return loop::convert(ScalarType::i64, parameter->extents[0]);
-}
-
 std::string declarations(const Hazards& hazards) {
   std::string text;
   for (const loop::Local& local : hazards.locals()) text += fmt::format("  {} {};\n", c_name(local.type), local.name);

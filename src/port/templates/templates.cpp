@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "port/templates/emit.hpp"
+#include "port/templates/rounds.hpp"
 #include "port/templates/work.hpp"
 
 namespace ak::port {
@@ -23,7 +24,7 @@ std::vector<Stage> parallel_stages(const Work& work) {
   std::vector<Stage> all;
   for (Template* const make : kTemplates)
     for (Stage& stage : make(work)) all.push_back(std::move(stage));
-  return all;
+  return all.empty() ? rounds_stages(work) : all;
 }
 
 struct Step {
