@@ -105,6 +105,7 @@ class Porting {
         compiler_{request.tools.compiler, request.source.flags, 20},
         oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
         plan_(planned()),
+        sizes_(sizes_to_time()),
         cases_(plan_, oracle_),
         exact_(rounds_alike(request.verdict.function)) {
     for (loop::Candidate& candidate : ordered(request, known_))
@@ -115,8 +116,7 @@ class Porting {
     const auto start = Clock::now();
     ported_.facts = facts_;
     for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
-    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
-    for (const TimedSize& size : sizes) ported_.timed.push_back(size.integers);
+    for (const TimedSize& size : sizes_) ported_.timed.push_back(size.integers);
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
     if (gpu_) on_gpu();
     loop::Winner& winner = ported_.winner;
@@ -138,6 +138,15 @@ class Porting {
   std::optional<Source> oracle_source() const {
     if (!request_.source.body.empty()) return std::nullopt;
     return Source{request_.source.text, request_.source.file};
+  }
+
+  std::vector<TimedSize> sizes_to_time() const {
+    if (request_.sizes.empty())
+      return timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
+    std::vector<TimedSize> sizes;
+    for (const loop::Values& integers : request_.sizes)
+      sizes.push_back({integers, loop::size_of_call(request_.function, integers)});
+    return sizes;
   }
 
   CasePlan planned() {
@@ -284,15 +293,14 @@ class Porting {
     std::vector<std::unique_ptr<LoopPlan>> plans;
     for (const Tried* tried : passed)
       plans.push_back(std::make_unique<LoopPlan>(resources, tried->image.data(), function, tried->candidate));
-    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
-    std::vector<std::vector<double>> us(sizes.size(), std::vector<double>(passed.size()));
+    std::vector<std::vector<double>> us(sizes_.size(), std::vector<double>(passed.size()));
     loop::Winner& winner = ported_.winner;
     const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math());
     std::vector<std::size_t> best;  // of each size, which of `passed`
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
-      LoopTimer timer(resources, function, plan_.roles, facts_, sizes[s]);
+      LoopTimer timer(resources, function, plan_.roles, facts_, sizes_[s]);
       us[s] = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -306,14 +314,14 @@ class Porting {
       const std::size_t fastest = order[static_cast<std::size_t>(std::min_element(again.begin(), again.end()) - again.begin())];
 
       loop::SizeRow row;
-      row.size = sizes[s].size;
+      row.size = sizes_[s].size;
       row.kernel_us = us[s][fastest];
       if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       timer.time_copies(row.copy_in_us, row.copy_out_us);
       Timing timing;
-      for (const auto& [name, value] : sizes[s].integers)
+      for (const auto& [name, value] : sizes_[s].integers)
         timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
-      timing[ArmId::c] = time_c(plain.get(), sizes[s]), timing[ArmId::fast_math] = time_c(fast_math.get(), sizes[s]);
+      timing[ArmId::c] = time_c(plain.get(), sizes_[s]), timing[ArmId::fast_math] = time_c(fast_math.get(), sizes_[s]);
       if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
       const auto arm = [](double us) { return port::Arm{us, us, 7, false}; };
       timing[ArmId::kernel] = arm(row.kernel_us);
@@ -324,7 +332,7 @@ class Porting {
       us[best.size()] = us[s];  // of those that were timed
       best.push_back(fastest), winner.sizes.push_back(row), ported_.timings.push_back(std::move(timing));
     };
-    for (std::size_t s = 0; s < sizes.size(); ++s) {
+    for (std::size_t s = 0; s < sizes_.size(); ++s) {
       try {
         if (s > 0 && deadline_.passed()) throw TimedOut{};
         time_size(s);
@@ -333,7 +341,7 @@ class Porting {
         break;
       } catch (const Error& error) {
         if (error.code() != ErrorCode::out_of_memory) throw;
-        ported_.note = fmt::format("not timed at {} iterations: {}", sizes[s].size, error.what());
+        ported_.note = fmt::format("not timed at {} iterations: {}", sizes_[s].size, error.what());
       }
     }
     if (best.empty()) winner.kernels.push_back(passed[0]->candidate), ported_.images.push_back(passed[0]->image);
@@ -359,6 +367,7 @@ class Porting {
   const CompilerOptions compiler_;
   Oracle oracle_;
   const CasePlan plan_;
+  const std::vector<TimedSize> sizes_;
   ExpectedCases cases_;
   const bool exact_;
   std::size_t known_ = 0;  // of the candidates: that go first
@@ -381,7 +390,8 @@ bool rounds_otherwise(const loop::Verdict& verdict) {
     return parameter && !parameter->pointer && is_real(parameter->type);
   };
   return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) {
-    const bool sums = std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
+    const bool sums =
+        std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
     return std::ranges::any_of(group.notes, [&](const loop::Note& note) {
       return (note.kind == loop::Note::Kind::induction && real(note.name)) || (note.kind == loop::Note::Kind::reroll && sums);
     });

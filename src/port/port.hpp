@@ -42,7 +42,8 @@ struct PortRequest {
   loop::Verdict verdict;    // with the call's facts
   LoopSource source;        // whose C function is the oracle
   loop::CallClass call;
-  loop::Values integers;  // of a call: timed at its size too
+  loop::Values integers;            // of a call: timed at its size too
+  std::vector<loop::Values> sizes;  // calls that are timed, and no others; empty: the call's size and sizes far from it
   Tools tools;
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
