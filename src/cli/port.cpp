@@ -286,6 +286,7 @@ class Ports {
     const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
     if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
     entry.right += best->right, entry.cases += best->cases;
+    if (first) entry.note = ported.note;
     if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
     if (winner.kernels.empty() || !resources_) return;
     const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
@@ -322,6 +323,7 @@ class Ports {
     results_.compiler = port::compiler_version(compiler, Deadline::in(10));
     results_.flags = fmt::format("{}", fmt::join(port::CBench::plain(), " "));
     results_.cpu = port::cpu_name();
+    results_.cores = usable_cores();
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
   }
 

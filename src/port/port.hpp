@@ -81,8 +81,8 @@ using PortProgress = std::function<void(const Tried&)>;
 /// happening: no C compiler, no NVRTC.
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress = {});
 
-/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one of
-/// single terms, x += step is read as x + i * step.
+/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one
+/// of single terms, x += step is read as x + i * step.
 bool rounds_otherwise(const loop::Verdict& verdict);
 
 /// All that there are, the best guess first. overlapping: arrays may overlap.
