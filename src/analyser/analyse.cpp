@@ -13,7 +13,6 @@ namespace ak::analyser {
 namespace {
 
 using loop::Node;
-constexpr unsigned long kOperations = 20'000'000;  // of isl: a few seconds
 
 /// Statements outside of all loops.
 bool is_straight(const flow::Statement& statement) { return statement.loops.empty() && statement.is_leaf(); }
@@ -79,8 +78,8 @@ std::vector<PredictedDependence> predicted(const flow::Model& model, const std::
   for (const flow::Dependence& one : dependences) {
     const flow::Statement& from = model.statements[one.from];
     const int loop = one.level == flow::Dependence::kWithin ? 0 : from.loops[one.level]->id;
-    all.push_back({static_cast<PredictedDependence::Kind>(one.kind), one.name, from.node->id,
-                   model.statements[one.to].node->id, loop, one.distances});
+    all.push_back({static_cast<PredictedDependence::Kind>(one.kind), one.name, from.node->id, model.statements[one.to].node->id,
+                   loop, one.distances});
   }
   return all;
 }
@@ -99,15 +98,15 @@ void add_notes(loop::Verdict& verdict, const std::vector<loop::Note>& notes) {
     loop::Group* place = nullptr;
     for (loop::Group& group : verdict.groups) {
       if (group.loops.empty()) continue;
-      const bool own = std::any_of(group.loops.begin(), group.loops.end(), [&](const auto& one) { return one.loop == note.loop; }) ||
-                       std::any_of(group.statements.begin(), group.statements.end(),
-                                   [&](int id) { return inside(verdict.function.body, note.loop, id); });
+      const bool own =
+          std::any_of(group.loops.begin(), group.loops.end(), [&](const auto& one) { return one.loop == note.loop; }) ||
+          std::any_of(group.statements.begin(), group.statements.end(),
+                      [&](int id) { return inside(verdict.function.body, note.loop, id); });
       if (own || (note.loop == 0 && !place)) place = place ? place : &group;
     }
     if (place) place->notes.push_back(note);
   }
 }
-
 
 /// Whether the verdict has another line without the module.
 bool changes(const std::string& module, const loop::Verdict& verdict, const flow::Model& model,
@@ -142,7 +141,7 @@ void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<fl
 }  // namespace
 
 Analysis analysis(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
-                  const std::set<std::string>& without) {
+                  const std::set<std::string>& without, unsigned long operations) {
   Analysis result;
   loop::Verdict& verdict = result.verdict;
   verdict.function = std::move(function);
@@ -152,10 +151,11 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     verdict.function = rerolled(std::move(verdict.function), rolled);
     all_notes.insert(all_notes.end(), rolled.begin(), rolled.end());
   }
+  flow::set_given_lengths(facts, verdict.function);  // which hold whatever the analysis makes of the rest
   try {
-    const flow::IslContext context(kOperations);
+    const flow::IslContext context(operations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
-    verdict.refused = flow::set_lengths(model, facts, verdict.function);
+    verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return result;
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
@@ -165,7 +165,8 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
         Analysis parts = analysis(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"});
         if (!is_sequential(parts.verdict)) {
-          parts.verdict.findings.push_back({"aliasing, indirection, thresholds", parts.verdict.groups.front().statements.front(),
+          parts.verdict.findings.push_back({"aliasing, indirection, thresholds",
+                                            parts.verdict.groups.front().statements.front(),
                                             "cut in two where all that iterations leave to others has been made", true});
           return parts;
         }
@@ -176,6 +177,8 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     find(verdict, model, dependences, all_notes);
   } catch (const isl::exception&) {
     verdict.findings.clear();
+    verdict.refused = flow::unknown_length(verdict.function);
+    if (!verdict.refused.empty()) return result;
     verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
     add_notes(verdict, all_notes);
   }

@@ -26,10 +26,13 @@ struct Analysis {
   std::vector<PredictedDependence> dependences;  // of verdict.function
 };
 
+constexpr unsigned long kOperations = 20'000'000;  // of isl: a few seconds
+
 /// `notes` are the ones that came with the function: inductions, structured. What is not understood becomes sequential with a
 /// cause; what cannot be known at all, `refused`. `without`: modules that are switched off, by loops.md's words.
+/// What takes isl more than `operations` is not understood.
 Analysis analysis(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes = {},
-                  const std::set<std::string>& without = {});
+                  const std::set<std::string>& without = {}, unsigned long operations = kOperations);
 
 /// The whole verdict: the analysis, and for each finding whether the verdict would be another without its module.
 loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes = {});

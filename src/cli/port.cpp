@@ -8,9 +8,11 @@
 #include <charconv>
 #include <ctime>
 #include <filesystem>
+#include <map>
 
 #include "base/cores.hpp"
 #include "cli/cli.hpp"
+#include "cli/port_sizes.hpp"
 #include "context/common.hpp"
 #include "context/describe.hpp"
 #include "context/stored_quarantine.hpp"
@@ -22,7 +24,6 @@
 #include "port/artifacts.hpp"
 #include "port/c_bench.hpp"
 #include "port/report.hpp"
-#include "port/roles.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
 
@@ -59,20 +60,16 @@ std::int64_t integer_of(const std::string& option, const std::string& word, std:
 // What the command line says of every function.
 struct Asked {
   port::LoopSource source;  // without its function
-  loop::Values values;      // of integer parameters
+  AskedSizes sizes;
   std::vector<loop::CallClass::Alias> aliases;
   std::vector<std::string> functions;
 };
 
 Asked read(const State& state) {
-  Asked asked;
+  Asked asked{{}, AskedSizes(state.sizes), {}, {}};
   asked.source.file = state.file, asked.source.body = state.body, asked.source.drops = state.drops;
   asked.functions = state.functions, asked.source.flags = state.flags;
   for (const std::string& word : state.lengths) asked.source.lengths.insert(split_at_equals("--length", word, "ARRAY=LENGTH"));
-  for (const std::string& word : state.sizes) {
-    const auto [name, text] = split_at_equals("--size", word, "NAME=NUMBER");
-    asked.values[name] = integer_of("--size", word, text);
-  }
   for (const std::string& word : state.aliases) {
     const auto [pointer, place] = split_at_equals("--alias", word, "A=B+NUMBER");
     const auto sign = place.find_first_of("+-");
@@ -82,25 +79,12 @@ Asked read(const State& state) {
   return asked;
 }
 
-// A size that nobody gave: what fills a GPU and is proven quickly.
-loop::Values call_values(const loop::Function& function, const loop::Values& given) {
-  const port::Roles roles = port::roles_of(function);
-  loop::Values values;
-  for (const loop::Parameter& parameter : function.parameters) {
-    if (parameter.pointer || is_real(parameter.type)) continue;
-    const bool size = std::find(roles.sizes.begin(), roles.sizes.end(), parameter.name) != roles.sizes.end();
-    values[parameter.name] = size ? (roles.depth > 1 ? 256 : 32000) : 1;
-  }
-  for (const auto& [name, value] : given)
-    if (values.count(name)) values[name] = value;
-  return values;
-}
-
 class Ports {
  public:
   explicit Ports(const State& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
     tools_ = {settings_.analyser, settings_.compiler, settings_.worker};
     asked_.source.text = port::read_source(asked_.source);
+    sources_ = asked_.sizes.sources(asked_.source);
     if (gpu_available()) {
       context_.emplace(current_context());
       resources_ = &resources();
@@ -118,6 +102,7 @@ class Ports {
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
                               fmt::join(port::functions_of(asked_.source, tools_, deadline), ", ")));
+    check_names(functions);
     if (writes()) make_folder();
     int failed = 0;
     for (std::size_t i = 0; i < functions.size(); ++i) {
@@ -131,10 +116,53 @@ class Ports {
   }
 
  private:
-  port::LoopSource source_of(const std::string& function) const {
-    port::LoopSource source = asked_.source;
+  // Of several functions each has the lengths that are its own.
+  port::LoopSource source_of(const SizedSource& of, const std::string& function) const {
+    port::LoopSource source = of.source;
     source.function = function;
+    if (const auto found = prototypes_.find(function); found != prototypes_.end())
+      std::erase_if(source.lengths, [&](const auto& length) {
+        const loop::Parameter* parameter = loop::find_parameter(found->second, length.first);
+        return !parameter || !parameter->pointer;
+      });
     return source;
+  }
+
+  // Before anything that takes long: names that no function has, nor the file as macros.
+  void check_names(const std::vector<std::string>& functions) {
+    const std::vector<std::string> sizes = asked_.sizes.parameters(asked_.source);
+    const bool alone = functions.size() == 1;  // whose lengths the analyser checks
+    if (sizes.empty() && (alone || asked_.source.lengths.empty())) return;
+    std::vector<loop::Function> read;
+    for (const std::string& function : functions) {
+      port::LoopSource source = sources_[0].source;
+      source.function = function;
+      if (!alone) source.lengths.clear();
+      try {
+        read.push_back(port::analyse(source, {}, tools_, Deadline::in(state_.seconds)).function);
+      } catch (const Error&) {  // which its own turn says
+        continue;
+      }
+      if (read.back().parameters.empty())
+        read.pop_back();
+      else if (!alone)
+        prototypes_[function] = read.back();
+    }
+    if (read.empty()) return;
+    const auto known = [&](const std::string& name, bool pointer) {
+      return std::any_of(read.begin(), read.end(), [&](const loop::Function& function) {
+        const loop::Parameter* parameter = loop::find_parameter(function, name);
+        return parameter && parameter->pointer == pointer && (pointer || !is_real(parameter->type));
+      });
+    };
+    const std::string whose = alone ? functions[0] : "these functions";
+    for (const std::string& name : sizes)
+      if (!known(name, false))
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("--size {}: neither an integer parameter of {} nor a macro of {}", name, whose, state_.file));
+    for (const auto& [name, length] : asked_.source.lengths)
+      if (!alone && !known(name, true))
+        throw Error(ErrorCode::invalid_argument, fmt::format("--length {}: no pointer of {}", name, whose));
   }
 
   loop::CallClass call_of(const loop::Function& function, const loop::Values& values) const {
@@ -144,10 +172,11 @@ class Ports {
     return call;
   }
 
+  // For the first of the calls that are asked for.
   int show_verdict(const std::string& function) const {
-    const port::LoopSource source = source_of(function);
+    const port::LoopSource source = source_of(sources_[0], function);
     loop::CallClass call;
-    for (const auto& [name, value] : asked_.values) call.values.emplace_back(name, value);
+    for (const auto& [name, value] : sources_[0].calls[0]) call.values.emplace_back(name, value);
     call.aliases = asked_.aliases;
     const loop::Verdict verdict = port::analyse(source, call, tools_, Deadline::in(state_.seconds));
     if (state_.json)
@@ -174,32 +203,61 @@ class Ports {
     return entry.passed() ? 0 : 1;
   }
 
+  // For each choice of values that what is computed depends on.
   void port_one(const std::string& function, port::Entry& entry) {
+    struct Text {
+      SizedSource sized;
+      loop::Verdict plain;
+    };
+    std::vector<Text> texts;
+    for (const SizedSource& sized : sources_) {
+      const loop::Verdict plain = port::analyse(source_of(sized, function), {}, tools_, Deadline::in(state_.seconds));
+      if (texts.empty()) entry.verdict = text(plain);
+      if (!plain.refused.empty()) return fail(entry, sized.macros, port::Status::refused, plain.refused);
+      const auto same =
+          std::find_if(texts.begin(), texts.end(), [&](const Text& t) { return t.plain.function == plain.function; });
+      if (same == texts.end()) {
+        texts.push_back({sized, plain});
+      } else {  // no such macro in it
+        same->sized.macros.clear();
+        same->sized.calls.insert(same->sized.calls.end(), sized.calls.begin(), sized.calls.end());
+      }
+    }
+    for (const auto& [sized, plain] : texts)
+      for (const auto& calls : calls_by_class(plain.function, sized.calls)) {
+        port_calls(source_of(sized, function), sized.macros, plain, calls, entry);
+        if (!entry.passed()) return;
+      }
+  }
+
+  static void fail(port::Entry& entry, const std::string& which, port::Status status, const std::string& why) {
+    entry.status = status, entry.why = which.empty() ? why : which + ": " + why;
+  }
+
+  // Calls that one record is of.
+  void port_calls(const port::LoopSource& source, const std::string& macros, const loop::Verdict& plain,
+                  const std::vector<loop::Values>& calls, port::Entry& entry) {
     const Deadline deadline = Deadline::in(state_.seconds);
     port::PortRequest request;
-    request.source = source_of(function);
-    const loop::Verdict plain = port::analyse(request.source, {}, tools_, deadline);
-    entry.verdict = text(plain);
-    if (!plain.refused.empty()) {
-      entry.status = port::Status::refused, entry.why = plain.refused;
-      return;
-    }
-    request.function = plain.function;
-    request.integers = call_values(plain.function, asked_.values);
+    request.source = source, request.function = plain.function, request.integers = calls[0];
+    if (asked_.sizes.lists()) request.sizes = calls;
     request.call = call_of(plain.function, request.integers);
     const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
     request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
-    entry.verdict = text(request.verdict);
-    for (const loop::Finding& finding : request.verdict.findings)
-      if (finding.changed && std::ranges::find(entry.changed_by, finding.module) == entry.changed_by.end())
-        entry.changed_by.push_back(finding.module);
+    if (first_part(entry)) {
+      entry.verdict = text(request.verdict);
+      for (const loop::Finding& finding : request.verdict.findings)
+        if (finding.changed && std::ranges::find(entry.changed_by, finding.module) == entry.changed_by.end())
+          entry.changed_by.push_back(finding.module);
+    }
     request.tools = tools_;
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of();
-    const port::Ported ported = port::port(request, resources_ ? &gpu : nullptr, deadline);
-    finish(request, ported, entry);
+    finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline), entry);
   }
+
+  static bool first_part(const port::Entry& entry) { return entry.attempts.empty(); }
 
   port::PortGpu gpu_of() {
     port::PortGpu gpu;
@@ -213,33 +271,37 @@ class Ports {
     return gpu;
   }
 
-  void finish(const port::PortRequest& request, const port::Ported& ported, port::Entry& entry) {
+  void finish(const port::PortRequest& request, const std::string& macros, const port::Ported& ported, port::Entry& entry) {
+    const bool first = first_part(entry);
+    const std::string part = macros + (macros.empty() || request.call.values.empty() ? "" : " ") + text(request.call);
     const port::Tried* best = nullptr;
     for (const port::Tried& tried : ported.tried) {
-      entry.attempts.push_back({false, port::tactic_text(tried.candidate), tried.status, tried.why});
+      if (first) entry.attempts.push_back({false, port::tactic_text(tried.candidate), tried.status, tried.why});
       if (tried.passed() && !best) best = &tried;
     }
+    if (!best)
+      return fail(entry, first ? "" : part, ported.tried.empty() ? port::Status::budget : ported.tried.back().status,
+                  ported.tried.empty() ? "no candidate" : ported.tried.back().why);
     const loop::Winner& winner = ported.winner;
-    if (best) {
-      const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
-      entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
-      entry.right = best->right, entry.cases = best->cases;
-      if (!state_.out.empty()) hand_over(request, ported, chosen, entry);
-    } else {
-      entry.status = ported.tried.empty() ? port::Status::budget : ported.tried.back().status;
-      entry.why = ported.tried.empty() ? "no candidate" : ported.tried.back().why;
-    }
-    if (!winner.kernels.empty() && resources_) {
-      const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
-      store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
-      entry.kept = store_->persistent();
-      entry.timings = ported.timings;
+    const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
+    if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
+    entry.right += best->right, entry.cases += best->cases;
+    if (first) entry.note = ported.note;
+    if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
+    if (winner.kernels.empty() || !resources_) return;
+    const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
+    store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
+    entry.kept = (first || entry.kept) && store_->persistent();
+    for (port::Timing timing : ported.timings) {
+      if (!macros.empty()) timing.size = macros + (timing.size.empty() ? "" : " ") + timing.size;
+      entry.timings.push_back(std::move(timing));
     }
   }
 
-  void hand_over(const port::PortRequest& request, const port::Ported& ported, const loop::Candidate& chosen,
-                 const port::Entry& entry) const {
-    const auto folder = std::filesystem::path(state_.out) / request.verdict.function.name;
+  void hand_over(const port::PortRequest& request, const std::string& part, const port::Ported& ported,
+                 const loop::Candidate& chosen, const port::Entry& entry) const {
+    const std::string& name = request.verdict.function.name;
+    const auto folder = std::filesystem::path(state_.out) / (part.empty() ? name : name + " " + part);
     port::write_artifacts(folder.string(), {request.verdict.function, chosen, entry.verdict, entry.tactic, ported.facts,
                                             ported.cases, ported.timed});
   }
@@ -261,6 +323,7 @@ class Ports {
     results_.compiler = port::compiler_version(compiler, Deadline::in(10));
     results_.flags = fmt::format("{}", fmt::join(port::CBench::plain(), " "));
     results_.cpu = port::cpu_name();
+    results_.cores = usable_cores();
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
   }
 
@@ -268,6 +331,8 @@ class Ports {
   const Settings settings_;
   Asked asked_;
   port::Tools tools_;
+  std::vector<SizedSource> sources_;
+  std::map<std::string, loop::Function> prototypes_;  // of several functions, where lengths are given
   port::Results results_;
   std::optional<ContextScope> context_;
   Resources* resources_ = nullptr;
@@ -288,7 +353,8 @@ void add_port(Program& program) {
   command.flag("--all", state->all, "all functions with a body in the file");
   command.flag("--verdict", state->verdict, "what the analysis says, and nothing more");
   command.flag("--json", state->json, "with --verdict: JSON instead of text");
-  command.option("--size", state->sizes, "NAME=NUMBER: an integer parameter of the call that is timed");
+  command.option("--size", state->sizes,
+                 "NAME=NUMBER[,NUMBER...], rising: an integer parameter or a macro of the file, in the calls that are timed");
   command.option("--length", state->lengths,
                  "ARRAY=LENGTH: of a parameter whose length neither its text nor its subscripts tell");
   command.option("--alias", state->aliases, "A=B+NUMBER: array A begins so many elements behind B");

@@ -4,15 +4,9 @@
 #include <cmath>
 
 #include "gpu/driver.hpp"
+#include "loop/dispatch.hpp"
 
 namespace ak {
-
-namespace {
-
-// Copies out and in again are not timed at each size: a margin keeps what is uncertain on the GPU.
-constexpr double kInPlaceMargin = 0.8;
-
-}  // namespace
 
 const loop::SizeRow* LoopServed::row(std::int64_t size) const {
   const loop::SizeRow* nearest = nullptr;
@@ -35,9 +29,8 @@ const LoopPlan* LoopServed::plan(std::int64_t size) const {
 bool LoopServed::host_wins(std::int64_t size, LoopMemory::Where where) const {
   if (plans.empty()) return true;
   const loop::SizeRow* of = row(size);
-  if (!of || of->host_us <= 0 || of->kernel_us <= 0) return where == LoopMemory::Where::host;
-  if (where == LoopMemory::Where::host) return of->host_us <= of->copy_in_us + of->kernel_us + of->copy_out_us;
-  return of->copy_out_us + of->host_us + of->copy_in_us < kInPlaceMargin * of->kernel_us;
+  const bool on_host = where == LoopMemory::Where::host;
+  return of ? loop::host_is_faster(*of, on_host) : on_host;
 }
 
 LoopServedPtr load_loop(Resources& resources, const loop::Function& function, loop::Winner winner,

@@ -65,33 +65,51 @@ std::string bench_text(const loop::Function& function, const std::string& callee
   return fmt::format(kBefore, callee) + c_text(entry, function) + fmt::format(kLoop, control, static_cast<int>(kTimes));
 }
 
+std::string defined_text(const loop::Function& function, const std::string& definition) {
+  return "#include <math.h>\n#include <stdlib.h>\n" + definition +
+         bench_text(loop::flattened(function), CBench::kDefined, true);
+}
+
+// The server's text needs more than an old standard has.
+CompilerOptions without_standard(CompilerOptions options) {
+  std::erase_if(options.flags, [](const std::string& flag) { return flag.starts_with("-std=") || flag == "-ansi"; });
+  return options;
+}
+
 }  // namespace
 
 CBench::CBench(const loop::Function& function, const std::optional<Source>& source, const CompilerOptions& options,
                Deadline deadline)
     : name_(function.name) {
   find_compiler(options.compiler);
-  CompilerOptions own = options;
-  std::string text;
   if (source) {
     CompilerOptions seen = options;  // whose macros the text may ask for
     seen.flags.insert(seen.flags.end(), options.optimize.begin(), options.optimize.end());
-    text = changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
-           bench_text(function, function.name, false);
+    compile(changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
+                bench_text(function, function.name, false),
+            options, deadline);
   } else {
-    const loop::Function flat = loop::flattened(function);
-    text = "#include <math.h>\n#include <stdlib.h>\n" + c_function(flat, "ak_normal") + bench_text(flat, "ak_normal", true);
-    std::erase_if(own.flags, [](const std::string& flag) { return flag.starts_with("-std=") || flag == "-ansi"; });
+    compile(defined_text(function, c_function(loop::flattened(function), kDefined)), without_standard(options), deadline);
   }
-  program_ = std::make_unique<CProgram>(text, 1, own);
+}
+
+CBench::CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options, Deadline deadline)
+    : name_(function.name) {
+  compile(defined_text(function, definition), without_standard(options), deadline);
+}
+
+void CBench::compile(const std::string& text, const CompilerOptions& options, Deadline deadline) {
+  program_ = std::make_unique<CProgram>(text, 1, options);
   program_->await(deadline);
 }
 
 CBench::~CBench() = default;
 
 // In microseconds. Throws TimedOut.
-std::vector<double> CBench::runs(const Case& given, int warm_up, int most, int least, double seconds, Deadline deadline) {
-  std::vector<Memory> memories = given.memories, copies = given.memories;
+std::vector<double> CBench::runs(const Case& given, std::vector<Memory>& memories, int warm_up, int most, int least,
+                                 double seconds, Deadline deadline) {
+  memories = given.memories;
+  std::vector<Memory> copies = given.memories;
   std::vector<std::uint64_t> values;
   std::vector<CProgram::Block> blocks = blocks_of(given, memories, values);
   std::vector<std::int64_t> control(kTimes + static_cast<std::size_t>(most));
@@ -115,19 +133,26 @@ std::vector<double> CBench::runs(const Case& given, int warm_up, int most, int l
   return times;
 }
 
+std::vector<Memory> CBench::run(const Case& given, Deadline deadline) {
+  std::vector<Memory> memories;
+  runs(given, memories, 0, 1, 1, 0, deadline);
+  return memories;
+}
+
 Arm CBench::time(const Case& given, const BenchLimits& limits, Deadline deadline) {
   std::vector<double> times;
+  std::vector<Memory> left;
   bool timed_out = false;
   try {
-    times = runs(given, 0, 1, 1, 0, deadline.sooner(limits.run_seconds));
+    times = runs(given, left, 0, 1, 1, 0, deadline.sooner(limits.run_seconds));
     const double first = times[0] / 1e6;
     if (first < limits.seconds) {  // the first was cold: it does not count
       const double most = 3 * limits.seconds + (limits.least_runs + 2) * first;
-      times = runs(given, limits.warm_up, limits.runs, limits.least_runs, limits.seconds,
+      times = runs(given, left, limits.warm_up, limits.runs, limits.least_runs, limits.seconds,
                    deadline.sooner(most + limits.run_seconds));
     }
     while (static_cast<int>(times.size()) < limits.least_runs)
-      times.push_back(runs(given, 0, 1, 1, 0, deadline.sooner(limits.run_seconds))[0]);
+      times.push_back(runs(given, left, 0, 1, 1, 0, deadline.sooner(limits.run_seconds))[0]);
   } catch (const TimedOut&) {
     if (deadline.passed() && times.empty())
       throw Error(ErrorCode::invalid_argument, fmt::format("no time is left for the C function '{}' ({})", name_, given.name));

@@ -1,4 +1,4 @@
-// How long a C function takes on one core: compiled as its user would, in a process of its own, its data in the CPU's cache.
+// How long a C function takes on the CPU: compiled as its user would, in a process of its own, its data in the CPU's cache.
 #pragma once
 
 #include <memory>
@@ -24,17 +24,25 @@ class CBench {
   /// none. Throws Error{unsupported} without a compiler, Error{invalid_argument} with the compiler's first error.
   CBench(const loop::Function& function, const std::optional<Source>& source, const CompilerOptions& options,
          Deadline deadline);
+  /// Of `definition` instead, as OpenMp::text has it, which defines a function of the name kDefined.
+  CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options, Deadline deadline);
+  static constexpr const char* kDefined = "ak_normal";
   ~CBench();
 
+  /// What one call leaves of the case's memories. Throws as time() does, and TimedOut.
+  std::vector<Memory> run(const Case& given, Deadline deadline);
   /// The median. Fewer runs than asked for where time ran out. Throws Error{invalid_argument} when the function ends the
   /// program, or the deadline leaves no time for a single run.
   Arm time(const Case& given, const BenchLimits& limits, Deadline deadline);
 
   static std::vector<std::string> plain() { return {"-O3", "-march=native"}; }
   static std::vector<std::string> fast_math() { return {"-O3", "-march=native", "-ffast-math"}; }
+  static std::vector<std::string> openmp() { return {"-O3", "-march=native", "-fopenmp"}; }
 
  private:
-  std::vector<double> runs(const Case& given, int warm_up, int most, int least, double seconds, Deadline deadline);
+  void compile(const std::string& text, const CompilerOptions& options, Deadline deadline);
+  std::vector<double> runs(const Case& given, std::vector<Memory>& memories, int warm_up, int most, int least, double seconds,
+                           Deadline deadline);
 
   std::string name_;
   std::unique_ptr<CProgram> program_;

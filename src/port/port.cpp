@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <ctime>
 #include <mutex>
 #include <thread>
@@ -11,10 +12,12 @@
 #include "base/thread.hpp"
 #include "gpu/device.hpp"
 #include "jit/source.hpp"
+#include "loop/dispatch.hpp"
 #include "plan/resources.hpp"
 #include "port/c_bench.hpp"
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
+#include "port/openmp.hpp"
 #include "port/proving.hpp"
 #include "port/templates/templates.hpp"
 #include "port/timing.hpp"
@@ -105,6 +108,7 @@ class Porting {
         compiler_{request.tools.compiler, request.source.flags, 20},
         oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
         plan_(planned()),
+        sizes_(sizes_to_time()),
         cases_(plan_, oracle_),
         exact_(rounds_alike(request.verdict.function)) {
     for (loop::Candidate& candidate : ordered(request, known_))
@@ -115,8 +119,7 @@ class Porting {
     const auto start = Clock::now();
     ported_.facts = facts_;
     for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
-    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
-    for (const TimedSize& size : sizes) ported_.timed.push_back(size.integers);
+    for (const TimedSize& size : sizes_) ported_.timed.push_back(size.integers);
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
     if (gpu_) on_gpu();
     loop::Winner& winner = ported_.winner;
@@ -138,6 +141,15 @@ class Porting {
   std::optional<Source> oracle_source() const {
     if (!request_.source.body.empty()) return std::nullopt;
     return Source{request_.source.text, request_.source.file};
+  }
+
+  std::vector<TimedSize> sizes_to_time() const {
+    if (request_.sizes.empty())
+      return timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
+    std::vector<TimedSize> sizes;
+    for (const loop::Values& integers : request_.sizes)
+      sizes.push_back({integers, loop::size_of_call(request_.function, integers)});
+    return sizes;
   }
 
   CasePlan planned() {
@@ -222,7 +234,7 @@ class Porting {
           gpu_->worker->prove(request, deadline_.later(5));
           return;
         } catch (const Unavailable& absent) {
-          if (ported_.note.empty()) ported_.note = "proven in this process: " + absent.why;
+          add_note("proven in this process: " + absent.why);
         }
       }
       loop_kind().open(subject, {})->prove(request, deadline_.later(5));
@@ -255,6 +267,10 @@ class Porting {
     time_all(passed);
   }
 
+  void add_note(const std::string& what) {
+    if (ported_.note.find(what) == ported_.note.npos) ported_.note += (ported_.note.empty() ? "" : "; ") + what;
+  }
+
   // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
   std::unique_ptr<CBench> c_bench(const std::vector<std::string>& optimize) {
     if (!request_.bench) return nullptr;
@@ -263,9 +279,35 @@ class Porting {
       options.optimize = optimize;
       return std::make_unique<CBench>(request_.verdict.function, oracle_source(), options, deadline_);
     } catch (const Error& error) {
-      ported_.note = error.what();
+      add_note(error.what());
       return nullptr;
     }
+  }
+
+  // Null where the verdict does not allow it, the compiler has no OpenMP, or what it makes is not right.
+  std::unique_ptr<CBench> openmp_bench() {
+    if (!request_.bench) return nullptr;
+    const OpenMp made = with_openmp(request_.verdict, CBench::kDefined);
+    std::string why = made.why;
+    try {
+      if (why.empty()) {
+        CompilerOptions options = compiler_;
+        options.optimize = CBench::openmp();
+        auto bench = std::make_unique<CBench>(request_.verdict.function, made.text, options, deadline_);
+        const RunKernels run = [&](const Case& given, int) {
+          return KernelRun{Cause::none, {}, bench->run(given, deadline_.sooner(10))};
+        };
+        const Proof proof = prove(cases_, false, 1, run, deadline_);
+        if (proof.right()) return bench;
+        why = proof.text();
+      }
+    } catch (const Error& error) {
+      why = error.what();
+    } catch (const TimedOut&) {
+      why = "its runs have not ended in time";
+    }
+    add_note("no OpenMP arm: " + why);
+    return nullptr;
   }
 
   port::Arm time_c(CBench* bench, const TimedSize& size) {
@@ -273,58 +315,84 @@ class Porting {
     try {
       return bench->time(make_case(request_.verdict.function, plan_.roles, facts_, size.integers, {}), {}, deadline_.later(5));
     } catch (const Error& error) {
-      ported_.note = error.what();
+      add_note(error.what());
       return {};
     }
   }
 
+  // As often as makes 100 runs of each, within 2 s, thrice at least.
+  static int rounds_of(const std::vector<double>& us, double graph_us) {
+    constexpr double kRuns = 100, kSeconds = 2;
+    double wanted = 7, round_us = 0;
+    for (const double each : us) {
+      const double launches = std::max(1.0, graph_us / each);
+      wanted = std::max(wanted, std::ceil(kRuns / launches));
+      round_us += each * launches;
+    }
+    return static_cast<int>(std::max(3.0, std::min(wanted, kSeconds * 1e6 / round_us)));
+  }
+
+  // What follows from the times of the others.
+  static void combine(Timing& timing, const loop::SizeRow& row) {
+    const port::Arm &kernel = timing[ArmId::kernel], &c = timing[ArmId::c];
+    const auto copied = [](double us, const port::Arm& of) {
+      return port::Arm{us, us, std::min(LoopTimer::kCopies, of.runs), of.timed_out};
+    };
+    timing[ArmId::moved] = copied(row.copy_in_us + kernel.us + row.copy_out_us, kernel);
+    if (c.timed()) timing[ArmId::in_place] = copied(row.copy_out_us + c.us + row.copy_in_us, c);
+    timing[ArmId::dispatched] = timing[loop::host_is_faster(row, true) && c.timed() ? ArmId::c : ArmId::moved];
+  }
+
   void time_all(const std::vector<Tried*>& passed) {
+    constexpr double kGraphUs = 400;
     Resources& resources = *gpu_->resources;
     const loop::Function& function = request_.verdict.function;
     std::vector<std::unique_ptr<LoopPlan>> plans;
     for (const Tried* tried : passed)
       plans.push_back(std::make_unique<LoopPlan>(resources, tried->image.data(), function, tried->candidate));
-    const auto sizes = timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
-    std::vector<std::vector<double>> us(sizes.size(), std::vector<double>(passed.size()));
+    std::vector<std::vector<double>> us(sizes_.size(), std::vector<double>(passed.size()));
     loop::Winner& winner = ported_.winner;
-    const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math());
+    const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math()), openmp = openmp_bench();
     std::vector<std::size_t> best;  // of each size, which of `passed`
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
-      LoopTimer timer(resources, function, plan_.roles, facts_, sizes[s]);
-      us[s] = timer.time(all, 100, 3, deadline_.later(2));
+      LoopTimer timer(resources, function, plan_.roles, facts_, sizes_[s]);
+      std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
       for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return us[s][a] < us[s][b]; });
+      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return arms[a].us < arms[b].us; });
       order.resize(std::min(order.size(), kFinalists));
       std::vector<const LoopPlan*> finalists;
-      for (const std::size_t i : order) finalists.push_back(all[i]);
-      const auto again = timer.time(finalists, 400, 7, deadline_.later(2));
-      for (std::size_t i = 0; i < order.size(); ++i) us[s][order[i]] = again[i];
-      const std::size_t fastest = order[static_cast<std::size_t>(std::min_element(again.begin(), again.end()) - again.begin())];
+      std::vector<double> rough;
+      for (const std::size_t i : order) finalists.push_back(all[i]), rough.push_back(arms[i].us);
+      const auto again = timer.time(finalists, kGraphUs, rounds_of(rough, kGraphUs), deadline_.later(2));
+      for (std::size_t i = 0; i < order.size(); ++i) arms[order[i]] = again[i];
+      const std::size_t fastest =
+          *std::min_element(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return arms[a].us < arms[b].us; });
 
       loop::SizeRow row;
-      row.size = sizes[s].size;
-      row.kernel_us = us[s][fastest];
+      row.size = sizes_[s].size;
+      row.kernel_us = arms[fastest].us;
       if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       timer.time_copies(row.copy_in_us, row.copy_out_us);
       Timing timing;
-      for (const auto& [name, value] : sizes[s].integers)
+      for (const auto& [name, value] : sizes_[s].integers)
         timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
-      timing[ArmId::c] = time_c(plain.get(), sizes[s]), timing[ArmId::fast_math] = time_c(fast_math.get(), sizes[s]);
+      timing[ArmId::kernel] = arms[fastest], timing[ArmId::c] = time_c(plain.get(), sizes_[s]);
+      if (s == 0) {  // a comparison that one size is enough for
+        timing[ArmId::fast_math] = time_c(fast_math.get(), sizes_[s]);
+        timing[ArmId::openmp] = time_c(openmp.get(), sizes_[s]);
+      }
       if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
-      const auto arm = [](double us) { return port::Arm{us, us, 7, false}; };
-      timing[ArmId::kernel] = arm(row.kernel_us);
-      timing[ArmId::moved] = arm(row.copy_in_us + row.kernel_us + row.copy_out_us);
-      if (row.host_us > 0) timing[ArmId::in_place] = arm(row.copy_out_us + row.host_us + row.copy_in_us);
+      combine(timing, row);
       for (std::size_t i = 0; i < passed.size(); ++i)
-        if (passed[i]->candidate.template_name == "serial") timing[ArmId::serial] = arm(us[s][i]);
-      us[best.size()] = us[s];  // of those that were timed
+        if (passed[i]->candidate.template_name == "serial") timing[ArmId::serial] = arms[i];
+      for (std::size_t i = 0; i < passed.size(); ++i) us[best.size()][i] = arms[i].us;  // of those that were timed
       best.push_back(fastest), winner.sizes.push_back(row), ported_.timings.push_back(std::move(timing));
     };
-    for (std::size_t s = 0; s < sizes.size(); ++s) {
+    for (std::size_t s = 0; s < sizes_.size(); ++s) {
       try {
         if (s > 0 && deadline_.passed()) throw TimedOut{};
         time_size(s);
@@ -333,7 +401,7 @@ class Porting {
         break;
       } catch (const Error& error) {
         if (error.code() != ErrorCode::out_of_memory) throw;
-        ported_.note = fmt::format("not timed at {} iterations: {}", sizes[s].size, error.what());
+        add_note(fmt::format("not timed at {} iterations: {}", sizes_[s].size, error.what()));
       }
     }
     if (best.empty()) winner.kernels.push_back(passed[0]->candidate), ported_.images.push_back(passed[0]->image);
@@ -359,6 +427,7 @@ class Porting {
   const CompilerOptions compiler_;
   Oracle oracle_;
   const CasePlan plan_;
+  const std::vector<TimedSize> sizes_;
   ExpectedCases cases_;
   const bool exact_;
   std::size_t known_ = 0;  // of the candidates: that go first
@@ -381,7 +450,8 @@ bool rounds_otherwise(const loop::Verdict& verdict) {
     return parameter && !parameter->pointer && is_real(parameter->type);
   };
   return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) {
-    const bool sums = std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
+    const bool sums =
+        std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
     return std::ranges::any_of(group.notes, [&](const loop::Note& note) {
       return (note.kind == loop::Note::Kind::induction && real(note.name)) || (note.kind == loop::Note::Kind::reroll && sums);
     });

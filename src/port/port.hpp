@@ -42,7 +42,8 @@ struct PortRequest {
   loop::Verdict verdict;    // with the call's facts
   LoopSource source;        // whose C function is the oracle
   loop::CallClass call;
-  loop::Values integers;  // of a call: timed at its size too
+  loop::Values integers;            // of a call: timed at its size too
+  std::vector<loop::Values> sizes;  // calls that are timed, and no others; empty: the call's size and sizes far from it
   Tools tools;
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
@@ -80,8 +81,8 @@ using PortProgress = std::function<void(const Tried&)>;
 /// happening: no C compiler, no NVRTC.
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress = {});
 
-/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one of
-/// single terms, x += step is read as x + i * step.
+/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one
+/// of single terms, x += step is read as x + i * step.
 bool rounds_otherwise(const loop::Verdict& verdict);
 
 /// All that there are, the best guess first. overlapping: arrays may overlap.

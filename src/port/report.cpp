@@ -73,6 +73,7 @@ class Report {
     add_extremes();
     add_attempts();
     add_timeouts();
+    add_notes();
     if (older) add_changes(*older);
   }
 
@@ -105,7 +106,8 @@ class Report {
       if (!value.empty()) s.line(fmt::format("{}: {}", what, plain(value)));
     };
     say("GPU", results_.gpu.empty() ? "none" : results_.gpu);
-    say("CPU", results_.cpu);
+    say("CPU",
+        results_.cpu + (results_.cores ? fmt::format(", {}", counted(static_cast<std::size_t>(results_.cores), "core")) : ""));
     say("clocks", results_.clocks);
     say("C", std::string(trimmed(results_.compiler + " " + results_.flags)));
     Causes causes;
@@ -264,6 +266,15 @@ class Report {
     early.line(fmt::format("fewer than {} runs; at least: C's fastest run over the kernel's median", results_.runs));
     add_if_any(ended);
     add_if_any(early);
+  }
+
+  void add_notes() {
+    Section s("Left out", "what|>functions|functions");
+    std::map<std::string, std::vector<const Entry*>> by_note;
+    for (const Entry& e : results_.entries)
+      if (e.passed() && !e.note.empty()) by_note[e.note].push_back(&e);
+    for (const auto& [note, entries] : by_note) s << note << entries.size() << listed(entries, 5);
+    add_if_any(s);
   }
 
   void add_changes(const Results& older) {

@@ -58,6 +58,7 @@ Fields fields(const Entry& e) {
           {"changed_by", &e.changed_by, false},
           {"status", &e.status, true},
           {"why", &e.why, false},
+          {"note", &e.note, false},
           {"tactic", &e.tactic, false},
           {"right", &e.right, false},
           {"cases", &e.cases, false},
@@ -69,8 +70,9 @@ Fields fields(const Entry& e) {
 }
 
 Fields fields(const Results& r) {
-  return {{"date", &r.date, true},         {"gpu", &r.gpu, true},     {"cpu", &r.cpu, true},   {"clocks", &r.clocks, false},
-          {"compiler", &r.compiler, true}, {"flags", &r.flags, true}, {"runs", &r.runs, true}, {"entries", &r.entries, true}};
+  return {{"date", &r.date, true},      {"gpu", &r.gpu, true},      {"cpu", &r.cpu, true},
+          {"clocks", &r.clocks, false}, {"cores", &r.cores, false}, {"compiler", &r.compiler, true},
+          {"flags", &r.flags, true},    {"runs", &r.runs, true},    {"entries", &r.entries, true}};
 }
 
 // --- writing --------------------------------------------------------------------------------------------------------------

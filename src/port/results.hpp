@@ -36,9 +36,9 @@ enum class ArmId : std::uint8_t {
   moved,       // copy in, kernel, copy out
   in_place,    // copy out, C, copy in
   fast_math,   // C with -ffast-math too
-  openmp,      // C on all cores
+  openmp,      // C on all cores, where the verdict allows
   serial,      // the C function as one GPU thread
-  dispatched,  // a call through the library with data on the host
+  dispatched,  // what a call through the library does with data on the host: the better of c and moved
 };
 constexpr std::string_view kArmNames[] = {"kernel", "c", "moved", "in_place", "fast_math", "openmp", "serial", "dispatched"};
 constexpr std::string_view name(ArmId arm) { return kArmNames[static_cast<int>(arm)]; }
@@ -79,6 +79,7 @@ struct Entry {
   std::vector<std::string> changed_by;  // analysis modules without which the verdict would be another
   Status status = Status::passed;
   std::string why;                // of a failure, for a person
+  std::string note;               // why something was left out: an arm, a size; one line
   std::string tactic;             // "scan block=256 unroll=4"; empty: none passed
   int right = 0, cases = 0;       // of its proof
   bool kept = false;              // in the store
@@ -95,6 +96,7 @@ struct Results {
   std::string date;              // "2026-11-29 17:25 UTC"
   std::string gpu, cpu, clocks;  // empty: unknown, or none
   std::string compiler, flags;   // of the C arm
+  int cores = 0;                 // of the OpenMP arm; 0: unknown
   int runs = 100;                // of an arm that is not stopped early
   std::vector<Entry> entries;    // no two of one name in one file
 

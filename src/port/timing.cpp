@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "gpu/gpu_queue.hpp"
@@ -89,10 +90,11 @@ LoopTimer::LoopTimer(Resources& resources, const loop::Function& function, const
     : impl_(std::make_unique<Impl>(resources, function, roles, facts, size)) {}
 LoopTimer::~LoopTimer() = default;
 
-std::vector<double> LoopTimer::time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline) {
+std::vector<port::Arm> LoopTimer::time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds,
+                                       Deadline deadline) {
   impl_->device.upload();
   Stopwatch stopwatch(impl_->queue, impl_->resources.support_kernel("ak_clocks"), impl_->resources.facts().sm_count, {});
-  std::vector<Arm> arms;
+  std::vector<ak::Arm> arms;
   for (const LoopPlan* plan : plans)
     arms.push_back(stopwatch.arm(
         [&, plan](CUstream stream, int) {
@@ -100,12 +102,17 @@ std::vector<double> LoopTimer::time(const std::vector<const LoopPlan*>& plans, d
             throw Error(ErrorCode::out_of_memory, "no scratch memory for a kernel");
         },
         graph_us, 0, deadline));
-  std::vector<const Arm*> pointers;
-  for (const Arm& arm : arms) pointers.push_back(&arm);
+  std::vector<const ak::Arm*> pointers;
+  for (const ak::Arm& arm : arms) pointers.push_back(&arm);
   const Window window = stopwatch.window(pointers, rounds, deadline);
-  std::vector<double> times;
-  for (std::size_t i = 0; i < arms.size(); ++i) times.push_back(window.median(i));
-  return times;
+  std::vector<port::Arm> timed;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const std::vector<double>& us = window.us[i];
+    const auto runs = static_cast<std::int64_t>(us.size()) * arms[i].launches;
+    timed.push_back({window.median(i), *std::min_element(us.begin(), us.end()),
+                     static_cast<int>(std::min<std::int64_t>(runs, std::numeric_limits<int>::max())), false});
+  }
+  return timed;
 }
 
 double LoopTimer::time_host(const std::function<void(void* const* arguments)>& host, double seconds) {
@@ -123,9 +130,8 @@ double LoopTimer::time_host(const std::function<void(void* const* arguments)>& h
 }
 
 void LoopTimer::time_copies(double& in_us, double& out_us) {
-  constexpr int kRuns = 5;
   std::vector<double> in, out;
-  for (int run = 0; run < kRuns; ++run) {
+  for (int run = 0; run < kCopies; ++run) {
     auto start = Clock::now();
     impl_->device.upload();
     in.push_back(seconds_since(start) * 1e6);

@@ -9,6 +9,7 @@
 #include "loop/winner.hpp"
 #include "plan/loop_plan.hpp"
 #include "port/data.hpp"
+#include "port/results.hpp"
 
 namespace ak::port {
 
@@ -31,11 +32,13 @@ class LoopTimer {
             const TimedSize& size);
   ~LoopTimer();
 
-  /// Microseconds of one run each, the plans interleaved; medians. Throws TimedOut, Error{driver}.
-  std::vector<double> time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline);
+  /// One arm for each plan, interleaved; a run is a launch, of which several in a row are timed. Throws TimedOut,
+  /// Error{driver}.
+  std::vector<port::Arm> time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline);
   /// The C function on the host's memory: the median of up to 100 runs or about that many seconds.
   double time_host(const std::function<void(void* const* arguments)>& host, double seconds);
-  /// Of all arrays to the device, and of those that are written back.
+  static constexpr int kCopies = 5;
+  /// Of all arrays to the device, medians of kCopies; and of those that are written back.
   void time_copies(double& in_us, double& out_us);
 
  private:

@@ -1,4 +1,6 @@
 // `ak port --out` as a script sees it, with an analyser that knows one verdict.
+#include <sstream>
+
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -52,4 +54,65 @@ TEST_CASE("port --out leaves a folder for each function that passed, and says at
   for (const char* name : {"doubled.cu", "doubled.h", "doubled_c.c", "doubled_calls.cuh", "doubled_test.cu", "doubled_bench.cu",
                            "harness.cuh", "README.md"})
     CHECK_MESSAGE(fs::file_size(out / "doubled" / name) > 100, name);
+}
+
+TEST_CASE("port --size: lists of numbers for parameters and macros; what is wrong is said by its name") {
+  const Folder folder;
+  const std::string source =
+      folder.file("d.c",
+                  "#define LEN 2\n"
+                  "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = LEN * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser = folder.file(
+      "analyse", fmt::format("#!/bin/sh\nlen=$(sed -n 's/#define LEN //p')\nsed \"s/2\\.0/$len.0/\" '{}'\n", verdict));
+  fs::permissions(analyser, fs::perms::owner_all);
+  const std::string environment = "AK_ANALYSER=" + analyser;
+  const auto line = [&](const std::string& sizes) {
+    const Result r = run_ak(fmt::format("port {} doubled {}", source, sizes), environment);
+    CHECK(r.code == 2);
+    return r.output;
+  };
+  CHECK(line("--size n") == "ak: --size n: NAME=NUMBER or NAME=NUMBER,NUMBER,... is wanted\n");
+  CHECK(line("--size =3") == "ak: --size =3: NAME=NUMBER or NAME=NUMBER,NUMBER,... is wanted\n");
+  CHECK(line("--size n=") == "ak: --size n=: there is no number\n");
+  CHECK(line("--size n=1,2,") == "ak: --size n=1,2,: there is no number behind the last comma\n");
+  CHECK(line("--size n=1,,2") == "ak: --size n=1,,2: '' is no whole number\n");
+  CHECK(line("--size n=1,2x") == "ak: --size n=1,2x: '2x' is no whole number\n");
+  CHECK(line("--size n=99999999999999999999") ==
+        "ak: --size n=99999999999999999999: '99999999999999999999' is no whole number\n");
+  CHECK(line("--size n=3,2") == "ak: --size n=3,2: 2 does not rise above 3; the smallest comes first\n");
+  CHECK(line("--size n=3 --size n=4") == "ak: --size n=4: n has numbers already\n");
+  CHECK(line("--size n=1,2,3 --size LEN=4,5") == "ak: --size LEN=4,5: 2 numbers, and another name has 3: as many, or one\n");
+  CHECK(line("--size LEN=-1") == "ak: --size LEN=-1: a macro that is a size is not negative\n");
+  CHECK(line("--size n=-1") == "ak: --size n=-1: a size is not negative\n");
+  CHECK(line("--size n=3000000000") == "ak: --size n=3000000000: an int has no such value\n");
+  CHECK(line("--size LENGTH=4") ==
+        fmt::format("ak: --size LENGTH: neither an integer parameter of doubled nor a macro of {}\n", source));
+  CHECK(line("--size a=4") == fmt::format("ak: --size a: neither an integer parameter of doubled nor a macro of {}\n", source));
+
+  const fs::path out = folder.path / "ported";
+  const auto calls = [&](const char* of) {
+    std::stringstream text;
+    text << std::ifstream(out / of / "doubled_calls.cuh").rdbuf();
+    return text.str().substr(text.str().find("kTimed[]"));
+  };
+  Result r = run_ak(fmt::format("port {} doubled --quick --out {} --size n=500,600,700", source, out.string()), environment);
+  CAPTURE(r.output);
+  REQUIRE(r.code == 0);
+  for (const char* n : {"\"n=500 ", "\"n=600 ", "\"n=700 "}) CHECK(has(calls("doubled"), n));
+  CHECK(!has(calls("doubled"), "\"n=32000 "));
+
+  // Another value of a macro is another function with kernels of its own.
+  r = run_ak(fmt::format("port {} doubled --quick --out {} --size LEN=3,5 --size n=800", source, out.string()), environment);
+  CAPTURE(r.output);
+  REQUIRE(r.code == 0);
+  CHECK(has(calls("doubled"), "\"n=800 "));
+  CHECK(has(calls("doubled LEN=5"), "\"n=800 "));
+  const auto kernel = [&](const char* of) {
+    std::stringstream text;
+    text << std::ifstream(out / of / "doubled.cu").rdbuf();
+    return text.str();
+  };
+  CHECK(has(kernel("doubled"), "3.0f"));
+  CHECK(has(kernel("doubled LEN=5"), "5.0f"));
 }

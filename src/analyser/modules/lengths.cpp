@@ -53,16 +53,30 @@ std::optional<isl::pw_aff> reach(const Statement& statement, const Reference& re
   return isl::manage(isl_set_dim_max(elements, 0)).add_constant(1L);
 }
 
+bool is_open(const loop::Parameter& parameter) {
+  return parameter.pointer && !parameter.length_known && !parameter.extents.empty();
+}
+
 }  // namespace
 
-std::string set_lengths(const Model& model, const Facts& facts, loop::Function& function) {
+void set_given_lengths(const Facts& facts, loop::Function& function) {
   for (loop::Parameter& parameter : function.parameters) {
-    if (!parameter.pointer || parameter.length_known || parameter.extents.empty()) continue;
-    if (const auto given = facts.lengths.find(parameter.name); given != facts.lengths.end()) {
-      parameter.extents[0] = given->second;
-      parameter.length_known = true;
-      continue;
-    }
+    const auto given = facts.lengths.find(parameter.name);
+    if (!is_open(parameter) || given == facts.lengths.end()) continue;
+    parameter.extents[0] = given->second;
+    parameter.length_known = true;
+  }
+}
+
+std::string unknown_length(const loop::Function& function) {
+  const auto open = std::find_if(function.parameters.begin(), function.parameters.end(), is_open);
+  if (open == function.parameters.end()) return {};
+  return fmt::format("the length of {0} cannot be known: give --length {0}=...", open->name);
+}
+
+std::string set_lengths(const Model& model, loop::Function& function) {
+  for (loop::Parameter& parameter : function.parameters) {
+    if (!is_open(parameter)) continue;
     std::vector<isl::pw_aff> reaches;
     bool known = true;
     for (const Statement& statement : model.statements)
@@ -76,13 +90,13 @@ std::string set_lengths(const Model& model, const Facts& facts, loop::Function& 
     // The one beyond all others, if there is such.
     std::optional<Term> length;
     for (const isl::pw_aff& one : reaches) {
-      const bool most = std::all_of(reaches.begin(), reaches.end(),
-                                    [&](const isl::pw_aff& other) { return one.lt_set(other).is_empty(); });
+      const bool most =
+          std::all_of(reaches.begin(), reaches.end(), [&](const isl::pw_aff& other) { return one.lt_set(other).is_empty(); });
       if (known && most) length = as_term(function, one);
       if (length) break;
     }
     if (reaches.empty() && known) length = loop::integer(0);
-    if (!length) return fmt::format("the length of {0} cannot be known: give --length {0}=...", parameter.name);
+    if (!length) return unknown_length(function);
     parameter.extents[0] = *length;
     parameter.length_known = true;
   }

@@ -39,7 +39,10 @@ bool cut_at_threshold(const Model& model, const std::vector<Dependence>& depende
 void describe_accesses(const Model& model, loop::Verdict& verdict);
 
 // lengths.cpp
-/// Sets the extents of pointers whose length the text leaves open; what to say where one cannot be known.
-std::string set_lengths(const Model& model, const Facts& facts, loop::Function& function);
+/// Sets the extents of pointers whose length the text leaves open: to what the call says, without isl; then to the largest
+/// subscript. What to say where one cannot be known.
+void set_given_lengths(const Facts& facts, loop::Function& function);
+std::string set_lengths(const Model& model, loop::Function& function);
+std::string unknown_length(const loop::Function& function);
 
 }  // namespace ak::analyser::flow
