@@ -152,7 +152,7 @@ Statements Lowering::aside(const Ast& node, Term& result) {
 
 Term Lowering::logical(const Ast& node) {
   const std::string op(node.text("opcode"));
-  Term left = value(node.child(0)), right;
+  Term left = condition(node.child(0)), right;  // all of it has happened before the right
   Statements effects = aside(node.child(1), right);
   if (effects.empty()) return loop::binary(op, std::move(left), std::move(right));
   const Term truth = draft_.local("truth", ScalarType::i32);

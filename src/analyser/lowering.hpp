@@ -112,7 +112,7 @@ class Lowering {
   // calls.cpp
   std::optional<loop::Term> call(const Ast& node, bool value_needed);
   std::optional<loop::Term> inlined(const Ast& node, const Ast& callee);
-  void bind(const Ast& parameter, const Ast& argument, bool pure);
+  void bind(const Ast& parameter, const Ast& argument, const std::optional<std::set<std::string>>& written);
   bool does_not_return(const Ast& node) const;
   std::string callee_name(const Ast& node) const;
 
