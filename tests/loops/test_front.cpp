@@ -454,6 +454,24 @@ for (int i = 0; i < (1 < n ? (n - 1 + (inc - 1)) / inc : 0); ++i) {
   CHECK(front.used == std::set<std::string>{"inc"});
 }
 
+TEST_CASE("front: a step of unknown sign is refused where the loop may go either way") {
+  const CText text(R"(
+int f(int n, int start, int way, const float a[n]) {
+  for (int i = start; i < n && i >= 0; i += way)
+    if (a[i] == 0) return i;
+  return -1;
+}
+int g(int n, int way, const float a[n]) {
+  for (int i = 0; i < n; i += way)
+    if (a[i] == 0) return i;
+  return -1;
+}
+)");
+  for (const char* name : {"f", "g"})
+    CHECK_MESSAGE(text.refusal(name).find("the loop steps by way, whose sign is not known") != std::string::npos, text.refusal(name));
+  CHECK(text.front(Choice{"f", {}, {}}, {{"way", -1}}).function.body[0].step == -1);
+}
+
 TEST_CASE("front: what is not supported is named, with its line") {
   const CText text(R"(
 struct Body { float x; };
