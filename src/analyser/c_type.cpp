@@ -43,6 +43,7 @@ void read_words(std::string_view text, const Typedefs& typedefs, int depth, CTyp
       type.shape = CType::Shape::scalar;
       type.scalar = known.type;
       type.is_unsigned = known.is_unsigned;
+      type.is_narrow = known.is_unsigned && known.name == "unsigned int";
       return;
     }
   const auto alias = typedefs.find(name);

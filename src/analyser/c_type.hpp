@@ -17,6 +17,7 @@ struct CType {
   Shape shape = Shape::other;
   loop::ScalarType scalar = loop::ScalarType::none;  // of the value, or of the elements
   bool is_unsigned = false;                          // then `scalar` is the wider i64
+  bool is_narrow = false;                            // of 32 bits, if unsigned
   bool constant = false;                             // the value, or the elements
   // Of an array: all; of a pointer: those of what it points to. Nothing where it is not a number.
   std::vector<std::optional<std::int64_t>> extents;

@@ -35,6 +35,35 @@ Ast last_value(const Ast& body) {
   return returns == 1 ? statements.back().child(0) : Ast();
 }
 
+/// Whether anything is assigned to; of what it calls, the visible functions' bodies count.
+bool has_effects(const Unit& unit, const Ast& node, std::size_t depth = 0) {
+  const std::string_view op = node.text("opcode");
+  if (depth > kDeepestCalls || node.is("CompoundAssignOperator") || (node.is("BinaryOperator") && op == "=") ||
+      (node.is("UnaryOperator") && (op == "++" || op == "--")))
+    return true;
+  if (const Ast to = node.part("referencedDecl"); node.is("DeclRefExpr") && to.is("FunctionDecl"))
+    if (const auto callee = unit.function(to.name()); callee && has_effects(unit, *callee, depth + 1)) return true;
+  const auto children = node.children();
+  return std::any_of(children.begin(), children.end(), [&](const Ast& child) { return has_effects(unit, child, depth); });
+}
+
+/// The variable that a pointer comes from.
+Ast root(Ast node) {
+  for (;;) {
+    const std::string_view op = node.text("opcode");
+    if (node.is("DeclRefExpr")) return node.part("referencedDecl").is("FunctionDecl") ? Ast() : node;
+    if (node.is("ParenExpr") || node.is("ImplicitCastExpr") || node.is("CStyleCastExpr") || node.is("UnaryOperator") ||
+        node.is("ArraySubscriptExpr") || node.is("CompoundAssignOperator")) {
+      node = node.child(0);
+    } else if (node.is("BinaryOperator")) {
+      const bool second = op == "," || (op == "+" && node.child(1).type_text().find('*') != std::string_view::npos);
+      node = node.child(second ? 1 : 0);
+    } else {
+      return {};
+    }
+  }
+}
+
 bool is_plain(const Term& term) {
   bool plain = true;
   loop::for_each(term, [&](const Term& part) { plain = plain && part.kind != Term::Kind::element; });
@@ -100,8 +129,16 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
   }
   if (callee.flag("variadic") || parameters.size() != parts.size() - 1)
     refuse(node, fmt::format("{} is called with {} arguments and takes {}", name, parts.size() - 1, parameters.size()));
+  const std::size_t statements_before = here_->size(), locals_before = draft_.function.locals.size();
   const Ast only = only_value(body);
-  for (std::size_t i = 0; i < parameters.size(); ++i) bind(parameters[i], parts[i + 1], only.there());
+  std::optional<std::set<std::string>> written;  // what the callee may write through its pointers; nothing: it writes nothing
+  if (!only.there() || has_effects(unit_, only)) {
+    written.emplace();
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      if (const CType to = unit_.type(parameters[i]); to.is_pointer() && !to.constant)
+        if (const Ast from = root(parts[i + 1]); from.there()) written->insert(variable(from).place.name);
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) bind(parameters[i], parts[i + 1], written);
   const std::string_view type = callee.type_text();
   const CType returns = unit_.type_of(type.substr(0, type.find('(')));
   if (returns.shape != CType::Shape::nothing && !returns.is_scalar())
@@ -118,11 +155,6 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
     statements.pop_back();
     for (const Ast& one : statements) statement(one);
     result = cast(returns.scalar, condition(last));
-    if (!is_plain(*result)) {
-      const Term kept = draft_.local(name, returns.scalar);
-      add(assign(kept, std::move(*result), line(last)));
-      result = kept;
-    }
   } else {
     Return target{fmt::format("end.{}", instance_), Term{}};
     target.value.type = ScalarType::none;
@@ -140,13 +172,23 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
     behind.name = end;
     add(std::move(behind));
   }
+  // The value is that at the call, whatever another call in the same expression changes.
+  std::set<std::string> changed =
+      written_in({here_->begin() + static_cast<std::ptrdiff_t>(statements_before), here_->end()});
+  for (std::size_t i = locals_before; i < draft_.function.locals.size(); ++i) changed.erase(draft_.function.locals[i].name);
+  if (result && result->type != ScalarType::none && (mentions_any(*result, changed) || (!only.there() && !is_plain(*result)))) {
+    const Term kept = draft_.local(name, result->type);
+    add(assign(kept, std::move(*result), line(node)));
+    result = kept;
+  }
   instance_ = instance;
   callees_.pop_back();
   return result;
 }
 
 // An argument stands for its parameter itself where nothing can change it while the callee runs.
-void Lowering::bind(const Ast& parameter, const Ast& argument, bool pure) {
+void Lowering::bind(const Ast& parameter, const Ast& argument, const std::optional<std::set<std::string>>& written) {
+  const auto stays = [&](const Term& term) { return !written || (is_plain(term) && !mentions_any(term, *written)); };
   const CType type = unit_.type(parameter);
   const std::string id(parameter.id());
   Variable made;
@@ -154,7 +196,7 @@ void Lowering::bind(const Ast& parameter, const Ast& argument, bool pure) {
   if (type.is_pointer()) {
     const Place to = pointer(argument);
     if (to.type != type.scalar) refuse(argument, fmt::format("{} is given a pointer of another type", parameter.name()));
-    if (assigned_.contains(id)) {
+    if (assigned_.contains(id) || !std::all_of(to.subscripts.begin(), to.subscripts.end(), stays)) {
       made.pointer = true;
       variables_[id] = made;
       point(parameter, to, line(argument));
@@ -166,7 +208,7 @@ void Lowering::bind(const Ast& parameter, const Ast& argument, bool pure) {
     if (type.is_unsigned) ++counting_;
     Term given = cast(type.scalar, value(argument));
     if (type.is_unsigned) --counting_;
-    const bool stands = !assigned_.contains(id) && effects_.empty() && (pure || is_plain(given));
+    const bool stands = !assigned_.contains(id) && effects_.empty() && stays(given);
     if (stands) {
       made.place.stands_for = given;
       made.place.type = type.scalar;

@@ -120,6 +120,10 @@ class Counting {
     std::optional<std::int64_t> constant_step = constant(step);
     if (!constant_step) constant_step = given_value(step);
     if (constant_step == 0) return std::nullopt;
+    if (!constant_step && (leaves_from(loop.body, loop.loop, test.at) || returns(loop.body)))
+      throw Refused(fmt::format("line {}: the loop steps by {}, whose sign is not known, and may be left in another way too: "
+                                "give the step's value",
+                                loop.line, c_text(step)));
     const ScalarType type = type_of(v);
     // In units of v before the body: v + offset op bound.
     Term offset = offsets[test.at];
@@ -279,6 +283,12 @@ class Counting {
         found = found || (statement.kind == Kind::leave && !inner.contains(statement.loop));
       });
     }
+    return found;
+  }
+
+  static bool returns(const Statements& body) {
+    bool found = false;
+    for_each_statement(body, [&](const Statement& statement) { found = found || statement.kind == Kind::finish; });
     return found;
   }
 

@@ -91,6 +91,9 @@ Term Lowering::conversion(const Ast& node) {
   if (kind == "IntegralCast" || kind == "FloatingCast" || kind == "IntegralToFloating" || kind == "FloatingToIntegral") {
     const CType from = unit_.type(inner), to = unit_.type(node);
     if (kind == "FloatingToIntegral" && to.is_unsigned) refuse(node, "a floating-point number is made unsigned: make it int");
+    const bool widens = from.is_narrow && kind == "IntegralCast" && to.scalar == ScalarType::i64 && !to.is_narrow;
+    if (widens && in_subscript_ == 0) refuse_wrapped(node, inner, UnsignedValues::Wraps::size);
+    if (from.is_unsigned && kind == "IntegralToFloating") refuse_wrapped(node, inner, UnsignedValues::Wraps::size);
     Term found = value(inner);
     if (to.is_unsigned && !from.is_unsigned && in_subscript_ == 0 && counting_ == 0 && constant(found).value_or(-1) < 0)
       refuse(node,
@@ -123,11 +126,26 @@ Term Lowering::binary_value(const Ast& node) {
   if (left.is_pointer() || right.is_pointer()) return compare_pointers(node, op);
   Term a = value(node.child(0));
   Term b = value(node.child(1));
+  if (left.is_unsigned && (op == "/" || op == "%" || op == ">>")) {
+    refuse_wrapped(node, node.child(0), UnsignedValues::Wraps::size);
+    if (op != ">>") refuse_wrapped(node, node.child(1), UnsignedValues::Wraps::size);
+  } else if (left.is_unsigned && (op[0] == '<' || op[0] == '>' || op == "==" || op == "!=") && op != "<<") {
+    // What alone ends a loop would else lead out of the array.
+    const bool whole_test = test_.there() && test_.begin() == node.begin() && test_.end() == node.end();
+    const auto from = test_.there() ? UnsignedValues::Wraps::any : UnsignedValues::Wraps::counted;
+    for (const std::size_t side : {0, 1})
+      if (!whole_test) refuse_wrapped(node, node.child(side), from);
+  }
   if (unit_.type(node).is_unsigned) refuse_wrapping(node, op, a, b);
   // Of an unsigned number x >= 0 says nothing.
   if (left.is_unsigned && op == ">=" && constant(b) == 0) return loop::integer(1);
   if (left.is_unsigned && op == "<" && constant(b) == 0) return loop::integer(0);
   return loop::binary(op, std::move(a), std::move(b));
+}
+
+void Lowering::refuse_wrapped(const Ast& node, const Ast& number, UnsignedValues::Wraps from) const {
+  if (unsigned_.of(number) >= from)
+    refuse(node, "an unsigned number is used that may have been made of a negative one, or have wrapped: use int or long long");
 }
 
 // Unsigned numbers are 64-bit ones here, which do not wrap: only counting by constants, and what leads to an array's element,
@@ -152,7 +170,7 @@ Statements Lowering::aside(const Ast& node, Term& result) {
 
 Term Lowering::logical(const Ast& node) {
   const std::string op(node.text("opcode"));
-  Term left = value(node.child(0)), right;
+  Term left = condition(node.child(0)), right;  // all of it has happened before the right
   Statements effects = aside(node.child(1), right);
   if (effects.empty()) return loop::binary(op, std::move(left), std::move(right));
   const Term truth = draft_.local("truth", ScalarType::i32);

@@ -74,6 +74,7 @@ Draft Lowering::run() {
   here_ = &draft_.body;
   std::set<std::string> seen{choice_.function};
   survey(*function, seen);
+  unsigned_.settle();
   if (choice_.body.empty())
     whole(*function);
   else
@@ -84,6 +85,7 @@ Draft Lowering::run() {
 
 // What the function and those that it calls assign to and use of file scope.
 void Lowering::survey(const Ast& node, std::set<std::string>& seen) {
+  unsigned_.survey(node);
   if (node.is("DeclRefExpr")) {
     const Ast to = node.part("referencedDecl");
     const std::string name(to.name());

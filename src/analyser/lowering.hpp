@@ -10,6 +10,7 @@
 
 #include "analyser/ast.hpp"
 #include "analyser/c_tree.hpp"
+#include "analyser/unsigned_values.hpp"
 
 namespace ak::analyser {
 
@@ -47,7 +48,7 @@ struct Region {
 
 class Lowering {
  public:
-  Lowering(const Unit& unit, const Choice& choice) : unit_(unit), choice_(choice) {}
+  Lowering(const Unit& unit, const Choice& choice) : unit_(unit), choice_(choice), unsigned_(unit) {}
 
   /// Throws Refused; Error{invalid_argument} for a function that is not there.
   Draft run();
@@ -86,6 +87,7 @@ class Lowering {
   loop::Term conversion(const Ast& node);
   loop::Term unary_value(const Ast& node);
   loop::Term binary_value(const Ast& node);
+  void refuse_wrapped(const Ast& node, const Ast& number, UnsignedValues::Wraps from) const;
   void refuse_wrapping(const Ast& node, const std::string& op, const loop::Term& a, const loop::Term& b) const;
   loop::Term logical(const Ast& node);
   loop::Term choose(const Ast& node);
@@ -112,7 +114,7 @@ class Lowering {
   // calls.cpp
   std::optional<loop::Term> call(const Ast& node, bool value_needed);
   std::optional<loop::Term> inlined(const Ast& node, const Ast& callee);
-  void bind(const Ast& parameter, const Ast& argument, bool pure);
+  void bind(const Ast& parameter, const Ast& argument, const std::optional<std::set<std::string>>& written);
   bool does_not_return(const Ast& node) const;
   std::string callee_name(const Ast& node) const;
 
@@ -133,6 +135,8 @@ class Lowering {
   Statements* here_ = nullptr;
   Statements effects_;                // of the full expression, to run after it
   int in_subscript_ = 0;              // or in a loop's test: what wraps there would lead out of the array
+  UnsignedValues unsigned_;
+  Ast test_;                          // in a loop's test: all of that
   int counting_ = 0;                  // in a value for an unsigned variable, which may count
   std::vector<std::string> callees_;  // that are being inlined, outermost first
   struct Target {

@@ -4,6 +4,7 @@
 
 #include "analyser/integer_sum.hpp"
 #include "analyser/liveness.hpp"
+#include "analyser/loop_test.hpp"
 
 namespace ak::analyser {
 namespace {
@@ -41,6 +42,16 @@ class Propagation {
  private:
   static void forget(Known& known, const std::set<std::string>& names) {
     std::erase_if(known, [&](const auto& entry) { return names.contains(entry.first) || mentions_any(entry.second, names); });
+  }
+
+  /// What was known by the old value, by the new one where that is a constant further on.
+  static void step(Known& known, const Statement& statement) {
+    const std::string& name = statement.target.text;
+    const auto by = is_real(statement.target.type) ? std::nullopt : step_of(statement, name);
+    if (!by || !constant(*by)) return forget(known, {name});
+    known.erase(name);
+    const Known before = {{name, loop::binary("-", statement.target, *by)}};
+    for (auto& entry : known) entry.second = with(entry.second, before);
   }
 
   static Term with(const Term& term, const Known& known) {
@@ -82,7 +93,7 @@ class Propagation {
       } else if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar) {
         const std::string name = statement.target.text;
         if (statement.value == statement.target) continue;
-        forget(known, {name});
+        step(known, statement);
         if (locals_.contains(name) && passes_on(statement.value) && !loop::mentions(statement.value, name))
           known[name] = statement.value;
       } else if (statement.kind == Kind::assign) {

@@ -102,7 +102,9 @@ void Lowering::loop(const Ast& init, const Ast& test, const Ast& increment, cons
   const auto add_test = [&] {
     if (!test.there()) return;
     ++in_subscript_;
+    const auto around = std::exchange(test_, test);
     Term asked = condition(test);
+    test_ = around;
     --in_subscript_;
     if (constant(asked).value_or(0) == 0) add(branch(std::move(asked), {}, {leave(made.loop, line(test))}, line(test)));
   };

@@ -454,6 +454,24 @@ for (int i = 0; i < (1 < n ? (n - 1 + (inc - 1)) / inc : 0); ++i) {
   CHECK(front.used == std::set<std::string>{"inc"});
 }
 
+TEST_CASE("front: a step of unknown sign is refused where the loop may go either way") {
+  const CText text(R"(
+int f(int n, int start, int way, const float a[n]) {
+  for (int i = start; i < n && i >= 0; i += way)
+    if (a[i] == 0) return i;
+  return -1;
+}
+int g(int n, int way, const float a[n]) {
+  for (int i = 0; i < n; i += way)
+    if (a[i] == 0) return i;
+  return -1;
+}
+)");
+  for (const char* name : {"f", "g"})
+    CHECK_MESSAGE(text.refusal(name).find("the loop steps by way, whose sign is not known") != std::string::npos, text.refusal(name));
+  CHECK(text.front(Choice{"f", {}, {}}, {{"way", -1}}).function.body[0].step == -1);
+}
+
 TEST_CASE("front: what is not supported is named, with its line") {
   const CText text(R"(
 struct Body { float x; };
@@ -488,6 +506,39 @@ void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i
       {"f11", "line 16: - of unsigned numbers, which wraps"},
       {"f12", "line 17: + of unsigned numbers, which wraps"}};
   for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
+}
+
+TEST_CASE("front: an unsigned number that may have wrapped is not ordered, divided or widened") {
+  const CText text(R"(
+void f0(int n, int b[n], const int key[n]) { for (int i = 0; i < n; i++) { unsigned h = key[i]; b[i] = h % 16; } }
+void f1(int n, int b[n], const int key[n]) { for (int i = 0; i < n; i++) { unsigned h = key[i]; b[i] = h >> 28; } }
+void f2(int n, float b[1], const float a[n]) {
+  unsigned long best = -1, m = n;
+  for (int i = 0; i < n; i++) if (a[i] > 3) best = i;
+  if (best < m) b[0] = 1;
+}
+void f3(int n, float b[1], const float a[n]) { unsigned k = n; float s = 0; while (k--) s += a[k]; b[0] = s + k; }
+void f4(int n, int lo, int b[n], const int x[n]) {
+  for (int i = 0; i < n; i++) { unsigned far = x[i] - lo; if (far < 10) b[i] = 1; }
+}
+long f5(int n, int a[n]) { unsigned k = n; while (k--) a[k] = 0; return k; }
+void f6(int n, float a[n], const float wave[16]) {
+  unsigned phase = 0;
+  for (int i = 0; i < n; i++) { a[i] = wave[phase >> 28]; phase += 123456789; }
+}
+static int inside(unsigned long i, unsigned long n) { return i < n; }
+void f7(int n, int a[n]) { for (int i = 0; i < n; i++) a[i] = inside(i - 1, n); }
+void g0(int n, float a[n]) { for (unsigned long i = n; i-- > 0;) if (i > 2) a[i] = a[i - 1]; }
+void g1(int n, float a[n]) { for (unsigned i = 0; i < n; i++) { a[i] = i % 3; if (i > 2) a[i] = i / 2; } }
+void g2(int n, float a[n]) { for (unsigned i = n; i > 0; i--) a[i - 1] = 1; }
+void g3(int n, const int start[n + 1], float a[n]) {
+  for (int r = 0; r < n; r++) { unsigned end = start[r + 1]; for (unsigned k = start[r]; k < end; k++) a[k] = 1; }
+}
+void g4(int n, const int key[n], int a[n]) { for (int i = 0; i < n; i++) { unsigned h = key[i]; a[i] = h & 7; } }
+)");
+  for (const char* name : {"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7"})
+    CHECK_MESSAGE(text.refusal(name).find("an unsigned number is used that may have") != std::string::npos, name, text.refusal(name));
+  for (const char* name : {"g0", "g1", "g2", "g3", "g4"}) CHECK_NOTHROW_MESSAGE(text.normal(name), name);
 }
 
 TEST_CASE("front: hostile texts end in one line") {
