@@ -123,8 +123,12 @@ class Gpu final : public Machine {
   }
 
   void check_stream(Stream stream) const override {
-    if (!stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD) return;
     CUcontext owner = nullptr;
+    if (!stream || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD) {
+      check(driver().cuCtxGetCurrent(&owner), "asking which CUDA context is current");
+      if (owner == resources_.context()) return;
+      throw Error(ErrorCode::invalid_argument, "stream: the default stream of another CUDA context than the plan's");
+    }
     if (const CUresult result = driver().cuStreamGetCtx(stream, &owner); result != CUDA_SUCCESS)
       throw Error(ErrorCode::invalid_argument, fmt::format("stream: {}", describe(result)));
     if (owner != resources_.context())

@@ -133,6 +133,17 @@ TEST_CASE("plan: another problem, a context that has ended, another CUDA context
   CHECK(has(error_of(call), "b: data is null"));
   layer.w.data = Layer::memory(1);
   call();
+  const CUcontext second = fake::make_context();
+  {
+    const OwnedStream here = OwnedStream::make();
+    const ContextScope there(second);
+    const OwnedStream other = OwnedStream::make();
+    CHECK(has(error_of(call), "stream: the default stream of another CUDA context"));
+    const auto on = [&](CUstream stream) { plan(stream, layer.x, layer.w, layer.y, layer.epilogue); };
+    CHECK(has(error_of([&] { on(other.get()); }), "stream: belongs to another CUDA context"));
+    on(here.get());
+  }
+  fake::end_context(second);
   Plan moved = std::move(plan);
   CHECK(error_of(call) == "plan: it was moved from");
   plan = moved;

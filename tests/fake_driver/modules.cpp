@@ -85,6 +85,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   Stream* const stream = frame.stream(config->hStream);
   if (!stream) return frame(frame.failure);
   if (stream->capture && !stream->capture->valid) return frame(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  if (function->module->context != stream->context) return frame(CUDA_ERROR_INVALID_HANDLE);
   Launch launch{function->name,
                 config->hStream,
                 {config->gridDimX, config->gridDimY, config->gridDimZ},
