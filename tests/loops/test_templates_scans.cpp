@@ -111,6 +111,10 @@ TEST_CASE("scans: affine recurrences, of order two, interleaved; their law is th
   CHECK(has(through({}), "ak::Affine<float>"));
   CHECK(first_of(through({assign(3, at("b", {i}), integer(0))})) == "serial");
   CHECK(first_of(next(binary("+", before, at("a", {plus(i, 1)})), {1, 3})) == "serial");
+  // A distance that a parameter's value tells: of one read it must be this one's.
+  const Term far = at("a", {binary("-", plus(i, 4), m)});
+  CHECK(has(next(binary("+", far, b), {3}), "phase_"));
+  CHECK(first_of(next(binary("+", binary("*", far, b), at("a", {binary("+", i, n)})), {3})) == "serial");
   // An old value that another scan's blocks may have overwritten.
   CHECK(first_of(next(binary("+", at("a", {plus(i, 2)}), at("a", {plus(i, 6)})), {2})) == "scan");
   CHECK(first_of(next(binary("+", at("a", {plus(i, 2)}), at("a", {plus(i, 5)})), {2})) == "serial");
@@ -234,6 +238,26 @@ TEST_CASE("compact: packing, and in place") {
   in_place.groups[0].notes = {{Note::Kind::anti, "a", std::nullopt, 3, 3, 1}};
   CHECK(has(in_place, "a_saved0_[k_]"));
   in_place.groups[0].notes[0].kind = Note::Kind::output;
+  CHECK(first_of(in_place) == "serial");
+}
+
+TEST_CASE("compact: over two loops as over one") {
+  const auto nest = [](Term end, Role outer) {
+    const Term element = at("c", {i, j});
+    Verdict verdict =
+        verdict_of({loop_over(1, i, integer(1), n,
+                              {loop_over(2, j, integer(0), std::move(end),
+                                         {branch(3, binary(">", element, integer(0)),
+                                                 {assign(4, at("b", {k}), element), assign(5, k, plus(k, 1))})})})},
+                   {{1, "i", outer}, {2, "j", Role::compact}});
+    verdict.groups[0].counters = {{"k", 1, std::nullopt, {5}}};
+    return verdict;
+  };
+  CHECK(first_of(nest(m, Role::compact)) == "compact");
+  CHECK(has(nest(m, Role::compact), "j = (int)(all_ % ((long long)m > 0LL ? (long long)m : 0LL));"));
+  CHECK(first_of(nest(i, Role::compact)) == "serial");  // rows of different lengths
+  Verdict in_place = nest(m, Role::compact);
+  in_place.groups[0].notes = {{Note::Kind::anti, "c", 1, 3, 4, 2}};
   CHECK(first_of(in_place) == "serial");
 }
 

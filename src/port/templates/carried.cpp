@@ -188,6 +188,7 @@ class Division {
     const auto factor = factor_of(linear(statements[0]->target.terms[0]), loop_.variable);
     if (!factor || *factor == 0) return false;
     Carried carried;
+    if (recurrence.distances.size() == 1) find_only_read(*statements[0]);
     carried.name = recurrence.target;
     carried.target = statements[0]->target;
     carried.distance = recurrence.distances[0];
@@ -203,11 +204,29 @@ class Division {
     return true;
   }
 
+  /// Where subscripts do not tell a distance, but what parameters are does: of a recurrence at one distance, the one read of
+  /// the array beside its own element.
+  void find_only_read(const Node& statement) {
+    std::vector<Term> reads;
+    loop::for_each_node(loop_.body, [&](const Node& node) {
+      for (const Term& term : terms_read(node))
+        loop::for_each(term, [&](const Term& part) {
+          if (part.kind == Term::Kind::element && part.text == statement.target.text && part != statement.target)
+            reads.push_back(part);
+        });
+    });
+    Names moving = assigned_scalars(loop_.body);
+    if (reads.size() == 1 && !intersect(scalars_of(reads[0]), moving) && !intersect(scalars_of(statement.target), moving) &&
+        arrays_of(reads[0].terms[0]).empty() && factor_of(linear(reads[0].terms[0]), loop_.variable).value_or(0) != 0)
+      only_read_ = reads[0];
+  }
+
   /// 0: what the iteration finds; 1: what the one before found.
   std::optional<std::size_t> found(const Carried& carried, const Term& term) const {
     if (term.kind != carried.target.kind || term.text != carried.name) return std::nullopt;
     if (!carried.array()) return 0;
     const Apart at = distance(term, carried.target);
+    if (at.kind == Apart::Kind::unknown && only_read_ == term) return 0;
     if (at.kind != Apart::Kind::iterations) return std::nullopt;
     if (at.iterations == -carried.distance) return 0;
     if (carried.law == Carried::Law::second && at.iterations == -2 * carried.distance) return 1;
@@ -473,6 +492,7 @@ class Division {
   const Work& work_;
   Node loop_;
   Phases phases_;
+  std::optional<Term> only_read_;
   std::map<std::string, Term> constants_;           // of operators
   std::vector<std::pair<int, std::size_t>> saves_;  // reader, index into phases_.saved
   std::set<int> needed_;                            // statements that set the first phase's scalars

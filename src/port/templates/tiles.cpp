@@ -6,6 +6,7 @@
 #include <set>
 
 #include "port/templates/carried.hpp"
+#include "port/templates/collapse.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/rows.hpp"
 #include "port/templates/sharing.hpp"
@@ -392,12 +393,15 @@ bool beside_is_plain(const Work& work, const Rows& nest, const Phases& phases) {
 
 }  // namespace
 
-std::vector<Stage> tile_stages(const Work& work, const std::string& template_name) {
+std::vector<Stage> tile_stages(const Work& nested, const std::string& template_name) {
   std::vector<Stage> stages;
+  const Collapsed one = collapsed(nested);
+  const Work& work = one.work;
   const auto nest = rows_of(work);
   if (!nest || !work.setting.restricted) return stages;
-  const auto phases = phases_of(work, nest->loop);
+  auto phases = phases_of(work, nest->loop);
   if (!phases) return stages;
+  phases->locals.insert(phases->locals.end(), one.variables.begin(), one.variables.end());
   for (const Carried& carried : phases->carried)
     if (carried.distance != phases->carried[0].distance || (carried.distance > 1 && !work.kept.empty() && !carried.array()))
       return stages;
