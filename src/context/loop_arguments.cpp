@@ -8,7 +8,7 @@
 #include <limits>
 #include <optional>
 
-#include "context/pointer_place.hpp"
+#include "gpu/pointer_place.hpp"
 
 namespace ak {
 

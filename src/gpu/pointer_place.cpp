@@ -1,4 +1,4 @@
-#include "context/pointer_place.hpp"
+#include "gpu/pointer_place.hpp"
 
 #include <cstddef>
 #include <iterator>
