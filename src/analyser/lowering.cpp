@@ -16,12 +16,8 @@ using loop::Term;
 
 namespace {
 
-// Names that mean something to a kernel's text.
-constexpr const char* kReserved[] = {
-    "asm",       "bool",      "catch",    "class",   "delete",    "explicit", "export",   "false", "friend",   "mutable",
-    "namespace", "new",       "operator", "private", "protected", "public",   "template", "this",  "throw",    "true",
-    "try",       "typename",  "using",    "virtual", "and",       "or",       "not",      "xor",   "warpSize", "blockIdx",
-    "blockDim",  "threadIdx", "gridDim",  "half",    "char",      "signed",   "result_",  "sms_"};
+// Names that geometry and kernels have beside the function's own.
+constexpr const char* kReserved[] = {"result_", "sms_"};
 
 }  // namespace
 

@@ -99,13 +99,11 @@ std::int64_t Context::Impl::workspace_bytes(const Plan::State& bound) {
 
 DeviceState& Context::Impl::State::device() {
   if (only) return *only;
-  CUcontext current = nullptr;
   unsigned long long id = 0;
-  const Driver& api = driver();
-  // A later context may get the handle of one that is gone, never its number.
-  if (api.cuCtxGetCurrent(&current) == CUDA_SUCCESS && current && api.cuCtxGetId(current, &id) == CUDA_SUCCESS)
+  // Of the context that is current. A later one may get the handle of one that is gone, never its number.
+  if (driver().cuCtxGetId(nullptr, &id) == CUDA_SUCCESS)
     for (DeviceState* device = devices.load(std::memory_order_acquire); device; device = device->next)
-      if (device->context == current && device->context_id == id) return *device;
+      if (device->context_id == id) return *device;
   return open_device();
 }
 

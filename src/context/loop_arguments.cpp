@@ -8,7 +8,7 @@
 #include <limits>
 #include <optional>
 
-#include "gpu/driver.hpp"
+#include "gpu/pointer_place.hpp"
 
 namespace ak {
 
@@ -146,20 +146,6 @@ void gather(const LoopPrototype& prototype, const LoopType* types, void* const* 
 
 namespace {
 
-// Whether the driver knows it as memory that kernels reach, and how much of it there is behind the pointer.
-std::optional<std::int64_t> device_bytes_behind(const void* pointer) {
-  unsigned type = 0, managed = 0;
-  CUdeviceptr begin = 0;
-  std::size_t bytes = 0;
-  CUpointer_attribute which[] = {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
-                                 CU_POINTER_ATTRIBUTE_RANGE_SIZE, CU_POINTER_ATTRIBUTE_IS_MANAGED};
-  void* into[] = {&type, &begin, &bytes, &managed};
-  const auto at = reinterpret_cast<CUdeviceptr>(pointer);
-  if (driver().cuPointerGetAttributes(4, which, into, at) != CUDA_SUCCESS || (type != CU_MEMORYTYPE_DEVICE && !managed))
-    return std::nullopt;
-  return bytes == 0 ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(begin + bytes - at);
-}
-
 // Arrays that overlap, also by way of others, are one group, of which the first is the base of all. Arrays that are only read
 // overlap nothing by themselves.
 void find_overlaps(const LoopPrototype& prototype, LoopMemory& memory) {
@@ -226,12 +212,13 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
     if (!begin) refuse(prototype, fmt::format("{} is null, and has {} elements", argument.name, elements));
     if (reinterpret_cast<std::uintptr_t>(begin) % static_cast<unsigned>(size_of(argument.type)))
       refuse(prototype, fmt::format("{} is not aligned to its elements", argument.name));
-    const auto behind = ask_driver ? device_bytes_behind(begin) : std::nullopt;
-    (behind ? on_device : on_host) = i;
-    if (behind && *behind < bytes)
+    const PointerPlace place = ask_driver ? place_of(begin) : PointerPlace{};
+    (place.device ? on_device : on_host) = i;
+    if (place.device && place.behind < bytes)
       refuse(prototype, fmt::format("{} has {} elements, and its memory ends after {}", argument.name, elements,
-                                    *behind / size_of(argument.type)));
+                                    place.behind / size_of(argument.type)));
     memory.regions.push_back({begin, bytes, i});
+    memory.for_good = memory.for_good && place.for_good;
   }
   if (on_host && on_device)
     refuse(prototype, fmt::format("{} is a host pointer and {} a device pointer; all of them are to be one or the other",

@@ -76,6 +76,7 @@ struct LoopMemory {
   };
   Where where = Where::device;
   std::vector<Region> regions;  // of pointers that are not empty
+  bool for_good = true;         // as PointerPlace has it, of all of them
   loop::CallClass call;         // steering values, overlaps
   bool tangled = false;         // arrays overlap so that no distance in elements says how
   std::string unmeasured;       // an array whose length is not known; of those one element was looked at

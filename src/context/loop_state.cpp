@@ -12,6 +12,7 @@
 #include "context/loop_stored.hpp"
 #include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
+#include "gpu/pointer_place.hpp"
 #include "plan/resources.hpp"
 #include "port/bare_serial.hpp"
 #include "port/port.hpp"
@@ -48,8 +49,8 @@ std::string only_serial(const LoopKnown& known, const LoopMemory& memory) {
 
 }  // namespace
 
-// The last calls of this thread, so that one like them costs neither a question to the driver nor a look at a table. Pointers
-// of the driver's are never the host's: both are parts of one address space.
+// How the last calls of this thread went. One with the same values goes so again, with no question to the driver where its
+// arrays lie for good where they are; one that differs in its pointers alone after a question for each of them.
 struct Loop::State::Recent {
   static constexpr std::size_t kMost = 16;  // arguments
   std::uint64_t state = 0, epoch = 0;
@@ -58,11 +59,68 @@ struct Loop::State::Recent {
   std::uint64_t bits[kMost];
   Way way;
 
-  static Recent& of(std::uint64_t hash) {
+  bool is(const State& of, std::uint64_t now, const DeviceState& on, const LoopValues& given) const {
+    return state == of.number_ && epoch == now && device == &on && count == given.count &&
+           std::memcmp(bits, given.bits.data(), count * sizeof bits[0]) == 0;
+  }
+
+  static Recent& with(std::uint64_t hash) {
     thread_local Recent recent[16];
     return recent[hash % std::size(recent)];
   }
 };
+
+// Of calls whose arrays do not overlap; without their pointers.
+struct Loop::State::Alike {
+  Recent call;                             // bits of pointers are 0
+  std::int64_t bytes[Recent::kMost] = {};  // of arrays; 0: what is no array, or empty
+  LoopMemory::Where where = LoopMemory::Where::device;
+
+  static Alike& with(std::uint64_t hash) {
+    thread_local Alike alike[16];
+    return alike[hash % std::size(alike)];
+  }
+
+  // Whether these arrays lie where the others lay, as long as they, apart from each other. `for_good`: as PointerPlace has it.
+  bool takes(const LoopPrototype& prototype, const LoopValues& given, bool& for_good) const {
+    for_good = true;
+    for (std::size_t i = 0; i < given.count; ++i) {
+      if (bytes[i] == 0) continue;
+      const auto begin = given.bits[i];
+      const LoopPrototype::Argument& argument = prototype.arguments()[i];
+      if (begin == 0 || begin % static_cast<unsigned>(size_of(argument.type))) return false;
+      const PointerPlace place = place_of(given.pointer(i));
+      if (place.device != (where == LoopMemory::Where::device) || (place.device && place.behind < bytes[i])) return false;
+      for_good = for_good && place.for_good;
+      for (std::size_t j = 0; j < i; ++j) {
+        if (bytes[j] == 0 || (argument.constant && prototype.arguments()[j].constant)) continue;
+        const auto other = given.bits[j];
+        if (begin < other + static_cast<std::uint64_t>(bytes[j]) && other < begin + static_cast<std::uint64_t>(bytes[i]))
+          return false;
+      }
+    }
+    return true;
+  }
+};
+
+namespace {
+
+constexpr std::uint64_t mixed(std::uint64_t hash, std::uint64_t bits) { return (hash ^ bits) * 0x9e3779b97f4a7c15; }
+
+LoopValues without_pointers(const LoopPrototype& prototype, const LoopValues& given) {
+  LoopValues values;
+  values.count = given.count;
+  for (std::size_t i = 0; i < given.count; ++i) values.bits[i] = prototype.arguments()[i].pointer ? 0 : given.bits[i];
+  return values;
+}
+
+std::uint64_t hash_of(std::uint64_t state, const LoopValues& values) {
+  std::uint64_t hash = state;
+  for (std::size_t i = 0; i < values.count; ++i) hash = mixed(hash, values.bits[i]);
+  return hash >> 40;
+}
+
+}  // namespace
 
 Loop::State::State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source,
                    LoopHost host)
@@ -82,17 +140,24 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   LoopValues given;
   gather(known->prototype, types, values, count, given);
   DeviceState& device = device_();
-  std::uint64_t hash = number_;
-  for (std::size_t i = 0; i < count; ++i) hash = (hash ^ given.bits[i]) * 0x9e3779b97f4a7c15;
-  Recent& recent = Recent::of(hash >> 40);
   const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
-  if (recent.state == number_ && recent.epoch == epoch && recent.device == &device && recent.count == count &&
-      std::memcmp(recent.bits, given.bits.data(), count * sizeof recent.bits[0]) == 0) [[likely]] {
-    if (recent.way.kind == Way::Kind::kernel && recent.way.plan->try_launch(stream, given.span())) [[likely]]
+  Recent& recent = Recent::with(hash_of(number_, given));
+  if (recent.is(*this, epoch, device, given)) [[likely]]
+    if (go(device, *known, recent.way, given, stream)) [[likely]]
       return;
-    if (recent.way.kind == Way::Kind::host && !device.machine->capturing(stream)) {
-      wait_for(stream);
-      return known->run_host(given.addresses.data());
+  const bool keeps = count <= Recent::kMost;
+  const LoopValues scalars = without_pointers(known->prototype, given);
+  Alike& alike = Alike::with(hash_of(number_, scalars));
+  const auto remember = [&](Recent& in, const LoopValues& values, const Way& way) {
+    in.state = number_, in.epoch = epoch, in.device = &device, in.count = count, in.way = way;
+    std::memcpy(in.bits, values.bits.data(), count * sizeof in.bits[0]);
+  };
+  if (bool for_good = false;
+      keeps && alike.call.is(*this, epoch, device, scalars) && alike.takes(known->prototype, given, for_good)) {
+    const Way way = alike.call.way;
+    if (go(device, *known, way, given, stream)) {
+      if (for_good) remember(recent, given, way);
+      return;
     }
   }
 
@@ -103,9 +168,23 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   bool lasts = true;
   const Way way = way_of(device, *known, memory, machine.capturing(stream), lasts);
   run(device, *known, way, memory, given, stream);
-  if (!lasts || count > Recent::kMost) return;
-  recent = {number_, epoch, &device, count, {}, way};  // the epoch before the way was asked for
-  std::memcpy(recent.bits, given.bits.data(), count * sizeof recent.bits[0]);
+  // The epoch is the one before the way was asked for.
+  if (!lasts || !keeps) return;
+  if (memory.for_good && memory.where == LoopMemory::Where::device) remember(recent, given, way);
+  if (memory.tangled || !memory.call.aliases.empty()) return;
+  remember(alike.call, scalars, way);
+  alike.where = memory.where;
+  std::fill(std::begin(alike.bytes), std::end(alike.bytes), 0);
+  for (const LoopMemory::Region& region : memory.regions) alike.bytes[region.argument] = region.bytes;
+}
+
+// False where the call has to be looked at whole.
+bool Loop::State::go(DeviceState& device, const LoopKnown& known, const Way& way, LoopValues& values, Stream stream) {
+  if (way.kind == Way::Kind::kernel) return way.plan->try_launch(stream, values.span());
+  if (way.kind != Way::Kind::host || device.machine->capturing(stream)) return false;
+  wait_for(stream);
+  known.run_host(values.addresses.data());
+  return true;
 }
 
 // --- cold ------------------------------------------------------------------------------------------------------------

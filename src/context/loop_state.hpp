@@ -37,6 +37,7 @@ class Loop::State {
     const LoopPlan* plan = nullptr;
   };
   struct Recent;
+  struct Alike;
   struct Kept {
     LoopServedPtr served;
     Clock::time_point again{};  // when one that does not last is asked for once more
@@ -59,6 +60,7 @@ class Loop::State {
   void keep(DeviceState& device, const std::string& call, LoopServedPtr served);
   void run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
            Stream stream);
+  bool go(DeviceState& device, const LoopKnown& known, const Way& way, LoopValues& values, Stream stream);
   void launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream);
   Explanation explanation(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, const LoopServedPtr& served);
 

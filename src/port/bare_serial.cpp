@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "ak/types.hpp"
 #include "loop/c_tokens.hpp"
+#include "loop/cpp_words.hpp"
 
 namespace ak::port {
 
@@ -118,6 +120,10 @@ class Unit {
     loop::Candidate& candidate = bare.candidate;
     candidate.template_name = "serial";
     const std::string kernel = function.name + "_serial_1_";
+    std::set<Token> words;  // names in C
+    for (const Token token : tokens_)
+      if (loop::is_cpp_keyword(token)) words.insert(token);
+    for (const Token word : words) defines_ += fmt::format("#define {0} c_{0}\n", word);
     candidate.text = kPrelude + defines_ + edited() +
                      fmt::format(
                          "\nextern \"C\" __global__ void __launch_bounds__(32) {}({}) {{\n"

@@ -197,8 +197,8 @@ TEST_CASE("loop: a hit launches with the call's arguments; then neither the heap
   fake::forget();
   for (int i = 0; i < 10; ++i) scale(nullptr, 300, 2.f, a.data(), b.data());
   CHECK(fake::launches().size() == 10);
-  for (const fake::Call& call : fake::calls())
-    CHECK_MESSAGE((call.name == "cuLaunchKernelEx" || call.name.starts_with("cuCtxGet")), call.name);
+  CHECK(fake::count("cuCtxGetId") == 10);
+  CHECK(fake::calls().size() == 20);  // with the launches
   // Without iterations nothing is launched, for which the fake driver would allocate.
   for (int i = 0; i < 20; ++i) scale(nullptr, 0, 2.f, a.data(), b.data());
   fake::forget();
@@ -551,7 +551,11 @@ TEST_CASE("loop: a call on host pointers costs a question to the stream, and wai
   CHECK(scaled_on_host == 3);
   CHECK(fake::count("cuStreamQuery") == 1);
   CHECK(fake::count("cuStreamSynchronize") == 0);
-  CHECK(fake::count("cuPointerGetAttributes") == 0);
+  CHECK(fake::count("cuPointerGetAttributes") == 2);  // at a host's address device memory may be mapped by now
+  CHECK(fake::count("cuCtxGetId") == 1);
+  CHECK(fake::count("cuStreamIsCapturing") == 1);
+  CHECK(fake::count("cuThreadExchangeStreamCaptureMode") == 2);
+  CHECK(fake::calls().size() == 7);
   CHECK(fake::launches().empty());
   fake::busy(stream.get(), true);
   scale(stream.get(), 1000, 2.f, x.data(), y.data());
@@ -564,6 +568,72 @@ TEST_CASE("loop: a call on host pointers costs a question to the stream, and wai
   scale(stream.get(), 1000, 2.f, x.data(), y.data());
   CHECK_HAS(error_of([&] { scale(capturing.get(), 1000, 2.f, x.data(), y.data()); }), "host pointers in a stream capture");
   CHECK(driver().cuStreamEndCapture(capturing.get(), &graph) == CUDA_SUCCESS);
+}
+
+TEST_CASE("loop: other pointers of buffers that are known cost a question each") {
+  Scene scene("loop_pointers");
+  scene.win_scale();
+  Array a(4000), b(4000, 1);
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  scale(nullptr, 300, 2.f, a.data(), b.data());
+  scale(nullptr, 300, 2.f, a.data() + 300, b.data() + 300);
+  fake::forget();
+  for (int i = 2; i < 10; ++i) scale(nullptr, 300, 2.f, a.data() + 300 * i, b.data() + 300 * i);
+  CHECK(a.data()[2999] == 6000);
+  CHECK(fake::launches().size() == 8);
+  CHECK(fake::count("cuPointerGetAttributes") == 16);
+  CHECK(fake::count("cuCtxGetId") == 8);
+  CHECK(fake::calls().size() == 32);
+  fake::forget();
+  const auto before = allocations();
+  for (int i = 2; i < 6; ++i) scale(nullptr, 0, 2.f, a.data() + i, b.data() + i);
+  CHECK(allocations() - before < 40);  // the first of this size is looked at whole
+  // What a first look refuses, or finds to be another kind of call, is seen all the same.
+  CHECK_HAS(error_of([&] { scale(nullptr, 300, 2.f, a.data() + 3900, b.data()); }),
+            "a has 300 elements, and its memory ends after 100");
+  CHECK_HAS(error_of([&] { scale(nullptr, 300, 2.f, a.data(), static_cast<const float*>(nullptr)); }), "b is null");
+  std::vector<float> host(300);
+  CHECK_HAS(error_of([&] { scale(nullptr, 300, 2.f, host.data(), b.data()); }), "a is a host pointer and b a device pointer");
+  CHECK_HAS(
+      error_of([&] { scale(nullptr, 300, 2.f, reinterpret_cast<float*>(reinterpret_cast<char*>(a.data()) + 2), b.data()); }),
+      "a is not aligned");
+  const Explanation apart = scale.explain(300, 2.f, a.data(), b.data());
+  const Explanation overlapping = scale.explain(300, 2.f, a.data(), a.data() + 1);
+  CHECK(apart.problem != overlapping.problem);
+}
+
+TEST_CASE("loop: an address that was the host's is not taken for that when device memory is mapped there, nor the other way") {
+  Scene scene("loop_mapped");
+  scene.know(scale_function(), scene.source());
+  Winner winner = scene.one_kernel();
+  winner.sizes = {{1000, 0, 5, 1, 10, 10}};
+  scene.win(scale_function(), winner, {"scales"});
+  std::vector<float> x(1000), y(1000, 3);
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), &scale_on_host));
+  const auto call = [&] { scale(nullptr, 1000, 2.f, x.data(), y.data()); };
+  for (int i = 0; i < 3; ++i) call();
+  CHECK(scaled_on_host == 3);
+  for (int round = 0; round < 2; ++round) {
+    fake::map(x.data(), 4000, true), fake::map(y.data(), 4000, true);
+    fake::forget();
+    for (int i = 0; i < 3; ++i) call();
+    CHECK(scaled_on_host == 3 * (round + 1));
+    CHECK(fake::launches().size() == 3);
+    fake::map(x.data(), 4000, false), fake::map(y.data(), 4000, false);
+    for (int i = 0; i < 3; ++i) call();
+    CHECK(scaled_on_host == 3 * (round + 2));
+    CHECK(fake::launches().size() == 3);
+  }
+  // One of two, and a shorter one in the place of another.
+  fake::map(x.data(), 4000, true);
+  CHECK_HAS(error_of(call), "b is a host pointer and a a device pointer");
+  fake::map(y.data(), 4000, true);
+  call();
+  fake::map(y.data(), 4000, false), fake::map(y.data(), 400, true);
+  CHECK_HAS(error_of(call), "its memory ends after 100");
+  fake::map(x.data(), 4000, false), fake::map(y.data(), 400, false);
 }
 
 TEST_CASE("loop: the C function's result goes where the first argument says") {

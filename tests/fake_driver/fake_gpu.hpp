@@ -78,6 +78,8 @@ struct Memory {
   CUdevice device = 0;
   std::size_t bytes = 0;
   void* raw = nullptr;
+  unsigned long long number = 0;
+  bool mapped = false;  // by cuMemMap: what lies at its address later may be the host's
 };
 
 struct Failure {

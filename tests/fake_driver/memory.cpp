@@ -1,5 +1,6 @@
 // Device memory is host memory, 256-byte aligned; free and total are as the test says.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,6 +9,12 @@
 using namespace fake;
 
 namespace {
+
+// Of a buffer: no two have the same, whatever else begins anew.
+unsigned long long next_number() {
+  static std::atomic<unsigned long long> last{0};
+  return ++last;
+}
 
 // Whether [p, p + bytes) lies in live device memory.
 bool held(CUdeviceptr p, std::size_t bytes) {
@@ -65,7 +72,7 @@ CUresult cuMemAlloc(CUdeviceptr* p, size_t bytes) {
   void* const raw = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (!raw) return frame(CUDA_ERROR_OUT_OF_MEMORY);
   *p = reinterpret_cast<CUdeviceptr>(raw);
-  state().memory[*p] = {context, context->device, bytes, raw};
+  state().memory[*p] = {context, context->device, bytes, raw, next_number(), false};
   device.held += static_cast<std::int64_t>(bytes);
   device.peak = std::max(device.peak, device.held);
   frame.note(*p);
@@ -116,6 +123,12 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* which, void
         break;
       case CU_POINTER_ATTRIBUTE_IS_MANAGED:
         *static_cast<unsigned*>(values[i]) = 0;
+        break;
+      case CU_POINTER_ATTRIBUTE_BUFFER_ID:
+        *static_cast<unsigned long long*>(values[i]) = memory.number;
+        break;
+      case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+        *static_cast<unsigned*>(values[i]) = memory.raw && !memory.mapped;
         break;
       default:
         return frame(CUDA_ERROR_INVALID_VALUE);
@@ -201,3 +214,16 @@ CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream
   return frame(set(frame, to, value, count));
 }
 }  // extern "C"
+
+namespace fake {
+
+void map(void* memory, std::size_t bytes, bool mapped) {
+  const std::lock_guard lock(state().mutex);
+  const auto at = reinterpret_cast<CUdeviceptr>(memory);
+  if (mapped)
+    state().memory[at] = {nullptr, 0, bytes, memory, next_number(), true};
+  else
+    state().memory.erase(at);
+}
+
+}  // namespace fake

@@ -143,3 +143,13 @@ TEST_CASE("bare serial: no text is too strange to be read") {
     CHECK_NOTHROW(refused(text));
   CHECK_NOTHROW(refused("void f(float a[" + std::string(100000, '(') + "]) { }"));
 }
+
+TEST_CASE("bare serial: names that C++ keeps for itself") {
+  ak::port::LoopSource source;
+  source.file = "f.c", source.function = "f";
+  source.text = "void f(int new, float this[new], float class) { for (int and = 0; and < new; and++) this[and] *= class; }";
+  const ak::port::BareSerial bare = ak::port::bare_serial(source);
+  CHECK(bare.function.parameters[0].name == "new");
+  if (!ak::compiler_available()) return;
+  CHECK(ak::port::compile_kernels(ak::port::kernel_text(bare.candidate), "sm_90a").failure == "");
+}

@@ -203,3 +203,25 @@ TEST_CASE("templates: how far apart two subscripts are") {
   CHECK(apart(integer(3), integer(4)).kind == Apart::Kind::never);
   CHECK(apart(integer(3), integer(3)).kind == Apart::Kind::unknown);
 }
+
+TEST_CASE("names that a kernel cannot have are others in its text alone") {
+  const Term size = scalar("new", ScalarType::i32), index = scalar("threadIdx", ScalarType::i32);
+  Verdict verdict;
+  verdict.function.name = "f";
+  verdict.function.parameters = {{"new", ScalarType::i32, false, false, false, {}, true},
+                                 {"this", ScalarType::f32, true, false, false, {size}, true},
+                                 {"c_this", ScalarType::f32, true, true, false, {size}, true}};
+  verdict.function.body = {loop_over(
+      1, index, integer(0), size, {assign(2, at("this", {index}), binary("*", at("c_this", {index}), at("c_this", {index})))})};
+  Group group;
+  group.statements = {2}, group.loops = {{1, "threadIdx", Role::parallel}};
+  verdict.groups = {group};
+  const auto all = candidates(verdict);
+  REQUIRE(all.size() > 1);
+  for (const Candidate& candidate : all) {
+    CAPTURE(candidate.text);
+    CHECK(candidate.text.find("float* __restrict__ c_c_this") != std::string::npos);
+    CHECK(candidate.text.find(" this[") == std::string::npos);
+    for (const Launch& launch : candidate.launches) CHECK(evaluate(launch.blocks, {{"new", 1000}, {kSms, 100}}).has_value());
+  }
+}

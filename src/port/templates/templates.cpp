@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "port/templates/emit.hpp"
+#include "port/templates/kernel_names.hpp"
 #include "port/templates/rounds.hpp"
 #include "port/templates/work.hpp"
 
@@ -96,9 +97,7 @@ class Assembly {
   const Setting& setting_;
 };
 
-}  // namespace
-
-std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& setting) {
+std::vector<Candidate> made(const loop::Verdict& verdict, const Setting& setting) {
   std::vector<Candidate> all;
   if (!verdict.refused.empty()) return all;
   const Works works(verdict, setting);
@@ -124,6 +123,16 @@ std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& s
     }
   }
   for (const Stage& stage : serial_stages(works.whole())) all.push_back(assembly.candidate({&stage}));
+  return all;
+}
+
+}  // namespace
+
+std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& setting) {
+  const KernelNames names(verdict.function);
+  if (names.empty()) return made(verdict, setting);
+  std::vector<Candidate> all = made(names.renamed(verdict), setting);
+  for (Candidate& candidate : all) names.restore(candidate);
   return all;
 }
 

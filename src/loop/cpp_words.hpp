@@ -1,0 +1,22 @@
+// Words that C has as names and C++ does not.
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace ak::loop {
+
+/// Keywords of C++ alone, whichever headers a C text includes.
+constexpr bool is_cpp_keyword(std::string_view word) {
+  constexpr std::string_view kWords[] = {
+      "and",        "and_eq", "bitand",  "bitor",     "catch",     "char8_t",    "class",    "co_await", "co_return",
+      "co_yield",   "compl",  "concept", "consteval", "constinit", "const_cast", "decltype", "delete",   "dynamic_cast",
+      "explicit",   "export", "friend",  "mutable",   "namespace", "new",        "noexcept", "not",      "not_eq",
+      "operator",   "or",     "or_eq",   "private",   "protected", "public",     "requires", "template", "this",
+      "throw",      "try",    "typeid",  "typename",  "using",     "virtual",    "xor",      "xor_eq",   "reinterpret_cast",
+      "static_cast"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
+}  // namespace ak::loop
