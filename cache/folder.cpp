@@ -8,13 +8,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <thread>
+#include <utility>
 
+#include "base/hash.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cache/store.hpp"
 
 namespace ak {
@@ -72,19 +78,20 @@ std::string make_folders(const std::string& folder) {
   return S_ISDIR(info.st_mode) ? "" : "it is not a folder";
 }
 
-}  // namespace
-
-Place prepare_folder(const std::string& folder) {
-  Place place{folder, folder.empty() ? "no folder given" : make_folders(folder), {}};
+// make_own: whether a private folder is made in one that others may write to.
+Place judged(const std::string& folder, std::string unusable, bool make_own) {
+  Place place{folder, std::move(unusable), {}};
   struct stat info;
   if (place.unusable.empty() && stat(folder.c_str(), &info) != 0) place.unusable = std::strerror(errno);
   if (!place.unusable.empty()) return place;
   if (const auto shared = written_by_others(info); !shared.empty()) {
     place.folder = fmt::format("{}/ak-{}", folder, geteuid());
-    const int fault = mkdir(place.folder.c_str(), 0700) == 0 ? 0 : errno;
+    const int fault = !make_own ? ENOENT : mkdir(place.folder.c_str(), 0700) == 0 ? 0 : errno;
     // No link: others may have laid it.
     if (lstat(place.folder.c_str(), &info) != 0)
-      place.unusable = fmt::format("{}, and no folder of its own can be made in it: {}", shared, std::strerror(fault));
+      place.unusable = make_own
+                           ? fmt::format("{}, and no folder of its own can be made in it: {}", shared, std::strerror(fault))
+                           : fmt::format("{}, and none of this user's own is in it", shared);
     else if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)))
       place.unusable = fmt::format("{}, and {} is not a folder that this user alone may write to", shared, place.folder);
     else
@@ -98,11 +105,63 @@ Place prepare_folder(const std::string& folder) {
   return place;
 }
 
+}  // namespace
+
+Place prepare_folder(const std::string& folder) {
+  return judged(folder, folder.empty() ? "no folder given" : make_folders(folder), true);
+}
+
+Place find_folder(const std::string& folder) {
+  struct stat info;
+  const bool is_file = stat(folder.c_str(), &info) == 0 && !S_ISDIR(info.st_mode);
+  return judged(folder, is_file ? "it is not a folder" : "", false);
+}
+
 std::string_view network_file_system_of(const std::string& folder) {
   struct statfs system;
   return statfs(folder.c_str(), &system) == 0 ? network_file_system(static_cast<unsigned long>(system.f_type))
                                               : std::string_view();
 }
+
+namespace {
+
+// Alike for all code of a process, and for no other one: process ids repeat in containers, and in time.
+off_t place_of_process() {
+  struct stat space = {};
+  stat("/proc/self/ns/pid", &space);
+  std::ifstream in("/proc/self/stat");
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const auto fields = words(std::string_view(text).substr(std::min(text.rfind(')') + 1, text.size())));
+  const std::string_view started = fields.size() > 19 ? fields[19] : "";
+  const Digest all = Hasher()
+                         .field("process", static_cast<std::int64_t>(getpid()))
+                         .field("space", static_cast<std::int64_t>(space.st_ino))
+                         .field("started", started)
+                         .digest();
+  return static_cast<off_t>(all.low >> 2);
+}
+
+int lock_byte(int file, short type, off_t at) {
+  struct flock range = {};
+  range.l_type = type, range.l_whence = SEEK_SET, range.l_start = at, range.l_len = 1;
+  return fcntl(file, F_OFD_SETLK, &range) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+bool ProcessPlace::take(const std::string& folder) {
+  file_ = open((folder + "/open.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int fault = file_ < 0 ? 0 : lock_byte(file_, F_WRLCK, place_of_process());
+  return fault != EAGAIN && fault != EACCES;
+}
+
+void ProcessPlace::leave() {
+  if (file_ < 0) return;
+  lock_byte(file_, F_UNLCK, place_of_process());  // said aloud: a forked child may hold a copy of the descriptor
+  close(std::exchange(file_, -1));
+}
+
+ProcessPlace::~ProcessPlace() { leave(); }
 
 FolderLock::FolderLock(const std::string& folder) {
   file_ = open((folder + "/open.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

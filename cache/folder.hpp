@@ -17,6 +17,8 @@ struct Place {
 /// Creates the folder and its missing parents with mode 0700. Where users other than root and this one may write, or it is
 /// another user's, the place is `ak-<uid>` below it: mode 0700 and this user's own.
 Place prepare_folder(const std::string& folder);
+/// The same where that folder is already; creates nothing.
+Place find_folder(const std::string& folder);
 
 /// The one rule of trust, as what lies there runs on the GPU: what users other than root and this one can write is never
 /// loaded. Why that is so of a file or folder, with the remedy; empty when it may be loaded.
@@ -26,6 +28,19 @@ std::string written_by_others(const struct stat& info);
 std::string_view network_file_system(unsigned long type);
 /// Of the one a folder lies on; empty when that is a local one or cannot be told.
 std::string_view network_file_system_of(const std::string& folder);
+
+/// The place of a folder's one user in this process. LMDB bears no second one, and another copy of this library in the process,
+/// in a shared object of its own say, knows nothing of the first: they meet at open.lock. A forked child is another process.
+class ProcessPlace {
+ public:
+  ~ProcessPlace();
+  /// False where another copy has it.
+  bool take(const std::string& folder);
+  void leave();
+
+ private:
+  int file_ = -1;
+};
 
 /// An exclusive lock between processes, held for moments: while a database is opened, grown or moved aside.
 class FolderLock {

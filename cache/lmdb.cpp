@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ namespace ak::lmdb {
 namespace {
 
 constexpr std::uint32_t kSchema = 1;
+constexpr unsigned kReaders = 1024;
+constexpr int kDamage[] = {MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_CURSOR_FULL};  // what LMDB says of pages that do not fit
 constexpr const char* kDatabaseNames[kDatabaseCount] = {"plans", "cubins", "trials", "meta", "work"};
 
 struct File {
@@ -122,6 +125,13 @@ Newest newest(int file) {
   return found;
 }
 
+// Writing past the limit on a file's size would end the process (SIGXFSZ).
+void must_be_allowed(std::uint64_t file_bytes) {
+  rlimit limit;
+  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && file_bytes > limit.rlim_cur)
+    throw Failure{EFBIG};
+}
+
 // A file in memory. LMDB overwrites no page of a transaction before the next one but one has begun: as long as none was
 // committed meanwhile, the copy is whole.
 int copy_in_memory(const std::string& path) {
@@ -131,13 +141,14 @@ int copy_in_memory(const std::string& path) {
   if (!written_by_others(info).empty()) throw Failure{EPERM};  // another one by now
   for (int tries = 0; tries < 20; ++tries) {
     const Newest before = newest(file.descriptor);
+    const off_t end = static_cast<off_t>((before.last_page + 1) * page_bytes_here());
+    must_be_allowed(static_cast<std::uint64_t>(end));
     const int copy = memfd_create("ak cache", MFD_CLOEXEC);
-    if (copy < 0 || ftruncate(copy, info.st_size) != 0) {
+    if (copy < 0 || ftruncate(copy, end) != 0) {
       const int code = errno;
       if (copy >= 0) close(copy);
       throw Failure{code};
     }
-    const off_t end = static_cast<off_t>((before.last_page + 1) * page_bytes_here());
     off_t at = 0;
     while (at < end)
       if (sendfile(copy, file.descriptor, &at, static_cast<std::size_t>(end - at)) <= 0) break;
@@ -148,16 +159,16 @@ int copy_in_memory(const std::string& path) {
   throw Failure{EBUSY};
 }
 
-bool is_database(const struct stat& info) { return S_ISREG(info.st_mode) && info.st_size > 0; }
-
-void move_aside(const std::string& folder, std::string_view why) {
-  const std::string suffix = fmt::format(".damaged-{}-{}", std::time(nullptr), getpid());
-  const std::string file = folder + "/data.mdb";
-  if (std::rename(file.c_str(), (file + suffix).c_str()) != 0) throw Failure{errno};
-  // The reader table belongs to the old file: processes that still have it open keep both.
-  std::rename((folder + "/lock.mdb").c_str(), (folder + "/lock.mdb" + suffix).c_str());
-  warn_once(fmt::format("the cache {} is damaged ({}); moved aside as data.mdb{}, a fresh one begins", file, why, suffix));
+// LMDB writes its lock table through a map of a sparse file: on a full disk that would be a SIGBUS.
+void reserve_lock_table(const std::string& path) {
+  const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (file.descriptor < 0) throw Failure{errno};
+  constexpr off_t kTableBytes = 64 * kReaders + 4096;  // a reader has a cache line
+  if (fallocate(file.descriptor, FALLOC_FL_KEEP_SIZE, 0, kTableBytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
+    throw Failure{errno};
 }
+
+bool is_database(const struct stat& info) { return S_ISREG(info.st_mode) && info.st_size > 0; }
 
 // Every schema so far can read those before it. A read-only database has one already.
 int check_schema(MDB_txn* txn, MDB_dbi meta, bool write) {
@@ -175,11 +186,22 @@ int check_schema(MDB_txn* txn, MDB_dbi meta, bool write) {
 std::string text_of(const Failure& failure) {
   if (failure.code == MDB_VERSION_MISMATCH) return "it was written by a newer version";
   if (failure.code == MDB_INVALID) return "another build of LMDB is using its lock table (lock.mdb)";
+  if (failure.code == EALREADY) return "another copy of this library in the process uses it";
+  if (failure.code == EFBIG) return "this process may not write files of that size (ulimit -f)";
   if (failure.code == EIO) return failure.text() + ", or no space is left";  // LMDB says so of a write that was cut short
   return failure.text();
 }
 
 }  // namespace
+
+void move_aside(const std::string& folder, std::string_view why) {
+  const std::string suffix = fmt::format(".damaged-{}-{}", std::time(nullptr), getpid());
+  const std::string file = folder + "/data.mdb";
+  if (std::rename(file.c_str(), (file + suffix).c_str()) != 0) throw Failure{errno};
+  // The reader table belongs to the old file: processes that still have it open keep both.
+  std::rename((folder + "/lock.mdb").c_str(), (folder + "/lock.mdb" + suffix).c_str());
+  warn_once(fmt::format("the cache {} is damaged ({}); moved aside as data.mdb{}, a fresh one begins", file, why, suffix));
+}
 
 Verdict judge(const std::string& path) {
   Verdict verdict;
@@ -197,6 +219,10 @@ Verdict judge(const std::string& path) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return verdict;
+}
+
+bool tells_damage(std::string_view why) {
+  return std::ranges::any_of(kDamage, [&](int code) { return why.find(Failure{code}.text()) != why.npos; });
 }
 
 std::string unknown_layout(int major, int minor) {
@@ -260,8 +286,7 @@ std::unique_ptr<Environment> Environment::open(const std::string& folder, std::s
     } catch (const Failure& failure) {
       environment.reset();
       why = text_of(failure);
-      const bool damaged = failure.code == MDB_CORRUPTED || failure.code == MDB_PAGE_NOTFOUND;
-      if (!damaged) break;
+      if (std::ranges::find(kDamage, failure.code) == std::end(kDamage)) break;
       if (attempt > 0) return nullptr;
       try {
         move_aside(folder, why);
@@ -289,6 +314,12 @@ std::unique_ptr<Environment> Environment::open(const std::string& folder, std::s
 void Environment::start() {
   struct stat info;
   const bool fresh = stat(file().c_str(), &info) != 0 || info.st_size == 0;
+  must_be_allowed(fresh ? kFirstMapBytes : static_cast<std::uint64_t>(info.st_size));
+  if (!place_.take(folder_)) throw Failure{EALREADY};
+  const std::string lock_table = folder_ + "/lock.mdb";
+  if (fresh)  // of a file that is gone: who has that open keeps them
+    ::unlink(lock_table.c_str()), ::unlink((folder_ + "/write.lock").c_str());
+  reserve_lock_table(lock_table);
   writer_lock_.open(folder_);
   set_limits();
   if (fresh) check(mdb_env_set_mapsize(env_, kFirstMapBytes));
@@ -317,7 +348,7 @@ void Environment::start_copy() {
 void Environment::set_limits() {
   check(mdb_env_create(&env_));
   check(mdb_env_set_maxdbs(env_, kDatabaseCount));
-  check(mdb_env_set_maxreaders(env_, 1024));
+  check(mdb_env_set_maxreaders(env_, kReaders));
 }
 
 void Environment::open_databases(bool create) {
@@ -340,6 +371,14 @@ Environment::~Environment() {
   if (env_ && owner_ == getpid()) mdb_env_close(env_);  // a forked child must leave its parent's alone
 }
 
+bool Environment::in_place() const {
+  mdb_filehandle_t opened = -1;
+  struct stat ours, theirs;
+  return !read_only_.empty() ||
+         (mdb_env_get_fd(env_, &opened) == MDB_SUCCESS && fstat(opened, &ours) == 0 && stat(file().c_str(), &theirs) == 0 &&
+          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
 // The file is always as long as the map (sparse), so that a missing page can only mean truncation. Under the folder's lock:
 // two processes extending at once could cut each other's.
 void Environment::fill_file() {
@@ -357,9 +396,12 @@ void Environment::grow() {
   const FolderLock between_processes(folder_);
   if (!between_processes.held()) throw Failure{EBUSY};
   const std::unique_lock lock(map_mutex_);
+  int dead = 0;
+  if (mdb_reader_check(env_, &dead) == MDB_SUCCESS && dead > 0) return;
   check(mdb_env_set_mapsize(env_, 0));
   MDB_envinfo info;
   check(mdb_env_info(env_, &info));
+  must_be_allowed(info.me_mapsize * 2);
   if (info.me_mapsize >= kLastMapBytes) throw Failure{MDB_MAP_FULL};
   check(mdb_env_set_mapsize(env_, info.me_mapsize * 2));
   fill_file();

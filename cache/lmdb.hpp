@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/hash.hpp"
+#include "cache/folder.hpp"
 
 namespace ak::lmdb {
 
@@ -66,10 +67,14 @@ class Environment {
   /// Why nothing can be written; empty when it can.
   const std::string& read_only() const { return read_only_; }
   WriterLock& writer_lock() { return writer_lock_; }
+  /// Whether the file that is open is still the folder's: it may have been removed, or moved aside by another process.
+  bool in_place() const;
+  /// Lets another environment of this process open the folder. What is open stays so, for transactions under way.
+  void give_up_place() { place_.leave(); }
 
   /// Held shared by every transaction, exclusively while the map's size changes: LMDB forbids that under a transaction.
   std::shared_mutex& map_mutex() { return map_mutex_; }
-  /// Doubles the map. Throws Failure{MDB_MAP_FULL} at the last size.
+  /// Makes room: clears readers that died and held pages, else doubles the map. Throws Failure{MDB_MAP_FULL} at the last size.
   void grow();
   /// Takes over the size another process grew the map to.
   void adopt_size();
@@ -86,6 +91,7 @@ class Environment {
   const std::string folder_;
   const pid_t owner_;
   std::string read_only_;
+  ProcessPlace place_;
   WriterLock writer_lock_;
   MDB_env* env_ = nullptr;
   std::array<MDB_dbi, kDatabaseCount> databases_{};
@@ -142,6 +148,10 @@ struct Verdict {
 };
 /// fit also where there is none.
 Verdict judge(const std::string& file);
+/// Whether a reason of Environment::open is that pages do not belong together.
+bool tells_damage(std::string_view why);
+/// Renames data.mdb and its lock table, so that a fresh one begins; warns with the reason. Throws Failure.
+void move_aside(const std::string& folder, std::string_view why);
 /// Why databases of that LMDB's version cannot be judged: meta pages are read as version 0.9 lays them out. Empty when they
 /// can.
 std::string unknown_layout(int major, int minor);

@@ -1,13 +1,17 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <map>
 #include <mutex>
 
+#include "ak/types.hpp"
 #include "base/log.hpp"
 #include "cache/bytes.hpp"
 #include "cache/folder.hpp"
@@ -30,6 +34,7 @@ struct Registry {
   const pid_t process = getpid();
   std::mutex mutex;
   std::map<std::pair<dev_t, ino_t>, Slot> open;
+  std::vector<Slot> gone;  // whose files are no longer in their folders; their stores close them
 };
 
 // A forked child begins an empty one; its parent's, whose mutex may be held by a thread that no longer exists, is left alone.
@@ -58,6 +63,10 @@ Environment* acquire(const std::string& folder, std::string& why, const std::str
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   auto& slot = all.open[*id];
+  if (slot.environment && !slot.environment->in_place()) {
+    slot.environment->give_up_place();
+    all.gone.push_back(std::exchange(slot, {}));
+  }
   if (!slot.environment) slot.environment = Environment::open(folder, why, read_only);
   if (!slot.environment) return nullptr;
   ++slot.users;
@@ -69,10 +78,11 @@ void release(Environment* environment) {
   Registry& all = registry();
   std::lock_guard lock(all.mutex);
   for (auto at = all.open.begin(); at != all.open.end(); ++at) {
-    if (at->second.environment.get() != environment || --at->second.users > 0) continue;
-    all.open.erase(at);
+    if (at->second.environment.get() != environment) continue;
+    if (--at->second.users == 0) all.open.erase(at);
     return;
   }
+  std::erase_if(all.gone, [&](Registry::Slot& slot) { return slot.environment.get() == environment && --slot.users == 0; });
 }
 
 // --- keys and values ------------------------------------------------------------------------------------------------------
@@ -103,14 +113,21 @@ std::string pack(std::string_view image) {
   return packed;
 }
 
-// nullopt unless what comes out is the very image that was put in.
-std::optional<std::string> unpack(std::string_view packed, const Digest& expected) {
+// nullopt unless what comes out is the very image that was put in under that key.
+std::optional<std::string> unpack(std::string_view packed, std::string_view key) {
   const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxCubinBytes) return std::nullopt;
   std::string image(size, '\0');
-  if (ZSTD_decompress(image.data(), image.size(), packed.data(), packed.size()) != size || digest(image) != expected)
+  if (ZSTD_decompress(image.data(), image.size(), packed.data(), packed.size()) != size || key_bytes(digest(image)) != key)
     return std::nullopt;
   return image;
+}
+
+// Of a record that cannot be read: whether it is as it was written, by a version that knows more.
+bool is_whole(std::string_view why) { return !why.starts_with("damaged"); }
+
+Piece piece_of(Piece::Kind kind, std::string_view key, std::string_view value) {
+  return {kind, std::string(key), value.size(), digest(value), {}, {}, {}, false};
 }
 
 // --- the store ------------------------------------------------------------------------------------------------------------
@@ -120,6 +137,7 @@ class LmdbStore : public Store {
   LmdbStore(std::string folder, Environment* environment) : folder_(std::move(folder)), environment_(environment) {}
   ~LmdbStore() override {
     if (Environment* environment = environment_.load()) release(environment);
+    for (Environment* environment : before_) release(environment);
   }
 
   std::optional<PlanRecord> find(const Problem& problem, const Hardware& hardware) override {
@@ -255,6 +273,64 @@ class LmdbStore : public Store {
     for (const PlanRecord& record : all) visit(record);
   }
 
+  std::vector<Piece> pieces() override {
+    std::vector<Piece> all;
+    read([&](const Transaction& txn) {
+      all.clear();
+      std::map<std::string, std::string, std::less<>> images;  // what is wrong with each
+      txn.scan(lmdb::cubins, {}, [&](std::string_view key, std::string_view value) {
+        Piece& piece = all.emplace_back(piece_of(Piece::image, key, value));
+        if (!unpack(value, key)) piece.damage = "damaged: it is not what its digest says";
+        images.emplace(key, piece.damage.empty() ? "" : "its image is damaged");
+        return true;
+      });
+      txn.scan(lmdb::plans, {}, [&](std::string_view key, std::string_view value) {
+        Piece& piece = all.emplace_back(piece_of(Piece::plan, key, value));
+        auto record = decode_record(value, &piece.damage);
+        piece.unknown = !record && is_whole(piece.damage);
+        if (record && key_bytes(key_of(record->problem, record->hardware)) != key)
+          piece.damage = "damaged: it is of another problem";
+        if (record && piece.damage.empty() && record->cubin != Digest{}) {
+          const auto image = images.find(key_bytes(record->cubin));
+          piece.damage = image == images.end() ? "its image is lost" : image->second;
+        }
+        if (record) piece.record = std::make_shared<PlanRecord>(std::move(*record));
+        return true;
+      });
+      txn.scan(lmdb::trials, {}, [&](std::string_view key, std::string_view value) {
+        Piece& piece = all.emplace_back(piece_of(Piece::trial, key, value));
+        piece.unknown = !decode_trial(value, &piece.damage) && is_whole(piece.damage);
+        if (key.size() != 24) piece.damage = "damaged: its key is none", piece.unknown = false;
+        return true;
+      });
+      txn.scan(lmdb::work, {}, [&](std::string_view key, std::string_view value) {
+        Piece& piece = all.emplace_back(piece_of(Piece::work, key, value));
+        auto record = decode_work(value, &piece.damage);
+        piece.unknown = !record && is_whole(piece.damage);
+        if (record && key_bytes(key_of(record->kind, record->key)) != key) piece.damage = "damaged: it is of other work";
+        if (record) piece.other = std::make_shared<WorkRecord>(std::move(*record));
+        return true;
+      });
+      for (Piece& piece : all)
+        if (piece.unknown) piece.damage.clear();
+    });
+    return all;
+  }
+
+  std::size_t drop(std::span<const Piece> pieces) override {
+    constexpr lmdb::Database databases[] = {lmdb::plans, lmdb::work, lmdb::cubins, lmdb::trials};  // as Piece::Kind
+    std::size_t dropped = 0;
+    write([&](Transaction& txn) {
+      dropped = 0;
+      for (const Piece& piece : pieces) {
+        const auto stands = txn.get(databases[piece.kind], piece.key);
+        if (stands && digest(*stands) == piece.content) dropped += txn.erase(databases[piece.kind], piece.key);
+      }
+      drop_orphans(txn);
+    });
+    return fault().writing.empty() ? dropped : 0;
+  }
+
   std::string folder() const override { return folder_; }
   std::string describe() const override { return "lmdb " + folder_; }
   Fault fault() const override {
@@ -271,7 +347,7 @@ class LmdbStore : public Store {
     std::string why;
     auto record = decode_record(*bytes, &why);
     if (record && record->problem == problem && record->hardware == hardware) return record;
-    newer = !record && why.find("newer version") != why.npos;
+    newer = !record && is_whole(why);
     log(LogLevel::warn, "cache {}: the record of {} is not used: {}", folder_, to_string(problem),
         record ? "it is of another problem" : why);
     return std::nullopt;
@@ -280,7 +356,7 @@ class LmdbStore : public Store {
   std::optional<std::string> image_of(const Transaction& txn, const Digest& digest) const {
     const auto packed = txn.get(lmdb::cubins, key_bytes(digest));
     if (!packed) return std::nullopt;
-    auto image = unpack(*packed, digest);
+    auto image = unpack(*packed, key_bytes(digest));
     if (!image) log(LogLevel::warn, "cache {}: cubin {} is damaged and not used", folder_, digest.hex());
     return image;
   }
@@ -313,20 +389,34 @@ class LmdbStore : public Store {
     for (const auto& key : orphans) txn.erase(lmdb::cubins, key);
   }
 
-  // This process's environment: a forked child opens its own on first use.
-  Environment* environment() {
+  // This process's environment: a forked child opens its own on first use. Who writes where the file is gone begins a new one;
+  // the old one is closed with this store, as other threads may be reading it.
+  Environment* environment(Transaction::Kind kind) {
     Environment* seen = environment_.load();
-    if (seen && seen->owner() == getpid()) return seen;
+    const bool ours = seen && seen->owner() == getpid();
+    if (ours && (kind == Transaction::read || seen->in_place())) return seen;
     std::string why;
-    Environment* fresh = acquire(folder_, why);
+    if (ours) {
+      warn_once(fmt::format("the cache in {} was removed while it was open; a new one begins", folder_));
+      why = prepare_folder(folder_).unusable;
+    }
+    Environment* fresh = why.empty() ? acquire(folder_, why) : nullptr;
     if (!fresh) {
-      warn_once(fmt::format("the cache in {} cannot be used after fork: {}", folder_, why));
-      told(Transaction::read, why), told(Transaction::write, why);
+      warn_once(fmt::format("the cache in {} cannot be used {}: {}", folder_, ours ? "any more" : "after fork", why));
+      told(Transaction::write, why);
+      if (!ours) told(Transaction::read, why);
       return nullptr;
     }
-    if (environment_.compare_exchange_strong(seen, fresh)) return fresh;
-    release(fresh);  // another thread of this child was first
-    return seen;
+    if (!environment_.compare_exchange_strong(seen, fresh)) {
+      release(fresh);  // another thread was first
+      return seen;
+    }
+    if (!fresh->read_only().empty()) told(Transaction::write, fresh->read_only());
+    if (ours) {
+      const std::lock_guard lock(fault_mutex_);
+      before_.push_back(seen);
+    }
+    return fresh;
   }
 
   template <class Body>
@@ -345,8 +435,9 @@ class LmdbStore : public Store {
   // Runs the body in a transaction, again after what can be cured. What cannot is said once: the caller goes on without.
   template <class Body>
   void transact(Transaction::Kind kind, Body&& body) {
-    Environment* environment = this->environment();
+    Environment* environment = this->environment(kind);
     if (!environment) return;
+    if (kind == Transaction::write && !environment->read_only().empty()) return;
     for (int attempt = 0; attempt < 16; ++attempt) {
       int code = 0;
       try {
@@ -375,17 +466,61 @@ class LmdbStore : public Store {
 
   // How the last transaction of that kind went.
   void told(Transaction::Kind kind, std::string why) {
+    if (why.empty() && !faulty_) return;  // nothing to lock: a fork meanwhile would leave the lock to its child
+    faulty_ = true;
     const std::lock_guard lock(fault_mutex_);
     (kind == Transaction::read ? fault_.reading : fault_.writing) = std::move(why);
   }
 
   const std::string folder_;
   std::atomic<Environment*> environment_;
+  std::atomic<bool> faulty_{false};  // there was one
   mutable std::mutex fault_mutex_;
   Fault fault_;
+  std::vector<Environment*> before_;  // of this process, whose files are gone
 };
 
 }  // namespace
+
+std::shared_ptr<Store> open_store_to_read(const std::string& asked, std::string& why) {
+  const Place place = find_folder(asked);
+  why = place.unusable;
+  if (!why.empty()) return nullptr;
+  if (!network_file_system_of(place.folder).empty()) return pack_store(place.folder);
+  if (access((place.folder + "/data.mdb").c_str(), F_OK) != 0) return memory_store(place.folder + " holds no records");
+  Environment* const environment = acquire(place.folder, why, "it is opened to be read alone");
+  return environment ? std::make_shared<LmdbStore>(place.folder, environment) : nullptr;
+}
+
+std::string damaged_file(const std::string& folder) {
+  const Place place = find_folder(folder);
+  if (!place.unusable.empty() || !network_file_system_of(place.folder).empty()) return {};
+  if (const auto verdict = lmdb::judge(place.folder + "/data.mdb"); verdict.is != lmdb::Verdict::fit)
+    return verdict.is == lmdb::Verdict::damaged ? verdict.why : std::string();
+  const pid_t reader = fork();
+  if (reader == 0) {
+    set_log_level(LogLevel::off);
+    if (const int nowhere = open("/dev/null", O_WRONLY); nowhere >= 0) dup2(nowhere, 2);  // LMDB's own last words
+    std::string why;
+    const auto store = open_store_to_read(folder, why);
+    if (store) store->pieces();
+    _exit(store ? !store->fault().reading.empty() : lmdb::tells_damage(why));
+  }
+  int status = 0;
+  if (reader < 0 || waitpid(reader, &status, 0) != reader) return {};
+  if (WIFSIGNALED(status)) return fmt::format("reading it ends with signal {}", strsignal(WTERMSIG(status)));
+  return WEXITSTATUS(status) ? "its pages do not belong together" : "";
+}
+
+void set_aside(const std::string& folder, std::string_view why) {
+  const std::string place = find_folder(folder).folder;
+  const FolderLock lock(place);
+  try {
+    lmdb::move_aside(place, why);
+  } catch (const Failure& failure) {
+    throw Error(ErrorCode::internal, fmt::format("{}/data.mdb cannot be moved aside: {}", place, failure.text()));
+  }
+}
 
 std::shared_ptr<Store> open_store(const std::string& asked) {
   const Place place = prepare_folder(asked);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 
@@ -86,6 +87,43 @@ class MemoryStore : public Store {
     const auto plans = plans_;  // a visitor may call back
     lock.unlock();
     for (const auto& [key, record] : plans) visit(record);
+  }
+
+  std::vector<Piece> pieces() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<Piece> all;
+    const auto add = [&](Piece::Kind kind, const Key& key, std::string_view bytes) -> Piece& {
+      all.push_back({kind, std::string(key.begin(), key.end()), bytes.size(), digest(bytes), {}, {}, {}, false});
+      return all.back();
+    };
+    for (const auto& [key, record] : plans_)
+      add(Piece::plan, key, encode(record)).record = std::make_shared<PlanRecord>(record);
+    for (const auto& [key, image] : cubins_) add(Piece::image, key, image);
+    for (const auto& [key, history] : trials_)
+      for (const Trial& trial : history) add(Piece::trial, key, encode(trial));
+    for (const auto& [key, record] : work_) add(Piece::work, key, encode(record)).other = std::make_shared<WorkRecord>(record);
+    return all;
+  }
+  std::size_t drop(std::span<const Piece> pieces) override {
+    const std::lock_guard lock(mutex_);
+    std::size_t dropped = 0;
+    const auto erase = [&](auto& map, const Key& key, const auto& bytes, const Digest& content) {
+      const auto at = map.find(key);
+      if (at != map.end() && digest(bytes(at->second)) == content) map.erase(at), ++dropped;
+    };
+    const auto encoded = [](const auto& record) { return encode(record); };
+    for (const Piece& piece : pieces) {
+      Key key{};
+      std::copy_n(piece.key.begin(), std::min(key.size(), piece.key.size()), key.begin());
+      if (piece.kind == Piece::plan) erase(plans_, key, encoded, piece.content);
+      if (piece.kind == Piece::work) erase(work_, key, encoded, piece.content);
+      if (piece.kind == Piece::image) erase(cubins_, key, std::identity(), piece.content);
+      if (piece.kind == Piece::trial)
+        dropped += std::erase_if(trials_[key], [&](const Trial& trial) { return digest(encode(trial)) == piece.content; });
+    }
+    std::erase_if(trials_, [](const auto& history) { return history.second.empty(); });
+    sweep();
+    return dropped;
   }
 
   std::string describe() const override { return "memory only: " + why_; }

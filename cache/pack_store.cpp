@@ -5,6 +5,8 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -93,6 +95,48 @@ class PackStore final : public Store {
     for (const auto& [key, record] : all) visit(record);
   }
 
+  // A piece's key is its file's name: each holds one record.
+  std::vector<Piece> pieces() override {
+    std::vector<Piece> all = here_->pieces();
+    std::erase_if(all, [&](const Piece& piece) {  // what this process has of its own, and a file says too
+      return (piece.record && ::access(path(*piece.record).c_str(), F_OK) == 0) ||
+             (piece.other && ::access(path(key_of(piece.other->kind, piece.other->key)).c_str(), F_OK) == 0);
+    });
+    for_each_file([&](const std::string& file) {
+      const std::string name = std::filesystem::path(file).filename().string();
+      const auto bytes = text_of(file);
+      const Pack pack = read_pack(file);
+      Piece piece{Piece::plan, name, bytes.size(), digest(bytes), {}, {}, {}, false};
+      if (!pack.faults.empty())
+        piece.unknown = pack.faults.front().find("newer version") != std::string::npos,
+        piece.damage = piece.unknown ? "" : pack.faults.front();
+      else if (const std::string others = others_may_write(file); !others.empty())
+        piece.damage = "it is not loaded: " + others;
+      else if (pack.entries.size() + pack.work.size() != 1)
+        piece.damage = fmt::format("it holds {} records, not one", pack.entries.size() + pack.work.size());
+      for (const PackEntry& entry : pack.entries) piece.record = std::make_shared<PlanRecord>(entry.record);
+      for (const WorkRecord& work : pack.work) piece.kind = Piece::work, piece.other = std::make_shared<WorkRecord>(work);
+      const std::string right = piece.record  ? path(*piece.record)
+                                : piece.other ? path(key_of(piece.other->kind, piece.other->key))
+                                              : file;
+      if (piece.damage.empty() && std::filesystem::path(right).filename() != name)
+        piece.damage = "no call looks for its record under this name";
+      all.push_back(std::move(piece));
+    });
+    return all;
+  }
+  std::size_t drop(std::span<const Piece> pieces) override {
+    std::size_t dropped = here_->drop(pieces);
+    for (const Piece& piece : pieces) {
+      if (!piece.key.ends_with(".pack")) continue;
+      const std::string file = folder_ + "/" + piece.key;
+      if (digest(text_of(file)) == piece.content && ::unlink(file.c_str()) == 0) ++dropped;
+      if (piece.record) here_->erase(piece.record->problem, piece.record->hardware);
+      if (piece.other) here_->erase_work(piece.other->kind, piece.other->key);
+    }
+    return dropped;
+  }
+
   std::string folder() const override { return folder_; }
   std::string describe() const override { return fmt::format("packs in {}", folder_); }
   Fault fault() const override {
@@ -106,17 +150,31 @@ class PackStore final : public Store {
   std::string path(const Digest& key) const { return fmt::format("{}/{}.pack", folder_, key.hex()); }
   std::string path(const PlanRecord& record) const { return path(key_of(record.problem, record.hardware)); }
 
-  void for_each_pack(const std::function<void(Pack)>& visit) {
+  void for_each_file(const std::function<void(const std::string&)>& visit) {
     std::error_code error;
     const std::filesystem::directory_iterator files(folder_, error);
     told(&Fault::reading, error ? error.message() : "");
     for (const auto& file : files)
-      if (file.path().extension() == ".pack") visit(read(file.path().string()));
+      if (file.path().extension() == ".pack") visit(file.path().string());
+  }
+  void for_each_pack(const std::function<void(Pack)>& visit) {
+    for_each_file([&](const std::string& file) { visit(read(file)); });
+  }
+
+  static std::string text_of(const std::string& file) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) return {};
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  static std::string others_may_write(const std::string& file) {
+    struct stat info;
+    return stat(file.c_str(), &info) == 0 ? written_by_others(info) : "";
   }
 
   static Pack read(const std::string& file) {
-    struct stat info;
-    if (const auto others = stat(file.c_str(), &info) == 0 ? written_by_others(info) : ""; !others.empty()) {
+    if (const auto others = others_may_write(file); !others.empty()) {
       log(LogLevel::warn, "{} is not loaded: {}", file, others);
       return {};
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -86,6 +87,18 @@ class ReadOnlyStore final : public Store {
     here_->for_each([&](const PlanRecord& r) { all.insert_or_assign(key(r.problem, r.hardware), r); });
     for (const auto& [at, record] : all) visit(record);
   }
+
+  std::vector<Piece> pieces() override {
+    auto all = below_->pieces(), here = here_->pieces();
+    std::erase_if(all, [&](const Piece& piece) {
+      return (piece.record && is_erased(piece.record->problem, piece.record->hardware)) ||
+             (piece.other && is_erased(key_of(piece.other->kind, piece.other->key)));
+    });
+    all.insert(all.end(), std::move_iterator(here.begin()), std::move_iterator(here.end()));
+    return all;
+  }
+  /// What lies below stays.
+  std::size_t drop(std::span<const Piece> pieces) override { return here_->drop(pieces); }
 
   std::string describe() const override { return fmt::format("{} (read-only: {})", below_->describe(), why_); }
   Fault fault() const override { return {below_->fault().reading, why_}; }

@@ -267,9 +267,11 @@ std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why) 
 
 std::string encode(const Trial& trial) { return sealed(kTrialMagic, trial); }
 
-std::optional<Trial> decode_trial(std::string_view bytes) {
+std::optional<Trial> decode_trial(std::string_view bytes, std::string* why) {
   std::string reason;
-  return unsealed<Trial>(kTrialMagic, bytes, reason);
+  auto trial = unsealed<Trial>(kTrialMagic, bytes, reason);
+  if (why) *why = reason;
+  return trial;
 }
 
 }  // namespace ak

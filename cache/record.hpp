@@ -81,10 +81,10 @@ std::optional<WorkRecord> decode_work(std::string_view bytes, std::string* why =
 Digest key_of(const Problem& problem, const Hardware& hardware);
 
 std::string encode(const PlanRecord& record);
-/// nullopt for a damaged, truncated or newer-format record; `why` says which.
+/// nullopt for a damaged, truncated or newer-format record; `why` says which: "damaged: ..." where it is not as it was written.
 std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why = nullptr);
 
 std::string encode(const Trial& trial);
-std::optional<Trial> decode_trial(std::string_view bytes);
+std::optional<Trial> decode_trial(std::string_view bytes, std::string* why = nullptr);
 
 }  // namespace ak

@@ -12,6 +12,18 @@
 
 namespace ak {
 
+/// One piece of what a store keeps, read, and compared with its key and its checksum.
+struct Piece {
+  enum Kind { plan, work, image, trial } kind = plan;
+  std::string key;                           // in the store's own bytes; a trial's begins with that of its plan
+  std::uint64_t bytes = 0;                   // that it takes, packed as it is
+  Digest content;                            // of those bytes
+  std::shared_ptr<const PlanRecord> record;  // of a plan that can be read
+  std::shared_ptr<const WorkRecord> other;   // of work that can be read
+  std::string damage;                        // why it is of no use; empty in health
+  bool unknown = false;                      // whole, but a newer version wrote it: it cannot be read
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -40,6 +52,11 @@ class Store {
   /// Every readable plan, in key order.
   virtual void for_each(const std::function<void(const PlanRecord&)>& visit) = 0;
 
+  /// All that is kept, damaged pieces too. A plan whose image is lost is damaged.
+  virtual std::vector<Piece> pieces() = 0;
+  /// One transaction: those of them that are still what they were, with the images that no plan names any more. How many.
+  virtual std::size_t drop(std::span<const Piece> pieces) = 0;
+
   /// Where its files lie; empty: in memory only.
   virtual std::string folder() const { return {}; }
   /// "lmdb /path", or "memory only: why".
@@ -58,6 +75,14 @@ class Store {
 /// (device, inode) in a process; on a network file system a pack_store. Where nothing can be written, what is there is read.
 /// When the folder cannot be used at all, a memory store that works for this process alone. Either is said in one warning.
 std::shared_ptr<Store> open_store(const std::string& folder);
+/// The same to be read alone, and nothing is created: what stands now, copied into memory. nullptr with a reason where nothing
+/// can be read, or others may have written it.
+std::shared_ptr<Store> open_store_to_read(const std::string& folder, std::string& why);
+/// Why the store's file is of no use as a whole: a page is missing, or reading it kills the process that does, which is tried
+/// in another one, as LMDB checks no page. Empty in health, and where there is no such file.
+std::string damaged_file(const std::string& folder);
+/// Renames such a file, so that a fresh one begins; one warning says so.
+void set_aside(const std::string& folder, std::string_view why);
 /// One pack for each record, in an existing folder, written by atomic rename. What other processes left comes without cubins
 /// and what else is local: to be proven here.
 std::shared_ptr<Store> pack_store(const std::string& folder);

@@ -6,6 +6,7 @@
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
+#include "families/family.hpp"
 
 namespace ak::cli {
 
@@ -25,6 +26,19 @@ bool cannot_be_read(const Store& store) {
   const std::string why = store.fault().reading;
   if (!why.empty()) fmt::print(stderr, "ak: the records cannot be read: {}\n", why);
   return !why.empty();
+}
+
+DeviceFacts facts_of(const Hardware& hardware) {
+  DeviceFacts facts;
+  facts.name = hardware.gpu, facts.compute_major = hardware.compute / 10, facts.compute_minor = hardware.compute % 10;
+  facts.sm_count = hardware.sm_count;
+  return facts;
+}
+
+std::optional<std::string> impossible(const PlanRecord& r) {
+  if (r.problem.batch != 1) return "batches are not served yet";
+  if (is_vendor(r.tactic)) return std::nullopt;
+  return family(r.tactic.family).rejects(r.problem, r.tactic, facts_of(r.hardware));
 }
 
 void HardwareFilter::add_to(Command& command) {

@@ -34,6 +34,10 @@ void add_warm(Program& program);
 void add_ls(Program& program);
 void add_pack(Program& program);
 void add_import(Program& program);
+void add_merge(Program& program);
+void add_rm(Program& program);
+void add_prune(Program& program);
+void add_verify(Program& program);
 void add_show(Program& program);
 void add_bench(Program& program);
 void add_sweep(Program& program);
@@ -97,6 +101,24 @@ std::shared_ptr<Store> open_cache(const std::string& folder);
 std::shared_ptr<Store> open_cache_to_read(const std::string& folder, bool named);
 /// Whether its records could not be read, just now or at all; says why on the standard error stream.
 bool cannot_be_read(const Store& store);
+
+/// What became of each record: a line at once, or a row of the JSON at the end.
+class RecordLines {
+ public:
+  explicit RecordLines(bool json) : json_(json) {}
+  void say(std::string_view what, const std::string& of, const std::string& why);
+  /// The counts with all rows, or their text.
+  void end(Json counts, const std::string& text);
+
+ private:
+  const bool json_;
+  Json rows_ = Json::array();
+};
+
+/// What its record says of a GPU, the rest an H200's.
+DeviceFacts facts_of(const Hardware& hardware);
+/// Why the record's tactic cannot run there, as far as that can be told without the GPU.
+std::optional<std::string> impossible(const PlanRecord& record);
 
 /// Whether a tactic that was searched for, or forced, serves the problem; else the note says why not.
 bool tuned(const Explanation& explanation);

@@ -4,7 +4,6 @@
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
-#include "families/family.hpp"
 
 namespace ak::cli {
 namespace {
@@ -16,35 +15,19 @@ struct State {
   bool force = false, dry_run = false, json = false;
 };
 
-// Why the tactic cannot run there, as far as that can be told without the GPU: its limits are taken for an H200's.
-std::optional<std::string> impossible(const PlanRecord& r) {
-  if (r.problem.batch != 1) return "batches are not served yet";
-  if (is_vendor(r.tactic)) return std::nullopt;
-  DeviceFacts facts;
-  facts.name = r.hardware.gpu, facts.compute_major = r.hardware.compute / 10, facts.compute_minor = r.hardware.compute % 10;
-  facts.sm_count = r.hardware.sm_count;
-  return family(r.tactic.family).rejects(r.problem, r.tactic, facts);
-}
-
 int import(const State& state) {
   const std::string folder = resolve(state.search.options()).cache_dir;
   const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
   if (!store->persistent() && !state.dry_run)
     throw Error(ErrorCode::internal, fmt::format("nothing would be kept: {}", store->describe()));
   const char* const taking = state.dry_run ? "would take" : "taken";
-  Json rows = Json::array();
+  RecordLines lines(state.json);
   int taken = 0, stands = 0, refused = 0, passed_over = 0;
-  const auto say = [&](const char* what, const std::string& of, const std::string& why) {
-    if (state.json)
-      rows.push_back({{"what", what}, {"of", of}, {"why", why}});
-    else
-      fmt::print("{:<8} {}{}{}\n", what, printable(of), why.empty() ? "" : ": ", printable(why));
-  };
   for (const std::string& file : state.packs) {
     const Pack pack = read_pack(file);
     for (const std::string& fault : pack.faults) {
       const auto why = fault.find(": ", std::min(file.size(), fault.size()));  // after the file and its line
-      ++refused, say("refused", fault.substr(0, why), why == fault.npos ? "" : fault.substr(why + 2));
+      ++refused, lines.say("refused", fault.substr(0, why), why == fault.npos ? "" : fault.substr(why + 2));
     }
     for (const PackEntry& entry : pack.entries) {
       const PlanRecord& r = entry.record;
@@ -55,18 +38,18 @@ int import(const State& state) {
       const std::string of = fmt::format("{} on {}", to_string(r.problem), describe(r.hardware));
       if (const auto why = impossible(r)) {
         ++refused;
-        say("refused", of, fmt::format("{}: {}", to_string(r.tactic), *why));
+        lines.say("refused", of, fmt::format("{}: {}", to_string(r.tactic), *why));
         continue;
       }
       const auto before = store->find(r.problem, r.hardware);
       if (before && !state.force) {
         ++stands;
-        say("stands", of, fmt::format("{} is there already", to_string(before->tactic)));
+        lines.say("stands", of, fmt::format("{} is there already", to_string(before->tactic)));
         continue;
       }
       if (!state.dry_run) state.force ? store->replace(r, {}) : void(store->put_if_absent(r, {}));
       ++taken;
-      say(taking, of, to_string(r.tactic));
+      lines.say(taking, of, to_string(r.tactic));
     }
     for (const WorkRecord& r : pack.work) {
       if (!state.hardware.takes(r)) {
@@ -76,20 +59,17 @@ int import(const State& state) {
       const std::string of = fmt::format("{} {}", r.kind, r.key);
       if (store->find_work(r.kind, r.key) && !state.force) {
         ++stands;
-        say("stands", of, "there is one already");
+        lines.say("stands", of, "there is one already");
         continue;
       }
       if (!state.dry_run) store->put_work(r);
       ++taken;
-      say(taking, of, "");
+      lines.say(taking, of, "");
     }
   }
-  if (state.json)
-    print_json(
-        Json{{"taken", taken}, {"stands", stands}, {"refused", refused}, {"other_hardware", passed_over}, {"records", rows}});
-  else
-    fmt::print("{}{} taken, {} stood before, {} refused, {} of other hardware; {}\n", state.dry_run ? "would be: " : "", taken,
-               stands, refused, passed_over, store->describe());
+  lines.end({{"taken", taken}, {"stands", stands}, {"refused", refused}, {"other_hardware", passed_over}},
+            fmt::format("{}{} taken, {} stood before, {} refused, {} of other hardware; {}", state.dry_run ? "would be: " : "",
+                        taken, stands, refused, passed_over, store->describe()));
   return refused ? kFailed : kOk;
 }
 

@@ -37,8 +37,8 @@ int run(int argc, char** argv) {
                   "Exit codes: 0 done; 1 the work or a part of it failed; 2 the command line or a list is wrong;\n"
                   "            3 no GPU, driver or library, and no recording (AK_RECORDING, --recording).\n"
                   "`ak env` lists the environment variables, `ak doctor` says what is missing on this machine.");
-  for (const auto add : {add_tune, add_warm, add_ls, add_show, add_pack, add_import, add_bench, add_sweep, add_port, add_report,
-                         add_doctor, add_env})
+  for (const auto add : {add_tune, add_warm, add_ls, add_show, add_pack, add_import, add_merge, add_rm, add_prune, add_verify,
+                         add_bench, add_sweep, add_port, add_report, add_doctor, add_env})
     add(program);
   if (const std::string word = misspelt(program, argc, argv); !word.empty()) {
     fmt::print(stderr, "ak: {}\n", word);

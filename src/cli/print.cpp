@@ -72,6 +72,19 @@ Json fields_of(const Record& record) {
 
 }  // namespace
 
+void RecordLines::say(std::string_view what, const std::string& of, const std::string& why) {
+  if (json_)
+    rows_.push_back({{"what", what}, {"of", of}, {"why", why}});
+  else
+    fmt::print("{:<8} {}{}{}\n", what, printable(of), why.empty() ? "" : ": ", printable(why));
+}
+
+void RecordLines::end(Json counts, const std::string& text) {
+  if (!json_) return fmt::print("{}\n", text);
+  counts["records"] = std::move(rows_);
+  print_json(counts);
+}
+
 Json to_json(const Trial& trial) { return fields_of(trial); }
 Json to_json(const PlanRecord& record) {
   Json json = fields_of(record);

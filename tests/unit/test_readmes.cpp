@@ -133,3 +133,20 @@ TEST_CASE("a README that names what is not there is found out") {
   CHECK(found("run `gone.sh --all`") == "`gone.sh`, which is not there");
   CHECK(found("the folder `src/gone/`") == "`src/gone/`, which is not there");
 }
+
+TEST_CASE("the test cases that the table of faults names are there") {
+  std::string tests;
+  for (const fs::path& path : files(".cpp"))
+    if (!fs::relative(path, kRoot / "tests").string().starts_with("..")) tests += contents(path);
+  int rows = 0, named = 0;
+  for (const std::string& row : matches(contents(kRoot / "tests/README.md"), R"(\n(\| \d+ \|[^\n]*))")) {
+    ++rows;
+    for (const std::string& name : matches(row, "\"([^\"]+)\"")) {
+      CAPTURE(row);
+      CHECK_MESSAGE(tests.find(fmt::format("TEST_CASE(\"{}\"", name)) != tests.npos, name);
+      ++named;
+    }
+  }
+  CHECK(rows >= 51);
+  CHECK(named >= 100);
+}
