@@ -73,13 +73,13 @@ std::vector<loop::Group> in_order(const loop::Function& function, const std::str
   return groups;
 }
 
-std::vector<PredictedDependence> predicted(const flow::Model& model, const std::vector<flow::Dependence>& dependences) {
-  std::vector<PredictedDependence> all;
+std::vector<loop::Dependence> predicted(const flow::Model& model, const std::vector<flow::Dependence>& dependences) {
+  std::vector<loop::Dependence> all;
   for (const flow::Dependence& one : dependences) {
     const flow::Statement& from = model.statements[one.from];
     const int loop = one.level == flow::Dependence::kWithin ? 0 : from.loops[one.level]->id;
-    all.push_back({static_cast<PredictedDependence::Kind>(one.kind), one.name, from.node->id, model.statements[one.to].node->id,
-                   loop, one.distances});
+    all.push_back({static_cast<loop::Dependence::Kind>(one.kind), one.name, from.node->id, model.statements[one.to].node->id,
+                   loop, one.distances, one.exact});
   }
   return all;
 }
@@ -140,10 +140,9 @@ void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<fl
 
 }  // namespace
 
-Analysis analysis(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
-                  const std::set<std::string>& without, unsigned long operations) {
-  Analysis result;
-  loop::Verdict& verdict = result.verdict;
+loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
+                      const std::set<std::string>& without, unsigned long operations) {
+  loop::Verdict verdict;
   verdict.function = std::move(function);
   std::vector<loop::Note> all_notes = notes;
   if (!without.contains("loop unrolling")) {
@@ -156,18 +155,17 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     const flow::IslContext context(operations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
     verdict.refused = flow::set_lengths(model, verdict.function);
-    if (!verdict.refused.empty()) return result;
+    if (!verdict.refused.empty()) return verdict;
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
-    result.dependences = predicted(model, dependences);
+    verdict.dependences = predicted(model, dependences);
     if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
       loop::Function cut = verdict.function;
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
-        Analysis parts = analysis(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"});
-        if (!is_sequential(parts.verdict)) {
-          parts.verdict.findings.push_back({"aliasing, indirection, thresholds",
-                                            parts.verdict.groups.front().statements.front(),
-                                            "cut in two where all that iterations leave to others has been made", true});
+        loop::Verdict parts = analyse(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"});
+        if (!is_sequential(parts)) {
+          parts.findings.push_back({"aliasing, indirection, thresholds", parts.groups.front().statements.front(),
+                                    "cut in two where all that iterations leave to others has been made", true});
           return parts;
         }
       }
@@ -176,17 +174,14 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
     flow::describe_accesses(model, verdict);
     find(verdict, model, dependences, all_notes);
   } catch (const isl::exception&) {
-    verdict.findings.clear();
+    verdict.findings.clear(), verdict.dependences.clear();
     verdict.refused = flow::unknown_length(verdict.function);
-    if (!verdict.refused.empty()) return result;
+    if (!verdict.refused.empty()) return verdict;
+    verdict.in_order = true;
     verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
     add_notes(verdict, all_notes);
   }
-  return result;
-}
-
-loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes) {
-  return analysis(std::move(function), facts, notes).verdict;
+  return verdict;
 }
 
 }  // namespace ak::analyser

@@ -11,6 +11,8 @@ struct EmbeddedFile {
 };
 
 std::span<const EmbeddedFile> embedded_files();
+/// Throws Error{internal}.
+std::string_view embedded_text(std::string_view name);
 
 /// Fatbin of the kernels that are compiled at build time: kernels/support/ (pass, reference, fill, compare).
 std::string_view support_fatbin();

@@ -178,12 +178,26 @@ class Ports {
     loop::CallClass call;
     for (const auto& [name, value] : sources_[0].calls[0]) call.values.emplace_back(name, value);
     call.aliases = asked_.aliases;
-    const loop::Verdict verdict = port::analyse(source, call, tools_, Deadline::in(state_.seconds));
+    const Deadline deadline = Deadline::in(state_.seconds);
+    loop::Verdict verdict = port::analyse(source, call, tools_, deadline);
+    if (std::ranges::any_of(verdict.dependences, [](const loop::Dependence& one) { return !one.exact; }) || verdict.in_order)
+      observe(verdict, source, call, deadline);
     if (state_.json)
       fmt::print("{}\n", loop::write_json(verdict));
     else
       fmt::print("{}", printable(loop::explain(verdict)));
     return verdict.refused.empty() ? 0 : 1;
+  }
+
+  // Beside what the analysis cannot decide, what a run shows. Where there is no C compiler the verdict stands alone.
+  void observe(loop::Verdict& verdict, const port::LoopSource& source, const loop::CallClass& call, Deadline deadline) const {
+    port::PortRequest request;
+    request.source = source, request.call = call, request.verdict = verdict, request.tools = tools_;
+    try {
+      verdict = port::observed(request, deadline);
+    } catch (const Error& error) {
+      fmt::print(stderr, "ak: not run for what it shows: {}\n", printable(error.what()));
+    }
   }
 
   // What fails is an entry too, so that results.json has every function.
@@ -198,6 +212,8 @@ class Ports {
       entry.why = error.what();
     }
     fmt::print("{}\n", port::summary(entry));
+    if (!entry.unpredicted.empty()) fmt::print("  {}\n", printable(entry.unpredicted));
+    for (const std::string& one : entry.observed) fmt::print("  observed, not proven: {}\n", printable(one));
     std::fflush(stdout);
     results_.entries.push_back(entry);
     return entry.passed() ? 0 : 1;
@@ -279,6 +295,9 @@ class Ports {
       if (first) entry.attempts.push_back({false, port::tactic_text(tried.candidate), tried.status, tried.why});
       if (tried.passed() && !best) best = &tried;
     }
+    if (first || !ported.unpredicted.empty()) entry.unpredicted = ported.unpredicted;
+    for (const loop::Observed& one : ported.observed)
+      if (std::ranges::find(entry.observed, text(one)) == entry.observed.end()) entry.observed.push_back(text(one));
     if (!best)
       return fail(entry, first ? "" : part, ported.tried.empty() ? port::Status::budget : ported.tried.back().status,
                   ported.tried.empty() ? "no candidate" : ported.tried.back().why);

@@ -28,15 +28,9 @@ bool on_path(std::string_view program) {
   return false;
 }
 
-std::string_view device_text(std::string_view name) {
-  for (const EmbeddedFile& file : embedded_files())
-    if (file.name == name) return file.text;
-  throw Error(ErrorCode::internal, fmt::format("'{}' is not embedded", name));
-}
-
 // A second reading of the table is none of the compiler's business.
 std::string table_text() {
-  std::string text(device_text("table.cuh"));
+  std::string text(embedded_text("table.cuh"));
   if (const auto at = text.find("#pragma once"); at != text.npos) text.erase(at, 12);
   return text;
 }
@@ -132,7 +126,7 @@ std::string find_compiler(const std::string& chosen) {
 
 std::string kernels_source(const std::string& text, const std::vector<std::string>& kernels) {
   std::string source = table_text();
-  source.append(device_text("shim.cuh")).append("namespace {\n#line 1 \"kernel\"\n").append(with_dynamic_shared(text));
+  source.append(embedded_text("shim.cuh")).append("namespace {\n#line 1 \"kernel\"\n").append(with_dynamic_shared(text));
   source +=
       "\n}\n#line 1 \"kernels\"\nextern \"C\" {\nextern __attribute__((visibility(\"hidden\"))) constexpr ak_emulated::Kernel "
       "ak_kernels[] = {\n";
@@ -142,7 +136,7 @@ std::string kernels_source(const std::string& text, const std::vector<std::strin
   return source;
 }
 
-std::string hooks_source() { return table_text().append(device_text("hooks.cuh")); }
+std::string hooks_source() { return table_text().append(embedded_text("hooks.cuh")); }
 
 std::string compile_kernels(const std::string& folder, const std::string& compiler) {
   std::vector<std::string> command;

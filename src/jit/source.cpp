@@ -93,12 +93,6 @@ std::string listed(std::string_view file, std::string_view whole) {
   return text;
 }
 
-std::string_view embedded_file(std::string_view file) {
-  for (const EmbeddedFile& embedded : embedded_files())
-    if (embedded.name == file) return embedded.text;
-  throw Error(ErrorCode::internal, fmt::format("no kernel file '{}'", file));
-}
-
 using Text = std::shared_ptr<const std::string>;
 
 // What `make` makes of a file. A search makes thousands of sources of the same few, a hit asks for one family's digest: each
@@ -110,7 +104,7 @@ Text prepared(std::string_view file, const std::string& folder) {
   static auto* const embedded = new std::map<std::string, Text, std::less<>>;
   const std::lock_guard lock(mutex);
   if (const auto known = embedded->find(file); known != embedded->end()) return known->second;
-  return embedded->emplace(file, std::make_shared<const std::string>(make(file, embedded_file(file)))).first->second;
+  return embedded->emplace(file, std::make_shared<const std::string>(make(file, embedded_text(file)))).first->second;
 }
 
 Text listed_of(std::string_view file, const std::string& folder) { return prepared<listed>(file, folder); }
@@ -148,7 +142,7 @@ std::string kernel_file(std::string_view file, const std::string& folder) {
     const auto path = fmt::format("{}/{}", folder, file);
     if (std::ifstream in{path}) return std::string(std::istreambuf_iterator<char>(in), {});
   }
-  return std::string(embedded_file(file));
+  return std::string(embedded_text(file));
 }
 
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,

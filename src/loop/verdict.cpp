@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "loop/verdict_fields.hpp"
+
 namespace ak::loop {
 
 namespace {
@@ -114,6 +116,13 @@ std::string text(const Verdict& verdict) {
   return texts.empty() ? "straight" : fmt::format("{}", fmt::join(texts, "; "));
 }
 
+std::string text(const Observed& observed) {
+  std::string all = fmt::format("{} of {} from line {} to line {}", kDependenceKinds[static_cast<int>(observed.kind)],
+                                observed.name, observed.from, observed.to);
+  if (observed.loop == 0) return all + ", within one iteration";
+  return all + fmt::format(", carried by the loop of line {} at distance {}", observed.loop, fmt::join(observed.distances, ", "));
+}
+
 std::string explain(const Verdict& verdict) {
   if (!verdict.refused.empty()) return "refused: " + verdict.refused + "\n";
   std::string all = text(verdict) + "\n";
@@ -133,6 +142,7 @@ std::string explain(const Verdict& verdict) {
     all += fmt::format("{}{}: {}\n", finding.module, node && node->line > 0 ? fmt::format(", line {}", node->line) : "",
                        finding.text);
   }
+  for (const Observed& one : verdict.observed) all += fmt::format("observed, not proven: {}\n", text(one));
   return all;
 }
 

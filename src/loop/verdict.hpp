@@ -113,11 +113,36 @@ struct Access {
   bool operator==(const Access&) const = default;
 };
 
+/// Of two statements' accesses to one element, at least one of them a write, the later one's on the earlier one's.
+struct Dependence {
+  enum class Kind : std::uint8_t { flow, anti, output };
+  Kind kind = Kind::flow;
+  std::string name;                     // array or scalar
+  int from = 0, to = 0;                 // nodes; a branch or loop that reads stands for itself
+  int loop = 0;                         // that carries it; 0: within one iteration of all common loops
+  std::vector<std::int64_t> distances;  // in its iterations, ascending; empty: any
+  bool exact = true;                    // follows from the subscripts; else nobody knows whether the two meet
+  bool operator==(const Dependence&) const = default;
+};
+
+/// A dependence that happened while the C function ran, in the places of its text.
+struct Observed {
+  Dependence::Kind kind = Dependence::Kind::flow;
+  std::string name;
+  int from = 0, to = 0;                 // lines
+  int loop = 0;                         // the line of the loop that carried it; 0: within one iteration of all common loops
+  std::vector<std::int64_t> distances;  // the least of those that happened, ascending
+  bool operator==(const Observed&) const = default;
+};
+
 struct Verdict {
   Function function;  // in the form that the groups speak of: rerolled, structured, inductions replaced
   std::vector<Group> groups;
   std::vector<Finding> findings;
   std::vector<Access> accesses;
+  std::vector<Dependence> dependences;  // that may happen, of the function; nothing where `in_order`
+  bool in_order = false;                // the analysis gave up: all is sequential, whatever depends on what
+  std::vector<Observed> observed;       // of the inexact ones, those that a run showed: not proven to be all
   std::vector<std::string> used;     // integer parameters and macros whose values the verdict depends on
   double bytes = 0, operations = 0;  // an innermost iteration
   std::string refused;               // why nothing is known, for a person; then the groups are empty
@@ -129,6 +154,8 @@ struct Verdict {
 std::string text(const Verdict& verdict);
 /// What a person reads: the line, the groups with their statements' text, the findings.
 std::string explain(const Verdict& verdict);
+/// "flow of a from line 4 to line 3, carried by the loop of line 2 at distance 1, 3".
+std::string text(const Observed& observed);
 
 /// JSON as ak-analyse writes it. Throws Error{invalid_argument} that names the field.
 Verdict read_verdict(std::string_view json);

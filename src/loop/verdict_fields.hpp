@@ -17,12 +17,14 @@ inline constexpr std::string_view kNodeKinds[] = {"assign", "branch", "loop", "l
 inline constexpr std::string_view kRoles[] = {"parallel", "reduce",  "scan",      "chains",    "compact",
                                               "exit",     "scatter", "wavefront", "sequential"};
 inline constexpr std::string_view kNoteKinds[] = {"anti", "output", "expand", "induction", "reroll", "goto"};
+inline constexpr std::string_view kDependenceKinds[] = {"flow", "anti", "output"};
 inline constexpr std::string_view kScalarTypes[] = {"void", "f32", "f64", "i32", "i64"};
 
 inline std::span<const std::string_view> words(Term::Kind) { return {kTermKinds}; }
 inline std::span<const std::string_view> words(Node::Kind) { return {kNodeKinds}; }
 inline std::span<const std::string_view> words(Role) { return {kRoles}; }
 inline std::span<const std::string_view> words(Note::Kind) { return {kNoteKinds}; }
+inline std::span<const std::string_view> words(Dependence::Kind) { return {kDependenceKinds}; }
 inline std::span<const std::string_view> words(ScalarType) { return {kScalarTypes}; }
 
 template <class V>
@@ -88,8 +90,18 @@ void fields(V& v, Access& a) {
   v("statement", a.statement), v("array", a.array), v("write", a.write), v("pattern", a.pattern), v("stride", a.stride);
 }
 template <class V>
+void fields(V& v, Dependence& d) {
+  v("kind", d.kind), v("name", d.name), v("from", d.from), v("to", d.to), v("loop", d.loop), v("distances", d.distances);
+  v("exact", d.exact);
+}
+template <class V>
+void fields(V& v, Observed& o) {
+  v("kind", o.kind), v("name", o.name), v("from", o.from), v("to", o.to), v("loop", o.loop), v("distances", o.distances);
+}
+template <class V>
 void fields(V& v, Verdict& w) {
   v("function", w.function), v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("used", w.used);
+  v("dependences", w.dependences), v("in_order", w.in_order), v("observed", w.observed);
   v("bytes", w.bytes), v("operations", w.operations), v("refused", w.refused);
 }
 

@@ -25,11 +25,7 @@ namespace {
 // Without contraction, as they are proven.
 constexpr const char* kNvcc = "nvcc -O3 -fmad=false -gencode=arch=compute_90a,code=sm_90a";
 
-std::string embedded(std::string_view name) {
-  for (const EmbeddedFile& file : embedded_files())
-    if (file.name == name) return std::string(file.text);
-  throw Error(ErrorCode::internal, fmt::format("there is no embedded file '{}'", name));
-}
+std::string embedded(std::string_view name) { return std::string(embedded_text(name)); }
 
 std::string joined(const std::vector<std::string>& parts) { return fmt::format("{}", fmt::join(parts, ", ")); }
 

@@ -135,28 +135,43 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
   return whole_file(output);
 }
 
-CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& options) : compile_seconds_(options.seconds) {
-  const std::string input = folder_.path() + "/oracle.c", output = folder_.path() + "/oracle";
+CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& options, const std::string& beside)
+    : compile_seconds_(options.seconds) {
+  const std::string path = folder_.path() + "/oracle", input = path + ".c";
   {
     std::ofstream file(input, std::ios::binary);
     file << text << "\nstatic void (*const ak_entries[])(void**) = {";
     for (int i = 0; i < entries; ++i) file << "ak_entry_" << i << ", ";
     file << "};\n" << kServer;
   }
-  std::vector<std::string> command{find_compiler(options.compiler)};
+  // What the function does not call need not be there; what it does, and is not there, is at address 0.
+  const std::vector<std::string> links{"-no-pie", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"};
+  const std::string compiler = find_compiler(options.compiler);
+  std::vector<std::string> command{compiler};
   for (std::string& flag : without_preprocessor(options.flags)) command.push_back(std::move(flag));
   command.insert(command.end(), options.optimize.begin(), options.optimize.end());
-  // What the function does not call need not be there; what it does, and is not there, is at address 0.
-  command.insert(command.end(), {"-w", "-x", "c", input, "-o", output, "-fno-pie", "-no-pie", "-ffunction-sections",
-                                 "-fdata-sections", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"});
+  command.insert(command.end(), {"-w", "-x", "c", input, "-fno-pie", "-ffunction-sections", "-fdata-sections"});
+  if (beside.empty()) {
+    command.insert(command.end(), {"-o", path});
+    command.insert(command.end(), links.begin(), links.end());
+  } else {
+    command.insert(command.end(), {"-c", "-o", path + ".o"});
+    std::ofstream(path + "_beside.c", std::ios::binary) << beside;
+    linker_ = {compiler, "-O2", "-w", "-fno-pie", path + "_beside.c", path + ".o", "-o", path};
+    linker_.insert(linker_.end(), links.begin(), links.end());
+  }
   memory_ = Descriptor(::memfd_create("oracle", MFD_CLOEXEC));
   if (!memory_) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
   compiler_ = std::make_unique<Run>(command);
 }
 
 void CProgram::await(Deadline deadline) {
-  await_compiler(*compiler_, compile_seconds_, deadline, folder_.path() + "/oracle");
+  const std::string path = folder_.path() + "/oracle";
+  await_compiler(*compiler_, compile_seconds_, deadline, linker_.empty() ? path : path + ".o");
   compiler_.reset();
+  if (linker_.empty()) return;
+  Run linker(linker_);
+  await_compiler(linker, compile_seconds_, deadline, path);
 }
 
 CProgram::~CProgram() {

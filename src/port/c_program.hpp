@@ -43,8 +43,9 @@ class Run;
 class CProgram {
  public:
   /// `text`: C after the preprocessor (or without need of it) that defines `entries` functions void ak_entry_0(void** ak_args),
-  /// ... Its compilation begins. Throws Error{unsupported}.
-  CProgram(const std::string& text, int entries, const CompilerOptions& options);
+  /// ... Its compilation begins. `beside`: C that is linked to it, and compiled without options.flags and optimize. Throws
+  /// Error{unsupported}.
+  CProgram(const std::string& text, int entries, const CompilerOptions& options, const std::string& beside = {});
   ~CProgram();
   CProgram(const CProgram&) = delete;
   CProgram& operator=(const CProgram&) = delete;
@@ -66,7 +67,8 @@ class CProgram {
 
   const TemporaryFolder folder_{"ak-oracle"};  // the program's, of this one alone
   double compile_seconds_;
-  std::unique_ptr<Run> compiler_;  // until it is compiled
+  std::unique_ptr<Run> compiler_;    // until it is compiled
+  std::vector<std::string> linker_;  // what comes after it; empty: nothing
   Descriptor memory_;
   std::unique_ptr<Child> child_;
   Channel channel_;

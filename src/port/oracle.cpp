@@ -38,13 +38,13 @@ Oracle::Oracle(const Function& function, const std::optional<Source>& source, Co
     walker_ = std::make_unique<CProgram>(text, 2, own);
   }
   if (source) {
-    const std::string text = preprocessed(*source, options, deadline);
+    text_ = preprocessed(*source, options, deadline);
     const bool without_const = has_constant_tables(function);
-    const std::string own = changed(text, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
+    const std::string own = changed(text_, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
     source_ = compiled(own, 1);
     if (function.body.empty())
       source_in_double_ = compiled(
-          changed(text, {true, without_const}) + "\n" + changed(entry(0, function, function.name, false, false), {true, false}),
+          changed(text_, {true, without_const}) + "\n" + changed(entry(0, function, function.name, false, false), {true, false}),
           1);
   }
   for (CProgram* program : {source_.get(), source_in_double_.get(), walker_.get()})

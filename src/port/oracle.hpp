@@ -44,6 +44,9 @@ class Oracle {
   std::optional<Walk> walk(const Case& given, Deadline deadline);
   const std::vector<Condition>& conditions() const { return instrumented_.conditions; }
 
+  /// The function's file after the preprocessor; empty where there is no text.
+  const std::string& preprocessed_text() const { return text_; }
+
   /// Whether the normal form adds up in another order than the text, or has a closed form of a real scalar.
   bool rounds_otherwise = false;
 
@@ -54,7 +57,7 @@ class Oracle {
   std::vector<Memory> call(CProgram& program, int entry, const Case& given, std::vector<Memory> memories, bool in_double,
                            std::vector<std::int64_t>* counts, Deadline deadline);
 
-  std::string name_;
+  std::string name_, text_;
   Instrumented instrumented_;
   std::unique_ptr<loop::Function> normal_;               // for places in its text
   std::unique_ptr<CProgram> source_, source_in_double_;  // entry 0

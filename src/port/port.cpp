@@ -21,6 +21,7 @@
 #include "port/proving.hpp"
 #include "port/templates/templates.hpp"
 #include "port/timing.hpp"
+#include "port/trace_check.hpp"
 #include "worker/worker.hpp"
 
 namespace ak::port {
@@ -31,6 +32,8 @@ constexpr int kOrders = 3;
 constexpr std::size_t kFinalists = 3;
 constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
 constexpr double kMostTimedIterations = 64e6;
+constexpr double kTraceSeconds = 5;
+constexpr const char* kSerial = "serial";
 constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
 
 Status status_of(Cause cause) {
@@ -97,6 +100,18 @@ std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& kn
   return first;
 }
 
+// Null where there is no text to trace.
+std::unique_ptr<Tracer> tracer_of(const PortRequest& request, const Oracle& oracle, const CompilerOptions& compiler) {
+  if (oracle.preprocessed_text().empty()) return nullptr;
+  return std::make_unique<Tracer>(request.verdict.function, oracle.preprocessed_text(), compiler);
+}
+
+// A region of a larger function has no text of its own.
+std::optional<Source> oracle_source(const PortRequest& request) {
+  if (!request.source.body.empty()) return std::nullopt;
+  return Source{request.source.text, request.source.file};
+}
+
 class Porting {
  public:
   Porting(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress)
@@ -106,7 +121,8 @@ class Porting {
         progress_(progress),
         facts_(facts_of(request.call)),
         compiler_{request.tools.compiler, request.source.flags, 20},
-        oracle_(request.verdict.function, oracle_source(), compiler_, deadline),
+        oracle_(request.verdict.function, oracle_source(request), compiler_, deadline),
+        tracer_(tracer_of(request, oracle_, compiler_)),
         plan_(planned()),
         sizes_(sizes_to_time()),
         cases_(plan_, oracle_),
@@ -120,6 +136,7 @@ class Porting {
     ported_.facts = facts_;
     for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
     for (const TimedSize& size : sizes_) ported_.timed.push_back(size.integers);
+    trace();
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
     if (gpu_) on_gpu();
     loop::Winner& winner = ported_.winner;
@@ -137,12 +154,6 @@ class Porting {
   }
 
  private:
-  // A region of a larger function has no text of its own.
-  std::optional<Source> oracle_source() const {
-    if (!request_.source.body.empty()) return std::nullopt;
-    return Source{request_.source.text, request_.source.file};
-  }
-
   std::vector<TimedSize> sizes_to_time() const {
     if (request_.sizes.empty())
       return timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
@@ -155,6 +166,26 @@ class Porting {
   CasePlan planned() {
     oracle_.rounds_otherwise = rounds_otherwise(request_.verdict);
     return plan_cases(request_.verdict.function, oracle_, request_.quick ? Level::quick : Level::full, facts_, deadline_);
+  }
+
+  // The analysis is held to what the C function does.
+  void trace() {
+    if (!tracer_) return;
+    try {
+      TraceCheck found = check(request_.verdict, *tracer_, plan_, deadline_.sooner(kTraceSeconds));
+      ported_.unpredicted = std::move(found.unpredicted), ported_.observed = std::move(found.observed);
+    } catch (const Error& error) {
+      add_note(fmt::format("not traced: {}", error.what()));
+    }
+    if (ported_.unpredicted.empty()) return;
+    ported_.unpredicted =
+        fmt::format("serial alone: a run of the C function shows what the analysis did not predict: {}", ported_.unpredicted);
+    const auto begin = ported_.tried.begin();
+    const auto serial =
+        std::find_if(begin, ported_.tried.end(), [](const Tried& one) { return one.candidate.template_name == kSerial; });
+    known_ = serial - begin < static_cast<std::ptrdiff_t>(known_) ? 1 : 0;
+    if (serial != ported_.tried.end()) ported_.tried.erase(serial + 1, ported_.tried.end());
+    ported_.tried.erase(begin, serial);
   }
 
   // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU.
@@ -277,7 +308,7 @@ class Porting {
     try {
       CompilerOptions options = compiler_;
       options.optimize = optimize;
-      return std::make_unique<CBench>(request_.verdict.function, oracle_source(), options, deadline_);
+      return std::make_unique<CBench>(request_.verdict.function, oracle_source(request_), options, deadline_);
     } catch (const Error& error) {
       add_note(error.what());
       return nullptr;
@@ -388,7 +419,7 @@ class Porting {
       if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
       combine(timing, row);
       for (std::size_t i = 0; i < passed.size(); ++i)
-        if (passed[i]->candidate.template_name == "serial") timing[ArmId::serial] = arms[i];
+        if (passed[i]->candidate.template_name == kSerial) timing[ArmId::serial] = arms[i];
       for (std::size_t i = 0; i < passed.size(); ++i) us[best.size()][i] = arms[i].us;  // of those that were timed
       best.push_back(fastest), winner.sizes.push_back(row), ported_.timings.push_back(std::move(timing));
     };
@@ -426,6 +457,7 @@ class Porting {
   const Facts facts_;
   const CompilerOptions compiler_;
   Oracle oracle_;
+  const std::unique_ptr<Tracer> tracer_;
   const CasePlan plan_;
   const std::vector<TimedSize> sizes_;
   ExpectedCases cases_;
@@ -440,6 +472,18 @@ class Porting {
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress) {
   if (!request.verdict.refused.empty()) throw Error(ErrorCode::unsupported, request.verdict.refused);
   return Porting(request, gpu, deadline, progress).run();
+}
+
+loop::Verdict observed(const PortRequest& request, Deadline deadline) {
+  loop::Verdict verdict = request.verdict;
+  const CompilerOptions compiler{request.tools.compiler, request.source.flags, 20};
+  Oracle oracle(verdict.function, oracle_source(request), compiler, deadline);
+  oracle.rounds_otherwise = rounds_otherwise(verdict);
+  if (const auto tracer = tracer_of(request, oracle, compiler))
+    verdict.observed =
+        check(verdict, *tracer, plan_cases(verdict.function, oracle, Level::quick, facts_of(request.call), deadline), deadline)
+            .observed;
+  return verdict;
 }
 
 bool rounds_otherwise(const loop::Verdict& verdict) {

@@ -69,6 +69,10 @@ struct Ported {
   std::vector<Tried> tried;                            // in the order of the candidates
   std::vector<Timing> timings;                         // as results.json has them, the call's own size first
   std::string note;                                    // why something was left out; one line
+  // What a run of the C function shows: a dependence that the verdict does not predict, as a sentence, and nothing but serial
+  // is tried; and those of which the verdict does not know whether they happen.
+  std::string unpredicted;
+  std::vector<loop::Observed> observed;
   Facts facts;                                         // of the call, which the proof holds for
   std::vector<std::pair<loop::Values, Recipe>> cases;  // of the proof: sizes and data
   std::vector<loop::Values> timed;                     // integer parameters of the calls that are timed, or were with a GPU
@@ -80,6 +84,10 @@ using PortProgress = std::function<void(const Tried&)>;
 /// What does not end by the deadline is left for another time (Winner::unfinished). Throws Error for what keeps all of it from
 /// happening: no C compiler, no NVRTC.
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress = {});
+
+/// The analysis of a request, and beside it what a run of the C function shows of dependences on which it cannot decide.
+/// Throws as port() does.
+loop::Verdict observed(const PortRequest& request, Deadline deadline);
 
 /// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one
 /// of single terms, x += step is read as x + i * step.

@@ -56,6 +56,8 @@ Fields fields(const Entry& e) {
           {"class", &e.work_class, true},
           {"verdict", &e.verdict, true},
           {"changed_by", &e.changed_by, false},
+          {"unpredicted", &e.unpredicted, false},
+          {"observed", &e.observed, false},
           {"status", &e.status, true},
           {"why", &e.why, false},
           {"note", &e.note, false},

@@ -77,6 +77,9 @@ struct Entry {
   std::string work_class;               // "map", "scan", "serial": the template or role that serves it
   std::string verdict;                  // in one line, as tests/loops/README.md has it
   std::vector<std::string> changed_by;  // analysis modules without which the verdict would be another
+  // Of a run of the C function: a dependence that the verdict lacks, as a sentence; those that it can neither prove nor refuse.
+  std::string unpredicted;
+  std::vector<std::string> observed;
   Status status = Status::passed;
   std::string why;                // of a failure, for a person
   std::string note;               // why something was left out: an arm, a size; one line

@@ -9,7 +9,7 @@
 #include "random_function.hpp"
 
 using namespace ak;
-using analyser::PredictedDependence;
+using loop::Dependence;
 
 namespace {
 
@@ -19,7 +19,7 @@ std::string text(const test::SeenDependence& seen) {
                      seen.to, seen.loop, seen.distance);
 }
 
-bool predicts(const PredictedDependence& one, const test::SeenDependence& seen) {
+bool predicts(const Dependence& one, const test::SeenDependence& seen) {
   return static_cast<int>(one.kind) == static_cast<int>(seen.kind) && one.name == seen.name && one.from == seen.from &&
          one.to == seen.to && one.loop == seen.loop &&
          (one.loop == 0 || one.distances.empty() || std::count(one.distances.begin(), one.distances.end(), seen.distance));
@@ -65,16 +65,16 @@ std::string broken(const loop::Verdict& verdict, const test::SeenDependence& see
 }
 
 void check(const loop::Function& function, unsigned seed) {
-  const analyser::Analysis found = analyser::analysis(function, {});
+  const loop::Verdict found = analyser::analyse(function, {});
   for (const int n : {0, 1, 2, 5, 8}) {
-    const test::Observed observed = test::observe(found.verdict.function, {{"n", n}, {"m", 3}}, seed);
+    const test::Observed observed = test::observe(found.function, {{"n", n}, {"m", 3}}, seed);
     for (const test::SeenDependence& seen : observed.dependences) {
       const bool predicted = std::any_of(found.dependences.begin(), found.dependences.end(),
-                                         [&](const PredictedDependence& one) { return predicts(one, seen); });
-      const std::string fault = broken(found.verdict, seen);
+                                         [&](const Dependence& one) { return predicts(one, seen); });
+      const std::string fault = broken(found, seen);
       if (predicted && fault.empty()) continue;
       FAIL_CHECK(fmt::format("function {}, n = {}: {}: {}\n{}{}", seed, n, text(seen), predicted ? fault : "not predicted",
-                             loop::explain(found.verdict), loop::c_text(found.verdict.function.body, 2)));
+                             loop::explain(found), loop::c_text(found.function.body, 2)));
       return;
     }
   }
