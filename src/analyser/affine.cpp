@@ -55,7 +55,10 @@ std::optional<isl::pw_aff> expression(const Term& term, const Scope& scope) {
       return constant(scope.space, *loop::evaluate(term, {}));
     case Kind::scalar: {
       if (scope.unknown.contains(term.text)) return std::nullopt;
-      if (const auto found = scope.variables.find(term.text); found != scope.variables.end()) return found->second;
+      if (const auto found = scope.variables.find(term.text); found != scope.variables.end()) {
+        if (scope.given && scope.given->contains(term.text)) scope.used->insert(term.text);
+        return found->second;
+      }
       if (scope.written->contains(term.text) || is_real(term.type)) return std::nullopt;
       return parameter(scope.space, term.text);
     }

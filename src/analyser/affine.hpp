@@ -18,6 +18,8 @@ struct Scope {
   std::map<std::string, isl::pw_aff> variables;          // of the loops around it, and integers whose values are given
   std::set<std::string> unknown;                         // loop variables without an expression
   std::shared_ptr<const std::set<std::string>> written;  // scalars that some statement writes, and arrays likewise
+  const loop::Values* given = nullptr;                   // of integer parameters
+  std::shared_ptr<std::set<std::string>> used;           // those of the given ones that some expression took
 };
 
 /// Nothing where it is not affine in loop variables and in what no statement changes. A subterm of the latter that isl cannot

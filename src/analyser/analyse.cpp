@@ -173,6 +173,9 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     add_notes(verdict, all_notes);
     flow::describe_accesses(model, verdict);
     find(verdict, model, dependences, all_notes);
+    flow::find_missing_facts(model, dependences, facts, verdict);
+    flow::find_out_of_extents(model, verdict);
+    verdict.used.assign(model.used->begin(), model.used->end());
   } catch (const isl::exception&) {
     verdict.findings.clear(), verdict.dependences.clear();
     verdict.refused = flow::unknown_length(verdict.function);

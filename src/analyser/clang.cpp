@@ -1,60 +1,28 @@
 #include "analyser/clang.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 
 #include "ak/types.hpp"
-#include "base/clock.hpp"
+#include "base/child.hpp"
+#include "base/landlock.hpp"
 #include "base/text.hpp"
 
 namespace ak::analyser {
 namespace {
 
-constexpr rlim_t kMostOutput = rlim_t{256} << 20;  // bytes; the tree of a file of 4000 lines has 26 MB
-constexpr rlim_t kMostMemory = rlim_t{4} << 30;
+constexpr std::uint64_t kMostOutput = std::uint64_t{256} << 20;  // bytes; the tree of a file of 4000 lines has 26 MB
+constexpr std::uint64_t kMostMemory = std::uint64_t{4} << 30;
 
 [[noreturn]] void fail(const std::string& line) { throw Error(ErrorCode::invalid_argument, one_line(line, 500)); }
-
-/// In memory, without a name; its end closes it.
-class MemoryFile {
- public:
-  MemoryFile() : descriptor_(::memfd_create("ak-analyse", MFD_CLOEXEC)) {
-    if (descriptor_ < 0) fail(fmt::format("no memory file: {}", std::strerror(errno)));
-  }
-  ~MemoryFile() { ::close(descriptor_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  std::string read() const {
-    struct stat about {};
-    ::fstat(descriptor_, &about);
-    std::string text(static_cast<std::size_t>(about.st_size), '\0');
-    std::size_t got = 0;
-    while (got < text.size()) {
-      const ssize_t some = ::pread(descriptor_, text.data() + got, text.size() - got, static_cast<off_t>(got));
-      if (some <= 0) break;
-      got += static_cast<std::size_t>(some);
-    }
-    text.resize(got);
-    return text;
-  }
-
- private:
-  int descriptor_;
-};
 
 /// The first line that says "error", without the colours that nobody asked for.
 std::string first_error(const std::string& words) {
@@ -66,60 +34,19 @@ std::string first_error(const std::string& words) {
   return found.empty() ? "clang gave no reason" : std::string(found);
 }
 
-struct Child {
-  pid_t pid = -1;
-  ~Child() {
-    if (pid <= 0) return;
-    ::kill(-pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-  }
-};
-
-[[noreturn]] void become(std::vector<char*>& arguments, int in, int out, int errors) {
-  ::setpgid(0, 0);
-  const rlimit output{kMostOutput, kMostOutput}, memory{kMostMemory, kMostMemory}, none{0, 0};
-  ::setrlimit(RLIMIT_FSIZE, &output);
-  ::setrlimit(RLIMIT_AS, &memory);
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::dup2(in, 0), ::dup2(out, 1), ::dup2(errors, 2);
-  ::execvp(arguments[0], arguments.data());
-  ::_exit(127);
-}
-
-/// Of one clang: waits for its end.
-void run(std::vector<std::string> words, int in, const MemoryFile& out, const Deadline& deadline, double seconds) {
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  const MemoryFile errors;
-  Child child;
-  child.pid = ::fork();
-  if (child.pid < 0) fail(fmt::format("{} cannot be started: {}", words[0], std::strerror(errno)));
-  if (child.pid == 0) become(arguments, in, out.descriptor(), errors.descriptor());
-  ::setpgid(child.pid, child.pid);  // whoever of the two comes first
-
-  const int handle = static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0));
-  pollfd ended{handle, POLLIN, 0};
-  int ready = 0;
-  while ((ready = ::poll(&ended, 1, static_cast<int>(deadline.remaining() * 1000))) < 0 && errno == EINTR) {
-  }
-  ::close(handle);
-  if (ready == 0)
-    fail(fmt::format("{} did not end within {} s: does the file include a pipe, or a text without an end?", words[0], seconds));
-  int status = 0;
-  ::waitpid(child.pid, &status, 0);
-  child.pid = -1;
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ)
-    fail(fmt::format("what {} says of this file is more than {} MB", words[0], kMostOutput >> 20));
-  const std::string said = errors.read();
+/// Waits for the end of one clang. Throws with its words.
+void await(Run& run, const std::string& program, const Deadline& deadline, double seconds) {
+  const auto status = run.wait(deadline);
+  if (!status)
+    fail(fmt::format("{} did not end within {} s: does the file include a pipe, or a text without an end?", program, seconds));
+  if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGXFSZ)
+    fail(fmt::format("what {} says of this file is more than {} MB", program, kMostOutput >> 20));
+  const std::string said = run.errors();
   if (said.find("too large") != said.npos || said.find("out of memory") != said.npos)
-    fail(fmt::format("what {} says of this file is more than {} MB, or needs more than {} GB", words[0], kMostOutput >> 20,
+    fail(fmt::format("what {} says of this file is more than {} MB, or needs more than {} GB", program, kMostOutput >> 20,
                      kMostMemory >> 30));
-  if (WIFSIGNALED(status)) fail(fmt::format("{} ended by signal {}: {}", words[0], WTERMSIG(status), first_error(said)));
-  if (WEXITSTATUS(status) == 127 && said.empty())
-    throw Error(ErrorCode::missing_library,
-                fmt::format("there is no {0}: install clang, or name it with --clang PATH", words[0]));
-  if (WEXITSTATUS(status) != 0) fail(first_error(said));
+  if (WIFSIGNALED(*status)) fail(fmt::format("{} ended by signal {}: {}", program, WTERMSIG(*status), first_error(said)));
+  if (*status != 0) fail(first_error(said));
 }
 
 void require_readable(const std::string& file) {
@@ -134,10 +61,13 @@ void require_readable(const std::string& file) {
 ParsedText parse(const ClangCall& call) {
   if (call.file != "-") require_readable(call.file);
   const Deadline deadline = Deadline::in(call.seconds);
+  const std::string program = on_path(call.program);
+  if (program.empty())
+    throw Error(ErrorCode::missing_library,
+                fmt::format("there is no {0}: install clang, or name it with --clang PATH", call.program));
   // Preprocessed first: then every offset of the tree leads into one text, in which macros are gone.
-  MemoryFile text, json;
   const std::vector<std::string> quiet = {"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics"};
-  std::vector<std::string> words = {call.program};
+  std::vector<std::string> words = {program};
   words.insert(words.end(), call.flags.begin(), call.flags.end());
   words.insert(words.end(), quiet.begin(), quiet.end());
   std::vector<std::string> dump = words;
@@ -145,12 +75,17 @@ ParsedText parse(const ClangCall& call) {
     words.insert(words.end(), {"-iquote", (std::filesystem::path(call.name).parent_path() / ".").string()});
   words.insert(words.end(), {"-E", "-x", "c", "--", call.file});
   if (call.file == "-") words.erase(words.end() - 2);  // "--" would make it a name
-  run(words, STDIN_FILENO, text, deadline, call.seconds);
-  ::lseek(text.descriptor(), 0, SEEK_SET);
+  ChildOptions options;
+  options.most_memory = kMostMemory, options.most_file = kMostOutput;
+  options.restrict = [] { restrict_files({}); };         // it writes to what is open
+  options.variables = {"LLVM_DISABLE_SYMBOLIZATION=1"};  // of its own crash, for which it writes files
+  Run text(words, STDIN_FILENO, options);
+  await(text, call.program, deadline, call.seconds);
   dump.insert(dump.end(),
               {"-Wno-unused-command-line-argument", "-fsyntax-only", "-Xclang", "-ast-dump=json", "-x", "cpp-output", "-"});
-  run(dump, text.descriptor(), json, deadline, call.seconds);
-  return {text.read(), json.read()};
+  Run tree(dump, text.output_file(), options);
+  await(tree, call.program, deadline, call.seconds);
+  return {text.output(), tree.output()};
 }
 
 }  // namespace ak::analyser

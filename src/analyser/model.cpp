@@ -61,6 +61,7 @@ class Builder {
   Builder(isl::ctx context, const loop::Function& function, const Facts& facts) : context_(context), facts_(facts) {
     model_.function = &function;
     model_.written = std::make_shared<const std::set<std::string>>(written_names(function));
+    model_.used = std::make_shared<std::set<std::string>>();
     for (const loop::Parameter& parameter : function.parameters)
       if (parameter.pointer) model_.arrays.insert(parameter.name);
     for (const loop::Local& local : function.locals)
@@ -100,6 +101,7 @@ class Builder {
     Scope& scope = statement.scope;
     scope.space = isl::space::unit(context_).add_named_tuple(statement.name(), depth);
     scope.written = model_.written;
+    scope.given = &facts_.values, scope.used = model_.used;
     for (const auto& [name, value] : facts_.values)
       if (!model_.written->contains(name)) scope.variables.emplace(name, constant(scope.space, value));
     isl::set domain = isl::set::universe(scope.space);

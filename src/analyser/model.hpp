@@ -58,6 +58,7 @@ struct Model {
   const loop::Function* function = nullptr;
   std::vector<Statement> statements;                     // in text order
   std::shared_ptr<const std::set<std::string>> written;  // scalars and arrays
+  std::shared_ptr<std::set<std::string>> used;           // integer parameters whose given values some expression took
 
   bool is_scalar(const std::string& name) const { return !arrays.contains(name); }
   std::set<std::string> arrays;

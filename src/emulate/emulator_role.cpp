@@ -1,6 +1,7 @@
 #include "emulate/emulator_role.hpp"
 
 #include <fmt/format.h>
+#include <link.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -11,10 +12,14 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/build.hpp"
+#include "base/landlock.hpp"
 #include "base/thread.hpp"
 #include "emulate/box.hpp"
 #include "emulate/compile_kernels.hpp"
@@ -31,6 +36,19 @@ constexpr bool kBoxed = false;
 #else
 constexpr bool kBoxed = true;
 #endif
+
+// Where the loader looks, and where what is loaded came from.
+std::vector<std::string> library_folders() {
+  std::vector<std::string> folders{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"};
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* all) {
+        if (info->dlpi_name && info->dlpi_name[0] == '/')
+          static_cast<std::vector<std::string>*>(all)->push_back(std::filesystem::path(info->dlpi_name).parent_path().string());
+        return 0;
+      },
+      &folders);
+  return folders;
+}
 
 Descriptor receive_memory(int socket) {
   char byte = 0;
@@ -73,10 +91,16 @@ class Role {
   void answer(const EmulateMessage& message, EmulateReply& reply) {
     switch (message.kind) {
       case EmulateMessage::Kind::compile:
+        if (kBoxed) restrict_files({.write = {message.folder}, .read = {}});
         reply.refused = compile_kernels(message.folder, message.compiler);
         break;
       case EmulateMessage::Kind::load:
-        if (kBoxed) restrict_system_calls(true);  // its constructors run when it is opened
+        if (kBoxed) {  // its constructors run when it is opened
+          std::vector<std::string> read = library_folders();
+          read.push_back(message.folder);
+          restrict_files({.write = {}, .read = std::move(read)});
+          restrict_system_calls(true);
+        }
         object_.emplace(message.folder + "/object.so");
         grid_.emplace(*object_);
         if (kBoxed) restrict_system_calls(false);

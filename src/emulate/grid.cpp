@@ -103,8 +103,8 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
 
  private:
-  static constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGVTALRM};
-  static constexpr int kCrashes = 4;
+  static constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGVTALRM};
+  static constexpr int kCrashes = 5;
   struct sigaction before_[kCrashes + 1];
 };
 

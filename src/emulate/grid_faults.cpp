@@ -148,6 +148,7 @@ void Grid::crashed(int signal) {
   Fault found = grid->fault(FaultKind::crash);
   found.text = signal == SIGFPE   ? "an integer division by zero"
                : signal == SIGILL ? "an instruction that must not be reached"
+               : signal == SIGSYS ? "a call of the system, which kernels have not"
                                   : "an access that ends the process, or a stack that overflowed";
   grid->stop(std::move(found));
 }

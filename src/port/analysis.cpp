@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 
 #include "ak/types.hpp"
+#include "base/child.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/child.hpp"
 #include "port/includes.hpp"
 #include "worker/process.hpp"
 

@@ -7,11 +7,12 @@
 #include <fstream>
 
 #include "ak/types.hpp"
+#include "base/child.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
+#include "port/box.hpp"
 #include "port/c_entry.hpp"
 #include "port/c_rewrite.hpp"
-#include "port/child.hpp"
 #include "port/instrument.hpp"
 
 namespace ak::port {
@@ -167,7 +168,7 @@ Arm CBench::time(const Case& given, const BenchLimits& limits, Deadline deadline
 }
 
 std::string compiler_version(const CompilerOptions& options, Deadline deadline) {
-  Run run({find_compiler(options.compiler), "--version"});
+  Run run({find_compiler(options.compiler), "--version"}, Run::Errors::with_output, {}, compiler_box({}));
   run.wait(deadline.sooner(10));
   const std::string output = run.output();
   return printable(output.substr(0, output.find('\n')));

@@ -15,10 +15,11 @@
 #include <map>
 
 #include "ak/types.hpp"
+#include "base/child.hpp"
 #include "base/environment.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/child.hpp"
+#include "port/box.hpp"
 
 namespace ak::port {
 
@@ -70,9 +71,23 @@ std::string whole_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// The flags that are of no use, or do harm, to a text that is preprocessed.
-std::vector<std::string> without_preprocessor(const std::vector<std::string>& flags) {
+/// Without those that ask for files of the compiler's, as a build's own flags do.
+std::vector<std::string> without_outputs(const std::vector<std::string>& flags) {
   std::vector<std::string> kept;
+  for (std::size_t i = 0; i < flags.size(); ++i) {
+    const std::string& flag = flags[i];
+    if (flag == "-o" || flag == "-MF" || flag == "-MT" || flag == "-MQ")
+      ++i;  // its argument is a word of its own
+    else if (flag != "-c" && !flag.starts_with("-M") && !flag.starts_with("-save-temps"))
+      kept.push_back(flag);
+  }
+  return kept;
+}
+
+/// The flags that are of no use, or do harm, to a text that is preprocessed.
+std::vector<std::string> without_preprocessor(const std::vector<std::string>& given) {
+  std::vector<std::string> kept;
+  const std::vector<std::string> flags = without_outputs(given);
   for (std::size_t i = 0; i < flags.size(); ++i) {
     const std::string& flag = flags[i];
     const auto is = [&](std::string_view name) { return flag == name; };
@@ -104,14 +119,8 @@ void await_compiler(Run& compiler, double seconds, Deadline deadline, const std:
 std::string find_compiler(const std::string& chosen) {
   std::vector<std::string> names{"cc", "gcc", "clang"};
   if (!chosen.empty()) names = {chosen};
-  const std::string path = environment("PATH");
-  for (const std::string& name : names) {
-    if (name.find('/') != name.npos && ::access(name.c_str(), X_OK) == 0) return name;
-    if (name.find('/') != name.npos) continue;
-    for (const std::string_view folder : split(path, ':'))
-      if (const std::string file = fmt::format("{}/{}", folder, name); !folder.empty() && ::access(file.c_str(), X_OK) == 0)
-        return file;
-  }
+  for (const std::string& name : names)
+    if (std::string file = on_path(name); !file.empty()) return file;
   if (!chosen.empty())
     throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with --cc", chosen));
   throw Error(ErrorCode::unsupported,
@@ -128,9 +137,9 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
   std::vector<std::string> command{find_compiler(options.compiler), "-E", "-O2"};
   if (const std::string beside = fs::path(source.file).parent_path().string(); !source.file.empty())
     command.insert(command.end(), {"-iquote", beside.empty() ? "." : beside});
-  command.insert(command.end(), options.flags.begin(), options.flags.end());
+  for (std::string& flag : without_outputs(options.flags)) command.push_back(std::move(flag));
   command.insert(command.end(), {"-x", "c", input, "-o", output});
-  Run compiler(command);
+  Run compiler(command, Run::Errors::with_output, {}, compiler_box(folder.path()));
   await_compiler(compiler, options.seconds, deadline, output);
   return whole_file(output);
 }
@@ -157,12 +166,12 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
   } else {
     command.insert(command.end(), {"-c", "-o", path + ".o"});
     std::ofstream(path + "_beside.c", std::ios::binary) << beside;
-    linker_ = {compiler, "-O2", "-w", "-fno-pie", path + "_beside.c", path + ".o", "-o", path};
+    linker_ = {compiler, "-O0", "-w", "-fno-pie", path + "_beside.c", path + ".o", "-o", path};
     linker_.insert(linker_.end(), links.begin(), links.end());
   }
   memory_ = Descriptor(::memfd_create("oracle", MFD_CLOEXEC));
   if (!memory_) throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
-  compiler_ = std::make_unique<Run>(command);
+  compiler_ = std::make_unique<Run>(command, Run::Errors::with_output, std::string_view(), compiler_box(folder_.path()));
 }
 
 void CProgram::await(Deadline deadline) {
@@ -170,7 +179,7 @@ void CProgram::await(Deadline deadline) {
   await_compiler(*compiler_, compile_seconds_, deadline, linker_.empty() ? path : path + ".o");
   compiler_.reset();
   if (linker_.empty()) return;
-  Run linker(linker_);
+  Run linker(linker_, Run::Errors::with_output, {}, compiler_box(folder_.path()));
   await_compiler(linker, compile_seconds_, deadline, path);
 }
 
@@ -182,7 +191,8 @@ CProgram::~CProgram() {
 void CProgram::start() {
   auto [ours, theirs] = socket_pair();
   child_ = std::make_unique<Child>(std::vector<std::string>{folder_.path() + "/oracle"},
-                                   std::vector<std::pair<int, int>>{{theirs.get(), kSocket}, {memory_.get(), kMemory}});
+                                   std::vector<std::pair<int, int>>{{theirs.get(), kSocket}, {memory_.get(), kMemory}},
+                                   program_box());
   channel_ = Channel(std::move(ours));
 }
 

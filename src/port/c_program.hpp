@@ -10,6 +10,11 @@
 #include "base/temporary_folder.hpp"
 #include "worker/channel.hpp"
 
+namespace ak {
+class Child;
+class Run;
+}  // namespace ak
+
 namespace ak::port {
 
 struct CompilerOptions {
@@ -36,9 +41,6 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
 struct Ended {
   std::string how;
 };
-
-class Child;
-class Run;
 
 class CProgram {
  public:

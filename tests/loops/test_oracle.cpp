@@ -2,11 +2,14 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "emulate/box.hpp"
 #include "made.hpp"
 #include "port/c_rewrite.hpp"
 #include "port/oracle.hpp"
@@ -82,10 +85,11 @@ TEST_CASE("oracle: text and normal form leave the same bits, or the analysis has
 
 TEST_CASE("oracle: a sum in another order than the text's is no misreading, one of fewer terms is") {
   for (const char* end : {"n", "n - 2"}) {
-    const Source source{fmt::format("float summed(int n, const float* a) {{ float s = 0; for (int i = 0; i < {}; i += 2) s += a[i] "
-                                    "+ a[i + 1]; return s; }}",
-                                    end),
-                        ""};
+    const Source source{
+        fmt::format("float summed(int n, const float* a) {{ float s = 0; for (int i = 0; i < {}; i += 2) s += a[i] "
+                    "+ a[i + 1]; return s; }}",
+                    end),
+        ""};
     Oracle oracle(made::summed(), source, {}, kSoon);
     Case given = laid_out(made::summed(), {{"n", 1000}});
     for (int i = 0; i < 1000; ++i) given.memories[1].set<float>(i, i < 998 ? static_cast<float>(i * 7919 % 1000) / 7 : 1000);
@@ -235,4 +239,36 @@ TEST_CASE("oracle: the normal form in double") {
   const Function wide = in_double(f);
   CHECK(ak::loop::c_text(wide.body[0].body, 0) == "b[i] = sqrt((double)i * 0.1);\n");
   CHECK(wide.parameters[1].type == ScalarType::f64);
+}
+
+TEST_CASE("oracle: a C function that opens a file to write ends there, and a compiler writes to its own folder alone") {
+  if (!ak::loop::missing_from_box().empty()) return;
+  const std::string file = (std::filesystem::temp_directory_path() / fmt::format("ak-test-oracle-{}", ::getpid())).string();
+  Oracle oracle(prototype(made::halved()),
+                Source{fmt::format("#include <stdio.h>\n#include <unistd.h>\n"
+                                   "void halved(int n, float* a, const float* b) {{\n"
+                                   "  FILE* read = fopen(\"/dev/null\", \"r\");\n  if (!read) _exit(3);\n"
+                                   "  FILE* out = n > 2 ? fopen(\"{0}\", \"w\") : 0;\n"
+                                   "  if (n == 2) unlink(\"{0}.other\");\n"
+                                   "  if (out) fputs(\"x\", out), fclose(out);\n}}\n",
+                                   file),
+                       "filters.c"},
+                {}, kSoon);
+  const auto why = [&](int n) -> std::string {
+    try {
+      oracle.run(halved_case(n), kSoon);
+      return "it ran";
+    } catch (const Unfit& unfit) {
+      return unfit.what();
+    }
+  };
+  CHECK(why(1) == "it ran");
+  for (const int n : {2, 3})
+    CHECK(why(n) == "the C function 'halved' ended by a call of the system that it may not make, such as to write a file ()");
+  CHECK(!std::filesystem::exists(file));
+
+  CompilerOptions options;
+  options.flags = {"-fdump-tree-optimized=" + file, "-MD", "-MF", file};
+  error_of("void halved(int n, float* a, const float* b) {}", options);
+  CHECK(!std::filesystem::exists(file));
 }

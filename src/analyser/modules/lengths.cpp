@@ -103,4 +103,54 @@ std::string set_lengths(const Model& model, loop::Function& function) {
   return {};
 }
 
+namespace {
+
+/// Parameters that the set says nothing of are gone from it.
+isl::set of_its_own(isl::set set) {
+  isl_set* raw = set.release();
+  for (int i = static_cast<int>(isl_set_dim(raw, isl_dim_param)) - 1; i >= 0; --i)
+    if (isl_set_involves_dims(raw, isl_dim_param, static_cast<unsigned>(i), 1) != isl_bool_true)
+      raw = isl_set_project_out(raw, isl_dim_param, static_cast<unsigned>(i), 1);
+  return isl::manage(raw);
+}
+
+/// Whether some element is outside whenever there is an instance, a few sizes aside: for a[2 * i] of a[n] those below 2.
+bool leaves_whenever_it_runs(const isl::set& domain, const isl::set& outside) {
+  if (outside.is_empty()) return false;
+  const isl::set other = domain.params().subtract(outside.params());
+  if (other.is_empty()) return true;
+  isl_set* sizes = isl_set_from_params(of_its_own(other).release());
+  const auto parameters = static_cast<unsigned>(isl_set_dim(sizes, isl_dim_param));
+  sizes = isl_set_move_dims(sizes, isl_dim_set, 0, isl_dim_param, 0, parameters);
+  const bool few = isl_set_is_bounded(sizes) == isl_bool_true;
+  isl_set_free(sizes);
+  return few;
+}
+
+}  // namespace
+
+void find_out_of_extents(const Model& model, loop::Verdict& verdict) {
+  for (const Statement& statement : model.statements) {
+    if (!statement.guards.empty() || statement.joins) continue;  // data may keep it inside
+    for (const Reference& reference : statement.references) {
+      const loop::Parameter* array = loop::find_parameter(verdict.function, reference.term.text);
+      if (!array || reference.term.kind != Term::Kind::element || array->extents.size() != reference.term.terms.size()) continue;
+      for (std::size_t d = 0; d < array->extents.size(); ++d) {
+        if (d == 0 && !array->length_known) continue;
+        const Term& subscript = reference.term.terms[d];
+        const auto at = affine(subscript, statement.scope), extent = affine(array->extents[d], statement.scope);
+        if (!at || !extent) continue;
+        const isl::set outside = at->ge_set(*extent).unite(at->lt_set(constant(statement.scope.space, 0)));
+        if (!leaves_whenever_it_runs(statement.domain, statement.domain.intersect(outside))) continue;
+        loop::Finding found{"out of extents", statement.node->id,
+                            fmt::format("the subscript {} leaves the extent {} of {}", c_text(subscript),
+                                        c_text(array->extents[d]), array->name),
+                            false};
+        if (std::find(verdict.findings.begin(), verdict.findings.end(), found) == verdict.findings.end())
+          verdict.findings.push_back(std::move(found));
+      }
+    }
+  }
+}
+
 }  // namespace ak::analyser::flow

@@ -38,7 +38,14 @@ bool cut_at_threshold(const Model& model, const std::vector<Dependence>& depende
 /// Fills accesses, bytes and operations.
 void describe_accesses(const Model& model, loop::Verdict& verdict);
 
+// missing_facts.cpp
+/// Adds a finding for each fact of a call that a sequential or scattered group lacks, and says how to give it.
+void find_missing_facts(const Model& model, const std::vector<Dependence>& dependences, const Facts& facts,
+                        loop::Verdict& verdict);
+
 // lengths.cpp
+/// Adds a finding for each subscript that leaves its array whenever its statement runs, but for a few small sizes.
+void find_out_of_extents(const Model& model, loop::Verdict& verdict);
 /// Sets the extents of pointers whose length the text leaves open: to what the call says, without isl; then to the largest
 /// subscript. What to say where one cannot be known.
 void set_given_lengths(const Facts& facts, loop::Function& function);

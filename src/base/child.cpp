@@ -1,4 +1,4 @@
-#include "port/child.hpp"
+#include "base/child.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,11 +15,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/text.hpp"
+#include "base/thread.hpp"
 
-namespace ak::port {
+namespace ak {
 namespace {
 
 constexpr double kLook = 0.02;  // for a stop, which wakes nobody
@@ -55,7 +59,8 @@ Error failed(const std::string& program, int error) {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& command, const std::vector<std::pair<int, int>>& given) {
+Child::Child(const std::vector<std::string>& command, const std::vector<std::pair<int, int>>& given,
+             const ChildOptions& options) {
   int last = 2;
   for (const auto& [ours, theirs] : given) last = std::max(last, theirs);
   // Above every number that is given away, so that none is lost to another.
@@ -64,24 +69,47 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
     copies.emplace_back(::fcntl(ours, F_DUPFD_CLOEXEC, last + 1));
     if (!copies.back()) throw failed(command[0], errno);
   }
+  const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));  // opened here: the program may not be allowed to
   Actions actions;
-  for (const int standard : {0, 1, 2})
-    posix_spawn_file_actions_addopen(&actions.value, standard, "/dev/null", standard ? O_WRONLY : O_RDONLY, 0);
+  for (const int standard : {0, 1, 2}) posix_spawn_file_actions_adddup2(&actions.value, nothing.get(), standard);
   for (std::size_t i = 0; i < given.size(); ++i)
     posix_spawn_file_actions_adddup2(&actions.value, copies[i].get(), given[i].second);
   posix_spawn_file_actions_addclosefrom_np(&actions.value, last + 1);
 
   std::vector<std::string> words = command, variables = environment_lines();
-  std::erase_if(variables, [](const std::string& variable) { return !inherited(variable); });
+  const auto anew = [&](const std::string& variable) {
+    return std::ranges::any_of(options.variables, [name = variable.substr(0, variable.find('=') + 1)](
+                                                      const std::string& own) { return own.starts_with(name); });
+  };
+  std::erase_if(variables, [&](const std::string& variable) { return !inherited(variable) || anew(variable); });
   variables.push_back("LC_ALL=C");
+  variables.insert(variables.end(), options.variables.begin(), options.variables.end());
   std::vector<char*> arguments, environment;
   for (std::string& word : words) arguments.push_back(word.data());
   for (std::string& variable : variables) environment.push_back(variable.data());
   arguments.push_back(nullptr), environment.push_back(nullptr);
   const Attributes attributes;
-  const int error =
-      posix_spawn(&pid_, command[0].c_str(), &actions.value, &attributes.value, arguments.data(), environment.data());
+  int error = 0;
+  const auto spawn = [&] {
+    error = posix_spawn(&pid_, command[0].c_str(), &actions.value, &attributes.value, arguments.data(), environment.data());
+  };
+  if (options.restrict) {
+    try {
+      start_thread([&] { options.restrict(), spawn(); }).join();
+    } catch (const std::system_error&) {
+      error = EAGAIN;
+    }
+  } else {
+    spawn();
+  }
   if (error) throw failed(command[0], error);
+  const auto limit = [this](__rlimit_resource resource, std::uint64_t most) {
+    const rlimit value{most, most};
+    ::prlimit(pid_, resource, &value, nullptr);
+  };
+  limit(RLIMIT_CORE, 0);
+  if (options.most_memory > 0) limit(RLIMIT_AS, options.most_memory);
+  if (options.most_file > 0) limit(RLIMIT_FSIZE, options.most_file);
   handle_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
 }
 
@@ -124,8 +152,10 @@ Descriptor memory_file(std::string_view content) {
 std::string content(int file, std::size_t most) {
   struct stat status {};
   std::string text(::fstat(file, &status) ? 0 : std::min(most, static_cast<std::size_t>(status.st_size)), '\0');
-  const ssize_t got = ::pread(file, text.data(), text.size(), 0);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  std::size_t got = 0;
+  for (ssize_t some; got < text.size(); got += static_cast<std::size_t>(some))
+    if ((some = ::pread(file, text.data() + got, text.size() - got, static_cast<off_t>(got))) <= 0) break;
+  text.resize(got);
   return text;
 }
 
@@ -135,11 +165,18 @@ std::vector<std::pair<int, int>> streams(int input, int output, int errors) {
 
 }  // namespace
 
-Run::Run(const std::vector<std::string>& command, Errors errors, std::string_view input)
-    : input_(memory_file(input)),
+Run::Run(const std::vector<std::string>& command, Errors errors, std::string_view input, const ChildOptions& options)
+    : most_output_(errors == Errors::with_output ? kMostOutput : std::max<std::size_t>(kMostOfOne, options.most_file)),
+      input_(memory_file(input)),
       output_(memory_file({})),
       errors_(errors == Errors::apart ? memory_file({}) : Descriptor()),
-      child_(command, streams(input_.get(), output_.get(), errors_.get())) {}
+      child_(command, streams(input_.get(), output_.get(), errors_.get()), options) {}
+
+Run::Run(const std::vector<std::string>& command, int input, const ChildOptions& options)
+    : most_output_(std::max<std::size_t>(kMostOfOne, options.most_file)),
+      output_(memory_file({})),
+      errors_(memory_file({})),
+      child_(command, streams(input, output_.get(), errors_.get()), options) {}
 
 std::optional<int> Run::wait(Deadline deadline) {
   const auto status = child_.wait(deadline);
@@ -147,8 +184,21 @@ std::optional<int> Run::wait(Deadline deadline) {
   return status;
 }
 
-std::string Run::output() const { return content(output_.get(), errors_ ? kMostOfOne : kMostOutput); }
+std::string Run::output() const { return content(output_.get(), most_output_); }
+int Run::output_file() const {
+  ::lseek(output_.get(), 0, SEEK_SET);
+  return output_.get();
+}
 std::string Run::errors() const { return errors_ ? content(errors_.get(), kMostOutput) : std::string(); }
+
+std::string on_path(const std::string& program) {
+  const auto runs = [](const std::string& path) { return ::access(path.c_str(), X_OK) == 0; };
+  if (program.find('/') != program.npos) return runs(program) ? program : std::string();
+  const std::string path = environment("PATH");
+  for (const std::string_view folder : split(path, ':'))
+    if (const std::string file = fmt::format("{}/{}", folder, program); !folder.empty() && runs(file)) return file;
+  return {};
+}
 
 std::string ending(int status) {
   if (status == -1) return "an unknown status";
@@ -164,6 +214,8 @@ std::string ending(int status) {
     case SIGILL:
     case SIGTRAP:
       return "a trap";
+    case SIGSYS:
+      return "a call of the system that it may not make, such as to write a file";
     case SIGXCPU:
     case SIGKILL:
       return "its limit of time or memory";
@@ -172,4 +224,4 @@ std::string ending(int status) {
   }
 }
 
-}  // namespace ak::port
+}  // namespace ak

@@ -1,0 +1,101 @@
+// What findings say of facts that a verdict lacks, of values that it took, and of subscripts that leave their arrays.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "port/analysis.hpp"
+
+using namespace ak;
+
+namespace {
+
+loop::Verdict verdict_of(const std::string& text, const loop::CallClass& call = {}) {
+  port::LoopSource source;
+  source.text = text, source.function = "f";
+  return port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, Deadline::in(60));
+}
+
+bool says(const loop::Verdict& verdict, const std::string& words) {
+  return std::ranges::any_of(verdict.findings,
+                             [&](const loop::Finding& one) { return one.text.find(words) != std::string::npos; });
+}
+
+std::vector<std::string> out_of_extents(const loop::Verdict& verdict) {
+  std::vector<std::string> found;
+  for (const loop::Finding& one : verdict.findings)
+    if (one.module == "out of extents") found.push_back(one.text);
+  return found;
+}
+
+loop::CallClass given(const std::string& name, std::int64_t value) {
+  loop::CallClass call;
+  call.values.emplace_back(name, value);
+  return call;
+}
+
+}  // namespace
+
+TEST_CASE("findings: a value that a sequential loop lacks is named, and given makes another verdict") {
+  const std::string text =
+      "void f(int n, int m, float* a, const float* b) {\n"
+      "  for (int i = 0; i < n; i++) a[i] = a[i + m] + b[i];\n}\n";
+  port::LoopSource source;
+  source.text = text, source.function = "f", source.lengths = {{"a", "2 * n"}};
+  const auto analysed = [&](const loop::CallClass& call) {
+    return port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, Deadline::in(60));
+  };
+  const loop::Verdict without = analysed({});
+  CHECK(loop::text(without) == "i:sequential(a)");
+  CHECK(says(without, "neither value nor sign of m is known, on which it depends which elements of a meet: give --size m=..."));
+  CHECK(without.used.empty());
+  const loop::Verdict with = analysed(given("m", 1));
+  CHECK(loop::text(with) == "i:parallel anti(a:1)");
+  CHECK_FALSE(says(with, "--size m"));
+  CHECK(with.used == std::vector<std::string>{"m"});
+}
+
+TEST_CASE("findings: an index array of which nothing is known is named") {
+  const loop::Verdict verdict =
+      verdict_of("void f(int n, float a[n], const int k[n]) {\n  for (int i = 0; i < n; i++) a[k[i]] = 0.5f * a[i];\n}\n");
+  CHECK(loop::text(verdict) == "i:sequential(a)");
+  CHECK(says(verdict, "nothing is known of the elements of k: two may be equal"));
+}
+
+TEST_CASE("findings: a step whose value is not known is named") {
+  const std::string text = "void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n";
+  const loop::Verdict without = verdict_of(text);
+  CHECK(loop::text(without) == "i:scatter(a)");
+  CHECK(says(without, "give --size inc=..."));
+  const loop::Verdict known = verdict_of(text, given("inc", 2));
+  CHECK(loop::text(known) == "i:parallel");
+  CHECK(known.used == std::vector<std::string>{"inc"});
+}
+
+TEST_CASE("findings: used are the values that the verdict took, and no other") {
+  const std::string text =
+      "void f(int n, int m, int scale, float a[n]) {\n  for (int i = m; i < n; i++) a[i] = a[i - m] * scale;\n}\n";
+  loop::CallClass call = given("m", 2);
+  call.values.emplace_back("scale", 3);
+  CHECK(verdict_of(text, call).used == std::vector<std::string>{"m"});
+  CHECK(verdict_of("void f(int n, int m, float a[n]) {\n  for (int i = 0; i < n; i++) a[i] *= m;\n}\n", given("m", 2))
+            .used.empty());
+}
+
+TEST_CASE("findings: a subscript that leaves the declared extent is found") {
+  const auto found = [](const std::string& body, const std::string& parameters = "int n, float a[n], const float b[n]") {
+    return out_of_extents(verdict_of("void f(" + parameters + ") {\n" + body + "\n}\n"));
+  };
+  using List = std::vector<std::string>;
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i + 1];") == List{"the subscript i + 1 leaves the extent n of b"});
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i - 1];") == List{"the subscript i - 1 leaves the extent n of b"});
+  CHECK(found("for (int i = 0; i <= n; i++) a[i] = 1;") == List{"the subscript i leaves the extent n of a"});
+  CHECK(found("for (int i = 0; i < n; i++) a[2 * i] = 1;") == List{"the subscript 2 * i leaves the extent n of a"});
+  CHECK(found("for (int i = 1; i < n; i++) for (int j = 0; j < n; j++) c[i][j + 1] = 0;", "int n, float c[n][n]") ==
+        List{"the subscript j + 1 leaves the extent n of c"});
+  // Where it may stay inside nothing is said.
+  CHECK(found("for (int i = 1; i < n; i++) a[i] = b[i - 1];").empty());
+  CHECK(found("for (int i = 0; i < n; i++) if (i > 0) a[i] = b[i - 1];").empty());
+  CHECK(found("for (int i = 0; i < n; i++) if (b[i] > 0) a[i] = b[i + 1];").empty());
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i];", "int n, int m, float a[n], const float b[m]").empty());
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i + m];", "int n, int m, float a[n], const float b[n]").empty());
+}
