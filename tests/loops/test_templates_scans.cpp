@@ -411,3 +411,31 @@ TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   of_unknown_length.function.parameters[2].length_known = false;
   CHECK(first_of(of_unknown_length) == "serial");
 }
+
+TEST_CASE("scatter: rows whose length moves with the loop around them; writes and sums that meet in a known way") {
+  // for i < n: for j from i < n: a[j * k] += b[j]
+  const Term target = at("a", {binary("*", j, k)}), value = at("b", {j});
+  const auto triangle = [&](Term begin) {
+    Verdict verdict =
+        verdict_of({loop_over(1, i, integer(0), n,
+                              {loop_over(2, j, std::move(begin), n, {assign(3, target, binary("+", target, value))})})},
+                   {{1, "i", Role::scatter}, {2, "j", Role::scatter}});
+    verdict.groups[0].scattered = {"a"};
+    verdict.groups[0].reductions = {{target, "+", value, std::nullopt, {}, false, {3}}};
+    return verdict;
+  };
+  CHECK(has(triangle(i), "const long long number_ = (row_ << 32) + col_;"));
+  CHECK(has(triangle(i), "for (const long long row_ : ends_)"));
+  CHECK(first_of(triangle(binary("*", i, binary("-", n, i)))) != "scatter");  // most in some row between
+  // A sum into elements that the loop moves, and writes of which the last one stays.
+  const Term half = at("a", {binary("/", i, integer(2))});
+  Verdict sums = one_loop({assign(2, half, binary("+", half, at("b", {i})))}, Role::reduce);
+  sums.groups[0].reductions = {{half, "+", at("b", {i}), std::nullopt, {}, false, {2}}};
+  CHECK(first_of(sums) == "scatter");
+  Verdict writes = one_loop({assign(2, half, at("b", {i}))}, Role::parallel);
+  writes.groups[0].notes = {{Note::Kind::output, "a", 1, 2, 2, 1}};
+  CHECK(first_of(writes) == "scatter");
+  CHECK(has(writes, "atomicMax(a_owner_0_"));
+  writes.groups[0].notes.push_back({Note::Kind::anti, "b", 1, 2, 2, 1});
+  CHECK(first_of(writes) == "serial");
+}
