@@ -381,6 +381,28 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
   CHECK(first_of(leaks) == "serial");
 }
 
+TEST_CASE("lines: where all that meets lies in one direction, threads never do") {
+  const auto nest = [](Term one, Term other) {
+    const Term value = binary("+", binary("*", one, other), at("a", {i}));
+    return verdict_of(
+        {loop_over(1, i, integer(0), n, {loop_over(2, j, integer(0), m, {assign(3, at("c", {i, plus(j, 4)}), value)})})},
+        {{1, "i", Role::sequential}, {2, "j", Role::parallel}});
+  };
+  const auto back = [](std::int64_t rows, std::int64_t columns) { return at("c", {plus(i, -rows), plus(j, 4 - columns)}); };
+  CHECK(has(nest(back(1, 0), back(1, 0)), "step_(row_, start_ + 0 * row_)"));
+  CHECK(has(nest(back(1, 1), back(2, 2)), "start_ + 1 * row_"));
+  CHECK(has(nest(back(1, -2), back(1, -2)), "start_ + -2 * row_"));
+  CHECK(first_of(nest(back(1, 1), back(1, 0))) == "wavefront");
+  CHECK(first_of(nest(back(1, 1), back(2, 1))) == "wavefront");
+  CHECK(first_of(nest(back(0, 1), back(1, 1))) == "wavefront");
+  for (const Candidate& one : candidates(nest(back(1, 1), back(1, 1)))) {
+    if (one.template_name != "lines") continue;
+    CHECK_FALSE(one.launches.at(0).waits);
+    // As many threads as there are diagonals, at least.
+    CHECK(evaluate(one.launches[0].blocks, {{"n", 100}, {"m", 30}}).value() * one.launches[0].threads >= 129);
+  }
+}
+
 TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   const auto scatter = [](std::vector<Node> body, const char* op, Term target, Term value) {
     Verdict verdict = one_loop(std::move(body), Role::scatter);
@@ -410,4 +432,32 @@ TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   Verdict of_unknown_length = plain;
   of_unknown_length.function.parameters[2].length_known = false;
   CHECK(first_of(of_unknown_length) == "serial");
+}
+
+TEST_CASE("scatter: rows whose length moves with the loop around them; writes and sums that meet in a known way") {
+  // for i < n: for j from i < n: a[j * k] += b[j]
+  const Term target = at("a", {binary("*", j, k)}), value = at("b", {j});
+  const auto triangle = [&](Term begin) {
+    Verdict verdict =
+        verdict_of({loop_over(1, i, integer(0), n,
+                              {loop_over(2, j, std::move(begin), n, {assign(3, target, binary("+", target, value))})})},
+                   {{1, "i", Role::scatter}, {2, "j", Role::scatter}});
+    verdict.groups[0].scattered = {"a"};
+    verdict.groups[0].reductions = {{target, "+", value, std::nullopt, {}, false, {3}}};
+    return verdict;
+  };
+  CHECK(has(triangle(i), "const long long number_ = (row_ << 32) + col_;"));
+  CHECK(has(triangle(i), "for (const long long row_ : ends_)"));
+  CHECK(first_of(triangle(binary("*", i, binary("-", n, i)))) != "scatter");  // most in some row between
+  // A sum into elements that the loop moves, and writes of which the last one stays.
+  const Term half = at("a", {binary("/", i, integer(2))});
+  Verdict sums = one_loop({assign(2, half, binary("+", half, at("b", {i})))}, Role::reduce);
+  sums.groups[0].reductions = {{half, "+", at("b", {i}), std::nullopt, {}, false, {2}}};
+  CHECK(first_of(sums) == "scatter");
+  Verdict writes = one_loop({assign(2, half, at("b", {i}))}, Role::parallel);
+  writes.groups[0].notes = {{Note::Kind::output, "a", 1, 2, 2, 1}};
+  CHECK(first_of(writes) == "scatter");
+  CHECK(has(writes, "atomicMax(a_owner_0_"));
+  writes.groups[0].notes.push_back({Note::Kind::anti, "b", 1, 2, 2, 1});
+  CHECK(first_of(writes) == "serial");
 }

@@ -1,7 +1,5 @@
 // An outer loop in order around loops that are not: one launch. All threads run the outer iterations in step, each alike, and
 // share out the loops inside; between what would meet there is a barrier, of one block or, where loops are long, of a grid.
-#include "port/templates/rounds.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -46,28 +46,45 @@ class Scatter {
     if (!work_.kept.empty() || !work_.after.empty()) return false;
     const auto& notes = work_.group.notes;
     if (std::any_of(notes.begin(), notes.end(), [](const loop::Note& note) {
-          return note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output ||
-                 note.kind == loop::Note::Kind::expand;
+          return note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::expand;
         }))
       return false;
     const std::vector<Node>* body = &work_.body;
     for (const loop::LoopRole& role : work_.group.loops) {
-      if (role.role != Role::parallel && role.role != Role::scatter) return false;
+      if (role.role != Role::parallel && role.role != Role::scatter && role.role != Role::reduce) return false;
       if (body->size() != 1 || (*body)[0].id != role.loop) return false;
-      const Node& loop = (*body)[0];
-      for (const Node& outer : nest_.outer)
-        if (loop::mentions(loop.begin, outer.variable) || loop::mentions(loop.end, outer.variable)) return false;
-      nest_.outer.push_back(loop);
-      nest_.outer.back().body.clear();
-      body = &loop.body;
+      Node loop = (*body)[0];
+      body = &(*body)[0].body;
+      loop.body.clear();
+      if (moves_with(loop, nest_.outer)) {
+        if (!ends_tell(loop) || role.loop != work_.group.loops.back().loop) return false;
+        inner_ = std::move(loop);
+      } else {
+        nest_.outer.push_back(std::move(loop));
+      }
     }
     body_ = *body;
     return !has_exit(body_) && !intersect(scalar_flow(body_).exposed, assigned_scalars(body_));
   }
 
+  static bool moves_with(const Node& loop, const std::vector<Node>& loops) {
+    return std::any_of(loops.begin(), loops.end(), [&](const Node& outer) {
+      return loop::mentions(loop.begin, outer.variable) || loop::mentions(loop.end, outer.variable);
+    });
+  }
+
+  /// Whether the loop has its most iterations in the first or the last one of the loop around it.
+  bool ends_tell(const Node& loop) const {
+    if (nest_.outer.size() != 1) return false;
+    const std::string& variable = nest_.outer[0].variable;
+    return factor_of(linear(loop.begin), variable) && factor_of(linear(loop.end), variable);
+  }
+
   bool find_meetings() {
     for (const std::string& array : work_.group.scattered)
       if (!add(array)) return false;
+    for (const loop::Note& note : work_.group.notes)
+      if (note.kind == loop::Note::Kind::output && !meeting(note.name) && !add(note.name)) return false;
     for (const loop::Reduction& reduction : work_.group.reductions) {
       if (reduction.target.kind != Term::Kind::element || !reduction.positions.empty()) return false;
       if (!meeting(reduction.target.text) && !add(reduction.target.text)) return false;
@@ -189,7 +206,7 @@ class Scatter {
   bool others_are_private() const {
     bool right = true;
     const Names written = written_arrays(body_);
-    const std::string& variable = nest_.outer.back().variable;
+    const Node& innermost = inner_ ? *inner_ : nest_.outer.back();
     std::vector<Term> writes, all;
     loop::for_each_node(body_, [&](const Node& node) {
       const bool element = node.kind == Node::Kind::assign && node.target.kind == Term::Kind::element;
@@ -199,12 +216,12 @@ class Scatter {
           if (part.kind == Term::Kind::element && written.count(part.text) && !meeting(part.text)) all.push_back(part);
         });
     });
-    if (!writes.empty() && nest_.outer.size() > 1) return false;
+    if (!writes.empty() && (nest_.outer.size() > 1 || inner_)) return false;
     all.insert(all.end(), writes.begin(), writes.end());
     for (const Term& write : writes)
       for (const Term& other : all) {
         if (other.text != write.text) continue;
-        const Apart at = apart(other, write, variable, nest_.outer.back().step);
+        const Apart at = apart(other, write, innermost.variable, innermost.step);
         right = right && at.kind == Apart::Kind::iterations && at.iterations == 0 &&
                 !intersect(scalars_of(other), assigned_scalars(body_));
       }
@@ -327,17 +344,33 @@ class Scatter {
   std::string terms() const {
     int most = 1;
     for (const Meeting& each : meetings_) most = std::max(most, each.statements);
-    return fmt::format("  ak::Fixed fixed_ = {{1}};\n  while (rows_ * {} >> fixed_.terms > 0) ++fixed_.terms;\n", most);
+    std::string count = "rows_";
+    std::string text;
+    if (inner_) {
+      count = "rows_ * most_";
+      text = "  long long most_ = 0;\n  if (rows_ > 0) {\n    const long long ends_[] = {0, rows_ - 1};\n";
+      text += "    for (const long long row_ : ends_) {\n" + in_row(nest_, "row_", 6);
+      text += fmt::format("      const long long cols_ = {};\n      most_ = cols_ > most_ ? cols_ : most_;\n    }}\n  }}\n",
+                          trips_text(*inner_));
+    }
+    return text +
+           fmt::format("  ak::Fixed fixed_ = {{1}};\n  while ({} * {} >> fixed_.terms > 0) ++fixed_.terms;\n", count, most);
   }
 
   std::string iterations(int which) const {
     std::string text = opening(work_) + count_rows(nest_);
     if (which == 2 && sums()) text += terms();
-    text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
-    text += in_row(nest_, "number_", 4);
     places_.clear();
     const std::vector<Node> nodes = pass(body_, which);
-    return text + printed(nodes, 4) + "  }\n";
+    if (!inner_) {
+      text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
+      return text + in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n";
+    }
+    text += "  for (long long row_ = blockIdx.x; row_ < rows_; row_ += gridDim.x) {\n" + in_row(nest_, "row_", 4);
+    text += fmt::format("    const long long cols_ = {};\n", trips_text(*inner_));
+    text += "    for (long long col_ = threadIdx.x; col_ < cols_; col_ += blockDim.x) {\n";
+    text += fmt::format("      {}\n      const long long number_ = (row_ << 32) + col_;\n", variable_text(*inner_, "col_"));
+    return text + printed(nodes, 6) + "    }\n  }\n";
   }
 
   bool sums() const {
@@ -356,7 +389,8 @@ class Scatter {
       one.threads = block;
       stage.kernels.push_back(std::move(one));
     };
-    const Term count = loop::convert(ScalarType::i64, row_count(work_, nest_));
+    Term count = loop::convert(ScalarType::i64, row_count(work_, nest_));
+    if (inner_) count = loop::binary("*", std::move(count), loop::integer(block));  // a block to a row
     for (const Meeting& each : meetings_) {
       const bool wide = each.type == ScalarType::f64;
       if (each.op.empty()) stage.scratch.push_back({scratch("owner", each), ScalarType::i64, each.extent, true});
@@ -382,7 +416,8 @@ class Scatter {
   }
 
   const Work& work_;
-  Rows nest_;  // outer: all loops
+  Rows nest_;                  // outer: all loops
+  std::optional<Node> inner_;  // but the last one, where its bounds move with the one around it
   std::vector<Node> body_;
   std::vector<Meeting> meetings_;
   mutable std::map<int, std::string> places_;
@@ -392,6 +427,11 @@ class Scatter {
 
 std::vector<Stage> scatter_stages(const Work& work) {
   if (!work.setting.restricted || work.group.loops.empty() || work.group.loops.back().role != Role::scatter) return {};
+  return Scatter(work).stages();
+}
+
+std::vector<Stage> meeting_stages(const Work& work) {
+  if (!work.setting.restricted || work.group.loops.empty()) return {};
   return Scatter(work).stages();
 }
 

@@ -6,7 +6,6 @@
 
 #include "port/templates/emit.hpp"
 #include "port/templates/kernel_names.hpp"
-#include "port/templates/rounds.hpp"
 #include "port/templates/work.hpp"
 
 namespace ak::port {
@@ -16,16 +15,21 @@ using loop::Candidate;
 namespace {
 
 // In the order in which they are tried first.
-Template* const kTemplates[] = {map_stages,     reorder_stages, reduce_stages,    exit_stages,   scan_stages,
-                                compact_stages, chains_stages,  wavefront_stages, scatter_stages};
+Template* const kTemplates[] = {lines_stages, map_stages,     reorder_stages, reduce_stages,    exit_stages,
+                                scan_stages,  compact_stages, chains_stages,  wavefront_stages, scatter_stages};
+
+Template* const kOtherwise[] = {meeting_stages, rounds_stages};
 
 constexpr std::size_t kMost = 30;
 
 std::vector<Stage> parallel_stages(const Work& work) {
   std::vector<Stage> all;
-  for (Template* const make : kTemplates)
+  const auto add = [&](Template* make) {
     for (Stage& stage : make(work)) all.push_back(std::move(stage));
-  return all.empty() ? rounds_stages(work) : all;
+  };
+  std::ranges::for_each(kTemplates, add);
+  if (all.empty()) std::ranges::for_each(kOtherwise, add);
+  return all;
 }
 
 struct Step {

@@ -57,8 +57,11 @@ struct Work {
 /// Nothing where it cannot do the group with its `kept` and its `after`; without `after` it is asked again.
 using Template = std::vector<Stage>(const Work&);
 
-Template map_stages, reorder_stages, reduce_stages, exit_stages, serial_stages;
+Template lines_stages, map_stages, reorder_stages, reduce_stages, exit_stages, serial_stages;
 Template scan_stages, compact_stages, chains_stages, wavefront_stages, scatter_stages;
+/// For groups that none of these does: an outer loop in order; iterations that meet in subscripts of which enough is known for
+/// roles other than scatter, and not enough for kernels without atomics.
+Template rounds_stages, meeting_stages;
 
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});
