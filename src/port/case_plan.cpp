@@ -60,15 +60,28 @@ class Planner {
     for (std::size_t r = 0; r < recipes.size(); ++r)
       if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
     for (const std::size_t s : order(sizes, probe)) add(sizes[s], s, recipes, basics, level);
-    if (plan.cases.empty())
-      throw Error(ErrorCode::invalid_argument,
-                  fmt::format("no data is found that '{}' may be called with: {}", plan.function.name, plan.left_out_why));
+    need_cases();
     report_unreached();
+  }
+
+  void fill_own_size() {
+    constexpr std::size_t kRecipes = 2;
+    std::vector<Recipe> recipes = basic_recipes();
+    recipes.resize(kRecipes);
+    for (const Recipe& recipe : recipes)
+      if (look(plan.facts.integers, recipe).fit) plan.cases.push_back({plan.facts.integers, recipe});
+    need_cases();
   }
 
   CasePlan plan;
 
  private:
+  void need_cases() const {
+    if (plan.cases.empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("no data is found that '{}' may be called with: {}", plan.function.name, plan.left_out_why));
+  }
+
   struct Look {
     bool fit = false, news = false;  // news: it takes a side, or leaves a loop at a time, that no other did
   };
@@ -178,6 +191,12 @@ class Planner {
 CasePlan plan_cases(const Function& function, Oracle& oracle, Level level, const Facts& facts, Deadline deadline) {
   Planner planner(function, oracle, facts, deadline);
   planner.fill(level);
+  return std::move(planner.plan);
+}
+
+CasePlan plan_own_size(const Function& function, Oracle& oracle, const Facts& facts, Deadline deadline) {
+  Planner planner(function, oracle, facts, deadline);
+  planner.fill_own_size();
   return std::move(planner.plan);
 }
 

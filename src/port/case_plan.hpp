@@ -34,4 +34,7 @@ struct CasePlan {
 /// laid_out and Oracle::run do.
 CasePlan plan_cases(const loop::Function& function, Oracle& oracle, Level level, const Facts& facts, Deadline deadline);
 
+/// Of a function whose constants leave no size that ends soon: its own size alone, with little data. Throws as plan_cases does.
+CasePlan plan_own_size(const loop::Function& function, Oracle& oracle, const Facts& facts, Deadline deadline);
+
 }  // namespace ak::port

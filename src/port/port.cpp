@@ -19,6 +19,7 @@
 #include "port/gpu_proof.hpp"
 #include "port/openmp.hpp"
 #include "port/proving.hpp"
+#include "port/shrunk.hpp"
 #include "port/templates/templates.hpp"
 #include "port/timing.hpp"
 #include "port/trace_check.hpp"
@@ -120,15 +121,21 @@ class Porting {
         deadline_(deadline),
         progress_(progress),
         facts_(facts_of(request.call)),
+        roles_(roles_of(request.verdict.function)),
         compiler_{request.tools.compiler, request.source.flags, 20},
         oracle_(request.verdict.function, oracle_source(request), compiler_, deadline),
-        tracer_(tracer_of(request, oracle_, compiler_)),
+        small_(small_verdict()),
+        tracer_(small_ ? nullptr : tracer_of(request, oracle_, compiler_)),  // it has the sizes that take too long
         plan_(planned()),
         sizes_(sizes_to_time()),
-        cases_(plan_, oracle_),
+        cases_(plan_, small_oracle_ ? *small_oracle_ : oracle_),
         exact_(rounds_alike(request.verdict.function)) {
     for (loop::Candidate& candidate : ordered(request, known_))
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
+    if (!small_) return;
+    own_size_.emplace(plan_own_size(request.verdict.function, oracle_, facts_, deadline));
+    own_cases_.emplace(*own_size_, oracle_);
+    add_note("its constant sizes are too long for the emulator, which ran it with smaller ones");
   }
 
   Ported run() {
@@ -156,16 +163,39 @@ class Porting {
  private:
   std::vector<TimedSize> sizes_to_time() const {
     if (request_.sizes.empty())
-      return timed_sizes(request_.function, plan_.roles, request_.integers, kMostTimedBytes, kMostTimedIterations);
+      return timed_sizes(request_.function, roles_, request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<TimedSize> sizes;
     for (const loop::Values& integers : request_.sizes)
       sizes.push_back({integers, loop::size_of_call(request_.function, integers)});
     return sizes;
   }
 
+  // Where no size ends soon.
+  std::optional<loop::Verdict> small_verdict() {
+    const loop::Function& function = request_.verdict.function;
+    if (!facts_.overlaps.empty() || !sizes_of(function, roles_, facts_).empty()) return std::nullopt;
+    std::optional<loop::Verdict> small = shrunk(request_.verdict, kMostIterations / 4);
+    oracle_.call_seconds = 30;
+    if (small) small_oracle_.emplace(small->function, std::nullopt, compiler_, deadline_);
+    return small;
+  }
+
   CasePlan planned() {
-    oracle_.rounds_otherwise = rounds_otherwise(request_.verdict);
-    return plan_cases(request_.verdict.function, oracle_, request_.quick ? Level::quick : Level::full, facts_, deadline_);
+    Oracle& oracle = small_oracle_ ? *small_oracle_ : oracle_;
+    oracle.rounds_otherwise = oracle_.rounds_otherwise = rounds_otherwise(request_.verdict);
+    const loop::Function& function = small_ ? small_->function : request_.verdict.function;
+    return plan_cases(function, oracle, request_.quick ? Level::quick : Level::full, facts_, deadline_);
+  }
+
+  // As the emulator runs it: the same one of the smaller function.
+  loop::Candidate emulated(const loop::Candidate& candidate) const {
+    if (!small_) return candidate;
+    const bool overlapping = !request_.call.aliases.empty();
+    const auto own = port_candidates(request_.verdict, overlapping), small = port_candidates(*small_, overlapping);
+    for (std::size_t i = 0; i < std::min(own.size(), small.size()); ++i)
+      if (own[i].text == candidate.text && own[i].knobs == small[i].knobs && own[i].template_name == small[i].template_name)
+        return small[i];
+    throw Error(ErrorCode::unsupported, "with smaller sizes it is another kernel");
   }
 
   // The analysis is held to what the C function does.
@@ -214,10 +244,10 @@ class Porting {
 
   void prove_one(Tried& tried, Deadline deadline) {
     try {
-      Emulated emulated(tried.candidate, kernel_text(tried.candidate),
-                        {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});
+      const loop::Candidate candidate = emulated(tried.candidate);
+      Emulated kernels(candidate, kernel_text(candidate), {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});
       const RunKernels run = [&](const Case& given, int order) {
-        return emulated.run(given, order, std::min(30.0, deadline.remaining() + 1));
+        return kernels.run(given, order, std::min(30.0, deadline.remaining() + 1));
       };
       const Proof proof = prove(cases_, tried.candidate.same_bits, request_.quick ? 2 : kOrders, run, deadline);
       tried.right = proof.done, tried.cases = proof.cases;
@@ -244,9 +274,13 @@ class Porting {
     tried.status = Status::compile, tried.why = compiled.failure;
   }
 
-  std::string subject(std::size_t cases) {
+  // Whatever the emulator ran.
+  ExpectedCases& own_size_cases() { return own_cases_ ? *own_cases_ : cases_; }
+
+  std::string subject() {
+    ExpectedCases& cases = own_size_cases();
     std::vector<ProofCase> all;
-    for (std::size_t i = 0; i < std::min(cases, cases_.size()); ++i) all.push_back(cases_.at(i, deadline_));
+    for (std::size_t i = 0; i < cases.size(); ++i) all.push_back(cases.at(i, deadline_));
     return proof_subject(request_.verdict.function, all);
   }
 
@@ -282,7 +316,7 @@ class Porting {
   }
 
   void on_gpu() {
-    const std::string whole = subject(cases_.size());
+    const std::string whole = subject();
     std::vector<Tried*> passed;
     for (Tried& tried : ported_.tried) {
       if (!tried.passed()) continue;
@@ -328,7 +362,7 @@ class Porting {
         const RunKernels run = [&](const Case& given, int) {
           return KernelRun{Cause::none, {}, bench->run(given, deadline_.sooner(10))};
         };
-        const Proof proof = prove(cases_, false, 1, run, deadline_);
+        const Proof proof = prove(own_size_cases(), false, 1, run, deadline_);
         if (proof.right()) return bench;
         why = proof.text();
       }
@@ -344,7 +378,7 @@ class Porting {
   port::Arm time_c(CBench* bench, const TimedSize& size) {
     if (!bench) return {};
     try {
-      return bench->time(make_case(request_.verdict.function, plan_.roles, facts_, size.integers, {}), {}, deadline_.later(5));
+      return bench->time(make_case(request_.verdict.function, roles_, facts_, size.integers, {}), {}, deadline_.later(5));
     } catch (const Error& error) {
       add_note(error.what());
       return {};
@@ -388,7 +422,7 @@ class Porting {
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
-      LoopTimer timer(resources, function, plan_.roles, facts_, sizes_[s]);
+      LoopTimer timer(resources, function, roles_, facts_, sizes_[s]);
       std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -455,12 +489,17 @@ class Porting {
   const Deadline deadline_;
   const PortProgress& progress_;
   const Facts facts_;
+  const Roles roles_;
   const CompilerOptions compiler_;
   Oracle oracle_;
+  std::optional<Oracle> small_oracle_;
+  const std::optional<loop::Verdict> small_;  // of a function that takes too long at every size
   const std::unique_ptr<Tracer> tracer_;
   const CasePlan plan_;
   const std::vector<TimedSize> sizes_;
   ExpectedCases cases_;
+  std::optional<CasePlan> own_size_;  // of what small_ stands for
+  std::optional<ExpectedCases> own_cases_;
   const bool exact_;
   std::size_t known_ = 0;  // of the candidates: that go first
   std::mutex mutex_;       // of progress
