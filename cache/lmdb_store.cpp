@@ -323,10 +323,11 @@ class LmdbStore : public Store {
     write([&](Transaction& txn) {
       dropped = 0;
       for (const Piece& piece : pieces) {
+        if (piece.kind == Piece::image && piece.damage.empty()) continue;  // a plan may name it by now
         const auto stands = txn.get(databases[piece.kind], piece.key);
         if (stands && digest(*stands) == piece.content) dropped += txn.erase(databases[piece.kind], piece.key);
       }
-      drop_orphans(txn);
+      dropped += drop_orphans(txn);
     });
     return fault().writing.empty() ? dropped : 0;
   }
@@ -372,7 +373,7 @@ class LmdbStore : public Store {
   }
 
   // A cubin serves every size of one structure: it goes with the last plan that names it.
-  static void drop_orphans(Transaction& txn) {
+  static std::size_t drop_orphans(Transaction& txn) {
     std::vector<std::string> named, orphans;
     bool all_read = true;
     txn.scan(lmdb::plans, {}, [&](std::string_view, std::string_view value) {
@@ -380,13 +381,14 @@ class LmdbStore : public Store {
       record ? named.push_back(key_bytes(record->cubin)) : void(all_read = false);
       return true;
     });
-    if (!all_read) return;  // a newer version's record may name any of them
+    if (!all_read) return 0;  // a newer version's record may name any of them
     std::sort(named.begin(), named.end());
     txn.scan(lmdb::cubins, {}, [&](std::string_view key, std::string_view) {
       if (!std::binary_search(named.begin(), named.end(), key)) orphans.emplace_back(key);
       return true;
     });
     for (const auto& key : orphans) txn.erase(lmdb::cubins, key);
+    return orphans.size();
   }
 
   // This process's environment: a forked child opens its own on first use. Who writes where the file is gone begins a new one;

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <mutex>
 
@@ -117,13 +116,11 @@ class MemoryStore : public Store {
       std::copy_n(piece.key.begin(), std::min(key.size(), piece.key.size()), key.begin());
       if (piece.kind == Piece::plan) erase(plans_, key, encoded, piece.content);
       if (piece.kind == Piece::work) erase(work_, key, encoded, piece.content);
-      if (piece.kind == Piece::image) erase(cubins_, key, std::identity(), piece.content);
       if (piece.kind == Piece::trial)
         dropped += std::erase_if(trials_[key], [&](const Trial& trial) { return digest(encode(trial)) == piece.content; });
     }
     std::erase_if(trials_, [](const auto& history) { return history.second.empty(); });
-    sweep();
-    return dropped;
+    return dropped + sweep();
   }
 
   std::string describe() const override { return "memory only: " + why_; }
@@ -138,8 +135,9 @@ class MemoryStore : public Store {
     return plans_.insert_or_assign(key_of(record.problem, record.hardware).bytes(), std::move(record)).first->second;
   }
 
-  void sweep() {
-    std::erase_if(cubins_, [&](const auto& cubin) {
+  // How many images no plan names any more.
+  std::size_t sweep() {
+    return std::erase_if(cubins_, [&](const auto& cubin) {
       return std::none_of(plans_.begin(), plans_.end(),
                           [&](const auto& plan) { return plan.second.cubin.bytes() == cubin.first; });
     });

@@ -54,7 +54,8 @@ class Store {
 
   /// All that is kept, damaged pieces too. A plan whose image is lost is damaged.
   virtual std::vector<Piece> pieces() = 0;
-  /// One transaction: those of them that are still what they were, with the images that no plan names any more. How many.
+  /// One transaction: those of them that are still what they were, and all images that no plan names any more; one that a plan
+  /// names goes only when it is damaged. How many.
   virtual std::size_t drop(std::span<const Piece> pieces) = 0;
 
   /// Where its files lie; empty: in memory only.

@@ -60,6 +60,7 @@ class Merging {
     std::error_code error;
     if (!std::filesystem::is_directory(other, error)) return take_pack(other);
     if (std::filesystem::equivalent(other, into_.folder(), error)) return refuse(other, "it is the cache itself");
+    if (const std::string damage = damaged_file(other); !damage.empty()) return refuse(other, "data.mdb: " + damage);
     std::string why;
     const auto from = open_store_to_read(other, why);
     if (!from) return refuse(other, why + "; `ak pack` of its owner writes a file that can be merged");

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -90,6 +91,31 @@ void exercise(Store& store) {
   CHECK(store.erase_work("toy", "a key"));
   CHECK_FALSE(store.erase_work("toy", "a key"));
   CHECK_FALSE(store.find_work("toy", "a key"));
+
+  const auto pieces = store.pieces();
+  const auto count = [&](Piece::Kind kind) { return std::ranges::count(pieces, kind, &Piece::kind); };
+  CHECK(count(Piece::plan) == 2);
+  CHECK(count(Piece::image) == 1);
+  CHECK(count(Piece::work) == 1);
+  CHECK(count(Piece::trial) == static_cast<long>(kTrialsKept) + 1);
+  for (const Piece& piece : pieces) {
+    if (!piece.damage.empty() || piece.unknown || piece.bytes == 0) FAIL_CHECK(piece.damage);
+    if (piece.record) CHECK(store.find(piece.record->problem, piece.record->hardware) == *piece.record);
+    if (piece.other) CHECK(store.find_work(piece.other->kind, piece.other->key) == *piece.other);
+  }
+  const PlanRecord changed = [&] {  // what became another meanwhile stays
+    PlanRecord r = *store.find(first.problem, first.hardware);
+    r.us = 0.5;
+    store.replace(r, sample::image(5000, 3));
+    return r;
+  }();
+  CHECK(store.drop(pieces) == pieces.size() - 2);
+  CHECK(store.cubin(changed.cubin));
+  CHECK(store.find(first.problem, first.hardware) == changed);
+  CHECK(store.trials(first.problem, first.hardware).empty());
+  CHECK_FALSE(store.find(vendor.problem, vendor.hardware));
+  CHECK_FALSE(store.find_work("another", "a key"));
+  store.put_if_absent(vendor, {});
 
   CHECK(store.erase(first.problem, first.hardware));
   CHECK_FALSE(store.erase(first.problem, first.hardware));

@@ -304,6 +304,35 @@ TEST_CASE("a record that names what this version does not know is not overwritte
   in_transaction(lmdb::Transaction::read, [&](auto& txn) { CHECK(txn.get(lmdb::plans, name) == bytes); });
 }
 
+TEST_CASE("of a folder of packs, what is damaged or misplaced is found and dropped") {
+  const Folder folder("packs");
+  fs::create_directories(folder.path);
+  const PlanRecord r = pack_store(folder)->put_if_absent(sample::record(1), "image");
+  pack_store(folder)->put_if_absent(sample::record(2), "image");
+  pack_store(folder)->put_work({"toy", "a key", "words", "local"});
+  const auto file = [&](const PlanRecord& record) {
+    return folder.path / (key_of(record.problem, record.hardware).hex() + ".pack");
+  };
+  CHECK(pack_store(folder)->pieces().size() == 3);
+  CHECK(damaged(*pack_store(folder)) == 0);
+  fs::copy_file(file(r), folder.path / "elsewhere.pack");
+  std::ofstream(file(sample::record(2)), std::ios::app) << "more\n";
+  std::vector<Piece> bad = pack_store(folder)->pieces();
+  std::erase_if(bad, [](const Piece& piece) { return piece.damage.empty(); });
+  REQUIRE(bad.size() == 2);
+  const auto says = [&](const char* what) {
+    return std::ranges::any_of(bad, [&](const Piece& piece) { return piece.damage.find(what) != piece.damage.npos; });
+  };
+  CHECK(says("the checksum does not match"));
+  CHECK(says("no call looks for its record under this name"));
+  CHECK(pack_store(folder)->drop(bad) == 2);
+  CHECK(damaged(*pack_store(folder)) == 0);
+  CHECK(pack_store(folder)->find(r.problem, r.hardware));
+  CHECK(pack_store(folder)->find_work("toy", "a key"));
+  CHECK(pack_store(folder)->drop(pack_store(folder)->pieces()) == 2);
+  CHECK(pack_store(folder)->pieces().empty());
+}
+
 TEST_CASE("two copies of the library in a process: the second reads, and harms nothing of the first") {
   const Folder folder("copies");
   void* const copy = dlopen(AK_BINARY_DIR "/tests/libstore_copy.so", RTLD_NOW | RTLD_LOCAL);
