@@ -155,7 +155,8 @@ Analysis analysis(loop::Function function, const Facts& facts, const std::vector
   try {
     const flow::IslContext context(operations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
-    verdict.refused = flow::set_lengths(model, verdict.function);
+    verdict.refused = flow::left_row(model, facts, verdict.function);
+    if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return result;
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);

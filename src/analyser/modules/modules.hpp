@@ -39,6 +39,8 @@ bool cut_at_threshold(const Model& model, const std::vector<Dependence>& depende
 void describe_accesses(const Model& model, loop::Verdict& verdict);
 
 // lengths.cpp
+/// What to say where a pointer into a row may leave it, so that what meets cannot be told by subscripts.
+std::string left_row(const Model& model, const Facts& facts, const loop::Function& function);
 /// Sets the extents of pointers whose length the text leaves open: to what the call says, without isl; then to the largest
 /// subscript. What to say where one cannot be known.
 void set_given_lengths(const Facts& facts, loop::Function& function);
