@@ -247,15 +247,33 @@ struct Xor {
   __device__ T identity() const { return 0; }
 };
 
+/// A real factor of -0 forgets what came before, though it be no number; no product comes to be one.
+template <class T>
+__device__ inline bool forgets(T) {
+  return false;
+}
+template <>
+__device__ inline bool forgets(float m) {
+  return __float_as_int(m) == -2147483647 - 1;
+}
+template <>
+__device__ inline bool forgets(double m) {
+  return __double_as_longlong(m) == -9223372036854775807LL - 1;
+}
+
 /// x -> m x + c.
 template <class T>
 struct Affine {
   T m, c;
-  __device__ T operator()(T x) const { return m * x + c; }
+  __device__ T operator()(T x) const { return forgets(m) ? c : m * x + c; }
 };
 template <class T>
 struct Compose {
-  __device__ Affine<T> operator()(Affine<T> a, Affine<T> b) const { return {b.m * a.m, b.m * a.c + b.c}; }
+  __device__ Affine<T> operator()(Affine<T> a, Affine<T> b) const {
+    if (forgets(b.m)) return b;
+    const T m = b.m * a.m;
+    return {forgets(a.m) ? a.m : m == 0 ? T(0) : m, b.m * a.c + b.c};
+  }
   __device__ Affine<T> identity() const { return {1, 0}; }
 };
 

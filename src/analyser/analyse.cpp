@@ -154,7 +154,8 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
   try {
     const flow::IslContext context(operations);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
-    verdict.refused = flow::set_lengths(model, verdict.function);
+    verdict.refused = flow::left_row(model, facts, verdict.function);
+    if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return verdict;
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);

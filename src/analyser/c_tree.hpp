@@ -46,6 +46,7 @@ struct Draft {
   std::map<std::string, std::string> written;  // name -> what the source calls it
   std::vector<loop::Note> notes;               // what was changed: inductions, gotos; `loop` is a Statement's number
   std::set<std::string> used;                  // integer parameters whose given values were used
+  std::set<std::string> walked;                // arrays of rows into which pointers lead
   std::map<std::string, loop::Term> known;     // of a region: what locals have when it begins
   std::vector<loop::Term> wanted;              // of a region: scalars that are read behind it
   int loops = 0;                               // so many numbers are given

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Facts {
   loop::Values values;                        // of integer parameters
   std::vector<Alias> aliases;                 // all other pointers do not overlap
   std::map<std::string, loop::Term> lengths;  // of pointers whose own text does not say it, in elements of the outermost dimension
+  std::set<std::string> walked;               // arrays of rows into which pointers lead, that may go on into the next row
 };
 
 }  // namespace ak::analyser

@@ -48,6 +48,7 @@ class Finishing {
       made.notes.push_back(std::move(note));
     }
     made.used = std::move(draft_.used);
+    made.walked = std::move(draft_.walked);
     made.written = std::move(written_);
     return made;
   }

@@ -11,6 +11,7 @@ struct Front {
   std::vector<loop::Note> notes;               // induction and structured; `loop` is a node's id, 0: of no loop
   std::set<std::string> used;                  // integer parameters whose given values the function depends on
   std::map<std::string, std::string> written;  // a loop's variable -> what the source calls it, where that is another name
+  std::set<std::string> walked;                // for Facts
 };
 
 /// Throws Refused for what is not supported, Error{invalid_argument} for a function that is not there.

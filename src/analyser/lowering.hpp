@@ -108,6 +108,7 @@ class Lowering {
   void point(const Ast& target, const Place& to, int line);
   void move_pointer(const Ast& target, const loop::Term& by, int line);
   Place& moved(const Ast& target);
+  void walks(const Place& to);
   Place advanced(Place place, const loop::Term& by, const Ast& where) const;
   loop::Term subscript(const Ast& node);
 

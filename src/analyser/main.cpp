@@ -170,6 +170,7 @@ int run(const CommandLine& line) {
       return 0;
     }
     ak::analyser::Facts facts = line.facts;
+    facts.walked = front.walked;
     for (const auto& [name, text] : line.lengths) facts.lengths[name] = ak::analyser::length(front.function, name, text);
     verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes);
     ak::analyser::name_as_written(verdict, front);

@@ -53,6 +53,7 @@ Place Lowering::pointer(const Ast& given) {
       if (found.pointer && !found.bound)
         refuse(node, fmt::format("the pointer {} is used before it is set", object.part("referencedDecl").name()));
       Place to = found.place;
+      walks(to);
       if (!found.pointer && to.dimensions > 0 && found.type.is_pointer() && to.subscripts.empty())
         to.subscripts.push_back(loop::integer(0));
       return to;
@@ -69,6 +70,7 @@ Place Lowering::pointer(const Ast& given) {
       const Place object = place(node.child(0));
       if (object.dimensions > 0 && object.subscripts.empty())
         refuse(node, "the address of a whole array: use its first element's");
+      walks(object);
       return object;
     }
     if (op == "++" || op == "--") {
@@ -109,6 +111,11 @@ Place Lowering::pointer(const Ast& given) {
     return moved(target);
   }
   refuse(node, fmt::format("where this pointer ({}) leads cannot be followed: use arrays and subscripts", node.kind()));
+}
+
+// A pointer to an element of a row may go on into the next.
+void Lowering::walks(const Place& to) {
+  if (to.dimensions > 1 && to.is_element()) draft_.walked.insert(to.name);
 }
 
 Place Lowering::advanced(Place base, const Term& by, const Ast& where) const {

@@ -301,7 +301,7 @@ class Texts {
   }
 
   static std::string recipe_row(const Recipe& recipe) {
-    constexpr const char* kShapes[] = {"mixed", "positive", "negative", "ties", "tiny", "around"};
+    constexpr const char* kShapes[] = {"mixed", "positive", "negative", "ties", "tiny", "infinite", "strange", "around"};
     constexpr const char* kSpikes[] = {"never", "first", "early", "late", "last"};
     constexpr const char* kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
     return fmt::format("{{ak::{}, {:#}, {:#}, ak::{}, {:#}, ak::{}, {}}}", kShapes[static_cast<int>(recipe.shape)],

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace ak::port {
@@ -66,6 +67,14 @@ double real_value(Random& random, const Recipe& recipe, ScalarType type) {
           return 0;
       }
     }
+    case Shape::infinite: {
+      const double ordinary = random.between(-2, 2);
+      return random.below(32) ? ordinary : std::copysign(HUGE_VAL, ordinary);
+    }
+    case Shape::strange: {
+      const double ordinary = random.between(-2, 2);
+      return random.below(16) ? ordinary : std::numeric_limits<double>::quiet_NaN();
+    }
     case Shape::around:
       return random.between(recipe.center - recipe.spread, recipe.center + recipe.spread);
   }
@@ -75,6 +84,8 @@ double real_value(Random& random, const Recipe& recipe, ScalarType type) {
 std::int64_t integer_value(Random& random, const Recipe& recipe) {
   switch (recipe.shape) {
     case Shape::mixed:
+    case Shape::infinite:
+    case Shape::strange:
       return random.below(201) - 100;
     case Shape::positive:
       return 1 + random.below(100);
@@ -179,6 +190,12 @@ std::vector<Recipe> threshold_recipes(const Roles& roles) {
 std::vector<Recipe> edge_recipes(const Roles& roles) {
   std::vector<Recipe> made;
   std::uint64_t seed = 50;
+  if (roles.strange) {
+    for (const auto& [name, shape] : {std::pair{"infinities", Shape::infinite}, {"no numbers", Shape::strange}}) {
+      made.push_back(basic(name, shape, Indices::permutation, 1, seed++));
+      made.back().scalar = 0.75;
+    }
+  }
   for (const auto& [value, sign] : {std::pair{8.0, "large"}, {-8.0, "negative"}})
     for (const auto& [spike, word] : {std::pair{Spike::first, "first"}, {Spike::last, "last"}}) {
       Recipe recipe = basic("", Shape::around, Indices::permutation, 1, seed++);

@@ -18,6 +18,8 @@ struct Recipe {
     negative,
     ties,    // of five values
     tiny,    // zeros of both signs and denormals, some ordinary ones
+    infinite,  // ordinary ones and infinities
+    strange,   // ordinary ones and what is no number
     around,  // center - spread to center + spread, with one spike perhaps
   };
   enum class Spike : std::uint8_t { never, first, early, late, last };
@@ -41,7 +43,7 @@ struct Recipe {
 std::vector<Recipe> basic_recipes();
 /// Values on one side of each constant that conditions compare with, and one early, late or nowhere on the other side or on it.
 std::vector<Recipe> threshold_recipes(const Roles& roles);
-/// One large value at the first or the last element; and where `<` and `<=` differ: values on and next to each constant that
+/// Infinities and what is no number among ordinary values; one large value at the first or the last element; and where `<` and `<=` differ: values on and next to each constant that
 /// conditions compare with, and one alone on it.
 std::vector<Recipe> edge_recipes(const Roles& roles);
 /// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.

@@ -33,6 +33,7 @@ class Analysis {
     sizes();
     indices(function.body);
     thresholds();
+    strange();
   }
 
   Roles roles;
@@ -211,6 +212,14 @@ class Analysis {
       if (term.kind == Kind::choose) take(resolved(term.terms[0]));
     });
     roles.thresholds.assign(found.begin(), found.end());
+  }
+
+  void strange() {
+    for (const Parameter& parameter : function_.parameters)
+      roles.strange = roles.strange || (parameter.pointer && is_real(parameter.type) && !function_.body.empty());
+    for_each_term(function_, [&](const Term& term) {
+      if (term.kind == Kind::convert && !is_real(term.type) && is_real(term.terms[0].type)) roles.strange = false;
+    });
   }
 
   const Function& function_;

@@ -29,6 +29,7 @@ struct Roles {
   std::vector<std::int64_t> lengths;  // constant extents: a size next to them is worth a try
   int depth = 1;                      // how many sizes multiply in work or memory
   bool exits = false;                 // a loop is left early
+  bool strange = false;               // infinities and what is no number may be among the data: none is made an integer
 };
 
 Roles roles_of(const loop::Function& function);

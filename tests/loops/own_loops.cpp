@@ -41,6 +41,7 @@ loop::Verdict analysed(const OwnLoop& own) {
     const analyser::Front front = analyser::read_function(unit, {own.name, {}, {}}, own.values);
     analyser::Facts facts;
     facts.values = own.values;
+    facts.walked = front.walked;
     loop::Verdict verdict = analyser::analyse(front.function, facts, front.notes);
     analyser::name_as_written(verdict, front);
     return verdict;

@@ -93,6 +93,19 @@ TEST_CASE("corpus: the kernels tried first for own loops of every class are righ
   all_right(test::sample_of(2), port::Level::quick, 2, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
+TEST_CASE("corpus: parallel extrema and restarts are right where what they meet is no number") {
+  std::vector<const OwnLoop*> loops;
+  for (const OwnLoop& own : test::own_loops())
+    for (const char* name : {"highest_so_far", "largest_by_choice", "restart_at_marks"})
+      if (own.name == name) loops.push_back(&own);
+  CHECK(loops.size() == 3);
+  all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
+    return first;
+  });
+}
+
 // With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
 // is a test of CTest.
 TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }

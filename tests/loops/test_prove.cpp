@@ -1,12 +1,17 @@
 // The proof with kernels that the host plays: what is right is accepted, what is wrong is refused with its cause.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <optional>
 
 #include "made.hpp"
 #include "port/proving.hpp"
 
 using namespace ak::port;
+using ak::loop::binary;
+using ak::loop::Function;
+using ak::loop::integer;
+using ak::loop::Term;
 using ak::Deadline;
 
 namespace {
@@ -73,6 +78,20 @@ TEST_CASE("prove: a map that is right, and its natural mistakes") {
   CHECK(proven(wrong[0]).text().starts_with("wrong at 1/"));
   CHECK(proven(wrong[0]).text().find("incorrect: b[256] is ") != std::string::npos);
   CHECK(proven(wrong[0]).text().ends_with("(n=257 mixed)"));
+}
+
+TEST_CASE("prove: what is wrong for infinities or for no numbers alone is wrong") {
+  using Memories = std::vector<Memory>;
+  Function f = made::halved();
+  const Term a = made::at("a", binary("+", made::i32("i"), integer(1)));
+  f.body[0].body[0].value = binary("-", a, a);  // 0, of numbers
+  Proven zero{f};
+  CHECK(zero([](Memories& m, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) m[0].set<float>(i, m[1].get<float>(i + 1) - m[1].get<float>(i + 1));
+  }).right());
+  CHECK(zero([](Memories& m, std::int64_t n) {
+    for (std::int64_t i = 0; i < n; ++i) m[0].set<float>(i, 0);
+  }).cause == Cause::incorrect);
 }
 
 TEST_CASE("prove: a sum in another order is right within the bound, and not in its bits; a part of it is wrong") {
@@ -142,7 +161,7 @@ TEST_CASE("prove: a function that rounding alone decides proves nothing") {
   const Proof proof = proven(
       [](std::vector<Memory>& m, std::int64_t n) {
         for (std::int64_t i = 0; i < n; ++i) {
-          float c = std::min(std::abs(m[1].get<float>(i)), 1.5f);
+          float c = std::fmin(std::abs(m[1].get<float>(i)), 1.5f);
           double d = c;
           for (int j = 0; j < 100; ++j) {
             c = c * c;
@@ -158,7 +177,7 @@ TEST_CASE("prove: a function that rounding alone decides proves nothing") {
   CHECK(proof.text().ends_with(" cases rounding alone moves b further than its own value"));
   CHECK(proven([](std::vector<Memory>& m, std::int64_t n) {
           for (std::int64_t i = 0; i < n; ++i) {
-            float x = std::min(std::abs(m[1].get<float>(i)), 1.5f);
+            float x = std::fmin(std::abs(m[1].get<float>(i)), 1.5f);
             for (int j = 0; j < 100; ++j) {
               x = x * x;
               x = x - 1.9f;

@@ -57,7 +57,53 @@ bool is_open(const loop::Parameter& parameter) {
   return parameter.pointer && !parameter.length_known && !parameter.extents.empty();
 }
 
+const std::vector<Term>* extents_of(const loop::Function& function, const std::string& name) {
+  for (const loop::Parameter& parameter : function.parameters)
+    if (parameter.name == name) return &parameter.extents;
+  for (const loop::Local& local : function.locals)
+    if (local.name == name) return &local.extents;
+  return nullptr;
+}
+
+/// Whether every subscript but the first is known to be one of its dimension.
+bool stays_in_its_row(const Statement& statement, const Term& element, const std::vector<Term>& extents) {
+  for (std::size_t i = 1; i < extents.size(); ++i) {
+    const auto at = affine(element.terms[i], statement.scope), end = affine(extents[i], statement.scope);
+    if (!at || !end) return false;
+    const isl::set outside = at->ge_set(*end).unite(at->lt_set(constant(statement.scope.space, 0)));
+    if (!statement.domain.intersect(outside).is_empty()) return false;
+  }
+  return true;
+}
+
+bool is_in_one_row(const Term& element, const Term& other) {
+  for (std::size_t i = 0; i + 1 < element.terms.size(); ++i)
+    if (element.terms[i] != other.terms[i] || element.terms[i].kind != Term::Kind::integer) return false;
+  return true;
+}
+
 }  // namespace
+
+std::string left_row(const Model& model, const Facts& facts, const loop::Function& function) {
+  for (const std::string& name : facts.walked) {
+    const std::vector<Term>* extents = extents_of(function, name);
+    const Term* first = nullptr;
+    bool one_row = true, stays = true;
+    for (const Statement& statement : model.statements)
+      for (const Reference& reference : statement.references) {
+        const Term& element = reference.term;
+        if (!extents || element.kind != Term::Kind::element || element.text != name) continue;
+        if (!first) first = &element;
+        one_row = one_row && is_in_one_row(element, *first);
+        stays = stays && stays_in_its_row(statement, element, *extents);
+      }
+    if (!one_row && !stays)
+      return fmt::format("a pointer into a row of {0} may lead into another row, and {0} is used by rows too: give every "
+                         "dimension its subscript",
+                         name);
+  }
+  return {};
+}
 
 void set_given_lengths(const Facts& facts, loop::Function& function) {
   for (loop::Parameter& parameter : function.parameters) {

@@ -25,8 +25,9 @@ struct Parameter {
 };
 
 // How values are drawn.
-enum Values { mixed, positive, negative, ties, tiny, around };  // tiny: zeros and denormals
-enum Spike { never, first, early, late, last };                 // one value that is not around the others
+// tiny: zeros and denormals; strange: what is no number too.
+enum Values { mixed, positive, negative, ties, tiny, infinite, strange, around };
+enum Spike { never, first, early, late, last };  // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
   Values values;
@@ -158,6 +159,16 @@ inline double draw(Random& random, const Recipe& recipe, Type type) {
       if (kind == 0) return -0.0;
       if (kind < 3) return (kind == 1 ? denormal : -denormal) * static_cast<double>(1 + random.below(1000));
       return kind == 3 ? random.between(-1, 1) : 0;
+    }
+    case infinite: {
+      if (!real) return static_cast<double>(random.below(201) - 100);
+      const double ordinary = random.between(-2, 2);
+      return random.below(32) ? ordinary : copysign(HUGE_VAL, ordinary);
+    }
+    case strange: {
+      if (!real) return static_cast<double>(random.below(201) - 100);
+      const double ordinary = random.between(-2, 2);
+      return random.below(16) ? ordinary : nan("");
     }
     case around: {
       const double value = random.between(recipe.center - recipe.spread, recipe.center + recipe.spread);

@@ -85,15 +85,14 @@ class Splitting {
     if (depends(term.terms[0])) return std::nullopt;
     const auto a = split(term.terms[1]), b = split(term.terms[2]);
     if (!a || !b) return std::nullopt;
-    const auto either = [&](const Part& x, const Part& y) -> Part {
+    const auto either = [&](const Part& x, const Part& y, const Term& zero) -> Part {
       if (!x && !y) return std::nullopt;
-      const Term zero = loop::integer(0);
       Term both{Kind::choose, term.type, "", {term.terms[0], x ? *x : zero, y ? *y : zero}};
       return both;
     };
     AffineForm form = nothing();
-    for (std::size_t i = 0; i < unknowns_; ++i) form.factors[i] = either(a->factors[i], b->factors[i]);
-    form.rest = either(a->rest, b->rest);
+    for (std::size_t i = 0; i < unknowns_; ++i) form.factors[i] = either(a->factors[i], b->factors[i], forgets(term.type));
+    form.rest = either(a->rest, b->rest, loop::integer(0));
     return form;
   }
 
@@ -133,6 +132,18 @@ class Splitting {
 };
 
 }  // namespace
+
+Term forgets(loop::ScalarType type) {
+  return is_real(type) ? loop::unary("-", Term{Kind::real, type, "0.0", {}}) : loop::integer(0);
+}
+
+Term remembering(const Term& factor) {
+  if (!is_real(factor.type) || factor.kind == Kind::real || factor.kind == Kind::integer || factor == forgets(factor.type))
+    return factor;
+  if (factor.kind == Kind::choose)
+    return {Kind::choose, factor.type, "", {factor.terms[0], remembering(factor.terms[1]), remembering(factor.terms[2])}};
+  return {Kind::choose, factor.type, "", {loop::binary("==", factor, loop::integer(0)), loop::integer(0), factor}};
+}
 
 bool is_one(const Part& term) {
   if (!term || (term->kind != Kind::integer && term->kind != Kind::real)) return false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "port/templates/affine_form.hpp"
 #include "port/templates/emit.hpp"
@@ -151,6 +152,10 @@ class Division {
     // What is rounded to another type at every step is no extremum of the unrounded ones.
     if (recurrence.constant->type != carried.type && recurrence.op != "*") return false;
     if (is_real(recurrence.constant->type) != is_real(carried.type)) return false;
+    // `x > c ? x : c` starts anew at every c that is no number.
+    const Term& value = statement.value;
+    if (is_real(carried.type) && value.kind == Term::Kind::choose && found(carried, value.terms[1])) return false;
+    carried.takes_number = is_real(carried.type) && value.kind == Term::Kind::call;
     constants_.emplace(carried.name, *recurrence.constant);
     phases_.carried.push_back(std::move(carried));
     return true;
@@ -432,7 +437,18 @@ class Division {
       out.push_back(assignment(node.id, carried.step() + member, carried.type, std::move(value)));
     };
     const auto old = [&](const std::string& member) { return loop::scalar(carried.step() + member, carried.type); };
-    if (carried.law == Carried::Law::extreme) return set("", constants_.at(carried.name));
+    if (carried.law == Carried::Law::extreme) {
+      const Term& constant = constants_.at(carried.name);
+      set("", constant);
+      if (!is_real(constant.type) || carried.op == "Multiply") return;
+      Node if_number;  // else it takes no part
+      if_number.kind = Node::Kind::branch;
+      if_number.id = node.id;
+      if_number.condition = loop::binary("==", constant, constant);
+      if_number.body.push_back(std::move(out.back()));
+      out.back() = std::move(if_number);
+      return;
+    }
     const AffineForm form = *form_of(carried, node);
     const Term rest = form.rest.value_or(loop::integer(0));
     const auto& factor = form.factors[0];
@@ -446,11 +462,11 @@ class Division {
       case Carried::Law::affine: {
         if (factor && assignments_of(carried.name).size() == 1 && !inside_loop(node.id)) {
           set(".c", rest);
-          return set(".m", *factor);
+          return set(".m", remembering(*factor));
         }
         const auto scaled = [&](const Term& term) { return is_one(factor) ? term : loop::binary("*", *factor, term); };
         set(".c", !factor ? rest : form.rest ? loop::binary("+", scaled(old(".c")), rest) : scaled(old(".c")));
-        return set(".m", factor ? scaled(old(".m")) : loop::integer(0));
+        return set(".m", !factor ? forgets(carried.type) : is_one(factor) ? old(".m") : remembering(scaled(old(".m"))));
       }
       case Carried::Law::second:
         set(".a", *factor);

@@ -24,6 +24,7 @@ struct Carried {
   loop::ScalarType type = loop::ScalarType::f32;  // in which it is computed
   Law law = Law::sum;
   std::string op;             // of `extreme`: the functor of kernels/loop.cuh
+  bool takes_number = false;  // of `extreme`: x that is no number gives way to c that is one (fmax)
   std::int64_t distance = 1;  // iterations
   bool array() const { return target.kind == loop::Term::Kind::element; }
   std::string step() const { return name + "_step_"; }      // scalar: what an iteration does to x, as a value of the law's type

@@ -81,7 +81,7 @@ class Exit {
     std::vector<Stage> all;
     const bool gathers = !work_.group.reductions.empty();
     const Partials partials(work_, turn("ended_", true, true).of(sweep_.body));
-    if (gathers && (!partials.ok() || partials.has_elements() || finishes_)) return {};
+    if (gathers && (!partials.ok() || partials.watches() || partials.has_elements() || finishes_)) return {};
     for (const bool early : {false, true})
       for (const int block : {256, 512})
         for (const int unroll : {1, 4}) {

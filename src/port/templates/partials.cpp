@@ -54,6 +54,16 @@ bool only_as(const std::vector<Node>& body, const Term& element) {
   return only;
 }
 
+/// Whether the extremum is set otherwise than to a number that lies beyond it: `m > x ? m : x`, fmaxf(m, x).
+bool takes_no_number(const std::vector<Node>& body, const Term& target) {
+  bool found = false;
+  loop::for_each_node(body, [&](const Node& node) {
+    if (node.kind == Node::Kind::assign && node.target == target && loop::mentions(node.value, target.text))
+      found = found || node.value.kind != Term::Kind::choose || node.value.terms[2] != target;
+  });
+  return found;
+}
+
 std::string word(const Term& scalar) { return scalar.text; }
 
 const char* functor(const std::string& op) {
@@ -102,6 +112,13 @@ void Partials::add(const Work& work, const loop::Reduction& reduction) {
   } else {
     item.name = word(reduction.target);
   }
+  if (is_real(item.type) && starts_from_first(item.op) && !item.position) {
+    const Term now = loop::scalar(item.name, item.type), strange = loop::scalar(item.strange(), ScalarType::i32);
+    item.watched = takes_no_number(body_, now);
+    if (item.watched)
+      body_ = with_after(std::move(body_), item.name,
+                         {assignment(strange, loop::binary("|", strange, loop::binary("!=", now, now)))});
+  }
   if (item.position) {
     // Set under a branch alone: only then does it say when.
     ok_ = ok_ && !sets_outright(body_, reduction.target);
@@ -130,6 +147,17 @@ bool Partials::ordered() const {
 
 bool Partials::has_elements() const {
   return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.element.has_value(); });
+}
+
+bool Partials::watches() const {
+  return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.watched; });
+}
+
+std::string Partials::strange(const std::string& total) const {
+  std::string text;
+  for (std::size_t i = 0; i < items_.size(); ++i)
+    if (items_[i].watched) text += fmt::format("{}{}.strange{}", text.empty() ? "" : " || ", total, i);
+  return text;
 }
 
 bool Partials::same_bits() const {
@@ -163,6 +191,11 @@ std::string Partials::helpers() const {
     const Item& item = items_[i];
     fields += fmt::format("  {} value{};\n", c_name(item.type), i);
     identities += fmt::format("    none.value{} = {};\n", i, identity(item));
+    if (item.watched) {
+      fields += fmt::format("  int strange{};\n", i);
+      identities += fmt::format("    none.strange{} = 0;\n", i);
+      joins += fmt::format("    a.strange{0} |= b.strange{0};\n", i);
+    }
     if (item.op != "last" && !item.position) {
       joins +=
           fmt::format("    a.value{0} = ak::{1}<{2}>()(a.value{0}, b.value{0});\n", i, functor(item.op), c_name(item.type));
@@ -207,6 +240,7 @@ std::string Partials::start(int indent) const {
   for (const Item& item : items_) {
     if (item.op == "last") line(fmt::format("{0} {1}_last_ = {1};", c_name(item.type), item.name));
     if (item.op == "last" || item.position) line(fmt::format("long long {}_when_ = -1;", item.name));
+    if (item.watched) line(fmt::format("int {0} = {1} != {1};", item.strange(), item.name));
     if (item.op != "last" && !starts_from_first(item.op)) line(fmt::format("{} = {};", item.name, identity(item)));
   }
   return text;
@@ -216,6 +250,7 @@ std::string Partials::value() const {
   std::string text;
   for (const Item& item : items_) {
     text += (text.empty() ? "" : ", ") + item.name + (item.op == "last" ? "_last_" : "");
+    if (item.watched) text += ", " + item.strange();
     if (item.op == "last" || item.position) text += ", " + item.name + "_when_";
     for (const auto& [position, type] : item.positions) text += ", " + position;
   }

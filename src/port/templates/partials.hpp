@@ -18,6 +18,10 @@ class Partials {
   bool ok() const { return ok_; }
   bool ordered() const;       // needs order_, the iteration's number as a long long that rises in C's order
   bool has_elements() const;  // reduces into elements: to be asked for only where there is an iteration
+  /// Whether the parts may be of no use, because no numbers came that are not left out: then C's own loop is to be run, where
+  /// strange(total) holds, instead of finish().
+  bool watches() const;
+  std::string strange(const std::string& total) const;
   bool same_bits() const;
   std::set<std::string> carried() const;
   /// The iteration as a thread runs it for its own part.
@@ -44,6 +48,8 @@ class Partials {
     loop::ScalarType type = loop::ScalarType::f32;
     std::string op;  // a reduction's, "last"
     bool position = false, last = false;
+    bool watched = false;  // an extremum that may become no number, and a number again
+    std::string strange() const { return name + "_strange_"; }
     std::vector<std::pair<std::string, loop::ScalarType>> positions;
     std::optional<loop::Term> element;
   };

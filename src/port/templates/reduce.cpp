@@ -39,6 +39,13 @@ bool moved(const Work& work, const Sweep& sweep) {
   return false;
 }
 
+/// Whether an iteration writes what it does not reduce into: it may not run twice.
+bool writes_more(const Work& work) {
+  Names written = written_arrays(work.body);
+  for (const loop::Reduction& reduction : work.group.reductions) written.erase(reduction.target.text);
+  return !written.empty();
+}
+
 std::vector<Stage> whole_stages(const Work& work) {
   Share share;
   // Without reductions: the last values of scalars.
@@ -53,15 +60,17 @@ std::vector<Stage> whole_stages(const Work& work) {
   const Partials partials(work, sweep->body);
   if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};
   if (partials.has_elements() && (!sweep->single() || !sweep->guards.empty() || moved(work, *sweep))) return {};
+  if (partials.watches() && writes_more(work)) return {};
   const Whole whole{work, *sweep, partials};
   const Packs packs(work, *sweep, partials.body());
   std::vector<Stage> stages;
-  if (packs.any())
-    stages = {whole.two_launches(256, 2, &packs), whole.one_block(1024, &packs), whole.two_launches(128, 1, &packs),
-              whole.two_launches(512, 4, &packs)};
+  if (packs.any()) {
+    stages = {whole.two_launches(256, 2, &packs), whole.two_launches(128, 1, &packs), whole.two_launches(512, 4, &packs)};
+    if (!partials.watches()) stages.insert(stages.begin() + 1, whole.one_block(1024, &packs));
+  }
   for (const auto& [block, unroll] : {std::pair{256, 4}, {256, 1}, {512, 4}, {256, 16}})
     stages.push_back(whole.two_launches(block, unroll));
-  stages.insert(stages.end(), {whole.one_block(1024), whole.one_block(256)});
+  if (!partials.watches()) stages.insert(stages.end(), {whole.one_block(1024), whole.one_block(256)});
   return stages;
 }
 

@@ -72,8 +72,11 @@ std::string op_of(const Carried& carried) {
 std::string applied(const Carried& carried, const std::string& state, const std::string& first, const std::string& first2) {
   const auto type = loop::c_name(carried.target.type);
   switch (carried.law) {
-    case Carried::Law::sum:
     case Carried::Law::extreme:
+      if (carried.takes_number)
+        return fmt::format("({0} == {0} || {1} == {2}.identity() ? {2}({0}, {1}) : {1})", first, state, op_of(carried));
+      [[fallthrough]];
+    case Carried::Law::sum:
       return fmt::format("({})({}({}, {}))", type, op_of(carried), first, state);
     case Carried::Law::affine:
       return fmt::format("({})({}({}))", type, state, first);

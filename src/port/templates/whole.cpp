@@ -63,7 +63,7 @@ Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
                    "  __shared__ {0} room_[ak::kRoom];\n  const {0}* parts_ = (const {0}*){2};\n  {0} mine_ = {1}.identity();\n"
                    "  for (int part_ = threadIdx.x; part_ < {3}[0]; part_ += blockDim.x) mine_ = {1}(mine_, parts_[part_]);\n"
                    "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
-                   partials.type(), partials.op(), parts, count, partials.finish(4, "mine_"), closing(work, 4));
+                   partials.type(), partials.op(), parts, count, result("mine_"), closing(work, 4));
   stage.kernels = {std::move(gathers), std::move(joins)};
   return stage;
 }
@@ -82,6 +82,13 @@ std::string Whole::only_if_any(bool closes) const {
   if (!partials.has_elements()) return {};
   const std::string close = closes ? "    if (threadIdx.x == 0) {\n" + closing(work, 6) + "    }\n" : "";
   return fmt::format("  if ({} <= 0) {{\n{}    return;\n  }}\n", trips_text(sweep.col), close);
+}
+
+/// From the kernel's scalars as they come in.
+std::string Whole::result(const std::string& total) const {
+  if (!partials.watches()) return partials.finish(4, total);
+  return fmt::format("    if ({}) {{\n{}    }} else {{\n{}    }}\n", partials.strange(total), statements(work.body, 6),
+                     partials.finish(6, total));
 }
 
 std::string Whole::gather(const Packs* packs) const {

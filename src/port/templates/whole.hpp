@@ -23,6 +23,7 @@ struct Whole {
  private:
   Stage empty() const;
   std::string only_if_any(bool closes) const;
+  std::string result(const std::string& total) const;
   std::string gather(const Packs* packs) const;
 };
 
