@@ -15,6 +15,7 @@
 #include <map>
 
 #include "ak/types.hpp"
+#include "base/compiler_flags.hpp"
 #include "base/environment.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
@@ -101,21 +102,25 @@ void await_compiler(Run& compiler, double seconds, Deadline deadline, const std:
 
 }  // namespace
 
+std::string program_of(const std::string& name) {
+  if (name.find('/') != name.npos) return ::access(name.c_str(), X_OK) == 0 ? name : "";
+  const std::string path = environment("PATH");
+  for (const std::string_view folder : split(path, ':'))
+    if (std::string file = fmt::format("{}/{}", folder, name); !folder.empty() && ::access(file.c_str(), X_OK) == 0)
+      return file;
+  return "";
+}
+
 std::string find_compiler(const std::string& chosen) {
   std::vector<std::string> names{"cc", "gcc", "clang"};
   if (!chosen.empty()) names = {chosen};
-  const std::string path = environment("PATH");
-  for (const std::string& name : names) {
-    if (name.find('/') != name.npos && ::access(name.c_str(), X_OK) == 0) return name;
-    if (name.find('/') != name.npos) continue;
-    for (const std::string_view folder : split(path, ':'))
-      if (const std::string file = fmt::format("{}/{}", folder, name); !folder.empty() && ::access(file.c_str(), X_OK) == 0)
-        return file;
-  }
+  for (const std::string& name : names)
+    if (std::string program = program_of(name); !program.empty()) return program;
   if (!chosen.empty())
-    throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with --cc", chosen));
-  throw Error(ErrorCode::unsupported,
-              "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with --cc");
+    throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with AK_CC", chosen));
+  throw Error(
+      ErrorCode::unsupported,
+      "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with AK_CC");
 }
 
 std::string preprocessed(const Source& source, const CompilerOptions& options, Deadline deadline) {
@@ -124,11 +129,14 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
   const std::string shown = source.file.empty() ? "source.c" : source.file;
   std::string quoted;
   for (const char c : shown) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << source.text << '\n';
+  std::string_view text = source.text;
+  if (constexpr std::string_view kMark = "\xef\xbb\xbf"; text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << text << '\n';
   std::vector<std::string> command{find_compiler(options.compiler), "-E", "-O2"};
   if (const std::string beside = fs::path(source.file).parent_path().string(); !source.file.empty())
     command.insert(command.end(), {"-iquote", beside.empty() ? "." : beside});
-  command.insert(command.end(), options.flags.begin(), options.flags.end());
+  const std::vector<std::string> flags = flags_of_meaning(options.flags);
+  command.insert(command.end(), flags.begin(), flags.end());
   command.insert(command.end(), {"-x", "c", input, "-o", output});
   Run compiler(command);
   await_compiler(compiler, options.seconds, deadline, output);
@@ -144,7 +152,7 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
     file << "};\n" << kServer;
   }
   std::vector<std::string> command{find_compiler(options.compiler)};
-  for (std::string& flag : without_preprocessor(options.flags)) command.push_back(std::move(flag));
+  for (std::string& flag : without_preprocessor(flags_of_meaning(options.flags))) command.push_back(std::move(flag));
   command.insert(command.end(), options.optimize.begin(), options.optimize.end());
   // What the function does not call need not be there; what it does, and is not there, is at address 0.
   command.insert(command.end(), {"-w", "-x", "c", input, "-o", output, "-fno-pie", "-no-pie", "-ffunction-sections",

@@ -25,6 +25,9 @@ struct Source {
   std::string file;  // whose text it is: for messages, and quoted includes are looked for beside it; may be empty
 };
 
+/// The path of a program on PATH, or of one that is named by a path; empty: it is not there.
+std::string program_of(const std::string& name);
+
 /// The compiler's path. Throws Error{unsupported} that says what to do when there is none.
 std::string find_compiler(const std::string& chosen);
 
