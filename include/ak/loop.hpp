@@ -97,7 +97,8 @@ struct LoopOptions {
 class Loop {
  public:
   /// Enqueues what the function does on the stream, in the function's own order of arguments, before them a pointer to where
-  /// what it returns goes. Device pointers, or all of them host pointers: then the call returns when it is done. The first call
+  /// what it returns goes, behind them, by name, the variables of file scope that it uses: arrays, and scalars that it writes,
+  /// as pointers; the host function has its own of them and does not serve then. Device pointers, or all of them host pointers: then the call returns when it is done. The first call
   /// of a kind of call (values that steer subscripts, how arrays overlap) analyses, generates, proves and times kernels within
   /// AK_LOOP_BUDGET_S, and works; later ones launch. In a capture a loop that is not known runs as one GPU thread.
   /// Throws Error{invalid_argument} that names the argument, Error{unsupported} where nothing can serve it.

@@ -64,6 +64,15 @@ Ast root(Ast node) {
   }
 }
 
+/// For a call that nothing is known of.
+std::string remedy(std::string_view name, bool value_needed) {
+  if (name.starts_with("__builtin_")) name.remove_prefix(std::string_view("__builtin_").size());
+  for (const std::string_view moves : {"memset", "memcpy", "memmove"})
+    if (name == moves || name == fmt::format("__{}_chk", moves)) return "write it as a loop";
+  if (value_needed) return "put its body into the file";
+  return fmt::format("put its body into the file, or, if what it does may be missing, leave it out with --drop {}", name);
+}
+
 bool is_plain(const Term& term) {
   bool plain = true;
   loop::for_each(term, [&](const Term& part) { plain = plain && part.kind != Term::Kind::element; });
@@ -97,11 +106,13 @@ std::optional<Term> Lowering::call(const Ast& node, bool value_needed) {
   }
   if (const auto callee = unit_.function(name)) return inlined(node, *callee);
   if (auto made = special_value(name)) return made;
+  if (parts.size() == 2 && classifies(name)) {
+    Term given = value(parts[1]);
+    return classified(name, is_real(given.type) ? std::move(given) : cast(ScalarType::f64, std::move(given)));
+  }
   const std::string known = mathematics(name);
   if (known.empty()) {
-    const std::string what =
-        value_needed ? "put its body into the file" : "put its body into the file, or leave it out with --drop " + name;
-    refuse(node, fmt::format("it calls {}, whose body is not in the file: {}", name, what));
+    refuse(node, fmt::format("it calls {}, whose body is not in the file: {}", name, remedy(name, value_needed)));
   }
   Term made{Term::Kind::call, scalar_type(node), known, {}};
   for (std::size_t i = 1; i < parts.size(); ++i) made.terms.push_back(value(parts[i]));
@@ -217,7 +228,7 @@ void Lowering::bind(const Ast& parameter, const Ast& argument, const std::option
       add(assign(made.place.term(), std::move(given), line(argument)));
     }
   } else {
-    refuse(argument, fmt::format("{} is a {}, which is not supported", parameter.name(), type.spelled));
+    refuse(argument, fmt::format("{} is of type {}, which is not supported", parameter.name(), type.spelled));
   }
   variables_[id] = std::move(made);
 }

@@ -13,6 +13,8 @@
 
 #include "ak/types.hpp"
 #include "base/child.hpp"
+#include "base/clock.hpp"
+#include "base/compiler_flags.hpp"
 #include "base/landlock.hpp"
 #include "base/text.hpp"
 
@@ -29,9 +31,14 @@ std::string first_error(const std::string& words) {
   std::string_view found;
   for (const std::string_view line : split(words, '\n')) {
     if (found.empty()) found = line;
-    if (line.find("error:") != line.npos) return std::string(line);
+    if (line.find("error:") != line.npos) {
+      found = line;
+      break;
+    }
   }
-  return found.empty() ? "clang gave no reason" : std::string(found);
+  if (found.empty()) return "clang gave no reason";
+  const bool lacks_file = found.ends_with("file not found");
+  return std::string(found) + (lacks_file ? ": give its folder as a compiler's flag, -IFOLDER (behind --)" : "");
 }
 
 /// Waits for the end of one clang. Throws with its words.
@@ -56,19 +63,18 @@ void require_readable(const std::string& file) {
   if (::access(file.c_str(), R_OK)) fail(fmt::format("{}: {}", file, std::strerror(errno)));
 }
 
-}  // namespace
-
-ParsedText parse(const ClangCall& call) {
+ParsedText parsed(const ClangCall& call) {
   if (call.file != "-") require_readable(call.file);
   const Deadline deadline = Deadline::in(call.seconds);
   const std::string program = on_path(call.program);
   if (program.empty())
     throw Error(ErrorCode::missing_library,
-                fmt::format("there is no {0}: install clang, or name it with --clang PATH", call.program));
+                fmt::format("there is no program {}, which reads C: install clang", call.program));
   // Preprocessed first: then every offset of the tree leads into one text, in which macros are gone.
   const std::vector<std::string> quiet = {"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics"};
   std::vector<std::string> words = {program};
-  words.insert(words.end(), call.flags.begin(), call.flags.end());
+  const std::vector<std::string> flags = flags_of_meaning(call.flags);
+  words.insert(words.end(), flags.begin(), flags.end());
   words.insert(words.end(), quiet.begin(), quiet.end());
   std::vector<std::string> dump = words;
   if (call.file == "-" && !call.name.empty())
@@ -86,6 +92,24 @@ ParsedText parse(const ClangCall& call) {
   Run tree(dump, text.output_file(), options);
   await(tree, call.program, deadline, call.seconds);
   return {text.output(), tree.output()};
+}
+
+}  // namespace
+
+std::string with_file_name(std::string words, const ClangCall& call) {
+  constexpr std::string_view kInput = "<stdin>";
+  if (call.file != "-" || call.name.empty()) return words;
+  for (std::size_t at = 0; (at = words.find(kInput, at)) != words.npos; at += call.name.size())
+    words.replace(at, kInput.size(), call.name);
+  return words;
+}
+
+ParsedText parse(const ClangCall& call) {
+  try {
+    return parsed(call);
+  } catch (const Error& error) {
+    throw Error(error.code(), with_file_name(error.what(), call));
+  }
 }
 
 }  // namespace ak::analyser

@@ -23,4 +23,7 @@ struct ParsedText {
 /// deadline passed or the output grew too large.
 ParsedText parse(const ClangCall& call);
 
+/// Words about a text from standard input, with what that is called.
+std::string with_file_name(std::string words, const ClangCall& call);
+
 }  // namespace ak::analyser

@@ -22,6 +22,26 @@ struct Level {
   ~Level() { --depth; }
 };
 
+constexpr const char* kPointerTested = "a test of a pointer, or its use as a number: leave it to the caller";
+
+constexpr const char* kInsteadOfWrapping =
+    "use int or long long; where wrapping at 32 bits is meant, long long and & 0xffffffff";
+
+/// NULL, 0, (void*)0
+bool is_null(Ast node) {
+  while (node.is("ParenExpr") || node.is("ImplicitCastExpr") || node.is("CStyleCastExpr")) {
+    if (node.text("castKind") == "NullToPointer") return true;
+    node = node.child(0);
+  }
+  return node.is("IntegerLiteral");
+}
+
+/// A name alone, which has no side effects: of `(void)name;`
+bool is_name(Ast node) {
+  while (node.is("ParenExpr") || node.is("ImplicitCastExpr") || node.is("CStyleCastExpr")) node = node.child(0);
+  return node.is("DeclRefExpr");
+}
+
 /// 0 or 1
 Term is_true(Term term) {
   constexpr std::string_view kSays[] = {"<", "<=", ">", ">=", "==", "!=", "&&", "||"};
@@ -82,6 +102,7 @@ Term Lowering::conversion(const Ast& node) {
   if (kind == "LValueToRValue") {
     if (const Ast to = inner.part("referencedDecl"); inner.is("DeclRefExpr") && to.is("VarDecl"))
       if (const auto literal = constant_variable(to)) return *literal;
+    if (unit_.type(node).is_pointer()) refuse(node, kPointerTested);
     scalar_type(node);
     const Place object = place(inner);
     if (!object.is_element()) refuse(node, "an array is used as a number");
@@ -110,7 +131,7 @@ Term Lowering::unary_value(const Ast& node) {
   if (op == "&") refuse(node, "an address is used as a number");
   if (op == "+" || op == "__extension__") return value(node.child(0));
   if (op != "!" && unit_.type(node).is_unsigned && in_subscript_ == 0)
-    refuse(node, fmt::format("{} of an unsigned number, which wraps: use int or long long", op));
+    refuse(node, fmt::format("{} of an unsigned number, which wraps: {}", op, kInsteadOfWrapping));
   return loop::unary(op, value(node.child(0)));
 }
 
@@ -123,6 +144,8 @@ Term Lowering::binary_value(const Ast& node) {
   }
   if (op == "&&" || op == "||") return logical(node);
   const CType left = unit_.type(node.child(0)), right = unit_.type(node.child(1));
+  if ((left.is_pointer() && is_null(node.child(1))) || (right.is_pointer() && is_null(node.child(0))))
+    refuse(node, kPointerTested);
   if (left.is_pointer() || right.is_pointer()) return compare_pointers(node, op);
   Term a = value(node.child(0));
   Term b = value(node.child(1));
@@ -154,7 +177,7 @@ void Lowering::refuse_wrapping(const Ast& node, const std::string& op, const Ter
   const bool adds = op == "+" || op == "-";
   if ((!adds && op != "*" && op != "<<") || in_subscript_ > 0) return;
   if (adds && counting_ > 0 && (constant(a) || constant(b))) return;
-  refuse(node, fmt::format("{} of unsigned numbers, which wraps: use int or long long", op));
+  refuse(node, fmt::format("{} of unsigned numbers, which wraps: {}", op, kInsteadOfWrapping));
 }
 
 // An operand that C may not evaluate: its side effects stand in the list.
@@ -269,7 +292,7 @@ void Lowering::effect(const Ast& node) {
   const bool assigns = kind == "CompoundAssignOperator" || (kind == "BinaryOperator" && op == "=");
   const bool steps = kind == "UnaryOperator" && (op == "++" || op == "--");
   if (kind == "ParenExpr" || ((kind == "CStyleCastExpr" || kind == "ImplicitCastExpr") && node.text("castKind") == "ToVoid")) {
-    effect(node.child(0));
+    if (!is_name(node.child(0))) effect(node.child(0));
   } else if ((assigns || steps) && unit_.type(node).is_pointer()) {
     pointer(node);
   } else if (assigns) {

@@ -94,7 +94,8 @@ class Writer {
       if (role.role == loop::Role::wavefront) add("wavefront, interchange", role.loop, "diagonals of the two loops are parallel");
       if (role.role == loop::Role::scatter)
         add("aliasing, indirection, thresholds", role.loop,
-            fmt::format("writes {} through unknown subscripts: parallel where these do not meet", fmt::join(group.scattered, ", ")));
+            fmt::format("writes{}{} through unknown subscripts: parallel where these do not meet", group.scattered.empty() ? "" : " ",
+                        fmt::join(group.scattered, ", ")));
     }
   }
 

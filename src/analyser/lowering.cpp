@@ -19,6 +19,29 @@ namespace {
 // Names that geometry and kernels have beside the function's own.
 constexpr const char* kReserved[] = {"result_", "sms_"};
 
+bool calls(const Ast& node, std::string_view function) {
+  if (node.is("DeclRefExpr") && node.part("referencedDecl").name() == function) return true;
+  const auto children = node.children();
+  return std::ranges::any_of(children, [&](const Ast& child) { return calls(child, function); });
+}
+
+std::string those_there_are(const Unit& unit) {
+  std::string names;
+  for (const Ast& function : unit.functions())
+    if (unit.in_main_file(function)) names.append(names.empty() ? ": there are " : ", ").append(function.name());
+  return one_line(names, 300);
+}
+
+/// For a parameter that no kernel takes.
+std::string remedy(const CType& type) {
+  const auto has = [&](std::string_view word) { return type.spelled.find(word) != type.spelled.npos; };
+  if (has("**") || has("*[")) return ": pass each array as a parameter of its own";
+  if (has("struct") || has("union")) return ": pass its members as parameters of their own";
+  for (const std::string_view small : {"char", "short", "bool", "_Bool", "enum", "int8", "int16"})
+    if (has(small)) return has("*") ? ": make them int" : ": make it int";
+  return {};
+}
+
 }  // namespace
 
 Term Place::term() const {
@@ -54,6 +77,8 @@ void Lowering::refuse_kind(const Ast& node) const {
                                                                       {"StringLiteral", "a string"},
                                                                       {"IndirectGotoStmt", "a goto to a computed place"},
                                                                       {"InitListExpr", "a list of values"}};
+  if (node.is("StmtExpr") && calls(node, "__assert_fail"))
+    refuse(node, "assert is not supported: leave it out with -DNDEBUG (behind --)");
   std::string_view found = node.kind();
   for (const auto& [kind, words] : kWords)
     if (kind == node.kind()) found = words;
@@ -63,8 +88,8 @@ void Lowering::refuse_kind(const Ast& node) const {
 Draft Lowering::run() {
   const auto function = unit_.function(choice_.function);
   if (!function)
-    throw Error(ErrorCode::invalid_argument, fmt::format("there is no function {} with a body: --list names those there are",
-                                                         one_line(choice_.function, 80)));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("there is no function {} with a body{}", one_line(choice_.function, 80), those_there_are(unit_)));
   draft_.function.name = choice_.function;
   for (const char* word : kReserved) draft_.taken.insert(word);
   here_ = &draft_.body;
@@ -113,7 +138,8 @@ void Lowering::whole(const Ast& function) {
   const std::string_view type = function.type_text();
   const CType returns = unit_.type_of(type.substr(0, type.find('(')));
   if (returns.shape != CType::Shape::nothing && (!returns.is_scalar() || returns.is_unsigned))
-    refuse(function, fmt::format("it returns {}: nothing, float, double, int and long long are supported", returns.spelled));
+    refuse(function,
+           fmt::format("it returns {}: nothing, float, double, int and long long are supported", trimmed(returns.spelled)));
   if (function.flag("variadic")) refuse(function, "its arguments vary in number: give it a fixed list");
   draft_.function.returns = returns.scalar;
   Ast body;
@@ -130,8 +156,8 @@ void Lowering::parameter(const Ast& declaration) {
   if (declaration.name().empty()) refuse(declaration, "a parameter has no name: give it one");
   if (!type.is_scalar() && !type.is_pointer())
     refuse(declaration,
-           fmt::format("the parameter {} is a {}: float, double, int and long long and pointers to them are supported",
-                       declaration.name(), type.spelled));
+           fmt::format("the parameter {} is of type {}: float, double, int and long long and pointers to them are supported{}",
+                       declaration.name(), type.spelled, remedy(type)));
   if (type.is_unsigned)
     refuse(declaration,
            fmt::format("the parameter {} is unsigned ({}): make it int or long long", declaration.name(), type.spelled));
@@ -212,7 +238,7 @@ Variable& Lowering::variable(const Ast& reference) {
   const auto found = variables_.find(to.id());
   if (found != variables_.end()) {
     if (found->second.type.shape == CType::Shape::other)
-      refuse(reference, fmt::format("{} is a {}, which is not supported", to.name(), found->second.type.spelled));
+      refuse(reference, fmt::format("{} is of type {}, which is not supported", to.name(), found->second.type.spelled));
     return found->second;
   }
   if (!unit_.is_file_scope(to)) refuse(reference, fmt::format("{} is not a variable that can be followed", to.name()));
@@ -227,7 +253,7 @@ Variable& Lowering::file_scope(const Ast& reference, std::string_view name) {
   const bool assigned = assigned_.contains(std::string(name));
   variable.type = type;
   if (type.shape == CType::Shape::other || type.is_unsigned)
-    refuse(reference, fmt::format("the file-scope variable {} is a {}, which is not supported", name, type.spelled));
+    refuse(reference, fmt::format("the file-scope variable {} is of type {}, which is not supported", name, type.spelled));
   loop::Parameter made;
   made.name = name;
   made.type = type.scalar;

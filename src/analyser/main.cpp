@@ -181,7 +181,7 @@ int run(const CommandLine& line) {
     }
     verdict = {};
     verdict.function.name = line.choice.function;
-    verdict.refused = refused.what();
+    verdict.refused = ak::analyser::with_file_name(refused.what(), line.clang);
   }
   fmt::print("{}\n", ak::loop::write_json(verdict));
   return 0;

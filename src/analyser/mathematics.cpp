@@ -47,4 +47,19 @@ std::optional<Term> special_value(std::string_view name) {
   return loop::binary("/", real(infinite ? "1.0" : "0.0"), real("0.0"));
 }
 
+bool classifies(std::string_view name) {
+  name = plain(name);
+  return name == "isnan" || name == "isfinite" || name == "isinf_sign";
+}
+
+Term classified(std::string_view name, const Term& value) {
+  name = plain(name);
+  if (name == "isnan") return loop::binary("!=", value, value);
+  const bool narrow = value.type == ScalarType::f32;
+  const Term infinity = *special_value(narrow ? "inff" : "inf");
+  if (name == "isfinite")
+    return loop::binary("<", Term{Term::Kind::call, value.type, narrow ? "fabsf" : "fabs", {value}}, infinity);
+  return loop::binary("-", loop::binary("==", value, infinity), loop::binary("==", value, loop::unary("-", infinity)));
+}
+
 }  // namespace ak::analyser

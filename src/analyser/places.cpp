@@ -1,6 +1,8 @@
 // Objects and pointers: every pointer is an array with subscripts, and a pointer that moves has locals for them.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "analyser/lowering.hpp"
 
 namespace ak::analyser {
@@ -50,6 +52,10 @@ Place Lowering::pointer(const Ast& given) {
       const Ast object = without_parentheses(node.child(0));
       if (!object.is("DeclRefExpr")) refuse(node, "a pointer is read from memory: arrays of pointers are not supported");
       const Variable& found = variable(object);
+      const bool unknown_rows = std::ranges::any_of(found.type.extents, [](const auto& one) { return !one; });
+      if (found.pointer && !found.bound && unknown_rows && !choice_.body.empty())
+        refuse(node, fmt::format("the inner extents of {} are not constant, which the body of a loop alone needs",
+                                 object.part("referencedDecl").name()));
       if (found.pointer && !found.bound)
         refuse(node, fmt::format("the pointer {} is used before it is set", object.part("referencedDecl").name()));
       Place to = found.place;

@@ -65,6 +65,12 @@ void Lowering::region(const Ast& function) {
 
   Known known;
   for (const Ast& statement : region.before) run_before(statement, named, known);
+  // The loop's own variable has another value in each iteration.
+  const Ast init = region.loop.child(0);
+  if (init.is("DeclStmt")) run_before(init, named, known);
+  std::vector<Ast> counts = init.is("DeclStmt") ? init.children() : std::vector<Ast>{assigned_by(init)};
+  for (const Ast& variable : counts)
+    if (const auto found = variables_.find(variable.id()); found != variables_.end()) known.erase(found->second.place.name);
   for (const auto& [name, value] : known) draft_.known[name] = value;
   const std::string end = fmt::format("end.{}", ++draft_.loops);
   targets_.push_back({0, end, end});

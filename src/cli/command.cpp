@@ -62,6 +62,7 @@ void Command::flag(const std::string& name, std::function<void()> take, const st
   app_->add_flag_callback(name, std::move(take), what);
 }
 void Command::words_behind_dashes(std::vector<std::string>& words) { behind_dashes[app_] = &words; }
+bool Command::takes_words_behind_dashes() const { return behind_dashes.contains(app_); }
 void Command::footer(const std::string& text) { app_->footer(text); }
 void Command::on_run(std::function<int()> body) {
   app_->callback([body = std::move(body)] { chosen = body; });

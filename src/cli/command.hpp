@@ -48,6 +48,7 @@ class Command {
   void flag(const std::string& name, std::function<void()> take, const std::string& what);
   /// Gets the words behind "--", which are words by their place to other commands; the vector must outlive the program's run.
   void words_behind_dashes(std::vector<std::string>& words);
+  bool takes_words_behind_dashes() const;
   /// The end of its help.
   void footer(const std::string& text);
   /// Runs when this command was chosen; its result is the exit code.

@@ -143,6 +143,8 @@ Check check_loops(const Settings& settings) {
   try {
     const std::string analyser = port::find_analyser(settings.analyser);
     const std::string compiler = port::find_compiler(settings.compiler);
+    if (on_path("clang").empty())
+      return {"loops", Health::note, "no clang on PATH, with which ak-analyse reads C", "install clang; " + meanwhile};
     loop::EmulatorOptions options;
     options.worker = settings.worker;
     loop::Emulator("extern \"C\" __global__ void nothing() {}", {"nothing"}, options);

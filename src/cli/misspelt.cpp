@@ -60,7 +60,9 @@ std::string misspelt(const Program& program, int argc, char** argv) {
       if (word == text) at += *words;  // its value may begin with a dash: --act -x
       continue;
     }
-    return described(word, fmt::format("an option of `{}`", command), scope.options(), command + " --help");
+    const bool takes_flags = scope.takes_words_behind_dashes() && word[1] != '-';
+    return described(word, fmt::format("an option of `{}`", command), scope.options(), command + " --help") +
+           (takes_flags ? "; flags of the C compiler stand behind --" : "");
   }
   return "";
 }

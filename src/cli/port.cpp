@@ -23,6 +23,7 @@
 #include "plan/resources.hpp"
 #include "port/artifacts.hpp"
 #include "port/c_bench.hpp"
+#include "port/one_thread.hpp"
 #include "port/report.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
@@ -98,6 +99,8 @@ class Ports {
     const auto deadline = Deadline::in(30);
     std::vector<std::string> functions = asked_.functions;
     if (state_.all) functions = port::functions_of(asked_.source, tools_, deadline);
+    if (functions.empty() && state_.all)
+      throw Error(ErrorCode::invalid_argument, fmt::format("{} has no function with a body", state_.file));
     if (functions.empty())
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
@@ -109,7 +112,8 @@ class Ports {
       if (std::find(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i), functions[i]) !=
           functions.begin() + static_cast<std::ptrdiff_t>(i))
         continue;  // named twice
-      failed += state_.verdict ? show_verdict(functions[i]) : port_entry(functions[i], functions.size() == 1);
+      failed +=
+          state_.verdict ? show_verdict(functions[i], functions.size() == 1) : port_entry(functions[i], functions.size() == 1);
     }
     if (writes()) save();
     return failed ? kFailed : kOk;
@@ -173,19 +177,20 @@ class Ports {
   }
 
   // For the first of the calls that are asked for.
-  int show_verdict(const std::string& function) const {
+  int show_verdict(const std::string& function, bool alone) const {
     const port::LoopSource source = source_of(sources_[0], function);
     loop::CallClass call;
     for (const auto& [name, value] : sources_[0].calls[0]) call.values.emplace_back(name, value);
     call.aliases = asked_.aliases;
     const Deadline deadline = Deadline::in(state_.seconds);
     loop::Verdict verdict = port::analyse(source, call, tools_, deadline);
+    check_aliases(verdict.function);
     if (std::ranges::any_of(verdict.dependences, [](const loop::Dependence& one) { return !one.exact; }) || verdict.in_order)
       observe(verdict, source, call, deadline);
     if (state_.json)
       fmt::print("{}\n", loop::write_json(verdict));
     else
-      fmt::print("{}", printable(loop::explain(verdict)));
+      fmt::print("{}{}{}", alone ? "" : function + ": ", printable(loop::explain(verdict)), alone ? "" : "\n");
     return verdict.refused.empty() ? 0 : 1;
   }
 
@@ -198,6 +203,17 @@ class Ports {
     } catch (const Error& error) {
       fmt::print(stderr, "ak: not run for what it shows: {}\n", printable(error.what()));
     }
+  }
+
+  // Of a function that was read.
+  void check_aliases(const loop::Function& function) const {
+    if (function.parameters.empty()) return;
+    for (const loop::CallClass::Alias& alias : asked_.aliases)
+      for (const std::string& name : {alias.pointer, alias.base}) {
+        const loop::Parameter* parameter = loop::find_parameter(function, name);
+        if (!parameter || !parameter->pointer)
+          throw Error(ErrorCode::invalid_argument, fmt::format("--alias: {} is no pointer of {}", name, function.name));
+      }
   }
 
   // What fails is an entry too, so that results.json has every function.
@@ -257,6 +273,7 @@ class Ports {
     port::PortRequest request;
     request.source = source, request.function = plain.function, request.integers = calls[0];
     if (asked_.sizes.lists()) request.sizes = calls;
+    check_aliases(plain.function);
     request.call = call_of(plain.function, request.integers);
     const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
     request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
@@ -271,6 +288,8 @@ class Ports {
     request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of();
     finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline), entry);
+    if (entry.status == port::Status::budget && deadline.passed())
+      entry.why += fmt::format("{}--seconds gives it more", entry.why.empty() ? "" : ": ");
   }
 
   static bool first_part(const port::Entry& entry) { return entry.attempts.empty(); }
@@ -304,6 +323,7 @@ class Ports {
     const loop::Winner& winner = ported.winner;
     const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
     if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
+    if (first) entry.one_thread = port::why_one_thread(request.verdict, ported.tried, chosen);
     entry.right += best->right, entry.cases += best->cases;
     if (first) entry.note = ported.note;
     if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
@@ -384,7 +404,10 @@ void add_port(Program& program) {
   command.option("--out", state->out,
                  "a folder for results.json, and for each function its kernels with a launcher, a test and a benchmark");
   state->search.add_cache_to(command);
-  command.on_run([state] { return Ports(*state).run(); });
+  command.on_run([state] {
+    if (state->json && !state->verdict) throw Error(ErrorCode::invalid_argument, "--json: it goes with --verdict");
+    return Ports(*state).run();
+  });
 }
 
 }  // namespace ak::cli

@@ -121,12 +121,22 @@ std::uint64_t converted(const LoopPrototype& prototype, const LoopPrototype::Arg
   return static_cast<std::uint64_t>(integer);
 }
 
+// Why there are more than the function's own.
+std::string of_file_scope(const LoopPrototype& prototype) {
+  std::string names;
+  for (const LoopPrototype::Argument& argument : prototype.arguments())
+    if (argument.implicit)
+      names.append(names.empty() ? "; of file scope, behind the function's own: " : ", ").append(argument.name);
+  return names;
+}
+
 }  // namespace
 
 void gather(const LoopPrototype& prototype, const LoopType* types, void* const* values, std::size_t count, LoopValues& into) {
   const auto& arguments = prototype.arguments();
   if (count != arguments.size()) [[unlikely]]
-    refuse(prototype, fmt::format("takes {} arguments ({}), not {}", arguments.size(), prototype.text(), count));
+    refuse(prototype, fmt::format("takes {} arguments ({}), not {}{}", arguments.size(), prototype.text(), count,
+                                  of_file_scope(prototype)));
   for (std::size_t i = 0; i < count; ++i) {
     const LoopPrototype::Argument& argument = arguments[i];
     const LoopType given = types[i];

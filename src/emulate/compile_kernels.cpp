@@ -123,7 +123,7 @@ std::string find_compiler(const std::string& chosen) {
   for (const char* const program : {"g++", "clang++", "c++"})
     if (on_path(program)) return program;
   throw Error(ErrorCode::unsupported,
-              "there is no C++ compiler: none of g++, clang++, c++ is on the path; install one, or name it with --cc or CXX");
+              "there is no C++ compiler: none of g++, clang++, c++ is on the path; install one, or name it with CXX");
 }
 
 std::string kernels_source(const std::string& text, const std::vector<std::string>& kernels) {

@@ -106,6 +106,31 @@ std::string group_text(const Group& group, const Function& function) {
   return fmt::format("{}", fmt::join(words, " "));
 }
 
+/// What must hold for the node to run, beside its loops: "if (x[i] > 0) ".
+std::string conditions_text(const std::vector<Node>& body, int id) {
+  for (const Node& node : body) {
+    if (node.id == id) return {};
+    const auto inside = [id](const std::vector<Node>& part) {
+      bool found = false;
+      for_each_node(part, [&](const Node& one) { found = found || one.id == id; });
+      return found;
+    };
+    const bool first = inside(node.body);
+    if (!first && !inside(node.otherwise)) continue;
+    std::string own;
+    if (node.kind == Node::Kind::branch)
+      own = fmt::format("if ({}{}{}) ", first ? "" : "!(", c_text(node.condition), first ? "" : ")");
+    return own + conditions_text(first ? node.body : node.otherwise, id);
+  }
+  return {};
+}
+
+std::string statement_text(const Function& function, const Node& node) {
+  if (node.kind != Node::Kind::leave) return c_text({node}, 0);
+  const Node* left = find_node(function, node.of);
+  return fmt::format("leave the loop over {};\n", left ? left->variable : "it");
+}
+
 }  // namespace
 
 std::string text(const Verdict& verdict) {
@@ -134,7 +159,8 @@ std::string explain(const Verdict& verdict) {
     if (!group.cause.empty()) all += "  because " + group.cause + "\n";
     for (int id : group.statements)
       if (const Node* node = find_node(verdict.function, id))
-        all += (node->line > 0 ? fmt::format("  line {:<4} ", node->line) : std::string(12, ' ')) + c_text({*node}, 0);
+        all += (node->line > 0 ? fmt::format("  line {:<4} ", node->line) : std::string(12, ' ')) +
+               conditions_text(verdict.function.body, id) + statement_text(verdict.function, *node);
   }
   if (!verdict.findings.empty()) all += "\n";
   for (const Finding& finding : verdict.findings) {

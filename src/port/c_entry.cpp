@@ -17,8 +17,10 @@ std::string c_text(const CEntry& entry, const Function& function) {
     if (parameter.implicit && !entry.arguments_for_implicit) {
       const std::string& name = parameter.name;
       if (parameter.pointer) {
-        const std::string is_pointer =
-            fmt::format("__builtin_types_compatible_p(__typeof__({0}), __typeof__(&({0})[0]))", name);
+        // An array, a pointer, or a scalar that is written. Only an array plus 0 has another type.
+        const std::string is_pointer = fmt::format(
+            "(__builtin_classify_type({0}) == 5 && __builtin_types_compatible_p(__typeof__({0}), __typeof__(({0}) + 0)))",
+            name);
         before += fmt::format(
             "  if ({0}) *(void**)&{1} = ak_args[{2}]; else __builtin_memcpy((void*)&{1}, ak_args[{2}], sizeof {1});\n",
             is_pointer, name, at);

@@ -19,8 +19,8 @@ struct CEntry {
   std::string before_call, after_call;  // statements next to the call
 };
 
-/// `void ak_entry_N(void** ak_args)`. The result's pointer comes first where there is one. An array of file scope gets the
-/// argument's values and gives them back; a pointer of file scope gets the pointer.
+/// `void ak_entry_N(void** ak_args)`. The result's pointer comes first where there is one. An array of file scope, or a
+/// scalar that is written, gets the argument's values and gives them back; a pointer of file scope gets the pointer.
 std::string c_text(const CEntry& entry, const loop::Function& function);
 
 /// A block for each argument of the case, in `memories`, copies of the case's; `values` holds those that are no pointers.

@@ -16,6 +16,7 @@
 
 #include "ak/types.hpp"
 #include "base/child.hpp"
+#include "base/compiler_flags.hpp"
 #include "base/environment.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
@@ -71,23 +72,9 @@ std::string whole_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Without those that ask for files of the compiler's, as a build's own flags do.
-std::vector<std::string> without_outputs(const std::vector<std::string>& flags) {
-  std::vector<std::string> kept;
-  for (std::size_t i = 0; i < flags.size(); ++i) {
-    const std::string& flag = flags[i];
-    if (flag == "-o" || flag == "-MF" || flag == "-MT" || flag == "-MQ")
-      ++i;  // its argument is a word of its own
-    else if (flag != "-c" && !flag.starts_with("-M") && !flag.starts_with("-save-temps"))
-      kept.push_back(flag);
-  }
-  return kept;
-}
-
 /// The flags that are of no use, or do harm, to a text that is preprocessed.
-std::vector<std::string> without_preprocessor(const std::vector<std::string>& given) {
+std::vector<std::string> without_preprocessor(const std::vector<std::string>& flags) {
   std::vector<std::string> kept;
-  const std::vector<std::string> flags = without_outputs(given);
   for (std::size_t i = 0; i < flags.size(); ++i) {
     const std::string& flag = flags[i];
     const auto is = [&](std::string_view name) { return flag == name; };
@@ -122,9 +109,10 @@ std::string find_compiler(const std::string& chosen) {
   for (const std::string& name : names)
     if (std::string file = on_path(name); !file.empty()) return file;
   if (!chosen.empty())
-    throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with --cc", chosen));
-  throw Error(ErrorCode::unsupported,
-              "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with --cc");
+    throw Error(ErrorCode::unsupported, fmt::format("the C compiler '{}' is not there: name another with AK_CC", chosen));
+  throw Error(
+      ErrorCode::unsupported,
+      "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with AK_CC");
 }
 
 std::string preprocessed(const Source& source, const CompilerOptions& options, Deadline deadline) {
@@ -133,11 +121,14 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
   const std::string shown = source.file.empty() ? "source.c" : source.file;
   std::string quoted;
   for (const char c : shown) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
-  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << source.text << '\n';
+  std::string_view text = source.text;
+  if (constexpr std::string_view kMark = "\xef\xbb\xbf"; text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << text << '\n';
   std::vector<std::string> command{find_compiler(options.compiler), "-E", "-O2"};
   if (const std::string beside = fs::path(source.file).parent_path().string(); !source.file.empty())
     command.insert(command.end(), {"-iquote", beside.empty() ? "." : beside});
-  for (std::string& flag : without_outputs(options.flags)) command.push_back(std::move(flag));
+  const std::vector<std::string> flags = flags_of_meaning(options.flags);
+  command.insert(command.end(), flags.begin(), flags.end());
   command.insert(command.end(), {"-x", "c", input, "-o", output});
   Run compiler(command, Run::Errors::with_output, {}, compiler_box(folder.path()));
   await_compiler(compiler, options.seconds, deadline, output);
@@ -157,7 +148,7 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
   const std::vector<std::string> links{"-no-pie", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"};
   const std::string compiler = find_compiler(options.compiler);
   std::vector<std::string> command{compiler};
-  for (std::string& flag : without_preprocessor(options.flags)) command.push_back(std::move(flag));
+  for (std::string& flag : without_preprocessor(flags_of_meaning(options.flags))) command.push_back(std::move(flag));
   command.insert(command.end(), options.optimize.begin(), options.optimize.end());
   command.insert(command.end(), {"-w", "-x", "c", input, "-fno-pie", "-ffunction-sections", "-fdata-sections"});
   if (beside.empty()) {

@@ -100,7 +100,9 @@ class Planner {
       if (!walk) return {true, false};
       if (const auto apart = oracle_.disagreement(made, expected, *walk))
         throw Error(ErrorCode::internal,
-                    fmt::format("the analysis has misread '{}': {} ({})", plan.function.name, *apart, made.name));
+                    fmt::format("the analysis has misread '{}': {} ({}); or C leaves it undefined: the function reads what was "
+                                "never set, or overflows an integer",
+                                plan.function.name, *apart, made.name));
       return {true, note(*walk, made)};
     } catch (const Unfit& unfit) {
       return leave_out(unfit.what());

@@ -41,6 +41,11 @@ bool near_overflow(double value, ScalarType type) {
   return std::abs(value) >= std::ldexp(most, -32);
 }
 
+bool near_overflow(const Memory& memory, std::int64_t at) {
+  const int bits = memory.type == ScalarType::i32 ? 30 : 62;
+  return std::abs(static_cast<double>(memory.integer(at))) >= std::ldexp(1.0, bits);
+}
+
 /// What such a value may have become: no number, or an infinity; but one is not the other one's.
 bool has_overflowed(double value, double c, double in_double, ScalarType type) {
   if (!near_overflow(c, type) && !near_overflow(in_double, type)) return false;
@@ -84,7 +89,8 @@ Judgement judge(const Case& given, const Expected& expected, const std::vector<M
       bool weak = false;
       if (!is_real(c.type)) {
         // An integer that rounding decides may be either.
-        if (same_bits || after.integer(i) != d.integer(i)) return wrong("");
+        if (same_bits || after.integer(i) != d.integer(i))
+          return wrong(near_overflow(after, i) || near_overflow(c, i) ? " (an integer that overflows is undefined in C)" : "");
         weak = true;
       } else {
         if (same_bits && after.real(i) == c.real(i)) return wrong(" (by the sign of zero)");

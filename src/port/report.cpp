@@ -70,6 +70,7 @@ class Report {
     add_speed_ups();
     add_groups();
     add_failures();
+    add_one_thread();
     add_extremes();
     add_attempts();
     add_timeouts();
@@ -197,6 +198,13 @@ class Report {
     Section s("Failures", "function|class|cause|why");
     for (const Entry& e : results_.entries)
       if (!e.passed()) s << shown_name(e) << e.work_class << name(e.status) << e.why;
+    add_if_any(s);
+  }
+
+  void add_one_thread() {
+    Section s("One GPU thread", "function|verdict|because");
+    for (const Entry& e : results_.entries)
+      if (!e.one_thread.empty()) s << shown_name(e) << e.verdict << e.one_thread;
     add_if_any(s);
   }
 
@@ -332,10 +340,11 @@ std::string report_files(const std::string& file, const std::string& older, Mark
 }
 
 std::string summary(const Entry& e) {
-  std::string out = plain(e.name) + "  " + plain(e.verdict);
+  std::string out = plain(e.name);
   const auto add = [&](std::string_view before, std::string_view what) {
     if (!what.empty() && what != "-") out.append(before) += plain(what);
   };
+  if (e.verdict != "refused") add("  ", e.verdict);  // which the status says
   add("  ", e.tactic);
   if (e.cases) add("  ", fmt::format("right {}/{}", e.right, e.cases));
   if (!e.passed()) {
@@ -353,6 +362,7 @@ std::string summary(const Entry& e) {
     add("  moved ", shown(t[ArmId::moved]));
   }
   if (e.kept) add("  ", "kept");
+  add("  one GPU thread, because ", e.one_thread);
   return out;
 }
 

@@ -62,6 +62,7 @@ Fields fields(const Entry& e) {
           {"why", &e.why, false},
           {"note", &e.note, false},
           {"tactic", &e.tactic, false},
+          {"one_thread", &e.one_thread, false},
           {"right", &e.right, false},
           {"cases", &e.cases, false},
           {"kept", &e.kept, false},

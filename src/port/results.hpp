@@ -84,6 +84,7 @@ struct Entry {
   std::string why;                // of a failure, for a person
   std::string note;               // why something was left out: an arm, a size; one line
   std::string tactic;             // "scan block=256 unroll=4"; empty: none passed
+  std::string one_thread;         // why that is one GPU thread; empty: it is not
   int right = 0, cases = 0;       // of its proof
   bool kept = false;              // in the store
   std::vector<Attempt> attempts;  // as they came

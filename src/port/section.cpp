@@ -22,7 +22,7 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 std::string plain(std::string_view text) {
-  constexpr std::size_t kMost = 100;
+  constexpr std::size_t kMost = 500;  // a refusal with its remedy
   return one_line(text, kMost) + (text.size() > kMost ? "..." : "");
 }
 

@@ -116,3 +116,32 @@ TEST_CASE("port --size: lists of numbers for parameters and macros; what is wron
   CHECK(has(kernel("doubled"), "3.0f"));
   CHECK(has(kernel("doubled LEN=5"), "5.0f"));
 }
+
+TEST_CASE("port: what is wrong with its words is said by name") {
+  const Folder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser =
+      folder.file("analyse", fmt::format("#!/bin/sh\nfor w; do [ $w = --list ] && exit; done\ncat '{}'\n", verdict));
+  fs::permissions(analyser, fs::perms::owner_all);
+  const auto said = [&](const std::string& words) {
+    return run_ak(fmt::format("port {} {}", source, words), "AK_ANALYSER=" + analyser).output;
+  };
+  CHECK(said("--all") == fmt::format("ak: {} has no function with a body\n", source));
+  CHECK(has(said("doubled --json"), "--json: it goes with --verdict"));
+  CHECK(has(said("doubled --alias b=foo+1"), "--alias: b is no pointer of doubled"));
+  CHECK(has(said("doubled --alias a=foo+1 --verdict"), "--alias: foo is no pointer of doubled"));
+  CHECK(has(said("doubled -Iinc"), "flags of the C compiler stand behind --\n"));
+  CHECK(said("doubled other --verdict").find("doubled: i:parallel\n") == 0);
+  CHECK(has(said("doubled other --verdict"), "\nother: i:parallel\n"));
+}
+
+TEST_CASE("doctor: loops lack clang where it is not on the path") {
+  const Folder folder;
+  fs::create_symlink("/bin/true", folder.path / "cc");
+  const std::string analyser = folder.file("analyse", "");
+  fs::permissions(analyser, fs::perms::owner_all);
+  const Result r = run_ak("doctor", fmt::format("AK_ANALYSER={} PATH={}", analyser, folder.path.string()));
+  CHECK_MESSAGE(has(r.output, "no clang on PATH"), r.output);
+}

@@ -492,7 +492,7 @@ void f11(int n, int a[n]) { for (unsigned i = 0; i < 3; i++) if (i - 2 > 0) a[i]
 void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i]; a[0] = (int)h; }
 )");
   const std::pair<const char*, const char*> kCases[] = {
-      {"f0", "line 5: the parameter b is a struct Body *"},
+      {"f0", "line 5: the parameter b is of type struct Body *"},
       {"f1", "line 6: the parameter n is unsigned (unsigned int): make it int or long long"},
       {"f2", "line 7: it calls unknown, whose body is not in the file"},
       {"f3", "line 4: again calls itself"},
@@ -637,4 +637,128 @@ for (int i = 0; i < n; ++i) {
 }
 )");
   CHECK(extents(text.front("counts").function.parameters.back()) == "[1]");
+}
+
+TEST_CASE("front: flags of a build write no file") {
+  char folder[] = "/tmp/ak-front-XXXXXX";
+  REQUIRE(::mkdtemp(folder));
+  const std::string object = std::string(folder) + "/text.o";
+  ClangCall call;
+  call.file = std::string(folder) + "/text.c";
+  std::ofstream(call.file) << "int two(void) { return TWO; }";
+  call.flags = {"-DTWO=2", "-MMD", "-c", "-o", object};
+  CHECK(Unit(parse(call)).function("two"));
+  CHECK(!std::filesystem::exists(object));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("front: isnan, isfinite and isinf are comparisons; a cast to void is nothing") {
+  const CText text(R"(
+#include <math.h>
+void f(int n, float a[n], const double b[n]) {
+  (void)b;
+  for (int i = 0; i < n; i++) a[i] = isnan(a[i]) ? 1 : !isfinite(b[i]) ? 2 : isinf(a[i]);
+}
+)");
+  CHECK(text.normal("f") == R"(
+for (int i = 0; i < n; ++i) {
+  a[i] = (float)(a[i] != a[i] ? 1 : !(fabs(b[i]) < 1.0 / 0.0) ? 2 : (a[i] == 1.0f / 0.0f) - (a[i] == -(1.0f / 0.0f)));
+}
+)");
+}
+
+TEST_CASE("front: what is asked of pointers, asserts, wrapping numbers and library calls has its remedy") {
+  const CText text(R"(
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+void f0(int n, float *a) { if (n <= 0 || !a) return; a[0] = 1; }
+void f1(int n, float *a) { if (a == NULL) return; a[0] = 1; }
+void f2(int n, float *a) { if (a) a[0] = 1; }
+void f3(int n, float *a) { assert(n > 0); a[0] = 1; }
+void f4(int n, int *a) { for (int i = 0; i < n; i++) { unsigned u = (unsigned)i; u ^= u << 13; a[i] = (int)u; } }
+void f5(int n, float *a) { memset(a, 0, n * sizeof *a); }
+void f6(int n, float *a) { printf("%g", a[0]); }
+)");
+  const std::pair<const char*, const char*> kCases[] = {
+      {"f0", "line 5: a test of a pointer, or its use as a number: leave it to the caller"},
+      {"f1", "line 6: a test of a pointer"},
+      {"f2", "line 7: a test of a pointer"},
+      {"f3", "line 8: assert is not supported: leave it out with -DNDEBUG (behind --)"},
+      {"f4",
+       "line 9: << of unsigned numbers, which wraps: use int or long long; where wrapping at 32 bits is meant, long long and & "
+       "0xffffffff"},
+      {"f5", "line 10: it calls memset, whose body is not in the file: write it as a loop"},
+      {"f6",
+       "line 11: it calls printf, whose body is not in the file: put its body into the file, or, if what it does may be "
+       "missing"}};
+  for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
+}
+
+TEST_CASE("front: a text from standard input goes by its name, and what is missing has its remedy") {
+  const ClangCall call{.file = "-", .name = "audio.c"};
+  CHECK(with_file_name("<stdin>:5:10: no, struct (unnamed at <stdin>:4:8)", call) ==
+        "audio.c:5:10: no, struct (unnamed at audio.c:4:8)");
+  const auto error = [](const auto& does) -> std::string {
+    try {
+      does();
+      return "";
+    } catch (const ak::Error& thrown) {
+      return thrown.what();
+    }
+  };
+  CHECK(error([] {
+          CText("#include \"audio.h\"\n");
+        }).ends_with("file not found: give its folder as a compiler's flag, -IFOLDER (behind --)"));
+  const CText text("void f(void) {}\nvoid g(void) {}\nint h(void);\n");
+  CHECK(error([&] { text.front("nosuch"); }) == "there is no function nosuch with a body: there are f, g");
+  CHECK(error([] {
+          ClangCall absent;
+          absent.program = "no-such-clang", absent.file = AK_SOURCE_DIR "/examples/filters.c";
+          parse(absent);
+        }) == "there is no program no-such-clang, which reads C: install clang");
+}
+
+TEST_CASE("front: the body of a loop that declares its own variable") {
+  const CText text(R"(
+void step(int n, float u[n], float v[n]) {
+  for (int t = 0; t < 3; t++) {
+    for (int i = 1; i < n; i++) v[i] = u[i - 1];
+    for (int i = 1; i < n; i++) u[i] = v[i];
+  }
+}
+void rows(int n, int m, float a[n][m]) {
+  for (int r = 0; r < n; r++) for (int c = 0; c < m; c++) a[r][c] = 0;
+}
+void counted(int n, float u[n]) {
+  int k = 7;
+  for (k = 0; k < n; k++) u[k] = 0;
+}
+)");
+  const auto normal = [&](const char* function, const char* body) {
+    return ak::loop::c_text(text.front(Choice{function, body, {}}).function.body, 0);
+  };
+  CHECK(normal("step", "i") == "v[i] = u[i - 1];\n");
+  CHECK(normal("counted", "k") == "u[k] = 0.0f;\n");
+  CHECK_THROWS_WITH_AS(text.front(Choice{"rows", "r", {}}),
+                       "line 9: the inner extents of a are not constant, which the body of a loop alone needs", Refused);
+}
+
+TEST_CASE("front: a parameter of another type has its remedy") {
+  const CText text(R"(
+#include <stdint.h>
+#include <stddef.h>
+enum mode { up, down };
+struct body { float x; };
+void f0(int n, uint8_t *a) { a[0] = 1; }
+void f1(int n, float **a) { a[0][0] = 1; }
+void f2(struct body *a) { a->x = 1; }
+void f3(enum mode m, float *a) { a[0] = m; }
+size_t f4(int n) { return 1; }
+)");
+  CHECK_MESSAGE(text.refusal("f0").ends_with("pointers to them are supported: make them int"), text.refusal("f0"));
+  CHECK(text.refusal("f1").ends_with(": pass each array as a parameter of its own"));
+  CHECK(text.refusal("f2").ends_with(": pass its members as parameters of their own"));
+  CHECK_MESSAGE(text.refusal("f3").ends_with(": make it int"), text.refusal("f3"));
+  CHECK(text.refusal("f4").starts_with("line 10: it returns size_t: nothing"));
 }

@@ -47,4 +47,6 @@ TEST_CASE("lengths: what the call says holds where the subscripts are more than 
   CHECK(verdict.groups[0].cause == "the subscripts are too many or too involved for the analysis");
   verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", i32("n")}}}, {}, {}, 1);
   CHECK(verdict.refused == "the length of b cannot be known: give --length b=...");
+  verdict = analyser::analysis(copy_function(), {}, {}, {}, 1).verdict;
+  CHECK(verdict.refused == "the length of a, b cannot be known: give --length a=... --length b=...");
 }

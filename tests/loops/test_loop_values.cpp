@@ -162,3 +162,16 @@ TEST_CASE("loop values: damaged verdicts are refused by the field") {
   for (int level = 0; level < 400; ++level) deep += R"({"kind":"unary","text":"-","terms":[)", end = "]}" + end;
   CHECK(why(deep + "{}" + end).find("nested too deeply") != std::string::npos);
 }
+
+TEST_CASE("loop values: a verdict's statements stand with the conditions under which they run") {
+  Verdict verdict;
+  verdict.function = example();
+  Group group;
+  for_each_node(verdict.function.body, [&](const Node& node) {
+    if (node.kind == Node::Kind::assign || node.kind == Node::Kind::leave) group.statements.push_back(node.id);
+  });
+  verdict.groups = {group};
+  const std::string text = explain(verdict);
+  CHECK(text.find("if (a[i] > 0) k = k + a[i + 1] * 0.5f;\n") != text.npos);
+  CHECK(text.find("if (!(a[i] > 0)) leave the loop over i;\n") != text.npos);
+}

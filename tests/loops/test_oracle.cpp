@@ -143,6 +143,30 @@ TEST_CASE("oracle: arrays of file scope are arguments, tables among them") {
   CHECK(left.c[3] == given.memories[3]);
 }
 
+TEST_CASE("oracle: a scalar of file scope that is written is an array of one") {
+  using namespace made;
+  const auto implicit = [](made::Parameter parameter) {
+    parameter.implicit = true;
+    return parameter;
+  };
+  const Function f = function("f",
+                              {size("n"), array("a", i32("n")), implicit(array("calls", integer(1), false, ScalarType::i32)),
+                               implicit(array("peak", integer(1)))},
+                              {});
+  Oracle oracle(f,
+                Source{"static int calls; float peak;\nvoid f(int n, float a[n]) { for (int i = 0; i < n; i++) { a[i] = "
+                       "calls++; if (a[i] > peak) peak = a[i]; } }",
+                       ""},
+                {}, kSoon);
+  Case given = laid_out(f, {{"n", 3}});
+  given.memories[1].set<int>(0, 5);
+  given.memories[2].set<float>(0, 6);
+  const Expected left = oracle.run(given, kSoon);
+  CHECK(left.c[0].get<float>(2) == 7);
+  CHECK(left.c[1].get<int>(0) == 8);
+  CHECK(left.c[2].get<float>(0) == 7);
+}
+
 TEST_CASE("oracle: the walk counts each side of each condition and finds what leaves an array") {
   using namespace made;
   // for i < n: if (a[i] > 1) break; else b[i + k] = a[i] > 0 ? 1 : 2
@@ -203,7 +227,7 @@ TEST_CASE("oracle: what does not compile is said in one line") {
   CHECK(error_of("#include \"not_there.h\"\n").find('\n') == std::string::npos);
   CompilerOptions absent;
   absent.compiler = "no-such-cc";
-  CHECK(error_of("", absent) == "the C compiler 'no-such-cc' is not there: name another with --cc");
+  CHECK(error_of("", absent) == "the C compiler 'no-such-cc' is not there: name another with AK_CC");
   CompilerOptions hasty;
   hasty.seconds = 0.2;
   CHECK(error_of("#include \"/dev/zero\"\n", hasty).starts_with("the C compiler"));  // endless
@@ -217,7 +241,7 @@ TEST_CASE("oracle: without a compiler it says what to do") {
   ::setenv("PATH", before.c_str(), 1);
   ak::read_environment();
   CHECK(error ==
-        "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with --cc");
+        "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with AK_CC");
 }
 
 TEST_CASE("oracle: in double, float, its literals and its functions are another type; the compiler's headers stay") {

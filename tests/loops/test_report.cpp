@@ -502,7 +502,8 @@ TEST_CASE("words from a file can neither break a table nor steer a terminal") {
   for (const char c : text + markdown) CHECK((c == '\n' || (c >= 0x20 && c < 0x7f)));
   CHECK(has(markdown, "| a \\| b c \\<b\\>  \\[31m \\`xxx"));
   CHECK(has(text, "xxx...\n"));
-  CHECK(text.find(std::string(101, 'x')) == text.npos);
+  CHECK(text.find(std::string(501, 'x')) == text.npos);
+  CHECK(has(text, std::string(400, 'x')));  // a remedy stands at the end
 }
 
 TEST_CASE("a run of nothing has a report too") {
@@ -520,4 +521,19 @@ TEST_CASE("a function in one line") {
   e.timings.clear(), e.kept = false;
   CHECK(summary(e) == "smooth  i:map  map block=256  right 48/48  proven, not timed");
   CHECK(summary(failed("racy", "scan", Status::race, "a[1]")) == "racy  i:scan  race: a[1]");
+  e.one_thread = "no template runs i:scan(y:1,2)";
+  CHECK(summary(e).ends_with("proven, not timed  one GPU thread, because no template runs i:scan(y:1,2)"));
+  Entry refused = failed("hard", "", Status::refused, "it calls rand" + std::string(300, '.') + "remedy");
+  refused.verdict = "refused";
+  CHECK(summary(refused).starts_with("hard  refused: it calls rand.."));
+  CHECK(summary(refused).ends_with("..remedy"));
+  refused.verdict.clear();
+  CHECK(summary(refused).starts_with("hard  refused: it calls rand.."));
+}
+
+TEST_CASE("what runs as one GPU thread is listed with why") {
+  Results r = odd();
+  CHECK(!has(report(r, nullptr, Markup::text), "One GPU thread"));
+  r.entries[0].one_thread = "map block=256 failed: compile: static assertion failed";
+  CHECK(has(report(r, nullptr, Markup::text), "  map block=256 failed: compile: static assertion failed\n"));
 }

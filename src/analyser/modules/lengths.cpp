@@ -115,9 +115,13 @@ void set_given_lengths(const Facts& facts, loop::Function& function) {
 }
 
 std::string unknown_length(const loop::Function& function) {
-  const auto open = std::find_if(function.parameters.begin(), function.parameters.end(), is_open);
-  if (open == function.parameters.end()) return {};
-  return fmt::format("the length of {0} cannot be known: give --length {0}=...", open->name);
+  std::string names, options;
+  for (const loop::Parameter& parameter : function.parameters)
+    if (is_open(parameter)) {
+      names += (names.empty() ? "" : ", ") + parameter.name;
+      options += fmt::format(" --length {}=...", parameter.name);
+    }
+  return names.empty() ? "" : fmt::format("the length of {} cannot be known: give{}", names, options);
 }
 
 std::string set_lengths(const Model& model, loop::Function& function) {
@@ -142,11 +146,11 @@ std::string set_lengths(const Model& model, loop::Function& function) {
       if (length) break;
     }
     if (reaches.empty() && known) length = loop::integer(0);
-    if (!length) return unknown_length(function);
+    if (!length) continue;
     parameter.extents[0] = *length;
     parameter.length_known = true;
   }
-  return {};
+  return unknown_length(function);
 }
 
 namespace {

@@ -1,5 +1,6 @@
 // Cycles of flow that are no reduction: x[i] from x[i - d], affine or of any function.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
@@ -44,11 +45,34 @@ class Finder {
     if (value) operators(*value);
     if (piece_.kind == Piece::Kind::sequential) chains();
     if (piece_.kind == Piece::Kind::sequential && piece_.cause.empty())
-      because(value ? fmt::format("{} is not an affine function of its earlier values", name_)
-                    : fmt::format("the cycle through {} is not one of a single loop's body", name_));
+      because(value ? fmt::format("{} is not an affine function of its earlier values{}", name_, of_extreme()) : no_value());
   }
 
  private:
+  /// Why body_value() is none.
+  std::string no_value() const {
+    for (const int s : piece_.statements)
+      if (nest_.at(s).loops != piece_.loops) return fmt::format("the cycle through {} spans more than one loop", name_);
+    if (!beside_.empty())
+      return fmt::format("{} and {} depend on earlier values of each other", fmt::join(beside_, ", "), name_);
+    if (!constant_)
+      return fmt::format("how far back {} is read is no known constant: a size that is given (--size) may make it one", name_);
+    return fmt::format("{} is no expression of its earlier values", name_);
+  }
+
+  /// `if (x[i] > x[at]) at = i;`
+  std::string of_extreme() const {
+    std::string array;
+    loop::for_each_node(piece_.loops.back()->body, [&](const loop::Node& node) {
+      loop::for_each(node.condition, [&](const Term& read) {
+        if (read.kind == Term::Kind::element && loop::mentions(read.terms[0], name_)) array = read.text;
+      });
+    });
+    if (!array.empty())
+      return fmt::format(": with {0}[{1}] kept in a scalar of its own it would be a search for an extreme", array, name_);
+    return {};
+  }
+
   void because(std::string cause) { piece_.cause = std::move(cause); }
   bool inside(int s) const { return std::count(piece_.statements.begin(), piece_.statements.end(), s) > 0; }
 
