@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include <ctime>
-#include <iterator>
 
 #include "cache/pack.hpp"
 #include "cache/store.hpp"
@@ -77,16 +76,13 @@ int count(ak::Store& store) {
 
 // Changes one byte of what the database's file holds of this text.
 void flip(const std::string& folder, std::string_view part) {
-  const std::string file = folder + "/data.mdb";
-  std::string bytes;
-  {
-    std::ifstream in(file, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(in), {});
-  }
+  std::fstream file(folder + "/data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+  std::string bytes(1 << 20, '\0');  // the rest is a hole
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   const auto at = bytes.find(part);
   REQUIRE(at != bytes.npos);
-  bytes[at] ^= 1;
-  std::ofstream(file, std::ios::binary) << bytes;
+  file.seekp(static_cast<std::streamoff>(at));
+  file.put(static_cast<char>(bytes[at] ^ 1));
 }
 
 }  // namespace
