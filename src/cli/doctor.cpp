@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/child.hpp"
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"

@@ -13,7 +13,7 @@ using loop::Node;
 
 namespace {
 
-constexpr double kMostIterations = 20000;
+constexpr double kMostTraced = 20000;
 constexpr std::int64_t kSmallest = 15;
 constexpr std::size_t kMostCases = 4, kMostOfOneSize = 2, kMostDistances = 8;
 
@@ -156,7 +156,7 @@ std::vector<Case> cases_to_trace(const CasePlan& plan) {
   const auto choose = [&](std::int64_t smallest) {
     for (std::size_t i = 0; i < plan.cases.size() && chosen.size() < kMostCases; ++i) {
       const auto& [sizes, recipe] = plan.cases[i];
-      if (iterations(plan.function, sizes) > kMostIterations) continue;
+      if (iterations(plan.function, sizes) > kMostTraced) continue;
       if (std::ranges::any_of(plan.roles.sizes, [&](const std::string& size) { return sizes.at(size) < smallest; })) continue;
       std::size_t alike = 0;
       bool same_indices = false;

@@ -696,7 +696,8 @@ void f6(int n, float *a) { printf("%g", a[0]); }
 }
 
 TEST_CASE("front: a text from standard input goes by its name, and what is missing has its remedy") {
-  const ClangCall call{.file = "-", .name = "audio.c"};
+  ClangCall call;
+  call.file = "-", call.name = "audio.c";
   CHECK(with_file_name("<stdin>:5:10: no, struct (unnamed at <stdin>:4:8)", call) ==
         "audio.c:5:10: no, struct (unnamed at audio.c:4:8)");
   const auto error = [](const auto& does) -> std::string {
