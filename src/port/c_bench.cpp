@@ -10,7 +10,7 @@
 #include "base/child.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/box.hpp"
+#include "port/confined.hpp"
 #include "port/c_entry.hpp"
 #include "port/c_rewrite.hpp"
 #include "port/instrument.hpp"

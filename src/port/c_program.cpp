@@ -20,7 +20,7 @@
 #include "base/environment.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/box.hpp"
+#include "port/confined.hpp"
 
 namespace ak::port {
 

@@ -8,6 +8,7 @@
 
 #include "interpreter.hpp"
 #include "port/templates/emit.hpp"
+#include "port/templates/kernel_names.hpp"
 
 namespace ak::test {
 
@@ -151,6 +152,11 @@ class Blind {
 
 }  // namespace
 
-std::vector<loop::Candidate> blind_candidates(const OwnLoop& own) { return Blind(verdict_of(own), own.values).candidates(); }
+std::vector<loop::Candidate> blind_candidates(const OwnLoop& own) {
+  const port::KernelNames names(verdict_of(own).function);
+  std::vector<loop::Candidate> all = Blind(names.renamed(verdict_of(own)), own.values).candidates();
+  for (loop::Candidate& candidate : all) names.restore(candidate);
+  return all;
+}
 
 }  // namespace ak::test

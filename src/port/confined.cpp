@@ -1,4 +1,4 @@
-#include "port/box.hpp"
+#include "port/confined.hpp"
 
 #include "base/landlock.hpp"
 #include "emulate/box.hpp"
