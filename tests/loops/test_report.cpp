@@ -58,10 +58,11 @@ Results four() {
 // Every field has a value of its own, words among them that JSON, Markdown and terminals take for something else.
 Results odd() {
   Results r = four();
-  r.clocks = "1.98 GHz", r.runs = 50;
+  r.clocks = "1.98 GHz", r.runs = 50, r.cores = 16;
   Entry& e = r.entries[0];
   e.file = "a \"folder\"\\größe.c";
   e.changed_by = {"write after read", "reduction"};
+  e.note = "no OpenMP arm: it is left early";
   e.right = 47, e.cases = 48, e.llm_retries = 3, e.llm_tokens = 12345678901;
   e.attempts = {{false, "map", Status::race, "a[3]:\n\t\x01 twice"}, {true, "a model", Status::passed, ""}};
   e.timings.push_back(timing("n=1000000", 0.1, 1.0 / 3));
@@ -343,6 +344,19 @@ TEST_CASE("what each analysis module changed") {
         "              functions  passed  timed   mean  geomean    min    max  functions\n"
         "  prefix sum          1       1      1  4.00x    4.00x  4.00x  4.00x  scale\n"
         "  reduction           2       2      2  2.50x    2.00x  1.00x  4.00x  scale, copy\n");
+}
+
+TEST_CASE("what was left out, and of how many cores the OpenMP arm is") {
+  Results r = four();
+  r.cores = 16;
+  r.entries[0].note = r.entries[1].note = "no OpenMP arm: it is not parallel";
+  const std::string text = report(r, nullptr, Markup::text);
+  CHECK(has(text, "CPU: a CPU, 16 cores\n"));
+  CHECK(section(text, "Left out") ==
+        "Left out\n"
+        "  what                               functions  functions\n"
+        "  no OpenMP arm: it is not parallel          2  scale, prefix\n");
+  CHECK(section(report(four(), nullptr, Markup::text), "Left out").empty());
 }
 
 TEST_CASE("which attempt was the first to pass") {
