@@ -142,6 +142,35 @@ TEST_CASE("templates: what iterations overwrite of each other, and scalars that 
   CHECK_FALSE(maps(verdict));  // t of the iteration before, and no note that says so
 }
 
+TEST_CASE("templates: what stands behind a loop and takes nothing out of it leaves the loop a map") {
+  Verdict verdict = verdict_of(
+      {loop_over(1, i, integer(1), n, {assign(2, at("b", {i}), at("a", {i, i}))}), assign(3, at("b", {n}), at("a", {n, n}))},
+      {2}, {{1, "i", Role::parallel}});
+  verdict.groups.emplace_back().statements = {3};
+  const auto all = candidates(verdict);
+  CHECK(all.front().template_name == "map+serial");
+  for (const Candidate& one : all) CHECK(one.template_name.find("reduce") == std::string::npos);
+}
+
+TEST_CASE("templates: a scan far back is that many chains, and where these fill no GPU tiles too") {
+  const auto delayed = [](std::int64_t by) {
+    Verdict verdict = verdict_of(
+        {loop_over(1, i, integer(by), n, {assign(2, at("b", {i}), binary("+", at("b", {i}), at("b", {plus(i, -by)})))})}, {2},
+        {{1, "i", Role::scan}});
+    Recurrence recurrence;
+    recurrence.target = "b", recurrence.distances = {by}, recurrence.statement = 2;
+    recurrence.multipliers = {integer(1)}, recurrence.constant = at("b", {i});
+    verdict.groups[0].recurrences = {recurrence};
+    return verdict;
+  };
+  CHECK_FALSE(has(delayed(4), "chains"));
+  CHECK(has(delayed(4), "scan"));
+  CHECK(candidates(delayed(64)).front().template_name == "chains");
+  CHECK(has(delayed(64), "scan"));
+  CHECK(candidates(delayed(480)).front().template_name == "chains");
+  CHECK_FALSE(has(delayed(480), "scan"));
+}
+
 TEST_CASE("templates: reorder takes reads of what is overwritten later, and writes that all later iterations undo") {
   const auto verdict = [](std::vector<Node> body, std::vector<int> statements, Note::Kind kind) {
     Verdict verdict = verdict_of({loop_over(1, i, integer(1), plus(n, -1), std::move(body))}, std::move(statements),
