@@ -6,8 +6,10 @@
 #include <fstream>
 
 #include "ak/types.hpp"
+#include "analyser/analyse.hpp"
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
+#include "analyser/steering.hpp"
 
 using namespace ak::analyser;
 
@@ -762,4 +764,26 @@ size_t f4(int n) { return 1; }
   CHECK(text.refusal("f2").ends_with(": pass its members as parameters of their own"));
   CHECK_MESSAGE(text.refusal("f3").ends_with(": make it int"), text.refusal("f3"));
   CHECK(text.refusal("f4").starts_with("line 10: it returns size_t: nothing"));
+TEST_CASE("front: a value steers where the verdict without it leaves something open that it would close") {
+  const CText text(R"(
+void reverse(int n, float a[n], const float b[n]) { for (int i = 0; i < n; i++) a[i] = b[n - 1 - i]; }
+void gain(int n, float a[n], const float b[n], float g) { while (n--) *a++ = *b++ * g; }
+void last(int n, float a[n], const float b[n]) { for (int i = 1; i < n - 1; i++) a[i] = b[i - 1]; a[n - 1] = b[n - 1]; }
+void echo(int n, float a[n], int delay, float g) { for (int i = delay; i < n; i++) a[i] += g * a[i - delay]; }
+void turn(int rows, int cols, float a[rows * cols], const float b[rows * cols]) {
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < cols; c++) a[c * rows + r] = b[r * cols + c];
+}
+void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 1] * (1 - a[i - 1]) * k; }
+)");
+  const auto steers = [&](const std::string& name) {
+    const Choice choice{name, {}, {}};
+    Front front = text.front(choice);
+    const auto verdict = analyse(std::move(front.function), {}, front.notes);
+    return steering(text.unit(), choice, {}, verdict);
+  };
+  using Names = std::vector<std::string>;
+  for (const char* name : {"reverse", "gain", "last", "chaos"}) CHECK_MESSAGE(steers(name) == Names{}, name);
+  CHECK(steers("echo") == Names{"delay"});
+  CHECK(steers("turn") == Names{"rows"});
 }
