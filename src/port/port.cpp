@@ -18,6 +18,7 @@
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
 #include "port/openmp.hpp"
+#include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
 #include "port/templates/templates.hpp"
@@ -88,7 +89,7 @@ bool rounds_alike(const loop::Function& function) {
 std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
   std::vector<loop::Candidate> first, rest;
   int place = 0;
-  for (loop::Candidate& candidate : port_candidates(request.verdict, !request.call.aliases.empty())) {
+  for (loop::Candidate& candidate : port_candidates(pinned(request.verdict, request.call), !request.call.aliases.empty())) {
     const bool goes_first = std::any_of(request.known.begin(), request.known.end(), [&](loop::Candidate known) {
       known.same_bits = candidate.same_bits;  // which the proof decides
       return known == candidate;
@@ -199,7 +200,8 @@ class Porting {
   loop::Candidate emulated(const loop::Candidate& candidate) const {
     if (!small_) return candidate;
     const bool overlapping = !request_.call.aliases.empty();
-    const auto own = port_candidates(request_.verdict, overlapping), small = port_candidates(*small_, overlapping);
+    const auto own = port_candidates(pinned(request_.verdict, request_.call), overlapping),
+               small = port_candidates(pinned(*small_, request_.call), overlapping);
     for (std::size_t i = 0; i < std::min(own.size(), small.size()); ++i)
       if (own[i].text == candidate.text && own[i].knobs == small[i].knobs && own[i].template_name == small[i].template_name)
         return small[i];

@@ -10,6 +10,7 @@
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
 #include "analyser/steering.hpp"
+#include "port/roles.hpp"
 
 using namespace ak::analyser;
 
@@ -807,11 +808,13 @@ void strided(int n, int k, float* a) { for (int i = 0; i < n; i++) a[i * k] = 1;
 void triangle(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i * k + j] = 1; }
 void backwards(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < k; j++) a[i * k - j] = 1; }
 )");
-  const auto lengths = [&](const std::string& name, std::int64_t n, std::int64_t k) {
+  const auto verdict = [&](const std::string& name) {
     Front front = text.front(name);
-    const auto verdict = analyse(std::move(front.function), {}, front.notes);
+    return analyse(std::move(front.function), {}, front.notes);
+  };
+  const auto lengths = [&](const std::string& name, std::int64_t n, std::int64_t k) {
     std::vector<std::int64_t> all;
-    for (const auto& parameter : verdict.function.parameters)
+    for (const auto& parameter : verdict(name).function.parameters)
       if (parameter.pointer && parameter.length_known)
         all.push_back(ak::loop::evaluate(parameter.extents[0], {{"n", n}, {"k", k}}).value_or(-1));
     return all;
@@ -824,10 +827,11 @@ void backwards(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j 
   CHECK(lengths("ends", 10, 0) == Lengths{10});
   CHECK(lengths("ends", 0, 0) == Lengths{1});
   CHECK(lengths("delayed", 10, 3) == Lengths{10});
-  CHECK(lengths("delayed", 10, -3) == Lengths{13});
+  CHECK(lengths("delayed", 10, -3) == Lengths{10});  // no size is negative
   CHECK(lengths("turn", 5, 7) == Lengths{35, 35});
   CHECK(lengths("blur", 5, 7) == Lengths{5 * 6 - 1, 5 * 7 - 1});
   CHECK(lengths("strided", 5, 7) == Lengths{29});
+  CHECK(ak::port::roles_of(verdict("strided").function).integers == std::vector<std::string>{"k"});
   // Where a loop depends on another, or a subscript falls, more than the products' ends would have to be known.
   CHECK(lengths("triangle", 5, 7) == Lengths{});
   CHECK(lengths("backwards", 5, 7) == Lengths{});

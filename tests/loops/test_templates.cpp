@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "port/pinned.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/templates.hpp"
 
@@ -169,6 +170,23 @@ TEST_CASE("templates: a scan far back is that many chains, and where these fill 
   CHECK(has(delayed(64), "scan"));
   CHECK(candidates(delayed(480)).front().template_name == "chains");
   CHECK_FALSE(has(delayed(480), "scan"));
+}
+
+TEST_CASE("templates: a distance that a call's value says is one that they see") {
+  Verdict verdict =
+      verdict_of({loop_over(1, i, m, n, {assign(2, at("b", {i}), binary("+", at("b", {i}), at("b", {binary("-", i, m)})))})},
+                 {2}, {{1, "i", Role::scan}});
+  Recurrence recurrence;
+  recurrence.target = "b", recurrence.distances = {480}, recurrence.statement = 2;
+  recurrence.multipliers = {integer(1)}, recurrence.constant = at("b", {i});
+  verdict.groups[0].recurrences = {recurrence};
+  CHECK_FALSE(has(verdict, "chains"));
+  const Verdict known = ak::port::pinned(verdict, {{{"m", 480}}, {}});
+  CHECK(has(known, "chains"));
+  CHECK(known.function.parameters.size() == verdict.function.parameters.size());
+  Node set = assign(3, m, integer(1));  // what is written has no one value
+  verdict.function.body.push_back(set);
+  CHECK(ak::port::pinned(verdict, {{{"m", 480}}, {}}) == verdict);
 }
 
 TEST_CASE("templates: reorder takes reads of what is overwritten later, and writes that all later iterations undo") {
