@@ -274,10 +274,6 @@ class Ports {
     entry.status = status, entry.why = which.empty() ? why : which + ": " + why;
   }
 
-  std::string not_in_time(const std::string& why) const {
-    return fmt::format("{}{}not proven within --seconds {:g}; more may do", why, why.empty() ? "" : ": ", state_.seconds);
-  }
-
   // Calls that one record is of.
   void port_calls(const port::LoopSource& source, const std::string& macros, const loop::Verdict& plain,
                   const std::vector<loop::Values>& calls, port::Entry& entry) {
@@ -291,8 +287,9 @@ class Ports {
     const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
     request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
     if (request.call.aliases.empty() && text(request.verdict) == text(plain)) request.verdict = plain, request.call = {};
+    if (const std::string only = text(request.call); !only.empty()) entry.only += (entry.only.empty() ? "" : ", ") + only;
     if (first_part(entry)) {
-      entry.verdict = text(request.verdict), entry.only = text(request.call);
+      entry.verdict = text(request.verdict);
       for (const loop::Finding& finding : request.verdict.findings)
         if (finding.changed && std::ranges::find(entry.changed_by, finding.module) == entry.changed_by.end())
           entry.changed_by.push_back(finding.module);
@@ -333,9 +330,7 @@ class Ports {
       if (std::ranges::find(entry.observed, text(one)) == entry.observed.end()) entry.observed.push_back(text(one));
     if (!best)
       return fail(entry, first ? "" : part, ported.tried.empty() ? port::Status::budget : ported.tried.back().status,
-                  ported.tried.empty()                                      ? "no candidate"
-                  : ported.tried.back().status != port::Status::budget ? ported.tried.back().why
-                                                                            : not_in_time(ported.tried.back().why));
+                  ported.tried.empty() ? "no candidate" : ported.tried.back().why);
     const loop::Winner& winner = ported.winner;
     const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
     if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
