@@ -175,7 +175,7 @@ class Porting {
       return timed_sizes(request_.function, roles_, request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<TimedSize> sizes;
     for (const loop::Values& integers : request_.sizes)
-      sizes.push_back({integers, loop::size_of_call(request_.function, integers)});
+      sizes.push_back({integers, loop::size_of_call(request_.function, integers), {}});
     return sizes;
   }
 
