@@ -56,7 +56,7 @@ std::vector<std::string> steering(const Unit& unit, const Choice& choice, const 
       Front front = read_function(unit, choice, values);
       Facts more = facts;
       more.values = values;
-      loop::Verdict verdict = analysis(std::move(front.function), more, front.notes).verdict;
+      loop::Verdict verdict = analyse(std::move(front.function), more, front.notes);
       name_as_written(verdict, front);
       return text(verdict);
     } catch (const Refused& refused) {
