@@ -10,6 +10,7 @@
 #include "analyser/analyse.hpp"
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
+#include "analyser/steering.hpp"
 
 namespace {
 
@@ -174,6 +175,7 @@ int run(const CommandLine& line) {
     for (const auto& [name, text] : line.lengths) facts.lengths[name] = ak::analyser::length(front.function, name, text);
     verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes);
     ak::analyser::name_as_written(verdict, front);
+    if (facts.values.empty()) verdict.steering = ak::analyser::steering(unit, line.choice, facts, verdict);
   } catch (const ak::analyser::Refused& refused) {
     if (line.function_only) {
       fmt::print("refused: {}\n", refused.what());

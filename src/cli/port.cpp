@@ -169,10 +169,15 @@ class Ports {
         throw Error(ErrorCode::invalid_argument, fmt::format("--length {}: no pointer of {}", name, whose));
   }
 
-  loop::CallClass call_of(const loop::Function& function, const loop::Values& values) const {
+  std::vector<std::string> steering_of(const loop::Verdict& plain) const {
+    return asked_.aliases.empty() ? plain.steering : loop::steering_parameters(plain.function);
+  }
+
+  loop::CallClass call_of(const loop::Verdict& plain, const loop::Values& values) const {
     loop::CallClass call;
-    for (const std::string& name : loop::steering_parameters(function)) call.values.emplace_back(name, values.at(name));
     call.aliases = asked_.aliases;
+    for (const std::string& name : steering_of(plain))
+      call.values.emplace_back(name, values.at(name));
     return call;
   }
 
@@ -191,6 +196,9 @@ class Ports {
       fmt::print("{}\n", loop::write_json(verdict));
     else
       fmt::print("{}{}{}", alone ? "" : function + ": ", printable(loop::explain(verdict)), alone ? "" : "\n");
+    if (!state_.json)
+      for (const std::string& name : verdict.steering)
+        fmt::print("a value of {0} would say more: --size {0}=NUMBER\n", printable(name));
     return verdict.refused.empty() ? 0 : 1;
   }
 
@@ -256,7 +264,7 @@ class Ports {
       }
     }
     for (const auto& [sized, plain] : texts)
-      for (const auto& calls : calls_by_class(plain.function, sized.calls)) {
+      for (const auto& calls : calls_by_class(plain.function, steering_of(plain), sized.calls)) {
         port_calls(source_of(sized, function), sized.macros, plain, calls, entry);
         if (!entry.passed()) return;
       }
@@ -274,9 +282,12 @@ class Ports {
     request.source = source, request.function = plain.function, request.integers = calls[0];
     if (asked_.sizes.lists()) request.sizes = calls;
     check_aliases(plain.function);
-    request.call = call_of(plain.function, request.integers);
+    request.call = call_of(plain, request.integers);
+    request.called = !asked_.sizes.parameters(asked_.source).empty();
     const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
     request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
+    if (request.call.aliases.empty() && text(request.verdict) == text(plain)) request.verdict = plain, request.call = {};
+    if (const std::string only = text(request.call); !only.empty()) entry.only += (entry.only.empty() ? "" : ", ") + only;
     if (first_part(entry)) {
       entry.verdict = text(request.verdict);
       for (const loop::Finding& finding : request.verdict.findings)

@@ -92,9 +92,9 @@ std::vector<SizedSource> AskedSizes::sources(const port::LoopSource& source) con
   return sources;
 }
 
-std::vector<std::vector<loop::Values>> calls_by_class(const loop::Function& function, const std::vector<loop::Values>& asked) {
+std::vector<std::vector<loop::Values>> calls_by_class(const loop::Function& function, const std::vector<std::string>& steering,
+                                                      const std::vector<loop::Values>& asked) {
   const port::Roles roles = port::roles_of(function);
-  const std::vector<std::string> steering = loop::steering_parameters(function);
   std::vector<std::vector<loop::Values>> classes;
   for (const loop::Values& values : asked) {
     loop::Values call;

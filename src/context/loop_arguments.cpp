@@ -193,8 +193,8 @@ void refuse_length(const LoopPrototype& prototype, const std::string& name) {
                      name));
 }
 
-LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver,
-                   bool needs_lengths) {
+LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
+                   const LoopValues& values, bool ask_driver, bool needs_lengths) {
   LoopMemory memory;
   std::vector<std::int64_t> integers;
   const auto of = prototype.integer_arguments();
@@ -204,8 +204,6 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
     integers.push_back(wide ? static_cast<std::int64_t>(bits) : static_cast<std::int32_t>(static_cast<std::uint32_t>(bits)));
     memory.integers[prototype.integers()[i]] = integers.back();
   }
-  for (const std::string& name : loop::steering_parameters(function))
-    memory.call.values.emplace_back(name, memory.integers[name]);
 
   std::optional<std::size_t> on_host, on_device;
   for (std::size_t i = 0; i < values.count; ++i) {
@@ -235,6 +233,8 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
                                   prototype.arguments()[*on_host].name, prototype.arguments()[*on_device].name));
   memory.where = on_host ? LoopMemory::Where::host : LoopMemory::Where::device;
   find_overlaps(prototype, memory);
+  for (const std::string& name : memory.call.aliases.empty() ? steering : loop::steering_parameters(function))
+    memory.call.values.emplace_back(name, memory.integers[name]);
   return memory;
 }
 

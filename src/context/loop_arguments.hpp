@@ -84,9 +84,11 @@ struct LoopMemory {
 };
 
 /// Throws Error{invalid_argument}: host and device pointers in one call, an array that is shorter than the function says, a
-/// length that is not known though one is needed. ask_driver: what CUDA says of a pointer; without, all of them are the host's.
-LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const LoopValues& values, bool ask_driver,
-                   bool needs_lengths = true);
+/// length that is not known though one is needed. steering: integer parameters whose values are part of the call's class; where
+/// arrays overlap, all that loop::steering_parameters names are. ask_driver: what CUDA says of a pointer; without, all of them
+/// are the host's.
+LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
+                   const LoopValues& values, bool ask_driver, bool needs_lengths = true);
 
 /// Throws Error{invalid_argument} that says how to give the array's length.
 [[noreturn]] void refuse_length(const LoopPrototype& prototype, const std::string& name);

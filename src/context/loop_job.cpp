@@ -33,7 +33,7 @@ void LoopJob::port(const Turn& turn) {
   request.function = known_.function;
   request.verdict = port::analyse(known_.source, memory_.call, tools, deadline);
   request.source = known_.source;
-  request.call = memory_.call, request.integers = memory_.integers;
+  request.call = memory_.call, request.integers = memory_.integers, request.called = true;
   request.tools = tools;
   request.threads = common_.settings.compile_threads > 0 ? common_.settings.compile_threads : usable_cores();
   request.quick = true;

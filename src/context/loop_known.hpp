@@ -19,6 +19,7 @@ namespace ak {
 struct LoopKnown {
   port::LoopSource source;  // with its text
   loop::Function function;
+  std::vector<std::string> steering;  // integer parameters whose values are part of a call's class
   LoopPrototype prototype;
   LoopHost host;
   bool host_serves = false;

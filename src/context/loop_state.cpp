@@ -161,7 +161,7 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
     }
   }
 
-  const LoopMemory memory = look_at(known->prototype, known->function, given, true, !known->bare);
+  const LoopMemory memory = look_at(known->prototype, known->function, known->steering, given, true, !known->bare);
   Machine& machine = *device.machine;
   if (!machine.launches()) throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING)");
   machine.check_stream(stream);
@@ -222,7 +222,7 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   if (!found) {
     try {
       const loop::Verdict verdict = port::analyse(source, {}, loop_tools(common_.settings), deadline);
-      found = {files, verdict.function, verdict.refused};
+      found = {files, verdict.function, verdict.steering, verdict.refused};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
       return keep(read_bare(std::move(source), error));
@@ -232,14 +232,14 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   }
   if (!found->refused.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} in {}: {}", source.function, source.file, found->refused));
-  return keep({std::move(source), found->function, LoopPrototype(found->function), {}, false, {}, {}, {}});
+  return keep({std::move(source), found->function, found->steering, LoopPrototype(found->function), {}, false, {}, {}, {}});
 }
 
 LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) const {
   try {
     port::BareSerial bare = port::bare_serial(source);
     LoopPrototype prototype(bare.function);
-    return {std::move(source), std::move(bare.function),      std::move(prototype), {}, false, std::move(bare.candidate),
+    return {std::move(source), std::move(bare.function),      {}, std::move(prototype), {}, false, std::move(bare.candidate),
             why.what(),        Clock::now() + seconds(kAgain)};
   } catch (const Error& error) {
     throw Error(why.code(), fmt::format("{}; nor can one GPU thread serve: {}", why.what(), error.what()));
@@ -478,7 +478,7 @@ Explanation Loop::State::prepare(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, given, true, !of.bare);
+  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, true, !of.bare);
   const bool off = common_.settings.mode == Mode::off && of.host_serves;
   return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false, true));
 }
@@ -488,7 +488,7 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, given, true, !of.bare);
+  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, true, !of.bare);
   LoopServedPtr served;
   if (only_serial(of, memory).empty()) {
     if (const auto kept = find(device, loop::text(memory.call))) served = kept->served;

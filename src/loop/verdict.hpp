@@ -144,6 +144,8 @@ struct Verdict {
   bool in_order = false;                // the analysis gave up: all is sequential, whatever depends on what
   std::vector<Observed> observed;       // of the inexact ones, those that a run showed: not proven to be all
   std::vector<std::string> used;     // integer parameters and macros whose values the verdict depends on
+  // Without a call's values: integer parameters whose values would make it another one.
+  std::vector<std::string> steering;
   double bytes = 0, operations = 0;  // an innermost iteration
   std::string refused;               // why nothing is known, for a person; then the groups are empty
 

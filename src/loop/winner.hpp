@@ -23,9 +23,10 @@ struct KnownSource {
     std::string digest;  // of its tokens
     bool operator==(const File&) const = default;
   };
-  std::vector<File> files;  // included in quotes, also by each other
-  Function function;        // parameters and nest, before any fact of a call
-  std::string refused;      // why it cannot become kernels; then the function has parameters alone, or nothing
+  std::vector<File> files;            // included in quotes, also by each other
+  Function function;                  // parameters and nest, before any fact of a call
+  std::vector<std::string> steering;  // integer parameters whose values make another verdict
+  std::string refused;                // why it cannot become kernels; then the function has parameters alone, or nothing
   bool operator==(const KnownSource&) const = default;
 };
 
@@ -75,7 +76,8 @@ std::string text(const CallClass& call);
 /// Key of a loop's winner on a GPU: "smooth 6ad0... k=3 a=b+1 on NVIDIA H200, 132 SMs".
 std::string winner_key(const Function& function, const CallClass& call, const std::string& hardware);
 
-/// Integer parameters that stand in subscripts or steer what is computed, and not only bound loops or extents.
+/// Integer parameters that stand in subscripts or steer what is computed, and not only bound loops or extents: whose values may
+/// make another verdict, where arrays overlap say.
 std::vector<std::string> steering_parameters(const Function& function);
 
 /// Iterations of a call: of each loop its trips, inner ones by those of the outer (bounds that depend on outer variables: at

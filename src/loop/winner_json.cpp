@@ -24,7 +24,7 @@ void fields(V& v, KnownSource::File& f) {
 }
 template <class V>
 void fields(V& v, KnownSource& s) {
-  v("files", s.files), v("function", s.function), v("refused", s.refused);
+  v("files", s.files), v("function", s.function), v("steering", s.steering), v("refused", s.refused);
 }
 template <class V>
 void fields(V& v, SizeRow& r) {

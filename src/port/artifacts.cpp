@@ -104,17 +104,27 @@ class Texts {
     return integers([&](const Parameter& one) { return fmt::format("{} {}", c_name(one.type), declared(one)); });
   }
 
+  /// "rows = 256, a = b + 1 elements": what calls must have; empty: nothing.
+  std::string facts_text() const {
+    std::vector<std::string> facts;
+    for (const auto& [name, value] : artifact_.facts.integers) facts.push_back(fmt::format("{} = {}", name, value));
+    for (const Overlap& one : artifact_.facts.overlaps)
+      facts.push_back(fmt::format("{} = {} + {} elements", one.pointer, one.base, one.offset));
+    return joined(facts);
+  }
+
   // ---- NAME.h
 
   std::string header() const {
+    const std::string facts = facts_text();
     std::string text = fmt::format(
         "/* {0}: its kernels in {0}.cu, and in {0}_c.c the C function that they stand for. */\n"
         "#pragma once\n\n#include <cuda_runtime_api.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n"
-        "/* Enqueues the kernels; a cudaError_t. The C function's arguments, pointers of the device{1}.{2} */\n"
+        "/* Enqueues the kernels; a cudaError_t. The C function's arguments, pointers of the device{1}.{2}{4} */\n"
         "int {0}_launch({3});\n",
         name_, returns() ? ",\n   and before them where to put what it returns" : "",
         has_scratch() ? "\n   Takes scratch memory from the device's pool and gives it back, in the stream." : "",
-        behind("cudaStream_t stream"));
+        behind("cudaStream_t stream"), facts.empty() ? "" : fmt::format("\n   Right only for {}.", facts));
     if (has_scratch())
       text += fmt::format(
           "/* The same with scratch memory of the caller's, of so many bytes; one launch at a time may use it. */\n"
@@ -325,8 +335,6 @@ class Texts {
   }
 
   std::string calls() const {
-    std::vector<std::pair<loop::Values, Recipe>> timed;
-    for (const loop::Values& sizes : artifact_.timed) timed.emplace_back(sizes, Recipe{});
     const std::string launch = has_scratch()
                                    ? fmt::format("if (scratch) return ::{0}_launch_with({1});\n  return ::{0}_launch({2});",
                                                  name_, after("stream, scratch"), after("stream"))
@@ -354,7 +362,7 @@ class Texts {
                string_literal(name_), function_.parameters.size() + returns(), candidate_.same_bits) +
            "// Numbers: of a value itself; of an array its memory, where it begins there, its length, and the range of its "
            "indices.\n" +
-           case_rows("kCases", artifact_.cases) + case_rows("kTimed", timed) + "\n}  // namespace\n";
+           case_rows("kCases", artifact_.cases) + case_rows("kTimed", artifact_.timed) + "\n}  // namespace\n";
   }
   static std::string or_none(std::string rows) { return rows.empty() ? "    {},\n" : rows; }
   std::string after(const char* first) const {
@@ -384,13 +392,8 @@ class Texts {
                                  : "Sums are formed in another order than C's: a value may be off by max(1e-3 (1 + |d|), 8 |c "
                                    "- d|), 1e-9 where C has "
                                    "doubles, where c is the C function's and d the same in double.\n";
-    if (!artifact_.facts.integers.empty() || !artifact_.facts.overlaps.empty()) {
-      std::vector<std::string> facts;
-      for (const auto& [name, value] : artifact_.facts.integers) facts.push_back(fmt::format("{} = {}", name, value));
-      for (const Overlap& one : artifact_.facts.overlaps)
-        facts.push_back(fmt::format("{} = {} + {} elements", one.pointer, one.base, one.offset));
-      text += fmt::format("\nThe kernels are right for calls with {} alone.\n", joined(facts));
-    }
+    if (const std::string facts = facts_text(); !facts.empty())
+      text += fmt::format("\nThe kernels are right for calls with {} alone.\n", facts);
     if (artifact_.facts.overlaps.empty()) text += "Arrays must not overlap.\n";
     return text;
   }

@@ -17,7 +17,7 @@ struct Artifact {
   std::string verdict, tactic;                         // in one line each
   Facts facts;                                         // that the kernels were made for
   std::vector<std::pair<loop::Values, Recipe>> cases;  // of its test: sizes and data that the C function may be called with
-  std::vector<loop::Values> timed;                     // integer parameters of the calls that its benchmark times
+  std::vector<std::pair<loop::Values, Recipe>> timed;  // of the calls that its benchmark times
 };
 
 struct ArtifactFile {

@@ -61,6 +61,10 @@ class Planner {
       if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
     for (const std::size_t s : order(sizes, probe)) add(sizes[s], s, recipes, basics, level);
     need_cases();
+    // What does nothing at sizes that are left proves nothing.
+    if (!turned_ && plan.left_out > 0)
+      throw Error(ErrorCode::invalid_argument, fmt::format("'{}' cannot be called where a loop of it runs more than once: {}",
+                                                           plan.function.name, plan.left_out_why));
     report_unreached();
   }
 
@@ -97,6 +101,7 @@ class Planner {
       if (walk && !walk->outside.empty())
         return leave_out(fmt::format("it leaves its arrays at {} ({})", walk->outside, made.name));
       const Expected expected = oracle_.run(made, deadline_);
+      turned_ = turned_ || !walk || walk->turns;
       if (!walk) return {true, false};
       if (const auto apart = oracle_.disagreement(made, expected, *walk))
         throw Error(ErrorCode::internal,
@@ -128,9 +133,9 @@ class Planner {
 
   bool all_taken() const { return std::find(taken_.begin(), taken_.end(), false) == taken_.end(); }
 
-  /// Near 257 elements, 33 a dimension: past a block of threads, and quick.
+  /// Near 257 elements behind where a loop begins, 33 a dimension: past a block of threads, and quick.
   std::size_t middle(const std::vector<Values>& sizes) const {
-    const std::int64_t wanted = plan.roles.depth > 1 ? 33 : 257;
+    const std::int64_t wanted = (plan.roles.depth > 1 ? 33 : 257) + (plan.roles.begin > 3 ? plan.roles.begin : 0);
     const auto apart = [&](const Values& values) {
       std::int64_t most = 0;
       for (const std::string& size : plan.roles.sizes) most = std::max(most, std::abs(values.at(size) - wanted));
@@ -184,6 +189,7 @@ class Planner {
 
   Oracle& oracle_;
   const Deadline deadline_;
+  bool turned_ = false;  // a loop ran more than once on a case
   std::vector<bool> taken_;
   std::set<std::tuple<int, int, int>> exits_;
 };

@@ -30,8 +30,8 @@ struct CasePlan {
   Case at(std::size_t i) const { return make_case(function, roles, facts, cases[i].sizes, cases[i].recipe); }
 };
 
-/// Runs the C function on each case. Throws Error{invalid_argument}: no case is fit, text and normal form disagree, or as
-/// laid_out and Oracle::run do.
+/// Runs the C function on each case. Throws Error{invalid_argument}: no case is fit, or none on which a loop runs more than
+/// once; text and normal form disagree, or as laid_out and Oracle::run do.
 CasePlan plan_cases(const loop::Function& function, Oracle& oracle, Level level, const Facts& facts, Deadline deadline);
 
 /// Of a function whose constants leave no size that ends soon: its own size alone, with little data. Throws as plan_cases does.

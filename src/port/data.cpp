@@ -250,6 +250,8 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
   for (const std::int64_t length : roles.lengths)
     for (const std::int64_t near : {length, length - 1})
       if (near > 0) wanted.push_back(near);
+  if (roles.begin > 3)  // none, one and two iterations, and more than a block has threads
+    for (const std::int64_t more : {0, 1, 2, 257}) wanted.push_back(roles.begin + more);
   std::vector<std::string> names;
   for (const std::string& size : roles.sizes)
     if (!facts.integers.count(size)) names.push_back(size);

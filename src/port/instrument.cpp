@@ -42,8 +42,17 @@ class Instrumenting {
       for (Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end}) *term = checked(*term, node);
       if (node.kind == Node::Kind::branch) node.condition = counted(std::move(node.condition), node, leaves(node));
     });
+    const int turns = Instrumented::kSides + 2 * static_cast<int>(conditions.size());
+    change(function.body, [&](Node& node) {
+      if (node.kind != Node::Kind::loop) return;
+      Node count;
+      count.target = loop::element("counts_", {loop::integer(turns + loops++)}, ScalarType::i64);
+      count.value = loop::binary("+", count.target, loop::integer(1));
+      node.body.insert(node.body.begin(), std::move(count));
+    });
   }
   std::vector<Condition> conditions;
+  int loops = 0;
 
  private:
   const Term* extent_of(const std::string& array) const {
@@ -126,7 +135,8 @@ std::string c_function(const Function& function, const std::string& name, const 
 Instrumented instrumented(const Function& function, const std::string& name) {
   Function flat = loop::flattened(function);
   Instrumenting made(flat);
-  Instrumented result{std::string(kMacros) + c_function(flat, name, "long long* counts_"), std::move(made.conditions)};
+  Instrumented result{std::string(kMacros) + c_function(flat, name, "long long* counts_"), std::move(made.conditions),
+                      made.loops};
   const std::vector<std::string> texts = texts_of(function);
   for (std::size_t i = 0; i < texts.size(); ++i) result.conditions[i].text = texts[i];
   return result;

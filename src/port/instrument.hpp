@@ -19,13 +19,15 @@ struct Condition {
 struct Instrumented {
   std::string text;
   std::vector<Condition> conditions;
+  int loops = 0;
 
   // What counts_ holds after a call.
   static constexpr int kOutside = 0;    // accesses outside of their arrays, which went to the array's first element
   static constexpr int kStatement = 1;  // the first of them: the node that made it,
   static constexpr int kSubscript = 2;  // and where
   static constexpr int kSides = 3;      // then for each condition: how often it was true, how often false
-  int counts() const { return kSides + 2 * static_cast<int>(conditions.size()); }
+  int turns() const { return kSides + 2 * static_cast<int>(conditions.size()); }  // then for each loop: its iterations
+  int counts() const { return turns() + loops; }
 };
 Instrumented instrumented(const loop::Function& function, const std::string& name);
 

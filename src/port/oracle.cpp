@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ak/types.hpp"
 #include "port/c_entry.hpp"
 #include "port/c_rewrite.hpp"
@@ -83,7 +85,9 @@ std::optional<Oracle::Walk> Oracle::walk(const Case& given, Deadline deadline) {
   Walk walk;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(instrumented_.counts()));
   walk.left = call(*walker_, 0, given, given.memories, false, &counts, deadline);
-  walk.taken.assign(counts.begin() + Instrumented::kSides, counts.end());
+  const auto turns = counts.begin() + instrumented_.turns();
+  walk.taken.assign(counts.begin() + Instrumented::kSides, turns);
+  walk.turns = turns == counts.end() || *std::max_element(turns, counts.end()) > 1;
   if (counts[Instrumented::kOutside]) {
     const loop::Node* node = loop::find_node(*normal_, static_cast<int>(counts[Instrumented::kStatement]));
     walk.outside = fmt::format("line {}: subscript {}", node ? node->line : 0, counts[Instrumented::kSubscript]);

@@ -38,6 +38,7 @@ class Oracle {
   struct Walk {
     std::vector<Memory> left;
     std::vector<std::int64_t> taken;  // for each condition: how often it was true, how often false
+    bool turns = true;                // some loop ran more than once, or there is none
     std::string outside;              // "line 7: subscript 12": the first access outside of its array; empty: none
   };
   /// Nothing where there is no normal form. Throws as run does.

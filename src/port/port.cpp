@@ -18,6 +18,7 @@
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
 #include "port/openmp.hpp"
+#include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
 #include "port/templates/templates.hpp"
@@ -88,7 +89,7 @@ bool rounds_alike(const loop::Function& function) {
 std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
   std::vector<loop::Candidate> first, rest;
   int place = 0;
-  for (loop::Candidate& candidate : port_candidates(request.verdict, !request.call.aliases.empty())) {
+  for (loop::Candidate& candidate : port_candidates(pinned(request.verdict, request.call), !request.call.aliases.empty())) {
     const bool goes_first = std::any_of(request.known.begin(), request.known.end(), [&](loop::Candidate known) {
       known.same_bits = candidate.same_bits;  // which the proof decides
       return known == candidate;
@@ -142,10 +143,18 @@ class Porting {
     const auto start = Clock::now();
     ported_.facts = facts_;
     for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
-    for (const TimedSize& size : sizes_) ported_.timed.push_back(size.integers);
     trace();
+    if (!small_) {
+      const CasePlan::Planned own = own_call();
+      if (request_.sizes.empty() && own.sizes != request_.integers)
+        sizes_ = timed_sizes(request_.function, roles_, own.sizes, kMostTimedBytes, kMostTimedIterations);
+      for (TimedSize& size : sizes_) size.recipe = own.recipe;
+    }
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
-    if (gpu_) on_gpu();
+    if (gpu_)
+      on_gpu();
+    else
+      for (const TimedSize& size : sizes_) is_timed(size);
     loop::Winner& winner = ported_.winner;
     winner.verdict = text(request_.verdict);
     winner.seconds = seconds_since(start);
@@ -166,7 +175,7 @@ class Porting {
       return timed_sizes(request_.function, roles_, request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<TimedSize> sizes;
     for (const loop::Values& integers : request_.sizes)
-      sizes.push_back({integers, loop::size_of_call(request_.function, integers)});
+      sizes.push_back({integers, loop::size_of_call(request_.function, integers), {}});
     return sizes;
   }
 
@@ -191,7 +200,8 @@ class Porting {
   loop::Candidate emulated(const loop::Candidate& candidate) const {
     if (!small_) return candidate;
     const bool overlapping = !request_.call.aliases.empty();
-    const auto own = port_candidates(request_.verdict, overlapping), small = port_candidates(*small_, overlapping);
+    const auto own = port_candidates(pinned(request_.verdict, request_.call), overlapping),
+               small = port_candidates(pinned(*small_, request_.call), overlapping);
     for (std::size_t i = 0; i < std::min(own.size(), small.size()); ++i)
       if (own[i].text == candidate.text && own[i].knobs == small[i].knobs && own[i].template_name == small[i].template_name)
         return small[i];
@@ -218,13 +228,67 @@ class Porting {
     ported_.tried.erase(begin, serial);
   }
 
-  // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU.
+  // Why the C function may not be called so.
+  std::optional<std::string> unfit(const loop::Values& integers, const Recipe& recipe) {
+    const Case made = make_case(request_.verdict.function, roles_, facts_, integers, recipe);
+    try {
+      const auto walk = oracle_.walk(made, deadline_.later(1));
+      if (!walk || walk->outside.empty()) return std::nullopt;
+      return fmt::format("it leaves its arrays at {} ({})", walk->outside, made.name);
+    } catch (const Unfit& crash) {
+      return crash.what();
+    } catch (const Error& slow) {
+      return integers == request_.integers ? std::nullopt : std::optional<std::string>(slow.what());
+    }
+  }
+
+  // The call's own size is; of the others those that the function bears.
+  bool is_timed(const TimedSize& size) {
+    if (&size != &sizes_[0] && unfit(size.integers, size.recipe)) return false;
+    ported_.timed.emplace_back(size.integers, size.recipe);
+    return true;
+  }
+
+  // The call, with data that it may have; where it is a guess and there are none, the largest case.
+  CasePlan::Planned own_call() {
+    std::vector<Recipe> recipes = basic_recipes();
+    for (const CasePlan::Planned& one : plan_.cases)
+      if (std::ranges::find(recipes, one.recipe) == recipes.end()) recipes.push_back(one.recipe);
+    std::optional<std::string> why;
+    for (const Recipe& recipe : recipes) {
+      const auto because = unfit(request_.integers, recipe);
+      if (!because) return {request_.integers, recipe};
+      if (!why) why = because;
+    }
+    if (request_.called)
+      throw Error(ErrorCode::invalid_argument, fmt::format("'{}' cannot be called so: {}", request_.function.name, *why));
+    CasePlan::Planned largest = *std::ranges::max_element(
+        plan_.cases, {}, [&](const CasePlan::Planned& one) { return iterations(request_.verdict.function, one.sizes); });
+    const Case made = make_case(request_.verdict.function, roles_, facts_, largest.sizes, largest.recipe);
+    return {made.integers(), largest.recipe};
+  }
+
+  // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU. `serial` is
+  // as good as sure to pass: what is slow to prove leaves it time.
   void prove_without_gpu(Deadline deadline) {
+    const std::size_t count = ported_.tried.size();
+    const std::size_t serial = static_cast<std::size_t>(
+        std::ranges::find(ported_.tried, kSerial, [](const Tried& one) { return one.candidate.template_name; }) -
+        ported_.tried.begin());
+    const Deadline half = deadline.sooner(deadline.remaining() / 2), others = deadline.sooner(0.7 * deadline.remaining());
     std::atomic<std::size_t> next{0};
+    std::atomic<bool> took_serial{serial == count}, any_passed{false};
+    const auto take = [&] {
+      if (half.passed() && !any_passed && !took_serial.exchange(true)) return serial;
+      std::size_t i = next++;
+      if (i == serial && took_serial.exchange(true)) i = next++;
+      return i;
+    };
     const auto work = [&] {
-      for (std::size_t i; (i = next++) < ported_.tried.size();) {
+      for (std::size_t i; (i = take()) < count;) {
         if (deadline.passed()) return;
-        prove_one(ported_.tried[i], deadline);
+        prove_one(ported_.tried[i], i == serial || any_passed ? deadline : others);
+        if (ported_.tried[i].passed()) any_passed = true;
         if (gpu_ && ported_.tried[i].passed()) compile_one(ported_.tried[i]);
         const std::lock_guard lock(mutex_);
         if (progress_) progress_(ported_.tried[i]);
@@ -378,7 +442,8 @@ class Porting {
   port::Arm time_c(CBench* bench, const TimedSize& size) {
     if (!bench) return {};
     try {
-      return bench->time(make_case(request_.verdict.function, roles_, facts_, size.integers, {}), {}, deadline_.later(5));
+      return bench->time(make_case(request_.verdict.function, roles_, facts_, size.integers, size.recipe), {},
+                         deadline_.later(5));
     } catch (const Error& error) {
       add_note(error.what());
       return {};
@@ -460,7 +525,7 @@ class Porting {
     for (std::size_t s = 0; s < sizes_.size(); ++s) {
       try {
         if (s > 0 && deadline_.passed()) throw TimedOut{};
-        time_size(s);
+        if (is_timed(sizes_[s])) time_size(s);
       } catch (const TimedOut&) {
         winner.unfinished = true;  // what is proven serves, and is timed another time
         break;
@@ -496,7 +561,7 @@ class Porting {
   const std::optional<loop::Verdict> small_;  // of a function that takes too long at every size
   const std::unique_ptr<Tracer> tracer_;
   const CasePlan plan_;
-  const std::vector<TimedSize> sizes_;
+  std::vector<TimedSize> sizes_;
   ExpectedCases cases_;
   std::optional<CasePlan> own_size_;  // of what small_ stands for
   std::optional<ExpectedCases> own_cases_;

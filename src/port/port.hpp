@@ -44,6 +44,7 @@ struct PortRequest {
   loop::CallClass call;
   loop::Values integers;            // of a call: timed at its size too
   std::vector<loop::Values> sizes;  // calls that are timed, and no others; empty: the call's size and sizes far from it
+  bool called = false;  // such a call is made: where the C function leaves its arrays on it, it is refused
   Tools tools;
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
@@ -75,7 +76,7 @@ struct Ported {
   std::vector<loop::Observed> observed;
   Facts facts;                                         // of the call, which the proof holds for
   std::vector<std::pair<loop::Values, Recipe>> cases;  // of the proof: sizes and data
-  std::vector<loop::Values> timed;                     // integer parameters of the calls that are timed, or were with a GPU
+  std::vector<std::pair<loop::Values, Recipe>> timed;  // of the calls that are timed, or were with a GPU: integers and data
 };
 
 /// For each candidate that has ended.

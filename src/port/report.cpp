@@ -69,6 +69,7 @@ class Report {
     add_run();
     add_speed_ups();
     add_groups();
+    add_narrow();
     add_failures();
     add_one_thread();
     add_extremes();
@@ -192,6 +193,13 @@ class Report {
       s << (word.empty() ? "-" : word) << rows.size() << passed << f.count << f.mean << f.geomean << f.least << f.most
         << listed(entries, 3);
     }
+  }
+
+  void add_narrow() {
+    Section s("Right for some calls alone", "function|class|only for");
+    for (const Entry& e : results_.entries)
+      if (e.passed() && !e.only.empty()) s << shown_name(e) << e.work_class << e.only;
+    add_if_any(s);
   }
 
   void add_failures() {
@@ -361,6 +369,7 @@ std::string summary(const Entry& e) {
     add(" ", shown(speed_up(t, kResident)));
     add("  moved ", shown(t[ArmId::moved]));
   }
+  if (!e.only.empty()) add("  only for ", e.only);
   if (e.kept) add("  ", "kept");
   add("  one GPU thread, because ", e.one_thread);
   return out;

@@ -61,6 +61,7 @@ Fields fields(const Entry& e) {
           {"status", &e.status, true},
           {"why", &e.why, false},
           {"note", &e.note, false},
+          {"only", &e.only, false},
           {"tactic", &e.tactic, false},
           {"one_thread", &e.one_thread, false},
           {"right", &e.right, false},

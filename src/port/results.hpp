@@ -83,6 +83,7 @@ struct Entry {
   Status status = Status::passed;
   std::string why;                // of a failure, for a person
   std::string note;               // why something was left out: an arm, a size; one line
+  std::string only;               // of which calls it is right: "rows=256 a=b+1"; empty: of all whose arrays do not overlap
   std::string tactic;             // "scan block=256 unroll=4"; empty: none passed
   std::string one_thread;         // why that is one GPU thread; empty: it is not
   int right = 0, cases = 0;       // of its proof

@@ -105,6 +105,7 @@ class Analysis {
       if (loop) {
         const Term end = resolved(node.step < 0 ? node.begin : node.end);  // where it starts may be a small number
         take(end);
+        if (node.step > 0) roles.begin = std::max(roles.begin, loop::evaluate(node.begin, {}).value_or(0));
         loop::for_each(end,
                        [&](const Term& part) { sized = sized || part.kind == Kind::scalar || part.kind == Kind::element; });
         roles.depth = std::max(roles.depth, around + sized);

@@ -27,6 +27,7 @@ struct Roles {
   std::vector<IndexArray> indices;
   std::vector<double> thresholds;     // constants that conditions compare with, and 0, ascending
   std::vector<std::int64_t> lengths;  // constant extents: a size next to them is worth a try
+  std::int64_t begin = 0;             // the largest constant that a loop begins with: below that it does not run
   int depth = 1;                      // how many sizes multiply in work or memory
   bool exits = false;                 // a loop is left early
   bool strange = false;               // infinities and what is no number may be among the data: none is made an integer

@@ -65,7 +65,7 @@ std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& 
 
 struct LoopTimer::Impl {
   Impl(Resources& of, const loop::Function& function, const Roles& roles, const Facts& facts, const TimedSize& size)
-      : resources(of), given(make_case(function, roles, facts, size.integers, Recipe{})) {
+      : resources(of), given(make_case(function, roles, facts, size.integers, size.recipe)) {
     std::vector<std::uint64_t> begins;
     for (Memory& memory : given.memories) begins.push_back(reinterpret_cast<std::uint64_t>(memory.bytes.data()));
     on_host = argument_bits(given, begins), host_arguments = addresses_of(on_host);

@@ -17,6 +17,7 @@ namespace ak::port {
 struct TimedSize {
   loop::Values integers;
   std::int64_t size = 0;  // loop::size_of_call
+  Recipe recipe;          // of the data
 };
 
 /// The call's own size first, then a sixteenth and sixteen times of it, 4096 and a million iterations where these are far from

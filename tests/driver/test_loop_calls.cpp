@@ -120,7 +120,8 @@ struct Scene {
     store()->put_work({std::string(loop::kLoopSource),
                        loop::source_key(of.function, of.text, port::key_flags(of)),
                        {},
-                       write_json(loop::KnownSource{port::included_files(of, of.text), function, refused})});
+                       write_json(loop::KnownSource{port::included_files(of, of.text), function,
+                                                    loop::steering_parameters(function), refused})});
   }
   std::string key(const Function& function, const loop::CallClass& call = {}) const {
     return loop::winner_key(function, call, hardware);
@@ -414,7 +415,7 @@ TEST_CASE("loop: how arrays overlap") {
     int n = 100;
     void* const given[] = {&n, &p, &q, &r, &w};
     gather(prototype, types, given, 5, values);
-    const LoopMemory memory = look_at(prototype, function, values, false);
+    const LoopMemory memory = look_at(prototype, function, {}, values, false);
     return memory.tangled ? "tangled" : text(memory.call);
   };
   CHECK(look(x, x + 200, x + 400, far) == "");
@@ -446,7 +447,7 @@ TEST_CASE("loop: groups of arrays that a later one joins are one group") {
   float *p = x.data(), *q = p + 150, *r = q + 90, *s = p + 75;  // r meets q alone, s meets p and q
   void* const given[] = {&n, &p, &q, &r, &s};
   gather(prototype, types, given, 5, values);
-  CHECK(text(look_at(prototype, function, values, false).call) == "q=p+150 r=p+240 s=p+75");
+  CHECK(text(look_at(prototype, function, {}, values, false).call) == "q=p+150 r=p+240 s=p+75");
 }
 
 TEST_CASE("loop: overlaps and steering values are keys of their own, sizes are none; tangled arrays are served by one thread") {

@@ -54,7 +54,7 @@ void write(const fs::path& file, const std::string& text) { std::ofstream(file) 
 void add_cases(Artifact& artifact, const std::vector<ak::loop::Values>& sizes) {
   for (const auto& size : sizes)
     for (const ak::port::Recipe& recipe : ak::port::basic_recipes()) artifact.cases.emplace_back(size, recipe);
-  artifact.timed = {sizes.back()};
+  artifact.timed = {{sizes.back(), ak::port::Recipe{}}};
 }
 
 /// Every kind of data that a proof may have.
@@ -272,6 +272,7 @@ int gather_launch(cudaStream_t, int n, int* a, const int* b, const int* at) {
   build_with(folder, artifact, launcher);
   CHECK(code(0) == 0);
   CHECK(code(1) == 1);  // values that C has overwritten by then
+  CHECK(contents(folder.path / "gather.h").find("Right only for a = b + 2 elements.") != std::string::npos);
 }
 
 TEST_CASE("artifacts: names of C++, of CUDA and of our own texts are a user's too") {

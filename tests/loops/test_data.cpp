@@ -57,6 +57,17 @@ TEST_CASE("data: an integer parameter is a size where it bounds a loop or an arr
   CHECK(sizes_of(f, roles, {{{"n", 77}}, {}}) == std::vector<Values>{{{"n", 77}}});
 }
 
+TEST_CASE("data: sizes lie around where a loop begins, and the probe is behind it") {
+  const Function f = function(
+      "echo", {size("n"), array("a", i32("n"))},
+      {loop(1, "i", integer(480), i32("n"), {assign(2, at("a", i32("i")), at("a", binary("-", i32("i"), integer(480))))})});
+  const CasePlan plan = planned(f);
+  std::set<std::int64_t> sizes;
+  for (const auto& one : plan.cases) sizes.insert(one.sizes.at("n"));
+  for (const std::int64_t n : {480, 481, 482}) CHECK(sizes.count(n) == 1);
+  CHECK(plan.cases[0].sizes.at("n") == 737);
+}
+
 TEST_CASE("data: two dimensions have smaller sizes, equal and unlike") {
   const Function f =
       function("f", {size("n"), size("m"), array("a", binary("*", i32("n"), i32("m")))},
@@ -248,16 +259,35 @@ TEST_CASE("data: a loop that is left early is left at once, late and never") {
 
 TEST_CASE("data: cases on which the C function leaves its arrays are left out, and of none but such it says so") {
   Function f = halved();
-  f.parameters[2].extents = {i32("n")};  // a[i + 1] of n elements
-  Oracle oracle(f, std::nullopt, {}, kSoon);
-  const CasePlan plan = plan_cases(f, oracle, Level::quick, {}, kSoon);
-  for (const auto& one : plan.cases) CHECK(one.sizes.at("n") == 0);
+  f.parameters[2].extents = {integer(40)};  // a[i + 1]
+  const CasePlan plan = planned(f);
+  for (const auto& one : plan.cases) CHECK(one.sizes.at("n") < 40);
   CHECK(plan.left_out > 5);
-  CHECK(plan.left_out_why.starts_with("it leaves its arrays at line 2: subscript 257 (n=257"));
+  CHECK(plan.left_out_why.starts_with("it leaves its arrays at line 2: subscript 40 (n=257"));
+
+  f.parameters[2].extents = {i32("n")};  // only a loop that does not run leaves no array
+  Oracle oracle(f, std::nullopt, {}, kSoon);
+  CHECK_THROWS_WITH_AS(plan_cases(f, oracle, Level::quick, {}, kSoon),
+                       "'halved' cannot be called where a loop of it runs more than once: it leaves its arrays at line 2: "
+                       "subscript 257 (n=257 mixed)",
+                       ak::Error);
   CHECK_THROWS_WITH_AS(
       plan_cases(f, oracle, Level::quick, {{{"n", 10}}, {}}, kSoon),
       "no data is found that 'halved' may be called with: it leaves its arrays at line 2: subscript 10 (n=10 mixed)",
       ak::Error);
+}
+
+TEST_CASE("data: a loop that runs once at most is none that its arrays bear") {
+  // x[n] of n elements: n = 1 runs, and says nothing of two iterations
+  const Function f = function(
+      "sum_back", {size("taps"), array("h", i32("taps"), true), array("x", integer(1)), array("y", integer(1))},
+      {loop(1, "k", integer(0), i32("taps"),
+            {assign(2, at("y", integer(0)), binary("*", at("h", i32("k")), at("x", binary("-", integer(0), i32("k")))))})});
+  Oracle oracle(f, std::nullopt, {}, kSoon);
+  CHECK_THROWS_WITH_AS(plan_cases(f, oracle, Level::full, {}, kSoon),
+                       "'sum_back' cannot be called where a loop of it runs more than once: it leaves its arrays at line 2: "
+                       "subscript -1 (taps=257 mixed)",
+                       ak::Error);
 }
 
 TEST_CASE("data: a plan is bounded and begins with what finds faults soonest") {

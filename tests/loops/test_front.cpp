@@ -6,8 +6,11 @@
 #include <fstream>
 
 #include "ak/types.hpp"
+#include "analyser/analyse.hpp"
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
+#include "analyser/steering.hpp"
+#include "port/roles.hpp"
 
 using namespace ak::analyser;
 
@@ -762,4 +765,74 @@ size_t f4(int n) { return 1; }
   CHECK(text.refusal("f2").ends_with(": pass its members as parameters of their own"));
   CHECK_MESSAGE(text.refusal("f3").ends_with(": make it int"), text.refusal("f3"));
   CHECK(text.refusal("f4").starts_with("line 10: it returns size_t: nothing"));
+TEST_CASE("front: a value steers where the verdict without it leaves something open that it would close") {
+  const CText text(R"(
+void reverse(int n, float a[n], const float b[n]) { for (int i = 0; i < n; i++) a[i] = b[n - 1 - i]; }
+void gain(int n, float a[n], const float b[n], float g) { while (n--) *a++ = *b++ * g; }
+void last(int n, float a[n], const float b[n]) { for (int i = 1; i < n - 1; i++) a[i] = b[i - 1]; a[n - 1] = b[n - 1]; }
+void echo(int n, float a[n], int delay, float g) { for (int i = delay; i < n; i++) a[i] += g * a[i - delay]; }
+void turn(int rows, int cols, float a[rows * cols], const float b[rows * cols]) {
+  for (int r = 0; r < rows; r++)
+    for (int c = 0; c < cols; c++) a[c * rows + r] = b[r * cols + c];
+}
+void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 1] * (1 - a[i - 1]) * k; }
+)");
+  const auto steers = [&](const std::string& name) {
+    const Choice choice{name, {}, {}};
+    Front front = text.front(choice);
+    const auto verdict = analyse(std::move(front.function), {}, front.notes);
+    return steering(text.unit(), choice, {}, verdict);
+  };
+  using Names = std::vector<std::string>;
+  for (const char* name : {"reverse", "gain", "last", "chaos"}) CHECK_MESSAGE(steers(name) == Names{}, name);
+  CHECK(steers("echo") == Names{"delay"});
+  CHECK(steers("turn") == Names{"rows"});
+}
+
+TEST_CASE("front: the largest subscript is a pointer's length: past steps and edges, and of products of sizes") {
+  const CText text(R"(
+void pairs(int n, float* a) { for (int i = 0; i + 1 < n; i += 2) { float t = a[i]; a[i] = a[i + 1]; a[i + 1] = t; } }
+void by_eight(int n, float* a) { for (int i = 0; i + 8 <= n; i += 8) for (int k = 0; k < 8; k++) a[i + k] *= 2; }
+void once(int n, float* a) { int i = 0; do { a[i] = 1; i++; } while (i < n); }
+void ends(int n, float* a) { a[0] = 1; for (int i = 1; i < n - 1; i++) a[i] = 0; a[n - 1] = 2; }
+void delayed(int n, float* a, int k) { for (int i = k; i < n; i++) a[i] += a[i - k]; }
+void turn(float* a, const float* b, int n, int k) {
+  for (int r = 0; r < n; r++)
+    for (int c = 0; c < k; c++) a[c * n + r] = b[r * k + c];
+}
+void blur(int n, int k, float* a, const float* b) {
+  for (int y = 1; y < k - 1; y++)
+    for (int x = 1; x < n - 1; x++) a[y * n + x] = b[(y - 1) * n + x] + b[(y + 1) * n + x] + b[y * n + x + 1];
+}
+void strided(int n, int k, float* a) { for (int i = 0; i < n; i++) a[i * k] = 1; }
+void triangle(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i * k + j] = 1; }
+void backwards(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < k; j++) a[i * k - j] = 1; }
+)");
+  const auto verdict = [&](const std::string& name) {
+    Front front = text.front(name);
+    return analyse(std::move(front.function), {}, front.notes);
+  };
+  const auto lengths = [&](const std::string& name, std::int64_t n, std::int64_t k) {
+    std::vector<std::int64_t> all;
+    for (const auto& parameter : verdict(name).function.parameters)
+      if (parameter.pointer && parameter.length_known)
+        all.push_back(ak::loop::evaluate(parameter.extents[0], {{"n", n}, {"k", k}}).value_or(-1));
+    return all;
+  };
+  using Lengths = std::vector<std::int64_t>;
+  CHECK(lengths("pairs", 10, 0) == Lengths{10});
+  CHECK(lengths("by_eight", 24, 0) == Lengths{24});
+  CHECK(lengths("once", 10, 0) == Lengths{10});
+  CHECK(lengths("once", 0, 0) == Lengths{1});
+  CHECK(lengths("ends", 10, 0) == Lengths{10});
+  CHECK(lengths("ends", 0, 0) == Lengths{1});
+  CHECK(lengths("delayed", 10, 3) == Lengths{10});
+  CHECK(lengths("delayed", 10, -3) == Lengths{10});  // no size is negative
+  CHECK(lengths("turn", 5, 7) == Lengths{35, 35});
+  CHECK(lengths("blur", 5, 7) == Lengths{5 * 6 - 1, 5 * 7 - 1});
+  CHECK(lengths("strided", 5, 7) == Lengths{29});
+  CHECK(ak::port::roles_of(verdict("strided").function).integers == std::vector<std::string>{"k"});
+  // Where a loop depends on another, or a subscript falls, more than the products' ends would have to be known.
+  CHECK(lengths("triangle", 5, 7) == Lengths{});
+  CHECK(lengths("backwards", 5, 7) == Lengths{});
 }

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "ak/types.hpp"
 #include "made.hpp"
 #include "port/port.hpp"
 #include "port/templates/templates.hpp"
@@ -76,6 +78,54 @@ TEST_CASE("port: one that goes on tries its winner again and what was not tried,
   CHECK(tried[0] == all[1]);
   CHECK(tried[1] == all[3]);
   CHECK(ported({all[1]}, 3).winner.tried == 3);  // none of the others has ended
+}
+
+TEST_CASE("port: a call on which the C function leaves its arrays is refused; where the size is a guess, others are timed") {
+  port::PortRequest request;
+  request.verdict = parallel();
+  request.verdict.function.parameters[2].extents = {integer(500)};
+  request.function = request.verdict.function;
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text =
+      "void scale(int n, float k, float a[500], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.integers = {{"n", 1000}};
+  request.quick = true;
+  std::stop_source stop;
+  const auto run = [&] {
+    return port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](auto&) { stop.request_stop(); });
+  };
+  request.called = true;
+  CHECK_THROWS_WITH_AS(run(), "'scale' cannot be called so: it leaves its arrays at line 2: subscript 500 (n=1000 mixed)",
+                       ak::Error);
+  request.called = false;
+  const port::Ported ported = run();
+  CHECK(ported.timed[0].first == loop::Values{{"n", 500}});
+  for (const auto& [integers, recipe] : ported.timed) CHECK(integers.at("n") <= 500);
+}
+
+TEST_CASE("port: one thread is tried before the time is over, however many others are slow and fail") {
+  port::PortRequest request;
+  request.verdict = parallel();  // of a loop that is none
+  request.verdict.function.body[0].begin = integer(1);
+  request.verdict.function.body[0].body[0].value = binary("*", f32("k"), at("a", binary("-", i32("i"), integer(1))));
+  request.function = request.verdict.function;
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text =
+      "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 1; i < n; ++i) a[i] = k * a[i - 1]; }";
+  request.integers = {{"n", 1000}};
+  request.quick = true;
+  request.tools.worker = AK_BINARY_DIR "/ak-worker";
+  const Deadline deadline = Deadline::in(12);
+  std::stop_source stop;
+  std::vector<std::string> tried;
+  port::port(request, nullptr, Deadline::in(12, stop.get_token()), [&](const port::Tried& one) {
+    tried.push_back(one.candidate.template_name + " " + std::string(name(one.status)));
+    if (tried.size() == 1) std::this_thread::sleep_for(std::chrono::duration<double>(0.52 * deadline.remaining()));
+    if (tried.size() == 2) stop.request_stop();
+  });
+  REQUIRE(tried.size() >= 2);
+  CHECK(tried[0] == "map race");
+  CHECK(tried[1] == "serial passed");
 }
 
 TEST_CASE("port: kernels are compiled without contraction, which the proof of equal bits would refuse") {

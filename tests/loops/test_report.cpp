@@ -534,6 +534,8 @@ TEST_CASE("a function in one line") {
   CHECK(summary(e) == "smooth  i:map  map block=256  right 48/48  2.10 us  C 7.40 us 3.52x  moved 41.00 us  kept");
   e.timings.clear(), e.kept = false;
   CHECK(summary(e) == "smooth  i:map  map block=256  right 48/48  proven, not timed");
+  e.only = "k=3";
+  CHECK(summary(e) == "smooth  i:map  map block=256  right 48/48  proven, not timed  only for k=3");
   CHECK(summary(failed("racy", "scan", Status::race, "a[1]")) == "racy  i:scan  race: a[1]");
   e.one_thread = "no template runs i:scan(y:1,2)";
   CHECK(summary(e).ends_with("proven, not timed  one GPU thread, because no template runs i:scan(y:1,2)"));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "port/pinned.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/templates.hpp"
 
@@ -140,6 +141,52 @@ TEST_CASE("templates: what iterations overwrite of each other, and scalars that 
   loop.body.insert(loop.body.begin(), assign(4, at("b", {i}), scalar("t", ScalarType::f32)));
   verdict.groups[0].statements = {4, 2};
   CHECK_FALSE(maps(verdict));  // t of the iteration before, and no note that says so
+}
+
+TEST_CASE("templates: what stands behind a loop and takes nothing out of it leaves the loop a map") {
+  Verdict verdict = verdict_of(
+      {loop_over(1, i, integer(1), n, {assign(2, at("b", {i}), at("a", {i, i}))}), assign(3, at("b", {n}), at("a", {n, n}))},
+      {2}, {{1, "i", Role::parallel}});
+  verdict.groups.emplace_back().statements = {3};
+  const auto all = candidates(verdict);
+  CHECK(all.front().template_name == "map+serial");
+  for (const Candidate& one : all) CHECK(one.template_name.find("reduce") == std::string::npos);
+}
+
+TEST_CASE("templates: a scan far back is that many chains, and where these fill no GPU tiles too") {
+  const auto delayed = [](std::int64_t by) {
+    Verdict verdict = verdict_of(
+        {loop_over(1, i, integer(by), n, {assign(2, at("b", {i}), binary("+", at("b", {i}), at("b", {plus(i, -by)})))})}, {2},
+        {{1, "i", Role::scan}});
+    Recurrence recurrence;
+    recurrence.target = "b", recurrence.distances = {by}, recurrence.statement = 2;
+    recurrence.multipliers = {integer(1)}, recurrence.constant = at("b", {i});
+    verdict.groups[0].recurrences = {recurrence};
+    return verdict;
+  };
+  CHECK_FALSE(has(delayed(4), "chains"));
+  CHECK(has(delayed(4), "scan"));
+  CHECK(candidates(delayed(64)).front().template_name == "chains");
+  CHECK(has(delayed(64), "scan"));
+  CHECK(candidates(delayed(480)).front().template_name == "chains");
+  CHECK_FALSE(has(delayed(480), "scan"));
+}
+
+TEST_CASE("templates: a distance that a call's value says is one that they see") {
+  Verdict verdict =
+      verdict_of({loop_over(1, i, m, n, {assign(2, at("b", {i}), binary("+", at("b", {i}), at("b", {binary("-", i, m)})))})},
+                 {2}, {{1, "i", Role::scan}});
+  Recurrence recurrence;
+  recurrence.target = "b", recurrence.distances = {480}, recurrence.statement = 2;
+  recurrence.multipliers = {integer(1)}, recurrence.constant = at("b", {i});
+  verdict.groups[0].recurrences = {recurrence};
+  CHECK_FALSE(has(verdict, "chains"));
+  const Verdict known = ak::port::pinned(verdict, {{{"m", 480}}, {}});
+  CHECK(has(known, "chains"));
+  CHECK(known.function.parameters.size() == verdict.function.parameters.size());
+  Node set = assign(3, m, integer(1));  // what is written has no one value
+  verdict.function.body.push_back(set);
+  CHECK(ak::port::pinned(verdict, {{{"m", 480}}, {}}) == verdict);
 }
 
 TEST_CASE("templates: reorder takes reads of what is overwritten later, and writes that all later iterations undo") {

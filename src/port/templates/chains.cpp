@@ -1,5 +1,5 @@
-// Recurrences of any function. At distance d they are d chains that never meet: a thread each. At distance 1 there is one, and
-// one thread runs it, with the carried element in a register and its loads ahead.
+// Recurrences of any function. At distance d they are d chains that never meet: a thread each; a scan's too, where they fill a
+// warp. At distance 1 there is one, and one thread runs it, with the carried element in a register and its loads ahead.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +16,8 @@ using loop::Role;
 using loop::Term;
 
 namespace {
+
+constexpr std::int64_t kFillsWarp = 32;
 
 std::int64_t chains_of(const Work& work) {
   if (work.group.loops.back().role == Role::sequential) return 1;
@@ -106,13 +108,14 @@ std::vector<Stage> chains_stages(const Work& work) {
   std::vector<Stage> stages;
   if (work.group.loops.empty()) return stages;
   const Role role = work.group.loops.back().role;
-  if (role != Role::chains && role != Role::sequential) return stages;
+  if (role != Role::chains && role != Role::sequential && role != Role::scan) return stages;
   const auto rows = rows_of(work);
   if (!rows || has_exit(rows->loop.body)) return stages;
   if (!rows->guards.empty() && (!work.kept.empty() || !work.after.empty())) return stages;
   const std::int64_t chains = chains_of(work);
   const bool alone = chains == 1 && rows->outer.empty();  // one thread in C's order
   if (chains < 1 || (role == Role::chains && chains < 2) || chains > 1 << 20) return stages;
+  if (role == Role::scan && chains < kFillsWarp) return stages;
   if (!alone) {
     if (!work.setting.restricted) return stages;
     if (!rows->head.empty() || !rows->tail.empty() || !work.kept.empty() || !work.after.empty()) return stages;

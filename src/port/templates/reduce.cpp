@@ -59,6 +59,7 @@ std::vector<Stage> whole_stages(const Work& work) {
   if (!sweep) return {};
   const Partials partials(work, sweep->body);
   if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};
+  if (partials.words() == 0) return {};  // what comes after the loop takes nothing out of it
   if (partials.has_elements() && (!sweep->single() || !sweep->guards.empty() || moved(work, *sweep))) return {};
   if (partials.watches() && writes_more(work)) return {};
   const Whole whole{work, *sweep, partials};

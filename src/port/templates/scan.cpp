@@ -8,12 +8,25 @@
 
 namespace ak::port {
 
+namespace {
+
+constexpr std::int64_t kFar = 256;  // as many chains are parallel enough, and scans of so few iterations each are none
+
+bool reaches_far(const Work& work) {
+  return std::ranges::all_of(work.group.recurrences, [](const loop::Recurrence& one) {
+    return !one.distances.empty() && one.distances.front() >= kFar;
+  });
+}
+
+}  // namespace
+
 std::vector<Stage> scan_stages(const Work& work) {
   if (work.group.loops.empty()) return {};
   const loop::Role role = work.group.loops.back().role;
   const auto hands_on = [](const loop::Note& note) { return note.kind == loop::Note::Kind::expand && note.distance; };
   const bool holds = role == loop::Role::parallel && std::ranges::any_of(work.group.notes, hands_on) && !sweep_of(work);
   if (role != loop::Role::scan && !holds) return {};
+  if (role == loop::Role::scan && reaches_far(work) && !chains_stages(work).empty()) return {};
   return tile_stages(work, "scan");
 }
 

@@ -15,8 +15,8 @@ using loop::Candidate;
 namespace {
 
 // In the order in which they are tried first.
-Template* const kTemplates[] = {lines_stages, map_stages,     reorder_stages, reduce_stages,    exit_stages,
-                                scan_stages,  compact_stages, chains_stages,  wavefront_stages, scatter_stages};
+Template* const kTemplates[] = {lines_stages,  map_stages,  reorder_stages, reduce_stages,    exit_stages,
+                                chains_stages, scan_stages, compact_stages, wavefront_stages, scatter_stages};
 
 Template* const kOtherwise[] = {meeting_stages, rounds_stages};
 

@@ -1,0 +1,80 @@
+#include "analyser/steering.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "analyser/analyse.hpp"
+#include "analyser/refused.hpp"
+#include "loop/winner.hpp"
+
+namespace ak::analyser {
+
+namespace {
+
+using loop::Role;
+
+/// Whether it says somewhere that something is not known.
+bool leaves_open(const loop::Verdict& verdict) {
+  return std::ranges::any_of(verdict.groups, [](const loop::Group& group) {
+    return std::ranges::any_of(group.loops,
+                               [](const auto& one) { return one.role == Role::sequential || one.role == Role::scatter; }) ||
+           std::ranges::any_of(group.recurrences, [](const auto& one) { return one.distances.empty(); }) ||
+           std::ranges::any_of(group.notes, [](const loop::Note& note) {
+             return !note.distance && (note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output);
+           });
+  });
+}
+
+/// A value for each, as calls may have them: what bounds a loop or an array is large beside what does not.
+loop::Values examples(const loop::Function& function, const std::vector<std::string>& names) {
+  constexpr std::int64_t kLarge[] = {1009, 1013, 1019, 1021}, kSmall[] = {3, 5, 7, 11};
+  std::set<std::string> sizes;
+  const auto take = [&](const loop::Term& term) {
+    loop::for_each(term, [&](const loop::Term& part) {
+      if (part.kind == loop::Term::Kind::scalar) sizes.insert(part.text);
+    });
+  };
+  for (const loop::Parameter& parameter : function.parameters)
+    for (const loop::Term& extent : parameter.extents) take(extent);
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    if (node.kind == loop::Node::Kind::loop) take(node.step < 0 ? node.begin : node.end);
+  });
+  loop::Values values;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    values[names[i]] = (sizes.contains(names[i]) ? kLarge : kSmall)[i % std::size(kLarge)];
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string> steering(const Unit& unit, const Choice& choice, const Facts& facts, const loop::Verdict& plain) {
+  constexpr std::size_t kMost = 4;  // parameters that are tried one by one
+  std::vector<std::string> names = loop::steering_parameters(plain.function);
+  if (names.empty() || !plain.refused.empty() || !leaves_open(plain)) return {};
+  const auto line_with = [&](const loop::Values& values) {
+    try {
+      Front front = read_function(unit, choice, values);
+      Facts more = facts;
+      more.values = values;
+      loop::Verdict verdict = analyse(std::move(front.function), more, front.notes);
+      name_as_written(verdict, front);
+      return text(verdict);
+    } catch (const Refused& refused) {
+      return std::string(refused.what());
+    }
+  };
+  loop::Values values = examples(plain.function, names);
+  const std::string best = line_with(values);
+  if (best == text(plain)) return {};
+  if (names.size() > kMost) return names;
+  std::erase_if(names, [&](const std::string& name) {
+    loop::Values fewer = values;
+    fewer.erase(name);
+    const bool needless = line_with(fewer) == best;
+    if (needless) values = std::move(fewer);
+    return needless;
+  });
+  return names;
+}
+
+}  // namespace ak::analyser
