@@ -765,6 +765,8 @@ size_t f4(int n) { return 1; }
   CHECK(text.refusal("f2").ends_with(": pass its members as parameters of their own"));
   CHECK_MESSAGE(text.refusal("f3").ends_with(": make it int"), text.refusal("f3"));
   CHECK(text.refusal("f4").starts_with("line 10: it returns size_t: nothing"));
+}
+
 TEST_CASE("front: a value steers where the verdict without it leaves something open that it would close") {
   const CText text(R"(
 void reverse(int n, float a[n], const float b[n]) { for (int i = 0; i < n; i++) a[i] = b[n - 1 - i]; }

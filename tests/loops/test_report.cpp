@@ -538,7 +538,7 @@ TEST_CASE("a function in one line") {
   CHECK(summary(e) == "smooth  i:map  map block=256  right 48/48  proven, not timed  only for k=3");
   CHECK(summary(failed("racy", "scan", Status::race, "a[1]")) == "racy  i:scan  race: a[1]");
   e.one_thread = "no template runs i:scan(y:1,2)";
-  CHECK(summary(e).ends_with("proven, not timed  one GPU thread, because no template runs i:scan(y:1,2)"));
+  CHECK(summary(e).ends_with("proven, not timed  only for k=3  one GPU thread, because no template runs i:scan(y:1,2)"));
   Entry refused = failed("hard", "", Status::refused, "it calls rand" + std::string(300, '.') + "remedy");
   refused.verdict = "refused";
   CHECK(summary(refused).starts_with("hard  refused: it calls rand.."));

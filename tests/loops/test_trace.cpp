@@ -104,6 +104,7 @@ port::PortRequest request_of(const std::string& function, const std::string& tex
   request.tools = {AK_BINARY_DIR "/ak-analyse", {}, AK_BINARY_DIR "/ak-worker"};
   request.verdict = port::analyse(request.source, {}, request.tools, in_time());
   request.function = request.verdict.function;
+  request.integers = {{"n", 1000}};
   request.quick = true;
   return request;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "port/templates/emit.hpp"
 #include "port/templates/kernel_names.hpp"
@@ -22,13 +23,10 @@ Template* const kOtherwise[] = {meeting_stages, rounds_stages};
 
 constexpr std::size_t kMost = 30;
 
-std::vector<Stage> parallel_stages(const Work& work) {
+std::vector<Stage> stages_of(std::span<Template* const> templates, const Work& work) {
   std::vector<Stage> all;
-  const auto add = [&](Template* make) {
+  for (Template* const make : templates)
     for (Stage& stage : make(work)) all.push_back(std::move(stage));
-  };
-  std::ranges::for_each(kTemplates, add);
-  if (all.empty()) std::ranges::for_each(kOtherwise, add);
   return all;
 }
 
@@ -44,13 +42,14 @@ Step step(const Works& works, std::size_t group) {
     if (!works.vanishes(i)) last = i;
   const Work whole = works.work(group, last);
   if (works.straight(group)) return {serial_stages(whole), last};
-  std::vector<Stage> stages = parallel_stages(whole);
-  if (stages.empty() && last > group && !finishes(whole.body)) {
-    last = group;
-    stages = parallel_stages(works.work(group, group));
+  const bool may_stand_alone = last > group && !finishes(whole.body);
+  for (const std::span<Template* const> templates :
+       {std::span<Template* const>(kTemplates), std::span<Template* const>(kOtherwise)}) {
+    if (auto stages = stages_of(templates, whole); !stages.empty()) return {std::move(stages), last};
+    if (!may_stand_alone) continue;
+    if (auto stages = stages_of(templates, works.work(group, group)); !stages.empty()) return {std::move(stages), group};
   }
-  if (stages.empty()) stages = serial_stages(works.work(group, last));
-  return {std::move(stages), last};
+  return {serial_stages(works.work(group, may_stand_alone ? group : last)), may_stand_alone ? group : last};
 }
 
 class Assembly {
