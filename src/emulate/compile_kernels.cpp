@@ -15,6 +15,7 @@
 #include "ak/types.hpp"
 #include "base/embedded.hpp"
 #include "base/environment.hpp"
+#include "base/sanitized.hpp"
 #include "base/text.hpp"
 
 namespace ak::loop {
@@ -78,7 +79,8 @@ bool succeeds(const std::vector<std::string>& command, const std::string& folder
   const pid_t child = ::fork();
   if (child < 0) return false;
   if (child == 0) {
-    limit(RLIMIT_AS, rlim_t{4} << 30), limit(RLIMIT_FSIZE, rlim_t{256} << 20), limit(RLIMIT_CORE, 0);
+    if (!kSanitized) limit(RLIMIT_AS, rlim_t{4} << 30);
+    limit(RLIMIT_FSIZE, rlim_t{256} << 20), limit(RLIMIT_CORE, 0);
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
               in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     ::dup2(in, 0), ::dup2(out, 1), ::dup2(out, 2);

@@ -20,6 +20,7 @@
 
 #include "base/build.hpp"
 #include "base/landlock.hpp"
+#include "base/sanitized.hpp"
 #include "base/thread.hpp"
 #include "emulate/box.hpp"
 #include "emulate/compile_kernels.hpp"
@@ -29,13 +30,6 @@
 
 namespace ak::loop {
 namespace {
-
-// A program that a sanitizer watches takes terabytes of addresses, and makes system calls of its own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kBoxed = false;
-#else
-constexpr bool kBoxed = true;
-#endif
 
 // Where the loader looks, and where what is loaded came from.
 std::vector<std::string> library_folders() {
@@ -91,11 +85,11 @@ class Role {
   void answer(const EmulateMessage& message, EmulateReply& reply) {
     switch (message.kind) {
       case EmulateMessage::Kind::compile:
-        if (kBoxed) restrict_files({.write = {message.folder}, .read = {}});
+        if (!kSanitized) restrict_files({.write = {message.folder}, .read = {}});
         reply.refused = compile_kernels(message.folder, message.compiler);
         break;
       case EmulateMessage::Kind::load:
-        if (kBoxed) {  // its constructors run when it is opened
+        if (!kSanitized) {  // its constructors run when it is opened
           std::vector<std::string> read = library_folders();
           read.push_back(message.folder);
           restrict_files({.write = {}, .read = std::move(read)});
@@ -103,7 +97,7 @@ class Role {
         }
         object_.emplace(message.folder + "/object.so");
         grid_.emplace(*object_);
-        if (kBoxed) restrict_system_calls(false);
+        if (!kSanitized) restrict_system_calls(false);
         break;
       case EmulateMessage::Kind::run:
         map(message.shared_bytes);
@@ -135,7 +129,7 @@ int serve_emulation(int socket) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const rlimit none{0, 0}, memory{rlim_t{96} << 30, rlim_t{96} << 30}, file{rlim_t{256} << 20, rlim_t{256} << 20};
   ::setrlimit(RLIMIT_CORE, &none), ::setrlimit(RLIMIT_FSIZE, &file);
-  if (kBoxed) ::setrlimit(RLIMIT_AS, &memory);
+  if (!kSanitized) ::setrlimit(RLIMIT_AS, &memory);
   // A kernel may run for ever; without the host it is nobody's.
   start_thread([socket] {
     pollfd host{socket, POLLRDHUP, 0};
