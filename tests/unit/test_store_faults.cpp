@@ -18,6 +18,7 @@
 #include <set>
 #include <thread>
 
+#include "base/sanitized.hpp"
 #include "cache/bytes.hpp"
 #include "cache/lmdb.hpp"
 #include "cache/store.hpp"
@@ -247,7 +248,8 @@ TEST_CASE("a folder that is removed while it is open: reads go on, the next writ
   CHECK(open_store(folder)->find(sample::problem(4), sample::hardware()));
 }
 
-TEST_CASE("a child forked while threads use the store works, whatever they held") {
+// A sanitizer's own allocator is not made for such a child.
+TEST_CASE("a child forked while threads use the store works, whatever they held" * doctest::skip(kSanitized)) {
   const Folder folder("fork_in_use");
   const auto store = open_store(folder);
   std::atomic<bool> stop{false};
@@ -333,7 +335,9 @@ TEST_CASE("of a folder of packs, what is damaged or misplaced is found and dropp
   CHECK(pack_store(folder)->pieces().empty());
 }
 
-TEST_CASE("two copies of the library in a process: the second reads, and harms nothing of the first") {
+// What a copy that was unloaded still holds, a sanitizer would call lost.
+TEST_CASE("two copies of the library in a process: the second reads, and harms nothing of the first" *
+          doctest::skip(kSanitized)) {
   const Folder folder("copies");
   void* const copy = dlopen(AK_BINARY_DIR "/tests/libstore_copy.so", RTLD_NOW | RTLD_LOCAL);
   REQUIRE_MESSAGE(copy, dlerror());
