@@ -169,6 +169,19 @@ ScalarFlow scalar_flow(const std::vector<Node>& body) {
   return flow.flow;
 }
 
+loop::Role role_of(const loop::Group& group, int loop) {
+  for (const loop::LoopRole& one : group.loops)
+    if (one.loop == loop) return one.role;
+  return loop::Role::sequential;
+}
+
+bool iterations_meet(const loop::Group& group, int loop) {
+  using Kind = loop::Note::Kind;
+  return std::any_of(group.notes.begin(), group.notes.end(), [&](const loop::Note& note) {
+    return note.loop == loop && (note.kind == Kind::anti || note.kind == Kind::output);
+  });
+}
+
 loop::ScalarType type_of(const Function& function, const std::string& scalar) {
   for (const loop::Local& local : function.locals)
     if (local.name == scalar) return local.type;

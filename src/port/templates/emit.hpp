@@ -39,6 +39,11 @@ struct ScalarFlow {
 };
 ScalarFlow scalar_flow(const std::vector<loop::Node>& body);
 
+/// How a loop around the group may run; `sequential` of one that is not among its loops.
+loop::Role role_of(const loop::Group& group, int loop);
+/// Whether iterations of a loop would write or read each other's elements, were they to run at once.
+bool iterations_meet(const loop::Group& group, int loop);
+
 loop::ScalarType type_of(const loop::Function& function, const std::string& scalar);
 /// Elements of an array of a flattened function.
 std::optional<loop::Term> length_of(const Work& work, const std::string& array);

@@ -39,19 +39,6 @@ class Finder {
   }
 
  private:
-  Role role(int loop) const {
-    for (const loop::LoopRole& one : work_.group.loops)
-      if (one.loop == loop) return one.role;
-    return Role::sequential;
-  }
-
-  /// Whether iterations of a loop would write or read each other's elements: it stays in a thread.
-  bool meets(int loop) const {
-    return std::any_of(work_.group.notes.begin(), work_.group.notes.end(), [&](const Note& note) {
-      return note.loop == loop && (note.kind == Note::Kind::anti || note.kind == Note::Kind::output);
-    });
-  }
-
   /// Through branches without an else, down to the outermost loop.
   const std::vector<Node>* peel() {
     const std::vector<Node>* nest = &work_.body;
@@ -75,8 +62,9 @@ class Finder {
     while (true) {
       const Node& loop = body->back();
       const bool another = share_.exits && !levels.empty();  // out of several loops: the outermost counts
-      const bool shared = share_.roles.count(role(loop.id)) > 0 && !another && (share_.notes || !meets(loop.id));
-      levels.push_back({header(loop), shared, role(loop.id) == Role::parallel});
+      const bool shared = share_.roles.count(role_of(work_.group, loop.id)) > 0 && !another &&
+                          (share_.notes || !iterations_meet(work_.group, loop.id));
+      levels.push_back({header(loop), shared, role_of(work_.group, loop.id) == Role::parallel});
       if (levels.back().shared) {
         levels_ = levels;
         sweep_.body = prefix;
@@ -164,7 +152,7 @@ class Finder {
     std::set<std::string> threads_own;
     bool carries = false;
     for (const Level& level : levels_) {
-      if (!level.shared && (!level.parallel || meets(level.loop.id))) carries = true;
+      if (!level.shared && (!level.parallel || iterations_meet(work_.group, level.loop.id))) carries = true;
       if (level.shared && carries) threads_own.insert(level.loop.variable);
     }
     if (threads_own.empty()) return true;

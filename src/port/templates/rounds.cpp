@@ -97,18 +97,6 @@ class Rounds {
   }
 
  private:
-  Role role(int loop) const {
-    for (const loop::LoopRole& one : work_.group.loops)
-      if (one.loop == loop) return one.role;
-    return Role::sequential;
-  }
-
-  bool noted(int loop) const {
-    return std::any_of(work_.group.notes.begin(), work_.group.notes.end(), [&](const Note& note) {
-      return note.loop == loop && (note.kind == Note::Kind::anti || note.kind == Note::Kind::output);
-    });
-  }
-
   // ---- The loop that reduces does so into scalars of its own.
 
   bool sum_in_scalars() {
@@ -137,7 +125,7 @@ class Rounds {
     for (const loop::Reduction& reduction : work_.group.reductions)
       for (const int statement : reduction.statements)
         if (!inside.count(statement)) return false;
-    if (joins_ || noted(loop)) return false;
+    if (joins_ || iterations_meet(work_.group, loop)) return false;
     joins_ = loop;
     nodes_ = with_scalars(nodes_);
     return true;
@@ -394,14 +382,14 @@ class Rounds {
   }
 
   bool share(const Node& node, int indent) {
-    const bool proven = role(node.id) == Role::parallel;
+    const bool proven = role_of(work_.group, node.id) == Role::parallel;
     if (!proven) {
       const Node* shaped = find(shaped_, node.id);
       if (!shaped || !own_elements(*shaped)) return false;
     }
     if (intersect(scalar_flow(node.body).exposed, assigned_scalars(node.body))) return false;
     std::vector<Node> body = node.body;
-    if (noted(node.id)) {
+    if (iterations_meet(work_.group, node.id)) {
       Sweep sweep;
       sweep.col = node;
       sweep.body = node.body;
