@@ -10,6 +10,7 @@
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
 #include "analyser/steering.hpp"
+#include "base/temporary_folder.hpp"
 #include "port/roles.hpp"
 
 using namespace ak::analyser;
@@ -35,14 +36,11 @@ class CText {
 
  private:
   static ParsedText parse_text(const std::string& text) {
-    char folder[] = "/tmp/ak-front-XXXXXX";
-    REQUIRE(::mkdtemp(folder));
+    const ak::TemporaryFolder folder("ak-front");
     ClangCall call;
-    call.file = std::string(folder) + "/text.c";
+    call.file = folder.path() + "/text.c";
     std::ofstream(call.file) << text;
-    ParsedText parsed = parse(call);
-    std::filesystem::remove_all(folder);
-    return parsed;
+    return parse(call);
   }
 
   Unit unit_;
@@ -570,9 +568,8 @@ TEST_CASE("front: hostile texts end in one line") {
 }
 
 TEST_CASE("front: clang has a deadline, and its absence is said") {
-  char folder[] = "/tmp/ak-front-XXXXXX";
-  REQUIRE(::mkdtemp(folder));
-  const std::string path = folder;
+  const ak::TemporaryFolder folder("ak-front");
+  const std::string path = folder.path();
   REQUIRE(::mkfifo((path + "/pipe.h").c_str(), 0600) == 0);
   std::ofstream(path + "/text.c") << "#include \"pipe.h\"\n";
   ClangCall call;
@@ -590,7 +587,6 @@ TEST_CASE("front: clang has a deadline, and its absence is said") {
   } catch (const ak::Error& error) {
     CHECK(error.code() == ak::ErrorCode::missing_library);
   }
-  std::filesystem::remove_all(path);
 }
 
 TEST_CASE("front: a loop that is left by one of two conditions counts by the other") {
@@ -643,16 +639,14 @@ for (int i = 0; i < n; ++i) {
 }
 
 TEST_CASE("front: flags of a build write no file") {
-  char folder[] = "/tmp/ak-front-XXXXXX";
-  REQUIRE(::mkdtemp(folder));
-  const std::string object = std::string(folder) + "/text.o";
+  const ak::TemporaryFolder folder("ak-front");
+  const std::string object = folder.path() + "/text.o";
   ClangCall call;
-  call.file = std::string(folder) + "/text.c";
+  call.file = folder.path() + "/text.c";
   std::ofstream(call.file) << "int two(void) { return TWO; }";
   call.flags = {"-DTWO=2", "-MMD", "-c", "-o", object};
   CHECK(Unit(parse(call)).function("two"));
   CHECK(!std::filesystem::exists(object));
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("front: isnan, isfinite and isinf are comparisons; a cast to void is nothing") {
