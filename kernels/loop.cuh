@@ -35,6 +35,7 @@ __device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
   __threadfence();
   return before;
 }
+__device__ inline void prefetch(const void*) {}
 #else
 
 /// Reads and writes after it come after what the writer of the value wrote before its store_release.
@@ -60,6 +61,9 @@ __device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
   asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(address), "r"(value) : "memory");
   return before;
 }
+
+/// Into the nearest cache, a hint. The address lies in an array.
+__device__ inline void prefetch(const void* address) { asm volatile("prefetch.global.L1 [%0];" ::"l"(address)); }
 
 /// Until the kernels before this one in the stream have ended: every thread of a `dependent` launch, before it touches memory.
 __device__ inline void wait_for_previous() {

@@ -27,6 +27,9 @@ struct Growing {
     }
     return all;
   }
+  bool in_order() const {
+    return std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.kind == Kind::sequential; });
+  }
   bool only_reduces() const {
     return std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
       return piece.scatters.empty() && (piece.kind == Kind::reduce || piece.carried.empty());
@@ -92,6 +95,9 @@ bool may_join(const Nest& nest, const Growing& a, const Growing& b) {
   const bool same = depth == static_cast<int>(a.loops.size()) && depth == static_cast<int>(b.loops.size());
   const auto one = a.carried(), other = b.carried();
   if (same) {
+    // What one thread must do takes long enough without what others can do.
+    if (one.empty() != other.empty() && (a.in_order() || b.in_order()) && !between.scalar && nest.uses("loop distribution"))
+      return false;
     if (one.empty() || other.empty()) return true;
     return a.only_reduces() && b.only_reduces() && one == other && !between.scalar;
   }
@@ -106,6 +112,35 @@ void join(Growing& a, Growing b) {
   if (common(a, b) == static_cast<int>(a.loops.size()) && b.loops.size() > a.loops.size()) a.loops = b.loops;
   a.statements.merge(b.statements);
   if (a.conflict.empty()) a.conflict = b.conflict;
+}
+
+/// Whether a dependence of any kind, or a scalar, keeps their order.
+bool ordered(const Nest& nest, const Growing& a, const Growing& b) {
+  const auto between = [&](int from, int to) {
+    return (a.statements.contains(from) && b.statements.contains(to)) || (b.statements.contains(from) && a.statements.contains(to));
+  };
+  const auto users = [&](int s) {
+    std::vector<int> all;
+    for (const int leaf : nest.leaves_of(s))
+      for (const int user : nest.users_of(leaf)) all.push_back(user);
+    return all;
+  };
+  return std::any_of(nest.dependences->begin(), nest.dependences->end(), [&](const Dependence& one) {
+    if (!nest.contains(one.from) || !nest.contains(one.to)) return false;
+    for (const int from : users(one.from))
+      for (const int to : users(one.to))
+        if (between(from, to)) return true;
+    return false;
+  });
+}
+
+/// The last of the groups that the piece may join: those in order that have nothing to do with it are stepped over.
+Growing* to_join(const Nest& nest, std::vector<Growing>& groups, const Growing& next) {
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    if (may_join(nest, *group, next)) return &*group;
+    if (!group->in_order() || ordered(nest, *group, next)) break;
+  }
+  return nullptr;
 }
 
 /// Whoever leaves a loop decides of all that is in it.
@@ -125,8 +160,8 @@ std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
     for (int i = static_cast<int>(groups.size()) - 1; i >= 0; --i)
       if (must_join(nest, groups[i], next)) from = i;
     if (from == static_cast<int>(groups.size())) {
-      if (!groups.empty() && may_join(nest, groups.back(), next))
-        join(groups.back(), std::move(next));
+      if (Growing* group = to_join(nest, groups, next))
+        join(*group, std::move(next));
       else
         groups.push_back(std::move(next));
       continue;

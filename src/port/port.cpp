@@ -311,7 +311,9 @@ class Porting {
       const loop::Candidate candidate = emulated(tried.candidate);
       Emulated kernels(candidate, kernel_text(candidate), {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});
       const RunKernels run = [&](const Case& given, int order) {
-        return kernels.run(given, order, std::min(30.0, deadline.remaining() + 1));
+        KernelRun ran = kernels.run(given, order, std::min(30.0, deadline.remaining() + 1));
+        if (ran.cause == Cause::steps && deadline.passed()) throw TimedOut{};  // it may have ended, given longer
+        return ran;
       };
       const Proof proof = prove(cases_, tried.candidate.same_bits, request_.quick ? 2 : kOrders, run, deadline);
       tried.right = proof.done, tried.cases = proof.cases;

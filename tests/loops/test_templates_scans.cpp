@@ -364,6 +364,13 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
   CHECK(barriers(steps(at("b", {j}))) == 2);
   CHECK(has(steps(at("b", {j})), "const int j = (int)(col_);\n        a[j] = b[j];"));
   CHECK_FALSE(has(steps(at("a", {plus(j, -1)})), "        a[j] = a[j - 1];\n      }\n    }\n    __syncthreads"));
+  // What no round writes is fetched before the round that reads it, where rounds lie far apart.
+  const auto fetches = [&](Term row) { return has(steps(at("c", {std::move(row)})), "ak::prefetch(&c["); };
+  CHECK(fetches(binary("+", binary("*", i, m), j)));
+  CHECK(fetches(binary("+", binary("*", i, integer(64)), j)));
+  CHECK_FALSE(fetches(binary("+", i, j)));
+  CHECK_FALSE(fetches(j));
+  CHECK_FALSE(has(steps(at("a", {binary("+", binary("*", i, m), j)})), "ak::prefetch("));
   // A grid's barriers where rows are long, of as many blocks as are resident at once.
   bool grids = false;
   for (const Candidate& one : candidates(steps(at("b", {j})))) {

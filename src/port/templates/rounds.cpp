@@ -24,6 +24,8 @@ struct Shape {
   int block;
   bool grid = false;
 };
+constexpr int kAhead = 4;   // rounds, whose barriers take as long together as a read from the second cache
+constexpr int kInLine = 16;  // elements: rounds so near find what an earlier one's line has brought
 constexpr Shape kShapes[] = {{256}, {64}, {32}, {256, true}, {1024}, {1024, true}};
 
 /// Arrays that are touched.
@@ -362,7 +364,9 @@ class Rounds {
                                            indent);
     text_ += empty.substr(0, empty.rfind(" {\n")) + " {\n";
     const Touched before = pending_;
+    rounds_.push_back(&node);
     uniform(node.body, indent + 2);
+    rounds_.pop_back();
     if (pending_.meets(touched(node.body))) barrier(indent + 2);
     pending_.add(before);
     text_ += std::string(indent, ' ') + "}\n";
@@ -404,9 +408,40 @@ class Rounds {
     alike_.merge(scalar_flow(node.body).exposed);
     const std::string space(indent, ' ');
     text_ += space + "{\n";
-    each_thread(node, statements(body, indent + 4), indent + 2);
+    each_thread(node, fetched_ahead(node, indent + 4) + statements(body, indent + 4), indent + 2);
     text_ += space + "}\n";
     return true;
+  }
+
+  /// What a later round reads of arrays that no round writes: the barriers would have every round wait for it.
+  std::string fetched_ahead(const Node& node, int indent) const {
+    if (rounds_.empty()) return {};
+    const Node& round = *rounds_.back();
+    Names fixed = read_arrays(nodes_), moving = assigned_scalars(round.body);
+    for (const std::string& array : written_arrays(nodes_)) fixed.erase(array);
+    const auto known = [&](const Term& term) { return arrays_of(term).empty() && !intersect(scalars_of(term), moving); };
+    if (!known(round.end) || !known(node.begin) || !known(node.end)) return {};
+    std::set<std::string> elements;
+    for (const Node& one : node.body) {
+      if (one.kind != Node::Kind::assign) continue;  // the others may not be run
+      for (const Term& term : terms_read(one))
+        loop::for_each(term, [&](const Term& part) {
+          if (part.kind != Term::Kind::element || !fixed.count(part.text)) return;
+          for (const Term& subscript : part.terms) {
+            const auto factor = factor_of(linear(subscript), round.variable);
+            if (!known(subscript) || (factor && std::abs(*factor * round.step) < kInLine)) return;
+          }
+          elements.insert(loop::c_text(part));
+        });
+    }
+    if (elements.empty()) return {};
+    const std::string space(indent, ' ');
+    std::string text = fmt::format("{0}if (const long long ahead_ = (long long)({1}) + {2}; ahead_ {3} {4}) {{\n", space,
+                                   round.variable, kAhead * round.step, round.step < 0 ? ">" : "<", loop::c_text(round.end));
+    text += fmt::format("{0}  const {4} {1} = ({4})ahead_;\n{0}  if (col_ < {2}) {{\n{0}    {3}\n", space, round.variable,
+                        trips_text(node), variable_text(node, "col_"), loop::c_name(round.variable_type));
+    for (const std::string& element : elements) text += fmt::format("{}    ak::prefetch(&{});\n", space, element);
+    return text + fmt::format("{0}  }}\n{0}}}\n", space);
   }
 
   Partials partials_of(const Node& node) const { return Partials(joined_, node.body); }
@@ -445,6 +480,7 @@ class Rounds {
   std::string text_, forwarded_;
   Touched pending_;        // since the last barrier
   Names private_, alike_;  // scalars of each thread's own; those that all threads must have alike
+  std::vector<const Node*> rounds_;  // the loops in order around what is printed
   std::optional<Term> longest_;
   bool shares_ = false, understood_ = true;
 };
