@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/spawn.hpp"
 #include "base/text.hpp"
 #include "base/thread.hpp"
 
@@ -33,25 +33,6 @@ bool inherited(std::string_view variable) {
   return name != "LD_PRELOAD" && name != "LD_AUDIT" && name != "AK_LLM_KEY" && !name.starts_with("LC_") && name != "LANG" &&
          name != "LANGUAGE";
 }
-
-struct Actions {
-  posix_spawn_file_actions_t value;
-  Actions() { posix_spawn_file_actions_init(&value); }
-  ~Actions() { posix_spawn_file_actions_destroy(&value); }
-};
-
-struct Attributes {
-  posix_spawnattr_t value;
-  Attributes() {
-    posix_spawnattr_init(&value);
-    sigset_t none, all;
-    sigemptyset(&none), sigfillset(&all);
-    posix_spawnattr_setsigmask(&value, &none);
-    posix_spawnattr_setsigdefault(&value, &all);
-    posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  }
-  ~Attributes() { posix_spawnattr_destroy(&value); }
-};
 
 Error failed(const std::string& program, int error) {
   return Error(ErrorCode::unsupported, fmt::format("'{}' cannot be started: {}", program, std::strerror(error)));
@@ -70,11 +51,10 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
     if (!copies.back()) throw failed(command[0], errno);
   }
   const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));  // opened here: the program may not be allowed to
-  Actions actions;
-  for (const int standard : {0, 1, 2}) posix_spawn_file_actions_adddup2(&actions.value, nothing.get(), standard);
-  for (std::size_t i = 0; i < given.size(); ++i)
-    posix_spawn_file_actions_adddup2(&actions.value, copies[i].get(), given[i].second);
-  posix_spawn_file_actions_addclosefrom_np(&actions.value, last + 1);
+  SpawnActions actions;
+  for (const int standard : {0, 1, 2}) actions.give(nothing.get(), standard);
+  for (std::size_t i = 0; i < given.size(); ++i) actions.give(copies[i].get(), given[i].second);
+  actions.close_from(last + 1);
 
   std::vector<std::string> words = command, variables = environment_lines();
   const auto anew = [&](const std::string& variable) {
@@ -88,10 +68,10 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
   for (std::string& word : words) arguments.push_back(word.data());
   for (std::string& variable : variables) environment.push_back(variable.data());
   arguments.push_back(nullptr), environment.push_back(nullptr);
-  const Attributes attributes;
+  const SpawnAttributes attributes;
   int error = 0;
   const auto spawn = [&] {
-    error = posix_spawn(&pid_, command[0].c_str(), &actions.value, &attributes.value, arguments.data(), environment.data());
+    error = posix_spawn(&pid_, command[0].c_str(), actions.get(), attributes.get(), arguments.data(), environment.data());
   };
   if (options.restrict) {
     try {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "ak/types.hpp"
 #include "base/build.hpp"
 #include "base/environment.hpp"
+#include "base/spawn.hpp"
 
 // glibc's clone() by the name that the thread sanitizer does not replace with one for children that have memory of their own.
 extern "C" int __clone(int (*)(void*), void* stack, int flags, void* argument, ...);
@@ -42,30 +42,6 @@ bool inherited(std::string_view variable) {
     if (name == not_this) return false;
   return name.find("INJECTION") == name.npos;
 }
-
-// What is to happen before the program runs must all be said: it would else run with what is the host's.
-void must(int error) {
-  if (error) throw Error(ErrorCode::unsupported, fmt::format("a worker cannot be prepared: {}", std::strerror(error)));
-}
-
-struct Actions {
-  posix_spawn_file_actions_t value;
-  Actions() { must(posix_spawn_file_actions_init(&value)); }
-  ~Actions() { posix_spawn_file_actions_destroy(&value); }
-};
-
-struct Attributes {
-  posix_spawnattr_t value;
-  Attributes() {
-    must(posix_spawnattr_init(&value));
-    sigset_t none, all;
-    sigemptyset(&none), sigfillset(&all);
-    posix_spawnattr_setsigmask(&value, &none);
-    posix_spawnattr_setsigdefault(&value, &all);
-    posix_spawnattr_setflags(&value, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
-  }
-  ~Attributes() { posix_spawnattr_destroy(&value); }
-};
 
 // What a starter is given and hands back: its memory is the host's.
 struct Spawn {
@@ -179,16 +155,17 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   for (std::string& variable : variables) given.push_back(variable.data());
   given.push_back(nullptr);
 
-  Actions actions;
-  for (const int standard : {0, 1, 2})
-    must(posix_spawn_file_actions_addopen(&actions.value, standard, "/dev/null", standard ? O_WRONLY : O_RDONLY, 0));
-  must(posix_spawn_file_actions_adddup2(&actions.value, end.get(), kSocket));
-  must(posix_spawn_file_actions_addclosefrom_np(&actions.value, kSocket + 1));
-  const Attributes attributes;
+  const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!nothing) throw failed(fmt::format("cannot be started: /dev/null: {}", std::strerror(errno)));
+  SpawnActions actions;
+  for (const int standard : {0, 1, 2}) actions.give(nothing.get(), standard);
+  actions.give(end.get(), kSocket);
+  actions.close_from(kSocket + 1);
+  const SpawnAttributes attributes;
   char name[] = "ak-worker";
   std::string argument = role;
   char* arguments[] = {name, role.empty() ? nullptr : argument.data(), nullptr};
-  Spawn spawn{program.c_str(), &actions.value, &attributes.value, arguments, given.data()};
+  Spawn spawn{program.c_str(), actions.get(), attributes.get(), arguments, given.data()};
   start_as_orphan(spawn);
   if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
   pid_ = spawn.pid, handle_ = Descriptor(spawn.handle);
