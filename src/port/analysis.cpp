@@ -32,9 +32,12 @@ std::string run_analyser(const std::vector<std::string>& arguments, const LoopSo
   Run run(command, Run::Errors::apart, source.text);
   const auto status = run.wait(deadline);
   if (!status) throw Error(ErrorCode::unsupported, fmt::format("{}: its analysis has not ended in time", source.function));
-  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
-    const std::string words = first_line(run.errors());
-    const bool lacks = WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
+  const std::string words = first_line(run.errors());
+  // Where the host took its status, as one does that ignores its children's ends, what it has written tells.
+  const bool unknown = *status == -1;
+  if (unknown ? !words.empty() || run.output().empty() : !WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
+    const bool lacks = unknown ? words.find("there is no program") != words.npos
+                               : WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
     throw Error(lacks ? ErrorCode::missing_library : ErrorCode::invalid_argument,
                 words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status)) : words);
   }

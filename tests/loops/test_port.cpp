@@ -2,13 +2,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ak/types.hpp"
+#include "loop/verdict.hpp"
 #include "made.hpp"
+#include "port/analysis.hpp"
 #include "port/port.hpp"
 #include "port/templates/templates.hpp"
 
@@ -33,8 +36,9 @@ loop::Verdict parallel() {
 }
 
 // Until the first has ended.
-port::Ported ported(std::vector<Candidate> known, int tried = 0) {
+port::Ported ported(std::vector<Candidate> known, int tried = 0, const std::string& worker = {}) {
   port::PortRequest request;
+  request.tools.worker = worker;
   request.verdict = parallel(), request.function = request.verdict.function;
   request.source.file = "scale.c", request.source.function = "scale";
   request.source.text =
@@ -139,4 +143,22 @@ TEST_CASE("port: kernels are compiled without contraction, which the proof of eq
   REQUIRE(apart.failure == "");
   CHECK(apart.cubin == port::compile_kernels(text, "sm_90a").cubin);
   CHECK(apart.cubin != compile(text, "sm_90a").cubin);
+}
+
+TEST_CASE("port: a host that ignores the ends of its children gets what others get") {
+  struct Ignored {
+    sighandler_t before = std::signal(SIGCHLD, SIG_IGN);
+    ~Ignored() { std::signal(SIGCHLD, before); }
+  } ignored;
+  const port::Tools tools{AK_BINARY_DIR "/ak-analyse", {}, {}};
+  const auto analysed = [&](const std::string& text, const port::Tools& with) {
+    port::LoopSource source;
+    source.file = "scale.c", source.function = "scale", source.text = text;
+    return port::analyse(source, {}, with, Deadline::in(60));
+  };
+  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) == "i:parallel");
+  CHECK_THROWS_WITH_AS(analysed("void other(void) {}", tools), doctest::Contains("scale"), Error);
+  const port::Tried tried = ported({}, 0, AK_BINARY_DIR "/ak-worker").tried.at(0);
+  CAPTURE(tried.why);
+  CHECK(tried.passed());
 }
