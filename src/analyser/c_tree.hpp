@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ struct Draft {
   std::set<std::string> walked;                // arrays of rows into which pointers lead
   std::map<std::string, loop::Term> known;     // of a region: what locals have when it begins
   std::vector<loop::Term> wanted;              // of a region: scalars that are read behind it
+  std::optional<loop::Term> handed_out;        // of a region: what a call that is left out was given
   int loops = 0;                               // so many numbers are given
 
   /// `base`, or with _1, _2, ... behind it.

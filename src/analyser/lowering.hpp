@@ -40,9 +40,13 @@ struct Variable {
   CType type;
 };
 
-/// A region of a function: which statement is its body, and what runs before.
+/// A region of a function: the body of a loop, and what runs before.
 struct Region {
-  std::vector<Ast> before;  // the statements before it, outermost block first
+  struct Before {
+    Ast node;
+    bool around;  // a loop or a label that it stands in
+  };
+  std::vector<Before> before;  // outermost block first
   Ast loop;
 };
 
@@ -66,7 +70,11 @@ class Lowering {
   // region.cpp: the body of a loop inside a function
   using Known = std::map<std::string, loop::Term>;
   void region(const Ast& function);
-  void run_before(const Ast& statement, const std::set<std::string, std::less<>>& named, Known& known);
+  using Ids = std::set<std::string, std::less<>>;
+  void run_before(const Ast& statement, const Ids& named, Known& known);
+  void enter_loop(const Ast& loop, const Ids& named, Known& known);
+  void forget(const Ids& variables, Known& known) const;
+  void start_again();
   void from_outside(const Ast& declaration);
 
   // statements.cpp

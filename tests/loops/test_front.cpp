@@ -443,6 +443,125 @@ return sum;
   CHECK_THROWS_WITH_AS(text.front(Choice{"harness", "k", {}}), "there is no for loop over k in harness", ak::Error);
 }
 
+TEST_CASE("front: what a loop changes is no constant in its body") {
+  const CText text(R"(
+void bound(int n, float a[n]) {
+  int m = 10;
+  for (int nl = 0; nl < 5; ++nl) {
+    for (int i = 0; i < m; ++i) a[i] += 1.0f;
+    m = m + 1;
+  }
+}
+void stepped(int n, float a[n]) {
+  int k = 3, same = 2;
+  for (int nl = 0; nl < 5; ++nl, ++k)
+    for (int i = 0; i < n - k; ++i) a[i] = a[i + k] * same;
+}
+void guard(int n, float a[n]) {
+  int first = 1;
+  for (int nl = 0; nl < 5; ++nl) {
+    if (first) a[0] = 0.0f;
+    first = 0;
+  }
+}
+void around(int n, float a[n]) {
+  float s = 2.0f;
+  for (int o = 0; o < 5; ++o) {
+    for (int nl = 0; nl < 5; ++nl) a[nl] = a[nl] * s;
+    s = s * 0.5f;
+  }
+}
+void set_around(int n, float a[n]) {
+  float s = 2.0f;
+  while (a[0] > 0) {
+    s = 1.0f;
+    if (a[1] > 0) break;
+    for (int nl = 0; nl < 5; ++nl) a[0] = s;
+    s = 3.0f;
+  }
+}
+void jumped(int n, float a[n]) {
+  float s = 2.0f;
+  if (n > 5) goto go;
+  s = 3.0f;
+go:
+  for (int nl = 0; nl < 5; ++nl) a[nl] = s;
+}
+void back(int n, float a[n]) {
+  float s = 2.0f;
+again:
+  for (int nl = 0; nl < 5; ++nl) a[nl] = s;
+  s = 3.0f;
+  if (n > 5) goto again;
+}
+void by_case(int n, float a[n]) {
+  float s = 2.0f;
+  switch (n) {
+    case 3: s = 4.0f; break;
+    case 4: s = 5.0f;
+    case 5:
+      for (int nl = 0; nl < 5; ++nl) a[nl] = s;
+  }
+}
+void set(float *s);
+void by_call(int n, float a[n]) {
+  float s = 2.0f;
+  { s = 3.0f; set(&s); }
+  for (int nl = 0; nl < 5; ++nl) a[nl] = s;
+}
+void by_pointer(int n, float a[n]) {
+  float s = 2.0f;
+  float *p = &s;
+  for (int o = 0; o < 5; ++o) {
+    for (int nl = 0; nl < 5; ++nl) a[nl] = s;
+    *p = 4.0f;
+  }
+}
+void set_half(int n, float *s) { *s = 1.0f; set(s); }
+void after_refusal(int n, float a[n]) {
+  float s = 2.0f;
+  set_half(n, &s);
+  for (int nl = 0; nl < 5; ++nl) { if (a[nl] > 0) return; a[nl] = s; }
+}
+float a_file[100];
+float *moving;
+void moves(int n) {
+  moving = a_file;
+  for (int nl = 0; nl < 5; ++nl) {
+    *moving = 1.0f;
+    moving += 2;
+  }
+}
+void step() { moving++; }
+void moved_by_call(int n) {
+  moving = a_file;
+  for (int o = 0; o < 5; ++o) {
+    for (int nl = 0; nl < 5; ++nl) *moving = 1.0f;
+    step();
+  }
+}
+)");
+  const auto body = [&](const char* name) {
+    const Front front = text.front(Choice{name, "nl", {}});
+    std::string made;
+    for (const auto& parameter : front.function.parameters)
+      if (!parameter.pointer) made += parameter.name + " ";
+    return made + "|\n" + ak::loop::c_text(front.function.body, 0);
+  };
+  CHECK(body("bound") == "m_before |\nfor (int i = 0; i < m_before; ++i) {\n  a[i] = a[i] + 1.0f;\n}\nreturn m_before + 1;\n");
+  CHECK(body("stepped") == "n k |\nfor (int i = 0; i < n - k; ++i) {\n  a[i] = a[i + k] * 2.0f;\n}\n");
+  CHECK(body("guard") == "first_before |\nif (first_before) {\n  a[0] = 0.0f;\n}\nreturn 0;\n");
+  CHECK(body("around") == "s nl |\na[nl] = a[nl] * s;\n");
+  CHECK(body("set_around") == "|\ns = 1.0f;\na[0] = s;\n");
+  for (const char* name : {"jumped", "back", "by_case", "by_call", "by_pointer"}) {
+    CAPTURE(name);
+    CHECK(body(name) == "s nl |\na[nl] = s;\n");
+  }
+  CHECK(body("after_refusal") == "s nl |\nif (a[nl] > 0.0f) {\n  return;\n}\na[nl] = s;\n");
+  CHECK(body("moves") == "moving_before |\na_file[moving_before] = 1.0f;\nreturn moving_before + 2;\n");
+  CHECK(body("moved_by_call") == "moving |\na_file[moving] = 1.0f;\n");
+}
+
 TEST_CASE("front: a step of known value is a step, another is counted") {
   const CText text("void f(int n, int inc, float a[n]) { for (int i = 1; i < n; i += inc) a[i] = 0; }");
   CHECK(text.normal("f") == R"(
