@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   std::size_t first = 0, last = ~std::size_t{0};
   int index = 0;
-  bool wrong = false;
+  bool wrong = false, prepare = false;
   const auto progressing = [&](CLI::App* command) {
     command->add_option("--progress", settings.progress, "results, one a line");
     command->add_flag("--resume", settings.resume, "keep the progress file's results");
@@ -112,6 +112,12 @@ int main(int argc, char** argv) {
   loops_command->add_option("--larger", settings.larger, "the same of the same functions over a million elements");
   loops_command->add_option("--record", settings.record, "also write loops.json, and loops_1m.json of the larger, into this folder");
   loops_command->add_option("--into", settings.into, "also put the table between the marks of this file");
+  auto* faults_command = app.add_subcommand("loop-faults", "planted kernels of loops: what the emulator and a GPU say of each");
+  faults_command->add_option("prepared", settings.prepared, "what --prepare left")->required();
+  settings.planted = "tests/loops/planted";
+  faults_command->add_option("--planted", settings.planted, "the folder of tests/loops");
+  faults_command->add_flag("--prepare", prepare, "emulate and compile them, into that file; needs no GPU");
+  faults_command->add_option("--record", settings.record, "each one's verdicts, as JSON");
   auto* gpu_command = app.add_subcommand("gpu", "names this machine's GPU; exits with 3 where there is none");
   std::string pack;
   auto* pack_command = app.add_subcommand("pack", "a record's winners as a pack; needs no GPU");
@@ -130,6 +136,7 @@ int main(int argc, char** argv) {
     if (*alone_command) return time_alone(settings);
     if (*table_command) return print_table(settings);
     if (*loops_command) return print_loops(settings);
+    if (*faults_command) return prepare ? prepare_loop_faults(settings) : prove_loop_faults(settings);
     if (*pack_command) return ak::write_pack(pack, pack_entries(read_record(settings.record))), 0;
     return update_record(settings);
   } catch (const ak::Error& error) {
