@@ -22,8 +22,8 @@ int report(const State& state) {
 void add_report(Program& program) {
   auto state = std::make_shared<State>();
   Command command = program.add_command("report", "Say what a results.json of `ak port` holds, or what changed since another");
-  command.option("file", state->file, "results.json of `ak port --out`").required();
-  command.option("older", state->older, "results.json of an older run, to compare with");
+  command.option("file", state->file, "results.json of `ak port --out`, or a folder with several").required();
+  command.option("older", state->older, "the same of an older run, to compare with");
   command.flag("--md", state->markdown, "Markdown instead of text");
   command.on_run([state] { return report(*state); });
 }

@@ -196,7 +196,9 @@ void save_results(const std::string& file, const Results& results) {
     throw Error(ErrorCode::internal, fmt::format("results {} cannot be written: {}", file, *why));
 }
 
-Results load_results(const std::string& file) {
+namespace {
+
+Results load_file(const std::string& file) {
   std::error_code error;
   const auto status = std::filesystem::status(file, error);
   if (status.type() == std::filesystem::file_type::not_found) bad(file, "no such file");
@@ -207,6 +209,46 @@ Results load_results(const std::string& file) {
   std::string text(size, '\0');
   if (!std::ifstream(file, std::ios::binary).read(text.data(), static_cast<std::streamsize>(size))) bad(file, "cannot be read");
   return read_results(file, text);
+}
+
+std::vector<std::string> results_in(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename() == "results.json") files.push_back(at->path().string());
+  if (error) bad(folder, error.message());
+  std::ranges::sort(files);
+  return files;
+}
+
+void add_run(Results& to, const std::string& file, Results run) {
+  const auto must_be = [&](const char* what, const auto& first, const auto& here) {
+    if (first != here) bad(file, fmt::format("another {} than in the files before it: {}, not {}", what, here, first));
+  };
+  must_be("GPU", to.gpu, run.gpu);
+  must_be("CPU", to.cpu, run.cpu);
+  must_be("number of cores", to.cores, run.cores);
+  must_be("C compiler", to.compiler + " " + to.flags, run.compiler + " " + run.flags);
+  must_be("number of runs", to.runs, run.runs);
+  to.date = std::max(to.date, run.date);
+  if (to.clocks != run.clocks) to.clocks.clear();
+  for (Entry& more : run.entries) {
+    for (const Entry& e : to.entries)
+      if (e.name == more.name && e.file == more.file) bad(file, fmt::format("{} of {} is in a file before it too", e.name, e.file));
+    to.entries.push_back(std::move(more));
+  }
+}
+
+}  // namespace
+
+Results load_results(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return load_file(path);
+  const std::vector<std::string> files = results_in(path);
+  if (files.empty()) bad(path, "there is no results.json in this folder");
+  Results results = load_file(files[0]);
+  for (auto file = files.begin() + 1; file != files.end(); ++file) add_run(results, *file, load_file(*file));
+  return results;
 }
 
 }  // namespace ak::port

@@ -114,7 +114,9 @@ Results read_results(const std::string& file, std::string_view json);
 
 /// Replaces the file, or throws Error{internal}.
 void save_results(const std::string& file, const Results& results);
-/// As read_results(), also of a file that is not there, is no file or over 64 MiB.
-Results load_results(const std::string& file);
+/// As read_results(), also of a file that is not there, is no file or over 64 MiB. Of a folder: the functions of every
+/// results.json in it, at any depth. Throws also where there is none, where a function stands in two, and where two are of
+/// another machine, compiler, its flags or number of runs.
+Results load_results(const std::string& path);
 
 }  // namespace ak::port

@@ -184,9 +184,47 @@ TEST_CASE("files that cannot be results are told apart") {
     return std::string();
   };
   CHECK(said("/nowhere/r.json") == "results /nowhere/r.json: no such file");
-  CHECK(said("/tmp") == "results /tmp: is no file");
   CHECK(said("/dev/zero") == "results /dev/zero: is no file");
   CHECK_THROWS_AS(save_results("/nowhere/r.json", four()), ak::Error);
+}
+
+TEST_CASE("results of several runs in one folder are one") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_results_{}", std::rand());
+  const auto file = [&](const char* name) {
+    std::filesystem::create_directories(folder / name);
+    return (folder / name / "results.json").string();
+  };
+  const auto said = [&] {
+    try {
+      load_results(folder.string());
+    } catch (const ak::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string first = file("a"), second = file("b/deep");
+  CHECK(said() == fmt::format("results {}: there is no results.json in this folder", folder.string()));
+  Results one = four(), other = four();
+  one.entries.resize(2);
+  other.date = "2026-11-30 01:02 UTC";
+  other.entries.erase(other.entries.begin(), other.entries.begin() + 2);
+  save_results(first, one);
+  save_results(second, other);
+  Results both = four();
+  both.date = other.date;
+  CHECK(load_results(folder.string()) == both);
+
+  Results twice = other;
+  twice.entries[1] = one.entries[1];
+  save_results(second, twice);
+  CHECK(said() == fmt::format("results {}: prefix of filters.c is in a file before it too", second));
+  for (const auto field : {&Results::gpu, &Results::cpu, &Results::compiler, &Results::flags}) {
+    Results elsewhere = other;
+    elsewhere.*field += " more";
+    save_results(second, elsewhere);
+    CHECK(has(said(), fmt::format("results {}: another ", second)));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("the README's example is read, and its table has every word") {

@@ -1,5 +1,6 @@
 // ak_prove: what tests/gpu/run.sh runs on a GPU. Results are appended to a progress file as they come, so that a killed run
-// continues; `record` merges them into tests/gpu/record.json, of which `table` makes what the READMEs show.
+// continues; `record` merges them into tests/gpu/record.json, of which `table` makes what the READMEs show. `loops` does so of
+// tests/gpu/loops.json.
 #include <fmt/format.h>
 #include <sys/wait.h>
 
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   std::size_t first = 0, last = ~std::size_t{0};
   int index = 0;
-  bool wrong = false;
+  bool wrong = false, prepare = false;
   const auto progressing = [&](CLI::App* command) {
     command->add_option("--progress", settings.progress, "results, one a line");
     command->add_flag("--resume", settings.resume, "keep the progress file's results");
@@ -106,6 +107,17 @@ int main(int argc, char** argv) {
   table_command->add_option("--summary-into", settings.summary_into, "its summary, between the marks of this file");
   table_command->add_flag("--classes", settings.classes, "every class by itself too");
   table_command->add_flag("--rows", settings.every_row, "every row of the benchmark too");
+  auto* loops_command = app.add_subcommand("loops", "what results.json of `ak port` say, as Markdown; needs no GPU");
+  loops_command->add_option("results", settings.results, "results.json, or a folder with several")->required();
+  loops_command->add_option("--larger", settings.larger, "the same of the same functions over a million elements");
+  loops_command->add_option("--record", settings.record, "also write loops.json, and loops_1m.json of the larger, into this folder");
+  loops_command->add_option("--into", settings.into, "also put the table between the marks of this file");
+  auto* faults_command = app.add_subcommand("loop-faults", "planted kernels of loops: what the emulator and a GPU say of each");
+  faults_command->add_option("prepared", settings.prepared, "what --prepare left")->required();
+  settings.planted = "tests/loops/planted";
+  faults_command->add_option("--planted", settings.planted, "the folder of tests/loops");
+  faults_command->add_flag("--prepare", prepare, "emulate and compile them, into that file; needs no GPU");
+  faults_command->add_option("--record", settings.record, "each one's verdicts, as JSON");
   auto* gpu_command = app.add_subcommand("gpu", "names this machine's GPU; exits with 3 where there is none");
   std::string pack;
   auto* pack_command = app.add_subcommand("pack", "a record's winners as a pack; needs no GPU");
@@ -123,6 +135,8 @@ int main(int argc, char** argv) {
     if (*bench_command) return bench(settings);
     if (*alone_command) return time_alone(settings);
     if (*table_command) return print_table(settings);
+    if (*loops_command) return print_loops(settings);
+    if (*faults_command) return prepare ? prepare_loop_faults(settings) : prove_loop_faults(settings);
     if (*pack_command) return ak::write_pack(pack, pack_entries(read_record(settings.record))), 0;
     return update_record(settings);
   } catch (const ak::Error& error) {

@@ -245,8 +245,8 @@ std::string class_tables(const Record& record) {
 
 std::string row_table(const Record& record) { return one_by_one(rows_of(record)); }
 
-std::string with_table(const std::string& text, const std::string& table) {
-  const std::string open = "<!-- measured -->\n", close = "<!-- /measured -->\n";
+std::string with_table(const std::string& text, const std::string& table, const std::string& mark) {
+  const std::string open = fmt::format("<!-- {} -->\n", mark), close = fmt::format("<!-- /{} -->\n", mark);
   const auto from = text.find(open), to = text.find(close);
   if (from == text.npos || to == text.npos || to < from)
     throw Error(ErrorCode::invalid_argument, fmt::format("no lines {} and {}", open, close));

@@ -25,8 +25,8 @@ std::string class_tables(const Record& record);
 /// A line for each benchmark row.
 std::string row_table(const Record& record);
 
-/// `text` with what stands between the lines `<!-- measured -->` and `<!-- /measured -->` replaced. Throws
-/// Error{invalid_argument} when the marks are missing.
-std::string with_table(const std::string& text, const std::string& table);
+/// `text` with what stands between the lines `<!-- MARK -->` and `<!-- /MARK -->` replaced. Throws Error{invalid_argument} when
+/// the marks are missing.
+std::string with_table(const std::string& text, const std::string& table, const std::string& mark = "measured");
 
 }  // namespace ak::proof

@@ -19,6 +19,8 @@ constexpr std::uint64_t kSeed = 2026;
 
 struct Settings {
   std::string progress = "proof.jsonl", record, rows = "all", activations = "relu,leaky_relu,silu,gelu_tanh", family, into, summary_into;
+  std::string results, larger;     // of `ak port`
+  std::string prepared, planted;   // of loop-faults
   std::vector<std::string> suites;
   bool resume = false, classes = false, every_row = false;
   double budget_s = 3;   // of one search
@@ -57,6 +59,14 @@ MachineFacts this_machine();
 int update_record(const Settings& settings);
 /// Prints a record's table; also writes it, and its summary, between the marks of the files that are given.
 int print_table(const Settings& settings);
+/// Prints what results of `ak port` say; also writes their records, and puts the table into the file given.
+int print_loops(const Settings& settings);
+
+/// The planted kernels of loops that stay within their arrays, emulated and compiled, into a file; needs no GPU.
+int prepare_loop_faults(const Settings& settings);
+/// Proves each as `ak port` does, in the worker; what the emulator said and what the GPU showed as JSON, and in one line. 1 where a
+/// right one is refused, or a wrong value is not seen.
+int prove_loop_faults(const Settings& settings);
 
 bool wanted(const Settings& settings, FamilyId id);
 

@@ -1,14 +1,17 @@
-// The subcommands `record` and `table`: neither needs a GPU.
+// The subcommands `record`, `table` and `loops`: none needs a GPU.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <ctime>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
+#include "base/atomic_file.hpp"
 #include "gpu/device.hpp"
 #include "jit/compiler.hpp"
 #include "plan/vendor.hpp"
+#include "prove/loop_record.hpp"
 #include "prove/prove.hpp"
 #include "prove/proof_table.hpp"
 
@@ -49,11 +52,11 @@ int update_record(const Settings& settings) {
 namespace {
 
 // Between the marks of a file; nowhere when none is named.
-void put_into(const std::string& path, const std::string& table) {
+void put_into(const std::string& path, const std::string& table, const std::string& mark = "measured") {
   if (path.empty()) return;
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
-  const std::string updated = with_table(text.str(), table);
+  const std::string updated = with_table(text.str(), table, mark);
   if (!(std::ofstream(path, std::ios::binary) << updated))
     throw Error(ErrorCode::invalid_argument, fmt::format("cannot write '{}'", path));
 }
@@ -67,6 +70,24 @@ int print_table(const Settings& settings) {
   fmt::print("{}", table(record));
   put_into(settings.into, table(record));
   put_into(settings.summary_into, summary(record));
+  return 0;
+}
+
+int print_loops(const Settings& settings) {
+  const port::Results results = port::load_results(settings.results);
+  std::optional<port::Results> larger;
+  if (!settings.larger.empty()) larger = port::load_results(settings.larger);
+  const std::string table = loop_table(results, larger ? &*larger : nullptr);
+  fmt::print("{}\n{}", table, loop_names(results));
+  if (larger) fmt::print("\nover a million elements:\n{}", loop_names(*larger));
+  put_into(settings.into, table, "loops");
+  const auto write = [&](const char* name, const port::Results& of) {
+    const std::string file = settings.record + "/" + name;
+    if (const auto why = write_atomically(file, loop_record(of)))
+      throw Error(ErrorCode::invalid_argument, fmt::format("cannot write '{}': {}", file, *why));
+  };
+  if (!settings.record.empty()) write("loops.json", results);
+  if (!settings.record.empty() && larger) write("loops_1m.json", *larger);
   return 0;
 }
 
