@@ -145,7 +145,7 @@ run() { # DIR OUT
 
 summary() { # OUT
   if [ -f "$1/faults.txt" ]; then
-    echo "Planted kernels: $(cat "$1/faults.txt")."
+    echo "Planted kernels: $(cat "$1/faults.txt"). A race, and shared memory that is read unset, need not show on a GPU."
   fi
   if [ -f "$1/sanitize.csv" ]; then
     local all clean
