@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What only a GPU shows of loops, in one run of minutes on a machine that needs no clang, of what was built elsewhere:
 #
-#   tests/gpu/loops.sh prepare DIR      builds and analyses; needs all that a build does, and nvcc. DIR can be carried (some 30 MB)
+#   tests/gpu/loops.sh prepare DIR      builds and analyses; needs all that a build does, and nvcc. DIR can be carried (some 30 MB);
+#                                       one that an earlier run of the same sources left is finished
 #   tests/gpu/loops.sh run DIR OUT      needs a GPU, nvcc, gcc and compute-sanitizer; from the root of a checkout of the same files
 #   tests/gpu/loops.sh summary OUT      what the run says, as Markdown; needs nothing
 #   tests/gpu/loops.sh classes          the loops of `sanitize`
@@ -21,9 +22,9 @@ classes=(map:apply_window distribution:mirror_in_place expansion:difference_to_p
          convolution:fir_filter reorder:lagged_sum_then_pull snapshot:divide_by_last overwrites:two_writes_later_wins
          reduction:sum_in_double argmax:position_of_largest scan:suffix_sum recurrence:exponential_smoothing second_order:two_pole_filter chains:even_distances
          compaction:keep_positive exit:first_negative scatter:scatter_plain histogram:histogram wavefront:common_subsequence
-         lines:column_by_column rounds:heat_in_time sequential:shift_down_left serial:biquad)
+         lines:shift_down_left rounds:heat_in_time sequential:product_of_last_two serial:biquad)
 
-usage() { sed -n '2,12p' "$0"; exit 2; }
+usage() { sed -n '2,13p' "$0"; exit 2; }
 fail() { echo "error: $1" >&2; exit 2; }
 
 port() { # AK ARGUMENT...; in the checkout's root, so that its files have the same names everywhere
@@ -47,13 +48,14 @@ prepare() {
   export LOOP_ANALYSES=$dir/analyses LOOP_ANALYSER=$ak_build/ak-analyse AK_WORKER=$ak_build/ak-worker
   for entry in "${classes[@]}"; do
     name=${entry#*:}
-    port "$dir/ak" port "tests/loops/$name.c" "$name" --quick --seconds 60 --out "$dir/classes" || fail "$name is not ported"
     [ -x "classes/$name/${name}_test" ] && continue
+    port "$dir/ak" port "tests/loops/$name.c" "$name" --quick --seconds 60 --out "$dir/classes" || fail "$name is not ported"
     (cd "classes/$name" && "$nvcc" -O3 -fmad=false "${arch[@]}" -o "${name}_test" "${name}_test.cu" "$name.cu" "${name}_c.c" \
       2>nvcc.log && strip "${name}_test" && rm nvcc.log) || status=1
   done
   for entry in "${by_hand[@]}"; do
     for n in "${sizes[@]}"; do
+      [ -d "ours/$n/${entry%:*}/${entry%:*}" ] ||
       port "$dir/ak" port "${entry#*:}" "${entry%:*}" --size "n=$n" --quick --seconds 60 --out "$dir/ours/$n/${entry%:*}" >/dev/null ||
         fail "${entry%:*} is not ported"
     done
@@ -143,7 +145,7 @@ run() { # DIR OUT
 
 summary() { # OUT
   if [ -f "$1/faults.txt" ]; then
-    echo "Planted kernels: $(cat "$1/faults.txt")."
+    echo "Planted kernels: $(cat "$1/faults.txt"). A race, and shared memory that is read unset, need not show on a GPU."
   fi
   if [ -f "$1/sanitize.csv" ]; then
     local all clean

@@ -66,7 +66,7 @@ __global__ void position_of_largest_kernel(int n, const float* __restrict__ a, i
   __threadfence();
   if (atomicAdd(&largest->ended, 1) + 1 < gridDim.x) return;
   *result = static_cast<int>(0xffffffffu - static_cast<unsigned>(atomicExch(&largest->key, 0)));
-  largest->ended = 0;  // for the next launch
+  atomicExch(&largest->ended, 0);  // for the next launch
 }
 /// scratch: zeroed once, before the first launch.
 inline void position_of_largest(cudaStream_t stream, void* scratch, int n, int* result, const float* a, int sms) {
