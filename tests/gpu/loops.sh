@@ -121,7 +121,7 @@ run_sanitize() { # OUT
   command -v compute-sanitizer >/dev/null || fail "compute-sanitizer is not on PATH"
   echo "class,function,tactic,tool,result,says" >"$1/sanitize.csv"
   for entry in "${classes[@]}"; do printf '%s memcheck\n%s racecheck\n' "$entry" "$entry"; done |
-    xargs -P 8 -L 1 bash -c 'sanitize_one "$@"' _ >>"$1/sanitize.csv"
+    xargs -P 12 -L 1 bash -c 'sanitize_one "$@"' _ >>"$1/sanitize.csv"
   cat "$1/sanitize.csv"
   [ "$(grep -c ',clean,' "$1/sanitize.csv")" = $((2 * ${#classes[@]})) ]
 }
