@@ -92,6 +92,18 @@ __device__ inline void wait_until(Ready ready) {
   }
 }
 
+// ---- Real numbers to integers, as the host's processor has them (x86-64): the least integer where the number has none.
+
+template <class T>
+__device__ inline int to_i32(T x) {
+  return x > T(-2147483649.0) && x < T(2147483648.0) ? static_cast<int>(x) : -2147483647 - 1;
+}
+template <class T>
+__device__ inline long long to_i64(T x) {
+  constexpr T kMost = T(9223372036854775808.0);
+  return x >= -kMost && x < kMost ? static_cast<long long>(x) : -9223372036854775807LL - 1;
+}
+
 // ---- 16 bytes at once.
 
 template <class T>

@@ -172,4 +172,30 @@ std::string explain(const Verdict& verdict) {
   return all;
 }
 
+void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit) {
+  const auto all = [&](std::vector<Term>& terms) {
+    for (Term& term : terms) visit(term);
+  };
+  const auto maybe = [&](std::optional<Term>& term) {
+    if (term) visit(*term);
+  };
+  const std::function<void(std::vector<Node>&)> nodes = [&](std::vector<Node>& body) {
+    for (Node& node : body) {
+      for (Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end}) visit(*term);
+      nodes(node.body), nodes(node.otherwise);
+    }
+  };
+  for (Parameter& parameter : verdict.function.parameters) all(parameter.extents);
+  for (Local& local : verdict.function.locals) all(local.extents);
+  nodes(verdict.function.body);
+  for (Group& group : verdict.groups) {
+    for (Reduction& reduction : group.reductions) {
+      visit(reduction.target), visit(reduction.value), maybe(reduction.condition);
+      for (auto& [name, value] : reduction.positions) visit(value);
+    }
+    for (Recurrence& recurrence : group.recurrences) all(recurrence.multipliers), maybe(recurrence.constant);
+    for (Counter& counter : group.counters) maybe(counter.condition);
+  }
+}
+
 }  // namespace ak::loop

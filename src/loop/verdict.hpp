@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -154,6 +155,9 @@ struct Verdict {
 
 /// The one line of tests/loops/README.md.
 std::string text(const Verdict& verdict);
+
+/// Every term, whole: of the function and of the groups.
+void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit);
 /// What a person reads: the line, the groups with their statements' text, the findings.
 std::string explain(const Verdict& verdict);
 /// "flow of a from line 4 to line 3, carried by the loop of line 2 at distance 1, 3".

@@ -272,3 +272,15 @@ TEST_CASE("names that a kernel cannot have are others in its text alone") {
     for (const Launch& launch : candidate.launches) CHECK(evaluate(launch.blocks, {{"new", 1000}, {kSms, 100}}).has_value());
   }
 }
+
+TEST_CASE("templates: a real number becomes an integer as on the host's processor, also one that no integer is near") {
+  const auto text = [&](ScalarType to, Term value) {
+    Verdict verdict =
+        verdict_of({loop_over(1, i, integer(0), n, {assign(2, element("k", {i}, to), convert(to, std::move(value)))})}, {2},
+                   {{1, "i", Role::parallel}});
+    return candidates(verdict)[0].text;
+  };
+  CHECK(text(ScalarType::i32, at("b", {i})).find("k[i] = ak::to_i32(b[i]);") != std::string::npos);
+  CHECK(text(ScalarType::i64, at("b", {i})).find("k[i] = ak::to_i64(b[i]);") != std::string::npos);
+  CHECK(text(ScalarType::i64, i).find("ak::to_i") == std::string::npos);
+}

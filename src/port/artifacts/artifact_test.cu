@@ -8,6 +8,13 @@ double bound(double c, double d, Type type) {
   return isfinite(apart) ? std::max(least * (1 + fabs(d)), 8 * apart) : HUGE_VAL;
 }
 
+// So near to overflow that partial results of another order may have got there, and from there to no number; but one infinity
+// is not the other one's.
+bool has_overflowed(double value, double c, double d, Type type) {
+  const double near = ldexp(type == f64 ? 1.7976931348623157e308 : 3.4028234663852886e38, -32);
+  return (fabs(c) >= near || fabs(d) >= near) && (isnan(value) || (isinf(value) && !isinf(c)));
+}
+
 struct Tally {
   long long compared = 0, other_bits = 0;
   long long loose = 0;  // accepted, and no evidence: any result would have been near enough
@@ -32,10 +39,12 @@ bool right(const Function& function, const Case& of, const std::vector<Memory>& 
       ++tally.other_bits;
       // An integer that rounding decides may be either.
       const double allowed = bits || !written ? -1 : real ? bound(expected, d, due.type) : 0;
-      const bool close = real ? isinf(allowed) || fabs(value - d) <= allowed : got[m].integer(i) == in_double[m].integer(i);
+      const bool overflowed = real && has_overflowed(value, expected, d, due.type);
+      const bool close = real ? isinf(allowed) || overflowed || fabs(value - d) <= allowed
+                              : got[m].integer(i) == in_double[m].integer(i);
       if (allowed >= 0 && close) {
         // What is near by its own measure is evidence, however far it might have been.
-        tally.loose += !real || isinf(allowed) || (allowed > fabs(d) && !(fabs(value - d) <= 0.01 * fabs(d)));
+        tally.loose += !real || isinf(allowed) || overflowed || (allowed > fabs(d) && !(fabs(value - d) <= 0.01 * fabs(d)));
         continue;
       }
       const char* name = "?";

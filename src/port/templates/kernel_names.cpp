@@ -45,35 +45,21 @@ void KernelNames::rename(const Names& names, Term& term) {
   for (Term& part : term.terms) rename(names, part);
 }
 
-void KernelNames::rename(std::vector<loop::Node>& body) const {
-  for (loop::Node& node : body) {
-    for (Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end}) rename(to_, *term);
-    rename(to_, node.variable);
-    rename(node.body);
-    rename(node.otherwise);
-  }
-}
-
 loop::Verdict KernelNames::renamed(loop::Verdict verdict) const {
-  const auto terms = [&](std::vector<Term>& all) {
-    for (Term& term : all) rename(to_, term);
+  loop::for_each_term(verdict, [&](Term& term) { rename(to_, term); });
+  const auto variables = [&](const auto& self, std::vector<loop::Node>& body) -> void {
+    for (loop::Node& node : body) rename(to_, node.variable), self(self, node.body), self(self, node.otherwise);
   };
-  const auto maybe = [&](std::optional<Term>& term) {
-    if (term) rename(to_, *term);
-  };
-  for (loop::Parameter& parameter : verdict.function.parameters) rename(to_, parameter.name), terms(parameter.extents);
-  for (loop::Local& local : verdict.function.locals) rename(to_, local.name), terms(local.extents);
-  rename(verdict.function.body);
+  variables(variables, verdict.function.body);
+  for (loop::Parameter& parameter : verdict.function.parameters) rename(to_, parameter.name);
+  for (loop::Local& local : verdict.function.locals) rename(to_, local.name);
   for (loop::Group& group : verdict.groups) {
     for (loop::LoopRole& role : group.loops) rename(to_, role.variable);
-    for (loop::Reduction& reduction : group.reductions) {
-      rename(to_, reduction.target), rename(to_, reduction.value), maybe(reduction.condition);
-      for (auto& [name, value] : reduction.positions) rename(to_, name), rename(to_, value);
-    }
-    for (loop::Recurrence& recurrence : group.recurrences)
-      rename(to_, recurrence.target), terms(recurrence.multipliers), maybe(recurrence.constant);
-    for (loop::Counter& counter : group.counters) rename(to_, counter.name), maybe(counter.condition);
+    for (loop::Reduction& reduction : group.reductions)
+      for (auto& [name, value] : reduction.positions) rename(to_, name);
+    for (loop::Counter& counter : group.counters) rename(to_, counter.name);
     for (std::string& array : group.scattered) rename(to_, array);
+    for (loop::Recurrence& recurrence : group.recurrences) rename(to_, recurrence.target);
     for (loop::Note& note : group.notes) rename(to_, note.name);
   }
   for (loop::Access& access : verdict.accesses) rename(to_, access.array);

@@ -23,7 +23,6 @@ class KernelNames {
   using Names = std::map<std::string, std::string>;
   static void rename(const Names& names, std::string& name);
   static void rename(const Names& names, loop::Term& term);
-  void rename(std::vector<loop::Node>& body) const;
 
   Names to_, back_;
 };

@@ -129,9 +129,23 @@ std::vector<Candidate> made(const loop::Verdict& verdict, const Setting& setting
   return all;
 }
 
+/// A real number that no integer of its type is near is undefined in C, and programs rely on what their machine makes of it: a
+/// GPU's own conversion makes something else.
+loop::Verdict with_machine_conversions(loop::Verdict verdict) {
+  loop::for_each_term(verdict, [](loop::Term& term) {
+    term = loop::replace(term, [](const loop::Term& part) -> std::optional<loop::Term> {
+      if (part.kind != loop::Term::Kind::convert || is_real(part.type) || !is_real(part.terms[0].type)) return std::nullopt;
+      const char* const name = part.type == loop::ScalarType::i32 ? "ak::to_i32" : "ak::to_i64";
+      return loop::Term{loop::Term::Kind::call, part.type, name, part.terms};
+    });
+  });
+  return verdict;
+}
+
 }  // namespace
 
-std::vector<Candidate> candidates(const loop::Verdict& verdict, const Setting& setting) {
+std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
+  const loop::Verdict verdict = with_machine_conversions(of);
   const KernelNames names(verdict.function);
   if (names.empty()) return made(verdict, setting);
   std::vector<Candidate> all = made(names.renamed(verdict), setting);
