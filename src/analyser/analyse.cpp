@@ -1,5 +1,7 @@
 #include "analyser/analyse.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "analyser/findings.hpp"
@@ -141,7 +143,7 @@ void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<fl
 }  // namespace
 
 loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
-                      const std::set<std::string>& without, unsigned long operations) {
+                      const std::set<std::string>& without, const Limits& limits) {
   loop::Verdict verdict;
   verdict.function = std::move(function);
   std::vector<loop::Note> all_notes = notes;
@@ -152,7 +154,7 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
   }
   flow::set_given_lengths(facts, verdict.function);  // which hold whatever the analysis makes of the rest
   try {
-    const flow::IslContext context(operations);
+    const flow::IslContext context(limits);
     const flow::Model model = flow::build_model(context.get(), verdict.function, facts);
     verdict.refused = flow::left_row(model, facts, verdict.function);
     if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
@@ -163,7 +165,7 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
       loop::Function cut = verdict.function;
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
-        loop::Verdict parts = analyse(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"});
+        loop::Verdict parts = analyse(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"}, limits);
         if (!is_sequential(parts)) {
           parts.findings.push_back({"aliasing, indirection, thresholds", parts.groups.front().statements.front(),
                                     "cut in two where all that iterations leave to others has been made", true});
@@ -182,7 +184,9 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     verdict.refused = flow::unknown_length(verdict.function);
     if (!verdict.refused.empty()) return verdict;
     verdict.in_order = true;
-    verdict.groups = in_order(verdict.function, "the subscripts are too many or too involved for the analysis");
+    std::string cause = "the subscripts are too many or too involved for the analysis";
+    if (limits.deadline.passed()) cause += fmt::format(", which gives up after {} s", kIslSeconds);
+    verdict.groups = in_order(verdict.function, cause);
     add_notes(verdict, all_notes);
   }
   return verdict;

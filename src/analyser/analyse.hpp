@@ -7,17 +7,16 @@
 #include <vector>
 
 #include "analyser/facts.hpp"
+#include "analyser/limits.hpp"
 #include "loop/verdict.hpp"
 
 namespace ak::analyser {
 
-constexpr unsigned long kOperations = 20'000'000;  // of isl: a few seconds
-
 /// `notes` are the ones that came with the function: inductions, structured. What is not understood becomes sequential with a
 /// cause; what cannot be known at all, `refused`. `without`: modules that are switched off, by loops.md's words.
-/// What takes isl more than `operations` is not understood. Each finding says whether the verdict would be another without its
+/// What takes isl more than its limits is not understood. Each finding says whether the verdict would be another without its
 /// module.
 loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes = {},
-                      const std::set<std::string>& without = {}, unsigned long operations = kOperations);
+                      const std::set<std::string>& without = {}, const Limits& limits = {});
 
 }  // namespace ak::analyser

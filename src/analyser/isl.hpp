@@ -7,24 +7,40 @@
 #include <isl/options.h>
 #include <isl/set.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
+
+#include "analyser/limits.hpp"
 
 namespace ak::analyser::flow {
 
-/// A context whose operations are counted: beyond the limit isl throws isl::exception_quota instead of running on.
+/// A context whose operations and time are limited: beyond that isl throws isl::exception_quota or exception_abort instead of
+/// running on.
 class IslContext {
  public:
-  explicit IslContext(unsigned long operations) : ctx_(isl_ctx_alloc(), isl_ctx_free) {
+  explicit IslContext(const Limits& limits) : ctx_(isl_ctx_alloc(), isl_ctx_free) {
     isl_options_set_on_error(ctx_.get(), ISL_ON_ERROR_CONTINUE);
-    isl_ctx_set_max_operations(ctx_.get(), operations);
+    isl_ctx_set_max_operations(ctx_.get(), limits.operations);
+    if (limits.deadline.passed()) isl_ctx_abort(ctx_.get());
+    watch_ = std::jthread([ctx = ctx_.get(), until = limits.deadline.at()](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::unique_lock lock(mutex);
+      std::condition_variable_any stopped;
+      stopped.wait_until(lock, stop, until, [] { return false; });
+      if (!stop.stop_requested()) isl_ctx_abort(ctx);
+    });
   }
   isl::ctx get() const { return isl::ctx(ctx_.get()); }
 
  private:
   std::unique_ptr<isl_ctx, void (*)(isl_ctx*)> ctx_;
+  std::jthread watch_;  // operations differ in time
 };
 
 /// The tuple's dimension `position` as an expression over it.

@@ -164,6 +164,7 @@ int run(const CommandLine& line) {
     return 0;
   }
   ak::loop::Verdict verdict;
+  const ak::analyser::Limits limits;
   try {
     ak::analyser::Front front = ak::analyser::read_function(unit, line.choice, line.facts.values);
     if (line.function_only) {
@@ -173,9 +174,9 @@ int run(const CommandLine& line) {
     ak::analyser::Facts facts = line.facts;
     facts.walked = front.walked;
     for (const auto& [name, text] : line.lengths) facts.lengths[name] = ak::analyser::length(front.function, name, text);
-    verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes);
+    verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes, {}, limits);
     ak::analyser::name_as_written(verdict, front);
-    if (facts.values.empty()) verdict.steering = ak::analyser::steering(unit, line.choice, facts, verdict);
+    if (facts.values.empty()) verdict.steering = ak::analyser::steering(unit, line.choice, facts, verdict, limits);
   } catch (const ak::analyser::Refused& refused) {
     if (line.function_only) {
       fmt::print("refused: {}\n", refused.what());

@@ -1,6 +1,7 @@
 #include "analyser/steering.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "analyser/analyse.hpp"
@@ -47,16 +48,18 @@ loop::Values examples(const loop::Function& function, const std::vector<std::str
 
 }  // namespace
 
-std::vector<std::string> steering(const Unit& unit, const Choice& choice, const Facts& facts, const loop::Verdict& plain) {
+std::vector<std::string> steering(const Unit& unit, const Choice& choice, const Facts& facts, const loop::Verdict& plain,
+                                  const Limits& limits) {
   constexpr std::size_t kMost = 4;  // parameters that are tried one by one
   std::vector<std::string> names = loop::steering_parameters(plain.function);
   if (names.empty() || !plain.refused.empty() || !leaves_open(plain)) return {};
-  const auto line_with = [&](const loop::Values& values) {
+  const auto line_with = [&](const loop::Values& values) -> std::optional<std::string> {
     try {
       Front front = read_function(unit, choice, values);
       Facts more = facts;
       more.values = values;
-      loop::Verdict verdict = analyse(std::move(front.function), more, front.notes);
+      loop::Verdict verdict = analyse(std::move(front.function), more, front.notes, {}, limits);
+      if (verdict.in_order) return std::nullopt;
       name_as_written(verdict, front);
       return text(verdict);
     } catch (const Refused& refused) {
@@ -64,8 +67,8 @@ std::vector<std::string> steering(const Unit& unit, const Choice& choice, const 
     }
   };
   loop::Values values = examples(plain.function, names);
-  const std::string best = line_with(values);
-  if (best == text(plain)) return {};
+  const auto best = line_with(values);
+  if (!best || best == text(plain)) return {};
   if (names.size() > kMost) return names;
   std::erase_if(names, [&](const std::string& name) {
     loop::Values fewer = values;

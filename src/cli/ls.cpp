@@ -108,8 +108,13 @@ void add_ls(Program& program) {
     };
     const auto done = [&] { return (store && cannot_be_read(*store)) || faults ? kFailed : kOk; };
     if (state->quarantined || !state->kind.empty()) {
-      if (const std::string others = other_work(for_each_work); !state->kind.empty() && !holds(for_each_work, state->kind))
-        fmt::print(stderr, "no {} here{}\n", state->kind, others.empty() ? "" : "; there is " + others);
+      if (!state->kind.empty() && state->kind != kQuarantine && state->kind != loop::kLoop &&
+          !holds(for_each_work, state->kind)) {
+        const std::string others = other_work(for_each_work);
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("--kind: there is no kind '{}': there are {}, {}{}", printable(state->kind), loop::kLoop,
+                                kQuarantine, others.empty() ? "" : "; here are " + others));
+      }
       list_work(for_each_work, state->quarantined ? std::string(kQuarantine) : state->kind, place, state->json);
       return done();
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <ctime>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "base/cores.hpp"
 #include "cli/cli.hpp"
 #include "cli/port_sizes.hpp"
+#include "cli/sign_of_life.hpp"
 #include "context/common.hpp"
 #include "context/describe.hpp"
 #include "context/stored_quarantine.hpp"
@@ -176,8 +178,7 @@ class Ports {
   loop::CallClass call_of(const loop::Verdict& plain, const loop::Values& values) const {
     loop::CallClass call;
     call.aliases = asked_.aliases;
-    for (const std::string& name : steering_of(plain))
-      call.values.emplace_back(name, values.at(name));
+    for (const std::string& name : steering_of(plain)) call.values.emplace_back(name, values.at(name));
     return call;
   }
 
@@ -228,7 +229,12 @@ class Ports {
   int port_entry(const std::string& function, bool alone) {
     port::Entry entry;
     entry.name = function, entry.file = state_.file;
+    tried_ = 0, right_ = 0;
     try {
+      if (writes()) remove_earlier(function);
+      const SignOfLife life(state_.seconds, [&](double elapsed) {
+        return fmt::format("{}  {:.1f} s  {}, {} right", function, elapsed, counted(tried_.load(), "candidate"), right_.load());
+      });
       port_one(function, entry);
     } catch (const Error& error) {
       if (alone && state_.out.empty()) throw;
@@ -298,7 +304,11 @@ class Ports {
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of();
-    finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline), entry);
+    const auto progress = [this](const port::Tried& one) {
+      ++tried_;
+      if (one.passed()) ++right_;
+    };
+    finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline, progress), entry);
     if (entry.status == port::Status::budget && deadline.passed())
       entry.why += fmt::format("{}--seconds gives it more", entry.why.empty() ? "" : ": ");
   }
@@ -356,6 +366,20 @@ class Ports {
                                             ported.cases, ported.timed});
   }
 
+  // What an earlier run left of the function, which may be of another text: files that a port writes, nothing else.
+  void remove_earlier(const std::string& function) const {
+    const std::vector<std::string> names = port::artifact_names(function);
+    std::error_code error;
+    for (const auto& one : std::filesystem::directory_iterator(state_.out, error)) {
+      const std::string name = one.path().filename().string();
+      if (name != function && !name.starts_with(function + " ")) continue;
+      const auto there = [&](const std::string& file) { return std::filesystem::is_regular_file(one.path() / file, error); };
+      if (one.is_symlink(error) || !std::ranges::all_of(names, there)) continue;
+      for (const std::string& file : names) std::filesystem::remove(one.path() / file, error);
+      std::filesystem::remove(one.path(), error);  // where nothing is left in it
+    }
+  }
+
   bool writes() const { return !state_.out.empty() && !state_.verdict; }
 
   // Before anything that takes long.
@@ -384,6 +408,7 @@ class Ports {
   std::vector<SizedSource> sources_;
   std::map<std::string, loop::Function> prototypes_;  // of several functions, where lengths are given
   port::Results results_;
+  std::atomic<int> tried_ = 0, right_ = 0;  // candidates of the function that is ported now
   std::optional<ContextScope> context_;
   Resources* resources_ = nullptr;
   Hardware hardware_;

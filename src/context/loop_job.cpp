@@ -23,8 +23,8 @@ void LoopJob::port(const Turn& turn) {
   const auto entered = device_.machine->enter();
   std::optional<loop::Winner> hint;
   served_ = stored_loop(common_, known_, memory_.call, device_, &hint);  // another process may have had the lease until now
-  if (served_ && !served_->winner.unfinished) return;
-  if (served_) hint = served_->winner;  // goes on where the last one ended
+  if (served_ && served_->standing == Standing::lasting) return;
+  if (served_) hint = served_->winner;  // goes on where the last one ended, or proves its kernels again
 
   turn.expect(common_.settings.loop_budget_s);
   const Deadline deadline = Deadline::in(common_.settings.loop_budget_s, turn.by.stop());
@@ -51,6 +51,7 @@ void LoopJob::port(const Turn& turn) {
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
+  const std::string key = winner_key(known_, memory_.call, device_);
   const auto start = Clock::now();
   const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::Tried& tried) {
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
@@ -60,9 +61,12 @@ void LoopJob::port(const Turn& turn) {
   common_.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
   if (ported.winner.kernels.empty()) {
     why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;
+    if (!served_ || ported.winner.unfinished) return;
+    // No longer right: as if it had been imported, it is served no more until it is proven.
+    common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(*hint), {}});
+    served_ = nullptr, refuted_ = true;
     return;
   }
-  const std::string key = winner_key(known_, memory_.call, device_);
   common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
   served_ = load_loop(resources(), known_.function, ported.winner, ported.images, "this process",
                       ported.unpredicted.empty() ? ported.note : ported.unpredicted,

@@ -21,6 +21,8 @@ class LoopJob final : public TuningWork {
   /// Null where no kernel serves: why().
   const LoopServedPtr& served() const { return served_; }
   const std::string& why() const { return why_; }
+  /// Whether what served until now was proven again, and is not right.
+  bool refuted() const { return refuted_; }
 
  private:
   void port(const Turn& turn);
@@ -32,6 +34,7 @@ class LoopJob final : public TuningWork {
   const LoopMemory memory_;
   LoopServedPtr served_;
   std::string why_;
+  bool refuted_ = false;
 };
 
 }  // namespace ak

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
+#include "base/build.hpp"
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/loop_job.hpp"
@@ -203,11 +205,12 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   source.text = port::read_source(source_);
   const std::string key = loop::source_key(source.function, source.text, port::key_flags(source));
   const auto files = port::included_files(source, source.text);
-  std::optional<loop::KnownSource> found;
+  std::optional<loop::KnownSource> found, of_other_build;
   if (const auto record = common_.store->find_work(loop::kLoopSource, key); record && !record->local.empty()) {
     try {
       found = loop::read_known_source(record->local);
       if (found->files != files) found.reset();
+      if (found && !found->build.empty() && found->build != build_digest()) of_other_build = std::exchange(found, {});
     } catch (const Error& error) {
       log(LogLevel::warn, "{}: its record cannot be read: {}", source.function, error.what());
     }
@@ -222,13 +225,17 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   if (!found) {
     try {
       const loop::Verdict verdict = port::analyse(source, {}, loop_tools(common_.settings), deadline);
-      found = {files, verdict.function, verdict.steering, verdict.refused};
+      found = {files, verdict.function, verdict.steering, verdict.refused, std::string(build_digest())};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
-      return keep(read_bare(std::move(source), error));
+      if (!of_other_build) return keep(read_bare(std::move(source), error));
+      log(LogLevel::info, "{}: it stays as another build of the library has read it: {}", source.function, error.what());
     }
-    // What was read holds here alone: it is believed without being read again.
-    common_.store->put_work({std::string(loop::kLoopSource), key, {}, loop::write_json(*found)});
+    // What was read holds here alone: this build believes it without reading it again.
+    if (!found)
+      found = std::move(of_other_build);
+    else
+      common_.store->put_work({std::string(loop::kLoopSource), key, {}, loop::write_json(*found)});
   }
   if (!found->refused.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} in {}: {}", source.function, source.file, found->refused));
@@ -359,11 +366,12 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
 }
 
 // Why nothing is served, where it is so.
-std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPtr& served) {
+std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPtr& served, LoopServedPtr& until_then) {
   switch (service_.wait(ticket, Deadline::in(common_.settings.loop_budget_s))) {
     case TuningService::End::done: {
       const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
       served = done.served();
+      if (done.refuted()) until_then = nullptr;
       return done.why();
     }
     case TuningService::End::device:
@@ -398,7 +406,7 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
     if (behind)
       why = "it is ported behind the calls";  // what comes of it is in the store when the call is asked for again
     else
-      why = await(ticket, served);
+      why = await(ticket, served, until_then);
   } catch (const Error& error) {
     why = error.what();
   }

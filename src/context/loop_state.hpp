@@ -54,7 +54,7 @@ class Loop::State {
   /// behind: nobody waits for it.
   LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then,
                          bool behind);
-  std::string await(const TuningService::Ticket& ticket, LoopServedPtr& served);
+  std::string await(const TuningService::Ticket& ticket, LoopServedPtr& served, LoopServedPtr& until_then);
   LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
   std::optional<Kept> find(DeviceState& device, const std::string& call);
   void keep(DeviceState& device, const std::string& call, LoopServedPtr served);

@@ -1,10 +1,31 @@
 #include "context/loop_stored.hpp"
 
+#include <fmt/format.h>
+
+#include "base/build.hpp"
 #include "base/log.hpp"
 #include "context/describe.hpp"
+#include "gpu/device.hpp"
+#include "jit/compiler.hpp"
 #include "plan/resources.hpp"
 
 namespace ak {
+namespace {
+
+// What is another than when it was proven; empty: nothing. Opening NVRTC takes its time: its file's name says its version.
+std::string changed_since(const loop::Winner& winner) {
+  const auto changed = [](std::string_view what, const std::string& before, const std::string& now) {
+    return fmt::format("{} is now {}, was {}", what, now, before);
+  };
+  if (!winner.build.empty() && winner.build != build_digest()) return "it was made by another build of the library";
+  if (const std::string now = driver_version(); !winner.driver.empty() && winner.driver != now)
+    return changed("the driver", winner.driver, now);
+  if (winner.nvrtc.empty() || compiler_version_on_disk() == winner.nvrtc || compiler_version_on_disk().empty()) return {};
+  const std::string now = compiler_version();
+  return now.empty() || now == winner.nvrtc ? std::string() : changed("NVRTC", winner.nvrtc, now);
+}
+
+}  // namespace
 
 std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device) {
   return loop::winner_key(known.function, call, describe(device.machine->hardware()));
@@ -23,8 +44,10 @@ LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::Ca
       if (unproven) *unproven = std::move(winner);
       return nullptr;
     }
-    const Standing standing = winner.unfinished ? Standing::passing : Standing::lasting;
-    auto served = load_loop(resources(), known.function, std::move(winner), *images, "store", {}, standing);
+    const std::string changed = changed_since(winner);
+    const Standing standing = winner.unfinished || !changed.empty() ? Standing::passing : Standing::lasting;
+    const std::string note = changed.empty() ? changed : fmt::format("serves as it was proven before, {}", changed);
+    auto served = load_loop(resources(), known.function, std::move(winner), *images, "store", note, standing);
     common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
   } catch (const Error& error) {

@@ -27,6 +27,7 @@ struct KnownSource {
   Function function;                  // parameters and nest, before any fact of a call
   std::vector<std::string> steering;  // integer parameters whose values make another verdict
   std::string refused;                // why it cannot become kernels; then the function has parameters alone, or nothing
+  std::string build;                  // build_digest() of what read it
   bool operator==(const KnownSource&) const = default;
 };
 
@@ -45,6 +46,7 @@ struct Winner {
   std::vector<Candidate> kernels;
   std::vector<SizeRow> sizes;  // ascending
   std::string driver, nvrtc;   // that they were proven with
+  std::string build;           // build_digest() of what made and proved them
   std::string cases;           // "48/48": of the proof
   int tried = 0;               // candidates
   double seconds = 0;          // that it took

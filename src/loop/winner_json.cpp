@@ -24,7 +24,7 @@ void fields(V& v, KnownSource::File& f) {
 }
 template <class V>
 void fields(V& v, KnownSource& s) {
-  v("files", s.files), v("function", s.function), v("steering", s.steering), v("refused", s.refused);
+  v("files", s.files), v("function", s.function), v("steering", s.steering), v("refused", s.refused), v("build", s.build);
 }
 template <class V>
 void fields(V& v, SizeRow& r) {
@@ -35,6 +35,7 @@ template <class V>
 void fields(V& v, Winner& w) {
   v("verdict", w.verdict), v("kernels", w.kernels), v("sizes", w.sizes), v("driver", w.driver), v("nvrtc", w.nvrtc);
   v("cases", w.cases), v("tried", w.tried), v("seconds", w.seconds), v("unix_time", w.unix_time), v("unfinished", w.unfinished);
+  v("build", w.build);
 }
 
 std::string write_json(const KnownSource& source) { return json::write(source); }

@@ -53,20 +53,23 @@ class Texts {
   }
 
   std::vector<ArtifactFile> files() const {
-    return {
-        {name_ + ".cu", kernels()},
-        {name_ + ".h", header()},
-        {name_ + "_c.c", c_functions()},
-        {name_ + "_calls.cuh", calls()},
-        {name_ + "_test.cu", fmt::format("// Whether the kernels of {0} are right.\n#include \"{0}_calls.cuh\"\n\n", name_) +
-                                 embedded("artifact_test.cu")},
-        {name_ + "_bench.cu",
-         fmt::format("// {0} in C on one core, and its kernels: with the data on the GPU, and copied there and back.\n"
-                     "#include \"{0}_calls.cuh\"\n\n",
-                     name_) +
-             embedded("artifact_bench.cu")},
-        {"harness.cuh", embedded("artifact_harness.cuh")},
-        {"README.md", readme()}};
+    const std::vector<std::string> texts = {
+        kernels(),
+        header(),
+        c_functions(),
+        calls(),
+        fmt::format("// Whether the kernels of {0} are right.\n#include \"{0}_calls.cuh\"\n\n", name_) +
+            embedded("artifact_test.cu"),
+        fmt::format("// {0} in C on one core, and its kernels: with the data on the GPU, and copied there and back.\n"
+                    "#include \"{0}_calls.cuh\"\n\n",
+                    name_) +
+            embedded("artifact_bench.cu"),
+        embedded("artifact_harness.cuh"),
+        readme()};
+    const std::vector<std::string> names = artifact_names(name_);
+    std::vector<ArtifactFile> made;
+    for (std::size_t i = 0; i < texts.size(); ++i) made.push_back({names[i], texts[i]});
+    return made;
   }
 
  private:
@@ -407,6 +410,11 @@ class Texts {
 };
 
 }  // namespace
+
+std::vector<std::string> artifact_names(const std::string& name) {
+  return {name + ".cu",      name + ".h",        name + "_c.c", name + "_calls.cuh",
+          name + "_test.cu", name + "_bench.cu", "harness.cuh", "README.md"};
+}
 
 std::vector<ArtifactFile> artifact_files(const Artifact& artifact) { return Texts(artifact).files(); }
 

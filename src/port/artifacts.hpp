@@ -24,7 +24,10 @@ struct ArtifactFile {
   std::string name, text;
 };
 
-/// NAME.cu, NAME.h, NAME_c.c, NAME_calls.cuh, NAME_test.cu, NAME_bench.cu, harness.cuh and README.md. Throws
+/// NAME.cu, NAME.h, NAME_c.c, NAME_calls.cuh, NAME_test.cu, NAME_bench.cu, harness.cuh and README.md.
+std::vector<std::string> artifact_names(const std::string& name);
+
+/// With their texts. Throws
 /// Error{invalid_argument} for a function whose name is no identifier, Error{unsupported} for geometry that its parameters do
 /// not tell, and as laid_out does.
 std::vector<ArtifactFile> artifact_files(const Artifact& artifact);

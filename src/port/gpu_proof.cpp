@@ -74,7 +74,7 @@ Argument get_argument(ByteReader& from) {
 
 std::string proof_subject(const loop::Function& function, const std::vector<ProofCase>& cases) {
   ByteWriter to;
-  to.put(std::string_view(write_json(loop::KnownSource{{}, function, {}, {}})));
+  to.put(std::string_view(write_json(loop::KnownSource{{}, function, {}, {}, {}})));
   to.put(static_cast<std::uint32_t>(cases.size()));
   for (const ProofCase& each : cases) {
     to.put(std::string_view(each.given.name));

@@ -34,6 +34,10 @@ Includes::Includes(const LoopSource& source) {
     };
     if (const auto file = value("-include"))
       forced_.push_back(*file);
+    else if (const auto macros = value("-imacros"))
+      macros_.push_back(*macros);
+    else if (const auto after = value("-idirafter"))
+      folders_.emplace_back(*after);
     else if (const auto quoted = value("-iquote"))
       quoted_.emplace_back(*quoted);
     else if (const auto system = value("-isystem"))
@@ -69,7 +73,8 @@ std::vector<loop::KnownSource::File> included_files(const LoopSource& source, co
     files.push_back({include.name, loop::token_digest(found->content).hex()});
     for (const loop::Include& inner : loop::includes_of(found->content)) take(inner, found->place.parent_path());
   };
-  for (const std::string& file : includes.forced()) take({file, true, {}}, fs::path());
+  for (const auto* const list : {&includes.macros(), &includes.forced()})
+    for (const std::string& file : *list) take({file, true, {}}, fs::path());
   for (const loop::Include& include : loop::includes_of(text)) take(include, fs::path(source.file).parent_path());
   return files;
 }

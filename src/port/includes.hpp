@@ -30,10 +30,12 @@ class Includes {
   bool first_time(const std::filesystem::path& place);
   /// By -include.
   const std::vector<std::string>& forced() const { return forced_; }
+  /// By -imacros.
+  const std::vector<std::string>& macros() const { return macros_; }
 
  private:
   std::vector<std::filesystem::path> quoted_, folders_;
-  std::vector<std::string> forced_;
+  std::vector<std::string> forced_, macros_;
   std::set<std::string> seen_;
 };
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/build.hpp"
 #include "base/thread.hpp"
 #include "gpu/device.hpp"
 #include "jit/source.hpp"
@@ -548,7 +549,7 @@ class Porting {
     }
     for (const std::size_t i : kept) winner.kernels.push_back(passed[i]->candidate), ported_.images.push_back(passed[i]->image);
     std::sort(winner.sizes.begin(), winner.sizes.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
-    winner.driver = driver_version(), winner.nvrtc = ak::compiler_version();
+    winner.driver = driver_version(), winner.nvrtc = ak::compiler_version(), winner.build = build_digest();
   }
 
   const PortRequest& request_;

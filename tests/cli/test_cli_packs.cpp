@@ -29,8 +29,12 @@ TEST_CASE("ls counts work of other kinds than the GEMM, and lists one of them") 
   r = run_ak("ls --kind vector_add --json" + cache);
   CHECK(has(r.output, "\"key\": \"1000 elements\",\n    \"text\": \"words of its own\\nand more\",\n    \"local_bytes\": 300"));
   r = run_ak("ls --kind convolution" + cache);
-  CHECK(has(r.output, "0 convolution in lmdb "));
-  CHECK(has(r.output, "no convolution here; there is 1 quarantine, 2 vector_add\n"));
+  CHECK(r.code == 2);
+  CHECK(r.output ==
+        "ak: --kind: there is no kind 'convolution': there are loop, quarantine; here are 1 quarantine, 2 vector_add\n");
+  r = run_ak("ls --kind loop" + cache);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "0 loop in lmdb "));
   for (const char* flag : {"--quarantined", "--kind quarantine"})
     CHECK(has(run_ak(std::string("ls ") + flag + cache).output, "a kernel: faults\n1 kernel in quarantine in lmdb "));
 

@@ -1,4 +1,7 @@
 // `ak port --out` as a script sees it, with an analyser that knows one verdict.
+#include <pty.h>
+#include <unistd.h>
+
 #include <sstream>
 
 #include "tests/cli/tool.hpp"
@@ -54,6 +57,60 @@ TEST_CASE("port --out leaves a folder for each function that passed, and says at
   for (const char* name : {"doubled.cu", "doubled.h", "doubled_c.c", "doubled_calls.cuh", "doubled_test.cu", "doubled_bench.cu",
                            "harness.cuh", "README.md"})
     CHECK_MESSAGE(fs::file_size(out / "doubled" / name) > 100, name);
+}
+
+TEST_CASE("port --out into an older run's folder: what that left of the function goes, and nothing of the user's") {
+  const Folder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
+  const std::string refusing = folder.file(
+      "refuse",
+      "#!/bin/sh\necho '{\"function\": {\"name\": \"doubled\", \"returns\": \"void\"}, \"refused\": \"a reason\"}'\n");
+  for (const std::string& program : {analyser, refusing}) fs::permissions(program, fs::perms::owner_all);
+  const fs::path out = folder.path / "ported";
+  const auto port = [&](const std::string& by) {
+    return run_ak(fmt::format("port {} doubled --quick --out {}", source, out.string()), "AK_ANALYSER=" + by);
+  };
+  REQUIRE(port(analyser).code == 0);
+  const std::vector<std::string> files = {"doubled.cu",      "doubled.h",        "doubled_c.c", "doubled_calls.cuh",
+                                          "doubled_test.cu", "doubled_bench.cu", "harness.cuh", "README.md"};
+  for (const char* part : {"doubled n=5", "doubled_more"}) {
+    fs::create_directory(out / part);
+    for (const std::string& file : files) fs::copy(out / "doubled" / file, out / part / file);
+  }
+  for (const char* own : {"notes.txt", "doubled n=5/notes.txt"}) std::ofstream(out / own) << "mine";
+  fs::create_directory(out / "doubled twice");
+  std::ofstream(out / "doubled twice" / "README.md") << "mine";
+
+  CHECK(port(refusing).code == 1);
+  CHECK(!fs::exists(out / "doubled"));
+  CHECK(!fs::exists(out / "doubled n=5" / "doubled.cu"));
+  CHECK(fs::exists(out / "doubled n=5" / "notes.txt"));
+  CHECK(fs::exists(out / "doubled_more" / "doubled.cu"));
+  CHECK(fs::exists(out / "doubled twice" / "README.md"));
+  CHECK(fs::exists(out / "notes.txt"));
+  std::ifstream results(out / "results.json");
+  CHECK(has(std::string(std::istreambuf_iterator<char>(results), {}), "a reason"));
+}
+
+TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than two seconds") {
+  const Folder folder;
+  const std::string source = folder.file("d.c", "void doubled(int n, float a[n]) { a[0] = n; }\n");
+  const std::string slow = folder.file("slow", "#!/bin/sh\nsleep 3\necho no; exit 3\n");
+  fs::permissions(slow, fs::perms::owner_all);
+  int terminal = -1, other = -1;
+  REQUIRE(openpty(&terminal, &other, nullptr, nullptr, nullptr) == 0);
+  const std::string device = ttyname(other);
+  run_ak(fmt::format("port {} doubled --out {}", source, (folder.path / "out").string()), "AK_ANALYSER=" + slow, "2>" + device);
+  close(other);
+  std::string seen(4096, '\0');
+  const ssize_t size = read(terminal, seen.data(), seen.size());
+  seen.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  close(terminal);
+  CHECK_MESSAGE(has(seen, "] doubled  2."), seen);
+  CHECK(has(seen, " s  0 candidates, 0 right"));
 }
 
 TEST_CASE("port --size: lists of numbers for parameters and macros; what is wrong is said by its name") {

@@ -13,12 +13,15 @@
 #include <vector>
 
 #include "ak/loop.h"
+#include "base/build.hpp"
 #include "cache/pack.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
 #include "context/loop_state.hpp"
 #include "fake_driver.hpp"
+#include "gpu/device.hpp"
 #include "gpu/owners.hpp"
+#include "jit/compiler.hpp"
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "machine/gpu.hpp"
@@ -116,12 +119,13 @@ struct Scene {
     return source;
   }
   std::shared_ptr<Store> store() const { return open_store(folder); }
-  void know(const Function& function, const port::LoopSource& of, const std::string& refused = {}) const {
+  void know(const Function& function, const port::LoopSource& of, const std::string& refused = {},
+            const std::string& build = {}) const {
     store()->put_work({std::string(loop::kLoopSource),
                        loop::source_key(of.function, of.text, port::key_flags(of)),
                        {},
                        write_json(loop::KnownSource{port::included_files(of, of.text), function,
-                                                    loop::steering_parameters(function), refused})});
+                                                    loop::steering_parameters(function), refused, build})});
   }
   std::string key(const Function& function, const loop::CallClass& call = {}) const {
     return loop::winner_key(function, call, hardware);
@@ -717,6 +721,13 @@ TEST_CASE("loop: another text, include, flag or length is a miss; a comment is n
   port::LoopSource other = source;
   other.flags[0] = "-DX=2";
   CHECK(served(other) == bare);
+  other = source, other.flags.insert(other.flags.end(), {"-imacros", scene.folder.path / "m.h"});
+  write("m.h", "#define N 1\n");
+  read.flags = other.flags;
+  scene.know(scale_function(), read);
+  CHECK(served(other) == "scale_1");
+  write("m.h", "#define N 2\n");
+  CHECK(served(other) == bare);
   other = source, other.lengths = {{"a", "n"}};
   CHECK(served(other) == bare);
   write("f.c", "#include \"f.h\"\n#include <g.h>\nint more;" + kText);
@@ -934,6 +945,53 @@ TEST_CASE("loop: an unfinished winner serves, and is gone on with; what keeps th
   scale(nullptr, 300, 2.f, a.data(), b.data());
   CHECK(times() == 2);
   CHECK(fake::launches().back().kernel == "scale_1");
+}
+
+TEST_CASE("loop: what was proven under another driver or NVRTC serves, is proven again where that can be, and says so") {
+  Scene scene("loop_driver");
+  scene.know(scale_function(), scene.source());
+  const auto script = scene.folder.path / "analyse", asked = scene.folder.path / "asked";
+  std::ofstream(script) << "#!/bin/sh\necho once >> " << asked.string()
+                        << "\necho 'ak-analyse: there is no clang' >&2\nexit 4\n";
+  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+  scene.settings.analyser = script;
+  const auto note = [&](const std::string& driver, const std::string& nvrtc, Mode mode, const std::string& build = {}) {
+    Winner winner = scene.one_kernel();
+    winner.driver = driver, winner.nvrtc = nvrtc, winner.build = build;
+    scene.win(scale_function(), winner, {"scales"});
+    std::filesystem::remove(asked);
+    scene.settings.mode = mode;
+    Array a(300), b(300);
+    Context::Impl context(scene.settings);
+    const Loop scale(context.loop(scene.source(), {}));
+    scale(nullptr, 300, 2.f, a.data(), b.data());
+    CHECK(fake::launches().back().kernel == "scale_1");
+    return scale.explain(300, 2.f, a.data(), b.data()).note;
+  };
+  const auto serves_as_before = [](const std::string& words) { return words.find("before") != std::string::npos; };
+  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
+  CHECK(!std::filesystem::exists(asked));
+  CHECK_HAS(note("100.1", "", Mode::tune),
+            fmt::format("serves as it was proven before, the driver is now {}, was 100.1", driver_version()));
+  CHECK(std::filesystem::exists(asked));
+  CHECK_HAS(note("100.1", "", Mode::hit), "serves as it was proven before, the driver is now ");
+  CHECK(!std::filesystem::exists(asked));
+  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune, std::string(build_digest()))));
+  CHECK_HAS(note(driver_version(), "", Mode::tune, "another"),
+            "serves as it was proven before, it was made by another build of the library");
+  CHECK(std::filesystem::exists(asked));
+  // What another build has read is read again where it can be.
+  scene.know(scale_function(), scene.source(), {}, std::string(build_digest()));
+  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
+  CHECK(!std::filesystem::exists(asked));
+  scene.know(scale_function(), scene.source(), {}, "another");
+  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
+  CHECK(std::filesystem::exists(asked));
+  if (!compiler_version().empty() && !compiler_version_on_disk().empty()) {
+    CHECK(!serves_as_before(note(driver_version(), compiler_version(), Mode::tune)));
+    CHECK_HAS(note(driver_version(), "11.0", Mode::tune),
+              fmt::format("serves as it was proven before, NVRTC is now {}, was 11.0", compiler_version()));
+  }
 }
 
 TEST_CASE(

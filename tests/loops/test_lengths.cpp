@@ -39,14 +39,14 @@ TEST_CASE("lengths: the largest subscript says them, where the call does not") {
 
 TEST_CASE("lengths: what the call says holds where the subscripts are more than the analysis takes on") {
   const analyser::Facts both{{}, {}, {{"a", i32("n")}, {"b", binary("+", i32("n"), integer(1))}}, {}};
-  loop::Verdict verdict = analyser::analyse(copy_function(), both, {}, {}, 1);
+  loop::Verdict verdict = analyser::analyse(copy_function(), both, {}, {}, {.operations = 1});
   CHECK(verdict.refused == "");
   CHECK(length_of(verdict, "a") == "n");
   CHECK(length_of(verdict, "b") == "n + 1");
   CHECK(verdict.groups.size() == 1);
   CHECK(verdict.groups[0].cause == "the subscripts are too many or too involved for the analysis");
-  verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", i32("n")}}, {}}, {}, {}, 1);
+  verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", i32("n")}}, {}}, {}, {}, {.operations = 1});
   CHECK(verdict.refused == "the length of b cannot be known: give --length b=...");
-  verdict = analyser::analyse(copy_function(), {}, {}, {}, 1);
+  verdict = analyser::analyse(copy_function(), {}, {}, {}, {.operations = 1});
   CHECK(verdict.refused == "the length of a, b cannot be known: give --length a=... --length b=...");
 }
