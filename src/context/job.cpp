@@ -174,6 +174,8 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
   if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
+  common_.ledger.count(
+      [peak = runner->peak_bytes()](Counters& c) { c.search_peak_bytes = std::max(c.search_peak_bytes, peak); });
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));

@@ -64,7 +64,7 @@ void LoopJob::port(const Turn& turn) {
   }
   const std::string key = winner_key(known_, memory_.call, device_);
   common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
-  served_ = load_loop(resources(), known_.function, ported.winner, ported.images, "this process",
+  served_ = load_loop(resources(), device_.machine->scratch(), known_.function, ported.winner, ported.images, "this process",
                       ported.unpredicted.empty() ? ported.note : ported.unpredicted,
                       ported.winner.unfinished ? Standing::passing : Standing::lasting);
 }

@@ -261,7 +261,8 @@ class Gpu final : public Machine {
     int tried = 0;
     for (const auto& [tactic, cost_us] : space.tactics) {
       if (tried == kStandbyTries) break;
-      if (tactic.family != FamilyId::sm80 || workspace_bytes(problem, tactic) > most_workspace) continue;
+      const bool usual = tactic.family == FamilyId::sm80 || problem.numerics != Numerics::fast;  // then all are of one order
+      if (!usual || workspace_bytes(problem, tactic) > most_workspace) continue;
       ++tried;
       const Trial trial = runner->verify(tactic, Effort::full, deadline);
       if (trial.correct()) {
