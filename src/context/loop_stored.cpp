@@ -24,7 +24,8 @@ LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::Ca
       return nullptr;
     }
     const Standing standing = winner.unfinished ? Standing::passing : Standing::lasting;
-    auto served = load_loop(resources(), known.function, std::move(winner), *images, "store", {}, standing);
+    auto served =
+        load_loop(resources(), device.machine->scratch(), known.function, std::move(winner), *images, "store", {}, standing);
     common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
   } catch (const Error& error) {

@@ -231,7 +231,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Prob
   return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)], scratch);
 }
 
-std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace) {
+std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace,
+                                                 Workspaces* scratch) {
   Tactic tactic;
   for (const VendorKind kind : kVendorKinds) {
     if (kind == VendorKind::fused && !fused_rounds_once(problem.epilogue)) continue;
@@ -240,7 +241,7 @@ std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Pro
     const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced);
     if (first == algos.end()) continue;
     tactic.algo = static_cast<std::int16_t>(first - algos.begin());
-    return std::make_shared<VendorPlan>(resources, problem, tactic, *first);
+    return std::make_shared<VendorPlan>(resources, problem, tactic, *first, scratch);
   }
   if (problem.numerics != Numerics::fast)
     throw Error(ErrorCode::unsupported, fmt::format("numerics={} leaves cuBLASLt out: it tells no order of summation",
