@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "base/text.hpp"
 #include "cache/store.hpp"
 #include "core/problem.hpp"
@@ -249,6 +250,8 @@ Settings read_all(const Options& options, bool throws) {
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
+  ProfileRange::switch_to(
+      read.flag("AK_NVTX", std::nullopt, false, "1: a profiler shows searches, trials, proofs and ports (NVTX)"));
   const std::string level =
       read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr; unset, the tool's is warn");
   LogLevel parsed;

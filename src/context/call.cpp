@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/spare.hpp"
@@ -125,6 +126,7 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
   if (TuningService::inside()) return interim(device, problem, "asked for from within a search");  // it would wait for itself
   const auto [known, asked_before] = device.known(problem, request);
   if (known) return *known;
+  const ProfileRange range("first call {}", to_string(problem));
   if (asked_before > 0) common.ledger.count([](Counters& c) { ++c.retries; });
   const auto entered = device.machine->enter();
   if (common.settings.force_tactic && problem.k > 0 && common.settings.mode != Mode::off)

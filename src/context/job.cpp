@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/stored.hpp"
@@ -73,6 +74,7 @@ std::optional<Served> TuningJob::refused() {
 }
 
 void TuningJob::run(const Turn& turn) {
+  const ProfileRange range("search {}", text_);
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
   stand_by(common_, device_, problem_, served_, spare_);

@@ -6,6 +6,7 @@
 
 #include "base/cores.hpp"
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
@@ -20,6 +21,7 @@ void LoopJob::run(const Turn& turn) try { port(turn); } catch (const TimedOut&) 
 }
 
 void LoopJob::port(const Turn& turn) {
+  const ProfileRange range("port {}", known_.function.name);
   const auto entered = device_.machine->enter();
   std::optional<loop::Winner> hint;
   served_ = stored_loop(common_, known_, memory_.call, device_, &hint);  // another process may have had the lease until now
