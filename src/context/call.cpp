@@ -30,7 +30,21 @@ void Context::Impl::matmul_act(Stream stream, Plan::State& bound, const CallArgs
   const std::uint64_t epoch = bound.device->table.epoch();
   if (bound.seen != epoch) [[unlikely]]
     bound.plan = bound.device->table.find(bound.problem), bound.seen = epoch;
+  if (!bound.plan || is_vendor(bound.plan->tactic())) [[unlikely]]
+    return state_->serve_in_its_context(bound, stream, args);
   state_->serve(*bound.device, stream, bound.problem, args, bound.plan);
+}
+
+// A kernel is of one context and launched nowhere else; cuBLASLt works in whichever is current.
+void Context::Impl::State::serve_in_its_context(Plan::State& bound, Stream stream, const CallArgs& args) {
+  DeviceState& device = *bound.device;
+  CUcontext current = nullptr;
+  std::shared_ptr<void> entered;
+  if (device.context && (driver().cuCtxGetCurrent(&current) != CUDA_SUCCESS || current != device.context)) {
+    device.machine->check_stream(stream);  // one of its own knows where it is
+    entered = device.machine->enter();
+  }
+  serve(device, stream, bound.problem, args, bound.plan);
 }
 
 // plan: the table's; null: it has none.
