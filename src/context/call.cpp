@@ -5,6 +5,7 @@
 #include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
+#include "context/guard.hpp"
 #include "context/spare.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
@@ -52,6 +53,8 @@ void Context::Impl::State::serve(DeviceState& device, Stream stream, const Probl
                                  const LaunchPlan* plan) {
   if (!plan) [[unlikely]]
     plan = cold_plan(device, stream, problem);
+  if (device.guard && device.guard->due()) [[unlikely]]
+    device.guard->check(stream, problem, args, *plan);
   try {
     if (!plan->try_launch(stream, args)) [[unlikely]]
       launch_spare(device, stream, problem, args);
@@ -129,6 +132,8 @@ DeviceState& Context::Impl::State::open_device() {
   for (DeviceState* device = devices; device; device = device->next)
     if (device->context_id == id) return *device;
   auto made = std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings)), now, current, id);
+  if (common.settings.guard_every > 0)
+    made->guard = std::make_shared<Guard>(common, *service, *made, common.settings.guard_every);
   made->next = devices;
   devices.store(made.get(), std::memory_order_release);
   return *made.release();
