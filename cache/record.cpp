@@ -101,7 +101,7 @@ Problem read_problem(ByteReader& in) {
   e.bias = bounded(in, BiasAxis::row);
   e.bias_dtype = named(parse_dtype(in.text()), in);
   e.has_c = in.flag(), e.unit_alpha = in.flag();
-  p.numerics = bounded(in, Numerics::single_pass);
+  p.numerics = bounded(in, Numerics::batch_invariant);
   return p;
 }
 

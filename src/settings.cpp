@@ -11,8 +11,10 @@
 #include <fstream>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "base/text.hpp"
 #include "cache/store.hpp"
+#include "core/problem.hpp"
 #include "llm/chat.hpp"
 
 namespace ak {
@@ -202,6 +204,22 @@ Settings read_all(const Options& options, bool throws) {
                                               "most device memory of a search; 0: what is free, less an eighth");
   s.scratch_bytes = read.integer<std::int64_t>("AK_SCRATCH_BYTES", options.scratch_bytes, s.scratch_bytes, 0, kMostCount,
                                                "most device memory for workspaces in a CUDA context");
+  if (options.scratch_allocator) {
+    s.scratch_allocator = *options.scratch_allocator;
+    if (throws && (!s.scratch_allocator.allocate || !s.scratch_allocator.release))
+      throw Error(ErrorCode::invalid_argument, "option scratch_allocator: allocate and release are given both");
+  }
+  const auto numerics_option = word_of(kNumericsNames, options.numerics);
+  const std::string numerics = read.text("AK_NUMERICS", numerics_option, "fast",
+                                         "fast: any order of summation; deterministic: one; batch_invariant: one for every m");
+  if (const auto policy = parse_numerics(numerics))
+    s.numerics = *policy;
+  else
+    read.refuse(numerics, fmt::format("expected one of {}", fmt::join(kNumericsNames, ", ")));
+  if (s.numerics != Numerics::fast && s.mode == Mode::off)
+    read.refuse(numerics, "mode off serves everything by cuBLASLt, which no order of summation is known of");
+  s.guard_every = read.integer("AK_GUARD_EVERY", options.guard_every, 0, 0, 1000000000,
+                               "one call in so many is checked against cuBLASLt; 0: none");
   const auto isolation_option = word_of(kIsolations, options.isolation);
   const std::string isolation = read.text("AK_ISOLATION", isolation_option, "worker",
                                           "where a kernel is launched first: worker, a process of its own, or in_process");
@@ -232,6 +250,8 @@ Settings read_all(const Options& options, bool throws) {
     }
   }
   read.shown("AK_KERNEL_DIR", "", "read device code from this folder instead of the embedded copy");
+  ProfileRange::switch_to(
+      read.flag("AK_NVTX", std::nullopt, false, "1: a profiler shows searches, trials, proofs and ports (NVTX)"));
   const std::string level =
       read.text("AK_LOG", options.log_level, "off", "off, error, warn, info or debug, to stderr; unset, the tool's is warn");
   LogLevel parsed;

@@ -35,6 +35,9 @@ struct Settings {
   int llm_rounds = 2, llm_proposals = 12;
   std::int64_t llm_tokens = 200000;
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
+  ScratchAllocator scratch_allocator;  // null: the driver
+  Numerics numerics = Numerics::fast;
+  int guard_every = 0;  // 0: the guard is off
   Isolation isolation = Isolation::worker;
   std::string worker;  // its program; empty: looked for
   double loop_budget_s = 10;

@@ -52,6 +52,14 @@ typedef enum ak_mode AK_INT {
 
 typedef enum ak_isolation AK_INT { ak_isolation_unset = 0, ak_isolation_worker = 1, ak_isolation_in_process = 2 } ak_isolation;
 
+/* ak/types.hpp: Numerics */
+typedef enum ak_numerics AK_INT {
+  ak_numerics_unset = 0,
+  ak_numerics_fast = 1,
+  ak_numerics_deterministic = 2,
+  ak_numerics_batch_invariant = 3
+} ak_numerics;
+
 typedef enum ak_activation AK_INT {
 #define AK_ACTIVATION(name, expression) ak_activation_##name,
 #include "ak/activations.def"
@@ -143,12 +151,20 @@ typedef struct ak_options {
   int64_t search_bytes;     /* most device memory of a search */
   int64_t compile_niceness; /* 1 to 19 */
   const char* record_file;  /* of mode record */
+  /* Where scratch memory of launches comes from, both or neither (ak/types.hpp: ScratchAllocator): 256-byte aligned device
+   * memory, or null, in the CUDA context that is current. They may not call this library; a graph may outlive the context, and
+   * its memory, and scratch_user, with it. */
+  void* (*scratch_allocate)(int64_t bytes, ak_stream stream, void* user);
+  void (*scratch_release)(void* data, int64_t bytes, ak_stream stream, void* user);
+  void* scratch_user;
+  ak_numerics numerics;
+  int guard_every; /* one call in so many is checked against cuBLASLt */
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, NULL                                                              \
+        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, ak_numerics_unset, 0                  \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */
@@ -168,10 +184,12 @@ typedef struct ak_counters {
   double last_load_s;
   int64_t pack_hits; /* problems that a pack or an import spared a search */
   int64_t scratch_fallbacks, passing_fallbacks, retries, lease_waits;
+  int64_t search_peak_bytes; /* most device memory that one search held in this process */
+  int64_t guarded, guard_unsure, guard_mismatches, guard_demotions;
 } ak_counters;
 
 #define AK_COUNTERS_INIT \
-  { sizeof(ak_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(ak_counters), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* options may be null. *context is null after a failure. */
 AK_API ak_status ak_context_create(const ak_options* options, ak_context** context);

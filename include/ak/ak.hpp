@@ -66,13 +66,16 @@ struct Options {
   std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
   std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
+  std::optional<ScratchAllocator> scratch_allocator;  ///< of workspaces; they count as scratch_bytes. Not of searches
   std::optional<std::int64_t>
-      search_bytes;                      ///< AK_SEARCH_BYTES: most device memory of a search; 0: what is free, less an eighth
+      search_bytes;                  ///< AK_SEARCH_BYTES: most device memory of a search; 0: what is free, less an eighth
+  std::optional<Numerics> numerics;  ///< AK_NUMERICS=fast|deterministic|batch_invariant: of all products of this context (fast)
+  std::optional<int> guard_every;    ///< AK_GUARD_EVERY: one call in so many is checked against cuBLASLt; 0: none (the default)
   std::optional<Isolation> isolation;    ///< AK_ISOLATION=worker|in_process
   std::optional<std::string> worker;     ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
   std::optional<double> loop_budget_s;   ///< AK_LOOP_BUDGET_S: wall seconds of a loop's first call (10)
   std::optional<std::string> analyser;   ///< AK_ANALYSER: the program ak-analyse; unset: looked for beside the library
-  std::optional<std::string> compiler;  ///< AK_CC: the C compiler of loops' proofs; unset: the first of gcc, clang, cc on PATH
+  std::optional<std::string> compiler;   ///< AK_CC: the C compiler of loops' proofs; unset: the first of gcc, clang, cc on PATH
   std::optional<std::string> log_level;  ///< AK_LOG=off|error|warn|info|debug (off); of the whole process
   std::function<void(std::string_view level, std::string_view line)> log;  ///< instead of stderr; of the whole process
   std::optional<std::string> recording;  ///< AK_RECORDING: answer trials from this file instead of a GPU; nothing is launched
@@ -114,10 +117,15 @@ struct Counters {
   std::int64_t retries = 0;            ///< of them, problems tried again later
   double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
   std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
+  std::int64_t search_peak_bytes = 0;  ///< most device memory that one of its searches held in this process
+  std::int64_t guarded = 0;            ///< calls that the guard checked against cuBLASLt, and judged
+  std::int64_t guard_unsure = 0;       ///< of them, those whose inputs changed meanwhile: nothing was judged
+  std::int64_t guard_mismatches = 0;   ///< of them, those whose result was another than cuBLASLt's
+  std::int64_t guard_demotions = 0;    ///< kernels that cuBLASLt has taken the place of, for their results or their times
 };
 
-/// Device memory that a call may use instead of the library's own: 256-byte aligned, and zero in the beginning; every call leaves
-/// it fit for the next. Calls that may run at once need one each.
+/// Device memory that a call may use instead of the library's own: 256-byte aligned, and zero in the beginning; every call
+/// leaves it fit for the next. Calls that may run at once need one each.
 struct Workspace {
   void* data = nullptr;
   std::int64_t bytes = 0;
@@ -196,8 +204,8 @@ class Context {
   AK_API Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// A hot handle for this call's problem, which is served as prepare() would serve it. In mode `background` it is served at
-  /// once, and better later. Only shapes, strides, orders and alignments are read; a null pointer counts as aligned to 16 bytes.
-  /// Throws Error, also where D has no elements.
+  /// once, and better later. Only shapes, strides, orders and alignments are read; a null pointer counts as aligned to 16
+  /// bytes. Throws Error, also where D has no elements.
   AK_API Plan plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// Grows whenever something else serves a problem that was served before: some graph may be worth capturing again

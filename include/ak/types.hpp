@@ -96,6 +96,28 @@ struct Epilogue {
   const float *row_scale = nullptr, *column_scale = nullptr;
 };
 
+/// Which orders of summation along k a problem's kernels may have.
+enum class Numerics : std::uint8_t {
+  fast,             ///< any; each kernel's own bits are the same at every launch (the default)
+  deterministic,    ///< one for the problem: equal bits whichever process, winner or cache serves it. Never cuBLASLt
+  batch_invariant,  ///< one for every m: a row's bits do not depend on how many others there are either
+};
+
+/// Where the scratch memory of launches comes from, instead of the driver. Both are called in the CUDA context that it is for,
+/// with the thread's capture mode relaxed, on the thread of the call that needs it or of one that ends a context, and under a
+/// lock: neither may call this library, wait for another thread's call or throw. `user` is theirs, and outlives every context
+/// that has it and every graph that was captured with one.
+struct ScratchAllocator {
+  /// At least `bytes` of device memory, 256-byte aligned, for work on the stream; null: there is none, and a plan that needs
+  /// none serves. While the stream is captured the memory has to be there at once and stay: not an allocation that the graph
+  /// records.
+  void* (*allocate)(std::int64_t bytes, Stream stream, void* user) = nullptr;
+  /// stream: the one that it was allocated for, which the caller may have destroyed since. What was enqueued there before may
+  /// still use the memory; a graph's is given back when the graph, and all that was made of it, is gone.
+  void (*release)(void* data, std::int64_t bytes, Stream stream, void* user) = nullptr;
+  void* user = nullptr;
+};
+
 enum class ErrorCode : int {
   ok = 0,
   invalid_argument = 1,  ///< the message names the argument

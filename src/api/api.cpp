@@ -24,13 +24,19 @@ Explanation nothing_to_do() {
   return nothing;
 }
 
+// Every call's problem is of its context's policy.
+CanonicalCall under(Numerics policy, CanonicalCall call) {
+  call.problem.numerics = policy;
+  return call;
+}
+
 }  // namespace
 
 Context::Context(const Options& options) : impl_(std::make_unique<Impl>(resolve(options))) {}
 Context::~Context() = default;
 
 void Context::matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonicalize(a, b, d, epilogue);
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue));
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
@@ -40,13 +46,13 @@ void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, 
   epilogue.activation = activation;
   epilogue.bias = bias;
   epilogue.bias_dtype = y.dtype;
-  const CanonicalCall call =
-      canonicalize(x, w.transposed(), y, epilogue, Data::required, {"x", "w", "c", "y", "bias", "activation"});
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(x, w.transposed(), y, epilogue, Data::required,
+                                                                   {"x", "w", "c", "y", "bias", "activation"}));
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
 Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
@@ -55,7 +61,8 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
   std::vector<Problem> problems;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
-      canonical.push_back(canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
+      canonical.push_back(
+          under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional)));
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
     }
@@ -69,7 +76,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
 }
 
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);
 }
 

@@ -100,6 +100,13 @@ ak::Options options_of(const ak_options* given) {
     throw ak::Error(ak::ErrorCode::invalid_argument,
                     fmt::format("options.isolation: {} is not an isolation", static_cast<int>(o.isolation)));
   if (o.isolation != ak_isolation_unset) options.isolation = static_cast<ak::Isolation>(o.isolation - ak_isolation_worker);
+  if (o.scratch_allocate || o.scratch_release)
+    options.scratch_allocator = {o.scratch_allocate, o.scratch_release, o.scratch_user};
+  if (o.numerics < ak_numerics_unset || o.numerics > ak_numerics_batch_invariant)
+    throw ak::Error(ak::ErrorCode::invalid_argument,
+                    fmt::format("options.numerics: {} is not a numeric policy", static_cast<int>(o.numerics)));
+  if (o.numerics != ak_numerics_unset) options.numerics = static_cast<ak::Numerics>(o.numerics - ak_numerics_fast);
+  number(o.guard_every, options.guard_every);
   if (o.llm_key)
     options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
       const char* key = ask(user);
@@ -261,7 +268,8 @@ ak_status ak_get_counters(ak_context* context, ak_counters* counters) {
     const std::size_t size = size_of(counters, "counters");
     const ak::Counters c = context_of(context).counters();
     write({sizeof(ak_counters), c.searches, c.trials, c.compiles, c.store_hits, c.vendor_fallbacks, c.last_load_s, c.pack_hits,
-           c.scratch_fallbacks, c.passing_fallbacks, c.retries, c.lease_waits},
+           c.scratch_fallbacks, c.passing_fallbacks, c.retries, c.lease_waits, c.search_peak_bytes, c.guarded, c.guard_unsure,
+           c.guard_mismatches, c.guard_demotions},
           counters, size);
   });
 }
@@ -316,10 +324,12 @@ ak_status ak_cublasGemmEpilogue(ak_context* context, ak_stream stream, int trans
                                 const ak_cublas_epilogue* epilogue) {
   return guard([&] {
     const ak_cublas_epilogue e = epilogue ? read(epilogue, "epilogue") : Sized<ak_cublas_epilogue>::init;
-    const ak::CanonicalCall call =
+    ak::CanonicalCall call =
         ak::canonicalize_cublas({transa, transb, m, n, k, ak::read_scalar(alpha, stream, "alpha"), A, Atype, lda, B, Btype, ldb,
                                  ak::read_scalar(beta, stream, "beta"), C, Ctype, ldc, computeType, e});
-    if (!call.empty) context_of(context).impl().matmul_act(stream, call.problem, call.args);
+    ak::Context::Impl& impl = context_of(context).impl();
+    call.problem.numerics = impl.numerics();
+    if (!call.empty) impl.matmul_act(stream, call.problem, call.args);
   });
 }
 

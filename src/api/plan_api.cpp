@@ -43,6 +43,7 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
                       const Workspace& workspace) {
   Context::Impl& impl = living(state_.get());
   CanonicalCall call = canonicalize(a, b, d, epilogue);
+  call.problem.numerics = state_->problem.numerics;
   if (call.empty || !serves(state_->problem, call.problem)) [[unlikely]]
     throw Error(ErrorCode::invalid_argument, fmt::format("plan: made for {}, called for {}", to_string(state_->problem),
                                                          call.empty ? "a D without elements" : to_string(call.problem)));
@@ -58,8 +59,9 @@ std::uint64_t Plan::epoch() const { return living(state_.get()).epoch(*state_); 
 Explanation Plan::explain() const { return living(state_.get()).explain(*state_); }
 
 Plan Context::plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
   if (call.empty) throw Error(ErrorCode::invalid_argument, "d: it has no elements, there is nothing to plan");
+  call.problem.numerics = impl_->numerics();
   return Plan(impl_->bind(call.problem));
 }
 

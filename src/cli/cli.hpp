@@ -50,7 +50,8 @@ void add_env(Program& program);
 struct ProblemArguments {
   std::vector<std::int64_t> sizes;
   std::string activation = "identity", dtype = "bf16", out, layout = "nt", text;
-  std::string scale;  // row, column, both or nothing
+  std::string scale;     // row, column, both or nothing
+  std::string numerics;  // a policy; empty: what AK_NUMERICS says
   std::int64_t batch = 1;
   bool bias = false, c = false, alpha = false, gated = false, aux = false;
 

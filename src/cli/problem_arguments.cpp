@@ -11,6 +11,7 @@
 #include "context/context.hpp"
 #include "context/describe.hpp"
 #include "core/activation.hpp"
+#include "settings.hpp"
 
 namespace ak::cli {
 namespace {
@@ -41,6 +42,13 @@ DType dtype_of(const std::string& text, const char* option) {
   const auto dtype = parse_dtype(text);
   if (!dtype) bad("{}: '{}' is not f16, bf16 or f32", option, text);
   return *dtype;
+}
+
+Numerics policy_of(const std::string& text) {
+  if (text.empty()) return resolve_all({}).numerics;
+  const auto policy = parse_numerics(text);
+  if (!policy) bad("numerics: '{}' is none of {}", text, fmt::join(kNumericsNames, " "));
+  return *policy;
 }
 
 // A size's word, by its name.
@@ -87,7 +95,9 @@ Problem contiguous_problem(const ProblemArguments& words) {
   const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, wide, transposed(1)), d, epilogue, Data::optional,
                                           {"A", "B", "C", "D", "bias", "activation", "up", "aux", "row scale", "column scale"});
   if (call.empty) bad("{}x{}x{}: D has no elements, there is nothing to tune", m, n, k);
-  return call.problem;
+  Problem problem = call.problem;
+  problem.numerics = policy_of(words.numerics);
+  return problem;
 }
 
 Problem problem_of_text(std::string_view text) {
@@ -114,6 +124,7 @@ void ProblemArguments::add_to(Command& command) {
   command.flag("--gated", gated, "D = act(A . gate) * (A . up), B[K,2N] holding the gate's columns, then the up's");
   command.flag("--aux", aux, "store what the activation is given too");
   command.option("--scale", scale, "multiply rows, columns or both of A . B by a vector").one_of({"row", "column", "both"});
+  command.option("--numerics", numerics, "fast, deterministic or batch_invariant (AK_NUMERICS)");
   command.option("--batch", batch, "how many such products; only 1 is served yet").shows_default();
   command.option("--problem", text, "the whole problem as `ak ls` prints it, instead of all of the above");
 }

@@ -30,8 +30,8 @@ bool is_skipped(std::string_view line) {
   return words.empty() || words[0] == '#' || (line.starts_with("    ") && words.find(": ") != words.npos);
 }
 
-constexpr std::string_view kColumns[] = {"m",    "n", "k",     "act",   "activation", "dtype", "out",   "layout",
-                                         "bias", "c", "alpha", "gated", "aux",        "scale", "batch", "class"};
+constexpr std::string_view kColumns[] = {"m", "n",     "k",     "act", "activation", "dtype", "out",   "layout",  "bias",
+                                         "c", "alpha", "gated", "aux", "scale",      "batch", "class", "numerics"};
 
 // Lower-cases the fields of a header, which may be in any case and order.
 bool is_header(std::vector<std::string>& fields) {
@@ -106,6 +106,7 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
   words.dtype = word("dtype", "bf16"), words.out = word("out", ""), words.layout = word("layout", "nt");
   words.bias = flag("bias"), words.c = flag("c"), words.alpha = flag("alpha");
   words.gated = flag("gated"), words.aux = flag("aux"), words.scale = word("scale", "");
+  words.numerics = word("numerics", "");
   if (!row["batch"].empty()) words.batch = size("batch");
   return contiguous_problem(words);
 }

@@ -35,10 +35,17 @@ void add_tune(Program& program) {
     Context context(options);
     const Explanation e = state->force ? context.impl().retune(problem) : context.impl().prepare(problem);
     bar.clear();
-    if (state->json)
-      print_json(to_json(e));
-    else
+    const std::int64_t peak = context.counters().search_peak_bytes;
+    if (state->json) {
+      Json json = to_json(e);
+      json["search_peak_bytes"] = peak;
+      print_json(json);
+    } else {
       print(e);
+      if (peak > 0)
+        fmt::print("memory     the search held {:.1f} MiB of the GPU's memory at its peak\n",
+                   static_cast<double>(peak) / (1 << 20));
+    }
     return tuned(e) ? kOk : kFailed;
   });
 }

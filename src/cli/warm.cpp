@@ -115,9 +115,10 @@ void add_warm(Program& program) {
   Command command =
       program.add_command("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
   command
-      .option("file", state->file,
-              "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch], or problems as `ak ls` "
-              "prints them or AK_MODE=record writes them (those that were asked for most are tuned first)")
+      .option(
+          "file", state->file,
+          "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch,numerics], or problems as `ak ls` "
+          "prints them or AK_MODE=record writes them (those that were asked for most are tuned first)")
       .required();
   state->search.add_to(command);
   command.flag("--force", state->force, "search again although records stand, and replace them");

@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
+#include "context/guard.hpp"
 #include "context/spare.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
@@ -29,7 +31,21 @@ void Context::Impl::matmul_act(Stream stream, Plan::State& bound, const CallArgs
   const std::uint64_t epoch = bound.device->table.epoch();
   if (bound.seen != epoch) [[unlikely]]
     bound.plan = bound.device->table.find(bound.problem), bound.seen = epoch;
+  if (!bound.plan || is_vendor(bound.plan->tactic())) [[unlikely]]
+    return state_->serve_in_its_context(bound, stream, args);
   state_->serve(*bound.device, stream, bound.problem, args, bound.plan);
+}
+
+// A kernel is of one context and launched nowhere else; cuBLASLt works in whichever is current.
+void Context::Impl::State::serve_in_its_context(Plan::State& bound, Stream stream, const CallArgs& args) {
+  DeviceState& device = *bound.device;
+  CUcontext current = nullptr;
+  std::shared_ptr<void> entered;
+  if (device.context && (driver().cuCtxGetCurrent(&current) != CUDA_SUCCESS || current != device.context)) {
+    device.machine->check_stream(stream);  // one of its own knows where it is
+    entered = device.machine->enter();
+  }
+  serve(device, stream, bound.problem, args, bound.plan);
 }
 
 // plan: the table's; null: it has none.
@@ -37,6 +53,8 @@ void Context::Impl::State::serve(DeviceState& device, Stream stream, const Probl
                                  const LaunchPlan* plan) {
   if (!plan) [[unlikely]]
     plan = cold_plan(device, stream, problem);
+  if (device.guard && device.guard->due()) [[unlikely]]
+    device.guard->check(stream, problem, args, *plan);
   try {
     if (!plan->try_launch(stream, args)) [[unlikely]]
       launch_spare(device, stream, problem, args);
@@ -114,6 +132,8 @@ DeviceState& Context::Impl::State::open_device() {
   for (DeviceState* device = devices; device; device = device->next)
     if (device->context_id == id) return *device;
   auto made = std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings)), now, current, id);
+  if (common.settings.guard_every > 0)
+    made->guard = std::make_shared<Guard>(common, *service, *made, common.settings.guard_every);
   made->next = devices;
   devices.store(made.get(), std::memory_order_release);
   return *made.release();
@@ -125,6 +145,7 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
   if (TuningService::inside()) return interim(device, problem, "asked for from within a search");  // it would wait for itself
   const auto [known, asked_before] = device.known(problem, request);
   if (known) return *known;
+  const ProfileRange range("first call {}", to_string(problem));
   if (asked_before > 0) common.ledger.count([](Counters& c) { ++c.retries; });
   const auto entered = device.machine->enter();
   if (common.settings.force_tactic && problem.k > 0 && common.settings.mode != Mode::off)

@@ -10,7 +10,9 @@ namespace {
 constexpr int kLeastUrgent = 19;  // niceness of threads for which nobody waits
 }
 
-GpuOptions gpu_options(const Settings& settings) { return {settings.scratch_bytes, settings.isolation, settings.worker}; }
+GpuOptions gpu_options(const Settings& settings) {
+  return {settings.scratch_bytes, settings.isolation, settings.worker, settings.scratch_allocator};
+}
 
 Allowance allowance_of(const Settings& settings, const Machine& machine) {
   Allowance allowance;

@@ -90,7 +90,8 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
 }
 
 Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::function<Clock::time_point()> now)
-    : state_(std::make_unique<State>(*this, std::move(settings), std::move(machine), std::move(now))) {}
+    : numerics_(settings.numerics),
+      state_(std::make_unique<State>(*this, std::move(settings), std::move(machine), std::move(now))) {}
 
 Context::Impl::~Impl() = default;
 

@@ -27,6 +27,9 @@ struct Context::Impl {
                 std::function<Clock::time_point()> now = Clock::now);
   ~Impl();
 
+  /// Of all its problems.
+  Numerics numerics() const { return numerics_; }
+
   /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.
   void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
   /// Hot without a look-up.
@@ -59,6 +62,7 @@ struct Context::Impl {
 
  private:
   struct State;
+  const Numerics numerics_;
   std::unique_ptr<State> state_;
 };
 

@@ -17,6 +17,8 @@
 
 namespace ak {
 
+class Guard;
+
 class DeviceState {
  public:
   /// now: the clock of retries. context, id: null and 0 for a machine that serves all callers.
@@ -27,8 +29,9 @@ class DeviceState {
   const CUcontext context;
   const std::uint64_t context_id;
   Table table;
-  Table spares;          // plans that need no scratch memory, of problems whose own plan could not have it
-  Table capture_spares;  // what serves in their place where a capture met them first
+  Table spares;                  // plans that need no scratch memory, of problems whose own plan could not have it
+  Table capture_spares;          // what serves in their place where a capture met them first
+  std::shared_ptr<Guard> guard;  // null: it is off
   DeviceState* next = nullptr;
 
   /// What keep() was given; of one that is to be asked again only until its time has come.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/stored.hpp"
@@ -73,6 +74,7 @@ std::optional<Served> TuningJob::refused() {
 }
 
 void TuningJob::run(const Turn& turn) {
+  const ProfileRange range("search {}", text_);
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
   stand_by(common_, device_, problem_, served_, spare_);
@@ -174,6 +176,8 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
   if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
+  common_.ledger.count(
+      [peak = runner->peak_bytes()](Counters& c) { c.search_peak_bytes = std::max(c.search_peak_bytes, peak); });
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));

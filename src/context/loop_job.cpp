@@ -6,6 +6,7 @@
 
 #include "base/cores.hpp"
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
@@ -20,6 +21,7 @@ void LoopJob::run(const Turn& turn) try { port(turn); } catch (const TimedOut&) 
 }
 
 void LoopJob::port(const Turn& turn) {
+  const ProfileRange range("port {}", known_.function.name);
   const auto entered = device_.machine->enter();
   std::optional<loop::Winner> hint;
   served_ = stored_loop(common_, known_, memory_.call, device_, &hint);  // another process may have had the lease until now
@@ -68,7 +70,7 @@ void LoopJob::port(const Turn& turn) {
     return;
   }
   common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
-  served_ = load_loop(resources(), known_.function, ported.winner, ported.images, "this process",
+  served_ = load_loop(resources(), device_.machine->scratch(), known_.function, ported.winner, ported.images, "this process",
                       ported.unpredicted.empty() ? ported.note : ported.unpredicted,
                       ported.winner.unfinished ? Standing::passing : Standing::lasting);
 }

@@ -33,11 +33,12 @@ bool LoopServed::host_wins(std::int64_t size, LoopMemory::Where where) const {
   return of ? loop::host_is_faster(*of, on_host) : on_host;
 }
 
-LoopServedPtr load_loop(Resources& resources, const loop::Function& function, loop::Winner winner,
+LoopServedPtr load_loop(Resources& resources, Workspaces* scratch, const loop::Function& function, loop::Winner winner,
                         const std::vector<std::string>& images, std::string source, std::string note, Standing standing) {
   auto served = std::make_shared<LoopServed>();
   for (std::size_t i = 0; i < winner.kernels.size() && i < images.size(); ++i)
-    served->plans.push_back(std::make_shared<const LoopPlan>(resources, resources.module(images[i]), function, winner.kernels[i]));
+    served->plans.push_back(
+        std::make_shared<const LoopPlan>(resources, resources.module(images[i]), function, winner.kernels[i], scratch));
   served->winner = std::move(winner), served->source = std::move(source), served->note = std::move(note);
   served->standing = standing;
   return served;

@@ -30,8 +30,8 @@ struct LoopServed {
 
 using LoopServedPtr = std::shared_ptr<const LoopServed>;
 
-/// Loads the winner's images into the resources' context. Throws Error.
-LoopServedPtr load_loop(Resources& resources, const loop::Function& function, loop::Winner winner,
+/// Loads the winner's images into the resources' context. scratch: null: the resources' own. Throws Error.
+LoopServedPtr load_loop(Resources& resources, Workspaces* scratch, const loop::Function& function, loop::Winner winner,
                         const std::vector<std::string>& images, std::string source, std::string note = {},
                         Standing standing = Standing::lasting);
 

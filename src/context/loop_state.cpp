@@ -431,7 +431,8 @@ LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, s
     if (compiled.cubin.empty())
       throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}{}", known.function.name,
                                                       compiled.failure, known.bare ? "; " + known.why : ""));
-    plan = std::make_shared<const LoopPlan>(resources(), resources().module(compiled.cubin), known.function, candidate);
+    plan = std::make_shared<const LoopPlan>(resources(), resources().module(compiled.cubin), known.function, candidate,
+                                            device.machine->scratch());
     const std::lock_guard lock(mutex_);
     plan = serials_.emplace(key, std::move(plan)).first->second;
   }

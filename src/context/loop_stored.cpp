@@ -47,7 +47,8 @@ LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::Ca
     const std::string changed = changed_since(winner);
     const Standing standing = winner.unfinished || !changed.empty() ? Standing::passing : Standing::lasting;
     const std::string note = changed.empty() ? changed : fmt::format("serves as it was proven before, {}", changed);
-    auto served = load_loop(resources(), known.function, std::move(winner), *images, "store", note, standing);
+    auto served =
+        load_loop(resources(), device.machine->scratch(), known.function, std::move(winner), *images, "store", note, standing);
     common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
   } catch (const Error& error) {

@@ -36,6 +36,7 @@ struct Context::Impl::State {
   DeviceState& device();
   DeviceState& open_device();
   void serve(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan* plan);
+  void serve_in_its_context(Plan::State& bound, Stream stream, const CallArgs& args);
   const LaunchPlan* cold_plan(DeviceState& device, Stream stream, const Problem& problem);
   void launch_spare(DeviceState& device, Stream stream, const Problem& problem, const CallArgs& args);
   Served plan_for(DeviceState& device, const Problem& problem, Request request);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <limits>
 
 #include "core/activation.hpp"
@@ -100,6 +101,13 @@ std::string fault_of(const Problem& p) {
   return {};
 }
 
+std::optional<Numerics> parse_numerics(std::string_view text) {
+  if (text == "single_pass") return Numerics::deterministic;
+  for (std::size_t i = 0; i < std::size(kNumericsNames); ++i)
+    if (kNumericsNames[i] == text) return static_cast<Numerics>(i);
+  return std::nullopt;
+}
+
 std::string_view name(DType dtype) { return kDTypeNames[static_cast<int>(dtype)]; }
 
 std::optional<DType> parse_dtype(std::string_view text) {
@@ -141,7 +149,7 @@ std::string to_string(const Problem& p) {
   if (e.gated) text += " gated";
   if (e.aux) text += " aux";
   if (e.scaled()) text += fmt::format(" scale={}", e.row_scale && e.column_scale ? "both" : e.row_scale ? "row" : "column");
-  if (p.numerics == Numerics::single_pass) text += " single_pass";
+  if (p.numerics != Numerics::fast) text += fmt::format(" {}", kNumericsNames[static_cast<int>(p.numerics)]);
   if (p.batch != 1) text += fmt::format(" batch={}", p.batch);
   return text;
 }
@@ -180,8 +188,8 @@ Problem parse_problem(std::string_view text) {
       e.gated = true;
     } else if (token == "aux") {
       e.aux = true;
-    } else if (token == "single_pass") {
-      p.numerics = Numerics::single_pass;
+    } else if (const auto policy = parse_numerics(token)) {
+      p.numerics = *policy;
     } else if (const auto dtype = parse_dtype(token); dtype && *dtype != DType::f32) {
       p.in = *dtype;
       if (!out_given) e.out = *dtype;

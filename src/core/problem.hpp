@@ -23,8 +23,10 @@ enum class Major : std::uint8_t { k, mn };
 /// Along which axis of the canonical D the bias runs.
 enum class BiasAxis : std::uint8_t { none, column, row };
 
-/// `fast` allows any reduction order that is bitwise repeatable; `single_pass` also forbids split-K.
-enum class Numerics : std::uint8_t { fast, single_pass };
+/// In the order of Numerics.
+inline constexpr std::string_view kNumericsNames[] = {"fast", "deterministic", "batch_invariant"};
+/// `single_pass` was deterministic's name.
+std::optional<Numerics> parse_numerics(std::string_view text);
 
 /// The epilogue's structure. Its values (alpha, beta, slope, pointers) are launch arguments: a new alpha starts no search.
 struct EpilogueSpec {
@@ -68,8 +70,8 @@ struct Problem {
 std::uint64_t hash(const Problem& problem);
 
 /// Stable text, one token a field: "4096x4096x4096 bf16 a=k b=k out=bf16 align=16,16,16,16 relu bias=column:bf16", then
-/// "gated", "c", "alpha", "aux", "scale=row|column|both", "single_pass", "batch=N" where they apply. It reads back with
-/// parse_problem; fields at their defaults may be left out.
+/// "gated", "c", "alpha", "aux", "scale=row|column|both", "deterministic" or "batch_invariant", "batch=N" where they apply. It
+/// reads back with parse_problem; fields at their defaults may be left out.
 std::string to_string(const Problem& problem);
 
 /// Why its fields cannot be those of any problem; empty when they can.

@@ -12,6 +12,7 @@
 #include "core/geometry.hpp"
 #include "core/problem.hpp"
 #include "core/tactic.hpp"
+#include "families/order.hpp"
 
 namespace ak {
 
@@ -35,6 +36,9 @@ class Family {
 
   /// Predicted microseconds of one launch, from first principles. Compared across families, so in honest units.
   virtual double cost_us(const Problem&, const Tactic&, const DeviceFacts&) const = 0;
+
+  /// The order in which a tactic sums along k: what differs in nothing but knobs that it leaves out gives equal bits.
+  virtual SumOrder order(const Problem&, const Tactic&) const = 0;
 
   /// Launch shape of a tactic that rejects() let pass.
   virtual Geometry geometry(const Problem&, const Tactic&, const DeviceFacts&) const = 0;

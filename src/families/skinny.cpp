@@ -52,6 +52,7 @@ class Skinny final : public Family {
   std::optional<std::string> refuses(const Problem& p, const DeviceFacts& d) const override {
     if (d.compute() < 80) return fmt::format("compute capability {}.{}: skinny needs 8.0", d.compute_major, d.compute_minor);
     if (p.in == DType::f32) return "f32 inputs: skinny takes f16 or bf16";
+    if (auto why = policy_refuses(p, FamilyId::skinny, d)) return why;
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (p.m > kMaxRows) return fmt::format("m={}: beyond {} rows the FMAs take longer than the memory", p.m, kMaxRows);
@@ -154,6 +155,15 @@ class Skinny final : public Family {
     return us;
   }
 
+  // The lanes of warps_m warps (where B is contiguous along n: the warps) take runs of k in turn, and their sums meet in a tree
+  // (kernels/skinny.cu). Never a policy's order: runs begin at a row's first 16-byte boundary, wherever that is.
+  SumOrder order(const Problem& p, const Tactic& t) const override {
+    const std::int64_t run = p.b_major == Major::k ? run_elements(p) : 1;
+    const std::int64_t slice = ceil_div(ceil_div(p.k, run), std::int64_t{t.split_k}) * run;
+    const std::int64_t lanes = std::int64_t{t.warps_m} * (p.b_major == Major::k ? 32 : 1);
+    return {FamilyId::skinny, p.k, t.split_k > 1 ? slice : p.k, lanes};
+  }
+
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
     Geometry g;
     g.grid = make_grid(ctas(p, t), t.split_k);
@@ -168,7 +178,6 @@ class Skinny final : public Family {
   static std::optional<std::string> rejects_split(const Problem& p, const Tactic& t) {
     if (t.split_k < 1 || t.split_k > 32) return "split_k must be 1 to 32";
     if (t.split_k == 1) return std::nullopt;
-    if (p.numerics == Numerics::single_pass) return "split_k > 1 changes the order of the sum, which single_pass forbids";
     const auto parts = p.b_major == Major::k ? ceil_div(p.k, run_elements(p)) : p.k;
     if ((t.split_k - 1) * ceil_div(parts, t.split_k) >= parts)
       return fmt::format("split_k={} leaves a slice of k={} empty", t.split_k, p.k);

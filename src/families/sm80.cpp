@@ -87,6 +87,7 @@ class Sm80 final : public Family {
   std::optional<std::string> refuses(const Problem& p, const DeviceFacts& d) const override {
     if (d.compute() < 80) return fmt::format("compute capability {}.{}: cp.async needs 8.0", d.compute_major, d.compute_minor);
     if (p.in == DType::f32) return "f32 inputs: mma.sync takes f16 or bf16";
+    if (auto why = policy_refuses(p, FamilyId::sm80, d)) return why;
     if (p.batch != 1) return "batched problems are not served";
     if (p.m < 1 || p.n < 1 || p.k < 0) return "m and n must be positive";
     if (std::max({p.m, p.wide_n(), p.k}) > kMaxExtent) return "an extent near 2^31 overflows tile arithmetic";
@@ -125,7 +126,8 @@ class Sm80 final : public Family {
     if (tiles(p, t) > 2147483647 / t.tile_n) return "too many tiles for one launch";
     if (std::max<std::int64_t>(1, t.raster) * ceil_div(p.n, t.tile_n) > 2147483647)
       return fmt::format("raster={}: a group of that many rows of tiles has more than 2^31 - 1", t.raster);
-    return rejects_split(p, t);
+    if (auto why = rejects_split(p, t)) return why;
+    return policy_rejects(p, order(p, t), d);
   }
 
   void enumerate(const Problem& p, const DeviceFacts& d, std::vector<Tactic>& out) const override {
@@ -207,6 +209,12 @@ class Sm80 final : public Family {
     return us;
   }
 
+  // As sm90's, by mma.sync: one accumulator an element, k from its beginning to its end in steps of sixteen (kernels/sm80.cu).
+  SumOrder order(const Problem& p, const Tactic& t) const override {
+    const std::int64_t stages = ceil_div(p.k, std::int64_t{t.tile_k});
+    return {FamilyId::sm80, stages * t.tile_k, ceil_div(stages, std::int64_t{t.split_k}) * t.tile_k, 1};
+  }
+
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& d) const override {
     const auto multiplies = tiles(p, t) * t.split_k;
     const std::int64_t packed = pack_bytes_a(p, t) + pack_bytes_b(p, t);
@@ -231,7 +239,6 @@ class Sm80 final : public Family {
   static std::optional<std::string> rejects_split(const Problem& p, const Tactic& t) {
     if (t.split_k < 1 || t.split_k > 32) return "split_k must be 1 to 32";
     if (t.split_k == 1) return std::nullopt;
-    if (p.numerics == Numerics::single_pass) return "split_k > 1 changes the order of the sum, which single_pass forbids";
     const auto stages = ceil_div(p.k, t.tile_k);
     if ((t.split_k - 1) * ceil_div(stages, t.split_k) >= stages)
       return fmt::format("split_k={} leaves a slice of k empty: k has {} stages", t.split_k, stages);

@@ -137,6 +137,7 @@ class Sm90 final : public Family {
       return fmt::format("wgmma and TMA multicast need compute capability 9.0, this GPU has {}.{}", device.compute_major,
                          device.compute_minor);
     if (p.in == DType::f32) return "wgmma is used for f16 and bf16 inputs only";
+    if (auto why = policy_refuses(p, FamilyId::sm90, device)) return why;
     if (p.batch != 1) return "one matrix product a launch";
     if (p.m < 1 || p.n < 1 || p.k < 1) return "an empty product needs no kernel";
     if (std::max({p.m, p.wide_n(), p.k}) > kMaxExtent)
@@ -148,6 +149,8 @@ class Sm90 final : public Family {
     if (t.family != FamilyId::sm90) return fmt::format("a tactic of family {}", name(t.family));
     if (auto why = refuses(p, device)) return why;
     if (auto why = foreign_knobs(t)) return why;
+    if (t.tile_k > 0 && t.split_k > 0)
+      if (auto why = policy_rejects(p, order(p, t), device)) return why;
     if (t.schedule != static_cast<int>(Schedule::cooperative) && t.schedule != static_cast<int>(Schedule::pingpong))
       return "schedule is cooperative or pingpong";
     if (t.swap_ab != 0 && t.swap_ab != 1) return "swap_ab is 0 or 1";
@@ -187,7 +190,6 @@ class Sm90 final : public Family {
     if (t.cluster_m > 1 && v.right_major_k && t.tile_n % (8 * t.cluster_m) != 0)
       return fmt::format("multicast cuts tile_n {} into {} parts that are no whole 8-row swizzle atoms", t.tile_n, t.cluster_m);
     if (t.split_k > 1) {
-      if (p.numerics == Numerics::single_pass) return "split_k changes the reduction order, which this problem forbids";
       if (t.cluster_m * t.cluster_n > 1) return "split_k uses the cluster for the slices of k";
       if (v.pingpong) return "split_k is cooperative: a CTA works on one tile";
       if (t.store == 2) return "split_k stores from registers or by TMA: store is 0 or 1";
@@ -237,6 +239,16 @@ class Sm90 final : public Family {
                                            {v.rows, v.columns, v.left_stack * t.tile_m, v.width, v.consumers, v.left_bytes,
                                             v.right_bytes, v.clusters(t), resident_clusters(t, device)},
                                            device);
+  }
+
+  // Each element has one accumulator, in which wgmma adds sixteen products after the other, from the first of k to its last
+  // (kernels/sm90.cu: multiply). Which warpgroup holds it, in which place of a tile of whatever size, and whether A or B takes
+  // the 64-row axis, changes neither the steps nor their order: a product is exact in f32 and does not ask which factor came
+  // first. tile_k says how many steps a stage has, and so how many zeros follow the last one. Without split_k C is added in the
+  // same place in all (kStartFromC). How operands come (load, packing) and go (store) does no arithmetic.
+  SumOrder order(const Problem& p, const Tactic& t) const override {
+    const std::int64_t stages = ceil_div(p.k, std::int64_t{t.tile_k});
+    return {FamilyId::sm90, stages * t.tile_k, ceil_div(stages, std::int64_t{t.split_k}) * t.tile_k, 1};
   }
 
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts& device) const override {

@@ -67,7 +67,12 @@ struct NoProver final : Prover {
 class Gpu final : public Machine {
  public:
   Gpu(Resources& resources, GpuOptions options)
-      : resources_(resources), options_(std::move(options)), hardware_(Hardware::of(resources.facts())) {}
+      : resources_(resources), options_(std::move(options)), hardware_(Hardware::of(resources.facts())) {
+    if (options_.scratch.allocate)
+      scratch_ = Workspaces::of_caller(resources.context(), options_.scratch_bytes, options_.scratch);
+    else
+      resources.workspaces().set_cap(options_.scratch_bytes);
+  }
 
   const DeviceFacts& device() const override { return resources_.facts(); }
   const Hardware& hardware() const override { return hardware_; }
@@ -157,14 +162,14 @@ class Gpu final : public Machine {
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);
     std::string why;
-    PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why);
+    PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why, scratch());
     if (!plan) throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt's recorded algorithm: {}", why));
     return plan;
   }
 
   PlanPtr vendor(const Problem& problem, std::string& why) override {
     try {
-      return VendorPlan::fallback(resources_, problem);
+      return VendorPlan::fallback(resources_, problem, kVendorWorkspaceBytes, scratch());
     } catch (const Error& error) {
       why = error.what();
       return nullptr;
@@ -179,7 +184,7 @@ class Gpu final : public Machine {
   PlanPtr without_scratch(const Problem& problem, const Proving& proving, std::string& why) override {
     PlanPtr vendor;
     try {
-      vendor = VendorPlan::fallback(resources_, problem, 0);
+      vendor = VendorPlan::fallback(resources_, problem, 0, scratch());
       if (vendor->workspace_bytes() == 0) return vendor;
     } catch (const Error& error) {
       why = error.what();
@@ -196,12 +201,14 @@ class Gpu final : public Machine {
 
   PlanPtr vendor_without_scratch(const Problem& problem) override {
     try {
-      PlanPtr vendor = VendorPlan::fallback(resources_, problem, 0);
+      PlanPtr vendor = VendorPlan::fallback(resources_, problem, 0, scratch());
       return vendor->workspace_bytes() == 0 ? vendor : nullptr;
     } catch (const Error&) {
       return nullptr;
     }
   }
+
+  Workspaces* scratch() const override { return scratch_.get(); }
 
   PlanPtr pass(const Problem& problem) override { return std::make_shared<PassPlan>(resources_, problem); }
 
@@ -261,7 +268,8 @@ class Gpu final : public Machine {
     int tried = 0;
     for (const auto& [tactic, cost_us] : space.tactics) {
       if (tried == kStandbyTries) break;
-      if (tactic.family != FamilyId::sm80 || workspace_bytes(problem, tactic) > most_workspace) continue;
+      const bool usual = tactic.family == FamilyId::sm80 || problem.numerics != Numerics::fast;  // then all are of one order
+      if (!usual || workspace_bytes(problem, tactic) > most_workspace) continue;
       ++tried;
       const Trial trial = runner->verify(tactic, Effort::full, deadline);
       if (trial.correct()) {
@@ -280,10 +288,12 @@ class Gpu final : public Machine {
     auto why = own.refuses(problem, device());
     if (!why) why = own.rejects(problem, tactic, device());
     if (why) throw Error(ErrorCode::unsupported, fmt::format("'{}': {}", to_string(tactic), *why));
-    return ak::load(resources_, problem, {tactic, cubin});
+    return std::make_shared<KernelPlan>(resources_, resources_.module(cubin), problem, tactic,
+                                        own.geometry(problem, tactic, device()), scratch());
   }
 
   Resources& resources_;
+  std::shared_ptr<Workspaces> scratch_;  // the caller's; null: the resources'
   const GpuOptions options_;
   const Hardware hardware_;
   const std::string folder_ = kernel_folder();  // once: what is reviewed, proven and written down are one text
@@ -298,10 +308,7 @@ class Gpu final : public Machine {
 
 }  // namespace
 
-std::unique_ptr<Machine> make_gpu_machine(const GpuOptions& options) {
-  resources().workspaces().set_cap(options.scratch_bytes);
-  return std::make_unique<Gpu>(resources(), options);
-}
+std::unique_ptr<Machine> make_gpu_machine(const GpuOptions& options) { return std::make_unique<Gpu>(resources(), options); }
 
 std::optional<std::string> no_worker(const GpuOptions& options) {
   std::string why;

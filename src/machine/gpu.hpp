@@ -15,6 +15,7 @@ struct GpuOptions {
   std::int64_t scratch_bytes = 0;           // all workspaces of the context together
   Isolation isolation = Isolation::worker;  // of a kernel's first launch
   std::string worker;                       // the program; empty: looked for
+  ScratchAllocator scratch = {};            // where the plans' scratch memory comes from; null: the driver
 };
 
 /// Of the current CUDA context. Throws Error{missing_library | driver}.

@@ -25,6 +25,8 @@ struct Proving {
   std::optional<Allowance> allowance = {};  // nullopt: nothing can be proven now (a capture): what was proven before serves
 };
 
+class Workspaces;
+
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -78,6 +80,8 @@ class Machine {
   virtual std::int64_t workspace_bytes(const Problem&, const Tactic&) const { return 0; }
   /// A plan that needs no scratch memory and is made without a compiler. nullptr when there is none.
   virtual PlanPtr vendor_without_scratch(const Problem&) { return nullptr; }
+  /// Where its plans take scratch memory; null: of what all contexts of this process share.
+  virtual Workspaces* scratch() const { return nullptr; }
   /// k = 0: D = act(bias + beta * C). Throws Error.
   virtual PlanPtr pass(const Problem& problem) = 0;
 };

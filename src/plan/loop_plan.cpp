@@ -23,9 +23,9 @@ LoopPlan::LoopPlan(Resources& resources, const void* image, const loop::Function
     : LoopPlan(resources, load_module(resources, image), function, std::move(candidate)) {}
 
 LoopPlan::LoopPlan(Resources& resources, std::shared_ptr<const Module> module, const loop::Function& function,
-                   loop::Candidate candidate)
+                   loop::Candidate candidate, Workspaces* scratch)
     : candidate_(std::move(candidate)),
-      workspaces_(resources.workspaces()),
+      workspaces_(scratch ? *scratch : resources.workspaces()),
       module_(std::move(module)),
       sms_(resources.facts().sm_count) {
   std::vector<std::string> names;

@@ -18,7 +18,9 @@ class LoopPlan {
  public:
   /// module: in the resources' context. Throws Error{driver} for one without one of the launches' kernels,
   /// Error{invalid_argument} for geometry that the function's parameters do not tell.
-  LoopPlan(Resources& resources, std::shared_ptr<const Module> module, const loop::Function& function, loop::Candidate candidate);
+  /// scratch: null: the resources' own.
+  LoopPlan(Resources& resources, std::shared_ptr<const Module> module, const loop::Function& function,
+           loop::Candidate candidate, Workspaces* scratch = nullptr);
   /// With a module of its own: loads the image, whose checksum was verified.
   LoopPlan(Resources& resources, const void* image, const loop::Function& function, loop::Candidate candidate);
 

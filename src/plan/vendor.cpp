@@ -175,8 +175,6 @@ std::vector<VendorAlgo> vendor_heuristics(Resources& resources, const Problem& w
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, std::uint32_t{problem.align_a});
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, std::uint32_t{problem.epilogue.has_c ? problem.align_c : problem.align_d});
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, std::uint32_t{problem.align_d});
-  if (problem.numerics == Numerics::single_pass)
-    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_NONE));
 
   Operation operation = make_operation(problem, vendor_epilogue(problem).value());
   Described l(vendor_layouts(problem, representative_args(problem)));
@@ -233,7 +231,8 @@ std::shared_ptr<VendorPlan> VendorPlan::of_rank(Resources& resources, const Prob
   return std::make_shared<VendorPlan>(resources, problem, tactic, algos[static_cast<std::size_t>(tactic.algo)], scratch);
 }
 
-std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace) {
+std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Problem& problem, std::int64_t most_workspace,
+                                                 Workspaces* scratch) {
   Tactic tactic;
   for (const VendorKind kind : kVendorKinds) {
     if (kind == VendorKind::fused && !fused_rounds_once(problem.epilogue)) continue;
@@ -242,8 +241,11 @@ std::shared_ptr<VendorPlan> VendorPlan::fallback(Resources& resources, const Pro
     const auto first = std::ranges::find(algos, false, &VendorAlgo::reduced);
     if (first == algos.end()) continue;
     tactic.algo = static_cast<std::int16_t>(first - algos.begin());
-    return std::make_shared<VendorPlan>(resources, problem, tactic, *first);
+    return std::make_shared<VendorPlan>(resources, problem, tactic, *first, scratch);
   }
+  if (problem.numerics != Numerics::fast)
+    throw Error(ErrorCode::unsupported, fmt::format("numerics={} leaves cuBLASLt out: it tells no order of summation",
+                                                    kNumericsNames[static_cast<int>(problem.numerics)]));
   throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt has no algorithm for {}", to_string(problem)));
 }
 

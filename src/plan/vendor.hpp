@@ -117,7 +117,8 @@ class VendorPlan : public LaunchPlan {
   /// What serves a call without a search: the first heuristic that accumulates in f32, fused where cuBLASLt has the epilogue.
   /// most_workspace: of the algorithm. Throws Error{unsupported} when there is none.
   static std::shared_ptr<VendorPlan> fallback(Resources& resources, const Problem& problem,
-                                              std::int64_t most_workspace = kVendorWorkspaceBytes);
+                                              std::int64_t most_workspace = kVendorWorkspaceBytes,
+                                              Workspaces* scratch = nullptr);
 
   /// Makes the context's handle, which loads the library's kernels.
   static void warm_up(Resources& resources);

@@ -1,8 +1,11 @@
 #include "plan/workspace.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/arithmetic.hpp"
+#include "base/log.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -26,7 +29,10 @@ void CUDA_CB let_go(void* held) {
 // A stream's own block counts who is between acquire and release, so that an outgrown one is given to others only when all its
 // work is enqueued. A shared one is held by one thread at a time.
 struct Workspaces::Block {
-  Buffer buffer;
+  Buffer buffer;              // the library's own; else
+  void* lent = nullptr;       // the caller's, and
+  Stream lent_for = nullptr;  // for which stream
+  void* data() const { return lent ? lent : buffer.data(); }
   std::atomic<std::int64_t> bytes{0};  // 0: given back
   std::atomic<int> users{0};
   bool shared = false;
@@ -41,7 +47,7 @@ struct Workspaces::Block {
   }
 };
 
-void* Workspaces::Lease::data() const { return block_->buffer.data(); }
+void* Workspaces::Lease::data() const { return block_->data(); }
 
 void Workspaces::Lease::release() const {
   // The next user waits for this; if it cannot be recorded the context is lost, and nothing runs any more.
@@ -49,8 +55,8 @@ void Workspaces::Lease::release() const {
   block_->users.fetch_sub(1);
 }
 
-Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes, Graphs graphs)
-    : context_(context), replayed_(graphs), cap_(cap_bytes) {
+Workspaces::Workspaces(CUcontext context, std::int64_t cap_bytes, Graphs graphs, const ScratchAllocator& allocator)
+    : context_(context), replayed_(graphs), allocator_(allocator), cap_(cap_bytes) {
   all_slots_.push_back(std::make_unique<Slots>(kFirstSlots));
   current_.store(all_slots_.back().get(), std::memory_order_release);
 }
@@ -104,7 +110,7 @@ Workspaces::Lease Workspaces::acquire(Stream stream, std::int64_t bytes) {
   Capture capture;
   const std::uint64_t key = key_of(stream, capture);
   if (capture.graph) [[unlikely]]
-    return Lease(captured(capture, bytes), stream);
+    return Lease(captured(capture, stream, bytes), stream);
   for (;;) {
     const Slots* const slots = current_.load(std::memory_order_acquire);
     const Slot* const slot = slots->find(key);
@@ -126,9 +132,12 @@ bool Workspaces::refused(std::int64_t bytes) {
 }
 
 // The one that this capture has on this stream, else one whose graph is gone, else a new one.
-Workspaces::Block* Workspaces::captured(const Capture& capture, std::int64_t bytes) {
+Workspaces::Block* Workspaces::captured(const Capture& capture, Stream stream, std::int64_t bytes) {
   const std::uint64_t owner = replayed_ == Graphs::at_once ? capture.id : 0;
   const std::lock_guard lock(mutex_);
+  const RelaxedCapture relaxed;
+  const ContextScope scope(context_);
+  give_back_unused();
   Block* block = nullptr;
   bool any_gone = false;
   for (auto at = graphs_.rbegin(); at != graphs_.rend(); ++at) {
@@ -139,14 +148,12 @@ Workspaces::Block* Workspaces::captured(const Capture& capture, std::int64_t byt
     if (each->capture == owner && each->stream == capture.stream) return each->users.fetch_add(1), each;
     if (gone && (!block || each->bytes < block->bytes)) block = each;
   }
-  const RelaxedCapture relaxed;
-  const ContextScope scope(context_);
   if (!block) {
     if (!any_gone && refused(bytes)) return nullptr;
     const std::int64_t cap = cap_.load(std::memory_order_relaxed),
                        size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
     const bool room = held_.load() + size <= cap || give_back(held_.load() + size - cap);
-    block = room ? make(size, false) : nullptr;
+    block = room ? make(size, false, stream) : nullptr;
     if (!block) return refused_.store(bytes, std::memory_order_relaxed), nullptr;
     refused_.store(0, std::memory_order_relaxed);
     graphs_.push_back(block);
@@ -197,16 +204,17 @@ Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64
 
   const RelaxedCapture relaxed;
   const ContextScope scope(context_);
+  give_back_unused();
   const std::int64_t cap = cap_.load(std::memory_order_relaxed),
                      size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
   const std::int64_t replaced = old ? old->bytes.load() : 0;
-  const bool keeps = own_ - replaced + size <= cap / 2;
+  const bool keeps = allocator_.allocate || own_ - replaced + size <= cap / 2;
   const auto refuse = [&]() -> Block* {
     refused_.store(bytes, std::memory_order_relaxed);
     return nullptr;
   };
   if (held_.load() + size > cap && !give_back(held_.load() + size - cap)) return refuse();
-  Block* const block = make(size, !keeps);
+  Block* const block = make(size, !keeps, stream);
   if (!block) return refuse();
   block->users = 1;
   refused_.store(0, std::memory_order_relaxed);
@@ -218,28 +226,107 @@ Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64
   }
   own_ += size;
   keep(block, key, slots);
-  if (old && offer(old, key, stream)) own_ -= replaced;
+  if (old && allocator_.allocate)
+    outgrown_.push_back(old), give_back_unused();
+  else if (old && offer(old, key, stream))
+    own_ -= replaced;
   return block;
 }
 
-// Null when the device has no memory left.
-Workspaces::Block* Workspaces::make(std::int64_t size, bool shared) try {
-  if (!stream_) stream_ = OwnedStream::make();
+// Null when the device, or the caller, has no memory left.
+Workspaces::Block* Workspaces::make(std::int64_t size, bool shared, Stream stream) try {
   auto block = std::make_unique<Block>();
-  block->buffer = Buffer::make(static_cast<std::size_t>(size));
   block->bytes = size;
   block->shared = shared;
-  if (shared) block->done = Event::make(Event::Timing::off);
-  const auto counters = std::min<std::int64_t>(size, kCounterBytes);
-  check(driver().cuMemsetD8Async(block->buffer.get(), 0, static_cast<std::size_t>(counters), stream_.get()),
-        "zeroing a workspace");
-  stream_.synchronize();
+  const auto counters = static_cast<std::size_t>(std::min<std::int64_t>(size, kCounterBytes));
+  if (allocator_.allocate) {
+    if (!lend(*block, stream)) return nullptr;
+    // In the stream's order, as the memory may be; in a capture by the graph, whose memory others may have between its runs.
+    if (const auto result = driver().cuMemsetD8Async(reinterpret_cast<CUdeviceptr>(block->lent), 0, counters, stream);
+        result != CUDA_SUCCESS) {
+      allocator_.release(block->lent, size, stream, allocator_.user);
+      check(result, "zeroing a workspace");
+    }
+  } else {
+    if (!stream_) stream_ = OwnedStream::make();
+    block->buffer = Buffer::make(static_cast<std::size_t>(size));
+    if (shared) block->done = Event::make(Event::Timing::off);
+    check(driver().cuMemsetD8Async(block->buffer.get(), 0, counters, stream_.get()), "zeroing a workspace");
+    stream_.synchronize();
+  }
   held_.fetch_add(size, std::memory_order_relaxed);
   blocks_.push_back(std::move(block));
   return blocks_.back().get();
 } catch (const Error& error) {
   if (error.code() == ErrorCode::out_of_memory) return nullptr;
   throw;
+}
+
+// False where the caller has none, or none that can be used.
+bool Workspaces::lend(Block& block, Stream stream) {
+  try {
+    block.lent = allocator_.allocate(block.bytes, stream, allocator_.user);
+  } catch (...) {
+    warn_once("scratch_allocator: allocate threw; what needs no scratch memory serves");
+    return false;
+  }
+  block.lent_for = stream;
+  if (reinterpret_cast<std::uintptr_t>(block.lent) % 256 == 0) return block.lent != nullptr;
+  warn_once(
+      fmt::format("scratch_allocator: allocate gave {}, which is not aligned to 256 bytes; what needs no scratch memory serves",
+                  block.lent));
+  allocator_.release(block.lent, block.bytes, stream, allocator_.user);
+  return false;
+}
+
+// Nothing will be enqueued on it any more.
+void Workspaces::empty(Block& block) {
+  const std::int64_t bytes = block.bytes.exchange(0);
+  block.buffer = Buffer();
+  if (block.lent) allocator_.release(std::exchange(block.lent, nullptr), bytes, block.lent_for, allocator_.user);
+  held_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+// The caller's memory that is of no use any more. In the context, under the lock.
+void Workspaces::give_back_unused() {
+  if (!allocator_.allocate) return;
+  std::erase_if(graphs_, [&](Block* block) {
+    if (!block->graph_gone->load(std::memory_order_acquire)) return false;
+    return empty(*block), true;
+  });
+  std::erase_if(outgrown_, [&](Block* block) {
+    if (!block->seize()) return false;
+    return empty(*block), true;
+  });
+}
+
+// Whether no graph holds any of it. Nothing is enqueued any more.
+bool Workspaces::end() {
+  const std::lock_guard lock(mutex_);
+  const RelaxedCapture relaxed;
+  const bool there = driver().cuCtxPushCurrent(context_) == CUDA_SUCCESS;
+  give_back_unused();
+  for (const auto& block : blocks_)
+    if (block->lent && std::ranges::find(graphs_, block.get()) == graphs_.end()) empty(*block);
+  CUcontext popped;
+  if (there) driver().cuCtxPopCurrent(&popped);
+  return graphs_.empty();
+}
+
+std::shared_ptr<Workspaces> Workspaces::of_caller(CUcontext context, std::int64_t cap_bytes,
+                                                  const ScratchAllocator& allocator) {
+  static std::mutex mutex;
+  static auto& ended = *new std::vector<std::unique_ptr<Workspaces>>;  // whose graphs are still there
+  const auto end_others = [] { std::erase_if(ended, [](const auto& each) { return each->end(); }); };
+  {
+    const std::lock_guard lock(mutex);
+    end_others();
+  }
+  return {new Workspaces(context, cap_bytes, Graphs::at_once, allocator), [end_others](Workspaces* last) {
+            const std::lock_guard lock(mutex);
+            ended.emplace_back(last);
+            end_others();
+          }};
 }
 
 void Workspaces::keep(Block* block, std::uint64_t key, const Slots* slots) {
@@ -279,17 +366,15 @@ bool Workspaces::offer(Block* block, std::uint64_t key, Stream stream) {
 
 // Frees blocks that nothing uses until `wanted` bytes are free. The emptied ones stay in their lists.
 bool Workspaces::give_back(std::int64_t wanted) {
-  const auto empty = [&](Block& block) {
-    const std::int64_t bytes = block.bytes.exchange(0);
-    block.buffer = Buffer();
-    held_.fetch_sub(bytes, std::memory_order_relaxed);
-    wanted -= bytes;
+  const auto let_go = [&](Block& block) {
+    wanted -= block.bytes;
+    empty(block);
   };
   for (Block* block : graphs_)
-    if (wanted > 0 && block->graph_gone->load(std::memory_order_acquire)) empty(*block);
+    if (wanted > 0 && block->graph_gone->load(std::memory_order_acquire)) let_go(*block);
   for (Block* block = pool_.load(std::memory_order_relaxed); block && wanted > 0; block = block->next) {
     if (block->bytes == 0 || !block->seize()) continue;
-    if (driver().cuEventQuery(block->done.get()) == CUDA_SUCCESS) empty(*block);
+    if (driver().cuEventQuery(block->done.get()) == CUDA_SUCCESS) let_go(*block);
     block->users.fetch_sub(1);
   }
   return wanted <= 0;

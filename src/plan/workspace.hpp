@@ -1,7 +1,8 @@
 // Scratch memory for launches, found without a lock or an allocation. Launches on one stream are ordered, so a stream keeps one
 // block for itself. Streams beyond half of the cap share the other half: such a launch waits, on the GPU, for the block's last
 // user. A capture has blocks of its own, one for each of its streams, which come back when its graph, and all that was made of
-// it, is gone: graphs may run at once, wherever they were captured.
+// it, is gone: graphs may run at once, wherever they were captured. Memory of a caller's allocator is of one stream, or of one
+// capture, and goes back to it when that has outgrown it.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,8 @@ class Workspaces {
   /// How graphs that were captured on one stream are replayed.
   enum class Graphs { at_once, in_turn };
 
-  explicit Workspaces(CUcontext context, std::int64_t cap_bytes = kDefaultCap, Graphs graphs = Graphs::at_once);
+  explicit Workspaces(CUcontext context, std::int64_t cap_bytes = kDefaultCap, Graphs graphs = Graphs::at_once,
+                      const ScratchAllocator& allocator = {});
   ~Workspaces();
 
   /// A block for work on a stream, from before that work is enqueued until after.
@@ -58,6 +60,10 @@ class Workspaces {
   Lease acquire(Stream stream, std::int64_t bytes);
 
   /// Bytes held by all streams and graphs together; never more than the cap.
+  /// Of a caller's allocator: ends when its last owner lets go, but for what graphs hold, which is given back by a later use of
+  /// any such memory in this process, when the graphs are gone. Launches have been enqueued.
+  static std::shared_ptr<Workspaces> of_caller(CUcontext context, std::int64_t cap_bytes, const ScratchAllocator& allocator);
+
   std::int64_t held_bytes() const { return held_.load(std::memory_order_relaxed); }
   void set_cap(std::int64_t bytes);
 
@@ -82,17 +88,22 @@ class Workspaces {
   static std::uint64_t key_of(Stream stream, Capture& capture);
   void hold(Block& block, CUgraph graph);
 
-  Block* captured(const Capture& capture, std::int64_t bytes);
+  Block* captured(const Capture& capture, Stream stream, std::int64_t bytes);
   bool refused(std::int64_t bytes);
   Block* share(std::uint64_t key, Stream stream, std::int64_t bytes);
   Block* grow(std::uint64_t key, Stream stream, std::int64_t bytes);
-  Block* make(std::int64_t size, bool shared);
+  Block* make(std::int64_t size, bool shared, Stream stream);
+  bool lend(Block& block, Stream stream);
+  void empty(Block& block);
+  void give_back_unused();
+  bool end();
   void keep(Block* block, std::uint64_t key, const Slots* slots);
   bool offer(Block* block, std::uint64_t key, Stream stream);
   bool give_back(std::int64_t wanted);
 
   const CUcontext context_;
   const Graphs replayed_;
+  const ScratchAllocator allocator_;                      // the caller's; null: the driver
   std::atomic<std::int64_t> cap_, held_{0}, refused_{0};  // refused_: the least that was not to be had lately; 0: none
   std::atomic<int> refusals_{0};
   std::atomic<const Slots*> current_;
@@ -101,6 +112,8 @@ class Workspaces {
   std::vector<std::unique_ptr<Slots>> all_slots_;  // outgrown ones too: a reader may still be in one
   std::vector<std::unique_ptr<Block>> blocks_;
   std::vector<Block*> graphs_;  // blocks of captures and of graphs; newest last
+  std::vector<Block*>
+      outgrown_;          // the caller's, of streams that have a larger one, while a thread may still be about to use them
   std::int64_t own_ = 0;  // bytes of blocks that streams keep
   std::size_t streams_ = 0;
   OwnedStream stream_;

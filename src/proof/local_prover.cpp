@@ -72,6 +72,7 @@ Proven LocalProver::edges(const Kernel& kernel, Deadline deadline) {
   edge_plans_.clear();
   std::vector<Run> runs;
   for (Problem p : edge_problems(bed_.problem, kernel.tactic)) {
+    p.numerics = Numerics::fast;  // it is one kernel, whatever order is asked for
     if (refused(p, kernel.tactic)) p.m = std::min(p.m, bed_.problem.m), p.n = std::min(p.n, bed_.problem.n);
     if (refused(p, kernel.tactic)) continue;
     // The first is where the activation has its corners, and numbers theirs.

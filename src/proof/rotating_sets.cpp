@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "proof/panel.hpp"
 
 namespace ak {
@@ -24,6 +25,11 @@ RotatingSets::RotatingSets(const GpuQueue& queue, const Probe& probe, const Prob
   const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);
   const std::int64_t most = std::min(std::max(kMostBytes, 2 * layout_.bytes), queue.memory().left() - case_bytes(problem));
   const int count = static_cast<int>(std::clamp<std::int64_t>(most / layout_.bytes, 1, sets));
+  if (count < sets)
+    log(LogLevel::warn,
+        "{}: timed over {} of {} sets of operands, for no more device memory may be taken: what is left in L2 from "
+        "one launch to the next makes times shorter than they will be",
+        to_string(problem), count, sets);
   memory_ = queue.memory().take(layout_.bytes * count);
   for (int i = 0; i < count; ++i) {
     const std::uint64_t at = base(i);

@@ -48,8 +48,7 @@ GpuTrials::GpuTrials(const Problem& problem, const Problem& panel, Resources& re
               .folder = std::move(options.folder)}) {}
 
 GpuTrials::~GpuTrials() {
-  log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(bed.whole),
-      bed.queue.memory().peak() + bed.scratch.held_bytes());
+  log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(bed.whole), peak_bytes());
 }
 
 VendorArms GpuTrials::vendor_arms() {

@@ -42,6 +42,7 @@ class GpuTrials final : private GpuParts, public Trials {
   GpuTrials(const Problem& problem, Resources& resources) : GpuTrials(problem, resources, Options{}) {}
   ~GpuTrials() override;
 
+  std::int64_t peak_bytes() const override { return bed.queue.memory().peak() + bed.scratch.held_bytes(); }
   /// cuBLASLt's ways as plans; empty where they cannot be timed.
   VendorArms vendor_arms();
   /// Plans of the panel in one window. Throws Error{driver} where they cannot be timed.

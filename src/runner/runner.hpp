@@ -34,7 +34,8 @@ class Runner {
   /// Whether run(tactic) would not wait for a compiler.
   virtual bool ready(const Tactic& tactic) = 0;
 
-  /// Compile, look at the report, prove, time. Never throws for a bad tactic: its Trial says why. proposer and round stay empty.
+  /// Compile, look at the report, prove, time. Never throws for a bad tactic: its Trial says why. proposer and round stay
+  /// empty.
   virtual Trial run(const Tactic& tactic, Effort effort, Deadline deadline) = 0;
 
   /// As run() at full effort, but the times, which may be left out: for a winner whose times are known.
@@ -55,6 +56,8 @@ class Runner {
   virtual int compiles() const = 0;
   /// Drift of the vendor anchor between the first and the last window, as a fraction (0.05 = 5 %).
   virtual double anchor_drift() = 0;
+  /// Most device memory that it held at once in this process, in bytes.
+  virtual std::int64_t peak_bytes() const { return 0; }
 };
 
 }  // namespace ak

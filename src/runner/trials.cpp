@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/log.hpp"
+#include "base/profile.hpp"
 #include "families/family.hpp"
 #include "jit/compile_pool.hpp"
 #include "jit/source.hpp"
@@ -122,6 +123,7 @@ struct Trials::Impl {
     for (const Effort step : {Effort::quick, Effort::full}) {
       bool& done = step == Effort::quick ? candidate.quick : candidate.full;
       if (done || step > effort) continue;
+      const ProfileRange range("proof {} of {}", to_string(tactic), to_string(problem));
       worst = std::max(worst, prover.prove(kernel_of(tactic, candidate), step, deadline).error);
       done = true;
     }
@@ -173,6 +175,7 @@ bool Trials::ready(const Tactic& tactic) {
 }
 
 Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
+  const ProfileRange range("trial {} of {}", to_string(tactic), to_string(impl_->problem));
   return impl_->guarded(tactic, [&](Trial& trial) {
     Impl::Candidate& candidate = impl_->prepare(tactic, deadline, trial);
     impl_->prove(tactic, candidate, effort, deadline);
@@ -182,6 +185,7 @@ Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
 }
 
 Trial Trials::verify(const Tactic& tactic, Effort effort, Deadline deadline, double* error) {
+  const ProfileRange range("trial {} of {}", to_string(tactic), to_string(impl_->problem));
   impl_->worst = 0;
   Trial trial = impl_->guarded(tactic, [&](Trial& t) {
     Impl::Candidate& candidate = impl_->prepare(tactic, deadline, t);

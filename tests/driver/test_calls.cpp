@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "context/context.hpp"
 #include "context/stored_quarantine.hpp"
 #include "fake_cublaslt.hpp"
@@ -373,6 +374,39 @@ TEST_CASE("a kernel that was proven on a panel is launched with the whole proble
     CHECK(std::ranges::any_of(kernels, [&](const fake::Launch& launch) { return launch.grid == grid_of(panel); }));
   }
   own.end();
+}
+
+TEST_CASE("a search that may hold few sets of operands says so, and what it held") {
+  const auto searched = [](std::int64_t allowed, std::vector<std::string>& lines) {
+    fake::reset();
+    fake::attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, 16 << 20);
+    OwnContext own;
+    Counters counters;
+    {
+      const ScopedLogSink sink([&](LogLevel, std::string_view line) { lines.emplace_back(line); });
+      Settings s = settings(Mode::tune);
+      s.search_bytes = allowed;
+      Context::Impl context(s);
+      const std::int64_t before = fake::allocated();
+      CHECK(context.prepare(parse_problem("256x1024x1024 relu")).source == "this process");
+      counters = context.counters();
+      CHECK(counters.search_peak_bytes > 0);
+      CHECK(counters.search_peak_bytes <= fake::peak() - before);
+      if (allowed > 0) CHECK(counters.search_peak_bytes <= allowed);
+    }
+    own.end();
+    return counters.search_peak_bytes;
+  };
+  const auto few = [](const std::vector<std::string>& lines) {
+    return std::ranges::count_if(lines, [](const std::string& line) { return line.find("sets of operands") != line.npos; });
+  };
+  set_log_level(LogLevel::warn);
+  std::vector<std::string> plenty, tight;
+  const std::int64_t most = searched(0, plenty), least = searched(80 * kMiB, tight);
+  set_log_level(LogLevel::off);
+  CHECK(few(plenty) == 0);
+  CHECK(few(tight) == 1);
+  CHECK(least < most);
 }
 
 TEST_CASE("a search runs on its device's thread, in the context of who called") {

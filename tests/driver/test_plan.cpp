@@ -1,72 +1,20 @@
 // ak::Plan: a problem bound to what serves it.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "ak/ak.h"
 #include "ak/ak.hpp"
-#include "api/arguments.hpp"
 #include "context/context.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
-#include "families/family.hpp"
 #include "gpu/owners.hpp"
-#include "machine/gpu.hpp"
-#include "own_context.hpp"
-#include "search/space.hpp"
+#include "layer.hpp"
 
 using namespace ak;
-namespace fs = std::filesystem;
 
 namespace {
-
-// A linear layer of 64 x 4096 x 4096, and a record for it of the first tactic that a test asks for.
-struct Layer {
-  template <class Wanted>
-  explicit Layer(const Wanted& wanted) {
-    fs::remove_all(folder);
-    fake::reset();
-    own.emplace();
-    x = {memory(0), 64, 4096, 4096, DType::bf16, Order::row};
-    w = {memory(1), 4096, 4096, 4096, DType::bf16, Order::col};
-    y = {const_cast<void*>(memory(2)), 64, 4096, 4096, DType::bf16, Order::row};
-    epilogue.activation = Activation::relu;
-    const Problem problem = canonicalize(x, w, y, epilogue).problem;
-    const auto machine = make_gpu_machine({});
-    PlanRecord record;
-    record.problem = problem, record.hardware = machine->hardware();
-    for (const RankedTactic& ranked : make_space(problem, machine->device()).tactics) {
-      geometry = family(ranked.tactic.family).geometry(problem, ranked.tactic, machine->device());
-      record.tactic = ranked.tactic;
-      if (wanted(geometry)) break;
-    }
-    REQUIRE(wanted(geometry));
-    record.provenance = machine->provenance(problem, record.tactic, true);
-    record.us = 1, record.vendor_us = 2;
-    open_store(folder)->replace(record, "a cubin");
-    options.cache_dir = folder, options.worker = "/nowhere/ak-worker", options.shipped = false;
-  }
-  ~Layer() {
-    own->end();
-    CHECK(fake::misuses().empty());
-    fs::remove_all(folder);
-  }
-  // Nothing is read there: kernels of the fake driver do nothing.
-  static const void* memory(int which, int offset = 0) {
-    return reinterpret_cast<const void*>((std::uintptr_t{1} << 40) + (std::uintptr_t(which) << 32) + std::uintptr_t(offset));
-  }
-
-  const std::string folder = fs::temp_directory_path() / ("ak_test_plan_" + std::to_string(getpid()));
-  std::optional<OwnContext> own;
-  ConstMatrix x, w;
-  Matrix y;
-  Epilogue epilogue;
-  Geometry geometry;
-  Options options;
-};
 
 bool any(const Geometry&) { return true; }
 

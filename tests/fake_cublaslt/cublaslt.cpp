@@ -14,6 +14,11 @@ std::vector<fake::Product>& made() {
   return all;
 }
 
+std::function<void(const fake::Product&)>& multiplying() {
+  static auto& how = *new std::function<void(const fake::Product&)>;
+  return how;
+}
+
 std::vector<std::uint64_t>& rows_asked() {
   static auto& all = *new std::vector<std::uint64_t>;
   return all;
@@ -43,6 +48,11 @@ std::vector<fake::Product> fake::products() {
   return std::exchange(made(), {});
 }
 
+void fake::multiply(std::function<void(const Product&)> how) {
+  const std::lock_guard lock(mutex);
+  multiplying() = std::move(how);
+}
+
 std::vector<std::uint64_t> fake::asked() {
   const std::lock_guard lock(mutex);
   return std::exchange(rows_asked(), {});
@@ -68,6 +78,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void
   made().push_back({reinterpret_cast<CUstream>(stream), workspace, bytes, *static_cast<const float*>(alpha),
                     *static_cast<const float*>(beta), first, second, d, static_cast<cudaDataType_t>(l.type), l.rows, l.columns,
                     l.ld});
+  if (multiplying()) multiplying()(made().back());
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace fake {
@@ -26,6 +27,8 @@ struct Product {
 };
 /// Since the last call of this function.
 std::vector<Product> products();
+/// What every product does, in its launch, from now on; empty: nothing.
+void multiply(std::function<void(const Product&)> how);
 /// Of the problems that heuristics were asked for since the last call of this function: rows, which are D's columns here.
 std::vector<std::uint64_t> asked();
 

@@ -29,8 +29,8 @@ struct Launch {
   std::array<unsigned, 3> grid{}, block{};
   unsigned smem_bytes = 0;
   int thread = 0;
-  void** parameters = nullptr;  // the caller's; not to be read later
-  ak::KernelArgs args{};        // of ak_kernel, as they were; not of one that a test says itself
+  void** parameters = nullptr;                     // the caller's; not to be read later
+  ak::KernelArgs args{};                           // of ak_kernel, as they were; not of one that a test says itself
   bool cooperative = false, programmatic = false;  // its attributes
 };
 
@@ -73,8 +73,9 @@ void attribute(CUdevice_attribute which, int value);
 void devices(int count);
 /// total: of the device; others: what other processes hold of it.
 void memory(std::int64_t total, std::int64_t others = 0, CUdevice device = 0);
-/// Between any two events.
+/// Between any two events; of several, each in turn.
 void elapsed_ms(float ms);
+void elapsed_ms(std::vector<float> in_turn);
 /// What cuCtxCreate, cuCtxDestroy and cudaDeviceReset do. A new context is current nowhere.
 CUcontext make_context(CUdevice device = 0);
 void end_context(CUcontext context);

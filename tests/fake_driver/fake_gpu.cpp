@@ -123,7 +123,7 @@ void reset() {
   s.lost = CUDA_SUCCESS;
   s.attributes.clear();
   s.device_count = 1;
-  s.elapsed_ms = 0.01f;
+  s.elapsed_ms = {0.01f}, s.elapsed_asked = 0;
   for (Device& device : s.devices) device.total = std::int64_t{16} << 30, device.others = 0, device.peak = device.held;
   s.released.notify_all();
 }
@@ -214,9 +214,10 @@ void memory(std::int64_t total, std::int64_t others, CUdevice device) {
   state().devices[device].total = total, state().devices[device].others = others;
 }
 
-void elapsed_ms(float ms) {
+void elapsed_ms(float ms) { elapsed_ms(std::vector{ms}); }
+void elapsed_ms(std::vector<float> in_turn) {
   const auto lock = locked();
-  state().elapsed_ms = ms;
+  state().elapsed_ms = std::move(in_turn), state().elapsed_asked = 0;
 }
 
 CUcontext make_context(CUdevice device) {

@@ -110,7 +110,8 @@ struct State {
   std::map<CUdevice_attribute, int> attributes;  // that are not the usual ones
   int device_count = 1;
   Device devices[kMostDevices];
-  float elapsed_ms = 0.01f;
+  std::vector<float> elapsed_ms{0.01f};
+  std::size_t elapsed_asked = 0;
   std::uint64_t next_id = 1;
   int threads = 0;
   std::set<Context*> contexts;

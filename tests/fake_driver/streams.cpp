@@ -213,7 +213,7 @@ CUresult cuEventSynchronize(CUevent handle) {
 #undef cuEventElapsedTime
 CUresult cuEventElapsedTime(float* ms, CUevent, CUevent) {
   FAKE_FRAME("cuEventElapsedTime");
-  return *ms = state().elapsed_ms, frame(CUDA_SUCCESS);
+  return *ms = state().elapsed_ms[state().elapsed_asked++ % state().elapsed_ms.size()], frame(CUDA_SUCCESS);
 }
 
 // --- graphs ----------------------------------------------------------------------------------------------------------

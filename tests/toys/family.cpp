@@ -39,6 +39,8 @@ class Toy final : public Family {
     return 2 + p.flops() / (d.sm_count * 128.0 * 1e3) / t.chunk;
   }
 
+  SumOrder order(const Problem& p, const Tactic&) const override { return {FamilyId::toy, p.k, p.k, 1}; }
+
   Geometry geometry(const Problem& p, const Tactic& t, const DeviceFacts&) const override {
     Geometry g;
     g.grid = make_grid(ceil_div(p.n, t.tile_n), ceil_div(p.m, t.tile_m));

@@ -153,11 +153,13 @@ TEST_CASE("a bad option names its field and itself") {
   refused(&Options::llm_tokens, -1, "llm_tokens='-1': ");
   refused(&Options::scratch_bytes, -1, "scratch_bytes='-1': ");
   refused(&Options::search_bytes, -1, "search_bytes='-1': ");
+  refused(&Options::guard_every, -1, "guard_every='-1': ");
   refused(&Options::log_level, "loud", "log_level='loud': ");
   refused(&Options::recording, "/nowhere", "recording='/nowhere': ");
   for (const int wrong : {6, 255}) {
     refused(&Options::mode, static_cast<Mode>(wrong), fmt::format("mode='{}': ", wrong));
     refused(&Options::isolation, static_cast<Isolation>(wrong), fmt::format("isolation='{}': ", wrong));
+    refused(&Options::numerics, static_cast<Numerics>(wrong), fmt::format("numerics='{}': ", wrong));
   }
 }
 

@@ -91,8 +91,8 @@ TEST_CASE("skinny rejects with the physical reason") {
     CHECK(reason(problem, tactic).find(word) != std::string::npos);
   }
   Problem single = p;
-  single.numerics = Numerics::single_pass;
-  CHECK(reason(single, "skinny tile_m=4 tile_n=16 warps_n=8 split_k=2").find("single_pass") != std::string::npos);
+  single.numerics = Numerics::deterministic;
+  CHECK(reason(single, "skinny tile_m=4 tile_n=16 warps_n=8").find("skinny sums by FMA") != std::string::npos);
 }
 
 TEST_CASE("skinny's launch covers n, and its workspace holds every slice") {

@@ -1,0 +1,224 @@
+// The guard: one call in so many is checked beside cuBLASLt.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ak/ak.hpp"
+#include "cache/store.hpp"
+#include "context/context.hpp"
+#include "context/stored_quarantine.hpp"
+#include "fake_cublaslt.hpp"
+#include "fake_driver.hpp"
+#include "gpu/owners.hpp"
+#include "layer.hpp"
+
+namespace {
+
+bool any(const Geometry&) { return true; }
+
+constexpr int kSide = 4096;
+std::uint16_t bf16(float value) { return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16); }
+
+// Where the caller's matrices lie nothing can be written here; the guard's memory is host memory.
+bool callers(const void* d) {
+  return reinterpret_cast<std::uintptr_t>(d) >= reinterpret_cast<std::uintptr_t>(Layer::memory(0)) &&
+         reinterpret_cast<std::uintptr_t>(d) < reinterpret_cast<std::uintptr_t>(Layer::memory(8));
+}
+
+void write(void* d, std::int64_t rows, float value) {
+  if (callers(d)) return;
+  auto* const to = static_cast<std::uint16_t*>(d);
+  for (std::int64_t i = 0; i < rows * kSide; ++i) to[i] = bf16(value);
+}
+
+// A layer whose kernel and whose cuBLASLt give what a test says.
+struct Guarded {
+  explicit Guarded(int every = 1) : layer(any, "fake kernel: own") {
+    fake::kernel("own", [this](const fake::Launch& launch) {
+      const auto& args = *static_cast<const KernelArgs*>(launch.parameters[0]);
+      ++launched;
+      if (callers(args.d)) return void(++to_caller);
+      write(args.d, 64, own + (drifts ? static_cast<float>(launched) : 0));
+    });
+    fake::multiply([this](const fake::Product& product) {
+      if (!callers(product.d)) ++checked;
+      write(const_cast<void*>(product.d), 64, vendor);
+    });
+    layer.options.guard_every = every, layer.options.mode = Mode::hit;
+    context.emplace(layer.options);
+  }
+  ~Guarded() {
+    context.reset();
+    fake::multiply({});
+  }
+  void call(Stream stream = nullptr) { context->matmul_act(stream, layer.x, layer.w, layer.y, layer.epilogue); }
+  Counters counters() const { return context->counters(); }
+  // Calls until one is checked, and waits for the judgement.
+  void step(Stream stream = nullptr) {
+    for (int i = 0; i < 2000; ++i) {
+      const auto judged = counters().guarded;
+      const int before = checked;
+      call(stream);
+      for (int j = 0; j < 5000 && checked > before && counters().guarded == judged; ++j) nap();
+      if (checked > before) return;
+      nap();
+    }
+    FAIL("no call is checked");
+  }
+  void until(std::int64_t guarded) {
+    while (counters().guarded < guarded) step();
+  }
+  // What follows a judgement has ended when the next call is checked, or cuBLASLt serves.
+  void settle() {
+    for (int i = 0; i < 3000 && counters().guard_demotions == 0; ++i) nap();
+  }
+  static void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
+  std::string served_by() { return context->explain(layer.x, layer.w, layer.y, layer.epilogue).served_by; }
+
+  std::atomic<float> own{1}, vendor{1};
+  std::atomic<bool> drifts{false};
+  std::atomic<int> launched{0}, to_caller{0}, checked{0};
+  Layer layer;
+  std::optional<Context> context;
+};
+
+}  // namespace
+
+TEST_CASE("guard: a call is checked in memory of the guard's own, before it writes the caller's once, and without waiting") {
+  Guarded guarded;
+  guarded.call();
+  CHECK(guarded.to_caller == 1);
+  guarded.until(3);
+  const OwnedStream stream = OwnedStream::make();
+  guarded.step(stream.get());  // which has its scratch memory then
+  int before = 0;
+  for (const int checked = guarded.checked; guarded.checked == checked; guarded.nap()) {
+    fake::forget();
+    before = guarded.to_caller;
+    guarded.call(stream.get());
+  }
+  std::vector<std::string> waits;
+  int mine = 0;
+  int launched = 0;
+  const auto calls = fake::calls();
+  for (const fake::Call& call : calls)
+    if (call.name == "cuLaunchKernelEx" && !mine) mine = call.thread;
+  for (const fake::Call& call : calls) {
+    const bool waiting =
+        call.name.find("Synchronize") != std::string::npos || call.name == "cuMemAlloc" || call.name == "cuMemcpyDtoH";
+    if (call.thread == mine && waiting) waits.push_back(call.name);
+  }
+  for (const fake::Launch& launch : fake::launches()) launched += launch.stream == stream.get();
+  CHECK(waits.empty());
+  CHECK(launched == 3);  // twice for the check, then the call's own
+  CHECK(guarded.to_caller == before + 1);
+  const Counters counters = guarded.counters();
+  CHECK(counters.guard_mismatches == 0);
+  CHECK(counters.guard_unsure == 0);
+  CHECK(counters.guard_demotions == 0);
+  CHECK(guarded.served_by().find("cuBLASLt") == std::string::npos);
+}
+
+TEST_CASE("guard: off by default, and one call in so many") {
+  {
+    Guarded guarded(0);
+    for (int i = 0; i < 50; ++i) guarded.call();
+    CHECK(guarded.launched == 50);
+    CHECK(guarded.checked == 0);
+  }
+  Guarded rare(50);
+  rare.call();
+  for (int i = 0; i < 1000; ++i) rare.call(), std::this_thread::sleep_for(std::chrono::microseconds(200));
+  CHECK(rare.checked > 2);
+  CHECK(rare.checked < 60);
+  CHECK(rare.to_caller == 1001);
+}
+
+TEST_CASE("guard: a mismatch is met again before a kernel is accused, then cuBLASLt serves, and the epoch says so") {
+  Guarded guarded;
+  guarded.until(2);
+  const auto epoch = guarded.context->epoch();
+  guarded.own = 2;
+  guarded.step();
+  CHECK(guarded.counters().guard_mismatches == 1);
+  CHECK(guarded.counters().guard_demotions == 0);
+  CHECK(guarded.served_by().find("cuBLASLt") == std::string::npos);
+  guarded.step();
+  guarded.settle();
+  const Counters counters = guarded.counters();
+  CHECK(counters.guard_mismatches == 2);
+  CHECK(counters.guard_demotions == 1);
+  CHECK(guarded.served_by().find("cuBLASLt") != std::string::npos);
+  const Explanation e = guarded.context->explain(guarded.layer.x, guarded.layer.w, guarded.layer.y, guarded.layer.epilogue);
+  CHECK(e.source == "guard");
+  CHECK(e.note.find("is 2, cuBLASLt's 1") != std::string::npos);
+  CHECK(guarded.context->epoch() > epoch);
+  const int launched = guarded.launched;
+  fake::products();
+  guarded.call();
+  CHECK(guarded.launched == launched);
+  CHECK(fake::products().size() == 1);
+}
+
+TEST_CASE("guard: one mismatch alone accuses nobody, nor inputs that change meanwhile") {
+  Guarded guarded;
+  guarded.until(1);
+  guarded.own = 2;
+  guarded.step();
+  CHECK(guarded.counters().guard_mismatches == 1);
+  guarded.own = 1;
+  guarded.until(4);
+  CHECK(guarded.counters().guard_demotions == 0);
+  guarded.drifts = true;  // the same kernel, twice, gives two results
+  guarded.until(10);
+  CHECK(guarded.counters().guard_unsure == 6);
+  CHECK(guarded.counters().guard_mismatches == 1);
+  CHECK(guarded.counters().guard_demotions == 0);
+  CHECK(guarded.served_by().find("cuBLASLt") == std::string::npos);
+}
+
+TEST_CASE("guard: a kernel that is slower than cuBLASLt's makes way, and its record is to be tuned again") {
+  Guarded guarded;
+  fake::elapsed_ms(std::vector<float>{0.012f, 0.010f});  // the kernel's, then cuBLASLt's
+  guarded.until(8);
+  for (int i = 0; i < 2000 && guarded.counters().guard_demotions == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(guarded.counters().guard_demotions == 1);
+  CHECK(guarded.counters().guard_mismatches == 0);
+  CHECK(guarded.served_by().find("cuBLASLt") != std::string::npos);
+  guarded.context.reset();
+  const auto machine = make_gpu_machine({});
+  const auto record = open_store(guarded.layer.folder)->find(guarded.layer.problem, machine->hardware());
+  REQUIRE(record);
+  CHECK(record->provenance.provisional);
+  CHECK(record->provenance.note.find("the guard: its calls took 1.20 of cuBLASLt's time") != std::string::npos);
+}
+
+TEST_CASE("guard: one that is slower now and then stays; nothing is checked in a capture") {
+  Guarded guarded;
+  fake::elapsed_ms(std::vector<float>{0.012f, 0.010f, 0.009f, 0.010f, 0.0095f, 0.010f});
+  guarded.until(20);
+  CHECK(guarded.counters().guard_demotions == 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const OwnedStream stream = OwnedStream::make();
+  CUgraph graph = nullptr;
+  check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+  fake::forget();
+  for (int i = 0; i < 5; ++i) guarded.call(stream.get());
+  CHECK(fake::launches().size() == 5);
+  CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+}
+
+TEST_CASE("guard: a launch that fails in a check is not the caller's") {
+  Guarded guarded;
+  guarded.until(1);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  fake::fail("cuEventRecord", CUDA_ERROR_UNKNOWN, -1);
+  for (int i = 0; i < 5; ++i) CHECK_NOTHROW(guarded.call());
+}
