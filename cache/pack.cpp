@@ -49,6 +49,7 @@ Json record_line(const PackEntry& entry) {
   if (!r.provenance.proposer.empty()) j["proposer"] = r.provenance.proposer;
   if (r.provenance.unix_time) j["time"] = r.provenance.unix_time;
   if (r.provenance.provisional) j["provisional"] = true;
+  if (!r.bucket.none()) j["bucket"] = {r.bucket.from, r.bucket.to};
   return j;
 }
 
@@ -98,6 +99,17 @@ Digest optional_digest(simdjson::dom::element line, const char* field) {
   std::from_chars(hex.data(), hex.data() + 16, digest.high, 16);
   std::from_chars(hex.data() + 16, hex.data() + 32, digest.low, 16);
   return digest;
+}
+
+// Absent: the record is of its problem alone.
+TokenRange bucket(simdjson::dom::element line, const Problem& problem) {
+  const auto range = line["bucket"];
+  if (range.error() == simdjson::NO_SUCH_FIELD) return {};
+  TokenRange tokens;
+  if (range.at(0).get(tokens.from) != simdjson::SUCCESS || range.at(1).get(tokens.to) != simdjson::SUCCESS ||
+      !tokens.holds(problem.m) || tokens.from < 1)
+    throw Bad{"'bucket' is not the first and the last m of the record's bucket"};
+  return tokens;
 }
 
 class PackReader {
@@ -181,6 +193,7 @@ class PackReader {
       r.provenance.unix_time = integer(line, "time", 0, std::numeric_limits<std::int64_t>::max());
     if (line["provisional"].get(r.provenance.provisional) == simdjson::INCORRECT_TYPE)
       throw Bad{"'provisional' is not true or false"};
+    r.bucket = bucket(line, r.problem);
     pack_.entries.push_back(std::move(entry));
   }
 

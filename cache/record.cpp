@@ -10,7 +10,7 @@ namespace ak {
 namespace {
 
 constexpr std::string_view kPlanMagic = "AKPL", kTrialMagic = "AKTR", kWorkMagic = "AKWK";
-constexpr std::uint16_t kFormat = 4;
+constexpr std::uint16_t kFormat = 5;
 constexpr std::size_t kHeader = 4 + 2 + 4, kChecksum = 16;
 
 // --- envelope: the same for every format, so that a newer one is told from a damaged one --------------------------------
@@ -163,6 +163,7 @@ class FieldWriter {
   void put(const PerRegime<double>& us) {
     for (const double each : us) out_.put(each);
   }
+  void put(const TokenRange& tokens) { out_.put(tokens.from), out_.put(tokens.to); }
   void put(Opaque<const std::string> opaque) { out_.put(opaque.bytes); }
   void put(GoneGeometry) {}
 
@@ -196,6 +197,7 @@ class FieldReader {
   void get(PerRegime<double>& us) {
     for (double& each : us) each = in_.real();
   }
+  void get(TokenRange& tokens) { tokens.from = in_.get<std::int64_t>(), tokens.to = in_.get<std::int64_t>(); }
   void get(Opaque<std::string> opaque) { opaque.bytes = in_.text(); }
   void get(GoneGeometry) {
     if (format_ < 3) skip_geometry(in_, format_);
@@ -247,6 +249,7 @@ std::optional<PlanRecord> decode_record(std::string_view bytes, std::string* why
   std::string reason;
   auto record = unsealed<PlanRecord>(kPlanMagic, bytes, reason);
   if (record) reason = fault_of(record->problem);
+  if (record && !record->bucket.none() && !record->bucket.holds(record->problem.m)) reason = "its bucket is not its problem's";
   if (reason.empty()) return record;
   if (why) *why = reason;
   return std::nullopt;

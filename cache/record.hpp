@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "ak/tokens.hpp"
 #include "base/hash.hpp"
 #include "core/device_facts.hpp"
 #include "core/problem.hpp"
@@ -53,6 +54,7 @@ struct PlanRecord {
   double us = 0, vendor_us = 0;  // in the regime that decided
   Regime regime = Regime::chain;
   PerRegime<double> regime_us{}, regime_vendor_us{};  // 0 where it was not timed
+  TokenRange bucket;  // the m that its tactic serves, its own being one end; none: its own alone
   Provenance provenance;
 
   bool operator==(const PlanRecord&) const = default;

@@ -63,6 +63,7 @@ void for_each_field(R& r, auto&& take) {
   take("regime_us", r.regime_us, 3);
   take("regime_vendor_us", r.regime_vendor_us, 3);
   for_each_field(r.provenance, take);
+  take("bucket", r.bucket, 5);
 }
 
 template <Of<Trial> R>

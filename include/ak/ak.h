@@ -173,10 +173,11 @@ typedef struct ak_explanation {
   char problem[160], hardware[160], served_by[256], source[32], proposer[32], note[256];
   double us, vendor_us, search_s;
   int trials, from_recording;
+  int64_t bucket_from, bucket_to; /* the rows of D that its plan serves; 0: a record of this problem alone */
 } ak_explanation;
 
 #define AK_EXPLANATION_INIT \
-  { sizeof(ak_explanation), "", "", "", "", "", "", 0, 0, 0, 0, 0 }
+  { sizeof(ak_explanation), "", "", "", "", "", "", 0, 0, 0, 0, 0, 0, 0 }
 
 typedef struct ak_counters {
   size_t size;
@@ -221,26 +222,30 @@ typedef struct ak_call {
   const ak_const_matrix *a, *b;
   const ak_matrix* d;
   const ak_epilogue* epilogue;
+  int64_t tokens_from, tokens_to; /* not 0: every number of rows from here to there, instead of those that a and d have */
 } ak_call;
 
 #define AK_CALL_INIT \
-  { sizeof(ak_call), NULL, NULL, NULL, NULL }
+  { sizeof(ak_call), NULL, NULL, NULL, NULL, 0, 0 }
 
 /* ak_prepare for `count` calls, in order, each problem once. explanations: null, or `count` of them, one a call; like the
  * calls, all of one size. progress: null, or called after every problem with how many of all are done and how the last one will
  * be served. A call that cannot be served does not keep the others: its source is "none" and its note says why. Fails where a
  * library is missing or the driver fails, which would keep them all, and for a wrong argument before anything was prepared: the
- * message begins with its place, calls[3]. Then explanations are left as they are. */
+ * message begins with its place, calls[3]. Then explanations are left as they are. Of a call with tokens all buckets that they
+ * meet are prepared, a problem each (ak/ak.hpp: Context::prepare). */
 AK_API ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t count, ak_explanation* explanations,
                                  void (*progress)(size_t done, size_t all, const ak_explanation* last, void* user), void* user);
 
-/* A problem bound to what serves it (ak/ak.hpp: Plan): a call looks nothing up. One thread at a time may use it. *plan is null
- * after a failure. */
+/* A problem bound to what serves it (ak/ak.hpp: Plan): a call looks nothing up while the rows of D stay as they are. One thread
+ * at a time may use it. *plan is null after a failure. */
 typedef struct ak_plan ak_plan;
 AK_API ak_status ak_plan_create(ak_context* context, const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d,
                                 const ak_epilogue* epilogue, ak_plan** plan);
 /* Null is allowed; also after its context. */
 AK_API void ak_plan_destroy(ak_plan* plan);
+/* The rows of D that the plan may be called with. */
+AK_API ak_status ak_plan_serves(const ak_plan* plan, int64_t* from, int64_t* to);
 /* workspace: null, or at least ak_plan_workspace_bytes() bytes of device memory, 256-byte aligned and zero in the beginning. */
 AK_API ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                               const ak_matrix* d, const ak_epilogue* epilogue, void* workspace, int64_t workspace_bytes);

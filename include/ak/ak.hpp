@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ak/tokens.hpp"
 #include "ak/types.hpp"
 #include "ak/version.h"
 
@@ -95,6 +96,7 @@ struct Explanation {
   double search_s = 0;
   bool from_recording = false;
   std::string note;
+  TokenRange bucket;  ///< the m that what serves it was tuned for, and timed at one end of them; none: this problem alone
 };
 
 /// A call to prepare for.
@@ -102,6 +104,7 @@ struct Call {
   ConstMatrix a, b;
   Matrix d;
   Epilogue epilogue;
+  TokenRange tokens = {};  ///< instead of the rows that A and D have: every number of them from `from` to `to`
 };
 
 /// After every problem: how many of all are done, and how the last one will be served.
@@ -131,9 +134,9 @@ struct Workspace {
   std::int64_t bytes = 0;
 };
 
-/// A problem bound to what serves it, from Context::plan: for an engine that makes a call again and again. It looks nothing up,
-/// and what describes operands to the GPU is made anew only where they moved. One thread at a time may use it; copies are
-/// independent.
+/// A problem bound to what serves it, from Context::plan: for an engine that makes a call again and again. It looks nothing up
+/// while D's rows stay as they are, and what describes operands to the GPU is made anew only where they moved. One thread at a
+/// time may use it; copies are independent.
 class Plan {
  public:
   AK_API Plan(const Plan&);
@@ -143,16 +146,20 @@ class Plan {
   AK_API ~Plan();
 
   /// As Context::matmul_act for a call of the plan's problem: its shapes, types, orders and epilogue, with operands at least as
-  /// aligned; values and addresses are free. What serves the problem serves it at once, also what a search finds later.
+  /// aligned; values and addresses are free, and so are the rows of a row-major D within serves(): another number of them costs
+  /// a look-up. What serves the problem serves it at once, also what a search finds later.
   /// workspace: at least workspace_bytes(); without data the library's own is used. Throws Error: invalid_argument for another
   /// problem, for a workspace that is too small, in another CUDA context than the one it was made in, and after its Context has
   /// ended.
   AK_API void operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
                          const Epilogue& epilogue = {}, const Workspace& workspace = {});
 
-  /// What a call needs now; 0: nothing. It may change when epoch() does.
+  /// The rows of D that it may be called with: the bucket of those it was made for.
+  AK_API TokenRange serves() const;
+  /// What a call needs now, with the rows of the last call and at both ends of serves(); 0: nothing. It may change when epoch()
+  /// does.
   AK_API std::int64_t workspace_bytes() const;
-  /// Grows when something else serves the problem: a graph that holds its calls is worth capturing again.
+  /// Of the last call's rows. Grows when something else serves the problem: a graph that holds its calls is worth capturing again.
   AK_API std::uint64_t epoch() const;
   AK_API Explanation explain() const;
 
@@ -184,6 +191,8 @@ class Context {
   /// argument. While the stream is captured nothing is searched: a problem that is not known is served by cuBLASLt, and in mode
   /// `background` a search is begun behind it. Graphs
   /// hold what they need: they may outlive the context, and run at once wherever they were captured.
+  /// The rows of D fall into buckets: what a first call finds serves every number of rows of its bucket without a further
+  /// search. A record of exactly this problem (prepare, `ak tune`) goes before its bucket's.
   AK_API void matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
                          const Epilogue& epilogue = {});
 
@@ -191,21 +200,23 @@ class Context {
   AK_API void linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, const void* bias, Activation activation,
                      const Matrix& y);
 
-  /// Pay early: load or tune the plan of this call without running it (only shapes, strides and alignments are
+  /// Pay early: load or tune the plan of exactly this call without running it (only shapes, strides and alignments are
   /// read; a null pointer counts as aligned to 16 bytes).
   AK_API Explanation prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// prepare() for many calls, in order, each problem once; an explanation for every call. One that cannot be served does not
   /// keep the others: its source is "none" and its note says why. Throws Error where a library is missing or the driver
-  /// fails, which would keep them all, or for a wrong argument before anything was prepared.
+  /// fails, which would keep them all, or for a wrong argument before anything was prepared. A call with `tokens` is prepared for
+  /// all buckets that these rows meet, which count as a problem each; its explanation is that of the largest, or of the first
+  /// that cannot be served. The first of them is searched for in the whole budget, its neighbours in an eighth of it each.
   AK_API std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
 
   /// Which kernel serves this call, why, against what. Starts no search.
   AK_API Explanation explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
-  /// A hot handle for this call's problem, which is served as prepare() would serve it. In mode `background` it is served at
-  /// once, and better later. Only shapes, strides, orders and alignments are read; a null pointer counts as aligned to 16
-  /// bytes. Throws Error, also where D has no elements.
+  /// A hot handle for this call's problem and its bucket, served as a first call would be. In mode `background` it is served at
+  /// once, and better later. Only shapes, strides, orders and alignments are read; a null pointer counts as aligned to 16 bytes.
+  /// Throws Error, also where D has no elements.
   AK_API Plan plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue = {});
 
   /// Grows whenever something else serves a problem that was served before: some graph may be worth capturing again

@@ -10,6 +10,7 @@
 #include "base/environment.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
+#include "core/bucket.hpp"
 #include "core/expression.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
@@ -58,17 +59,18 @@ Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const M
 
 std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const PrepareProgress& progress) {
   std::vector<CanonicalCall> canonical;
-  std::vector<Problem> problems;
+  std::vector<Context::Impl::Wanted> wanted;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
       canonical.push_back(
           under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional)));
+      if (calls[i].tokens != TokenRange{}) check_tokens(calls[i].tokens);
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
     }
-    if (!canonical.back().empty) problems.push_back(canonical.back().problem);
+    if (!canonical.back().empty) wanted.push_back({canonical.back().problem, calls[i].tokens});
   }
-  auto prepared = impl_->prepare(problems, progress);
+  auto prepared = impl_->prepare(wanted, progress);
   std::vector<Explanation> explanations;
   auto next = prepared.begin();
   for (const CanonicalCall& call : canonical) explanations.push_back(call.empty ? nothing_to_do() : std::move(*next++));

@@ -59,7 +59,7 @@ ak::Epilogue epilogue_of(const ak_epilogue* given) {
 
 // Converted in their order, so that the first bad one is named.
 ak::Call call_of(const ak_const_matrix* a, const ak_const_matrix* b, const ak_matrix* d, const ak_epilogue* epilogue) {
-  return {matrix(a, "a"), matrix(b, "b"), matrix(d, "d"), epilogue_of(epilogue)};
+  return {matrix(a, "a"), matrix(b, "b"), matrix(d, "d"), epilogue_of(epilogue), {}};
 }
 
 ak::Options options_of(const ak_options* given) {
@@ -140,6 +140,8 @@ ak_explanation ak::c::explanation_of(const ak::Explanation& from) {
   to.search_s = from.search_s;
   to.trials = from.trials;
   to.from_recording = from.from_recording;
+  to.bucket_from = from.bucket.from;
+  to.bucket_to = from.bucket.to;
   return to;
 }
 
@@ -207,6 +209,7 @@ ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t coun
                         fmt::format("explanations[{}]: its size differs from explanations[0]'s", i));
       try {
         all.push_back(call_of(each.a, each.b, each.d, each.epilogue));
+        all.back().tokens = {each.tokens_from, each.tokens_to};
       } catch (const ak::Error& error) {
         throw ak::Error(error.code(), fmt::format("{}: {}", place, error.what()));
       }
@@ -239,6 +242,14 @@ ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_matrix* a
     required(plan, "plan");
     const ak::Call call = call_of(a, b, d, epilogue);
     (*reinterpret_cast<ak::Plan*>(plan))(stream, call.a, call.b, call.d, call.epilogue, {workspace, workspace_bytes});
+  });
+}
+
+ak_status ak_plan_serves(const ak_plan* plan, int64_t* from, int64_t* to) {
+  return guard([&] {
+    required(plan, "plan"), required(from, "from"), required(to, "to");
+    const ak::TokenRange serves = reinterpret_cast<const ak::Plan*>(plan)->serves();
+    *from = serves.from, *to = serves.to;
   });
 }
 

@@ -72,9 +72,9 @@ AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_options, AK_OPTIONS_INIT, guard_every);
-AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, from_recording);
+AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, bucket_to);
 AK_SIZED(ak_counters, AK_COUNTERS_INIT, guard_demotions);
-AK_SIZED(ak_call, AK_CALL_INIT, epilogue);
+AK_SIZED(ak_call, AK_CALL_INIT, tokens_to);
 AK_SIZED(ak_loop_options, AK_LOOP_OPTIONS_INIT, length_count);
 #undef AK_SIZED
 

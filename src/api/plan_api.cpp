@@ -1,4 +1,4 @@
-// ak::Plan: every call is canonicalize() and a comparison with the plan's problem, then Context::Impl.
+// ak::Plan: every call is canonicalize() and a comparison with the plan's problem and bucket, then Context::Impl.
 #include <fmt/format.h>
 
 #include <utility>
@@ -10,14 +10,20 @@
 namespace ak {
 namespace {
 
-// Whether the kernel that serves `bound` may be given such operands: the same problem, if they are aligned to more.
-bool serves(const Problem& bound, Problem given) {
+// Whether what serves the plan's bucket may be given such operands: the same problem but for m, if they are aligned to more.
+// From then on the plan is at that m.
+bool takes(Plan::State& plan, Problem given) {
+  const Problem& bound = plan.problem;
   if (given == bound) [[likely]]
     return true;
+  if (!plan.bucket.holds(given.m)) return false;
+  const std::int64_t m = std::exchange(given.m, bound.m);
   const auto relax = [](std::uint8_t& given, std::uint8_t bound) { given = std::min(given, bound); };
   relax(given.align_a, bound.align_a), relax(given.align_b, bound.align_b);
   relax(given.align_c, bound.align_c), relax(given.align_d, bound.align_d);
-  return given == bound;
+  if (!(given == bound)) return false;
+  if (m != bound.m) plan.take(m);
+  return true;
 }
 
 Context::Impl& living(const Plan::State* state) {
@@ -44,8 +50,9 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
   Context::Impl& impl = living(state_.get());
   CanonicalCall call = canonicalize(a, b, d, epilogue);
   call.problem.numerics = state_->problem.numerics;
-  if (call.empty || !serves(state_->problem, call.problem)) [[unlikely]]
-    throw Error(ErrorCode::invalid_argument, fmt::format("plan: made for {}, called for {}", to_string(state_->problem),
+  if (call.empty || !takes(*state_, call.problem)) [[unlikely]]
+    throw Error(ErrorCode::invalid_argument, fmt::format("plan: made for {}, of the bucket m={} to {}, called for {}",
+                                                         to_string(state_->problem), state_->bucket.from, state_->bucket.to,
                                                          call.empty ? "a D without elements" : to_string(call.problem)));
   if (reinterpret_cast<std::uintptr_t>(workspace.data) % 256 != 0) [[unlikely]]
     throw Error(ErrorCode::invalid_argument, fmt::format("workspace: {} is not aligned to 256 bytes", workspace.data));
@@ -54,6 +61,7 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
   impl.matmul_act(stream, *state_, call.args);
 }
 
+TokenRange Plan::serves() const { return living(state_.get()), state_->bucket; }
 std::int64_t Plan::workspace_bytes() const { return living(state_.get()).workspace_bytes(*state_); }
 std::uint64_t Plan::epoch() const { return living(state_.get()).epoch(*state_); }
 Explanation Plan::explain() const { return living(state_.get()).explain(*state_); }

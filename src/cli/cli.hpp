@@ -66,6 +66,11 @@ struct ProblemArguments {
 /// Error{invalid_argument} naming the field.
 Problem contiguous_problem(const ProblemArguments& words);
 
+/// Whether the text is meant as a range of m.
+bool is_range(std::string_view text);
+/// "1:512". Throws Error{invalid_argument} naming the field, also for an empty range.
+TokenRange tokens_of(const char* name, std::string_view text);
+
 /// The problem that `ak ls` printed; one without elements, or of a batch, is refused too.
 Problem problem_of_text(std::string_view text);
 
@@ -131,6 +136,8 @@ void print(const Explanation& explanation);
 std::string shown_vendor(double vendor_us, double us);
 /// "12 trials of own kernels in 2.10 s": what a search spent. cuBLASLt's runs and the final timings are no trials.
 std::string shown_search(int trials, double seconds);
+/// "97 to 128", or "2".
+std::string shown_tokens(const TokenRange& tokens);
 
 /// The roofline's floor. Of an H200 it is one figure everywhere, whatever a driver or a recording says of the memory's speed.
 double floor_us(const Problem& problem, const DeviceFacts& device);

@@ -83,9 +83,10 @@ void add_ls(Program& program) {
         if (own) row["own"] = to_string(*own);
         return rows.push_back(std::move(row));
       }
-      fmt::print("{}\n    {}{}: {}  {}  {}{}\n", to_string(r.problem), r.hardware.gpu,
+      fmt::print("{}\n    {}{}: {}  {}  {}{}{}\n", to_string(r.problem), r.hardware.gpu,
                  r.hardware.recording.empty() ? "" : " (recording " + r.hardware.recording + ")", to_string(r.tactic),
                  shown_us(r.us), shown_vendor(r.vendor_us, r.us),
+                 r.bucket.none() || r.bucket.from == r.bucket.to ? "" : fmt::format("  serves m {}", shown_tokens(r.bucket)),
                  unproven(r)                ? "  to be proven"
                  : r.provenance.provisional ? "  provisional"
                                             : "");

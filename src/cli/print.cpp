@@ -24,6 +24,14 @@ double floor_us(const Problem& problem, const DeviceFacts& device) {
   return roofline(problem, known ? h200 : device).floor_us();
 }
 
+std::string shown_tokens(const TokenRange& tokens) {
+  return tokens.from == tokens.to ? fmt::format("{}", tokens.to) : fmt::format("{} to {}", tokens.from, tokens.to);
+}
+
+namespace {
+Json shown(const TokenRange& tokens) { return tokens.none() ? Json() : Json::array({tokens.from, tokens.to}); }
+}  // namespace
+
 Json to_json(const Explanation& e) {
   return {{"problem", e.problem},
           {"hardware", e.hardware},
@@ -35,7 +43,8 @@ Json to_json(const Explanation& e) {
           {"trials", e.trials},
           {"search_s", e.search_s},
           {"from_recording", e.from_recording},
-          {"note", e.note}};
+          {"note", e.note},
+          {"bucket", shown(e.bucket)}};
 }
 
 namespace {
@@ -102,6 +111,7 @@ void print(const Explanation& e) {
   fmt::print("problem    {}\n", e.problem);
   fmt::print("hardware   {}{}\n", e.hardware, e.from_recording ? "  (times come from a recording, nothing was launched)" : "");
   fmt::print("served by  {}\n", e.served_by);
+  if (!e.bucket.none()) fmt::print("bucket     m {}\n", shown_tokens(e.bucket));
   fmt::print("source     {}", e.source);
   if (!e.proposer.empty()) fmt::print(", named by {}", e.proposer);
   fmt::print("\ntime       {}   {}\n", shown_us(e.us), shown_vendor(e.vendor_us, e.us));

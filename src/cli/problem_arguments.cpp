@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "api/arguments.hpp"
+#include "base/text.hpp"
 #include "cli/cli.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
 #include "core/activation.hpp"
+#include "core/bucket.hpp"
 #include "settings.hpp"
 
 namespace ak::cli {
@@ -62,6 +64,26 @@ std::int64_t size_of_word(const char* name, const std::string& word) {
 }
 
 }  // namespace
+
+bool is_range(std::string_view text) { return text.find_first_of(":-", 1) != text.npos || text.find("..") != text.npos; }
+
+TokenRange tokens_of(const char* name, std::string_view text) {
+  const std::size_t colon = text.find(':');
+  TokenRange tokens;
+  const auto number = [&](std::string_view word, std::int64_t& value) {
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    return error == std::errc() && end == word.data() + word.size();
+  };
+  if (colon == text.npos || !number(trimmed(text.substr(0, colon)), tokens.from) ||
+      !number(trimmed(text.substr(colon + 1)), tokens.to))
+    bad("{}: '{}' is no range: two whole numbers with a colon between them, as in 1:512", name, text);
+  try {
+    check_tokens(tokens);
+  } catch (const Error& error) {
+    bad("{}: '{}': {}", name, text, error.what());
+  }
+  return tokens;
+}
 
 Problem contiguous_problem(const ProblemArguments& words) {
   const auto m = words.sizes.at(0), n = words.sizes.at(1), k = words.sizes.at(2);

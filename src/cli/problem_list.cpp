@@ -75,7 +75,7 @@ ProblemList::Item item_of_text(int line, std::string_view text) {
   return item;
 }
 
-Problem csv_problem(const std::vector<std::string>& header, const std::vector<std::string>& fields) {
+ProblemList::Item csv_item(int line, const std::vector<std::string>& header, const std::vector<std::string>& fields) {
   if (fields.size() != header.size())
     bad(fmt::format("{}, {} expected: {}", counted(fields.size(), "comma-separated field"), header.size(),
                     fmt::join(header, ",")));
@@ -102,13 +102,16 @@ Problem csv_problem(const std::vector<std::string>& header, const std::vector<st
   };
   ProblemArguments words;
   words.activation = row.count("act") ? word("act", "identity") : word("activation", "identity");
-  words.sizes = {size("m"), size("n"), size("k")};
+  ProblemList::Item item{line, {}};
+  if (is_range(row["m"])) item.tokens = tokens_of("m", row["m"]);
+  words.sizes = {item.tokens.none() ? size("m") : item.tokens.to, size("n"), size("k")};
   words.dtype = word("dtype", "bf16"), words.out = word("out", ""), words.layout = word("layout", "nt");
   words.bias = flag("bias"), words.c = flag("c"), words.alpha = flag("alpha");
   words.gated = flag("gated"), words.aux = flag("aux"), words.scale = word("scale", "");
   words.numerics = word("numerics", "");
   if (!row["batch"].empty()) words.batch = size("batch");
-  return contiguous_problem(words);
+  item.problem = contiguous_problem(words);
+  return item;
 }
 
 }  // namespace
@@ -173,7 +176,7 @@ ProblemList parse_problem_list(std::string_view text) {
                         fmt::join(fields, std::string_view(&separator, 1))));
       } else if (readable) {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
-        add({number, csv_problem(header.empty() ? kPlain : header, fields)});
+        add(csv_item(number, header.empty() ? kPlain : header, fields));
       }
     } catch (const Error& error) {
       list.faults.push_back({number, error.what()});

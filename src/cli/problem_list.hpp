@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ak/tokens.hpp"
 #include "core/problem.hpp"
 
 namespace ak::cli {
@@ -14,6 +15,7 @@ struct ProblemList {
     int line;
     Problem problem;
     std::int64_t count = 0;  // how often it was asked for, of what mode `record` wrote; 0: not known
+    TokenRange tokens = {};  // a range in the m column: all buckets of it
   };
   struct Fault {
     int line;
@@ -23,7 +25,8 @@ struct ProblemList {
   std::vector<Fault> faults;
 };
 
-/// One problem a line: CSV under a header line that names the fields, in any case and order (m n k, and any of act or
+/// One problem a line: CSV under a header line that names the fields, in any case and order (m, which may be a range as
+/// 1:512 is, n, k, and any of act or
 /// activation, dtype, out, layout, bias, c, alpha, gated, aux, scale; class is for people), or the text of a problem as `ak ls`
 /// prints it, or mode `record` writes it: with count=N, and one item for all lines of a problem. As spreadsheets write it: separated by commas, semicolons or tabs, lines of any length and end, a byte-order
 /// mark. Blank lines and lines that begin with # are skipped. A bad line is a Fault, never the end; what is no

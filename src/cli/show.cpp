@@ -41,6 +41,7 @@ void print_record(const PlanRecord& r) {
   if (!r.hardware.recording.empty())
     fmt::print("          times come from the recording {}; nothing was launched\n", r.hardware.recording);
   fmt::print("winner    {}\n", to_string(r.tactic));
+  if (!r.bucket.none()) fmt::print("serves    m {}\n", shown_tokens(r.bucket));
   fmt::print("time      {}   {}   floor {}\n", shown_us(r.us), shown_vendor(r.vendor_us, r.us), shown_us(floor_of(r)));
   if (unproven(r))
     fmt::print("state     imported, not proven on this machine yet: `ak warm` or a first call does it\n");

@@ -2,24 +2,50 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "cli/cli.hpp"
 #include "cli/problem_list.hpp"
 #include "cli/progress.hpp"
 #include "context/context.hpp"
+#include "core/bucket.hpp"
 
 namespace ak::cli {
 namespace {
 
 struct State {
-  std::string file;
+  std::string file, m;
   SearchArguments search;
   bool force = false, json = false, dry_run = false;
 };
 
+// A line's problem, or one of its buckets.
+struct Task {
+  int line;
+  Context::Impl::Preparation what;
+};
+
+// Each once, in the list's order. tokens: instead of the m of every line.
+std::vector<Task> tasks_of(const ProblemList& list, const TokenRange& tokens) {
+  std::vector<Task> tasks;
+  std::set<std::pair<std::string, bool>> known;
+  for (const auto& item : list.items)
+    for (const auto& what : Context::Impl::preparations({item.problem, tokens.none() ? item.tokens : tokens}))
+      if (known.emplace(to_string(what.problem), what.bucket).second || !what.bucket) tasks.push_back({item.line, what});
+  return tasks;
+}
+
+std::string shown(const Context::Impl::Preparation& what) {
+  const TokenRange bucket = bucket_of(what.problem.m);
+  return to_string(what.problem) +
+         (what.bucket && bucket.from < bucket.to ? fmt::format(", serving m {}", shown_tokens(bucket)) : "");
+}
+
 int warm(const State& state) {
+  const TokenRange tokens = state.m.empty() ? TokenRange{} : tokens_of("--m", state.m);
   ProblemList list = read_problem_list(state.file);
   std::ranges::stable_sort(list.items, std::greater(), &ProblemList::Item::count);  // what is asked for most, first
+  const std::vector<Task> tasks = tasks_of(list, tokens);
   const int bad_lines = list.faults.empty() ? kOk : kUsage;
   int done_now = 0, again = 0, known = 0, failed = 0;
   Json rows = Json::array();
@@ -45,11 +71,11 @@ int warm(const State& state) {
                     {"problems", rows}});
   };
   if (state.dry_run) {
-    for (const auto& item : list.items)
-      if (const std::string problem = to_string(item.problem); state.json)
-        add_row(item.line, {{"problem", problem}, {"state", "listed"}, {"why", ""}});
+    for (const auto& [line, what] : tasks)
+      if (state.json)
+        add_row(line, {{"problem", to_string(what.problem)}, {"state", "listed"}, {"why", ""}});
       else
-        fmt::print("{}\n", problem);
+        fmt::print("{}\n", shown(what));
     if (state.json) print();
     return bad_lines;
   }
@@ -64,7 +90,7 @@ int warm(const State& state) {
   double done = 0;
   Options options = state.search.options();
   options.process_budget_s = 86400 * 30;  // the longest there is: a list has as many searches as it has problems
-  const double total = static_cast<double>(list.items.size());
+  const double total = static_cast<double>(tasks.size());
   options.progress = [&](const TuneProgress& p) {
     bar.update((done + (p.budget_s > 0 ? std::min(1.0, p.elapsed_s / p.budget_s) : 0)) / total,
                fmt::format("{:.0f}/{:.0f}  {}  {}  best {}", done + 1, total, current, counted(p.trials, "trial"),
@@ -73,33 +99,34 @@ int warm(const State& state) {
   Context context(options);
   if (!context.impl().settings().cache_dir.empty() && !context.impl().store().persistent())
     throw Error(ErrorCode::internal, fmt::format("nothing would be kept: {}", context.impl().store().describe()));
-  for (const auto& item : list.items) {
-    current = fmt::format("{}x{}x{}", item.problem.m, item.problem.n, item.problem.k);
-    const std::string place = fmt::format("[{:.0f}/{:.0f}] {}", done + 1, total, to_string(item.problem));
+  for (const auto& [line, what] : tasks) {
+    const Problem& problem = what.problem;
+    current = fmt::format("{}x{}x{}", problem.m, problem.n, problem.k);
+    const std::string place = fmt::format("[{:.0f}/{:.0f}] {}", done + 1, total, shown(what));
     bar.update(done / total, place);
     try {
       // What stands in the store was finished before: that is how a second run resumes.
-      if (!state.force && context.impl().proven(item.problem)) {
+      if (!state.force && context.impl().proven(what)) {
         ++known;
         if (!bar.on_terminal()) bar.line(place + ": known");
-        add_row(item.line, {{"problem", to_string(item.problem)}, {"state", "known"}, {"why", ""}});
+        add_row(line, {{"problem", to_string(problem)}, {"state", "known"}, {"why", ""}});
       } else {
-        const Explanation e = state.force ? context.impl().retune(item.problem) : context.impl().prepare(item.problem);
+        const Explanation e = context.impl().prepare(what, state.force);
         if (!tuned(e)) throw Error(ErrorCode::unsupported, e.note);
         ++done_now;
         bar.line(fmt::format("{}: {}  {}, {}, {}", place, e.served_by, shown_us(e.us), shown_vendor(e.vendor_us, e.us),
                              shown_search(e.trials, e.search_s)));
-        const bool provisional = !context.impl().proven(item.problem);
+        const bool provisional = !context.impl().proven(what);
         again += provisional;
         Json row = to_json(e);
         row.update({{"state", "tuned"}, {"provisional", provisional}, {"why", ""}});
-        add_row(item.line, std::move(row));
+        add_row(line, std::move(row));
       }
     } catch (const Error& error) {
       if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
       ++failed;
-      add_row(item.line, {{"problem", to_string(item.problem)}, {"state", "failed"}, {"why", error.what()}});
-      bar.line(fmt::format("{}:{}: {}", state.file, item.line, error.what()));
+      add_row(line, {{"problem", to_string(problem)}, {"state", "failed"}, {"why", error.what()}});
+      bar.line(fmt::format("{}:{}: {}", state.file, line, error.what()));
     }
     ++done;
   }
@@ -120,6 +147,10 @@ void add_warm(Program& program) {
           "CSV with a header m,n,k[,act,dtype,out,layout,bias,c,alpha,gated,aux,scale,batch,numerics], or problems as `ak ls` "
           "prints them or AK_MODE=record writes them (those that were asked for most are tuned first)")
       .required();
+  command.option(
+      "--m", state->m,
+      "a range of m for every line instead of its own, as in 1:512: each bucket of it is tuned; in a list, its column m "
+      "may hold one");
   state->search.add_to(command);
   command.flag("--force", state->force, "search again although records stand, and replace them");
   command.flag("--dry-run", state->dry_run, "only read the list and print its problems");

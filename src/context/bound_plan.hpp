@@ -18,10 +18,14 @@ using ContextLife = std::shared_ptr<std::atomic<Context::Impl*>>;
 struct Plan::State {
   ContextLife life;
   DeviceState* device = nullptr;  // of the context
-  Problem problem;
-  std::uint64_t seen = 0;  // the table's epoch then
+  Problem problem;         // as it was called last
+  TokenRange bucket;       // the m that it may be called with
+  std::uint64_t seen = 0;  // the table's epoch then; kNever: plan is of another m
   const LaunchPlan* plan = nullptr;
   TensorMaps maps;
+
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  void take(std::int64_t m) { problem.m = m, seen = kNever; }
 };
 
 }  // namespace ak

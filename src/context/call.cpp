@@ -10,6 +10,7 @@
 #include "context/state.hpp"
 #include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
+#include "core/bucket.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "machine/gpu.hpp"
@@ -69,7 +70,7 @@ const LaunchPlan* Context::Impl::State::cold_plan(DeviceState& device, Stream st
   if (!device.machine->launches())
     throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING); prepare and explain work");
   device.machine->check_stream(stream);
-  if (!device.machine->capturing(stream)) return plan_for(device, problem, {}).plan.get();
+  if (!device.machine->capturing(stream)) return plan_for(device, problem, kCall).plan.get();
   const Served served = interim(device, problem, "met during a stream capture");
   if (common.settings.mode == Mode::background && served.standing != Standing::lasting && problem.k > 0) queue(device, problem);
   return served.plan.get();
@@ -105,14 +106,30 @@ void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, cons
 std::unique_ptr<Plan::State> Context::Impl::bind(const Problem& problem) {
   auto bound = std::make_unique<Plan::State>();
   bound->life = state_->life, bound->device = &state_->device(), bound->problem = problem;
-  state_->plan_for(*bound->device, problem, {});
+  bound->bucket = bucket_of(problem.m);
+  state_->plan_for(*bound->device, problem, kCall);
+  for (const std::int64_t m : {bound->bucket.from, bound->bucket.to}) state_->at_hand(*bound->device, with_tokens(problem, m));
   return bound;
 }
 
 std::int64_t Context::Impl::workspace_bytes(const Plan::State& bound) {
-  if (const LaunchPlan* plan = bound.device->table.find(bound.problem)) return plan->workspace_bytes();
-  const auto known = bound.device->find(bound.problem);
-  return known && known->plan ? known->plan->workspace_bytes() : 0;
+  std::int64_t most = 0;
+  for (const std::int64_t m : {bound.problem.m, bound.bucket.from, bound.bucket.to}) {
+    const Problem problem = with_tokens(bound.problem, m);
+    const LaunchPlan* plan = bound.device->table.find(problem);
+    const auto known = plan ? std::nullopt : bound.device->find(problem);
+    if (known) plan = known->plan.get();
+    if (plan) most = std::max(most, plan->workspace_bytes());
+  }
+  return most;
+}
+
+// Nothing is searched for it.
+void Context::Impl::State::at_hand(DeviceState& device, const Problem& problem) {
+  if (device.find(problem) || common.settings.mode == Mode::off || problem.k == 0) return;
+  const auto entered = device.machine->enter();
+  std::optional<PlanRecord> old;
+  if (auto known = hit(common, *device.machine, problem, kCall, old)) device.keep(problem, std::move(*known));
 }
 
 DeviceState& Context::Impl::State::device() {
@@ -168,8 +185,8 @@ Served Context::Impl::State::interim(DeviceState& device, const Problem& problem
   } else {
     std::optional<PlanRecord> old;
     if (common.settings.mode != Mode::off && !common.settings.force_tactic)
-      if (auto known = hit(common, machine, problem, false, old)) return device.keep(problem, std::move(*known));
-    auto known = still_serves(common, machine, old, why);
+      if (auto known = hit(common, machine, problem, kCall, old)) return device.keep(problem, std::move(*known));
+    auto known = still_serves(common, machine, problem, old, why);
     served = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
   }
   served.standing = Standing::momentary;
@@ -189,10 +206,10 @@ std::optional<Served> Context::Impl::State::unsearched(DeviceState& device, cons
   std::optional<PlanRecord> old;
   if (request.retune)
     old = common.store->find(problem, machine.hardware());
-  else if (auto known = hit(common, machine, problem, request.recheck, old))
+  else if (auto known = hit(common, machine, problem, request, old))
     return known;
   if (common.settings.searches()) return std::nullopt;
-  if (auto known = still_serves(common, machine, old, mode)) return known;
+  if (auto known = still_serves(common, machine, problem, old, mode)) return known;
   return fallback(common, machine, problem, fmt::format("{} and {}", old ? "its record is to be proven" : "no record", mode));
 }
 
@@ -208,6 +225,13 @@ std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Pr
   return static_cast<const ForcedTrial&>(*TuningService::work(ticket)).served();
 }
 
+// Where a problem is tuned: a call without a record of its own at its bucket's last m, for all of it.
+Problem Context::Impl::State::tuned_at(const DeviceState& device, const Problem& problem, Request& request) const {
+  request.exact =
+      !request.whole && (request.exact || request.retune || common.store->find(problem, device.machine->hardware()));
+  return request.exact ? problem : with_tokens(problem, bucket_of(problem.m).to);
+}
+
 TuningRequest Context::Impl::State::search_of(DeviceState& device, const Problem& problem, Request request,
                                               std::shared_ptr<TuningJob> job) const {
   return {.place = &device,
@@ -221,9 +245,11 @@ TuningRequest Context::Impl::State::search_of(DeviceState& device, const Problem
 void Context::Impl::State::queue(DeviceState& device, const Problem& problem) {
   if (TuningService::inside()) return;
   const auto entered = device.machine->enter();
-  const auto job = std::make_shared<TuningJob>(common, device, problem, Request{});
+  Request request = kCall;
+  const Problem tuned = tuned_at(device, problem, request);
+  const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
   if (job->refused()) return;
-  TuningRequest search = search_of(device, problem, {}, job);
+  TuningRequest search = search_of(device, tuned, request, job);
   search.kept = true;
   service->enqueue(std::move(search), Deadline::never());
 }
@@ -241,26 +267,43 @@ Served Context::Impl::State::behind(DeviceState& device, const Problem& problem,
 
 Served Context::Impl::State::searched(DeviceState& device, const Problem& problem, Request request,
                                       TuningService::Patience patience) {
-  const auto job = std::make_shared<TuningJob>(common, device, problem, request);
-  if (auto answer = job->refused()) return device.keep(problem, std::move(*answer));
-  TuningRequest search = search_of(device, problem, request, job);
-  if (common.settings.mode == Mode::background && request.kind() == Request{}.kind())
-    return behind(device, problem, std::move(search));
+  const bool call = request.kind() == kCall.kind();
+  const Problem tuned = tuned_at(device, problem, request);
+  const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
+  if (const auto refusal = job->refused())
+    return device.keep(problem, old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing));
+  TuningRequest search = search_of(device, tuned, request, job);
+  if (common.settings.mode == Mode::background && call) return behind(device, problem, std::move(search));
   const auto ticket = service->enqueue(std::move(search), Deadline::in(common.settings.budget_s));
   // As long as a search of its own might take: those that start together then all get the one winner.
   const Deadline patient = Deadline::in((1 + kMostOverrun) * common.settings.budget_s);
   const TuningService::End end = service->wait(ticket, patient, patience);
   if (service->met_elsewhere(ticket)) common.ledger.count([](Counters& c) { ++c.lease_waits; });
-  if (end == TuningService::End::done) return static_cast<const TuningJob&>(*TuningService::work(ticket)).served();
+  if (end == TuningService::End::done) {
+    const auto& done = static_cast<const TuningJob&>(*TuningService::work(ticket));
+    return problem == tuned ? done.served() : lent(device, problem, done);
+  }
   std::optional<PlanRecord> old;
   if (!request.retune)  // a look at the store after every wait
-    if (auto known = hit(common, *device.machine, problem, request.recheck, old))
-      return device.keep(problem, std::move(*known));
+    if (auto known = hit(common, *device.machine, problem, request, old)) return device.keep(problem, std::move(*known));
   const std::string why = end == TuningService::End::elsewhere ? "another process searches for it"
                           : end == TuningService::End::device
                               ? fmt::format("other searches took all of {}", common.settings.given_by("AK_BUDGET_S"))
                               : "its search has not ended in time";
   return device.keep(problem, old_or_fallback(common, *device.machine, problem, why, Standing::passing));
+}
+
+// What was found for its bucket, as it serves the problem.
+Served Context::Impl::State::lent(DeviceState& device, const Problem& problem, const TuningJob& job) {
+  const Served& tuned = job.served();
+  std::optional<PlanRecord> old;
+  if (auto known = hit(common, *device.machine, problem, kCall, old)) {
+    if (known->record == tuned.record) known->source = tuned.source;
+    return device.keep(problem, std::move(*known));
+  }
+  const bool passing = tuned.standing != Standing::lasting || !job.alone().empty();
+  return device.keep(problem, old_or_fallback(common, *device.machine, problem, job.alone().empty() ? tuned.note : job.alone(),
+                                              passing ? Standing::passing : Standing::lasting));
 }
 
 }  // namespace ak

@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <unordered_set>
+#include <algorithm>
 
 #include "base/environment.hpp"
 #include "context/describe.hpp"
@@ -11,9 +11,15 @@
 #include "context/loop_state.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
+#include "core/bucket.hpp"
 #include "recording/recorded_machine.hpp"
 
 namespace ak {
+namespace {
+
+constexpr double kNeighbourShare = 0.125;  // of the budget, for a bucket whose larger neighbour was searched for
+
+}  // namespace
 
 Context::Impl::State::State(Impl& impl, Settings settings, std::unique_ptr<Machine> machine,
                             std::function<Clock::time_point()> clock)
@@ -53,6 +59,7 @@ Explanation Context::Impl::State::explanation(DeviceState& device, const Problem
   const bool unranked = is_vendor(record.tactic) && !served.plan && unproven(record);  // which heuristic is found here
   e.served_by = problem.k == 0 ? "the separate pass" : unranked ? "cuBLASLt" : served_by(record.tactic);
   e.proposer = record.provenance.proposer;
+  if (served.plan || served.source == "store") e.bucket = record.bucket;
   e.us = record.us;
   e.vendor_us = record.vendor_us;
   e.trials = record.provenance.trials;
@@ -71,7 +78,7 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
   served.source = "none";
   if (common.settings.mode == Mode::off) {
     served.note = common.settings.mode_given() + ": cuBLASLt would serve it";
-  } else if (const auto record = common.store->find(problem, device.machine->hardware())) {
+  } else if (const auto record = record_for(*common.store, device.machine->hardware(), problem)) {
     auto why = to_prove(*device.machine, *record);
     if (const auto harm = quarantined(common, *device.machine, *record)) why = "its kernel is in quarantine: " + *harm;
     served = {nullptr, "store", *record, why ? fmt::format("to be proven: {}", *why) : record->provenance.note};
@@ -79,7 +86,8 @@ Explanation Context::Impl::State::expectation(DeviceState& device, const Problem
     served.note = "cuBLASLt would serve it";
   } else if (common.settings.mode == Mode::background) {
     served.note = "cuBLASLt would serve it, and a search begin behind the calls";
-  } else if (const auto hint = find_hint(common, *device.machine, problem, {}); hint && hint->exact) {
+  } else if (const auto hint = find_hint(common, *device.machine, with_tokens(problem, bucket_of(problem.m).to), {});
+             hint && hint->exact) {
     served = {nullptr, hint->source, hint->record, "the first call would compile and prove it here"};
   } else {
     served.note =
@@ -95,42 +103,58 @@ Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::fu
 
 Context::Impl::~Impl() = default;
 
-Explanation Context::Impl::prepare(const Problem& problem) {
-  DeviceState& device = state_->device();
-  return state_->explanation(device, problem, state_->plan_for(device, problem, {.recheck = true}));
+std::vector<Context::Impl::Preparation> Context::Impl::preparations(const Wanted& wanted) {
+  if (wanted.tokens.none()) return {{wanted.problem}};
+  std::vector<Preparation> all;
+  for (const TokenRange& bucket : buckets_of(wanted.tokens))
+    all.push_back({with_tokens(wanted.problem, bucket.to), true, all.empty() ? 1 : kNeighbourShare});
+  return all;
 }
 
-std::vector<Explanation> Context::Impl::prepare(std::span<const Problem> problems, const PrepareProgress& progress) {
-  PerProblem<Explanation> known;
-  std::unordered_set<Problem, ProblemHash> all(problems.begin(), problems.end());
-  std::vector<Explanation> explanations;
-  for (const Problem& problem : problems) {
-    auto at = known.find(problem);
-    if (at == known.end()) {
-      Explanation e;
-      try {
-        e = prepare(problem);
-      } catch (const Error& error) {
-        if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
-        e.problem = to_string(problem), e.source = "none", e.served_by = "nothing", e.note = error.what();
-      }
-      at = known.emplace(problem, std::move(e)).first;
-      if (progress) progress(known.size(), all.size(), at->second);
+Explanation Context::Impl::prepare(const Preparation& task, bool retune) {
+  DeviceState& device = state_->device();
+  const Request request{.retune = retune, .recheck = true, .exact = !task.bucket, .whole = task.bucket, .share = task.share};
+  return state_->explanation(device, task.problem, state_->plan_for(device, task.problem, request));
+}
+
+std::vector<Explanation> Context::Impl::prepare(std::span<const Wanted> wanted, const PrepareProgress& progress) {
+  PerProblem<std::optional<Explanation>> exact, buckets;
+  const auto told = [&](const Preparation& task) -> std::optional<Explanation>& {
+    return (task.bucket ? buckets : exact)[task.problem];
+  };
+  std::vector<Preparation> tasks;
+  for (const Wanted& each : wanted)
+    for (const Preparation& task : preparations(each)) {
+      told(task);
+      tasks.push_back(task);
     }
-    explanations.push_back(at->second);
+  const std::size_t all = exact.size() + buckets.size();
+  std::size_t done = 0;
+  for (const Preparation& task : tasks) {
+    std::optional<Explanation>& e = told(task);
+    if (e) continue;
+    try {
+      e = prepare(task, false);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::missing_library || error.code() == ErrorCode::driver) throw;
+      e.emplace();
+      e->problem = to_string(task.problem), e->source = "none", e->served_by = "nothing", e->note = error.what();
+    }
+    if (progress) progress(++done, all, *e);
+  }
+  std::vector<Explanation> explanations;
+  for (const Wanted& each : wanted) {
+    const auto of_each = preparations(each);
+    const auto failed = std::ranges::find_if(of_each, [&](const Preparation& task) { return told(task)->source == "none"; });
+    explanations.push_back(*told(failed == of_each.end() ? of_each.front() : *failed));
   }
   return explanations;
 }
 
-Explanation Context::Impl::retune(const Problem& problem) {
-  DeviceState& device = state_->device();
-  return state_->explanation(device, problem, state_->plan_for(device, problem, {.retune = true}));
-}
-
-bool Context::Impl::proven(const Problem& problem) {
+bool Context::Impl::proven(const Preparation& task) {
   Machine& machine = *state_->device().machine;
-  const auto record = state_->common.store->find(problem, machine.hardware());
-  return record && !record->provenance.provisional && !to_prove(machine, *record) &&
+  std::optional<PlanRecord> record = record_for(*state_->common.store, machine.hardware(), task.problem, true);
+  return record && !why_not(state_->common, machine, *record, {.recheck = true, .exact = true, .whole = task.bucket}) &&
          !quarantined(state_->common, machine, *record);
 }
 

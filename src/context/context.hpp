@@ -41,14 +41,30 @@ struct Context::Impl {
   std::uint64_t epoch() const;
   Explanation explain(const Plan::State& bound);
 
-  /// Load or tune the plan of exactly this problem; a provisional record is tuned again.
-  Explanation prepare(const Problem& problem);
+  /// A problem; or, with tokens, all of its buckets that they meet.
+  struct Wanted {
+    Problem problem;
+    TokenRange tokens = {};
+  };
+  /// What is prepared at once: exactly the problem, or the bucket whose last m it has.
+  struct Preparation {
+    Problem problem;
+    bool bucket = false;
+    double share = 1;  // of the budget
+  };
+  /// The last bucket first: the others are searched for in less time, with what it found at hand.
+  static std::vector<Preparation> preparations(const Wanted& wanted);
+
+  /// Load or tune it; a provisional record is tuned again. retune: searches even when a record stands, and replaces it
+  /// (`ak tune --force`).
+  Explanation prepare(const Preparation& task, bool retune = false);
+  Explanation prepare(const Problem& problem) { return prepare(Preparation{problem}); }
+  Explanation retune(const Problem& problem) { return prepare(Preparation{problem}, true); }
   /// prepare() of each, once; a problem that fails is explained by its error. Throws Error{missing_library | driver}.
-  std::vector<Explanation> prepare(std::span<const Problem> problems, const PrepareProgress& progress);
-  /// As prepare, but searches even when a record stands, and replaces it (`ak tune --force`).
-  Explanation retune(const Problem& problem);
+  std::vector<Explanation> prepare(std::span<const Wanted> wanted, const PrepareProgress& progress);
   /// Whether a record stands that prepare() would load: neither stale nor provisional.
-  bool proven(const Problem& problem);
+  bool proven(const Preparation& task);
+  bool proven(const Problem& problem) { return proven(Preparation{problem}); }
   /// Starts no search.
   Explanation explain(const Problem& problem);
   /// A C function whose loops become kernels; reads nothing yet.

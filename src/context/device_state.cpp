@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "core/bucket.hpp"
+
 namespace ak {
 namespace {
 
@@ -12,6 +14,12 @@ constexpr double kFirstRetry = 1, kLastRetry = 60;  // seconds
 std::optional<Served> of(const PerProblem<Served>& all, const Problem& problem) {
   const auto at = all.find(problem);
   return at == all.end() ? std::nullopt : std::optional(at->second);
+}
+
+bool stands(const Served& served, Request request) {
+  if (request.recheck && served.record.provenance.provisional) return false;
+  if (request.exact && served.lent) return false;
+  return !request.whole || !served.record.bucket.none();
 }
 
 }  // namespace
@@ -23,8 +31,7 @@ DeviceState::DeviceState(std::unique_ptr<Machine> machine, std::function<Clock::
 DeviceState::Known DeviceState::known(const Problem& problem, Request request) {
   if (request.retune) return {};
   const std::lock_guard lock(mutex_);
-  if (auto served = of(lasting_, problem); served && !(request.recheck && served->record.provenance.provisional))
-    return {std::move(served)};
+  if (auto served = of(lasting_, problem); served && stands(*served, request)) return {std::move(served)};
   const auto retry = retries_.find(problem);
   if (retry == retries_.end() || request.recheck) return {};
   if (now_() < retry->second.at) return {of(interims_, problem)};
@@ -46,6 +53,12 @@ std::uint64_t DeviceState::changes(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   const auto at = changes_.find(problem);
   return at == changes_.end() ? 0 : at->second;
+}
+
+void DeviceState::ask_again(const Problem& problem, const TokenRange& bucket) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [each, retry] : retries_)
+    if (bucket.holds(each.m) && with_tokens(each, problem.m) == problem) retry.at = now_();
 }
 
 void DeviceState::withdraw(const Problem& problem) {

@@ -45,7 +45,7 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
 }
 
 Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing) {
-  auto known = still_serves(common, machine, common.store->find(problem, machine.hardware()), why);
+  auto known = still_serves(common, machine, problem, record_for(*common.store, machine.hardware(), problem), why);
   if (!known) return fallback(common, machine, problem, why, standing);
   known->standing = standing;
   return *known;

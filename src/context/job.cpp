@@ -14,6 +14,8 @@
 #include "context/fallback.hpp"
 #include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
+#include "context/widen.hpp"
+#include "core/bucket.hpp"
 #include "search/llm_proposer.hpp"
 
 namespace ak {
@@ -22,6 +24,8 @@ namespace {
 constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
 constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
 constexpr double kForced = 10;        // a forced tactic is compiled, proven and timed in so much, or the budget if that is more
+constexpr double kEndShare = 0.15;    // of the budget, for the other end of a bucket
+constexpr double kLeastEnd = 0.25;    // seconds
 constexpr double kLetGo = 2;          // seconds that callers grant the last trial and the record beyond a search's time
 
 // Whether the old winner, proven again, spares a search: an own kernel is timed against the vendor where libraries changed; a
@@ -49,26 +53,26 @@ TuningJob::TuningJob(Common& common, DeviceState& device, const Problem& problem
       machine_(*device.machine),
       problem_(problem),
       text_(to_string(problem)),
-      request_(request) {}
+      request_{request.retune, request.recheck, true, !request.exact, request.share} {}
 
 Served TuningJob::untuned(const std::string& why, Standing standing) {
   return old_or_fallback(common_, machine_, problem_, why, standing);
 }
 
-std::optional<Served> TuningJob::refused() {
+std::optional<TuningJob::Refusal> TuningJob::refused() {
   const Settings& settings = common_.settings;
   if (settings.budget_s < kLeastBudget)
-    return untuned(fmt::format("{}={:g} is too short for a search, which takes {:g} s at least",
+    return Refusal{fmt::format("{}={:g} is too short for a search, which takes {:g} s at least",
                                settings.given_by("AK_BUDGET_S"), settings.budget_s, kLeastBudget),
-                   Standing::lasting);
+                   Standing::lasting};
   if (common_.process_budget_left() < kLeastBudget) {
     const std::string limit = settings.given_by("AK_PROCESS_BUDGET_S");
     warn_once(fmt::format("the searches of this process have used up {}; new problems are served untuned", limit));
-    return untuned(fmt::format("the process budget is used up ({})", limit), Standing::passing);
+    return Refusal{fmt::format("the process budget is used up ({})", limit), Standing::passing};
   }
   if (const auto why = machine_.lacks_memory(problem_, common_.allowance(machine_))) {
     log(LogLevel::warn, "{}: {}", text_, *why);
-    return untuned(*why, Standing::passing);
+    return Refusal{*why, Standing::passing};
   }
   return std::nullopt;
 }
@@ -78,15 +82,22 @@ void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
   stand_by(common_, device_, problem_, served_, spare_);
+  if (request_.whole && served_.standing == Standing::lasting && alone_.empty())
+    device_.ask_again(problem_, bucket_of(problem_.m));
 }
 
 Served TuningJob::tuned(const Turn& turn) {
   if (request_.retune)
     old_ = common_.store->find(problem_, machine_.hardware());
-  else if (auto known = hit(common_, machine_, problem_, request_.recheck, old_))  // left by who had the turn or the lease
+  else if (auto known = hit(common_, machine_, problem_, request_, old_))  // left by who had the turn or the lease
     return *known;
-  if (auto answer = refused()) return *answer;
-  const double budget = std::min(common_.settings.budget_s, turn.by.remaining());
+  if (old_ && request_.whole && machine_.no_compiler()) {  // nothing is tried at the bucket's other end
+    Request alone = request_;
+    alone.whole = false;
+    if (auto known = hit(common_, machine_, problem_, alone, old_)) return *known;
+  }
+  if (const auto refusal = refused()) return untuned(refusal->why, refusal->standing);
+  const double budget = std::min(this->budget(), turn.by.remaining());
   if (budget < kLeastBudget)
     return untuned(fmt::format("other searches took all of {}", common_.settings.given_by("AK_BUDGET_S")), Standing::passing);
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
@@ -129,6 +140,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   const Settings& settings = common_.settings;
   const bool by_process = common_.process_budget_left() < seconds;
   if (by_process) seconds = common_.process_budget_left();
+  if (request_.whole && bucket_of(problem_.m).from < problem_.m) seconds *= 1 - kEndShare;
   const auto began = Clock::now();
   struct Spend {
     TuningJob& job;
@@ -164,7 +176,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
         space.tactics.size(), rest.seconds, describe(machine_.hardware()));
     auto list = without_.empty() ? proposers(rest) : decltype(proposers(rest)){};
     found = tune(problem_, machine_.device(), space, *runner, std::move(list), rest, show);
-    if (rest.seconds < kFairShare * settings.budget_s) {
+    if (rest.seconds < kFairShare * budget()) {
       found->provisional = true;
       const std::string whose = settings.given_by(by_process ? "AK_PROCESS_BUDGET_S" : "AK_BUDGET_S");
       found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}={:g}", rest.seconds, whose,
@@ -181,7 +193,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));
-  return adopt(std::move(*found));
+  return adopt(std::move(*found), turn);
 }
 
 std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(const Allowance& allowance) {
@@ -223,7 +235,35 @@ ProgressSink TuningJob::progress() {
   };
 }
 
-Served TuningJob::adopt(Tuned tuned) {
+// What the record's tactic serves beside its own m. What was found out before stands while the times do; a record that serves
+// those above its m goes on to, for it is no slower than cuBLASLt at theirs that is nearer.
+void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
+  const TokenRange bucket = bucket_of(problem_.m);
+  const PlanRecord* const known = spared_ && hint_ ? &hint_->record : old_ ? &*old_ : nullptr;
+  if (known && known->tactic == record.tactic && known->us == record.us && known->bucket == bucket) {
+    record.bucket = bucket;
+    return;
+  }
+  if (old_ && (old_->tactic == record.tactic || problem_.m == old_->bucket.from)) record.bucket = old_->bucket;
+  if (!request_.whole || bucket.from == bucket.to) return;
+  Allowance allowance = common_.allowance(machine_);
+  allowance.seconds = std::max(kLeastEnd, kEndShare * budget()), allowance.stop = turn.by.stop();
+  StoredQuarantine quarantine(*common_.store, machine_.hardware());
+  const Widened widened = widen(common_, machine_, problem_, tuned, allowance, quarantine, progress());
+  record.bucket = widened.bucket;
+  record.provenance.note = joined(record.provenance.note, widened.note);
+  if (widened.bucket.none()) alone_ = widened.note;
+  if (!widened.lower) return;
+  // What stands at that m was searched for, and serves its neighbours as well.
+  Store& store = *common_.store;
+  PlanRecord stands = store.put_if_absent(*widened.lower, widened.cubin);
+  const auto cubin = is_vendor(stands.tactic) ? std::optional(std::string()) : store.cubin(stands.cubin);
+  if (unproven(stands) || stands.provenance.provisional || !cubin) return store.replace(*widened.lower, widened.cubin);
+  stands.bucket = widened.lower->bucket;
+  store.replace(stands, *cubin);
+}
+
+Served TuningJob::adopt(Tuned tuned, const Turn& turn) {
   Store& store = *common_.store;
   store.add_trials(problem_, machine_.hardware(), tuned.history);
   // What was learned of nothing but cuBLASLt replaces no own winner.
@@ -236,31 +276,20 @@ Served TuningJob::adopt(Tuned tuned) {
       text_, served_by(winner.tactic), winner.us, tuned.vendor.best_us, tuned.trials, tuned.compiles, tuned.seconds,
       tuned.explore_s, tuned.refine_s, tuned.finals_s, tuned.note.empty() ? "" : "; ", tuned.note);
 
-  PlanRecord record;
-  record.problem = problem_, record.hardware = machine_.hardware();
-  record.tactic = winner.tactic, record.vendor_algo = tuned.artifact.vendor_algo;
-  record.us = winner.us, record.vendor_us = tuned.vendor.best_us;
-  record.provenance = machine_.provenance(problem_, winner.tactic, true);
-  record.regime = winner.regime;
-  record.regime_us = winner.regime_us;
-  record.regime_vendor_us[static_cast<int>(Regime::chain)] = record.vendor_us;
-  if (!is_vendor(winner.tactic)) record.cubin = digest(tuned.artifact.cubin);
-  record.provenance.proposer = winner.proposer;
-  record.provenance.round = winner.round;
-  record.provenance.unix_time = static_cast<std::int64_t>(std::time(nullptr));
-  record.provenance.trials = tuned.trials;
-  record.provenance.search_s = tuned.seconds;
-  record.provenance.provisional = tuned.provisional;
-  record.provenance.note = tuned.note;
-
+  PlanRecord record = record_of(machine_, problem_, tuned);
   if (!without_.empty() && old_ && !is_vendor(old_->tactic)) {  // its own winner outlives a process without a compiler
     log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text_);
-  } else if (request_.retune || old_) {
+    return {machine_.load(record, tuned.artifact.cubin), "this process", record, tuned.note};
+  }
+  lend(record, tuned, turn);
+  if (const auto harm = quarantined(common_, machine_, record))
+    return untuned(fmt::format("its kernel did harm at another m of its bucket: {}", *harm), Standing::passing);
+  if (request_.retune || old_) {
     store.replace(record, tuned.artifact.cubin);
   } else if (const PlanRecord stands = store.put_if_absent(record, tuned.artifact.cubin); !(stands.tactic == record.tactic)) {
     // Another process was first. One winner for all, unless it cannot run here.
     if (!unproven(stands) && !stale(stands, machine_.provenance(problem_, stands.tactic, true)))
-      if (auto served = load(common_, machine_, stands)) return *served;
+      if (auto served = load(common_, machine_, stands, problem_)) return *served;
   }
   return {machine_.load(record, tuned.artifact.cubin), spared_ && hint_ ? hint_->source : "this process", record, tuned.note};
 }

@@ -1,5 +1,5 @@
 // TuningJob: what a miss costs. What packs know, proven here; else a proof of the old winner; else a search under its budgets;
-// and the record it leaves.
+// the other end of its bucket; and the record it leaves.
 #pragma once
 
 #include <memory>
@@ -18,17 +18,26 @@ namespace ak {
 
 class TuningJob final : public TuningWork {
  public:
-  /// common and device outlive it.
+  /// For the problem's bucket, its last m, unless the request is exact. common and device outlive it.
   TuningJob(Common& common, DeviceState& device, const Problem& problem, Request request);
 
-  /// Why it cannot begin now, as an answer to keep: no time or no memory. nullopt when it can.
-  std::optional<Served> refused();
+  /// Why it cannot begin now: no time or no memory. nullopt when it can.
+  struct Refusal {
+    std::string why;
+    Standing standing;
+  };
+  std::optional<Refusal> refused();
   /// Throws when it is stopped: its context ends.
   void run(const Turn& turn) override;
   /// What run() kept.
   const Served& served() const { return served_; }
+  /// Why other m of its bucket are not served by what it found, for a passing reason; empty where they are, or none was asked
+  /// for.
+  const std::string& alone() const { return alone_; }
 
  private:
+  double budget() const { return request_.share * common_.settings.budget_s; }
+  void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn);
   Served tuned(const Turn& turn);
   std::string warm_up(const Turn& turn);
   Served search(const Turn& turn, double seconds);
@@ -36,19 +45,20 @@ class TuningJob final : public TuningWork {
   std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);
   ProgressSink progress();
   void look_at(const Trial& trial);
-  Served adopt(Tuned tuned);
+  Served adopt(Tuned tuned, const Turn& turn);
 
   Common& common_;
   DeviceState& device_;
   Machine& machine_;
   const Problem problem_;
   const std::string text_;
-  const Request request_;
+  const Request request_;  // of its own m, and the whole of its bucket where that is asked for
   std::optional<PlanRecord> old_;  // stands, and is to be proven again
   std::optional<Hint> hint_;
   std::string without_;  // why no own kernels are tried
   bool spared_ = false;  // a search, by a hint or by a proof of the old winner
   std::optional<SpareKernel> spare_;
+  std::string alone_;
   Served served_;
 };
 

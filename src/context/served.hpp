@@ -28,15 +28,21 @@ struct Served {
   PlanRecord record;   // tactic, times and provenance, as far as known
   std::string note;
   Standing standing = Standing::lasting;
+  bool lent = false;  // by another m's record: the problem is one of its bucket
 };
 
 struct Request {
   bool retune = false;   // search even when a record stands
   bool recheck = false;  // a provisional record does not stand
+  bool exact = false;    // of this very m: its bucket's record does not stand
+  bool whole = false;    // of all m of its bucket: a record of its own m alone does not stand
+  double share = 1;      // of the budget; less for a bucket whose neighbours are known
 
   /// For TuningRequest::kind: whose answer is good for whom.
-  int kind() const { return 2 * retune + recheck; }
+  int kind() const { return 8 * whole + 4 * exact + 2 * retune + recheck; }
 };
+/// A first call's, and what is asked in its place.
+constexpr Request kCall{};
 
 struct ProblemHash {
   std::size_t operator()(const Problem& problem) const { return hash(problem); }

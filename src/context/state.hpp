@@ -44,6 +44,9 @@ struct Context::Impl::State {
   std::optional<Served> unsearched(DeviceState& device, const Problem& problem, Request request);
   std::optional<Served> forced(DeviceState& device, const Problem& problem);
   Served searched(DeviceState& device, const Problem& problem, Request request, TuningService::Patience patience);
+  Problem tuned_at(const DeviceState& device, const Problem& problem, Request& request) const;
+  Served lent(DeviceState& device, const Problem& problem, const TuningJob& job);
+  void at_hand(DeviceState& device, const Problem& problem);
   TuningRequest search_of(DeviceState& device, const Problem& problem, Request request, std::shared_ptr<TuningJob> job) const;
   Served behind(DeviceState& device, const Problem& problem, TuningRequest search);
   void queue(DeviceState& device, const Problem& problem);

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/stored_quarantine.hpp"
+#include "core/bucket.hpp"
 
 namespace ak {
 namespace {
@@ -15,6 +16,15 @@ Provenance provenance_to_compare(const Machine& machine, const PlanRecord& recor
   const Provenance& then = record.provenance;
   Provenance today = machine.provenance(record.problem, record.tactic, then.nvrtc.empty() || then.cublaslt.empty());
   return stale(record, today) ? machine.provenance(record.problem, record.tactic, true) : today;
+}
+
+// Whether all m of the bucket that its own is the last of are served, by it or by its first m's record.
+bool serves_bucket(const Common& common, const PlanRecord& record) {
+  const TokenRange bucket = bucket_of(record.problem.m);
+  if (bucket.from == bucket.to || record.bucket == bucket) return true;
+  if (record.bucket.none()) return false;
+  const auto lower = common.store->find(with_tokens(record.problem, bucket.from), record.hardware);
+  return lower && lower->bucket.holds(record.bucket.from - 1);
 }
 
 }  // namespace
@@ -56,19 +66,35 @@ std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& re
   return stale(record, provenance_to_compare(machine, record));
 }
 
-std::optional<Served> hit(Common& common, Machine& machine, const Problem& problem, bool recheck,
+std::optional<PlanRecord> record_for(Store& store, const Hardware& hardware, const Problem& problem, bool exact) {
+  auto own = store.find(problem, hardware);
+  if (own || exact) return own;
+  const TokenRange bucket = bucket_of(problem.m);
+  for (const std::int64_t m : {bucket.to, bucket.from})
+    if (m != problem.m)
+      if (auto lent = store.find(with_tokens(problem, m), hardware); lent && lent->bucket.holds(problem.m)) return lent;
+  return std::nullopt;
+}
+
+std::optional<std::string> why_not(const Common& common, const Machine& machine, const PlanRecord& record, Request request) {
+  auto why = to_prove(machine, record);
+  if (!why && request.recheck && record.provenance.provisional) why = "its times are provisional";
+  if (!why && request.whole && !serves_bucket(common, record)) why = "it is of its own m alone";
+  return why;
+}
+
+std::optional<Served> hit(Common& common, Machine& machine, const Problem& problem, Request request,
                           std::optional<PlanRecord>& old) {
-  old = common.store->find(problem, machine.hardware());
+  old = record_for(*common.store, machine.hardware(), problem, request.exact);
   if (!old) return std::nullopt;
-  auto why = to_prove(machine, *old);
-  if (!why && recheck && old->provenance.provisional) why = "its times are provisional";
+  const auto why = why_not(common, machine, *old, request);
   if (!why)
-    if (auto served = load(common, machine, *old)) return served;
+    if (auto served = load(common, machine, *old, problem)) return served;
   log(LogLevel::info, "{}: its record is to be proven again: {}", to_string(problem), why.value_or("it cannot be loaded"));
   return std::nullopt;
 }
 
-std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record) {
+std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record, const Problem& problem) {
   const auto start = Clock::now();
   try {
     if (const auto harm = quarantined(common, machine, record))
@@ -79,22 +105,25 @@ std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& r
       if (!found) return std::nullopt;
       cubin = std::move(*found);
     }
-    Served served{machine.load(record, cubin), "store", record, record.provenance.note};
+    PlanRecord here = record;
+    here.problem = problem;
+    Served served{machine.load(here, cubin), "store", record, record.provenance.note};
+    served.lent = record.problem.m != problem.m;
     common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
   } catch (const std::exception& error) {
-    log(LogLevel::warn, "{}: {}", to_string(record.problem), error.what());
+    log(LogLevel::warn, "{}: {}", to_string(problem), error.what());
     return std::nullopt;
   }
 }
 
 // Another driver or library takes no kernel out of service: what was proven runs as before until it is proven again. Other
 // device code may: its launch may differ.
-std::optional<Served> still_serves(Common& common, Machine& machine, const std::optional<PlanRecord>& old,
-                                   const std::string& why) {
+std::optional<Served> still_serves(Common& common, Machine& machine, const Problem& problem,
+                                   const std::optional<PlanRecord>& old, const std::string& why) {
   if (!old || unproven(*old)) return std::nullopt;
   if (other_code(*old, machine.provenance(old->problem, old->tactic, false))) return std::nullopt;
-  auto served = load(common, machine, *old);
+  auto served = load(common, machine, *old, problem);
   if (!served) return std::nullopt;
   const auto changed = to_prove(machine, *old);
   if (changed) warn_once(fmt::format("records serve as they were proven before ({}); `ak warm` proves them again", *changed));

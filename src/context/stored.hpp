@@ -19,14 +19,23 @@ std::optional<std::string> quarantined(const Common& common, const Machine& mach
 /// Why a record of the store is no winner to load.
 std::optional<std::string> to_prove(const Machine& machine, const PlanRecord& record);
 
-/// The record that stands, loaded. One that must be proven again is left in `old`, with the reason in the log.
-std::optional<Served> hit(Common& common, Machine& machine, const Problem& problem, bool recheck,
+/// The record for the problem: its own, else, unless exact, its bucket's: of the bucket's last m, or of its first where that
+/// one does not serve the problem's.
+std::optional<PlanRecord> record_for(Store& store, const Hardware& hardware, const Problem& problem, bool exact = false);
+
+/// Why the record, whose kernel may run, is not what is asked for.
+std::optional<std::string> why_not(const Common& common, const Machine& machine, const PlanRecord& record, Request request);
+
+/// The record for the problem, loaded for it, if it is what is asked for. One that must be proven again is left in `old`, with
+/// the reason in the log.
+std::optional<Served> hit(Common& common, Machine& machine, const Problem& problem, Request request,
                           std::optional<PlanRecord>& old);
-/// nullopt where it cannot be, or must not (quarantined()), with the reason in the log.
-std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record);
-/// A record that is to be proven again and whose kernel still runs as it was proven; nullopt when there is none. why: it is not
-/// proven now.
-std::optional<Served> still_serves(Common& common, Machine& machine, const std::optional<PlanRecord>& old,
-                                   const std::string& why);
+/// Loaded for a problem that is the record's but for m. nullopt where it cannot be, or must not (quarantined()), with the
+/// reason in the log.
+std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& record, const Problem& problem);
+/// A record for the problem that is to be proven again and whose kernel still runs as it was proven; nullopt when there is none.
+/// why: it is not proven now.
+std::optional<Served> still_serves(Common& common, Machine& machine, const Problem& problem,
+                                   const std::optional<PlanRecord>& old, const std::string& why);
 
 }  // namespace ak

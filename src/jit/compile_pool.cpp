@@ -70,6 +70,15 @@ void CompilePool::want(const Source& source) {
   want_locked(source, false);
 }
 
+void CompilePool::put(const Source& source, std::string cubin) {
+  std::lock_guard lock(mutex_);
+  const auto [entry, fresh] = entries_.try_emplace(source.digest);
+  if (!fresh) return;
+  auto result = std::make_shared<Compiled>();
+  result->cubin = std::move(cubin);
+  entry->second.result = std::move(result);
+}
+
 bool CompilePool::ready(const Digest& source) const {
   std::lock_guard lock(mutex_);
   if (workers_.empty() && !queue_.empty()) return queue_.front() == source;  // get() compiles it

@@ -36,6 +36,8 @@ class CompilePool {
 
   /// Queues a compile behind those wanted before; a source that is known already is left alone.
   void want(const Source& source);
+  /// What a compile of the source gave before; one that is known already is left alone.
+  void put(const Source& source, std::string cubin);
   /// Whether get() would return without waiting.
   bool ready(const Digest& source) const;
   /// The result, wanted now: it goes to the front of the queue. nullptr once the deadline has passed or when another

@@ -31,6 +31,8 @@ class Runner {
   virtual void prefetch(std::span<const Tactic> tactics) = 0;
   /// What was prefetched and has not begun to compile is wanted no longer; the timing that follows gets the cores to itself.
   virtual void drop_prefetched() {}
+  /// What it compiles to, which was proven for another size of the problem: it is not compiled again.
+  virtual void know(const Tactic&, const std::string& cubin) { (void)cubin; }
   /// Whether run(tactic) would not wait for a compiler.
   virtual bool ready(const Tactic& tactic) = 0;
 

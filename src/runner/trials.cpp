@@ -164,6 +164,14 @@ void Trials::prefetch(std::span<const Tactic> tactics) {
   }
 }
 
+void Trials::know(const Tactic& tactic, const std::string& cubin) {
+  if (is_vendor(tactic) || impl_->refusal(tactic)) return;
+  try {
+    impl_->pool.put(*impl_->known(tactic).source, cubin);
+  } catch (const Error&) {  // no source: run() says why
+  }
+}
+
 void Trials::drop_prefetched() { impl_->pool.drop_waiting(); }
 
 bool Trials::ready(const Tactic& tactic) {

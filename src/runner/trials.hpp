@@ -34,6 +34,7 @@ class Trials : public Runner {
 
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
   std::vector<Tactic> vendor_tactics(Deadline deadline) override;
+  void know(const Tactic& tactic, const std::string& cubin) override;
   void prefetch(std::span<const Tactic> tactics) override;
   void drop_prefetched() override;
   bool ready(const Tactic& tactic) override;

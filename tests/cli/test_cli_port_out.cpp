@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <sstream>
+#include <vector>
 
 #include "tests/cli/tool.hpp"
 

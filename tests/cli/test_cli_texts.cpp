@@ -55,6 +55,36 @@ TEST_CASE("a list as spreadsheets write it is read; what is wrong is named") {
   CHECK(has(warm("m,n,k,bias\n\n16,32,64,yes\n").output, ":3: bias: 'yes' is not 0 or 1"));
 }
 
+TEST_CASE("warm: a range of m, in a list or for all of it, is its buckets; one that is none is refused by name") {
+  const auto warm = [](const std::string& text, const std::string& options = "") {
+    const File list(text);
+    return run_ak("warm --dry-run " + list.path + " " + options);
+  };
+  const Result range = warm("m,n,k\n60:100,32,64\n");
+  CAPTURE(range.output);
+  CHECK(range.code == 0);
+  CHECK(has(range.output, "128x32x64"));
+  CHECK(has(range.output, ", serving m 97 to 128\n"));
+  CHECK(has(range.output, "96x32x64"));
+  CHECK(has(range.output, "64x32x64"));
+  CHECK(!has(range.output, ", serving m 17 to 32"));
+  CHECK(warm("m,n,k\n7,32,64\n8,32,64\n", "--m 60:100").output == range.output);
+  for (const auto& [m, why] : {std::pair{"1..512", "'1..512' is no range: two whole numbers with a colon between them, as in 1:512"},
+                               {"1-512", "'1-512' is no range"},
+                               {"1:", "'1:' is no range"},
+                               {"512:1", "'512:1': tokens: 512 to 1: the range is empty or reversed"},
+                               {"0:4", "'0:4': tokens: 0 to 4: the least is 1"}}) {
+    CAPTURE(m);
+    const Result line = warm(std::string("m,n,k\n16,32,64\n") + m + ",32,64\n");
+    CHECK(line.code == 2);
+    CHECK(has(line.output, std::string(":3: m: ") + why));
+    CHECK(has(line.output, "16x32x64"));
+    const Result option = warm("m,n,k\n16,32,64\n", std::string("--m ") + m);
+    CHECK(option.code == 2);
+    CHECK(has(option.output, std::string("--m: ") + why));
+  }
+}
+
 TEST_CASE("a file that is no text is one fault, and none of its bytes reaches the terminal") {
   std::string binary(
       "\x7f"

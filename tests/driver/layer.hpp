@@ -44,6 +44,7 @@ struct Layer {
     record.provenance = machine->provenance(problem, record.tactic, true);
     tactic = record.tactic;
     record.us = 1, record.vendor_us = 2;
+    record.bucket = {33, 64};
     open_store(folder)->replace(record, cubin);
     options.cache_dir = folder, options.worker = "/nowhere/ak-worker", options.shipped = false;
   }

@@ -67,7 +67,7 @@ TEST_CASE("plan: another problem, a context that has ended, another CUDA context
   const auto call = [&] { plan(nullptr, layer.x, layer.w, layer.y, layer.epilogue); };
   layer.x.rows = layer.y.rows = 32;
   CHECK(has(error_of(call), "plan: made for 64x4096x4096"));
-  CHECK(has(error_of(call), "called for 32x4096x4096"));
+  CHECK(has(error_of(call), "of the bucket m=33 to 64, called for 32x4096x4096"));
   layer.x.rows = layer.y.rows = 0;
   CHECK(has(error_of(call), "called for a D without elements"));
   layer.x.rows = layer.y.rows = 64;
@@ -103,6 +103,37 @@ TEST_CASE("plan: another problem, a context that has ended, another CUDA context
   plan = other.plan(layer.x, layer.w, layer.y, layer.epilogue);
   call();
   CHECK(has(error_of([&] { other.plan(layer.x, layer.w, {nullptr, 64, 0, 1, DType::bf16, Order::row}); }), "d: "));
+}
+
+TEST_CASE("plan: it serves its bucket, each m with a grid of its own; nothing is searched for, nothing compiled") {
+  Layer layer([](const Geometry& g) { return g.map_count > 0 && g.workspace_bytes == 0; });
+  Context context(layer.options);
+  Plan plan = context.plan(layer.x, layer.w, layer.y, layer.epilogue);
+  CHECK(plan.serves() == TokenRange{33, 64});
+  const auto call = [&](std::int64_t m) {
+    layer.x.rows = layer.y.rows = m;
+    fake::forget();
+    plan(nullptr, layer.x, layer.w, layer.y, layer.epilogue);
+    return fake::launches().back();
+  };
+  for (const std::int64_t m : {64, 33, 47, 64, 63}) {
+    CAPTURE(m);
+    CHECK(call(m).args.m == m);
+    CHECK(plan.explain().bucket == TokenRange{33, 64});
+    call(m);
+    std::vector<std::string> names;
+    for (const fake::Call& each : fake::calls()) names.push_back(each.name);
+    CHECK(names == std::vector<std::string>{"cuLaunchKernelEx"});
+  }
+  layer.x.rows = layer.y.rows = 65;
+  CHECK(has(error_of([&] { plan(nullptr, layer.x, layer.w, layer.y, layer.epilogue); }), "of the bucket m=33 to 64, called for 65x"));
+  // As a call without a plan has it.
+  layer.x.rows = layer.y.rows = 40;
+  context.matmul_act(nullptr, layer.x, layer.w, layer.y, layer.epilogue);
+  CHECK(context.explain(layer.x, layer.w, layer.y, layer.epilogue).bucket == TokenRange{33, 64});
+  CHECK(context.counters().searches == 0);
+  CHECK(context.counters().compiles == 0);
+  CHECK(context.counters().vendor_fallbacks == 0);
 }
 
 TEST_CASE("plan: the caller's scratch instead of the library's own") {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "context/context.hpp"
+#include "core/bucket.hpp"
 #include "landscape.hpp"
 
 namespace ak::testing {
@@ -55,9 +56,14 @@ struct World {
   std::int64_t device_bytes = 0;  // that are free; 0: without end
   Allowance allowance;            // of the last runner
   std::optional<Tactic> wrong;    // computes wrongly from now on
+  std::int64_t vendor_wins_to = 0;  // m up to which cuBLASLt is faster than any kernel
+  std::int64_t wrong_to = 0;        // m up to which wrong_there computes wrongly
+  std::optional<Tactic> wrong_there;
+  std::int64_t no_room_at = 0;  // m that cannot be searched for
   mutable std::atomic<int> opened{0};
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
-  std::vector<Tactic> ran_first;  // of each runner
+  std::vector<Tactic> ran_first;       // of each runner
+  std::vector<std::int64_t> timed_at;  // m of each
   std::mutex mutex;
 };
 
@@ -119,7 +125,7 @@ class FakeMachine final : public Machine {
         trial.tactic = t, trial.outcome = Outcome::timeout, trial.why = "not compiled in time";
         return trial;
       }
-      if (t == w.wrong) {
+      if (t == w.wrong || (m <= w.wrong_to && t == w.wrong_there)) {
         if (w.breaks_when_wrong) w.runner_breaks = true;
         Trial trial;
         trial.tactic = t, trial.outcome = Outcome::incorrect, trial.why = "element 1 is wrong";
@@ -133,13 +139,20 @@ class FakeMachine final : public Machine {
     int compiles() const override { return inner.compiles(); }
     double anchor_drift() override { return inner.drift; }
     World& w;
+    std::int64_t m = 0;
     Quarantine* const quarantine;
     FakeRunner inner;
   };
-  std::unique_ptr<Runner> runner(const Problem&, const Allowance& allowance, Quarantine* quarantine) override {
+  std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
+    if (problem.m == w_.no_room_at) throw Error(ErrorCode::out_of_memory, "no room");
     ++w_.runners;
     w_.allowance = allowance;
-    return std::make_unique<Watched>(w_, quarantine);
+    auto runner = std::make_unique<Watched>(w_, quarantine);
+    runner->m = problem.m;
+    if (problem.m <= w_.vendor_wins_to) runner->inner.vendor_us = {1};
+    const std::lock_guard lock(w_.mutex);
+    w_.timed_at.push_back(problem.m);
+    return runner;
   }
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
@@ -181,7 +194,7 @@ inline Settings quick(Mode mode = Mode::tune) {
 // A context over a world; several may share a folder.
 struct Fixture {
   World world;
-  Problem problem = world.land.problem;
+  Problem problem = with_tokens(world.land.problem, 1);  // a bucket of its own
   Clock::time_point now = Clock::now();  // of retries
   std::unique_ptr<Context::Impl> context;
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "ak/ak.h"
@@ -37,7 +38,7 @@ struct Problem {
     a.rows = m, a.cols = a.ld = 64, b.rows = 64, b.cols = b.ld = d.cols = d.ld = 32, d.rows = m;
     epilogue.activation = activation;
   }
-  ak_call call() const { return {sizeof(ak_call), &a, &b, &d, &epilogue}; }
+  ak_call call() const { return {sizeof(ak_call), &a, &b, &d, &epilogue, 0, 0}; }
   ak_status explain(const Context& context, ak_explanation* told) const {
     return ak_explain(context.handle, &a, &b, &d, &epilogue, told);
   }
@@ -82,6 +83,27 @@ TEST_CASE("C: many calls are prepared in order, each problem once, and told as t
   CHECK(explained[3].served_by == std::string("nothing to compute: D has no elements"));
   CHECK(ak_prepare_many(context.handle, calls.data(), calls.size(), nullptr, nullptr, nullptr) == ak_status_ok);
   CHECK(ak_prepare_many(context.handle, nullptr, 0, nullptr, nullptr, nullptr) == ak_status_ok);
+}
+
+TEST_CASE("C: a call with tokens is prepared bucket by bucket, and a range that is none is named") {
+  const Context context;
+  const Problem eight(8);
+  ak_call call = eight.call();
+  call.tokens_from = 3, call.tokens_to = 20;
+  int told = 0;
+  const auto count = [](size_t, size_t all, const ak_explanation*, void* user) { *static_cast<int*>(user) += all == 4; };
+  ak_explanation explained = AK_EXPLANATION_INIT;
+  REQUIRE(ak_prepare_many(context.handle, &call, 1, &explained, count, &told) == ak_status_ok);
+  CHECK(told == 4);  // 17 to 32, 9 to 16, 5 to 8, 3 to 4
+  CHECK(explained.problem == std::string("32x32x64 bf16 a=k b=n out=bf16 align=16,16,16,16 identity"));
+  CHECK(explained.bucket_to == 0);  // mode hit: there is no record
+  for (const auto& [from, to, why] : {std::tuple{20, 3, "calls[0]: tokens: 20 to 3: the range is empty or reversed"},
+                                      {0, 3, "calls[0]: tokens: 0 to 3: the least is 1"},
+                                      {4, 0, "calls[0]: tokens: 4 to 0: the range is empty or reversed"}}) {
+    call.tokens_from = from, call.tokens_to = to;
+    CHECK(ak_prepare_many(context.handle, &call, 1, nullptr, nullptr, nullptr) == ak_status_invalid_argument);
+    CHECK(ak_last_error() == std::string(why));
+  }
 }
 
 TEST_CASE("C: of many calls to prepare the wrong one is named, and nothing is prepared") {

@@ -125,10 +125,23 @@ TEST_CASE("the digest of a winner's source is remembered; format 3 ends before i
   PlanRecord r = sample::record();
   r.provenance.kernel_source = {3, 4};
   CHECK(decode_record(encode(r)) == r);
-  const auto without = [](std::string& payload) { payload.resize(payload.size() - 16); };
+  const auto without = [](std::string& payload) { payload.resize(payload.size() - 32); };
   CHECK(decode_record(resealed(encode(r), without, 3)) == sample::record());
   CHECK_FALSE(decode_record(resealed(encode(r), without)));
   CHECK_FALSE(decode_record(resealed(encode(r), [](std::string& payload) { payload += '\0'; })));
+}
+
+TEST_CASE("the bucket is remembered, and one that is not its problem's is no record; format 4 ends before it") {
+  PlanRecord r = sample::record();
+  const std::int64_t m = r.problem.m;
+  r.bucket = {m - 1, m + 5};
+  CHECK(decode_record(encode(r)) == r);
+  CHECK(decode_record(resealed(encode(r), [](std::string& payload) { payload.resize(payload.size() - 16); }, 4)) ==
+        sample::record());
+  std::string why;
+  r.bucket = {m + 1, m + 5};
+  CHECK_FALSE(decode_record(encode(r), &why));
+  CHECK(why == "its bucket is not its problem's");
 }
 
 TEST_CASE("work of another kind reads back to itself; what was one value in format 3 is local, so that it does not travel") {

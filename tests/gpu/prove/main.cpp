@@ -99,6 +99,14 @@ int main(int argc, char** argv) {
   alone_command->add_option("record", settings.record)->required();
   alone_command->add_option("--suite", settings.suites, "CSV files")->required();
   alone_command->add_option("--rows", settings.rows, "as in bench");
+  std::string cache;
+  auto* buckets_command = app.add_subcommand("buckets", "what serves a bucket of m against exact searches and cuBLASLt, as CSV");
+  buckets_command->add_option("csv", settings.progress, "the rows, as they come")->required();
+  buckets_command->add_flag("--resume", settings.resume, "keep the CSV's rows");
+  buckets_command->add_option("--cache", cache, "folder that the buckets are tuned into; kept by --resume")->required();
+  buckets_command->add_option("--suite", settings.suites, "CSV files: their rows of decode and tokens too");
+  buckets_command->add_option("--budget", settings.budget_s, "seconds of each exact search");
+  buckets_command->add_option("--seconds", settings.seconds, "begin no row later than this");
   auto* record_command = progressing(app.add_subcommand("record", "merge the progress into a record"));
   record_command->add_option("record", settings.record)->required();
   auto* table_command = app.add_subcommand("table", "what a record says, as Markdown; needs no GPU");
@@ -134,6 +142,7 @@ int main(int argc, char** argv) {
     if (*set_command) return prove_sanitizer_set(settings);
     if (*bench_command) return bench(settings);
     if (*alone_command) return time_alone(settings);
+    if (*buckets_command) return compare_buckets(settings, cache);
     if (*table_command) return print_table(settings);
     if (*loops_command) return print_loops(settings);
     if (*faults_command) return prepare ? prepare_loop_faults(settings) : prove_loop_faults(settings);

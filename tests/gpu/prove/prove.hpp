@@ -49,6 +49,10 @@ int prove_sanitizer_set(const Settings& settings);
 /// The suites' rows against cuBLASLt.
 int bench(const Settings& settings);
 
+/// What serves a bucket against exact searches and cuBLASLt, for seeded m of a model's layers and the suites' rows of tokens; a
+/// CSV. cache: the folder that the buckets are tuned into.
+int compare_buckets(const Settings& settings, const std::string& cache);
+
 /// The suites' rows, with the record's own kernels, between launches of a foreign kernel; prints a table, records nothing.
 int time_alone(const Settings& settings);
 

@@ -1,0 +1,201 @@
+// What buckets lose: for each of many m what serves its bucket, the winner of a search of its own, and cuBLASLt's best, in one
+// window of interleaved arms. The buckets are tuned by the library, as a model's first contact is, into the cache that is
+// given; rows go to a CSV as they come, which a killed run continues.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "base/text.hpp"
+#include "context/common.hpp"
+#include "context/context.hpp"
+#include "context/stored.hpp"
+#include "core/bucket.hpp"
+#include "machine/gpu.hpp"
+#include "prove/prove.hpp"
+#include "prove/suite.hpp"
+#include "runner/gpu_trials.hpp"
+#include "search/proposers.hpp"
+#include "settings.hpp"
+#include "tune/tuner.hpp"
+
+namespace ak::proof {
+namespace {
+
+constexpr int kRounds = 15;
+constexpr double kGraphUs = 1500;
+constexpr std::int64_t kMostTokens = 512;
+constexpr int kSeededTokens = 40;  // for each shape
+// Llama 3 8B's layers: queries, keys and values; the attention's output; gate and up; down.
+constexpr const char* kShapes[] = {"6144x4096 bf16", "4096x4096 bf16", "14336x4096 bf16 silu gated", "4096x14336 bf16"};
+constexpr const char* kHeader =
+    "problem,class,bucket_from,bucket_to,bucket_us,exact_us,vendor_us,loss,vendor_ratio,clock_mhz,bucket_tactic,exact_tactic";
+
+struct Line {
+  Problem problem;
+  std::string kind;
+};
+
+std::vector<Line> wanted_rows(const Settings& settings) {
+  std::vector<Line> rows;
+  for (const char* shape : kShapes) {
+    std::mt19937 random(10);
+    std::set<std::int64_t> tokens;
+    while (tokens.size() < kSeededTokens) tokens.insert(1 + static_cast<std::int64_t>(random() % kMostTokens));
+    for (const std::int64_t m : tokens) rows.push_back({parse_problem(fmt::format("{}x{}", m, shape)), "llama"});
+  }
+  for (const std::string& path : settings.suites)
+    for (const SuiteRow& row : read_suite(path))
+      if (row.kind.starts_with("decode") || row.kind.starts_with("token"))
+        rows.push_back({row.problem(row.activation.value_or(Activation::relu)), row.kind});
+  return rows;
+}
+
+struct Sums {
+  double loss = 0, worst = 0, slowest = INFINITY;
+  std::string worst_of, slowest_of;
+  int rows = 0;
+
+  void add(const std::string& problem, double row_loss, double ratio) {
+    loss += std::log(row_loss), ++rows;
+    if (row_loss > worst) worst = row_loss, worst_of = problem;
+    if (ratio < slowest) slowest = ratio, slowest_of = problem;
+  }
+};
+
+class Comparison {
+ public:
+  Comparison(const Settings& settings, Machine& machine, Context& context)
+      : machine_(machine), context_(context), allowance_(allowance_of(resolve({}), machine)) {
+    allowance_.seconds = settings.budget_s;
+  }
+
+  /// A line of the CSV.
+  std::string run(const Line& row, Sums& sums) {
+    const Problem& p = row.problem;
+    const auto record = record_for(context_.impl().store(), machine_.hardware(), p);
+    if (!record) throw Error(ErrorCode::unsupported, "no bucket serves it");
+    machine_.warm_up(p);
+    const auto made = machine_.runner(p, allowance_);
+    auto& runner = static_cast<GpuTrials&>(*made);
+    std::vector<std::unique_ptr<Proposer>> proposers;
+    for (const auto which : {"local", "offline"}) proposers.push_back(make_proposer(which));
+    const Tuned exact = tune(p, machine_.device(), machine_.space(p), runner, std::move(proposers), allowance_);
+    if (!exact.winner) throw Error(ErrorCode::unsupported, exact.note);
+
+    PlanRecord here = *record;
+    here.problem = p;
+    const auto cubin = is_vendor(here.tactic) ? std::string() : context_.impl().store().cubin(here.cubin);
+    const PlanPtr lent = machine_.load(here, cubin.value_or(""));
+    const auto lt = runner.vendor_arms();
+    std::vector<PlanPtr> plans{lent, runner.plan(exact.winner->tactic)};
+    for (const PlanPtr& plan : {lt.fused, lt.separate})
+      if (plan) plans.push_back(plan);
+    std::vector<const LaunchPlan*> arms;
+    for (const PlanPtr& plan : plans) arms.push_back(plan.get());
+    const Medians timing = runner.time(arms, kRounds, kGraphUs, Deadline::in(20));
+    double vendor = *std::min_element(timing.us.begin() + 2, timing.us.end());
+    if (is_vendor(exact.winner->tactic)) vendor = std::min(vendor, timing.us[1]);
+    // Of two timings of one kernel the difference is noise.
+    const double bucket = timing.us[0], best = here.tactic == exact.winner->tactic ? bucket : timing.us[1];
+    sums.add(to_string(p), bucket / best, vendor / bucket);
+    return fmt::format("{},{},{},{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.0f},{},{}", quoted(to_string(p)), row.kind,
+                       here.bucket.from, here.bucket.to, bucket, best, vendor, bucket / best, vendor / bucket, timing.clock_mhz,
+                       quoted(to_string(here.tactic)), quoted(to_string(exact.winner->tactic)));
+  }
+
+  static std::string quoted(const std::string& text) { return '"' + text + '"'; }
+
+ private:
+  Machine& machine_;
+  Context& context_;
+  Allowance allowance_;
+};
+
+// The lines that an earlier run left, by problem.
+std::set<std::string> done_rows(const std::string& file, Sums& sums) {
+  std::set<std::string> done;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (!line.starts_with('"')) continue;
+    const auto end = line.find('"', 1);
+    if (end == line.npos) continue;
+    const auto fields = split(std::string_view(line).substr(end + 2), ',');
+    if (fields.size() < 10) continue;  // cut off
+    const auto problem = line.substr(1, end - 1);
+    const auto number = [](std::string_view text) {
+      double value = 0;
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      return value;
+    };
+    done.insert(problem);
+    sums.add(problem, number(fields[6]), number(fields[7]));
+  }
+  return done;
+}
+
+}  // namespace
+
+int compare_buckets(const Settings& settings, const std::string& cache) {
+  const auto start = Clock::now();
+  Sums sums;
+  const bool goes_on = settings.resume && std::filesystem::exists(settings.progress);
+  const auto done = goes_on ? done_rows(settings.progress, sums) : std::set<std::string>();
+  std::ofstream csv(settings.progress, goes_on ? std::ios::app : std::ios::trunc);
+  if (!csv) throw Error(ErrorCode::invalid_argument, settings.progress + ": cannot be written");
+  if (!goes_on) csv << kHeader << std::endl;
+
+  Options options;
+  options.cache_dir = cache;
+  Context context(options);
+  const ak::Settings library = resolve(options);
+  const auto machine = make_gpu_machine(gpu_options(library));
+  for (const char* shape : kShapes) {
+    const auto began = Clock::now();
+    const Context::Impl::Wanted model{parse_problem(fmt::format("{}x{}", kMostTokens, shape)), {1, kMostTokens}};
+    context.impl().prepare(std::span(&model, 1), {});
+    fmt::print("# {}: m 1 to {} prepared in {:.1f} s\n", shape, kMostTokens, seconds_since(began));
+  }
+  const Counters spent = context.counters();
+  fmt::print("# first contact: {:.1f} s, {} searches, {} trials, {} compiles\n", seconds_since(start), spent.searches,
+             spent.trials, spent.compiles);
+  std::fflush(stdout);
+
+  Comparison comparison(settings, *machine, context);
+  int failed = 0, left = 0;
+  for (const Line& row : wanted_rows(settings)) {
+    const std::string text = to_string(row.problem);
+    if (done.contains(text)) continue;
+    if (seconds_since(start) > settings.seconds) {
+      ++left;
+      continue;
+    }
+    try {
+      const Context::Impl::Wanted one{row.problem, {row.problem.m, row.problem.m}};
+      context.impl().prepare(std::span(&one, 1), {});
+      const std::string line = comparison.run(row, sums);
+      csv << line << std::endl;
+      fmt::print("{}\n", line);
+      std::fflush(stdout);
+    } catch (const Error& error) {
+      fmt::print("# FAILED {}: {}\n", text, error.what());
+      ++failed;
+      if (error.code() == ErrorCode::driver) return 1;
+    }
+  }
+  if (sums.rows)
+    fmt::print(
+        "# {} rows: a bucket's plan takes {:.4f} of the exact winner's time in the geometric mean, {:.3f} at worst ({}); "
+        "cuBLASLt's best takes {:.3f} of it at least ({})\n",
+        sums.rows, std::exp(sums.loss / sums.rows), sums.worst, sums.worst_of, sums.slowest, sums.slowest_of);
+  fmt::print("# {:.0f} s, {} failed{}\n", seconds_since(start), failed,
+             left ? fmt::format(", {} rows not begun: run again with --resume", left) : "");
+  return failed || left ? 1 : 0;
+}
+
+}  // namespace ak::proof
