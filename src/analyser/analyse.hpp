@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "analyser/facts.hpp"
-#include "analyser/limits.hpp"
+#include "analyser/isl_limits.hpp"
 #include "loop/verdict.hpp"
 
 namespace ak::analyser {

@@ -16,7 +16,7 @@
 #include <string>
 #include <thread>
 
-#include "analyser/limits.hpp"
+#include "analyser/isl_limits.hpp"
 
 namespace ak::analyser::flow {
 

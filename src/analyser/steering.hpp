@@ -6,7 +6,7 @@
 
 #include "analyser/facts.hpp"
 #include "analyser/front.hpp"
-#include "analyser/limits.hpp"
+#include "analyser/isl_limits.hpp"
 #include "loop/verdict.hpp"
 
 namespace ak::analyser {

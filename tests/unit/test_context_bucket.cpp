@@ -89,8 +89,7 @@ TEST_CASE("bucket: a record of exactly the problem goes first, whenever it came"
   CHECK(f.context->store().find(f.at(70), f.world.hardware)->bucket.none());
 }
 
-TEST_CASE(
-    "bucket: where cuBLASLt wins at its first m it serves the part of it that is nearer, and nothing is searched for again") {
+TEST_CASE("bucket: where cuBLASLt wins at its first m it serves the part that is nearer, and nothing is searched for again") {
   for (const auto& [wins_to, split] : {std::pair{70, 81}, {90, 96}}) {
     CAPTURE(wins_to);
     Tokens f;
