@@ -431,6 +431,21 @@ TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   CHECK(has(most, "ak::atomic_max(a + "));
   CHECK(first_of(scatter({branch(3, binary("<", value, target), {assign(2, target, value)})}, "max", target, value)) ==
         "serial");
+  // Counts: in a block's own memory first, where they fit there; all that is needed to know is the array's length.
+  const Term count = element("a", {key}, ScalarType::i32);
+  Verdict histogram = scatter({assign(2, count, binary("+", count, integer(1)))}, "+", count, integer(1));
+  histogram.function.parameters[2].type = ScalarType::i32;
+  const auto gathers = [&](Term extent) {
+    histogram.function.parameters[2].extents = {std::move(extent)};
+    std::vector<bool> all;
+    for (const Candidate& one : candidates(histogram)) all.push_back(one.knobs.contains("gathers"));
+    return all;
+  };
+  CHECK(gathers(integer(64)) == std::vector{true, true, false, false, false, false});
+  CHECK(has(histogram, "if (fits_) atomicAdd(share_ + "));
+  CHECK(candidates(histogram)[0].same_bits);
+  CHECK(gathers(integer(100000)) == std::vector{false, false, false, true, true, false});
+  CHECK(gathers(n) == std::vector{false, false, false, true, true, false});
   // Arrays that may overlap.
   CHECK(candidates(plain, {false}).at(0).template_name == "serial");
   CHECK(candidates(recurrence({assign(2, at("a", {plus(i, 1)}), binary("+", at("a", {i}), at("b", {i})))}, "a", {1}), {false})

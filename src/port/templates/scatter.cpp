@@ -1,6 +1,6 @@
 // Writes through subscripts of which nothing is known. Of plain ones the last iteration's must stay: all leave their number,
 // and the highest one writes. Reductions go through atomics where the order has no say: of integers, extrema, and sums of reals
-// as integers.
+// as integers. Where integers meet in a short array, as in a histogram, each block first gathers in shared memory.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,7 +28,12 @@ struct Meeting {
   loop::Term extent;
   int statements = 0;  // of an iteration
   bool summed() const { return op == "+" && is_real(type); }
+  /// Whether a block's own share may be kept apart.
+  bool gathers() const { return !op.empty() && !is_real(type); }
 };
+
+constexpr int kGathered = 2048;  // elements, of one array a block
+constexpr int kBlocksOfSm = 2;   // of those that gather: each has an array to hand over
 
 class Scatter {
  public:
@@ -38,6 +43,12 @@ class Scatter {
     std::vector<Stage> all;
     if (!find_nest() || !find_meetings() || !others_are_private()) return all;
     for (const int block : {256, 128, 512}) all.push_back(stage(block));
+    gathers_ = meetings_.size() == 1 && meetings_[0].gathers() && !inner_;
+    if (!gathers_) return all;
+    const auto known = loop::evaluate(meetings_[0].extent, {});
+    const auto at = known && *known <= kGathered ? all.begin() : all.end();
+    const Stage stages[] = {stage(512), stage(1024)};
+    all.insert(at, std::begin(stages), std::end(stages));
     return all;
   }
 
@@ -320,15 +331,20 @@ class Scatter {
           "else atomicAdd({4} + at_, ({5})({3})); }}",
           at(node), peak, sum, value, each.array, type);
     }
-    if (each.op == "min" || each.op == "max") {
-      if (is_real(each.type)) return fmt::format("ak::atomic_{}({} + {}, {});", each.op, each.array, at(node), value);
-      return fmt::format("atomic{}({} + {}, {});", each.op == "min" ? "Min" : "Max", each.array, at(node), value);
-    }
+    if (is_real(each.type)) return fmt::format("ak::atomic_{}({} + {}, {});", each.op, each.array, at(node), value);
+    const std::string to = fmt::format("{} + {}", each.array, at(node));
+    const std::string share = fmt::format("share_ + {}", at(node));
+    if (!gathers_) return atomic_text(each, to, value);
+    return fmt::format("if (fits_) {} else {}", atomic_text(each, share, value), atomic_text(each, to, value));
+  }
+
+  static std::string atomic_text(const Meeting& each, const std::string& to, const std::string& value) {
+    if (each.op == "min" || each.op == "max")
+      return fmt::format("atomic{}({}, {});", each.op == "min" ? "Min" : "Max", to, value);
     const char* name = each.op == "+" ? "Add" : each.op == "&" ? "And" : each.op == "|" ? "Or" : "Xor";
     if (each.type == ScalarType::i64)
-      return fmt::format("atomic{}((unsigned long long*){} + {}, (unsigned long long)(long long)({}));", name, each.array,
-                         at(node), value);
-    return fmt::format("atomic{}({} + {}, (int)({}));", name, each.array, at(node), value);
+      return fmt::format("atomic{}((unsigned long long*)({}), (unsigned long long)(long long)({}));", name, to, value);
+    return fmt::format("atomic{}({}, (int)({}));", name, to, value);
   }
 
   std::string printed(const std::vector<Node>& nodes, int indent) const {
@@ -362,6 +378,20 @@ class Scatter {
     if (which == 2 && sums()) text += terms();
     places_.clear();
     const std::vector<Node> nodes = pass(body_, which);
+    if (gathers_) {
+      const Meeting& each = meetings_[0];
+      const std::string all = loop::c_text(each.extent);
+      const auto over = [&](const std::string& what) {
+        return fmt::format("  for (long long at_ = fits_ ? threadIdx.x : {0}; at_ < {0}; at_ += blockDim.x) {1}\n", all, what);
+      };
+      text += fmt::format("  __shared__ {0} share_[{1}];\n  const bool fits_ = {2} <= {1};\n", loop::c_name(each.type),
+                          kGathered, all);
+      text += over(fmt::format("share_[at_] = {};", nothing(each))) + "  __syncthreads();\n";
+      text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
+      text += in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n  __syncthreads();\n";
+      return text + over(fmt::format("if (share_[at_] != {}) {}", nothing(each),
+                                     atomic_text(each, fmt::format("{} + at_", each.array), "share_[at_]")));
+    }
     if (!inner_) {
       text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
       return text + in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n";
@@ -373,6 +403,15 @@ class Scatter {
     return text + printed(nodes, 6) + "    }\n  }\n";
   }
 
+  /// What changes nothing.
+  static std::string nothing(const Meeting& each) {
+    const bool wide = each.type == ScalarType::i64;
+    const std::string least = wide ? "(-9223372036854775807LL - 1)" : "(-2147483647 - 1)";
+    if (each.op == "&") return "-1";
+    if (each.op == "max") return least;
+    return each.op == "min" ? wide ? "9223372036854775807LL" : "2147483647" : "0";
+  }
+
   bool sums() const {
     return std::any_of(meetings_.begin(), meetings_.end(), [](const Meeting& each) { return each.summed(); });
   }
@@ -381,11 +420,16 @@ class Scatter {
     Stage stage;
     stage.template_name = "scatter";
     stage.knobs = {{"block", block}};
+    if (gathers_) stage.knobs["gathers"] = 1;
     const auto kernel = [&](std::string body, const Term& count) {
       Kernel one;
       one.body = std::move(body);
       const Term wide = loop::integer(block, ScalarType::i64), more = loop::integer(block - 1, ScalarType::i64);
       one.blocks = loop::binary("/", loop::binary("+", count, more), wide);
+      if (gathers_) {
+        const Term most = loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(kBlocksOfSm));
+        one.blocks = {Term::Kind::choose, ScalarType::i64, {}, {loop::binary("<", one.blocks, most), one.blocks, most}};
+      }
       one.threads = block;
       stage.kernels.push_back(std::move(one));
     };
@@ -420,6 +464,7 @@ class Scatter {
   std::optional<Node> inner_;  // but the last one, where its bounds move with the one around it
   std::vector<Node> body_;
   std::vector<Meeting> meetings_;
+  bool gathers_ = false;
   mutable std::map<int, std::string> places_;
 };
 
