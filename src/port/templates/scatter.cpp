@@ -378,29 +378,31 @@ class Scatter {
     if (which == 2 && sums()) text += terms();
     places_.clear();
     const std::vector<Node> nodes = pass(body_, which);
-    if (gathers_) {
-      const Meeting& each = meetings_[0];
-      const std::string all = loop::c_text(each.extent);
-      const auto over = [&](const std::string& what) {
-        return fmt::format("  for (long long at_ = fits_ ? threadIdx.x : {0}; at_ < {0}; at_ += blockDim.x) {1}\n", all, what);
-      };
-      text += fmt::format("  __shared__ {0} share_[{1}];\n  const bool fits_ = {2} <= {1};\n", loop::c_name(each.type),
-                          kGathered, all);
-      text += over(fmt::format("share_[at_] = {};", nothing(each))) + "  __syncthreads();\n";
-      text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
-      text += in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n  __syncthreads();\n";
-      return text + over(fmt::format("if (share_[at_] != {}) {}", nothing(each),
-                                     atomic_text(each, fmt::format("{} + at_", each.array), "share_[at_]")));
-    }
     if (!inner_) {
-      text += "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
-      return text + in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n";
+      std::string rows = "  for (long long number_ = ak::thread(); number_ < rows_; number_ += ak::threads()) {\n";
+      rows += in_row(nest_, "number_", 4) + printed(nodes, 4) + "  }\n";
+      return text + (gathers_ ? gathered(rows) : rows);
     }
     text += "  for (long long row_ = blockIdx.x; row_ < rows_; row_ += gridDim.x) {\n" + in_row(nest_, "row_", 4);
     text += fmt::format("    const long long cols_ = {};\n", trips_text(*inner_));
     text += "    for (long long col_ = threadIdx.x; col_ < cols_; col_ += blockDim.x) {\n";
     text += fmt::format("      {}\n      const long long number_ = (row_ << 32) + col_;\n", variable_text(*inner_, "col_"));
     return text + printed(nodes, 6) + "    }\n  }\n";
+  }
+
+  /// The rows, around which a block's share begins with nothing and is handed over in the end.
+  std::string gathered(const std::string& rows) const {
+    const Meeting& each = meetings_[0];
+    const std::string all = loop::c_text(each.extent);
+    const auto over = [&](const std::string& what) {
+      return fmt::format("  for (long long at_ = fits_ ? threadIdx.x : {0}; at_ < {0}; at_ += blockDim.x) {1}\n", all, what);
+    };
+    std::string text = fmt::format("  __shared__ {0} share_[{1}];\n  const bool fits_ = {2} <= {1};\n", loop::c_name(each.type),
+                                   kGathered, all);
+    text += over(fmt::format("share_[at_] = {};", nothing(each))) + "  __syncthreads();\n";
+    text += rows + "  __syncthreads();\n";
+    return text + over(fmt::format("if (share_[at_] != {}) {}", nothing(each),
+                                   atomic_text(each, fmt::format("{} + at_", each.array), "share_[at_]")));
   }
 
   /// What changes nothing.
