@@ -13,27 +13,12 @@
 #include <map>
 #include <vector>
 
+#include "device_memory.hpp"
+
 namespace {
 
 constexpr long kWidth = 4096, kQkv = 6144, kHidden = 14336;
 constexpr std::array<long, 8> kTokens = {1, 3, 8, 16, 24, 33, 48, 64};  // of the steps, in turn
-
-void check(cudaError_t error) {
-  if (error == cudaSuccess) return;
-  std::fprintf(stderr, "engine: %s\n", cudaGetErrorString(error));
-  std::exit(3);
-}
-
-// Small values that differ, as weights would; what they are does not matter here.
-void* device_values(std::size_t count) {
-  std::vector<std::uint16_t> host(count);
-  for (std::size_t i = 0; i < count; ++i)
-    host[i] = static_cast<std::uint16_t>(0x3c00 + (i * 2654435761u >> 25) + (i % 2 << 15));
-  void* data = nullptr;
-  check(cudaMalloc(&data, count * 2));
-  check(cudaMemcpy(data, host.data(), count * 2, cudaMemcpyHostToDevice));
-  return data;
-}
 
 ak::ConstMatrix weights(long rows, long cols) { return {device_values(static_cast<std::size_t>(rows * cols)), rows, cols, cols}; }
 

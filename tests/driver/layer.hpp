@@ -68,3 +68,19 @@ struct Layer {
   Geometry geometry;
   Options options;
 };
+
+inline bool any(const Geometry&) { return true; }
+
+// What a call with a wrong argument says; "none": it was right.
+template <class Call>
+std::string error_of(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid_argument);
+    return error.what();
+  }
+  return "none";
+}
+
+inline bool has(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }

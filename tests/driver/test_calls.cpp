@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "call_sizes.hpp"
 #include "context/context.hpp"
 #include "context/stored_quarantine.hpp"
 #include "fake_cublaslt.hpp"
@@ -37,13 +38,6 @@ Settings settings(Mode mode) {
   s.budget_s = 2;
   s.max_trials = 6;
   return s;
-}
-
-CallArgs sizes(const Problem& p) {
-  CallArgs args{};
-  args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
-  args.a.ld = args.b.ld = p.k, args.d.ld = args.c.ld = p.n, args.alpha = 1;
-  return args;
 }
 
 }  // namespace

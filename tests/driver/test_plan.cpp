@@ -14,25 +14,6 @@
 
 using namespace ak;
 
-namespace {
-
-bool any(const Geometry&) { return true; }
-
-template <class F>
-std::string error_of(F&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    CHECK(error.code() == ErrorCode::invalid_argument);
-    return error.what();
-  }
-  return "none";
-}
-
-bool has(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
-
-}  // namespace
-
 TEST_CASE("plan: a call launches, and asks the driver for nothing else; maps of what stays are not made again") {
   Layer layer([](const Geometry& g) { return g.map_count > 0 && g.workspace_bytes == 0; });
   Context context(layer.options);

@@ -11,6 +11,7 @@
 
 #include "ak/ak.h"
 #include "ak/ak.hpp"
+#include "call_sizes.hpp"
 #include "context/context.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
@@ -70,13 +71,6 @@ Settings off(Lender& lender) {
   s.mode = Mode::off, s.cache_dir = "", s.shipped = false;
   s.scratch_allocator = lender.callbacks();
   return s;
-}
-
-CallArgs sizes(const Problem& p) {
-  CallArgs args{};
-  args.m = static_cast<int>(p.m), args.n = static_cast<int>(p.n), args.k = static_cast<int>(p.k);
-  args.a.ld = args.b.ld = p.k, args.d.ld = args.c.ld = p.n, args.alpha = 1;
-  return args;
 }
 
 void* at(Workspaces& scratch, CUstream stream, std::int64_t bytes) {
