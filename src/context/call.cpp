@@ -246,6 +246,7 @@ void Context::Impl::State::queue(DeviceState& device, const Problem& problem) {
   if (TuningService::inside()) return;
   const auto entered = device.machine->enter();
   Request request = kCall;
+  request.behind = true;
   const Problem tuned = tuned_at(device, problem, request);
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
   if (job->refused()) return;
@@ -267,13 +268,13 @@ Served Context::Impl::State::behind(DeviceState& device, const Problem& problem,
 
 Served Context::Impl::State::searched(DeviceState& device, const Problem& problem, Request request,
                                       TuningService::Patience patience) {
-  const bool call = request.kind() == kCall.kind();
+  request.behind = common.settings.mode == Mode::background && request.kind() == kCall.kind();
   const Problem tuned = tuned_at(device, problem, request);
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
   if (const auto refusal = job->refused())
     return device.keep(problem, old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing));
   TuningRequest search = search_of(device, tuned, request, job);
-  if (common.settings.mode == Mode::background && call) return behind(device, problem, std::move(search));
+  if (request.behind) return behind(device, problem, std::move(search));
   const auto ticket = service->enqueue(std::move(search), Deadline::in(common.settings.budget_s));
   // As long as a search of its own might take: those that start together then all get the one winner.
   const Deadline patient = Deadline::in((1 + kMostOverrun) * common.settings.budget_s);

@@ -53,7 +53,12 @@ TuningJob::TuningJob(Common& common, DeviceState& device, const Problem& problem
       machine_(*device.machine),
       problem_(problem),
       text_(to_string(problem)),
-      request_{request.retune, request.recheck, true, !request.exact, request.share} {}
+      request_{.retune = request.retune,
+               .recheck = request.recheck,
+               .exact = true,
+               .whole = !request.exact,
+               .behind = request.behind,
+               .share = request.share} {}
 
 Served TuningJob::untuned(const std::string& why, Standing standing) {
   return old_or_fallback(common_, machine_, problem_, why, standing);
@@ -102,7 +107,7 @@ Served TuningJob::tuned(const Turn& turn) {
     return untuned(fmt::format("other searches took all of {}", common_.settings.given_by("AK_BUDGET_S")), Standing::passing);
   if (!request_.retune) hint_ = find_hint(common_, machine_, problem_, old_);
   const std::string opening = warm_up(turn);
-  turn.expect((1 + kMostOverrun) * budget + kLetGo);
+  turn.expect((1 + kMostOverrun) * budget / duty() + kLetGo);
   try {
     Served served = search(turn, budget);
     served.note = joined(served.note, opening);
@@ -136,6 +141,12 @@ std::string TuningJob::warm_up(const Turn& turn) {
   return note;
 }
 
+Allowance TuningJob::allowance(const Turn& turn, double seconds) const {
+  Allowance allowance = common_.allowance(machine_);
+  allowance.seconds = seconds, allowance.duty = duty(), allowance.stop = turn.by.stop();
+  return allowance;
+}
+
 Served TuningJob::search(const Turn& turn, double seconds) {
   const Settings& settings = common_.settings;
   const bool by_process = common_.process_budget_left() < seconds;
@@ -145,12 +156,13 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   struct Spend {
     TuningJob& job;
     const Clock::time_point began;
+    double rested = 0;
     ~Spend() {
       job.common_.ledger.count(
           [&](Counters& c) { c.searches += !job.spared_, c.pack_hits += job.spared_ && job.hint_.has_value(); });
-      job.common_.ledger.spend(seconds_since(began));
+      job.common_.ledger.spend(seconds_since(began) - rested);
     }
-  } const spend{*this, began};
+  } spend{*this, began};
 
   Space space = machine_.space(problem_);
   if (const auto why = machine_.no_compiler()) {
@@ -158,8 +170,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     without_ = fmt::format("no own kernels: {}", *why);
     log(LogLevel::warn, "{}: {}", text_, without_);
   }
-  Allowance allowance = common_.allowance(machine_);
-  allowance.seconds = seconds, allowance.stop = turn.by.stop();
+  const Allowance allowance = this->allowance(turn, seconds);
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
   auto runner = machine_.runner(problem_, allowance, &quarantine);
   const auto left = [&] { return allowance.after(seconds_since(began)); };
@@ -185,6 +196,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     found->note = joined(found->note, without_);
   }
   if (turn.by.stopped()) throw Error(ErrorCode::internal, "its context ends");
+  spend.rested = found->rested_s;
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
   if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
@@ -246,8 +258,7 @@ void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
   }
   if (old_ && (old_->tactic == record.tactic || problem_.m == old_->bucket.from)) record.bucket = old_->bucket;
   if (!request_.whole || bucket.from == bucket.to) return;
-  Allowance allowance = common_.allowance(machine_);
-  allowance.seconds = std::max(kLeastEnd, kEndShare * budget()), allowance.stop = turn.by.stop();
+  const Allowance allowance = this->allowance(turn, std::max(kLeastEnd, kEndShare * budget()));
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
   const Widened widened = widen(common_, machine_, problem_, tuned, allowance, quarantine, progress());
   record.bucket = widened.bucket;

@@ -16,6 +16,10 @@
 
 namespace ak {
 
+/// The part that a search behind the calls has of the device's time, trial for trial: measured, the application loses a tenth
+/// beside trials without a rest.
+constexpr double kDutyBehind = 0.35;
+
 class TuningJob final : public TuningWork {
  public:
   /// For the problem's bucket, its last m, unless the request is exact. common and device outlive it.
@@ -37,6 +41,8 @@ class TuningJob final : public TuningWork {
 
  private:
   double budget() const { return request_.share * common_.settings.budget_s; }
+  double duty() const { return request_.behind ? kDutyBehind : 1; }
+  Allowance allowance(const Turn& turn, double seconds) const;
   void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn);
   Served tuned(const Turn& turn);
   std::string warm_up(const Turn& turn);

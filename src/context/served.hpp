@@ -36,6 +36,7 @@ struct Request {
   bool recheck = false;  // a provisional record does not stand
   bool exact = false;    // of this very m: its bucket's record does not stand
   bool whole = false;    // of all m of its bucket: a record of its own m alone does not stand
+  bool behind = false;   // the calls: nobody waits for it, and the device is the application's
   double share = 1;      // of the budget; less for a bucket whose neighbours are known
 
   /// For TuningRequest::kind: whose answer is good for whom.

@@ -18,6 +18,7 @@ struct Allowance {
   int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
   int compile_threads = usable_cores();
   int niceness = 10;  // of these threads, added to the process's own: the application goes first
+  double duty = 1;  // the part of the time in which trials may use the device; the seconds do not count the rests between
   std::int64_t device_bytes =
       std::numeric_limits<std::int64_t>::max();            // operands, references and scratch; no more than is free
   std::int64_t scratch_bytes = std::int64_t{2} << 30;      // of them, for workspaces, at most

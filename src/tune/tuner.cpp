@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <ctime>
+#include <mutex>
 #include <thread>
 
 #include "base/log.hpp"
@@ -50,6 +52,7 @@ class Tuning {
     // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
     deadline_ = deadline_.later(
         std::min(kOwnShare * allowance_.seconds, (1 + kMostOverrun) * allowance_.seconds - seconds_since(start_)));
+    rest(seconds_since(start_));
     explore();
     result_.explore_s = seconds_since(start_);
     refine();
@@ -92,14 +95,29 @@ class Tuning {
     return trial;
   }
 
+  // Behind so many seconds of the device, as long as the allowance's duty asks. The budget is that much longer: compiles go on.
+  void rest(double used) {
+    if (allowance_.duty >= 1) return;
+    const auto began = Clock::now();
+    const double left = deadline_.remaining();
+    std::mutex none;
+    std::unique_lock lock(none);
+    std::condition_variable_any().wait_for(lock, allowance_.stop, std::chrono::duration<double>(used / allowance_.duty - used),
+                                           [] { return false; });
+    deadline_ = deadline_.later(left);
+    result_.rested_s += seconds_since(began);
+  }
+
   const Trial& run(const Candidate& candidate, Deadline deadline) {
     const auto before = Clock::now();
     search_.report(dated(runner_.run(candidate.tactic, candidate.full ? Effort::full : Effort::quick, deadline)));
     const Trial& trial = search_.history().back();
-    if (!candidate.full && trial.correct()) quick_s_ += seconds_since(before), ++quick_trials_;
+    last_run_s_ = seconds_since(before);
+    if (!candidate.full && trial.correct()) quick_s_ += last_run_s_, ++quick_trials_;
     log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_),
-        seconds_since(before) * 1e3, trial.compile_s, search_.queued(), trial.proposer);
+        last_run_s_ * 1e3, trial.compile_s, search_.queued(), trial.proposer);
     show(trial);
+    rest(last_run_s_);
     return trial;
   }
 
@@ -144,9 +162,8 @@ class Tuning {
       if (any && deadline_.remaining() < 3 * longest) break;
       const auto candidate = search_.next();
       if (!candidate) break;
-      const double before = deadline_.remaining();
       any |= run(*candidate, deadline_.sooner(kFullShare * deadline_.remaining())).correct();
-      longest = std::max(longest, before - deadline_.remaining());
+      longest = std::max(longest, last_run_s_);
     }
   }
 
@@ -234,6 +251,7 @@ class Tuning {
   bool proposed_ = false;
   double quick_s_ = 0;  // of correct quick trials together
   int quick_trials_ = 0;
+  double last_run_s_ = 0;
 };
 
 }  // namespace

@@ -32,7 +32,8 @@ struct Tuned {
   std::vector<Trial> history;
   Artifact artifact;  // of the winner
   double seconds = 0;
-  double explore_s = 0, refine_s = 0, finals_s = 0;
+  double explore_s = 0, refine_s = 0, finals_s = 0;  // with the rests in them
+  double rested_s = 0;                               // by the allowance's duty
   int trials = 0;  // runs of own tactics
   int compiles = 0;
   bool provisional = false;

@@ -111,6 +111,7 @@ class FakeRunner : public Runner {
   int ran_rejected = 0, runs = 0, full_runs = 0, waited_for_compile = 0, dropped = 0;
   double finals_ratio = 0;  // given as the own trials' ratio in the finals; 0: the true one
   std::vector<Tactic> ran;
+  std::vector<std::pair<Clock::time_point, Clock::time_point>> busy;  // from when to when run() took the device
 
   std::vector<Tactic> vendor_tactics(Deadline) override {
     std::this_thread::sleep_for(seconds(survey_s));
@@ -152,7 +153,9 @@ class FakeRunner : public Runner {
         return late;
       }
     }
+    const auto began = Clock::now();
     std::this_thread::sleep_for(seconds(effort == Effort::full ? full_s : quick_s));
+    busy.emplace_back(began, Clock::now());
     Trial trial = land.trial(t, noise, static_cast<std::uint64_t>(runs));
     if (compiler_broken) trial.outcome = Outcome::compile, trial.us = 0, trial.why = "no builtins";
     if (effort == Effort::full && full_effort_fails) trial.outcome = Outcome::incorrect, trial.us = 0;

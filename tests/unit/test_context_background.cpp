@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "context/bound_plan.hpp"
+#include "context/job.hpp"
 #include "fake_machine.hpp"
 
 using namespace ak;
@@ -56,6 +57,7 @@ TEST_CASE("background: cuBLASLt serves while the search runs, then the winner do
   CHECK_FALSE(FakePlan::vendor_ran_last);
   CHECK(f.context->counters().searches == 1);
   CHECK(f.world.allowance.niceness == 19);
+  CHECK(f.world.allowance.duty == kDutyBehind);
 }
 
 TEST_CASE("background: asked for again, a search that waits or runs is joined; one that was in vain is made again") {
@@ -94,6 +96,7 @@ TEST_CASE("background: what is asked for by name is tuned in the call") {
   Fixture f(quick(Mode::background));
   CHECK(f.context->explain(f.problem).note == "cuBLASLt would serve it, and a search begin behind the calls");
   CHECK(f.context->prepare(f.problem).source == "this process");
+  CHECK(f.world.allowance.duty == 1);  // somebody waits
   f.call();
   CHECK_FALSE(FakePlan::vendor_ran_last);
   CHECK(f.context->counters().searches == 1);

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "landscape.hpp"
 #include "search/proposers.hpp"
 #include "tune/tuner.hpp"
@@ -38,6 +40,44 @@ class Slow final : public Proposer {
 };
 
 }  // namespace
+
+TEST_CASE("a search with a duty leaves the device alone between its trials, and tries as many") {
+  FakeRunner runner;
+  runner.quick_s = 0.004, runner.full_s = 0.01, runner.survey_s = 0.02;
+  Allowance allowance{0.3, 100000, 6};
+  allowance.duty = 0.25;
+  const Tuned tuned = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), allowance);
+  CHECK(tuned.winner);
+  REQUIRE(runner.busy.size() > 10);
+  double used = 0;
+  for (std::size_t i = 0; i + 1 < runner.busy.size(); ++i) {
+    const auto [began, ended] = runner.busy[i];
+    const double took = std::chrono::duration<double>(ended - began).count();
+    CHECK(std::chrono::duration<double>(runner.busy[i + 1].first - ended).count() >= 3 * took);
+    used += took;
+  }
+  CHECK(tuned.rested_s >= 3 * (used + runner.survey_s));
+  CHECK(tuned.seconds >= tuned.rested_s);
+  CHECK(tuned.seconds - tuned.rested_s >= used);
+
+  FakeRunner hurried;
+  CHECK(tune_on(hurried, 0.1).rested_s == 0);
+}
+
+TEST_CASE("a stop ends a search that rests") {
+  FakeRunner runner;
+  runner.quick_s = 0.02;
+  std::stop_source stop;
+  Allowance allowance{100, 100000, 6};
+  allowance.duty = 1e-4, allowance.stop = stop.get_token();  // minutes of rest behind each trial
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    stop.request_stop();
+  });
+  const auto began = Clock::now();
+  CHECK(tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), allowance).stopped);
+  CHECK(seconds_since(began) < 60);
+}
 
 TEST_CASE("a stop ends a search within about one trial") {
   FakeRunner runner;
