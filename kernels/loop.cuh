@@ -35,6 +35,12 @@ __device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
   __threadfence();
   return before;
 }
+__device__ inline unsigned long long load_relaxed(const unsigned long long* address) {
+  return *static_cast<const volatile unsigned long long*>(address);
+}
+__device__ inline void store_relaxed(unsigned long long* address, unsigned long long value) {
+  *static_cast<volatile unsigned long long*>(address) = value;
+}
 __device__ inline void prefetch(const void*) {}
 #else
 
@@ -54,6 +60,15 @@ __device__ inline void store_release(unsigned* address, unsigned value) {
 }
 __device__ inline void store_release(unsigned long long* address, unsigned long long value) {
   asm volatile("st.release.gpu.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory");
+}
+/// A whole word, seen by all blocks sooner or later, and nothing of what was written before it.
+__device__ inline unsigned long long load_relaxed(const unsigned long long* address) {
+  unsigned long long value;
+  asm volatile("ld.relaxed.gpu.u64 %0, [%1];" : "=l"(value) : "l"(address) : "memory");
+  return value;
+}
+__device__ inline void store_relaxed(unsigned long long* address, unsigned long long value) {
+  asm volatile("st.relaxed.gpu.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory");
 }
 /// Adds, gives the value before, and is both an acquire and a release.
 __device__ inline unsigned fetch_add(unsigned* address, unsigned value) {
@@ -122,6 +137,26 @@ __device__ inline Pack<T> load_pack(const T* from) {
 template <class T>
 __device__ inline void store_pack(T* to, const Pack<T>& pack) {
   *reinterpret_cast<Pack<T>*>(to) = pack;
+}
+
+/// How many elements lie before the first aligned16 address.
+template <class T>
+__device__ inline long long until_aligned16(const T* address) {
+  return -reinterpret_cast<unsigned long long>(address) % 16 / sizeof(T);
+}
+/// The same to and from elements of the thread's own.
+template <class T>
+__device__ inline void load16(T* to, const T* from) {
+  const Pack<T> pack = load_pack(from);
+#pragma unroll
+  for (int i = 0; i < Pack<T>::kCount; ++i) to[i] = pack.at[i];
+}
+template <class T>
+__device__ inline void store16(T* to, const T* from) {
+  Pack<T> pack;
+#pragma unroll
+  for (int i = 0; i < Pack<T>::kCount; ++i) pack.at[i] = from[i];
+  store_pack(to, pack);
 }
 
 // ---- Warps.
@@ -433,33 +468,60 @@ __device__ inline void grid_barrier(unsigned* counter, unsigned times) {
 }
 
 /// All tiles before `tile` together: the single-pass scan across blocks, each of which has one tile (its ticket) and brings the
-/// tile's `total`. Scratch: `flags` of as many unsigned as there are tiles, zeroed, and `values` of twice as many T.
-/// Tiles form groups of as many as a block has threads. A tile waits for the totals of those before it in its group, which come
-/// without waiting, and for the sum of all groups before its own: so the chain of waits is short, and the association fixed.
+/// tile's `total`. Tiles form groups of as many as a block has threads. A tile waits for the totals of those before it in its
+/// group and for the sum of each group before its own, which the group's last tile leaves: neither comes from a tile that waits
+/// for more than its own group, so no chain of waits grows with the number of tiles, and the association is fixed.
+/// `read(at)` waits for what `write(at, value)` leaves: of a tile at 2 tile, of the group that it ends at 2 tile + 1.
+template <class T, class Op, class Read, class Write>
+__device__ inline T before_tile_of(unsigned tile, T total, Op op, Read read, Write write, T* room) {
+  if (threadIdx.x == 0) write(2ull * tile, total);
+  const unsigned place = tile % blockDim.x, group = tile / blockDim.x, first = tile - place;
+  T mine = op.identity();
+  if (threadIdx.x < place) mine = read(2ull * (first + threadIdx.x));
+  const T within = block_reduce(mine, op, room);
+  if (threadIdx.x == 0 && place == blockDim.x - 1) write(2ull * tile + 1, op(within, total));
+  if (group == 0) return within;
+  const unsigned each = (group + blockDim.x - 1) / blockDim.x, from = threadIdx.x * each;
+  mine = op.identity();
+  for (unsigned i = from; i < group && i < from + each; ++i) mine = op(mine, read(2ull * ((i + 1) * blockDim.x - 1) + 1));
+  return op(block_reduce(mine, op, room), within);
+}
+
+/// Scratch: `flags` of as many unsigned as there are tiles, zeroed, and `values` of twice as many T.
 template <class T, class Op>
 __device__ inline T before_tile(unsigned tile, T total, Op op, unsigned* flags, T* values, T* room) {
-  enum : unsigned { kTotal = 1, kGroups = 2 };  // values[2 tile] is there, and values[2 tile + 1] as well
-  if (threadIdx.x == 0) {
-    values[2ull * tile] = total;
-    store_release(flags + tile, kTotal);
-  }
-  const unsigned place = tile % blockDim.x, first = tile - place;
-  T mine = op.identity();
-  if (threadIdx.x == 0 && first > 0) {
-    wait_until([=] { return load_acquire(flags + first - 1) == kGroups; });
-    mine = values[2ull * first - 1];
-  }
-  if (threadIdx.x < place) {
-    const unsigned other = first + threadIdx.x;
-    wait_until([=] { return load_acquire(flags + other) >= kTotal; });
-    mine = op(mine, values[2ull * other]);
-  }
-  const T before = block_reduce(mine, op, room);
-  if (threadIdx.x == 0 && place == blockDim.x - 1) {
-    values[2ull * tile + 1] = op(before, total);
-    store_release(flags + tile, kGroups);
-  }
-  return before;
+  return before_tile_of(
+      tile, total, op,
+      [=](unsigned long long at) {
+        wait_until([=] { return load_acquire(flags + at / 2) > at % 2; });
+        return values[at];
+      },
+      [=](unsigned long long at, T value) {
+        values[at] = value;
+        store_release(flags + at / 2, at % 2 + 1);
+      },
+      room);
+}
+
+/// Of values of 4 bytes, in `words` of twice as many as there are tiles, zeroed: one store leaves a value and that it is there.
+template <class T, class Op>
+__device__ inline T before_tile(unsigned tile, T total, Op op, unsigned long long* words, T* room) {
+  static_assert(sizeof(T) == 4, "a value and its flag make one word");
+  return before_tile_of(
+      tile, total, op,
+      [=](unsigned long long at) {
+        unsigned long long word = 0;
+        wait_until([&] { return (word = load_relaxed(words + at)) != 0; });
+        Words<T> value;
+        value.word[0] = static_cast<unsigned>(word);
+        return value.value;
+      },
+      [=](unsigned long long at, T value) {
+        Words<T> bits;
+        bits.value = value;
+        store_relaxed(words + at, 1ull << 32 | bits.word[0]);
+      },
+      room);
 }
 
 /// The same where an earlier launch has left every tile's total in `totals`.

@@ -52,6 +52,10 @@ const std::map<std::string, Reference>& references() {
          int t = -2147483647;
          for (int i = 0; i < x.n; ++i) x.i["a"][i] = t = std::max(t, x.i["b"][i]);
        }},
+      {"scan_of_packs",
+       [](PlantedArrays& x) {
+         for (int i = 1; i < x.n; ++i) x.i["a"][i] = x.i["a"][i - 1] + x.i["b"][i];
+       }},
       {"recurrence",
        [](PlantedArrays& x) {
          float t = 0;
@@ -87,6 +91,10 @@ const std::map<std::string, Reference>& references() {
        [](PlantedArrays& x) {
          const auto b = [&](int i) { return i >= 0 && i < x.n ? x.f["b"][i] : 0; };
          for (int i = 0; i < x.n; ++i) x.f["a"][i] = b(i - 1) + b(i) + b(i + 1);
+       }},
+      {"stencil_of_four",
+       [](PlantedArrays& x) {
+         for (int i = 1; i + 1 < x.n; ++i) x.f["a"][i] = x.f["b"][i - 1] + x.f["b"][i] + x.f["b"][i + 1];
        }},
       {"time_steps",
        [](PlantedArrays& x) {

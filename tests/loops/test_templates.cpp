@@ -125,6 +125,46 @@ TEST_CASE("templates: a loop inside one that carries is shared out only where it
   CHECK_FALSE(maps(sweep(at("a", {plus(i, -1), integer(0)}))));
 }
 
+TEST_CASE("templates: what several iterations of a pack read is loaded once, and nothing that no iteration reads") {
+  const auto text_of = [](Term value, Term to) {
+    const auto all = candidates(verdict_of({loop_over(1, i, integer(1), n, {assign(2, std::move(to), std::move(value))})}, {2},
+                                           {{1, "i", Role::parallel}}));
+    return all[0].knobs.at("vector") ? all[0].text : std::string();
+  };
+  const auto count = [](const std::string& text, const std::string& what) {
+    int found = 0;
+    for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  const Term near = binary("+", at("b", {plus(i, -1)}), at("b", {plus(i, 1)})), out = at("a", {integer(0), i});
+  const std::string both = text_of(near, out);
+  CHECK(count(both, "ak::load16(") == 1);
+  CHECK(count(both, "ak::store16(") == 1);
+  CHECK(both.find("[0] = b[i - 1];") != both.npos);
+  CHECK(both.find("[5] = b[i + 4];") != both.npos);
+  CHECK(both.find("b[i + 5]") == both.npos);
+  // As much of a second aligned piece as is read, or all of it.
+  const std::string far = text_of(binary("+", at("b", {i}), at("b", {plus(i, 4)})), out);
+  CHECK(count(far, "ak::load16(") == 2);
+  // Elements that are too far apart are two strips; what is written is read nowhere else.
+  CHECK(count(text_of(binary("+", at("b", {i}), at("b", {plus(i, 400)})), out), "ak::load16(") == 2);
+  CHECK(text_of(at("b", {binary("*", integer(2), i)}), at("a", {i, integer(0)})).empty());
+}
+
+TEST_CASE("templates: threads keep their iterations where an outer loop carries something") {
+  const auto sweep = [](Term end) {
+    const std::vector<Node> inner{assign(3, at("b", {j}), binary("+", at("b", {j}), at("a", {i, j})))};
+    const auto all =
+        candidates(verdict_of({loop_over(1, i, integer(0), n, {loop_over(2, j, integer(0), std::move(end), inner)})}, {3},
+                              {{1, "i", Role::scan}, {2, "j", Role::parallel}}));
+    const auto map = std::find_if(all.begin(), all.end(), [](const Candidate& one) { return one.template_name == "map"; });
+    REQUIRE(map != all.end());
+    return map->knobs.at("vector");
+  };
+  CHECK(sweep(m) == 1);
+  CHECK(sweep(i) == 0);  // which of them are in packs would change from row to row
+}
+
 TEST_CASE("templates: what iterations overwrite of each other, and scalars that go on, are not shared out by map") {
   const auto shifted = [](Note::Kind kind) {
     Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, at("b", {i}), at("b", {plus(i, 1)}))})}, {2},

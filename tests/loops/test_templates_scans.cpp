@@ -188,11 +188,12 @@ TEST_CASE("scans: what blocks count and wait with is zeroed, and there is a bloc
       const Values values{{"n", size}, {"m", 1}};
       const std::int64_t blocks = evaluate(one.launches[0].blocks, values).value(),
                          tile = one.knobs.at("block") * one.knobs.at("items");
-      CHECK(blocks == (size > 0 ? (size - 1) / tile + 1 : 1));
+      const bool packs = one.knobs.count("vector") > 0;  // the first tile may lack what lies before an aligned address
+      CHECK(blocks == (size > 0 ? (size + (packs ? 3 : 0) - 1) / tile + 1 : 1));
       std::int64_t zeroed = 0;
       for (const Scratch& scratch : one.scratch)
         if (scratch.zeroed) zeroed += evaluate(scratch.elements, values).value();
-      CHECK(zeroed == blocks + 1);
+      CHECK(zeroed == (packs ? 2 : 1) * blocks + 1);
     }
   }
 }

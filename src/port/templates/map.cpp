@@ -46,16 +46,17 @@ std::vector<Stage> map_stages(const Work& work) {
     stage.template_name = "map";
     stage.knobs = {{"block", block}, {"unroll", unroll}, {"vector", vector}};
     stage.scratch = kept_scratch(work);
-    stage.kernels.push_back(map_kernel(work, *sweep, sweep->body, block, unroll, vector ? &packs : nullptr));
+    const Packs at_once = packs.at_once(unroll);
+    stage.kernels.push_back(map_kernel(work, *sweep, sweep->body, block, unroll, vector ? &at_once : nullptr));
     stages.push_back(std::move(stage));
   };
-  add(256, 1, false);
   if (packs.any())
-    for (const int block : {128, 256, 64}) add(block, 1, true);
+    for (const auto& [block, unroll] : {std::pair{256, 1}, {256, 2}, {128, 1}, {256, 4}, {512, 1}, {64, 1}, {128, 4}})
+      add(block, unroll, true);
+  add(256, 1, false);
   for (const int unroll : {1, 2, 4})
     for (const int block : {128, 256, 512})
       if (block != 256 || unroll != 1) add(block, unroll, false);
-  if (packs.any()) add(256, 2, true);
   return stages;
 }
 

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include "port/templates/emit.hpp"
-#include "port/templates/wide_access.hpp"
 #include "port/templates/partials.hpp"
 #include "port/templates/sharing.hpp"
 #include "port/templates/whole.hpp"
+#include "port/templates/wide_access.hpp"
 
 namespace ak::port {
 
@@ -65,13 +65,19 @@ std::vector<Stage> whole_stages(const Work& work) {
   const Whole whole{work, *sweep, partials};
   const Packs packs(work, *sweep, partials.body());
   std::vector<Stage> stages;
+  const bool alone = !partials.watches();
   if (packs.any()) {
-    stages = {whole.two_launches(256, 2, &packs), whole.two_launches(128, 1, &packs), whole.two_launches(512, 4, &packs)};
-    if (!partials.watches()) stages.insert(stages.begin() + 1, whole.one_block(1024, &packs));
+    for (const auto& [block, unroll] : {std::pair{512, 4}, {512, 1}, {256, 4}, {256, 2}, {256, 8}, {1024, 2}}) {
+      const Packs at_once = packs.at_once(unroll);
+      stages.push_back(whole.two_launches(block, unroll, &at_once));
+      if (alone && block * unroll >= 1024) stages.push_back(whole.last_block(block, unroll, &at_once));
+    }
+    const Packs four = packs.at_once(4);
+    if (alone) stages.insert(stages.end(), {whole.one_block(1024, &packs), whole.one_block(1024, &four)});
   }
   for (const auto& [block, unroll] : {std::pair{256, 4}, {256, 1}, {512, 4}, {256, 16}})
     stages.push_back(whole.two_launches(block, unroll));
-  if (!partials.watches()) stages.insert(stages.end(), {whole.one_block(1024), whole.one_block(256)});
+  if (alone) stages.insert(stages.end(), {whole.one_block(1024), whole.one_block(256)});
   return stages;
 }
 

@@ -127,28 +127,49 @@ std::string sweep_text(const Sweep& sweep, const Iteration& iteration, const std
   if (!limit.empty()) line(fmt::format("cols_ = cols_ < {0} ? cols_ : {0};", limit));
   const std::string mine = fmt::format("(long long)({}) * blockDim.x + threadIdx.x", part),
                     all = fmt::format("(long long){} * blockDim.x", parts);
-  std::string from = mine;
-  if (packs) {
-    line("long long packs_ = 0;");
-    line("if (cols_ > 0) {");
-    line("  " + variable_text(sweep.col, "0"));
-    line(fmt::format("  if ({}) packs_ = cols_ / {};", packs->aligned(), packs->count()));
+  const auto one_by_one = [&](const std::string& from, const std::string& to) {
+    if (packs) text += "#pragma unroll 1\n";  // a few
+    line(fmt::format("for (long long col_ = {}; col_ < {}; col_ += {}) {{", from, to, all));
+    line("  " + variable_text(sweep.col, "col_"));
+    text += iteration(indent + 2, false);
     line("}");
-    line(fmt::format("for (long long pack_ = {}; pack_ < packs_; pack_ += {}) {{", mine, all));
-    const std::string first = variable_text(sweep.col, fmt::format("(pack_ * {})", packs->count()));
-    const std::string space(indent + 2, ' ');
-    text += packs->loads(indent + 2, first);
-    text += fmt::format(
-        "#pragma unroll\n{0}for (int lane_ = 0; lane_ < {1}; ++lane_) {{\n{0}  const long long col_ = pack_ * {1} + "
-        "lane_;\n{0}  {2}\n{3}{0}}}\n",
-        space, packs->count(), variable_text(sweep.col, "col_"), iteration(indent + 4, true));
-    text += packs->stores(indent + 2, first);
-    line("}");
-    from = fmt::format("packs_ * {} + {}", packs->count(), mine);
+  };
+  if (!packs) {
+    one_by_one(mine, "cols_");
+    return text + ends;
   }
-  open(fmt::format("for (long long col_ = {}; col_ < cols_; col_ += {})", from, all));
-  line(variable_text(sweep.col, "col_"));
-  return text + iteration(indent, false) + ends;
+  // Rising in each thread: iterations before the first aligned one, packs, what is left.
+  line("long long lead_ = 0, packs_ = 0;");
+  line(fmt::format("if (cols_ >= {}) {{", 2 * packs->count()));
+  line("  " + variable_text(sweep.col, "0"));
+  line(fmt::format("  lead_ = {};", packs->until_aligned()));
+  line("}");
+  line(fmt::format("if (cols_ >= {}) {{", 2 * packs->count()));
+  line("  " + variable_text(sweep.col, "lead_"));
+  line(fmt::format("  if ({}) packs_ = (cols_ - lead_) / {};", packs->aligned(), packs->count()));
+  line("}");
+  one_by_one(mine, "lead_");
+  line(fmt::format("for (long long pack_ = {}; pack_ < packs_; pack_ += {}{}) {{", mine,
+                   packs->at_once() > 1 ? fmt::format("{} * ", packs->at_once()) : "", all));
+  text += packs->declarations(indent + 2);
+  const auto each_pack = [&](const std::string& words) {
+    text += fmt::format(
+        "#pragma unroll\n{0}for (int u_ = 0; u_ < {1}; ++u_) {{\n{0}  const long long at_ = pack_ + u_ * ({2});\n{0}  if (at_ "
+        ">= "
+        "packs_) break;\n{3}{0}}}\n",
+        std::string(indent + 2, ' '), packs->at_once(), all, words);
+  };
+  const std::string space(indent + 4, ' ');
+  const std::string first = space + variable_text(sweep.col, fmt::format("(lead_ + at_ * {})", packs->count())) + "\n";
+  each_pack(first + packs->loads(indent + 4));
+  each_pack(
+      fmt::format("#pragma unroll\n{0}for (int lane_ = 0; lane_ < {1}; ++lane_) {{\n{0}  const long long col_ = lead_ + at_ * "
+                  "{1} + lane_;\n{0}  {2}\n{3}{0}}}\n",
+                  space, packs->count(), variable_text(sweep.col, "col_"), iteration(indent + 6, true)) +
+      first + packs->stores(indent + 4));
+  line("}");
+  one_by_one(fmt::format("lead_ + packs_ * {} + {}", packs->count(), mine), "cols_");
+  return text + ends;
 }
 
 Term blocks_for(const Work& work, const Sweep& sweep, int each) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "port/templates/carried.hpp"
@@ -10,6 +11,7 @@
 #include "port/templates/emit.hpp"
 #include "port/templates/rows.hpp"
 #include "port/templates/sharing.hpp"
+#include "port/templates/wide_access.hpp"
 
 namespace ak::port {
 
@@ -20,7 +22,9 @@ namespace {
 
 struct Shape {
   int block, items;
+  const Packs* packs = nullptr;  // at_once() of them are a thread's items
 };
+constexpr Shape kWide[] = {{256, 4}, {128, 4}, {256, 2}, {512, 4}, {128, 2}, {256, 8}};  // packs a thread
 constexpr Shape kFlat[] = {{256, 4}, {512, 8}, {256, 16}, {128, 4}};
 constexpr Shape kRows[] = {{128, 4}, {256, 4}, {512, 2}, {64, 4}, {32, 4}};
 
@@ -102,12 +106,18 @@ class Printer {
     stage.knobs["launches"] = one_launch ? 1 : 2;
     // At least one block: what is kept is kept of no iterations too.
     const Term one = loop::integer(1, loop::ScalarType::i64), none = loop::integer(0, loop::ScalarType::i64);
-    const Term full = loop::binary("/", loop::binary("-", *count, one), loop::integer(distance_ * tile()));
+    // Packs begin at an aligned address: the first tile may have as many fewer as a pack has, but one.
+    const Term least = shape_.packs ? loop::integer(2 - shape_.packs->count(), loop::ScalarType::i64) : one;
+    const Term full = loop::binary("/", loop::binary("-", *count, least), loop::integer(distance_ * tile()));
     const Term tiles{
         Term::Kind::choose, loop::ScalarType::i64, {}, {loop::binary(">", *count, none), loop::binary("+", full, one), one}};
     const Term blocks = loop::binary("*", tiles, loop::integer(distance_));
     if (one_launch) stage.scratch.push_back({tickets(), loop::ScalarType::i32, loop::integer(1), true});
     for (const Carried& carried : phases_.carried) {
+      if (in_words(carried)) {
+        stage.scratch.push_back({values(carried), loop::ScalarType::i64, loop::binary("*", blocks, loop::integer(2)), true});
+        continue;
+      }
       if (one_launch) stage.scratch.push_back({flags(carried), loop::ScalarType::i32, blocks, true});
       const int words = ((one_launch ? 2 : 1) * bytes_of(carried) + 7) / 8;
       stage.scratch.push_back({values(carried), loop::ScalarType::i64, loop::binary("*", blocks, loop::integer(words)), false});
@@ -123,7 +133,10 @@ class Printer {
     across_ = one_launch ? Across::waiting : Across::totals;
     flat_opening(one_launch);
     firsts();
-    one_tile();
+    if (shape_.packs)
+      one_tile_of_packs();
+    else
+      one_tile();
     if (!closing(work_, 0).empty()) {
       line("if (count_ <= 0 && block_ == 0 && threadIdx.x == 0) {");
       text_ += closing(work_, indent_ + 2);
@@ -194,6 +207,9 @@ class Printer {
                        distance_));
   }
 
+  /// One word has a tile's value and that it is there.
+  bool in_words(const Carried& carried) const { return shape_.packs && bytes_of(carried) == 4; }
+
   std::string tickets() const { return "tickets_" + work_.tag + "_"; }
   std::string flags(const Carried& carried) const { return carried.name + "_flags_" + work_.tag + "_"; }
   std::string values(const Carried& carried) const { return carried.name + "_tiles_" + work_.tag + "_"; }
@@ -216,6 +232,7 @@ class Printer {
   Stage begin() const {
     Stage stage;
     stage.knobs = {{"block", shape_.block}, {"items", shape_.items}};
+    if (shape_.packs) stage.knobs["vector"] = 1;
     stage.scratch = kept_scratch(work_);
     for (const Carried& carried : phases_.carried)
       stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold);
@@ -307,10 +324,14 @@ class Printer {
   }
 
   void find(const Carried& carried) {
+    line(
+        fmt::format("const {0} {1}_state_ = {2}({1}_before_, {1}_own_[k_]);", state_of(carried), carried.name, op_of(carried)));
+    find_by_state(carried);
+  }
+
+  void find_by_state(const Carried& carried) {
     const std::string state = carried.name + "_state_", first2 = first(carried) + "2_";
     const auto type = loop::c_name(carried.target.type);
-    line(fmt::format("const {} {} = {}({}_before_, {}_own_[k_]);", state_of(carried), state, op_of(carried), carried.name,
-                     carried.name));
     line(fmt::format("{}{} = {};", carried.array() ? fmt::format("const {} ", type) : "",
                      carried.array() ? carried.found() : carried.name, applied(carried, state, first(carried), first2)));
     if (carried.law == Carried::Law::second)
@@ -326,13 +347,21 @@ class Printer {
       line(fmt::format("{0} {1}_own_[{2}], {1}_carry_ = {3}.identity();", state_of(carried), carried.name, shape_.items,
                        op_of(carried)));
     items(false);
+    scan_own("k_", [](const Carried& carried) { return carried.step(); });
+    close();
+    scan_warps();
+  }
+
+  void scan_own(const char* index, const std::function<std::string(const Carried&)>& value) {
     for (const Carried& carried : phases_.carried) {
       const std::string &name = carried.name, op = op_of(carried);
-      line(fmt::format("const ak::Scanned<{}> {}_warp_ = ak::warp_scan({}, {});", state_of(carried), name, carried.step(), op));
-      line(fmt::format("{0}_own_[k_] = {1}({0}_carry_, {0}_warp_.before);", name, op));
+      line(fmt::format("const ak::Scanned<{}> {}_warp_ = ak::warp_scan({}, {});", state_of(carried), name, value(carried), op));
+      line(fmt::format("{0}_own_[{2}] = {1}({0}_carry_, {0}_warp_.before);", name, op, index));
       line(fmt::format("{0}_carry_ = {1}({0}_carry_, {0}_warp_.total);", name, op));
     }
-    close();
+  }
+
+  void scan_warps() {
     for (const Carried& carried : phases_.carried)
       line(
           fmt::format("const ak::Scanned<{1}> {0}_block_ = ak::across_warps(ak::Scanned<{1}>{{{2}.identity(), {0}_carry_}}, "
@@ -343,6 +372,9 @@ class Printer {
   /// What all tiles before this one bring, in C.
   std::string before_text(const Carried& carried) const {
     const std::string op = op_of(carried), state = state_of(carried);
+    if (in_words(carried))
+      return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, (unsigned long long*){2}, {0}_room_)", carried.name, op,
+                         values(carried));
     const char *flag = distance_ == 1 ? "" : " + phase_ * tiles_", *value = distance_ == 1 ? "" : " + 2ull * phase_ * tiles_";
     switch (across_) {
       case Across::rows:
@@ -359,14 +391,122 @@ class Printer {
 
   void one_tile() {
     first_phase();
+    await_tiles();
+    items(true);
+    close();
+  }
+
+  void await_tiles() {
     for (const Carried& carried : phases_.carried) {
       const std::string &name = carried.name, op = op_of(carried);
       line(fmt::format("const {1} {0}_before_ = {2}({3}, {0}_block_.before);", name, state_of(carried), op,
                        before_text(carried)));
       if (across_ == Across::rows) line(fmt::format("{0}_so_far_ = {1}({0}_so_far_, {0}_block_.total);", name, op));
     }
-    items(true);
+  }
+
+  // ---- Of packs: a warp has 32 neighbouring ones, then the next 32; a thread goes through its own in order, and what it needs
+  // of an iteration it computes twice, of elements that it has.
+
+  void one_tile_of_packs() {
+    const Packs& packs = *shape_.packs;
+    const int pack = packs.count(), at_once = packs.at_once();
+    line(fmt::format(
+        "long long start_ = tile_ * {}LL;  // the iteration with which the tile begins; all before the first are none",
+        tile()));
+    line("bool wide_ = false;");
+    open("if (count_ > 0) {");
+    line(variable_text(nest_.loop, "0"));
+    line(fmt::format("start_ -= {0} - 1 - ({1} + {0} - 1) % {0};", pack, packs.until_aligned()));
     close();
+    open(fmt::format("if (start_ >= 0 && start_ + {} <= count_) {{", tile()));
+    line(variable_text(nest_.loop, "start_"));
+    line(fmt::format("wide_ = {};", packs.aligned()));
+    close();
+    line(fmt::format("const long long first_ = start_ + {} * (ak::warp() * {} + ak::lane());", pack, 32 * at_once));
+    line("// Of this thread's, counted from first_: those from begin_ to end_ are there.");
+    line("const int begin_ = first_ < 0 ? (int)-first_ : 0;");
+    line(fmt::format("const int end_ = count_ - first_ < {0} ? (int)(count_ - first_) : {0};", tile()));
+    text_ += packs.declarations(indent_);
+    line("if (wide_) {");
+    indent_ += 2;
+    each_pack();
+    line(variable_text(nest_.loop, fmt::format("(first_ + u_ * {})", 32 * pack)));
+    text_ += packs.loads(indent_);
+    close();
+    indent_ -= 2;
+    line("} else {");
+    indent_ += 2;
+    each_pack();
+    each_lane();
+    text_ += packs.load_each(indent_);
+    close(), close(), close(), close();
+
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{0} {1}_own_[{2}], {1}_carry_ = {3}.identity();", state_of(carried), carried.name, at_once,
+                       op_of(carried)));
+    each_pack();
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{} {}_pack_ = {}.identity();", state_of(carried), carried.name, op_of(carried)));
+    each_lane();
+    steps();
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{0}_pack_ = {1}({0}_pack_, {2});", carried.name, op_of(carried), carried.step()));
+    close(), close();
+    scan_own("u_", [](const Carried& carried) { return carried.name + "_pack_"; });
+    close();
+    scan_warps();
+    await_tiles();
+
+    const std::string closes = closing(work_, indent_ + 2);
+    if (!closes.empty()) line("bool last_ = false;  // whether this thread has the last iteration");
+    each_pack();
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{0} {1}_state_ = {2}({1}_before_, {1}_own_[u_]);", state_of(carried), carried.name, op_of(carried)));
+    each_lane();
+    steps();
+    for (const Carried& carried : phases_.carried) find_by_state(carried);
+    text_ += statements(packs.lane(phases_.second), indent_);
+    if (!closes.empty()) line("last_ = first_ + at_ == count_ - 1;");
+    if (const std::string stores = packs.store_each(indent_ + 2); !stores.empty()) {
+      line("if (!wide_) {");
+      text_ += stores;
+      line("}");
+    }
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{0}_state_ = {1}({0}_state_, {2});", carried.name, op_of(carried), carried.step()));
+    close(), close();
+    if (const std::string stores = packs.stores(indent_ + 2); !stores.empty()) {
+      open("if (wide_) {");
+      line(variable_text(nest_.loop, fmt::format("(first_ + u_ * {})", 32 * pack)));
+      text_ += stores;
+      close();
+    }
+    close();
+    if (closes.empty()) return;
+    line("if (last_) {");
+    text_ += closes;
+    line("}");
+  }
+
+  void each_pack() {
+    line("#pragma unroll");
+    open(fmt::format("for (int u_ = 0; u_ < {}; ++u_) {{", shape_.packs->at_once()));
+  }
+
+  /// Two to close.
+  void each_lane() {
+    line("#pragma unroll");
+    open(fmt::format("for (int lane_ = 0; lane_ < {}; ++lane_) {{", shape_.packs->count()));
+    line(fmt::format("const int at_ = {} * u_ + lane_;", 32 * shape_.packs->count()));
+    open("if (at_ >= begin_ && at_ < end_) {");
+    line(variable_text(nest_.loop, "(first_ + at_)"));
+  }
+
+  void steps() {
+    for (const Carried& carried : phases_.carried)
+      line(fmt::format("{} {} = {}.identity();", state_of(carried), carried.step(), op_of(carried)));
+    text_ += statements(shape_.packs->lane(phases_.first), indent_);
   }
 
   const Work& work_;
@@ -424,6 +564,16 @@ std::vector<Stage> tile_stages(const Work& nested, const std::string& template_n
         intersect(written_arrays(work.after), read_arrays(work.body)))
       return stages;
     const bool two = phases->saved.empty();  // else a first phase must have ended before another tile's second one begins
+    Sweep sweep;
+    sweep.col = nest->loop;
+    std::vector<Node> all = phases->first;
+    all.insert(all.end(), phases->second.begin(), phases->second.end());
+    const Packs packs(work, sweep, all);
+    if (packs.any() && two && phases->carried[0].distance == 1)
+      for (const Shape& shape : kWide) {
+        const Packs at_once = packs.at_once(shape.items);
+        add(Printer(work, *nest, *phases, {shape.block, shape.items * packs.count(), &at_once}).flat(true));
+      }
     for (const Shape& shape : kFlat) {
       if (two) add(Printer(work, *nest, *phases, shape).flat(false));
       add(Printer(work, *nest, *phases, shape).flat(true));

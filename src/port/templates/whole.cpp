@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "port/templates/emit.hpp"
 #include "port/templates/wide_access.hpp"
 
@@ -28,6 +30,7 @@ Term lesser(const Term& a, const Term& b) { return {Term::Kind::choose, ScalarTy
 Stage Whole::one_block(int block, const Packs* packs) const {
   Stage stage = empty();
   stage.knobs = {{"block", block}, {"blocks", 1}, {"vector", packs != nullptr}};
+  if (packs && packs->at_once() > 1) stage.knobs["unroll"] = packs->at_once();
   Kernel kernel;
   kernel.threads = block;
   kernel.blocks = loop::integer(1);
@@ -41,9 +44,8 @@ Stage Whole::one_block(int block, const Packs* packs) const {
 Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
   Stage stage = empty();
   stage.knobs = {{"block", block}, {"unroll", unroll}, {"vector", packs != nullptr}};
-  const std::string parts = "parts_" + work.tag + "_", count = "blocks_" + work.tag + "_";
-  const Term blocks = lesser(blocks_for(work, sweep, block * unroll * (packs ? packs->count() : 1)),
-                             loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(8)));
+  const std::string parts = parts_name(), count = "blocks_" + work.tag + "_";
+  const Term blocks = some_blocks(block, unroll, packs);
   stage.scratch.push_back({parts, ScalarType::i64, loop::binary("*", blocks, loop::integer(partials.words())), false});
   stage.scratch.push_back({count, ScalarType::i32, loop::integer(1), false});
   Kernel gathers;
@@ -56,7 +58,7 @@ Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
           "  if (blockIdx.x == 0 && threadIdx.x == 0) {3}[0] = gridDim.x;\n",
           partials.op(), partials.type(), parts, count);
   Kernel joins;
-  joins.threads = 256;
+  joins.threads = packs ? 512 : 256;
   joins.blocks = loop::integer(1);
   joins.body = opening(work) + only_if_any(true) + partials.declarations(2) +
                fmt::format(
@@ -66,6 +68,37 @@ Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
                    partials.type(), partials.op(), parts, count, result("mine_"), closing(work, 4));
   stage.kernels = {std::move(gathers), std::move(joins)};
   return stage;
+}
+
+Stage Whole::last_block(int block, int unroll, const Packs* packs) const {
+  Stage stage = empty();
+  stage.knobs = {{"block", block}, {"unroll", unroll}, {"vector", packs != nullptr}, {"launches", 1}};
+  const std::string parts = parts_name(), ended = "ended_" + work.tag + "_";
+  Kernel kernel;
+  kernel.threads = block;
+  kernel.blocks = some_blocks(block, unroll, packs);
+  stage.scratch.push_back({parts, ScalarType::i64, loop::binary("*", kernel.blocks, loop::integer(partials.words())), false});
+  stage.scratch.push_back({ended, ScalarType::i32, loop::integer(1), true});
+  kernel.body =
+      opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather(packs) +
+      fmt::format(
+          "  __shared__ unsigned ticket_room_[ak::kRoom];\n  {0}* parts_ = ({0}*){2};\n"
+          "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) parts_[blockIdx.x] = mine_;\n"
+          "  if (!ak::is_last_block((unsigned*){3}, ticket_room_)) return;\n  mine_ = {1}.identity();\n"
+          "  for (unsigned part_ = threadIdx.x; part_ < gridDim.x; part_ += blockDim.x) mine_ = {1}(mine_, parts_[part_]);\n"
+          "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
+          partials.type(), partials.op(), parts, ended, partials.finish(4, "mine_"), closing(work, 4));
+  stage.kernels.push_back(std::move(kernel));
+  return stage;
+}
+
+std::string Whole::parts_name() const { return "parts_" + work.tag + "_"; }
+
+/// Where threads have several packs in flight, as many as surely run at once: a second wave would double the time.
+Term Whole::some_blocks(int block, int unroll, const Packs* packs) const {
+  const int most = packs ? std::max(1, 1024 / block) : 8;
+  return lesser(blocks_for(work, sweep, block * unroll * (packs ? packs->count() : 1)),
+                loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(most)));
 }
 
 Stage Whole::empty() const {

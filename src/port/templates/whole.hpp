@@ -19,9 +19,13 @@ struct Whole {
 
   Stage one_block(int block, const Packs* packs = nullptr) const;
   Stage two_launches(int block, int unroll, const Packs* packs = nullptr) const;
+  /// Many blocks, of which the one that ends last joins what all have left; not of what watches().
+  Stage last_block(int block, int unroll, const Packs* packs = nullptr) const;
 
  private:
   Stage empty() const;
+  std::string parts_name() const;
+  loop::Term some_blocks(int block, int unroll, const Packs* packs) const;
   std::string only_if_any(bool closes) const;
   std::string result(const std::string& total) const;
   std::string gather(const Packs* packs) const;
