@@ -10,6 +10,7 @@
 #include "port/templates/linear.hpp"
 #include "port/templates/rows.hpp"
 #include "port/templates/sharing.hpp"
+#include "port/templates/wide_access.hpp"
 
 namespace ak::port {
 
@@ -47,8 +48,21 @@ class Scatter {
     if (!gathers_) return all;
     const auto known = loop::evaluate(meetings_[0].extent, {});
     const auto at = known && *known <= kGathered ? all.begin() : all.end();
-    const Stage stages[] = {stage(512), stage(1024)};
-    all.insert(at, std::begin(stages), std::end(stages));
+    std::vector<Stage> gathering;
+    if (nest_.outer.size() == 1) {
+      Sweep sweep;
+      sweep.col = nest_.outer[0];
+      const Packs packs(work_, sweep, body_);
+      for (const auto& [block, unroll] : {std::pair{512, 4}, {512, 1}, {1024, 2}}) {
+        if (!packs.any()) break;
+        const Packs at_once = packs.at_once(unroll);
+        packs_ = &at_once;
+        gathering.push_back(stage(block));
+        packs_ = nullptr;
+      }
+    }
+    gathering.insert(gathering.end(), {stage(512), stage(1024)});
+    all.insert(at, gathering.begin(), gathering.end());
     return all;
   }
 
@@ -376,6 +390,7 @@ class Scatter {
   std::string iterations(int which) const {
     std::string text = opening(work_) + count_rows(nest_);
     if (which == 2 && sums()) text += terms();
+    if (packs_) return opening(work_) + gathered(rows_of_packs());
     places_.clear();
     const std::vector<Node> nodes = pass(body_, which);
     if (!inner_) {
@@ -388,6 +403,16 @@ class Scatter {
     text += "    for (long long col_ = threadIdx.x; col_ < cols_; col_ += blockDim.x) {\n";
     text += fmt::format("      {}\n      const long long number_ = (row_ << 32) + col_;\n", variable_text(*inner_, "col_"));
     return text + printed(nodes, 6) + "    }\n  }\n";
+  }
+
+  std::string rows_of_packs() const {
+    Sweep sweep;
+    sweep.col = nest_.outer[0];
+    const Iteration iteration = [&](int indent, bool packed) {
+      places_.clear();
+      return printed(pass(packed ? packs_->lane(body_) : body_, 2), indent);
+    };
+    return sweep_text(sweep, iteration, {}, packs_);
   }
 
   /// The rows, around which a block's share begins with nothing and is handed over in the end.
@@ -423,10 +448,12 @@ class Scatter {
     stage.template_name = "scatter";
     stage.knobs = {{"block", block}};
     if (gathers_) stage.knobs["gathers"] = 1;
+    if (packs_) stage.knobs["vector"] = 1, stage.knobs["unroll"] = packs_->at_once();
     const auto kernel = [&](std::string body, const Term& count) {
       Kernel one;
       one.body = std::move(body);
-      const Term wide = loop::integer(block, ScalarType::i64), more = loop::integer(block - 1, ScalarType::i64);
+      const int each = block * (packs_ ? packs_->at_once() * packs_->count() : 1);
+      const Term wide = loop::integer(each, ScalarType::i64), more = loop::integer(each - 1, ScalarType::i64);
       one.blocks = loop::binary("/", loop::binary("+", count, more), wide);
       if (gathers_) {
         const Term most = loop::binary("*", loop::scalar(loop::kSms, ScalarType::i32), loop::integer(kBlocksOfSm));
@@ -467,6 +494,7 @@ class Scatter {
   std::vector<Node> body_;
   std::vector<Meeting> meetings_;
   bool gathers_ = false;
+  const Packs* packs_ = nullptr;  // of those that gather: what a thread takes at once
   mutable std::map<int, std::string> places_;
 };
 
