@@ -193,6 +193,17 @@ __device__ inline T shuffle_down(T value, unsigned by) {
   return each_word(value, [=](unsigned word) { return __shfl_down_sync(kAllLanes, word, by); });
 }
 
+/// Writes a number where another one stands: what nobody has changed is not touched.
+template <class T>
+__device__ inline void put(T* to, T value) {
+  Words<T> there, now;
+  there.value = *to, now.value = value;
+  bool differs = false;
+#pragma unroll
+  for (unsigned i = 0; i < sizeof(T) / 4; ++i) differs = differs || there.word[i] != now.word[i];
+  if (differs) *to = value;
+}
+
 /// What comes before this thread's value, and all values of the warp or block together.
 template <class T>
 struct Scanned {

@@ -173,6 +173,11 @@ const std::map<std::string, Reference>& references() {
          for (int j = 0; j < 8 && j < x.n; ++j)
            for (int i = j + 1; i < x.n; ++i) x.f["a"][i] += x.f["a"][j];
        }},
+      {"held_rounds",
+       [](PlantedArrays& x) {
+         for (int round = 0; round < 20; ++round)
+           for (int i = x.n - 1; i > 0; --i) x.i["a"][i] = static_cast<int>(0u + x.i["a"][i] + x.i["a"][i - 1]);
+       }},
       {"substitution",
        [](PlantedArrays& x) {
          for (int i = 0; i < x.n && i < 48; ++i) {

@@ -344,8 +344,14 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
   solve.groups[0].reductions = {
       {s, "+", binary("*", at("c", {binary("+", i, j)}), at("a", {j})), std::nullopt, {}, false, {4}}};
   CHECK(first_of(solve) == "rounds");
-  const auto barriers = [](const Verdict& verdict) {
-    const std::string text = candidates(verdict).at(0).text;
+  const auto in_place = [](const Verdict& verdict) {
+    for (const Candidate& one : candidates(verdict))
+      if (!one.knobs.contains("holds")) return one.text;
+    return std::string();
+  };
+  const auto has = [&](const Verdict& verdict, const char* text) { return in_place(verdict).find(text) != std::string::npos; };
+  const auto barriers = [&](const Verdict& verdict) {
+    const std::string text = in_place(verdict);
     int count = 0;
     for (std::size_t at = text.find("__syncthreads()"); at != text.npos; at = text.find("__syncthreads()", at + 1)) ++count;
     return count;
@@ -372,6 +378,19 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
   CHECK_FALSE(fetches(binary("+", i, j)));
   CHECK_FALSE(fetches(j));
   CHECK_FALSE(has(steps(at("a", {binary("+", binary("*", i, m), j)})), "ak::prefetch("));
+  // What rounds hand on lies in shared memory where it fits, and only what C writes is written back.
+  const Candidate holds = candidates(steps(at("b", {j}))).at(0);
+  CHECK(holds.knobs.at("holds") == 1);
+  CHECK(holds.launches.at(0).shared_bytes == 96 * 1024);
+  for (const char* text :
+       {"rounds_(a_held_, b_held_);", "rounds_(a, b);", "ak::put(&a[at_], a_held_[at_]);", "b_end_ <= 12288"})
+    CHECK(holds.text.find(text) != std::string::npos);
+  const Candidate solved = candidates(solve).at(0);
+  CHECK(solved.text.find("rounds_(wide_a_0__held_);") != std::string::npos);
+  CHECK(solved.text.find("ak::put(") == std::string::npos);
+  Verdict endless = steps(at("b", {j}));
+  for (const std::size_t array : {2, 3}) endless.function.parameters[array].length_known = false;
+  for (const Candidate& one : candidates(endless)) CHECK_FALSE(one.knobs.contains("holds"));
   // A grid's barriers where rows are long, of as many blocks as are resident at once.
   bool grids = false;
   for (const Candidate& one : candidates(steps(at("b", {j})))) {

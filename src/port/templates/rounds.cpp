@@ -23,10 +23,13 @@ namespace {
 struct Shape {
   int block;
   bool grid = false;
+  bool holds = false;  // in shared memory what rounds hand on
 };
-constexpr int kAhead = 4;   // rounds, whose barriers take as long together as a read from the second cache
-constexpr int kInLine = 16;  // elements: rounds so near find what an earlier one's line has brought
-constexpr Shape kShapes[] = {{256}, {64}, {32}, {256, true}, {1024}, {1024, true}};
+constexpr int kAhead = 4;        // rounds, whose barriers take as long together as a read from the second cache
+constexpr int kInLine = 16;      // elements: rounds so near find what an earlier one's line has brought
+constexpr int kHeld = 96 << 10;  // bytes; what every GPU has for a block
+constexpr Shape kShapes[] = {{256, false, true},  {256},  {64},        {32, false, true}, {32}, {256, true},
+                             {1024, false, true}, {1024}, {1024, true}};
 
 /// Arrays that are touched.
 struct Touched {
@@ -92,6 +95,7 @@ class Rounds {
     widen();
     for (const Shape& shape : kShapes) {
       if (joins_ && (shape.grid || shape.block > 256)) continue;
+      if (shape.holds && handed_on().empty()) continue;
       if (!print(shape)) return {};
       all.push_back(stage(shape));
     }
@@ -241,7 +245,14 @@ class Rounds {
     alike_.clear();
     shares_ = false;
     understood_ = true;
-    uniform(nodes_, 2);
+    if (shape.holds) {
+      text_ += "  const auto rounds_ = " + holding_head();
+      uniform(nodes_, 4);
+      text_ += "  };\n";
+      hold();
+    } else {
+      uniform(nodes_, 2);
+    }
     const std::string close = closing(work_, 4);
     if (!close.empty()) {
       if (!pending_.written.empty()) barrier(2);
@@ -256,12 +267,14 @@ class Rounds {
     Stage stage;
     stage.template_name = "rounds";
     stage.knobs = {{"block", shape.block}, {"grid", shape.grid}};
+    if (shape.holds) stage.knobs["holds"] = 1;
     stage.scratch = kept_scratch(work_);
     stage.scratch.insert(stage.scratch.end(), wide_.begin(), wide_.end());
     Kernel kernel;
     kernel.threads = shape.block;
     kernel.body = opening(work_) + locals_ + forwarded_;
     kernel.blocks = loop::integer(1);
+    if (shape.holds) kernel.shared_bytes = kHeld;
     if (joins_) {
       const Partials partials = partials_of(*find(nodes_, joins_));
       stage.helpers = partials.helpers();
@@ -299,6 +312,62 @@ class Rounds {
                                                    : "__syncthreads();";
     text_ += fmt::format("{:{}}{}\n", "", indent, words);
     pending_ = {};
+  }
+
+  // ---- What rounds hand on, in shared memory: loaded once and written back once, where it fits.
+
+  struct Held {
+    std::string name;
+    loop::ScalarType type;
+    Term length;
+    bool scratch;  // nobody wants it back
+  };
+
+  std::vector<Held> handed_on() const {
+    std::vector<Held> all;
+    const Names read = read_arrays(nodes_);
+    for (const std::string& array : written_arrays(nodes_)) {
+      const auto wide = std::find_if(wide_.begin(), wide_.end(), [&](const auto& one) { return one.name == array; });
+      const auto length = wide != wide_.end() ? wide->elements : length_of(work_, array).value_or(Term{});
+      if (!read.count(array) || length == Term{} || work_.own.count(array)) continue;
+      const bool scratch = wide != wide_.end();
+      all.push_back({array, scratch ? wide->type : type_of(*work_.function, array), length, scratch});
+    }
+    return all;
+  }
+
+  /// A function of where the arrays lie.
+  std::string holding_head() const {
+    std::string parameters;
+    for (const Held& held : handed_on())
+      parameters += fmt::format("{}{}* __restrict__ {}", parameters.empty() ? "" : ", ", loop::c_name(held.type), held.name);
+    return fmt::format("[&]({}) {{\n", parameters);
+  }
+
+  void hold() {
+    const std::vector<Held> all = handed_on();
+    std::string lengths, pointers, in, back, there, here, end = "0";
+    for (const Held& held : all) {
+      const auto type = loop::c_name(held.type);
+      const std::string &name = held.name, length = loop::c_text(held.length);
+      lengths += fmt::format("  const long long {0}_count_ = {1} > 0 ? {1} : 0, {0}_end_ = {2} + ({0}_count_ * {3} + 7) / 8;\n",
+                             name, "(" + length + ")", end, size_of(held.type));
+      pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2});\n", type, name, end);
+      const std::string each = fmt::format("    for (long long at_ = threadIdx.x; at_ < {}_count_; at_ += blockDim.x) ", name);
+      in += fmt::format("{0}{1}_held_[at_] = {1}[at_];\n", each, name);
+      if (!held.scratch) back += fmt::format("{0}ak::put(&{1}[at_], {1}_held_[at_]);\n", each, name);
+      there += (there.empty() ? "" : ", ") + name + "_held_";
+      here += (here.empty() ? "" : ", ") + name;
+      end = name + "_end_";
+    }
+    text_ += fmt::format("  extern __shared__ long long held_[];\n{}  if ({} <= {}) {{\n{}{}", lengths, end, kHeld / 8,
+                         pointers, in);
+    barrier(4);
+    text_ += fmt::format("    rounds_({});\n", there);
+    barrier(4);
+    text_ += fmt::format("{}  }} else {{\n    rounds_({});\n  }}\n", back, here);
+    for (const Held& held : all) pending_.written.insert(held.name);
+    pending_.add(touched(nodes_));
   }
 
   void next(const Touched& touched, int indent) {
@@ -478,8 +547,8 @@ class Rounds {
   std::vector<loop::Scratch> wide_;
   Shape shape_{};
   std::string text_, forwarded_;
-  Touched pending_;        // since the last barrier
-  Names private_, alike_;  // scalars of each thread's own; those that all threads must have alike
+  Touched pending_;                  // since the last barrier
+  Names private_, alike_;            // scalars of each thread's own; those that all threads must have alike
   std::vector<const Node*> rounds_;  // the loops in order around what is printed
   std::optional<Term> longest_;
   bool shares_ = false, understood_ = true;
