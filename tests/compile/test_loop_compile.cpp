@@ -41,6 +41,11 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   if (ak::is_last_block(ak + 1, room_)) ak[0] = 0;
   unsigned long long* whole = reinterpret_cast<unsigned long long*>(thread);
   ak::store_release(whole, ak::load_acquire(whole));
+  lane[i] += ak::before_tile(tile_, lane[i], ak::Add<float>(), whole, floats_);
+  float pack_[4];
+  ak::load16(pack_, lane + ak::until_aligned16(lane));
+  ak::store16(values, pack_);
+  ak::put(room + i, 7);
 }
 )";
 
