@@ -218,7 +218,7 @@ class Printer {
     stage.knobs = {{"block", shape_.block}, {"items", shape_.items}};
     stage.scratch = kept_scratch(work_);
     for (const Carried& carried : phases_.carried)
-      stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold);
+      stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold || carried.picks());
     return stage;
   }
 

@@ -24,6 +24,7 @@ struct Whole {
   Stage empty() const;
   std::string only_if_any(bool closes) const;
   std::string result(const std::string& total) const;
+  std::string row_number() const;
   std::string gather(const Packs* packs) const;
 };
 
