@@ -293,6 +293,15 @@ struct Max {
   __device__ T operator()(T a, T b) const { return b > a ? b : a; }
   __device__ T identity() const { return -largest<T>() - (T(1) / 2 == 0); }  // of integers one less
 };
+/// Of equals the later one, `later <= earlier ? later : earlier`: of two zeros that is another.
+template <class T>
+struct LastMin : Min<T> {
+  __device__ T operator()(T a, T b) const { return b <= a ? b : a; }
+};
+template <class T>
+struct LastMax : Max<T> {
+  __device__ T operator()(T a, T b) const { return b >= a ? b : a; }
+};
 template <class T>
 struct And {
   __device__ T operator()(T a, T b) const { return a & b; }

@@ -84,7 +84,7 @@ std::optional<Association> extremum(const Term& term) {
     if (!least && !most) return std::nullopt;
     for (const int side : {0, 1})
       if (is_previous(term.terms[side]) && !mentions_previous(term.terms[1 - side]))
-        return Association{least ? "min" : "max", term.terms[1 - side], {}, false};
+        return Association{least ? "min" : "max", term.terms[1 - side], {}, side == 1};  // of equals the first argument
     return std::nullopt;
   }
   if (term.kind != Kind::choose) return std::nullopt;

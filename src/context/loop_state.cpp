@@ -209,7 +209,8 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   if (const auto record = common_.store->find_work(loop::kLoopSource, key); record && !record->local.empty()) {
     try {
       found = loop::read_known_source(record->local);
-      if (found->files != files) found.reset();
+      const bool known = std::ranges::none_of(files, [](const auto& one) { return one.digest == port::kUnknownFile; });
+      if (found->files != files || !known) found.reset();
       if (found && !found->build.empty() && found->build != build_digest()) of_other_build = std::exchange(found, {});
     } catch (const Error& error) {
       log(LogLevel::warn, "{}: its record cannot be read: {}", source.function, error.what());

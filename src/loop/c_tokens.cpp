@@ -105,24 +105,54 @@ Digest token_digest(std::string_view text) {
   return digest(all);
 }
 
+namespace {
+
+std::string_view from_to(std::string_view first, std::string_view last) {
+  return std::string_view(first.data(), static_cast<std::size_t>(last.data() + last.size() - first.data()));
+}
+
+bool is_directive(std::span<const std::string_view> tokens, std::size_t at, std::string_view word) {
+  return at + 2 < tokens.size() && tokens[at] == "#" && tokens[at + 1] == word;
+}
+
+}  // namespace
+
+std::optional<Include> include_of(std::span<const std::string_view> tokens) {
+  const std::string_view first = tokens.empty() ? std::string_view() : tokens[0];
+  if (first.size() > 2 && first.front() == '"')
+    return Include{std::string(first.substr(1, first.size() - 2)), true, first, false, false};
+  if (first != "<") return std::nullopt;
+  std::size_t end = 1;
+  while (end < tokens.size() && tokens[end] != ">" && tokens[end] != "\n") ++end;
+  if (end == tokens.size() || tokens[end] != ">") return std::nullopt;
+  return Include{std::string(first.data() + 1, tokens[end].data()), false, from_to(first, tokens[end]), false, false};
+}
+
 std::vector<Include> includes_of(std::string_view text) {
-  const auto tokens = c_tokens(text);
+  const auto all = c_tokens(text);
+  const std::span<const std::string_view> tokens(all);
   std::vector<Include> found;
   for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
-    if (tokens[i] != "#" || tokens[i + 1] != "include") continue;
-    const std::string_view first = tokens[i + 2];
-    const auto line = [&](std::string_view last) {
-      return std::string_view(tokens[i].data(), static_cast<std::size_t>(last.data() + last.size() - tokens[i].data()));
-    };
-    if (first.size() > 2 && first.front() == '"') {
-      found.push_back({std::string(first.substr(1, first.size() - 2)), true, line(first)});
-    } else if (first == "<") {
-      std::size_t end = i + 3;
-      while (end < tokens.size() && tokens[end] != ">" && tokens[end] != "\n") ++end;
-      if (end == tokens.size() || tokens[end] != ">") continue;
-      const char* const begin = first.data() + 1;
-      found.push_back({std::string(begin, tokens[end].data()), false, line(tokens[end])});
-    }
+    const bool next = is_directive(tokens, i, "include_next");
+    if (!next && !is_directive(tokens, i, "include")) continue;
+    auto include = include_of(tokens.subspan(i + 2));
+    if (!include && is_word(tokens[i + 2][0])) include = Include{std::string(tokens[i + 2]), false, tokens[i + 2], true, false};
+    if (!include) continue;
+    include->line = from_to(tokens[i], include->line);
+    include->next = next;
+    found.push_back(*std::move(include));
+  }
+  return found;
+}
+
+std::vector<Definition> definitions_of(std::string_view text) {
+  const auto tokens = c_tokens(text);
+  std::vector<Definition> found;
+  for (std::size_t i = 0; i + 2 < tokens.size(); ++i) {
+    if (!is_directive(tokens, i, "define")) continue;
+    Definition one{tokens[i + 2], {}};
+    for (std::size_t k = i + 3; k < tokens.size() && tokens[k] != "\n"; ++k) one.value.push_back(tokens[k]);
+    if (!one.value.empty()) found.push_back(std::move(one));
   }
   return found;
 }

@@ -46,6 +46,9 @@ std::vector<std::string> functions_of(const LoopSource& source, const Tools& too
 
 /// Which files it was read from, with the digests of their tokens: includes that lie beside the file or in folders of the flags
 /// (-I, -iquote, -isystem), those of -include too.
+/// The environment's CPATH and C_INCLUDE_PATH name folders too. kUnknownFile instead of a digest: what a macro includes is not
+/// seen, so nobody knows whether the source is as it was.
+constexpr const char* kUnknownFile = "unknown";
 std::vector<loop::KnownSource::File> included_files(const LoopSource& source, const std::string& text);
 
 /// The text with these files in their places, each once, and without what is not found.

@@ -11,6 +11,7 @@
 #include "base/embedded.hpp"
 #include "port/artifact_names.hpp"
 #include "port/instrument.hpp"
+#include "port/oracle.hpp"
 #include "port/port.hpp"
 
 namespace ak::port {
@@ -314,7 +315,8 @@ class Texts {
   }
 
   static std::string recipe_row(const Recipe& recipe) {
-    constexpr const char* kShapes[] = {"mixed", "positive", "negative", "ties", "tiny", "infinite", "strange", "around"};
+    constexpr const char* kShapes[] = {"mixed",        "positive",    "negative", "ties",    "tiny",
+                                       "zeros_on_top", "zeros_below", "infinite", "strange", "around"};
     constexpr const char* kSpikes[] = {"never", "first", "early", "late", "last"};
     constexpr const char* kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
     return fmt::format("{{ak::{}, {:#}, {:#}, ak::{}, {:#}, ak::{}, {}}}", kShapes[static_cast<int>(recipe.shape)],
@@ -362,7 +364,8 @@ class Texts {
            "const ak::Parameter kParameters[] = {\n" + or_none(parameter_rows()) + "};\n" +
            fmt::format(
                "const ak::Function kFunction = {{{}, kParameters, {}, {}, in_c_, in_double_, scratch_bytes_, launch_}};\n\n",
-               string_literal(name_), function_.parameters.size() + returns(), candidate_.same_bits) +
+               string_literal(name_), function_.parameters.size() + returns(),
+               candidate_.same_bits && !either_zero(function_)) +
            "// Numbers: of a value itself; of an array its memory, where it begins there, its length, and the range of its "
            "indices.\n" +
            case_rows("kCases", artifact_.cases) + case_rows("kTimed", artifact_.timed) + "\n}  // namespace\n";

@@ -168,8 +168,10 @@ class Planner {
     const bool large = iterations(plan.function, size) > 5000;
     if (level == Level::quick && large && number % 2) return;
     for (std::size_t r = 0; r < recipes.size(); ++r) {
-      const bool wanted = level == Level::quick ? r == number % 2 || (!large && r == number % recipes.size())
-                                                : r < basics + (plan.roles.exits ? 3 : 1);
+      // Zeros tell their order where a block's threads take several rounds.
+      const bool wanted = level == Level::quick
+                              ? r == number % 2 || (!large && r == number % recipes.size())
+                              : r < basics + (plan.roles.exits ? 3 : 1) || (!large && recipes[r].tells_zeros());
       if (!wanted) continue;
       // Every kind of index meets every data set at some size.
       Recipe recipe = recipes[r];

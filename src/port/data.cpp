@@ -67,6 +67,12 @@ double real_value(Random& random, const Recipe& recipe, ScalarType type) {
           return 0;
       }
     }
+    case Shape::zeros_on_top:
+    case Shape::zeros_below: {
+      const double side = recipe.shape == Shape::zeros_below ? 1 : -1;
+      const double ordinary = side * random.between(0.25, 2);
+      return random.below(8) ? ordinary : -0.0;
+    }
     case Shape::infinite: {
       const double ordinary = random.between(-2, 2);
       return random.below(32) ? ordinary : std::copysign(HUGE_VAL, ordinary);
@@ -94,6 +100,8 @@ std::int64_t integer_value(Random& random, const Recipe& recipe) {
     case Shape::ties:
       return std::llround(recipe.center) + random.below(5) - 2;
     case Shape::tiny:
+    case Shape::zeros_on_top:
+    case Shape::zeros_below:
       return random.below(4) ? 0 : random.below(3) - 1;
     case Shape::around:
       return std::llround(random.between(recipe.center - recipe.spread, recipe.center + recipe.spread));
@@ -108,6 +116,12 @@ void fill_values(Memory& memory, Random& random, const Recipe& recipe) {
       memory.set_real(i, real_value(random, recipe, memory.type));
     else
       memory.set_integer(i, integer_value(random, recipe));
+  }
+  if (real && recipe.tells_zeros()) {  // the first and the last one have a sign of their own
+    std::vector<std::int64_t> zeros;
+    for (std::int64_t i = 0; i < memory.elements; ++i)
+      if (memory.real(i) == 0) zeros.push_back(i);
+    if (!zeros.empty()) memory.set_real(zeros.front(), 0), memory.set_real(zeros.back(), 0);
   }
   if (recipe.shape != Shape::around || recipe.spike == Spike::never || memory.elements == 0) return;
   const std::int64_t last = memory.elements - 1;
@@ -218,6 +232,9 @@ std::vector<Recipe> edge_recipes(const Roles& roles) {
       made.push_back(recipe);
     }
   }
+  if (roles.extrema)
+    for (const auto& [name, shape] : {std::pair{"zeros on top", Shape::zeros_on_top}, {"zeros below", Shape::zeros_below}})
+      made.push_back(basic(name, shape, Indices::permutation, 1, seed++));
   return made;
 }
 

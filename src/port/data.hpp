@@ -16,11 +16,13 @@ struct Recipe {
     mixed,     // between -2 and 2
     positive,  // between 0.25 and 2
     negative,
-    ties,    // of five values
-    tiny,    // zeros of both signs and denormals, some ordinary ones
+    ties,          // of five values
+    tiny,          // zeros of both signs and denormals, some ordinary ones
+    zeros_on_top,  // negative ones and zeros, whose sign tells which of them a maximum is
+    zeros_below,
     infinite,  // ordinary ones and infinities
     strange,   // ordinary ones and what is no number
-    around,  // center - spread to center + spread, with one spike perhaps
+    around,    // center - spread to center + spread, with one spike perhaps
   };
   enum class Spike : std::uint8_t { never, first, early, late, last };
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
@@ -35,6 +37,7 @@ struct Recipe {
   std::optional<double> scalar;  // of the real ones; nothing: like the arrays' elements
   std::uint64_t seed = 1;
 
+  bool tells_zeros() const { return shape == Shape::zeros_on_top || shape == Shape::zeros_below; }
   bool operator==(const Recipe&) const = default;
 };
 
@@ -43,8 +46,8 @@ struct Recipe {
 std::vector<Recipe> basic_recipes();
 /// Values on one side of each constant that conditions compare with, and one early, late or nowhere on the other side or on it.
 std::vector<Recipe> threshold_recipes(const Roles& roles);
-/// Infinities and what is no number among ordinary values; one large value at the first or the last element; and where `<` and `<=` differ: values on and next to each constant that
-/// conditions compare with, and one alone on it.
+/// Infinities and what is no number among ordinary values; one large value at the first or the last element; and where `<` and
+/// `<=` differ: values on and next to each constant that conditions compare with, and one alone on it.
 std::vector<Recipe> edge_recipes(const Roles& roles);
 /// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.
 Recipe random_recipe(const Roles& roles, std::uint64_t number);
@@ -57,8 +60,8 @@ struct Facts {
 constexpr double kMostIterations = 2e6;  // of a case, which the emulator runs too
 
 /// The integer parameters' values, smallest work first. Sizes: 0 1 2 3 31 33 255 257 1000 1023 4099 10000 32000, in two
-/// dimensions 1 2 15 17 33 64 129 256, and next to constant lengths and to constants that a loop begins with; of several sizes all equal, and each once smaller than the
-/// others. What takes more than `most_iterations` is left out.
+/// dimensions 1 2 15 17 33 64 129 256, and next to constant lengths and to constants that a loop begins with; of several sizes
+/// all equal, and each once smaller than the others. What takes more than `most_iterations` is left out.
 std::vector<loop::Values> sizes_of(const loop::Function& function, const Roles& roles, const Facts& facts,
                                    double most_iterations = kMostIterations);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,8 +16,9 @@ namespace ak::port {
 /// Nothing where it is no regular file, or too large for a source.
 std::optional<std::string> content_of(const std::string& file);
 
-/// Files that a text includes by name: `#include "name"` beside the text or in folders of -iquote and -I, `#include <name>` in
-/// folders of -I and -isystem alone; then those of -include.
+/// Files that a text includes: `#include "name"` beside the text or in folders of -iquote and -I, `#include <name>` in folders
+/// of -I, CPATH, -isystem and C_INCLUDE_PATH alone; then those of -include. Where a macro says what is included, any of its
+/// definitions in the flags and the files seen so far may hold.
 class Includes {
  public:
   explicit Includes(const LoopSource& source);
@@ -26,6 +28,10 @@ class Includes {
     std::string content;
   };
   std::optional<Found> find(const loop::Include& include, const std::filesystem::path& beside) const;
+  /// Of a macro those that it may stand for, empty where that is not seen; of include_next every folder's; else the one.
+  std::vector<Found> all(const loop::Include& include, const std::filesystem::path& beside) const;
+  /// A text whose macros may say what is included.
+  void define(const std::string& text);
   /// Once for each file.
   bool first_time(const std::filesystem::path& place);
   /// By -include.
@@ -34,7 +40,11 @@ class Includes {
   const std::vector<std::string>& macros() const { return macros_; }
 
  private:
-  std::vector<std::filesystem::path> quoted_, folders_;
+  std::vector<std::filesystem::path> places(const loop::Include& include, const std::filesystem::path& beside) const;
+  std::vector<loop::Include> meant(const std::string& macro, int depth) const;
+
+  std::vector<std::filesystem::path> quoted_, folders_;  // in the order in which they are searched
+  std::multimap<std::string, std::string> macros_defined_;
   std::vector<std::string> forced_, macros_;
   std::set<std::string> seen_;
 };

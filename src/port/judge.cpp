@@ -20,6 +20,10 @@ bool same_bits_at(const Memory& a, const Memory& b, std::int64_t at) {
   return is_real(a.type) && std::isnan(a.real(at)) && std::isnan(b.real(at));
 }
 
+bool both_zero(const Memory& a, const Memory& b, std::int64_t at) {
+  return is_real(a.type) && a.real(at) == 0 && b.real(at) == 0;
+}
+
 bool untouched(const Memory& before, const Memory& after) {
   return before.elements == 0 ||
          std::memcmp(before.first(), after.first(), static_cast<std::size_t>(before.elements * size_of(before.type))) == 0;
@@ -82,7 +86,7 @@ Judgement judge(const Case& given, const Expected& expected, const std::vector<M
     }
     judgement.compared += c.elements;
     for (std::int64_t i = 0; i < c.elements; ++i) {
-      if (same_bits_at(after, c, i)) continue;
+      if (same_bits_at(after, c, i) || (expected.either_zero && both_zero(after, c, i))) continue;
       const auto wrong = [&](const std::string& why) {
         return fail(fmt::format("{} is {}, not {}{}", element_name(given, m, i), shown(after, i), shown(c, i), why));
       };
@@ -114,10 +118,11 @@ Judgement judge(const Case& given, const Expected& expected, const std::vector<M
   return judgement;
 }
 
-std::optional<std::string> differs(const Case& given, const std::vector<Memory>& left, const std::vector<Memory>& right) {
+std::optional<std::string> differs(const Case& given, const std::vector<Memory>& left, const std::vector<Memory>& right,
+                                   bool either_zero) {
   for (int m = 0; m < static_cast<int>(given.memories.size()); ++m)
     for (std::int64_t i = 0; i < left[m].elements; ++i)
-      if (!same_bits_at(left[m], right[m], i))
+      if (!same_bits_at(left[m], right[m], i) && !(either_zero && both_zero(left[m], right[m], i)))
         return fmt::format("{} is {} and {}", element_name(given, m, i), shown(left[m], i), shown(right[m], i));
   return std::nullopt;
 }

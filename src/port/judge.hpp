@@ -14,6 +14,7 @@ namespace ak::port {
 struct Expected {
   std::vector<Memory> c;          // by the C function
   std::vector<Memory> in_double;  // by the same function compiled in double; f32 memories are f64
+  bool either_zero = false;       // it has zeros of which C leaves the sign open
 };
 
 struct Judgement {
@@ -37,7 +38,9 @@ double bound(double c, double in_double, loop::ScalarType type);
 /// overflowed: that is accepted, and proves nothing.
 Judgement judge(const Case& given, const Expected& expected, const std::vector<Memory>& got, bool same_bits);
 
-/// The first difference in bits between what two runs of a case left, for a person; nothing when there is none. NaNs are equal.
-std::optional<std::string> differs(const Case& given, const std::vector<Memory>& left, const std::vector<Memory>& right);
+/// The first difference in bits between what two runs of a case left, for a person; nothing when there is none. NaNs are equal,
+/// with either_zero zeros of both signs too.
+std::optional<std::string> differs(const Case& given, const std::vector<Memory>& left, const std::vector<Memory>& right,
+                                   bool either_zero = false);
 
 }  // namespace ak::port

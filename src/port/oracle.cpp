@@ -19,7 +19,22 @@ std::string entry(int number, const Function& function, const std::string& calle
   return c_text({number, callee, arguments_for_implicit, with_counts, {}, {}}, function);
 }
 
+bool names_extrema(std::string_view text) {
+  return text.find("fmax") != std::string_view::npos || text.find("fmin") != std::string_view::npos;
+}
+
 }  // namespace
+
+bool either_zero(const Function& function) {
+  bool found = false;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const loop::Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end})
+      loop::for_each(*term, [&](const loop::Term& part) {
+        found = found || (part.kind == loop::Term::Kind::call && names_extrema(part.text));
+      });
+  });
+  return found;
+}
 
 Oracle::Oracle(const Function& function, const std::optional<Source>& source, CompilerOptions options, Deadline deadline)
     : name_(function.name) {
@@ -45,12 +60,13 @@ Oracle::Oracle(const Function& function, const std::optional<Source>& source, Co
     const std::string own = changed(text_, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
     source_ = compiled(own, 1);
     if (function.body.empty())
-      source_in_double_ = compiled(
-          changed(text_, {true, without_const}) + "\n" + changed(entry(0, function, function.name, false, false), {true, false}),
-          1);
+      source_in_double_ = compiled(changed(text_, {true, without_const}) + "\n" +
+                                       changed(entry(0, function, function.name, false, false), {true, false}),
+                                   1);
   }
   for (CProgram* program : {source_.get(), source_in_double_.get(), walker_.get()})
     if (program) program->await(deadline);
+  either_zero_ = function.body.empty() ? names_extrema(text_) : either_zero(function);
 }
 
 Oracle::~Oracle() = default;
@@ -72,6 +88,7 @@ std::vector<Memory> Oracle::call(CProgram& program, int number, const Case& give
 
 Expected Oracle::run(const Case& given, Deadline deadline) {
   Expected expected;
+  expected.either_zero = either_zero_;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(instrumented_.counts()));
   expected.c = source_ ? call(*source_, 0, given, given.memories, false, nullptr, deadline)
                        : call(*walker_, 0, given, given.memories, false, &counts, deadline);
@@ -97,7 +114,7 @@ std::optional<Oracle::Walk> Oracle::walk(const Case& given, Deadline deadline) {
 
 std::optional<std::string> Oracle::disagreement(const Case& given, const Expected& expected, const Walk& walk) const {
   if (!source_) return std::nullopt;
-  const auto apart = differs(given, expected.c, walk.left);
+  const auto apart = differs(given, expected.c, walk.left, either_zero_);
   if (!apart || !rounds_otherwise) return apart;
   // Held to the normal form and its conditioning: its own double has nothing of the text.
   const Judgement judgement = judge(given, {walk.left, expected.in_double}, expected.c, false);

@@ -19,6 +19,10 @@ struct Unfit : Error {
   explicit Unfit(const std::string& why) : Error(ErrorCode::invalid_argument, why) {}
 };
 
+/// Whether it calls fmax or its kin: of two zeros of opposite sign C leaves open which one they give, and compilers give
+/// either.
+bool either_zero(const loop::Function& function);
+
 class Oracle {
  public:
   /// Of a function as its text has it, or of its normal form (function.body) where there is no text: a region of a larger
@@ -51,7 +55,8 @@ class Oracle {
   /// Whether the normal form adds up in another order than the text, or has a closed form of a real scalar.
   bool rounds_otherwise = false;
 
-  /// Whether text and normal form leave different bits, or more than rounding apart: then the analysis has misread the function.
+  /// Whether text and normal form leave different bits, or more than rounding apart: then the analysis has misread the
+  /// function.
   std::optional<std::string> disagreement(const Case& given, const Expected& expected, const Walk& walk) const;
 
  private:
@@ -59,6 +64,7 @@ class Oracle {
                            std::vector<std::int64_t>* counts, Deadline deadline);
 
   std::string name_, text_;
+  bool either_zero_ = false;
   Instrumented instrumented_;
   std::unique_ptr<loop::Function> normal_;               // for places in its text
   std::unique_ptr<CProgram> source_, source_in_double_;  // entry 0

@@ -34,6 +34,7 @@ class Analysis {
     indices(function.body);
     thresholds();
     strange();
+    extrema();
   }
 
   Roles roles;
@@ -220,6 +221,15 @@ class Analysis {
       roles.strange = roles.strange || (parameter.pointer && is_real(parameter.type) && !function_.body.empty());
     for_each_term(function_, [&](const Term& term) {
       if (term.kind == Kind::convert && !is_real(term.type) && is_real(term.terms[0].type)) roles.strange = false;
+    });
+  }
+
+  void extrema() {
+    const auto varies = [](const Term& term) { return is_real(term.type) && term.kind != Kind::real; };
+    for_each_term(function_, [&](const Term& term) {
+      const bool compares = term.kind == Kind::binary && (term.text[0] == '<' || term.text[0] == '>');
+      const bool library = term.kind == Kind::call && (term.text.starts_with("fmin") || term.text.starts_with("fmax"));
+      if ((compares || library) && varies(term.terms[0]) && varies(term.terms[1])) roles.extrema = true;
     });
   }
 

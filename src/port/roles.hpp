@@ -30,6 +30,7 @@ struct Roles {
   std::int64_t begin = 0;             // the largest constant that a loop begins with: below that it does not run
   int depth = 1;                      // how many sizes multiply in work or memory
   bool exits = false;                 // a loop is left early
+  bool extrema = false;               // real numbers are compared with one another
   bool strange = false;               // infinities and what is no number may be among the data: none is made an integer
 };
 

@@ -14,6 +14,7 @@
 
 #include "ak/loop.h"
 #include "base/build.hpp"
+#include "base/environment.hpp"
 #include "cache/pack.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
@@ -732,6 +733,65 @@ TEST_CASE("loop: another text, include, flag or length is a miss; a comment is n
   CHECK(served(other) == bare);
   write("f.c", "#include \"f.h\"\n#include <g.h>\nint more;" + kText);
   CHECK(served(source) == bare);
+}
+
+TEST_CASE("loop: a changed header is a miss, also where a macro or the environment says which it is") {
+  Scene scene("loop_headers");
+  scene.settings.mode = Mode::hit;
+  for (const char* folder : {"near", "far", "last"}) std::filesystem::create_directories(scene.folder.path / folder);
+  const auto write = [&](const std::string& file, const std::string& text) { std::ofstream(scene.folder.path / file) << text; };
+  const auto environment_is = [](const char* name, const std::string& value) {
+    value.empty() ? ::unsetenv(name) : ::setenv(name, value.c_str(), 1);
+    read_environment();
+  };
+  Array a(300), b(300);
+  const auto is_known = [&](const port::LoopSource& of) {
+    Context::Impl context(scene.settings);
+    const Loop scale(context.loop(of, {}));
+    fake::forget();
+    scale(nullptr, 300, 2.f, a.data(), b.data());
+    return fake::launches().back().kernel == "scale_1";
+  };
+  const auto know = [&](const port::LoopSource& source) {
+    port::LoopSource read = source;
+    read.text = port::read_source(source);
+    scene.know(scale_function(), read);
+  };
+  scene.win(scale_function(), scene.one_kernel(), {"scales"});
+  port::LoopSource source;
+  source.file = scene.folder.path / "f.c", source.function = "scale";
+  const auto follows = [&](const std::string& header) {
+    CAPTURE(header);
+    write(header, "#define N 1\n");
+    know(source);
+    CHECK(is_known(source));
+    write(header, "#define N 2\n");
+    CHECK_FALSE(is_known(source));
+  };
+  write("f.c", "#define NAMES OTHER\n#define OTHER \"named.h\"\n#include NAMES\n" + kText);
+  follows("named.h");
+  source.flags = {"-DWHICH=<given.h>", "-I" + (scene.folder.path / "near").string()};
+  write("f.c", "#include WHICH\n" + kText);
+  follows("near/given.h");
+  write("near/next.h", "#include_next <next.h>\n");
+  source.flags.insert(source.flags.end(), {"-isystem", scene.folder.path / "far"});
+  write("f.c", "#include <next.h>\n" + kText);
+  follows("far/next.h");
+  // -I goes before -isystem, wherever it stands.
+  write("far/twice.h", "#define N 1\n");
+  source.flags = {"-isystem", scene.folder.path / "far", "-I", scene.folder.path / "near"};
+  write("f.c", "#include <twice.h>\n" + kText);
+  follows("near/twice.h");
+  source.flags.clear();
+  for (const char* variable : {"CPATH", "C_INCLUDE_PATH"}) {
+    environment_is(variable, "/nowhere:" + (scene.folder.path / "last").string());
+    write("f.c", fmt::format("#include <{}.h>\n{}", variable, kText));
+    follows(fmt::format("last/{}.h", variable));
+    environment_is(variable, "");
+  }
+  write("f.c", "#define NAMED(x) <x.h>\n#include NAMED(f)\n" + kText);  // nobody knows
+  know(source);
+  CHECK_FALSE(is_known(source));
 }
 
 TEST_CASE("loop: damaged records and images are misses with a line in the log") {

@@ -89,6 +89,11 @@ Data::Data(const OwnLoop& own, port::Level level)
   port::Facts facts;
   facts.integers = own.values;
   plan = port::plan_cases(verdict_of(own).function, oracle_, level, facts, in_time());
+  keep([](const port::Recipe&) { return true; });
+}
+
+void Data::keep(const std::function<bool(const port::Recipe&)>& wanted) {
+  std::erase_if(plan.cases, [&](const port::CasePlan::Planned& one) { return !wanted(one.recipe); });
   cases_ = std::make_unique<port::ExpectedCases>(plan, oracle_);
 }
 

@@ -36,6 +36,9 @@ class Data {
   /// Throws what Oracle and plan_cases throw.
   Data(const OwnLoop& own, port::Level level);
 
+  /// Leaves out the other cases.
+  void keep(const std::function<bool(const port::Recipe&)>& wanted);
+
   port::CasePlan plan;
   port::ExpectedCases& cases() { return *cases_; }
 

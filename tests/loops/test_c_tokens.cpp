@@ -32,6 +32,19 @@ TEST_CASE("loop source: what is included") {
   CHECK(found[1].quoted);
   CHECK(found[1].line == "# include \"a/b.h\"");
   CHECK(found[2].name == "c.h");
+  const auto more = includes_of("#include NAME\n#include_next <b.h>\nint include;");
+  REQUIRE(more.size() == 2);
+  CHECK(more[0].macro);
+  CHECK(more[0].name == "NAME");
+  CHECK(more[0].line == "#include NAME");
+  CHECK(more[1].next);
+  CHECK(more[1].name == "b.h");
+  const auto definitions = definitions_of("#define A\n#define B \"b.h\" // b\nint define;\n# define C <c/d.h>\n");
+  REQUIRE(definitions.size() == 2);
+  CHECK(definitions[0].name == "B");
+  CHECK(include_of(definitions[0].value)->name == "b.h");
+  CHECK(include_of(definitions[1].value)->name == "c/d.h");
+  CHECK_FALSE(include_of(definitions[1].value)->quoted);
 }
 
 TEST_CASE("formula: as evaluate() does, without names") {

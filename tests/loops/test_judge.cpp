@@ -161,3 +161,16 @@ TEST_CASE("judge: a length that is not known is named, with what to do") {
                        "the length of 'a' is not known: write it in the parameter, a[n], or give --length a=n", ak::Error);
   CHECK_THROWS_WITH_AS(laid_out(made::halved(), {}), "the length n of 'b' cannot be computed from the arguments", ak::Error);
 }
+
+TEST_CASE("judge: the sign of a zero counts, but where C leaves it open") {
+  Judged zero;
+  zero.both(7, -0.0, -0.0);
+  zero.got[0].set<float>(7, 0.0f);
+  CHECK(zero.judgement(true).fault == "b[7] is 0, not -0 (by the sign of zero)");
+  CHECK(differs(zero.given, zero.expected.c, zero.got));
+  zero.expected.either_zero = true;
+  CHECK(zero.judgement(true).right());
+  CHECK_FALSE(differs(zero.given, zero.expected.c, zero.got, true));
+  zero.got[0].set<float>(7, 1e-30f);
+  CHECK_FALSE(zero.judgement(true).right());
+}

@@ -25,8 +25,9 @@ struct Parameter {
 };
 
 // How values are drawn.
-// tiny: zeros and denormals; strange: what is no number too.
-enum Values { mixed, positive, negative, ties, tiny, infinite, strange, around };
+// tiny: zeros and denormals; zeros_on_top: negative numbers and zeros, of which the first and the last are not negative; strange:
+// what is no number too.
+enum Values { mixed, positive, negative, ties, tiny, zeros_on_top, zeros_below, infinite, strange, around };
 enum Spike { never, first, early, late, last };  // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
@@ -160,6 +161,12 @@ inline double draw(Random& random, const Recipe& recipe, Type type) {
       if (kind < 3) return (kind == 1 ? denormal : -denormal) * static_cast<double>(1 + random.below(1000));
       return kind == 3 ? random.between(-1, 1) : 0;
     }
+    case zeros_on_top:
+    case zeros_below: {
+      if (!real) return random.below(4) ? 0 : static_cast<double>(random.below(3) - 1);
+      const double ordinary = (recipe.values == zeros_below ? 1 : -1) * random.between(0.25, 2);
+      return random.below(8) ? ordinary : -0.0;
+    }
     case infinite: {
       if (!real) return static_cast<double>(random.below(201) - 100);
       const double ordinary = random.between(-2, 2);
@@ -184,6 +191,12 @@ inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed) 
     is_real(memory.type) ? memory.set_real(i, value) : memory.set_integer(i, static_cast<long long>(value));
   };
   for (long long i = 0; i < memory.elements; ++i) set(i, draw(random, recipe, memory.type));
+  if ((recipe.values == zeros_on_top || recipe.values == zeros_below) && is_real(memory.type)) {
+    for (long long i = 0, first = 1; i < memory.elements && first; ++i)
+      if (memory.real(i) == 0) memory.set_real(i, 0), first = 0;
+    for (long long i = memory.elements - 1, last = 1; i >= 0 && last; --i)
+      if (memory.real(i) == 0) memory.set_real(i, 0), last = 0;
+  }
   if (recipe.values != around || recipe.spike == never || memory.elements == 0) return;
   const long long end = memory.elements - 1;
   const long long at = recipe.spike == first   ? 0

@@ -143,6 +143,18 @@ class Division {
     return wider ? loop::ScalarType::f64 : target;
   }
 
+  /// Whether an extremum becomes a later one that equals it.
+  bool takes_equals(const Node& statement) const {
+    const auto ends = [](const Term& condition) { return condition.text == "<=" || condition.text == ">="; };
+    if (statement.value.kind == Term::Kind::choose) return ends(statement.value.terms[0]);
+    bool found = false;
+    loop::for_each_node(loop_.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::branch && !node.body.empty() && node.body[0].id == statement.id)
+        found = ends(node.condition);
+    });
+    return found;
+  }
+
   bool by_operator(Carried carried, const loop::Recurrence& recurrence, const Node& statement) {
     const char* name = functor(recurrence.op);
     if (!name || !recurrence.constant) return false;
@@ -155,6 +167,7 @@ class Division {
     // `x > c ? x : c` starts anew at every c that is no number.
     const Term& value = statement.value;
     if (is_real(carried.type) && value.kind == Term::Kind::choose && found(carried, value.terms[1])) return false;
+    if (is_real(carried.type) && carried.op != "Multiply" && takes_equals(statement)) carried.op = "Last" + carried.op;
     carried.takes_number = is_real(carried.type) && value.kind == Term::Kind::call;
     constants_.emplace(carried.name, *recurrence.constant);
     phases_.carried.push_back(std::move(carried));

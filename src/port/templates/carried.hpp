@@ -26,6 +26,8 @@ struct Carried {
   std::string op;             // of `extreme`: the functor of kernels/loop.cuh
   bool takes_number = false;  // of `extreme`: x that is no number gives way to c that is one (fmax)
   std::int64_t distance = 1;  // iterations
+  /// Whether it is one of the values, unrounded.
+  bool picks() const { return law == Law::extreme && (op.ends_with("Min") || op.ends_with("Max")); }
   bool array() const { return target.kind == loop::Term::Kind::element; }
   std::string step() const { return name + "_step_"; }      // scalar: what an iteration does to x, as a value of the law's type
   std::string found() const { return name + "_found_"; }    // x before an iteration

@@ -95,7 +95,7 @@ class Finder {
     int best = -1;
     for (const std::size_t i : shared) {
       const int score = unit_strides(levels_[i].loop.variable);
-      if (score >= best && (i == shared.back() || rectangular(i))) {
+      if (score >= best && (i == shared.back() || (rectangular(i) && !share_.in_order))) {
         best = score;
         col = i;
       }

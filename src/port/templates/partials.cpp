@@ -54,6 +54,45 @@ bool only_as(const std::vector<Node>& body, const Term& element) {
   return only;
 }
 
+/// `m = x > m ? x : m` and fmaxf(m, x) as a branch that sets m, as C decides: of two zeros one stays, and not any. Nothing
+/// where it is none of these.
+std::optional<std::vector<Node>> under_branches(const std::vector<Node>& body, const Term& m) {
+  std::vector<Node> out;
+  for (Node node : body) {
+    for (auto* part : {&node.body, &node.otherwise}) {
+      auto inner = under_branches(*part, m);
+      if (!inner) return std::nullopt;
+      *part = std::move(*inner);
+    }
+    if (node.kind != Node::Kind::assign || node.target != m || !loop::mentions(node.value, m.text)) {
+      out.push_back(std::move(node));
+      continue;
+    }
+    const Term& value = node.value;
+    const bool call = value.kind == Term::Kind::call && value.terms.size() == 2;
+    if (!call && value.kind != Term::Kind::choose) return std::nullopt;
+    const bool found_first = value.terms[call ? 0 : 1] == m;
+    if (!found_first && value.terms[call ? 1 : 2] != m) return std::nullopt;
+    Term x = found_first ? value.terms.back() : value.terms[call ? 0 : 1];
+    if (loop::mentions(x, m.text)) return std::nullopt;
+    Node branch;
+    branch.kind = Node::Kind::branch;
+    branch.id = node.id;
+    if (call) {
+      const char* const beyond = value.text.find("max") != std::string::npos ? ">" : "<";
+      branch.condition = found_first
+                             ? loop::binary("||", loop::binary(beyond, x, m), loop::binary("!=", m, m))
+                             : loop::binary("&&", loop::unary("!", loop::binary(beyond, m, x)), loop::binary("==", x, x));
+    } else {
+      branch.condition = found_first ? loop::unary("!", value.terms[0]) : value.terms[0];
+    }
+    node.value = std::move(x);
+    branch.body.push_back(std::move(node));
+    out.push_back(std::move(branch));
+  }
+  return out;
+}
+
 /// Whether the extremum is set otherwise than to a number that lies beyond it: `m > x ? m : x`, fmaxf(m, x).
 bool takes_no_number(const std::vector<Node>& body, const Term& target) {
   bool found = false;
@@ -115,6 +154,11 @@ void Partials::add(const Work& work, const loop::Reduction& reduction) {
   if (is_real(item.type) && starts_from_first(item.op) && !item.position) {
     const Term now = loop::scalar(item.name, item.type), strange = loop::scalar(item.strange(), ScalarType::i32);
     item.watched = takes_no_number(body_, now);
+    // Which of two zeros stays is a matter of order.
+    auto branches = under_branches(body_, now);
+    ok_ = ok_ && branches;
+    if (branches) body_ = std::move(*branches);
+    item.position = true;
     if (item.watched)
       body_ = with_after(std::move(body_), item.name,
                          {assignment(strange, loop::binary("|", strange, loop::binary("!=", now, now)))});
@@ -176,7 +220,7 @@ std::set<std::string> Partials::carried() const {
 
 int Partials::words() const {
   int words = 0;
-  for (const Item& item : items_) words += 2 + static_cast<int>(item.positions.size());
+  for (const Item& item : items_) words += 2 + item.watched + static_cast<int>(item.positions.size());
   return words;
 }
 

@@ -46,9 +46,10 @@ class Partials {
   struct Item {
     std::string name;  // of the private scalar
     loop::ScalarType type = loop::ScalarType::f32;
-    std::string op;  // a reduction's, "last"
-    bool position = false, last = false;
-    bool watched = false;  // an extremum that may become no number, and a number again
+    std::string op;         // a reduction's, "last"
+    bool position = false;  // it matters when it was set: with other scalars, or which of two zeros it is
+    bool last = false;      // of equals the later one stays
+    bool watched = false;   // an extremum that may become no number, and a number again
     std::string strange() const { return name + "_strange_"; }
     std::vector<std::pair<std::string, loop::ScalarType>> positions;
     std::optional<loop::Term> element;

@@ -17,14 +17,16 @@ using loop::Term;
 
 namespace {
 
-/// Whether the loops of a sweep stand as in the text: row by row, the numbers of iterations rise.
+/// Whether the loops of a sweep stand as in the text: row by row, the numbers of iterations rise. With one loop inside a thread
+/// it is the row.
 bool in_order(const Work& work, const Sweep& sweep) {
-  if (!sweep.inside.empty()) return false;
+  if (!sweep.inside.empty() && (sweep.inside.size() > 1 || !sweep.rows.empty())) return false;
   int last = 0;
-  for (const Node& row : sweep.rows) {
-    if (row.id < last) return false;
-    last = row.id;
-  }
+  for (const auto* loops : {&sweep.inside, &sweep.rows})
+    for (const Node& row : *loops) {
+      if (row.id < last) return false;
+      last = row.id;
+    }
   return sweep.col.id > last && !work.body.empty();
 }
 
@@ -56,6 +58,10 @@ std::vector<Stage> whole_stages(const Work& work) {
     if (one.role != role) share.roles.clear();
   if (role == Role::parallel && work.kept.empty() && work.after.empty()) return {};
   auto sweep = sweep_of(work, share);
+  if (sweep && Partials(work, sweep->body).ordered() && !in_order(work, *sweep)) {
+    share.in_order = true;
+    sweep = sweep_of(work, share);
+  }
   if (!sweep) return {};
   const Partials partials(work, sweep->body);
   if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};

@@ -30,6 +30,7 @@ struct Share {
   std::set<std::string> carried;                     // scalars that the template carries from iteration to iteration itself
   bool notes = false;                                // takes care of anti and output
   bool exits = false;                                // takes care of leave and finish
+  bool in_order = false;                             // the innermost loop is `col`, along memory or not
 };
 
 /// Nothing where the nest is of no such form, or where threads would meet in what is not thought of.

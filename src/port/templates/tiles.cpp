@@ -235,7 +235,7 @@ class Printer {
     if (shape_.packs) stage.knobs["vector"] = 1;
     stage.scratch = kept_scratch(work_);
     for (const Carried& carried : phases_.carried)
-      stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold);
+      stage.same_bits = stage.same_bits && (!is_real(carried.type) || carried.law == Carried::Law::hold || carried.picks());
     return stage;
   }
 

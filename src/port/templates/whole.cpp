@@ -9,6 +9,7 @@
 
 namespace ak::port {
 
+using loop::Node;
 using loop::ScalarType;
 using loop::Term;
 
@@ -124,15 +125,21 @@ std::string Whole::result(const std::string& total) const {
                      partials.finish(6, total));
 }
 
+/// Rises row by row, by more than a row has iterations.
+std::string Whole::row_number() const {
+  if (sweep.inside.empty()) return sweep.rows.empty() ? "" : "(row_ << 32) + ";
+  const Node& row = sweep.inside[0];
+  const std::string moved = fmt::format("(long long)({}) - {}", loop::c_text(row.begin), row.variable);
+  return fmt::format("(({}) * {} << 32) + ", moved, row.step > 0 ? -1 : 1);
+}
+
 std::string Whole::gather(const Packs* packs) const {
   std::string text = partials.start(2) + fmt::format("  __shared__ {} room_[ak::kRoom];\n", partials.type());
   text += sweep_text(
       sweep,
       [&](int indent, bool packed) {
         std::string order;
-        if (partials.ordered())
-          order = fmt::format("{:{}}const long long order_ = {};\n", "", indent,
-                              sweep.rows.empty() ? "col_" : "(row_ << 32) + col_");
+        if (partials.ordered()) order = fmt::format("{:{}}const long long order_ = {}col_;\n", "", indent, row_number());
         return order + iteration_text(sweep, packed ? packs->lane(partials.body()) : partials.body(), indent);
       },
       limit, packs);

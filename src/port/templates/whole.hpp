@@ -28,6 +28,7 @@ struct Whole {
   loop::Term some_blocks(int block, int unroll, const Packs* packs) const;
   std::string only_if_any(bool closes) const;
   std::string result(const std::string& total) const;
+  std::string row_number() const;
   std::string gather(const Packs* packs) const;
 };
 
