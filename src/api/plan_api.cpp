@@ -57,7 +57,6 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
   if (reinterpret_cast<std::uintptr_t>(workspace.data) % 256 != 0) [[unlikely]]
     throw Error(ErrorCode::invalid_argument, fmt::format("workspace: {} is not aligned to 256 bytes", workspace.data));
   call.args.workspace = workspace.data, call.args.workspace_bytes = workspace.bytes;
-  call.args.maps = &state_->maps;
   impl.matmul_act(stream, *state_, call.args);
 }
 
