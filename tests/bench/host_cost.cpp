@@ -240,6 +240,7 @@ void print(const std::vector<Form>& forms) {
   std::vector<std::vector<double>> ns(forms.size());
   std::vector<std::string> asked;
   for (const Form& form : forms) {
+    form.call();
     quick::asked.fill(0);
     form.call();
     asked.emplace_back();

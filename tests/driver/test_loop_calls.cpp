@@ -575,6 +575,31 @@ TEST_CASE("loop: a call on host pointers costs a question to the stream, and wai
   CHECK(driver().cuStreamEndCapture(capturing.get(), &graph) == CUDA_SUCCESS);
 }
 
+TEST_CASE("loop: each size has its own grid and scratch, however often and in whatever order it is called") {
+  Scene scene("loop_sizes");
+  scene.know(scale_function(), scene.source());
+  Winner winner = scene.one_kernel();
+  winner.kernels[0].scratch = {{"rest", ScalarType::f32, i32("n"), false}, {"counts", ScalarType::i32, i32("n"), true}};
+  scene.win(scale_function(), winner, {"measures"});
+  static std::ptrdiff_t apart;
+  fake::kernel("measures", [](const fake::Launch& launch) {
+    apart = taken<char*>(launch.parameters, 4) - taken<char*>(launch.parameters, 5);
+  });
+  Array a(4000), b(4000);
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  for (const int moved : {0, 0, 1, 2, 2})
+    for (const int n : {300, 1000, 1000, 300, 70, 1000}) {
+      CAPTURE(moved);
+      CAPTURE(n);
+      fake::forget();
+      scale(nullptr, n, 2.f, a.data() + moved, static_cast<const float*>(b.data()));
+      REQUIRE(fake::launches().size() == 1);
+      CHECK(fake::launches()[0].grid[0] == static_cast<unsigned>((n + 255) / 256));
+      CHECK(apart == (4 * n + 255) / 256 * 256);
+    }
+}
+
 TEST_CASE("loop: other pointers of buffers that are known cost a question each") {
   Scene scene("loop_pointers");
   scene.win_scale();
@@ -1072,6 +1097,11 @@ TEST_CASE("loop: the C API") {
   void* const values[] = {&n, &k, &pa, &pb};
   CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
   CHECK(pa[299] == 598);
+  CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
+  fake::forget();
+  CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
+  CHECK(fake::count("cuCtxGetId") == 1);
+  CHECK(fake::calls().size() == 2);  // with the launch
   CHECK(ak_loop_call(scale, nullptr, values, 3) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "values: 3 arguments, the function takes 4");
   void* const hole[] = {&n, nullptr, &pa, &pb};
