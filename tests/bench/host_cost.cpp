@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -27,12 +26,12 @@
 #include "fake_driver.hpp"
 #include "families/family.hpp"
 #include "gpu/device.hpp"
-#include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "machine/gpu.hpp"
 #include "port/port.hpp"
+#include "quick_driver.hpp"
 #include "search/space.hpp"
 #include "tests/loops/made.hpp"
 
@@ -41,55 +40,6 @@ using namespace ak;
 namespace {
 
 constexpr int kRounds = 400, kCalls = 200, kProfiled = 30'000'000;
-
-// The driver as hot calls see it.
-namespace quick {
-
-enum Question { context, capture, stream, place, encode, launch, kQuestions };
-constexpr const char* kNames[kQuestions] = {
-    "cuCtxGetId",      "cuStreamGetCaptureInfo", "cuStreamGetId", "cuPointerGetAttributes", "cuTensorMapEncodeTiled",
-    "cuLaunchKernelEx"};
-std::array<std::int64_t, kQuestions> asked{};
-unsigned long long context_number = 0, stream_number = 0;
-struct Known {
-  CUdeviceptr begin = 0, end = 0;
-  unsigned long long number = 0;
-};
-std::vector<Known> buffers;
-
-void answer_at_once() {
-  Driver& table = const_cast<Driver&>(driver());
-  check(table.cuCtxGetId(nullptr, &context_number), "asking for the context's number");
-  table.cuCtxGetId = [](CUcontext, unsigned long long* id) { return ++asked[context], *id = context_number, CUDA_SUCCESS; };
-  table.cuStreamGetCaptureInfo = [](CUstream, CUstreamCaptureStatus* status, cuuint64_t*, CUgraph*, const CUgraphNode**,
-                                    const CUgraphEdgeData**, std::size_t*) {
-    return ++asked[capture], *status = CU_STREAM_CAPTURE_STATUS_NONE, CUDA_SUCCESS;
-  };
-  table.cuStreamGetId = [](CUstream, unsigned long long* id) { return ++asked[stream], *id = stream_number, CUDA_SUCCESS; };
-  table.cuPointerGetAttributes = [](unsigned, CUpointer_attribute*, void** into, CUdeviceptr at) {
-    ++asked[place];
-    for (const Known& known : buffers)
-      if (at >= known.begin && at < known.end) {
-        *static_cast<unsigned*>(into[0]) = CU_MEMORYTYPE_DEVICE, *static_cast<unsigned long long*>(into[1]) = known.number;
-        return CUDA_SUCCESS;
-      }
-    return CUDA_ERROR_INVALID_VALUE;
-  };
-  table.cuTensorMapEncodeTiled = [](CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*, const cuuint64_t*,
-                                    const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
-                                    CUtensorMapL2promotion, CUtensorMapFloatOOBfill) { return ++asked[encode], CUDA_SUCCESS; };
-  table.cuLaunchKernelEx = [](const CUlaunchConfig*, CUfunction, void**, void**) { return ++asked[launch], CUDA_SUCCESS; };
-}
-
-void know(const Buffer& buffer) {
-  CUpointer_attribute which[] = {CU_POINTER_ATTRIBUTE_BUFFER_ID};
-  Known known{buffer.get(), buffer.get() + buffer.bytes(), 0};
-  void* into[] = {&known.number};
-  check(driver().cuPointerGetAttributes(1, which, into, buffer.get()), "asking for a buffer's number");
-  buffers.push_back(known);
-}
-
-}  // namespace quick
 
 struct Form {
   std::string name;
@@ -108,8 +58,9 @@ void need(ak_status status) {
 // A layer of m x 4096 x 4096 with a bias, served from the store by the first tactic that is wanted.
 class Layer {
  public:
-  Layer(Machine& machine, std::string kind, std::int64_t m, const std::string& folder, bool (*wanted)(const Geometry&))
-      : kind_(std::move(kind)) {
+  Layer(Machine& machine, CUstream stream, std::string kind, std::int64_t m, const std::string& folder,
+        bool (*wanted)(const Geometry&))
+      : kind_(std::move(kind)), stream_(stream) {
     x_ = {memory(0), m, 4096, 4096, DType::bf16, Order::row};
     w_ = {memory(1), 4096, 4096, 4096, DType::bf16, Order::col};
     y_ = {const_cast<void*>(memory(2)), m, 4096, 4096, DType::bf16, Order::row};
@@ -145,12 +96,11 @@ class Layer {
       call();
       to.push_back({fmt::format("{} {}", kind_, form), std::move(call)});
     };
-    add("call", [this] { context_->matmul_act(stream_.get(), x_, w_, y_, e_); });
-    add("plan", [this] { (*plan_)(stream_.get(), x_, w_, y_, e_); });
-    add("plan, own scratch", [this] { (*plan_)(stream_.get(), x_, w_, y_, e_, {const_cast<void*>(memory(4)), 1 << 30}); });
-    add("call in C", [this] { need(ak_matmul_act(c_context_, stream_.get(), &c_x_, &c_w_, &c_y_, &c_e_)); });
-    add("plan in C", [this] { need(ak_plan_call(c_plan_, stream_.get(), &c_x_, &c_w_, &c_y_, &c_e_, nullptr, 0)); });
-    check(driver().cuStreamGetId(stream_.get(), &quick::stream_number), "asking for a stream's number");
+    add("call", [this] { context_->matmul_act(stream_, x_, w_, y_, e_); });
+    add("plan", [this] { (*plan_)(stream_, x_, w_, y_, e_); });
+    add("plan, own scratch", [this] { (*plan_)(stream_, x_, w_, y_, e_, {const_cast<void*>(memory(4)), 1 << 30}); });
+    add("call in C", [this] { need(ak_matmul_act(c_context_, stream_, &c_x_, &c_w_, &c_y_, &c_e_)); });
+    add("plan in C", [this] { need(ak_plan_call(c_plan_, stream_, &c_x_, &c_w_, &c_y_, &c_e_, nullptr, 0)); });
   }
 
  private:
@@ -158,7 +108,7 @@ class Layer {
   ConstMatrix x_, w_;
   Matrix y_;
   Epilogue e_;
-  OwnedStream stream_ = OwnedStream::make();
+  const CUstream stream_;
   std::unique_ptr<Context> context_;
   std::optional<Plan> plan_;
   ak_const_matrix c_x_ = AK_CONST_MATRIX_INIT, c_w_ = AK_CONST_MATRIX_INIT;
@@ -171,7 +121,7 @@ class Layer {
 // a[i] = k * b[i], which the store knows.
 class Scale {
  public:
-  Scale(const Machine& machine, const std::string& folder) {
+  Scale(const Machine& machine, CUstream stream, const std::string& folder) : stream_(stream) {
     using namespace made;
     const std::string text =
         "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
@@ -205,29 +155,30 @@ class Scale {
     need(ak_loop_open(reinterpret_cast<ak_context*>(context_.get()), "scale.c", "scale", &c_more, &c_loop_));
   }
   ~Scale() { ak_loop_close(c_loop_); }
+  const Buffer& a() const { return a_; }
+  const Buffer& b() const { return b_; }
 
   void add_forms(std::vector<Form>& to) {
     const auto add = [&](const char* form, std::function<void()> call) {
       call(), call();
       to.push_back({form, std::move(call)});
     };
-    add("loop", [this] { (*loop_)(stream_.get(), 1000, 2.f, a_.data<float>(), b_.data<const float>()); });
+    add("loop", [this] { (*loop_)(stream_, 1000, 2.f, a_.data<float>(), b_.data<const float>()); });
     add("loop, other pointers", [this] {
       moved_ = (moved_ + 1) % 1000;
-      (*loop_)(stream_.get(), 1000, 2.f, a_.data<float>() + moved_, b_.data<const float>());
+      (*loop_)(stream_, 1000, 2.f, a_.data<float>() + moved_, b_.data<const float>());
     });
     add("loop in C", [this] {
       int n = 1000;
       float k = 2;
       float *a = a_.data<float>(), *b = b_.data<float>();
       void* const values[] = {&n, &k, &a, &b};
-      need(ak_loop_call(c_loop_, stream_.get(), values, 4));
+      need(ak_loop_call(c_loop_, stream_, values, 4));
     });
-    quick::know(a_), quick::know(b_);
   }
 
  private:
-  OwnedStream stream_ = OwnedStream::make();
+  const CUstream stream_;
   Buffer a_ = Buffer::make(8000), b_ = Buffer::make(8000);
   int moved_ = 0;
   std::unique_ptr<Context> context_;
@@ -241,12 +192,9 @@ void print(const std::vector<Form>& forms) {
   std::vector<std::string> asked;
   for (const Form& form : forms) {
     form.call();
-    quick::asked.fill(0);
+    QuickDriver::forget();
     form.call();
-    asked.emplace_back();
-    for (int i = 0; i < quick::kQuestions; ++i)
-      if (const auto times = quick::asked[static_cast<std::size_t>(i)])
-        asked.back() += fmt::format("{}{} {}", asked.back().empty() ? "" : ", ", times, quick::kNames[i]);
+    asked.push_back(QuickDriver::asked());
   }
   for (int round = 0; round < kRounds; ++round)
     for (std::size_t i = 0; i < forms.size(); ++i) {
@@ -268,16 +216,18 @@ int main(int count, char** words) try {
   const TemporaryFolder folder("ak_host_cost");
   current_context();
   const auto machine = make_gpu_machine({});  // before all contexts, whose limits hold then
-  Layer maps(*machine, "TMA", 64, folder.path() + "/maps",
+  const OwnedStream stream = OwnedStream::make();
+  Layer maps(*machine, stream.get(), "TMA", 64, folder.path() + "/maps",
              [](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
-  Layer scratch(*machine, "scratch", 8, folder.path() + "/scratch", [](const Geometry& g) { return g.workspace_bytes > 0; });
-  Layer plain(*machine, "plain", 1, folder.path() + "/plain",
+  Layer scratch(*machine, stream.get(), "scratch", 8, folder.path() + "/scratch",
+                [](const Geometry& g) { return g.workspace_bytes > 0; });
+  Layer plain(*machine, stream.get(), "plain", 1, folder.path() + "/plain",
               [](const Geometry& g) { return g.map_count == 0 && g.workspace_bytes == 0; });
-  Scale scale(*machine, folder.path() + "/loop");
+  Scale scale(*machine, stream.get(), folder.path() + "/loop");
   std::vector<Form> forms;
-  for (Layer* layer : {&maps, &plain, &scratch}) layer->add_forms(forms);  // the last one's stream has the number
+  for (Layer* layer : {&maps, &plain, &scratch}) layer->add_forms(forms);
   scale.add_forms(forms);
-  quick::answer_at_once();
+  const QuickDriver quick(stream.get(), {&scale.a(), &scale.b()});
   if (count < 2) return print(forms), 0;
   const auto named = std::ranges::find(forms, words[1], &Form::name);
   if (named == forms.end()) return fmt::print(stderr, "ak_host_cost: no form '{}'\n", words[1]), 2;

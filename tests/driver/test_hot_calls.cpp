@@ -13,7 +13,9 @@
 #include "gpu/owners.hpp"
 #include "layer.hpp"
 #include "plan/tensor_maps.hpp"
+#include "quick_driver.hpp"
 #include "tests/allocations.hpp"
+#include "tests/gpu/lock_count.hpp"
 
 using namespace ak;
 
@@ -79,6 +81,32 @@ TEST_CASE("hot call: one launch, one question of the context where no plan knows
       CHECK(asked([&] { forms.by_c_plan(); }) == launch);
     }
   }
+}
+
+TEST_CASE("hot call: no allocation, no lock") {
+  for (const bool scratch : {false, true}) {
+    CAPTURE(scratch);
+    Layer layer([&](const Geometry& g) { return (g.workspace_bytes > 0) == scratch && (scratch || g.map_count == 3); });
+    Forms forms(layer);
+    const auto all = [&] { forms.one_line(), forms.by_plan(), forms.in_c(), forms.by_c_plan(); };
+    all();
+    const QuickDriver quick(forms.stream.get());
+    const auto allocations_before = allocations(), locks_before = locks();
+    for (int i = 0; i < 10; ++i) all();
+    const auto allocated = allocations() - allocations_before, locked = locks() - locks_before;
+    CHECK(allocated == 0);
+    CHECK(locked == 0);
+    CHECK(quick.asked() == (scratch ? "20 cuCtxGetId, 40 cuStreamGetCaptureInfo, 40 cuStreamGetId, 40 cuLaunchKernelEx"
+                                    : "20 cuCtxGetId, 40 cuLaunchKernelEx"));
+  }
+#ifndef __SANITIZE_THREAD__
+  // What a plan is looked up for is no hot call.
+  Layer layer(any);
+  Forms forms(layer);
+  const auto locks_before = locks();
+  forms.context.explain(layer.x, layer.w, layer.y, layer.epilogue);
+  CHECK(locks() > locks_before);
+#endif
 }
 
 TEST_CASE("hot call: scratch memory costs two questions to the stream, and none where it is the caller's") {

@@ -27,7 +27,9 @@
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "port/port.hpp"
+#include "quick_driver.hpp"
 #include "tests/allocations.hpp"
+#include "tests/gpu/lock_count.hpp"
 #include "tests/loops/made.hpp"
 #include "tests/unit/stores.hpp"
 #include "worker_fixture.hpp"
@@ -204,13 +206,21 @@ TEST_CASE("loop: a hit launches with the call's arguments; then neither the heap
   CHECK(fake::launches().size() == 10);
   CHECK(fake::count("cuCtxGetId") == 10);
   CHECK(fake::calls().size() == 20);  // with the launches
-  // Without iterations nothing is launched, for which the fake driver would allocate.
   for (int i = 0; i < 20; ++i) scale(nullptr, 0, 2.f, a.data(), b.data());
   fake::forget();
-  const auto before = allocations();
   for (int i = 0; i < 10; ++i) scale(nullptr, 0, 2.f, a.data(), b.data());
-  CHECK(allocations() == before);
   CHECK(fake::launches().empty());
+
+  scale(nullptr, 200, 2.f, a.data(), b.data());
+  scale(nullptr, 200, 2.f, a.data() + 100, b.data() + 100);
+  const QuickDriver quick(nullptr, {&a.buffer, &b.buffer});
+  const auto allocations_before = allocations(), locks_before = locks();
+  for (int i = 0; i < 10; ++i) scale(nullptr, 300, 2.f, a.data(), b.data());
+  for (int i = 0; i < 10; ++i) scale(nullptr, 200, 2.f, a.data() + i, b.data() + i);
+  const auto allocated = allocations() - allocations_before, locked = locks() - locks_before;
+  CHECK(allocated == 0);
+  CHECK(locked == 0);
+  CHECK(quick.asked() == "20 cuCtxGetId, 20 cuPointerGetAttributes, 20 cuLaunchKernelEx");
 }
 
 TEST_CASE("loop: scratch memory, what is zero before each call, several launches and their attributes") {
