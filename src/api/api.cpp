@@ -26,7 +26,9 @@ Explanation nothing_to_do() {
 }
 
 // Every call's problem is of its context's policy.
-CanonicalCall under(Numerics policy, CanonicalCall call) {
+template <class... Arguments>
+CanonicalCall canonical_call(Numerics policy, const Arguments&... arguments) {
+  CanonicalCall call = canonicalize(arguments...);
   call.problem.numerics = policy;
   return call;
 }
@@ -37,7 +39,7 @@ Context::Context(const Options& options) : impl_(std::make_unique<Impl>(resolve(
 Context::~Context() = default;
 
 void Context::matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue));
+  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue);
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
@@ -47,13 +49,13 @@ void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, 
   epilogue.activation = activation;
   epilogue.bias = bias;
   epilogue.bias_dtype = y.dtype;
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(x, w.transposed(), y, epilogue, Data::required,
-                                                                   {"x", "w", "c", "y", "bias", "activation"}));
+  static constexpr ArgumentNames kNames{"x", "w", "c", "y", "bias", "activation"};
+  const CanonicalCall call = canonical_call(impl_->numerics(), x, w.transposed(), y, epilogue, Data::required, kNames);
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
 Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
+  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue, Data::optional);
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
@@ -63,7 +65,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
       canonical.push_back(
-          under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional)));
+          canonical_call(impl_->numerics(), calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
       if (calls[i].tokens != TokenRange{}) check_tokens(calls[i].tokens);
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
@@ -78,7 +80,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
 }
 
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
+  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue, Data::optional);
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);
 }
 

@@ -234,9 +234,7 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   check_product(a, b, d, e, names);
   activation_of(static_cast<int>(e.activation), names.activation);
 
-  CanonicalCall call;
-  call.empty = d.rows == 0 || d.cols == 0;
-  if (call.empty) return call;
+  if (d.rows == 0 || d.cols == 0) return {{}, {}, true};
 
   const Used use(a, e);
   check_memory(a, b, d, e, use, data, names);
@@ -245,10 +243,9 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   const bool flip = d.order == Order::col;
   const GateAndUp weights(b, e, d.cols);
   const ConstMatrix left = flip ? b.transposed() : a, right = flip ? a.transposed() : weights.gate;
-  Problem& p = call.problem;
-  CallArgs& args = call.args;
-  args = {};
-
+  // In registers until all is known: a call is written once.
+  Problem p;
+  CallArgs args;
   p.m = flip ? d.cols : d.rows;
   p.n = flip ? d.rows : d.cols;
   p.in = a.dtype;
@@ -308,7 +305,11 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     p.epilogue.bias_dtype = e.bias_dtype;
     args.bias = e.bias;
   }
-  return call;
+  // Each number by itself: what is written in parts and then copied whole waits for its parts.
+  const auto fields = []<class Memory>(const Operand<Memory>& x) { return Operand<Memory>{x.data, x.ld, x.batch_stride}; };
+  return {p,
+          {fields(args.a), fields(args.b), fields(args.b2), fields(args.c), fields(args.d), fields(args.aux), args.bias,
+           args.row_scale, args.column_scale, args.m, args.n, args.k, args.alpha, args.beta, args.slope}};
 }
 
 }  // namespace ak

@@ -20,6 +20,7 @@ struct ArgumentNames {
              *up = "epilogue.up", *aux = "epilogue.aux", *row_scale = "epilogue.row_scale",
              *column_scale = "epilogue.column_scale";
 };
+inline constexpr ArgumentNames kArgumentNames;
 
 /// Of C enumerators, which may hold any int: checked, then converted. Throw Error{invalid_argument}: "a: 7 is not a dtype".
 DType dtype_of(int value, const char* name);
@@ -33,6 +34,6 @@ enum class Data { required, optional };
 /// D = act(alpha * A.B + bias + beta * C) and what else Epilogue asks for, turned into core/problem.hpp's canonical form.
 /// Throws Error{invalid_argument | unsupported} that names the argument.
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue,
-                           Data data = Data::required, const ArgumentNames& names = {});
+                           Data data = Data::required, const ArgumentNames& names = kArgumentNames);
 
 }  // namespace ak

@@ -92,8 +92,11 @@ std::size_t size_of(const T* given, const char* name) {
 // What the caller has of it, the rest as it starts.
 template <class T>
 T read(const T* given, const char* name) {
+  const std::size_t size = size_of(given, name);
+  if (size == sizeof(T)) [[likely]]
+    return *given;
   T all = Sized<T>::init;
-  std::memcpy(&all, given, std::min(size_of(given, name), sizeof all));
+  std::memcpy(&all, given, std::min(size, sizeof all));
   return all;
 }
 

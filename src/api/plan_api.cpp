@@ -1,28 +1,30 @@
 // ak::Plan: every call is canonicalize() and a comparison with the plan's problem and bucket, then Context::Impl.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "context/bound_plan.hpp"
+#include "core/bucket.hpp"
 
 namespace ak {
 namespace {
 
 // Whether what serves the plan's bucket may be given such operands: the same problem but for m, if they are aligned to more.
 // From then on the plan is at that m.
-bool takes(Plan::State& plan, Problem given) {
+bool takes(Plan::State& plan, const Problem& problem) {
   const Problem& bound = plan.problem;
-  if (given == bound) [[likely]]
+  if (problem == bound) [[likely]]
     return true;
-  if (!plan.bucket.holds(given.m)) return false;
-  const std::int64_t m = std::exchange(given.m, bound.m);
+  if (!plan.bucket.holds(problem.m)) return false;
+  Problem given = with_tokens(problem, bound.m);
   const auto relax = [](std::uint8_t& given, std::uint8_t bound) { given = std::min(given, bound); };
   relax(given.align_a, bound.align_a), relax(given.align_b, bound.align_b);
   relax(given.align_c, bound.align_c), relax(given.align_d, bound.align_d);
   if (!(given == bound)) return false;
-  if (m != bound.m) plan.take(m);
+  if (problem.m != bound.m) plan.take(problem.m);
   return true;
 }
 
@@ -57,7 +59,6 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
   if (reinterpret_cast<std::uintptr_t>(workspace.data) % 256 != 0) [[unlikely]]
     throw Error(ErrorCode::invalid_argument, fmt::format("workspace: {} is not aligned to 256 bytes", workspace.data));
   call.args.workspace = workspace.data, call.args.workspace_bytes = workspace.bytes;
-  call.args.maps = &state_->maps;
   impl.matmul_act(stream, *state_, call.args);
 }
 

@@ -8,7 +8,7 @@
 #include "ak/ak.hpp"
 #include "context/context.hpp"
 #include "context/device_state.hpp"
-#include "plan/kernel_plan.hpp"
+#include "plan/plan.hpp"
 
 namespace ak {
 
@@ -22,7 +22,6 @@ struct Plan::State {
   TokenRange bucket;       // the m that it may be called with
   std::uint64_t seen = 0;  // the table's epoch then; kNever: plan is of another m
   const LaunchPlan* plan = nullptr;
-  TensorMaps maps;
 
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
   void take(std::int64_t m) { problem.m = m, seen = kNever; }

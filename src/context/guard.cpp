@@ -133,7 +133,6 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
     char* const memory = memory_.data<char>() + to * sample.bytes;
     into.d.data = memory;
     if (problem.epilogue.aux) into.aux.data = memory + sample.aux_at;
-    into.maps = nullptr;
     if (!caller_scratch) into.workspace = nullptr, into.workspace_bytes = 0;
     return which.try_launch(stream, into);
   };

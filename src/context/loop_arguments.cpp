@@ -16,6 +16,8 @@ using loop::ScalarType;
 
 namespace {
 
+LoopScalar scalar_of(ScalarType type) { return static_cast<LoopScalar>(static_cast<int>(type)); }
+
 ScalarType type_of(LoopScalar scalar) {
   constexpr ScalarType kTypes[] = {ScalarType::none, ScalarType::f32, ScalarType::f64, ScalarType::i32, ScalarType::i64};
   return kTypes[static_cast<int>(scalar)];
@@ -50,6 +52,7 @@ LoopPrototype::LoopPrototype(const loop::Function& function) : name_(function.na
   }
   if (arguments_.size() > kMostArguments)
     throw Error(ErrorCode::unsupported, fmt::format("{} has more than {} parameters", name_, kMostArguments));
+  for (const Argument& argument : arguments_) types_.push_back({scalar_of(argument.type), argument.pointer, argument.constant});
 }
 
 std::string LoopPrototype::text() const {
@@ -138,16 +141,15 @@ void gather(const LoopPrototype& prototype, const LoopType* types, void* const* 
     refuse(prototype, fmt::format("takes {} arguments ({}), not {}{}", arguments.size(), prototype.text(), count,
                                   of_file_scope(prototype)));
   for (std::size_t i = 0; i < count; ++i) {
-    const LoopPrototype::Argument& argument = arguments[i];
-    const LoopType given = types[i];
-    const bool same = given.pointer == argument.pointer && type_of(given.scalar) == argument.type;
-    if (same && (!given.constant || argument.constant)) [[likely]] {
-      if (given.pointer || size_of(argument.type) == 8)
+    const LoopType given = types[i], taken = prototype.types()[i];
+    const bool same = given.pointer == taken.pointer && given.scalar == taken.scalar;
+    if (same && (!given.constant || taken.constant)) [[likely]] {
+      if (given.pointer || given.scalar == LoopScalar::f64 || given.scalar == LoopScalar::i64)
         into.bits[i] = as<std::uint64_t>(values[i]);
       else
         into.bits[i] = as<std::uint32_t>(values[i]);
     } else {
-      into.bits[i] = converted(prototype, argument, given, values[i]);
+      into.bits[i] = converted(prototype, arguments[i], given, values[i]);
     }
     into.addresses[i] = &into.bits[i];
   }

@@ -31,6 +31,7 @@ class LoopPrototype {
   };
   /// As calls give them: the result's pointer first, where there is one. Implicit ones (arrays of file scope) come last.
   const std::vector<Argument>& arguments() const { return arguments_; }
+  std::span<const LoopType> types() const { return types_; }
   const std::string& function() const { return name_; }
   /// Whether the first argument is where the result goes.
   bool returns() const { return returns_; }
@@ -47,6 +48,7 @@ class LoopPrototype {
  private:
   std::string name_;
   std::vector<Argument> arguments_;
+  std::vector<LoopType> types_;
   std::vector<std::string> integer_names_;
   std::vector<std::size_t> integer_arguments_;
   bool returns_ = false;

@@ -29,8 +29,6 @@ constexpr char kSerial[] = "serial";  // LoopServed::source
 
 std::atomic<std::uint64_t> states{0};
 
-LoopScalar scalar_of(loop::ScalarType type) { return static_cast<LoopScalar>(static_cast<int>(type)); }
-
 Clock::duration seconds(double of) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(of)); }
 
 // Until the stream has done what was enqueued, whatever captures elsewhere.
@@ -107,8 +105,6 @@ struct Loop::State::Alike {
 
 namespace {
 
-constexpr std::uint64_t mixed(std::uint64_t hash, std::uint64_t bits) { return (hash ^ bits) * 0x9e3779b97f4a7c15; }
-
 LoopValues without_pointers(const LoopPrototype& prototype, const LoopValues& given) {
   LoopValues values;
   values.count = given.count;
@@ -117,8 +113,9 @@ LoopValues without_pointers(const LoopPrototype& prototype, const LoopValues& gi
 }
 
 std::uint64_t hash_of(std::uint64_t state, const LoopValues& values) {
-  std::uint64_t hash = state;
-  for (std::size_t i = 0; i < values.count; ++i) hash = mixed(hash, values.bits[i]);
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+  std::uint64_t hash = state * kOdd;
+  for (std::size_t i = 0; i < values.count; ++i) hash += (values.bits[i] ^ values.bits[i] >> 32) * (kOdd + (i << 33));
   return hash >> 40;
 }
 
@@ -153,6 +150,9 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   const auto remember = [&](Recent& in, const LoopValues& values, const Way& way) {
     in.state = number_, in.epoch = epoch, in.device = &device, in.count = count, in.way = way;
     std::memcpy(in.bits, values.bits.data(), count * sizeof in.bits[0]);
+    if (way.decided || way.kind != Way::Kind::kernel || way.plan->decisions() > Way::kMost) return;
+    in.way.decided = true;
+    way.plan->decide(given.span(), in.way.decisions);
   };
   if (bool for_good = false;
       keeps && alike.call.is(*this, epoch, device, scalars) && alike.takes(known->prototype, given, for_good)) {
@@ -182,7 +182,9 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
 
 // False where the call has to be looked at whole.
 bool Loop::State::go(DeviceState& device, const LoopKnown& known, const Way& way, LoopValues& values, Stream stream) {
-  if (way.kind == Way::Kind::kernel) return way.plan->try_launch(stream, values.span());
+  if (way.kind == Way::Kind::kernel)
+    return way.decided ? way.plan->try_launch(stream, values.span(), way.decisions)
+                       : way.plan->try_launch(stream, values.span());
   if (way.kind != Way::Kind::host || device.machine->capturing(stream)) return false;
   wait_for(stream);
   known.run_host(values.addresses.data());
@@ -511,10 +513,8 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
 }
 
 std::vector<LoopType> Loop::State::types() {
-  std::vector<LoopType> all;
-  for (const LoopPrototype::Argument& argument : known(Deadline::in(common_.settings.loop_budget_s)).prototype.arguments())
-    all.push_back({scalar_of(argument.type), argument.pointer, argument.constant});
-  return all;
+  const auto types = known(Deadline::in(common_.settings.loop_budget_s)).prototype.types();
+  return {types.begin(), types.end()};
 }
 
 }  // namespace ak

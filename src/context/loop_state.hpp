@@ -35,6 +35,9 @@ class Loop::State {
   struct Way {
     enum class Kind : std::uint8_t { kernel, host, copied, in_place } kind = Kind::kernel;
     const LoopPlan* plan = nullptr;
+    static constexpr std::size_t kMost = 6;  // of what is decided, once that is known
+    bool decided = false;
+    std::int64_t decisions[kMost] = {};
   };
   struct Recent;
   struct Alike;

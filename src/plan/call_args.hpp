@@ -15,8 +15,6 @@ struct Operand {
   std::int64_t ld = 0, batch_stride = 0;
 };
 
-struct TensorMaps;  // plan/kernel_plan.hpp
-
 struct CallArgs {
   Operand<const void> a, b, b2, c;  // b2: the up matrix, with B's shape, major and leading dimension, wherever it lies
   Operand<void> d, aux;
@@ -27,7 +25,6 @@ struct CallArgs {
   // The caller's scratch, as Workspaces has it; null: the plan's own.
   void* workspace = nullptr;
   std::int64_t workspace_bytes = 0;
-  TensorMaps* maps = nullptr;  // of the last call; null: none are kept
 };
 
 /// What a kernel gets of it; a batch is 1. workspace: the plan's own, null where it needs none.

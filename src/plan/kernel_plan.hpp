@@ -1,7 +1,6 @@
 // A compiled tactic ready to run: its cubin loaded, its launch shape fixed.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -9,32 +8,9 @@
 #include "gpu/owners.hpp"
 #include "plan/plan.hpp"
 #include "plan/resources.hpp"
+#include "plan/tensor_maps.hpp"
 
 namespace ak {
-
-/// What cuTensorMapEncodeTiled is told about an operand's memory: axis 0 is the contiguous one.
-struct TensorMapShape {
-  const void* base = nullptr;
-  DType dtype = DType::bf16;
-  std::array<std::uint64_t, 2> extent{};
-  std::uint64_t row_bytes = 0;  // between neighbours along axis 1
-  std::array<std::uint32_t, 2> box{};
-  std::int32_t swizzle_bytes = 0;
-
-  bool operator==(const TensorMapShape&) const = default;
-};
-
-/// workspace: where packed copies lie.
-TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
-                                const void* workspace = nullptr);
-CUtensorMap encode_tensor_map(const TensorMapShape& shape);
-
-/// A kernel's maps as they were last made, and of what.
-struct TensorMaps {
-  static constexpr std::size_t kMost = std::tuple_size_v<decltype(Geometry::maps)>;
-  TensorMapShape shapes[kMost] = {};
-  CUtensorMap maps[kMost] = {};
-};
 
 class KernelPlan : public LaunchPlan {
  public:
@@ -53,11 +29,15 @@ class KernelPlan : public LaunchPlan {
   CUfunction function() const { return function_; }
 
  private:
+  const CUtensorMap* tensor_map(std::size_t place, const CallArgs& args, const void* workspace, CUtensorMap& own) const;
+
   Problem problem_;
   Tactic tactic_;
   Geometry geometry_;
   Workspaces& workspaces_;
-  bool overlaps_;  // may start while the kernel before it runs: it waits for it itself (kernels/chain.cuh)
+  const std::uint64_t number_;  // no other plan gets it
+  CUlaunchConfig launch_{};     // but the stream
+  CUlaunchAttribute attributes_[2]{};
   std::shared_ptr<const Module> module_;
   CUfunction function_ = nullptr;
 };

@@ -93,19 +93,31 @@ std::int64_t LoopPlan::workspace_bytes(std::span<void* const> arguments) const {
   return lay_out(values, offsets, zeroed);
 }
 
-bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments) const {
-  std::int64_t values[kMostArguments], offsets[kMostArguments], zeroed = 0;
+void LoopPlan::decide(std::span<void* const> arguments, std::span<std::int64_t> into) const {
+  std::int64_t values[kMostArguments];
   read(arguments, values);
-  std::int64_t blocks[kMostLaunches];
-  for (std::size_t i = 0; i < kernels_.size(); ++i)  // before anything is enqueued
-    if ((blocks[i] = kernels_[i].blocks(values)) > kMostBlocks) return false;
+  const std::size_t kernels = kernels_.size(), memories = memory_.size();
+  for (std::size_t i = 0; i < kernels; ++i) into[i] = kernels_[i].blocks(values);
+  into[kernels + memories] = lay_out(values, into.subspan(kernels, memories), into[kernels + memories + 1]);
+}
+
+bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments) const {
+  std::int64_t decided[kMostLaunches + kMostArguments + 2];
+  decide(arguments, decided);
+  return try_launch(stream, arguments, decided);
+}
+
+bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments, std::span<const std::int64_t> decided) const {
+  const auto blocks = decided.first(kernels_.size()), offsets = decided.subspan(kernels_.size(), memory_.size());
+  const std::int64_t bytes = decided[decisions() - 2], zeroed = decided[decisions() - 1];
+  for (const std::int64_t each : blocks)  // before anything is enqueued
+    if (each > kMostBlocks) return false;
   const CUstream on = static_cast<CUstream>(stream);
   void* parameters[kMostArguments];
   std::copy(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(arguments_), parameters);
   Workspaces::Lease lease;
   CUdeviceptr pointers[kMostArguments];
   if (!memory_.empty()) {
-    const std::int64_t bytes = lay_out(values, offsets, zeroed);
     lease = workspaces_.acquire(stream, kCounterBytes + bytes);
     if (!lease) return false;
     const CUdeviceptr base = reinterpret_cast<CUdeviceptr>(lease.data()) + kCounterBytes;

@@ -28,6 +28,11 @@ class LoopPlan {
   /// returns first). Legal during capture. False, with nothing enqueued, where its scratch memory is not to be had, or for more
   /// blocks than a launch has. Throws Error{driver}.
   [[nodiscard]] bool try_launch(Stream stream, std::span<void* const> arguments) const;
+  /// What a call's integers decide of its launches, for calls that have the same ones: so many numbers, of no use elsewhere.
+  std::size_t decisions() const { return kernels_.size() + memory_.size() + 2; }
+  void decide(std::span<void* const> arguments, std::span<std::int64_t> into) const;
+  /// The same with what was decided for such arguments.
+  [[nodiscard]] bool try_launch(Stream stream, std::span<void* const> arguments, std::span<const std::int64_t> decided) const;
   /// Of a call with these arguments.
   std::int64_t workspace_bytes(std::span<void* const> arguments) const;
   const loop::Candidate& candidate() const { return candidate_; }

@@ -1,11 +1,11 @@
 // What the library costs the host: the first call of this process, and a hot call against a bare launch of the same kernel.
 //
 //   ak_latency M N K [activation]     one CSV line; latency.sh runs it for ten problems, in fresh processes
-//   ak_latency pointer                what it costs a cuBLAS-shaped call to ask the driver where alpha lies
+//   ak_latency driver                 what each question to the driver costs that a hot call may ask
 //
 // first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
 // a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us, plan_us (the same call by an
-// ak::Plan) and bare_us are medians of interleaved rounds.
+// ak::Plan), moving_us (hot_us with x elsewhere each time, in 256 places) and bare_us are medians of interleaved rounds.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +21,7 @@
 #include "api/arguments.hpp"
 #include "base/clock.hpp"
 #include "base/csv.hpp"
+#include "base/library.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
 #include "families/family.hpp"
@@ -94,21 +95,44 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   return bare;
 }
 
-void run_pointer() {
+// What hot calls ask the driver, each alone.
+void run_driver() {
   current_context();
-  const Buffer device = Buffer::make(4);
+  const OwnedStream stream = OwnedStream::make();
+  const Buffer device = Buffer::make(2 * 4096 * 4096);
   const float host = 1;
-  for (const auto& [where, pointer] : {std::pair("on the host", static_cast<const void*>(&host)),
-                                       std::pair("in device memory", static_cast<const void*>(device.data()))}) {
-    std::vector<double> us;
+  const auto print = [](const char* what, auto&& ask) {
+    std::vector<double> ns;
     for (int round = 0; round < kRounds; ++round) {
       const auto from = Clock::now();
-      for (int i = 0; i < kLaunches; ++i)
-        if (in_device_memory(pointer) != (pointer != &host)) throw Error(ErrorCode::internal, "a pointer is not told right");
-      us.push_back(seconds_since(from) / kLaunches * 1e6);
+      for (int i = 0; i < kLaunches; ++i) check(ask(), what);
+      ns.push_back(seconds_since(from) / kLaunches * 1e9);
     }
-    fmt::print("alpha {}: {:.3f} us to ask the driver\n", where, median(us));
-  }
+    fmt::print("{}: {:.0f} ns\n", what, median(ns));
+  };
+  const Driver& cuda = driver();
+  CUcontext context = nullptr;
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  CUgraph graph = nullptr;
+  cuuint64_t capture = 0;
+  unsigned long long number = 0;
+  print("cuCtxGetCurrent", [&] { return cuda.cuCtxGetCurrent(&context); });
+  print("cuCtxGetId", [&] { return cuda.cuCtxGetId(nullptr, &number); });
+  print("cuStreamIsCapturing", [&] { return cuda.cuStreamIsCapturing(stream.get(), &status); });
+  print("cuStreamGetCaptureInfo",
+        [&] { return cuda.cuStreamGetCaptureInfo(stream.get(), &status, &capture, &graph, nullptr, nullptr, nullptr); });
+  print("cuStreamGetId", [&] { return cuda.cuStreamGetId(stream.get(), &number); });
+  TensorMapShape shape{device.data(), DType::bf16, {4096, 4096}, 8192, {64, 64}, 128};
+  CUtensorMap map = encode_tensor_map(shape);
+  print("cuTensorMapEncodeTiled", [&] { return map = encode_tensor_map(shape), CUDA_SUCCESS; });
+  const SharedLibrary library{"the CUDA driver", {"libcuda.so.1"}};
+  if (const auto replace =
+          reinterpret_cast<decltype(&::cuTensorMapReplaceAddress)>(library.try_symbol("cuTensorMapReplaceAddress")))
+    print("cuTensorMapReplaceAddress", [&] { return replace(&map, device.data()); });
+  // Of a cuBLAS-shaped call's alpha.
+  for (const auto& [where, pointer] : {std::pair("where alpha on the host lies", static_cast<const void*>(&host)),
+                                       std::pair("where alpha in device memory lies", static_cast<const void*>(device.data()))})
+    print(where, [&, at = pointer] { return in_device_memory(at) == (at != &host) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; });
 }
 
 std::int64_t size_argument(const char* text) {
@@ -129,7 +153,8 @@ int run(int count, char** words) {
   }
   current_context();
   const auto elements = [](std::int64_t count) { return Buffer::make(static_cast<std::size_t>(count) * 2); };
-  const Buffer a = elements(m * k), b = elements(n * k), bias = elements(n), d = elements(m * n);
+  constexpr std::int64_t kPlaces = 256, kApart = 128;  // of x, in elements
+  const Buffer a = elements(m * k + kPlaces * kApart), b = elements(n * k), bias = elements(n), d = elements(m * n);
   const OwnedStream stream = OwnedStream::make();
   const ConstMatrix x{a.data(), m, k, k, DType::bf16, Order::row}, w{b.data(), k, n, k, DType::bf16, Order::col};
   const Matrix y{d.data(), m, n, n, DType::bf16, Order::row};
@@ -145,7 +170,7 @@ int run(int count, char** words) {
 
   const auto bare = bare_launch(context, canonicalize(x, w, y, epilogue), stream.get());
   Plan plan = context.plan(x, w, y, epilogue);
-  std::vector<double> hot_us, plan_us, bare_us;
+  std::vector<double> hot_us, plan_us, moving_us, bare_us;
   const auto time = [&](std::vector<double>& into, const std::function<void()>& enqueue) {
     const auto from = Clock::now();
     for (int i = 0; i < kLaunches; ++i) enqueue();
@@ -155,29 +180,34 @@ int run(int count, char** words) {
   for (int round = 0; round < kRounds; ++round) {
     time(hot_us, [&] { context.matmul_act(stream.get(), x, w, y, epilogue); });
     time(plan_us, [&] { plan(stream.get(), x, w, y, epilogue); });
+    time(moving_us, [&, place = std::int64_t{round} * kLaunches]() mutable {
+      ConstMatrix there = x;
+      there.data = a.data<const char>() + 2 * kApart * (++place % kPlaces);
+      context.matmul_act(stream.get(), there, w, y, epilogue);
+    });
     if (bare) time(bare_us, [&] { (*bare)(); });
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f}\n", m, n, k, csv_field(name(*activation)),
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f},{:.3f}\n", m, n, k, csv_field(name(*activation)),
              spent.store_hits  ? "hit"
              : spent.pack_hits ? "pack"
                                : "search",
              first_s, spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "",
-             e.served_by, median(plan_us));
+             e.served_by, median(plan_us), median(moving_us));
   return 0;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  const bool pointer = count == 2 && std::strcmp(words[1], "pointer") == 0;
-  if (count < 4 && !pointer) {
-    fmt::print(stderr, "usage: ak_latency M N K [activation]\n       ak_latency pointer\n");
+  const bool questions = count == 2 && std::strcmp(words[1], "driver") == 0;
+  if (count < 4 && !questions) {
+    fmt::print(stderr, "usage: ak_latency M N K [activation]\n       ak_latency driver\n");
     return 2;
   }
   try {
-    if (pointer) return run_pointer(), 0;
+    if (questions) return run_driver(), 0;
     return run(count, words);
   } catch (const Error& error) {
     fmt::print(stderr, "ak_latency: {}\n", error.what());

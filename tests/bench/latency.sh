@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Calls of ten suite problems on this machine's GPU, each in a process of its own: a first call that searches and a second one, then
 # a first call that the shipped pack serves. The caches, NVRTC's on disk too, are empty before each first call. CSV on stdout; on stderr
-# what it costs to ask where alpha lies. AK_LATENCY names a built ak_latency to use instead of building one.
+# what each question to the driver costs that a hot call may ask. AK_LATENCY names a built ak_latency to use instead of building one.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../setup.sh"
@@ -13,8 +13,8 @@ fi
 ak_forget_settings
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic,plan_us"
-"$latency" pointer >&2
+echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic,plan_us,moving_us"
+"$latency" driver >&2
 row=0
 while read -r m n k; do
   row=$((row + 1))

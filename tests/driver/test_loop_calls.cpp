@@ -28,7 +28,9 @@
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "port/port.hpp"
+#include "quick_driver.hpp"
 #include "tests/allocations.hpp"
+#include "tests/gpu/lock_count.hpp"
 #include "tests/loops/made.hpp"
 #include "tests/unit/stores.hpp"
 #include "worker_fixture.hpp"
@@ -205,13 +207,21 @@ TEST_CASE("loop: a hit launches with the call's arguments; then neither the heap
   CHECK(fake::launches().size() == 10);
   CHECK(fake::count("cuCtxGetId") == 10);
   CHECK(fake::calls().size() == 20);  // with the launches
-  // Without iterations nothing is launched, for which the fake driver would allocate.
   for (int i = 0; i < 20; ++i) scale(nullptr, 0, 2.f, a.data(), b.data());
   fake::forget();
-  const auto before = allocations();
   for (int i = 0; i < 10; ++i) scale(nullptr, 0, 2.f, a.data(), b.data());
-  CHECK(allocations() == before);
   CHECK(fake::launches().empty());
+
+  scale(nullptr, 200, 2.f, a.data(), b.data());
+  scale(nullptr, 200, 2.f, a.data() + 100, b.data() + 100);
+  const QuickDriver quick(nullptr, {&a.buffer, &b.buffer});
+  const auto allocations_before = allocations(), locks_before = locks();
+  for (int i = 0; i < 10; ++i) scale(nullptr, 300, 2.f, a.data(), b.data());
+  for (int i = 0; i < 10; ++i) scale(nullptr, 200, 2.f, a.data() + i, b.data() + i);
+  const auto allocated = allocations() - allocations_before, locked = locks() - locks_before;
+  CHECK(allocated == 0);
+  CHECK(locked == 0);
+  CHECK(quick.asked() == "20 cuCtxGetId, 20 cuPointerGetAttributes, 20 cuLaunchKernelEx");
 }
 
 TEST_CASE("loop: scratch memory, what is zero before each call, several launches and their attributes") {
@@ -574,6 +584,31 @@ TEST_CASE("loop: a call on host pointers costs a question to the stream, and wai
   scale(stream.get(), 1000, 2.f, x.data(), y.data());
   CHECK_HAS(error_of([&] { scale(capturing.get(), 1000, 2.f, x.data(), y.data()); }), "host pointers in a stream capture");
   CHECK(driver().cuStreamEndCapture(capturing.get(), &graph) == CUDA_SUCCESS);
+}
+
+TEST_CASE("loop: each size has its own grid and scratch, however often and in whatever order it is called") {
+  Scene scene("loop_sizes");
+  scene.know(scale_function(), scene.source());
+  Winner winner = scene.one_kernel();
+  winner.kernels[0].scratch = {{"rest", ScalarType::f32, i32("n"), false}, {"counts", ScalarType::i32, i32("n"), true}};
+  scene.win(scale_function(), winner, {"measures"});
+  static std::ptrdiff_t apart;
+  fake::kernel("measures", [](const fake::Launch& launch) {
+    apart = taken<char*>(launch.parameters, 4) - taken<char*>(launch.parameters, 5);
+  });
+  Array a(4000), b(4000);
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  for (const int moved : {0, 0, 1, 2, 2})
+    for (const int n : {300, 1000, 1000, 300, 70, 1000}) {
+      CAPTURE(moved);
+      CAPTURE(n);
+      fake::forget();
+      scale(nullptr, n, 2.f, a.data() + moved, static_cast<const float*>(b.data()));
+      REQUIRE(fake::launches().size() == 1);
+      CHECK(fake::launches()[0].grid[0] == static_cast<unsigned>((n + 255) / 256));
+      CHECK(apart == (4 * n + 255) / 256 * 256);
+    }
 }
 
 TEST_CASE("loop: other pointers of buffers that are known cost a question each") {
@@ -1132,6 +1167,11 @@ TEST_CASE("loop: the C API") {
   void* const values[] = {&n, &k, &pa, &pb};
   CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
   CHECK(pa[299] == 598);
+  CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
+  fake::forget();
+  CHECK(ak_loop_call(scale, nullptr, values, 4) == ak_status_ok);
+  CHECK(fake::count("cuCtxGetId") == 1);
+  CHECK(fake::calls().size() == 2);  // with the launch
   CHECK(ak_loop_call(scale, nullptr, values, 3) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "values: 3 arguments, the function takes 4");
   void* const hole[] = {&n, nullptr, &pa, &pb};

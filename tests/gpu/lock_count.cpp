@@ -1,5 +1,11 @@
 #include "lock_count.hpp"
 
+#ifdef __SANITIZE_THREAD__  // which has to see each lock itself
+
+std::size_t locks() { return 0; }
+
+#else
+
 #include <dlfcn.h>
 #include <pthread.h>
 
@@ -25,3 +31,5 @@ extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
 extern "C" int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
   return counted("pthread_mutex_trylock", mutex, __builtin_return_address(0));
 }
+
+#endif

@@ -1,0 +1,119 @@
+#include "plan/tensor_maps.hpp"
+
+#include <new>
+#include <utility>
+
+#include "gpu/driver.hpp"
+
+namespace ak {
+namespace {
+
+CUtensorMapDataType element_type(DType dtype) {
+  switch (dtype) {
+    case DType::f16:
+      return CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+    case DType::bf16:
+      return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+    case DType::f32:
+      return CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  }
+  return CU_TENSOR_MAP_DATA_TYPE_BFLOAT16;
+}
+
+CUtensorMapSwizzle swizzle(std::int32_t bytes) {
+  switch (bytes) {
+    case 32:
+      return CU_TENSOR_MAP_SWIZZLE_32B;
+    case 64:
+      return CU_TENSOR_MAP_SWIZZLE_64B;
+    case 128:
+      return CU_TENSOR_MAP_SWIZZLE_128B;
+    default:
+      return CU_TENSOR_MAP_SWIZZLE_NONE;
+  }
+}
+
+}  // namespace
+
+Operand<const void> operand_of(OperandId which, const CallArgs& args) {
+  const auto read = [](const Operand<void>& x) { return Operand<const void>{x.data, x.ld, x.batch_stride}; };
+  switch (which) {
+    case OperandId::a:
+      return args.a;
+    case OperandId::b:
+      return args.b;
+    case OperandId::d:
+      return read(args.d);
+    case OperandId::b2:
+      return args.b2;
+    case OperandId::aux:
+      return read(args.aux);
+  }
+  return {};
+}
+
+CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
+  CUtensorMap map{};
+  if (shape.box[0] == 0) return map;  // the kernel does not use it
+  const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
+  const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
+  check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,
+                                        step, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(shape.swizzle_bytes),
+                                        CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+        "encoding a tensor map");
+  return map;
+}
+
+TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
+                                const void* workspace) {
+  const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
+             k = static_cast<std::uint64_t>(args.k);
+  const Operand<const void> operand = operand_of(spec.operand, args);
+  TensorMapShape shape;
+  shape.base = operand.data, shape.dtype = problem.in;
+  switch (spec.operand) {
+    case OperandId::a:
+      shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
+      break;
+    case OperandId::b:
+    case OperandId::b2:
+      shape.extent = problem.b_major == Major::k ? std::array{k, n} : std::array{n, k};
+      break;
+    case OperandId::d:
+      shape.dtype = problem.epilogue.out, shape.extent = {n, m};
+      break;
+    case OperandId::aux:
+      shape.dtype = problem.epilogue.out, shape.extent = {problem.epilogue.gated ? 2 * n : n, m};
+      break;
+  }
+  shape.row_bytes = static_cast<std::uint64_t>(operand.ld) * static_cast<std::uint64_t>(size_of(shape.dtype));
+  shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
+  shape.swizzle_bytes = spec.swizzle_bytes;
+  if (spec.packed_at) {
+    shape.base = static_cast<const char*>(workspace) + spec.packed_at;
+    shape.row_bytes =
+        static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0]), size_of(shape.dtype)));
+  }
+  return shape;
+}
+
+namespace {
+
+constinit thread_local TensorMaps* maps = nullptr;
+constinit thread_local bool ended = false;
+
+}  // namespace
+
+// A thread's last calls may come from destructors that run after this one.
+TensorMaps* TensorMaps::of_thread() {
+  if (maps || ended) [[likely]]
+    return maps;
+  struct Owner {
+    ~Owner() { delete std::exchange(maps, nullptr), ended = true; }
+  };
+  static thread_local const Owner owner;
+  static_cast<void>(owner);
+  return maps = new (std::nothrow) TensorMaps;
+}
+
+}  // namespace ak
