@@ -64,7 +64,11 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
     try {
       canonical.push_back(
           under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional)));
-      if (calls[i].tokens != TokenRange{}) check_tokens(calls[i].tokens);
+      if (calls[i].tokens != TokenRange{}) {
+        check_tokens(calls[i].tokens);
+        if ((calls[i].d.order == Order::row ? calls[i].d.rows : calls[i].d.cols) == 0)  // nothing is told of how they lie
+          throw Error(ErrorCode::invalid_argument, "tokens: the matrices are those of any number of them, not of none");
+      }
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
     }
