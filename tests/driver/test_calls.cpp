@@ -297,6 +297,47 @@ TEST_CASE("a search holds no more device memory than it is allowed, and gives al
   CHECK(fake::misuses().empty());
 }
 
+TEST_CASE("a search reads and writes none of the caller's memory: its call's launch alone does, once, with C in D") {
+  fake::reset();
+  OwnContext own;
+  {
+    Options options;
+    options.cache_dir = "", options.shipped = false, options.isolation = Isolation::in_process, options.max_trials = 6;
+    Context context(options);
+    const auto address = [](std::uintptr_t which) { return (std::uintptr_t{1} << 40) + (which << 32); };
+    const auto is_callers = [&](const void* p) {
+      return reinterpret_cast<std::uintptr_t>(p) >= address(0) && reinterpret_cast<std::uintptr_t>(p) < address(8);
+    };
+    const ConstMatrix x{reinterpret_cast<void*>(address(0)), 64, 512, 512, DType::bf16, Order::row},
+        w{reinterpret_cast<void*>(address(1)), 512, 256, 512, DType::bf16, Order::col};
+    const Matrix y{reinterpret_cast<void*>(address(2)), 64, 256, 256, DType::bf16, Order::row};
+    Epilogue epilogue;
+    epilogue.beta = 1, epilogue.c = y;
+    fake::forget(), fake::products();
+    context.matmul_act(nullptr, x, w, y, epilogue);
+    CHECK(context.counters().searches == 1);
+    int launches = 0, with_callers = 0;
+    for (const fake::Launch& launch : fake::launches()) {
+      if (launch.kernel != "ak_kernel") continue;
+      ++launches;
+      const bool all = launch.args.a == x.data && launch.args.b == w.data && launch.args.c == y.data && launch.args.d == y.data;
+      const bool none =
+          !is_callers(launch.args.a) && !is_callers(launch.args.b) && !is_callers(launch.args.c) && !is_callers(launch.args.d);
+      CHECK(all != none);
+      with_callers += all;
+    }
+    for (const fake::Product& product : fake::products())
+      with_callers += is_callers(product.first) || is_callers(product.second) || is_callers(product.d);
+    CHECK(launches > 6);
+    CHECK(with_callers == 1);
+    for (const fake::Call& call : fake::calls())
+      if (call.name.starts_with("cuMemcpy") || call.name.starts_with("cuMemset"))
+        CHECK_MESSAGE(!is_callers(reinterpret_cast<void*>(call.args[0])), call.name);
+  }
+  own.end();
+  CHECK(fake::misuses().empty());
+}
+
 TEST_CASE("a huge problem is searched on a panel of its rows, and launched whole where memory allows") {
   struct {
     const char* text;
