@@ -1,6 +1,7 @@
 // Whole calls on the fake driver and the fake cuBLASLt.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,11 +19,13 @@
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "families/family.hpp"
+#include "gpu/device.hpp"
 #include "gpu/owners.hpp"
 #include "jit/source.hpp"
 #include "own_context.hpp"
 #include "plan/resources.hpp"
 #include "search/space.hpp"
+#include "tune/device_turn.hpp"
 
 using namespace ak;
 
@@ -234,6 +237,38 @@ TEST_CASE("a search in one thread breaks no capture of another") {
     CHECK(fake::count("cuCtxSynchronize") == 0);
   }
   own.end();
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a search that proves and times has the turn of its GPU, for which another process waits a little, and no more") {
+  fake::reset();
+  const std::string folder = std::filesystem::temp_directory_path() / fmt::format("ak_test_turn_{}", getpid());
+  OwnContext own;
+  {
+    Settings s = settings(Mode::tune);
+    s.cache_dir = folder, s.isolation = Isolation::in_process;
+    Context::Impl context(s);
+    fake::hang("cuEventElapsedTime");
+    std::thread searcher([&] {
+      const ContextScope scope(own.handle);
+      CHECK(context.prepare(parse_problem("64x256x256 relu")).source == "this process");
+    });
+    while (fake::hanging("cuEventElapsedTime") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    DeviceTurn another(folder, device_uuid());
+    CHECK_FALSE(another.take(Deadline::never()));
+    fake::release("cuEventElapsedTime");
+    searcher.join();
+    DeviceTurn later(folder, device_uuid());
+    const auto held = later.take(Deadline::never());
+    CHECK(held);
+    // Somebody who keeps it costs a search a moment, once.
+    const auto began = Clock::now();
+    CHECK(context.prepare(parse_problem("64x512x256 relu")).source == "this process");
+    CHECK(seconds_since(began) < 2 * s.budget_s);
+    CHECK(context.counters().searches == 2);
+  }
+  own.end();
+  std::filesystem::remove_all(folder);
   CHECK(fake::misuses().empty());
 }
 

@@ -1,14 +1,21 @@
 // A range of token counts, prepared and called through the C++ API.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "ak/ak.hpp"
 #include "core/bucket.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
+#include "gpu/driver.hpp"
+#include "jit/source.hpp"
 #include "layer.hpp"
+#include "machine/compile_ahead.hpp"
+#include "search/proposers.hpp"
 
 namespace {
 
@@ -86,4 +93,36 @@ TEST_CASE("tokens: a range that is none, or of matrices without any, is refused 
     CHECK(why({1, 512}) == "calls[1]: tokens: the matrices are those of any number of them, not of none");
   }
   own.end();
+}
+
+TEST_CASE(
+    "tokens: what a bucket's search tries first is compiled while the one before is timed, and no longer than it is wanted") {
+  const DeviceFacts device;
+  std::vector<Problem> buckets;
+  for (const std::int64_t m : {64, 32, 16}) buckets.push_back(with_tokens(parse_problem("64x512x256 relu"), m));
+  const auto compiled = std::make_shared<CompiledKernels>();
+  const auto all_there = [&] {
+    for (const Problem& problem : buckets) {
+      const Space space = make_space(problem, device);
+      const TacticSet none;
+      const auto proposals = make_proposer("offline")->propose({problem, device, space, {}, 0, 1, &none}, 8);
+      REQUIRE(proposals.size() == 8);
+      for (const Proposal& proposal : proposals) {
+        const Source source(make_source(family(proposal.tactic.family).sources(), problem, proposal.tactic));
+        if (!compiled->find(source.digest)) return false;
+      }
+    }
+    return true;
+  };
+  {
+    const CompileAhead ahead(buckets, device, {}, 2, compiled);
+    const Deadline deadline = Deadline::in(60);
+    while (!all_there() && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CHECK(all_there());
+  }
+  const auto began = Clock::now();
+  std::vector<Problem> many;
+  for (std::int64_t m = 1; m <= 2000; ++m) many.push_back(with_tokens(buckets[0], m));
+  { const CompileAhead dropped(many, device, {}, 2, compiled); }
+  CHECK(seconds_since(began) < 10);
 }

@@ -53,6 +53,9 @@ int bench(const Settings& settings);
 /// CSV. cache: the folder that the buckets are tuned into.
 int compare_buckets(const Settings& settings, const std::string& cache);
 
+/// The winners under each numeric policy and cuBLASLt's best, of the suites' rows; a CSV, and a table of its means.
+int compare_policies(const Settings& settings);
+
 /// The suites' rows, with the record's own kernels, between launches of a foreign kernel; prints a table, records nothing.
 int time_alone(const Settings& settings);
 
