@@ -114,6 +114,12 @@ int main(int argc, char** argv) {
   policies_command->add_option("--rows", settings.rows, "as in bench");
   policies_command->add_option("--budget", settings.budget_s, "seconds of each of a row's three searches");
   policies_command->add_option("--seconds", settings.seconds, "begin no row later than this");
+  double busy = 0.8;
+  auto* behind_command = app.add_subcommand("behind", "searches behind a busy application's calls, as CSV");
+  behind_command->add_option("csv", settings.progress, "the rows, as they come")->required();
+  behind_command->add_flag("--resume", settings.resume, "keep the CSV's rows");
+  behind_command->add_option("--busy", busy, "the part of the time in which the application has the GPU");
+  behind_command->add_option("--seconds", settings.seconds, "begin no row later than this");
   auto* record_command = progressing(app.add_subcommand("record", "merge the progress into a record"));
   record_command->add_option("record", settings.record)->required();
   auto* table_command = app.add_subcommand("table", "what a record says, as Markdown; needs no GPU");
@@ -150,6 +156,7 @@ int main(int argc, char** argv) {
     if (*bench_command) return bench(settings);
     if (*alone_command) return time_alone(settings);
     if (*buckets_command) return compare_buckets(settings, cache);
+    if (*behind_command) return measure_behind(settings, busy);
     if (*policies_command) return compare_policies(settings);
     if (*table_command) return print_table(settings);
     if (*loops_command) return print_loops(settings);
