@@ -163,18 +163,25 @@ std::vector<Explanation> Context::Impl::prepare(std::span<const Wanted> wanted, 
   return explanations;
 }
 
-// The first is searched for at once.
+// Buckets, and what a record or a pack names a kernel for. The first of all has its turn at once.
 std::shared_ptr<void> Context::Impl::compile_ahead(std::span<const Preparation> tasks) {
   if (!state_->common.settings.searches()) return nullptr;
-  std::vector<Problem> problems;
-  for (const Preparation& task : tasks)
-    if (task.bucket && !proven(task)) problems.push_back(task.problem);
-  if (problems.size() < 2) return nullptr;
   Machine& machine = *state_->device().machine;
-  if (machine.no_compiler()) return nullptr;
-  problems.erase(problems.begin());
+  std::vector<Machine::Coming> all;
+  for (const Preparation& task : tasks) {
+    if (proven(task)) continue;
+    Machine::Coming coming{task.problem, {}};
+    const auto old = record_for(*state_->common.store, machine.hardware(), task.problem, true);
+    if (old && !is_vendor(old->tactic))
+      coming.tactics = {old->tactic};
+    else if (const auto hint = find_hint(state_->common, machine, task.problem, old); hint && hint->exact)
+      coming.tactics = hint->own;
+    if (task.bucket || !coming.tactics.empty()) all.push_back(std::move(coming));
+  }
+  if (all.size() < 2 || machine.no_compiler()) return nullptr;
+  all.erase(all.begin());
   const auto entered = machine.enter();
-  return machine.compile_ahead(std::move(problems), state_->common.allowance(machine));
+  return machine.compile_ahead(std::move(all), state_->common.allowance(machine));
 }
 
 bool Context::Impl::proven(const Preparation& task) {

@@ -68,7 +68,7 @@ struct Context::Impl {
   Explanation retune(const Problem& problem) { return prepare(Preparation{problem}, true); }
   /// prepare() of each, once; a problem that fails is explained by its error. Throws Error{missing_library | driver}.
   std::vector<Explanation> prepare(std::span<const Wanted> wanted, const PrepareProgress& progress);
-  /// For who prepares tasks one by one: while the answer lives, kernels of buckets that are to be searched for are compiled.
+  /// For who prepares tasks one by one: while the answer lives, what those that are not proven will try first is compiled.
   std::shared_ptr<void> compile_ahead(std::span<const Preparation> tasks);
   /// Whether a record stands that prepare() would load: neither stale nor provisional.
   bool proven(const Preparation& task);

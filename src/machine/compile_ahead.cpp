@@ -23,9 +23,9 @@ Allowance of(int threads) {
 
 }  // namespace
 
-CompileAhead::CompileAhead(std::vector<Problem> problems, const DeviceFacts& device, std::string folder, int threads,
+CompileAhead::CompileAhead(std::vector<Machine::Coming> coming, const DeviceFacts& device, std::string folder, int threads,
                            std::shared_ptr<CompiledKernels> into)
-    : problems_(std::move(problems)),
+    : coming_(std::move(coming)),
       device_(device),
       folder_(std::move(folder)),
       into_(std::move(into)),
@@ -43,13 +43,17 @@ CompileAhead::~CompileAhead() {
 
 void CompileAhead::want_all() {
   const TacticSet none;
-  for (const Problem& problem : problems_) {
+  for (const auto& [problem, known] : coming_) {
     if (stop_) return;
     try {
-      const Space space = make_space(problem, device_);
-      const auto proposals = make_proposer(kProposer)->propose({problem, device_, space, {}, 0, 1, &none}, kEach);
-      for (const Proposal& proposal : proposals)
-        pool_.want(Source(make_source(family(proposal.tactic.family).sources(), problem, proposal.tactic, folder_)));
+      std::vector<Tactic> tactics = known;
+      if (tactics.empty()) {
+        const Space space = make_space(problem, device_);
+        for (const Proposal& proposal : make_proposer(kProposer)->propose({problem, device_, space, {}, 0, 1, &none}, kEach))
+          tactics.push_back(proposal.tactic);
+      }
+      for (const Tactic& tactic : tactics)
+        pool_.want(Source(make_source(family(tactic.family).sources(), problem, tactic, folder_)));
     } catch (const Error&) {  // its search says why
     }
   }

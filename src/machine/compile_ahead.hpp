@@ -11,15 +11,16 @@
 #include "core/problem.hpp"
 #include "jit/compile_pool.hpp"
 #include "jit/compiled_kernels.hpp"
+#include "machine/machine.hpp"
 
 namespace ak {
 
 /// On threads of their own, the least urgent of the process. Ends within moments, whatever it compiles.
 class CompileAhead {
  public:
-  /// In their order; of each what a search proposes before it knows anything. folder: of the families' sources. Where no thread
-  /// can be started nothing is compiled.
-  CompileAhead(std::vector<Problem> problems, const DeviceFacts& device, std::string folder, int threads,
+  /// In their order; of one without tactics what a search proposes before it knows anything. folder: of the families' sources.
+  /// Where no thread can be started nothing is compiled.
+  CompileAhead(std::vector<Machine::Coming> coming, const DeviceFacts& device, std::string folder, int threads,
                std::shared_ptr<CompiledKernels> into);
   ~CompileAhead();
   CompileAhead(const CompileAhead&) = delete;
@@ -28,7 +29,7 @@ class CompileAhead {
  private:
   void want_all();
 
-  const std::vector<Problem> problems_;
+  const std::vector<Machine::Coming> coming_;
   const DeviceFacts device_;
   const std::string folder_;
   const std::shared_ptr<CompiledKernels> into_;

@@ -156,8 +156,8 @@ class Gpu final : public Machine {
     return fmt::format("a search takes {} bytes of device memory in this process at least, {} may be taken now", needed,
                        here.operands());
   }
-  std::shared_ptr<void> compile_ahead(std::vector<Problem> problems, const Allowance& allowance) override {
-    return std::make_shared<CompileAhead>(std::move(problems), device(), folder_, allowance.compile_threads, compiled_);
+  std::shared_ptr<void> compile_ahead(std::vector<Coming> coming, const Allowance& allowance) override {
+    return std::make_shared<CompileAhead>(std::move(coming), device(), folder_, allowance.compile_threads, compiled_);
   }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {

@@ -98,11 +98,11 @@ TEST_CASE("tokens: a range that is none, or of matrices without any, is refused 
 TEST_CASE(
     "tokens: what a bucket's search tries first is compiled while the one before is timed, and no longer than it is wanted") {
   const DeviceFacts device;
-  std::vector<Problem> buckets;
-  for (const std::int64_t m : {64, 32, 16}) buckets.push_back(with_tokens(parse_problem("64x512x256 relu"), m));
+  std::vector<Machine::Coming> buckets;
+  for (const std::int64_t m : {64, 32, 16}) buckets.push_back({with_tokens(parse_problem("64x512x256 relu"), m), {}});
   const auto compiled = std::make_shared<CompiledKernels>();
   const auto all_there = [&] {
-    for (const Problem& problem : buckets) {
+    for (const auto& [problem, tactics] : buckets) {
       const Space space = make_space(problem, device);
       const TacticSet none;
       const auto proposals = make_proposer("offline")->propose({problem, device, space, {}, 0, 1, &none}, 8);
@@ -121,8 +121,8 @@ TEST_CASE(
     CHECK(all_there());
   }
   const auto began = Clock::now();
-  std::vector<Problem> many;
-  for (std::int64_t m = 1; m <= 2000; ++m) many.push_back(with_tokens(buckets[0], m));
+  std::vector<Machine::Coming> many;
+  for (std::int64_t m = 1; m <= 2000; ++m) many.push_back({with_tokens(buckets[0].problem, m), {}});
   { const CompileAhead dropped(many, device, {}, 2, compiled); }
   CHECK(seconds_since(began) < 10);
 }

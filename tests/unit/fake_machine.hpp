@@ -65,6 +65,7 @@ struct World {
   std::vector<Tactic> ran_first;       // of each runner
   std::vector<std::int64_t> timed_at;  // m of each
   std::vector<double> allowed;         // seconds of each
+  std::vector<Machine::Coming> coming;  // what was to be compiled ahead, last
   std::mutex mutex;
 };
 
@@ -94,6 +95,10 @@ class FakeMachine final : public Machine {
     if (w_.foreign_stream) throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context");
   }
   Space space(const Problem&) const override { return w_.land.space(); }
+  std::shared_ptr<void> compile_ahead(std::vector<Coming> coming, const Allowance&) override {
+    w_.coming = std::move(coming);
+    return nullptr;
+  }
 
   struct Watched : Runner {
     Watched(World& w, Quarantine* quarantine) : w(w), quarantine(quarantine) {
