@@ -165,7 +165,7 @@ std::vector<Explanation> Context::Impl::prepare(std::span<const Wanted> wanted, 
 
 // Buckets, and what a record or a pack names a kernel for. The first of all has its turn at once.
 std::shared_ptr<void> Context::Impl::compile_ahead(std::span<const Preparation> tasks) {
-  if (!state_->common.settings.searches()) return nullptr;
+  if (tasks.size() < 2 || !state_->common.settings.searches()) return nullptr;
   Machine& machine = *state_->device().machine;
   std::vector<Machine::Coming> all;
   for (const Preparation& task : tasks) {
