@@ -97,7 +97,8 @@ typedef struct ak_matrix {
  * gated: D = activation(A.gate) * (A.up), B being k x 2n with the gate's columns first; or the gate alone, with up beside it,
  * both k x n of one dtype, order and ld. D is row-major m x n, beta 0. aux: what the activation is given, in D's dtype and
  * order, m x n (gated: m x 2n, the gate's first); null: not stored. row_scale, column_scale: rows(D) and cols(D) (gated: 2 *
- * cols(D)) floats that A.B is multiplied by, before bias; or null. */
+ * cols(D)) floats that A.B is multiplied by, before bias; or null. numerics: an ak_numerics, of this product instead of the
+ * context's. */
 typedef struct ak_epilogue {
   size_t size;
   ak_activation activation;
@@ -108,10 +109,11 @@ typedef struct ak_epilogue {
   const ak_const_matrix *c, *up;
   const ak_matrix* aux;
   const float *row_scale, *column_scale;
+  int64_t numerics;
 } ak_epilogue;
 
 #define AK_EPILOGUE_INIT \
-  { sizeof(ak_epilogue), ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, 0, NULL, NULL, NULL, NULL, NULL }
+  { sizeof(ak_epilogue), ak_activation_identity, 1.0f, 0.0f, 0.01f, NULL, ak_dtype_bf16, 0, NULL, NULL, NULL, NULL, NULL, 0 }
 
 /* One finished trial of a running search. The texts live until the callback returns. */
 typedef struct ak_progress {

@@ -208,7 +208,7 @@ class Context {
   /// keep the others: its source is "none" and its note says why. Throws Error where a library is missing or the driver
   /// fails, which would keep them all, or for a wrong argument before anything was prepared. A call with `tokens` is prepared for
   /// all buckets that these rows meet, which count as a problem each; its explanation is that of the largest, or of the first
-  /// that cannot be served. The first of them is searched for in the whole budget, its neighbours in an eighth of it each.
+  /// that cannot be served. Of several the first is searched for in half of the budget, each that follows in 0.12 of it.
   AK_API std::vector<Explanation> prepare(const std::vector<Call>& calls, const PrepareProgress& progress = {});
 
   /// Which kernel serves this call, why, against what. Starts no search.

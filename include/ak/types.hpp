@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -71,6 +72,13 @@ struct Matrix {
   operator ConstMatrix() const { return {data, rows, cols, ld, dtype, order, batch, batch_stride}; }
 };
 
+/// Which orders of summation along k a problem's kernels may have.
+enum class Numerics : std::uint8_t {
+  fast,             ///< any; each kernel's own bits are the same at every launch (the default)
+  deterministic,    ///< one for the problem: equal bits whichever process, winner or cache serves it. Never cuBLASLt
+  batch_invariant,  ///< one for every m: a row's bits do not depend on how many others there are either
+};
+
 /// Plain:  pre = alpha * row_scale[r] * column_scale[c] * (A.B)[r,c] + bias[c] + beta * C[r,c];  D = activation(pre);  aux =
 /// pre. Gated:  gate and up are two such products of one A, without C;  D = activation(gate) * up;  aux = gate's columns, then
 /// up's.
@@ -84,6 +92,7 @@ struct Matrix {
 /// aux: what the activation is given, rounded to D's dtype, for a backward pass: D's dtype and order, m x n (gated: m x 2n), an
 ///   own leading dimension. It overlaps nothing else.
 /// row_scale: rows(D) floats; column_scale: cols(D) floats (gated: 2 * cols(D), the gate's first); or null.
+/// numerics: of this product, instead of the context's Options::numerics. In mode `off` only `fast` is to be had.
 struct Epilogue {
   Activation activation = Activation::identity;
   float alpha = 1.0f, beta = 0.0f, slope = 0.01f;
@@ -94,13 +103,7 @@ struct Epilogue {
   ConstMatrix up = {};
   Matrix aux = {};
   const float *row_scale = nullptr, *column_scale = nullptr;
-};
-
-/// Which orders of summation along k a problem's kernels may have.
-enum class Numerics : std::uint8_t {
-  fast,             ///< any; each kernel's own bits are the same at every launch (the default)
-  deterministic,    ///< one for the problem: equal bits whichever process, winner or cache serves it. Never cuBLASLt
-  batch_invariant,  ///< one for every m: a row's bits do not depend on how many others there are either
+  std::optional<Numerics> numerics = {};
 };
 
 /// Where the scratch memory of launches comes from, instead of the driver. Both are called in the CUDA context that it is for,

@@ -25,11 +25,12 @@ Explanation nothing_to_do() {
   return nothing;
 }
 
-// Every call's problem is of its context's policy.
+// A call's problem is of its own policy, or of its context's.
 template <class... Arguments>
-CanonicalCall canonical_call(Numerics policy, const Arguments&... arguments) {
-  CanonicalCall call = canonicalize(arguments...);
-  call.problem.numerics = policy;
+CanonicalCall canonical(const Context::Impl& impl, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
+                        const Epilogue& epilogue, const Arguments&... arguments) {
+  CanonicalCall call = canonicalize(a, b, d, epilogue, arguments...);
+  call.problem.numerics = impl.numerics(epilogue.numerics);
   return call;
 }
 
@@ -39,7 +40,7 @@ Context::Context(const Options& options) : impl_(std::make_unique<Impl>(resolve(
 Context::~Context() = default;
 
 void Context::matmul_act(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue);
+  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue);
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
@@ -50,37 +51,40 @@ void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, 
   epilogue.bias = bias;
   epilogue.bias_dtype = y.dtype;
   static constexpr ArgumentNames kNames{"x", "w", "c", "y", "bias", "activation"};
-  const CanonicalCall call = canonical_call(impl_->numerics(), x, w.transposed(), y, epilogue, Data::required, kNames);
+  const CanonicalCall call = canonical(*impl_, x, w.transposed(), y, epilogue, Data::required, kNames);
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
 Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Data::optional);
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
 std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const PrepareProgress& progress) {
-  std::vector<CanonicalCall> canonical;
+  std::vector<CanonicalCall> all;
   std::vector<Context::Impl::Wanted> wanted;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
-      canonical.push_back(
-          canonical_call(impl_->numerics(), calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
-      if (calls[i].tokens != TokenRange{}) check_tokens(calls[i].tokens);
+      all.push_back(canonical(*impl_, calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
+      if (calls[i].tokens != TokenRange{}) {
+        check_tokens(calls[i].tokens);
+        if ((calls[i].d.order == Order::row ? calls[i].d.rows : calls[i].d.cols) == 0)  // nothing is told of how they lie
+          throw Error(ErrorCode::invalid_argument, "tokens: the matrices are those of any number of them, not of none");
+      }
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
     }
-    if (!canonical.back().empty) wanted.push_back({canonical.back().problem, calls[i].tokens});
+    if (!all.back().empty) wanted.push_back({all.back().problem, calls[i].tokens});
   }
   auto prepared = impl_->prepare(wanted, progress);
   std::vector<Explanation> explanations;
   auto next = prepared.begin();
-  for (const CanonicalCall& call : canonical) explanations.push_back(call.empty ? nothing_to_do() : std::move(*next++));
+  for (const CanonicalCall& call : all) explanations.push_back(call.empty ? nothing_to_do() : std::move(*next++));
   return explanations;
 }
 
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonical_call(impl_->numerics(), a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Data::optional);
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);
 }
 

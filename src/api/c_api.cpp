@@ -42,6 +42,14 @@ To matrix(const From* given, const char* name) {
 ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix<ak::ConstMatrix>(x, name); }
 ak::Matrix matrix(const ak_matrix* x, const char* name) { return matrix<ak::Matrix>(x, name); }
 
+// Unset: nullopt.
+std::optional<ak::Numerics> numerics_of(std::int64_t value, const char* name) {
+  if (value < ak_numerics_unset || value > ak_numerics_batch_invariant)
+    throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("{}: {} is not a numeric policy", name, value));
+  if (value == ak_numerics_unset) return std::nullopt;
+  return static_cast<ak::Numerics>(value - ak_numerics_fast);
+}
+
 ak::Epilogue epilogue_of(const ak_epilogue* given) {
   ak::Epilogue out;
   if (!given) return out;
@@ -54,6 +62,7 @@ ak::Epilogue epilogue_of(const ak_epilogue* given) {
   if (e.up) out.up = matrix(e.up, "epilogue.up");
   if (e.aux) out.aux = matrix(e.aux, "epilogue.aux");
   out.row_scale = e.row_scale, out.column_scale = e.column_scale;
+  out.numerics = numerics_of(e.numerics, "epilogue.numerics");
   return out;
 }
 
@@ -102,10 +111,7 @@ ak::Options options_of(const ak_options* given) {
   if (o.isolation != ak_isolation_unset) options.isolation = static_cast<ak::Isolation>(o.isolation - ak_isolation_worker);
   if (o.scratch_allocate || o.scratch_release)
     options.scratch_allocator = {o.scratch_allocate, o.scratch_release, o.scratch_user};
-  if (o.numerics < ak_numerics_unset || o.numerics > ak_numerics_batch_invariant)
-    throw ak::Error(ak::ErrorCode::invalid_argument,
-                    fmt::format("options.numerics: {} is not a numeric policy", static_cast<int>(o.numerics)));
-  if (o.numerics != ak_numerics_unset) options.numerics = static_cast<ak::Numerics>(o.numerics - ak_numerics_fast);
+  options.numerics = numerics_of(o.numerics, "options.numerics");
   number(o.guard_every, options.guard_every);
   if (o.llm_key)
     options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
@@ -339,7 +345,7 @@ ak_status ak_cublasGemmEpilogue(ak_context* context, ak_stream stream, int trans
         ak::canonicalize_cublas({transa, transb, m, n, k, ak::read_scalar(alpha, stream, "alpha"), A, Atype, lda, B, Btype, ldb,
                                  ak::read_scalar(beta, stream, "beta"), C, Ctype, ldc, computeType, e});
     ak::Context::Impl& impl = context_of(context).impl();
-    call.problem.numerics = impl.numerics();
+    call.problem.numerics = impl.numerics({});
     if (!call.empty) impl.matmul_act(stream, call.problem, call.args);
   });
 }

@@ -69,7 +69,7 @@ struct Sized;  // its name, and what a caller starts from
   }
 AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
-AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, column_scale);
+AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, numerics);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
 AK_SIZED(ak_options, AK_OPTIONS_INIT, guard_every);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, bucket_to);

@@ -51,7 +51,7 @@ void Plan::operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b,
                       const Workspace& workspace) {
   Context::Impl& impl = living(state_.get());
   CanonicalCall call = canonicalize(a, b, d, epilogue);
-  call.problem.numerics = state_->problem.numerics;
+  call.problem.numerics = epilogue.numerics.value_or(state_->problem.numerics);
   if (call.empty || !takes(*state_, call.problem)) [[unlikely]]
     throw Error(ErrorCode::invalid_argument, fmt::format("plan: made for {}, of the bucket m={} to {}, called for {}",
                                                          to_string(state_->problem), state_->bucket.from, state_->bucket.to,
@@ -70,7 +70,7 @@ Explanation Plan::explain() const { return living(state_.get()).explain(*state_)
 Plan Context::plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
   CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
   if (call.empty) throw Error(ErrorCode::invalid_argument, "d: it has no elements, there is nothing to plan");
-  call.problem.numerics = impl_->numerics();
+  call.problem.numerics = impl_->numerics(epilogue.numerics);
   return Plan(impl_->bind(call.problem));
 }
 

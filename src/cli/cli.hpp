@@ -68,7 +68,7 @@ Problem contiguous_problem(const ProblemArguments& words);
 
 /// Whether the text is meant as a range of m.
 bool is_range(std::string_view text);
-/// "1:512". Throws Error{invalid_argument} naming the field, also for an empty range.
+/// "1:512" or "1..512". Throws Error{invalid_argument} naming the field, also for an empty range.
 TokenRange tokens_of(const char* name, std::string_view text);
 
 /// The problem that `ak ls` printed; one without elements, or of a batch, is refused too.

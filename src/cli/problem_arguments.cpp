@@ -68,15 +68,16 @@ std::int64_t size_of_word(const char* name, const std::string& word) {
 bool is_range(std::string_view text) { return text.find_first_of(":-", 1) != text.npos || text.find("..") != text.npos; }
 
 TokenRange tokens_of(const char* name, std::string_view text) {
-  const std::size_t colon = text.find(':');
+  const std::string_view between = text.find("..") != text.npos ? ".." : ":";
+  const std::size_t at = text.find(between);
   TokenRange tokens;
   const auto number = [&](std::string_view word, std::int64_t& value) {
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     return error == std::errc() && end == word.data() + word.size();
   };
-  if (colon == text.npos || !number(trimmed(text.substr(0, colon)), tokens.from) ||
-      !number(trimmed(text.substr(colon + 1)), tokens.to))
-    bad("{}: '{}' is no range: two whole numbers with a colon between them, as in 1:512", name, text);
+  if (at == text.npos || !number(trimmed(text.substr(0, at)), tokens.from) ||
+      !number(trimmed(text.substr(at + between.size())), tokens.to))
+    bad("{}: '{}' is no range: two whole numbers with a colon or two dots between them, as in 1:512 or 1..512", name, text);
   try {
     check_tokens(tokens);
   } catch (const Error& error) {

@@ -99,6 +99,10 @@ int warm(const State& state) {
   Context context(options);
   if (!context.impl().settings().cache_dir.empty() && !context.impl().store().persistent())
     throw Error(ErrorCode::internal, fmt::format("nothing would be kept: {}", context.impl().store().describe()));
+  std::vector<Context::Impl::Preparation> all;
+  if (!state.force)
+    for (const Task& task : tasks) all.push_back(task.what);
+  const auto ahead = context.impl().compile_ahead(all);
   for (const auto& [line, what] : tasks) {
     const Problem& problem = what.problem;
     current = fmt::format("{}x{}x{}", problem.m, problem.n, problem.k);
@@ -149,7 +153,7 @@ void add_warm(Program& program) {
       .required();
   command.option(
       "--m", state->m,
-      "a range of m for every line instead of its own, as in 1:512: each bucket of it is tuned; in a list, its column m "
+      "a range of m for every line instead of its own, as in 1:512 or 1..512: each bucket of it is tuned; in a list, its column m "
       "may hold one");
   state->search.add_to(command);
   command.flag("--force", state->force, "search again although records stand, and replace them");

@@ -148,7 +148,8 @@ DeviceState& Context::Impl::State::open_device() {
   const std::lock_guard lock(opening);
   for (DeviceState* device = devices; device; device = device->next)
     if (device->context_id == id) return *device;
-  auto made = std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings)), now, current, id);
+  auto made =
+      std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings, common.store->folder())), now, current, id);
   if (common.settings.guard_every > 0)
     made->guard = std::make_shared<Guard>(common, *service, *made, common.settings.guard_every);
   made->next = devices;

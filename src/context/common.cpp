@@ -10,8 +10,8 @@ namespace {
 constexpr int kLeastUrgent = 19;  // niceness of threads for which nobody waits
 }
 
-GpuOptions gpu_options(const Settings& settings) {
-  return {settings.scratch_bytes, settings.isolation, settings.worker, settings.scratch_allocator};
+GpuOptions gpu_options(const Settings& settings, const std::string& folder) {
+  return {settings.scratch_bytes, settings.isolation, settings.worker, settings.scratch_allocator, folder};
 }
 
 Allowance allowance_of(const Settings& settings, const Machine& machine) {

@@ -16,8 +16,8 @@ namespace ak {
 class Machine;
 struct GpuOptions;
 
-/// What the settings say of a GPU's machine.
-GpuOptions gpu_options(const Settings& settings);
+/// What the settings say of a GPU's machine. folder: which processes share, and in which they take turns on it; empty: none.
+GpuOptions gpu_options(const Settings& settings, const std::string& folder = {});
 /// What the settings grant a search on the machine, and the machine has now. In the machine's context.
 Allowance allowance_of(const Settings& settings, const Machine& machine);
 

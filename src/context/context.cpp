@@ -9,17 +9,13 @@
 #include "context/describe.hpp"
 #include "context/hint.hpp"
 #include "context/loop_state.hpp"
+#include "context/shares.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
 #include "core/bucket.hpp"
 #include "recording/recorded_machine.hpp"
 
 namespace ak {
-namespace {
-
-constexpr double kNeighbourShare = 0.125;  // of the budget, for a bucket whose larger neighbour was searched for
-
-}  // namespace
 
 Context::Impl::State::State(Impl& impl, Settings settings, std::unique_ptr<Machine> machine,
                             std::function<Clock::time_point()> clock)
@@ -103,11 +99,26 @@ Context::Impl::Impl(Settings settings, std::unique_ptr<Machine> machine, std::fu
 
 Context::Impl::~Impl() = default;
 
+Numerics Context::Impl::checked(Numerics asked) const {
+  if (asked > Numerics::batch_invariant)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("epilogue.numerics: {} is not a numeric policy", static_cast<int>(asked)));
+  if (asked != Numerics::fast && settings().mode == Mode::off)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("epilogue.numerics: {}: cuBLASLt serves everything, which no order of summation is known of",
+                            settings().mode_given()));
+  return asked;
+}
+
 std::vector<Context::Impl::Preparation> Context::Impl::preparations(const Wanted& wanted) {
   if (wanted.tokens.none()) return {{wanted.problem}};
+  const std::vector<TokenRange> buckets = buckets_of(wanted.tokens);
   std::vector<Preparation> all;
-  for (const TokenRange& bucket : buckets_of(wanted.tokens))
-    all.push_back({with_tokens(wanted.problem, bucket.to), true, all.empty() ? 1 : kNeighbourShare});
+  for (const TokenRange& bucket : buckets)
+    all.push_back({with_tokens(wanted.problem, bucket.to), true,
+                   buckets.size() == 1 ? 1
+                   : all.empty()       ? kFirstShare
+                                       : kNeighbourShare});
   return all;
 }
 
@@ -128,6 +139,7 @@ std::vector<Explanation> Context::Impl::prepare(std::span<const Wanted> wanted, 
       told(task);
       tasks.push_back(task);
     }
+  const auto ahead = compile_ahead(tasks);
   const std::size_t all = exact.size() + buckets.size();
   std::size_t done = 0;
   for (const Preparation& task : tasks) {
@@ -149,6 +161,27 @@ std::vector<Explanation> Context::Impl::prepare(std::span<const Wanted> wanted, 
     explanations.push_back(*told(failed == of_each.end() ? of_each.front() : *failed));
   }
   return explanations;
+}
+
+// Buckets, and what a record or a pack names a kernel for. The first of all has its turn at once.
+std::shared_ptr<void> Context::Impl::compile_ahead(std::span<const Preparation> tasks) {
+  if (tasks.size() < 2 || !state_->common.settings.searches()) return nullptr;
+  Machine& machine = *state_->device().machine;
+  std::vector<Machine::Coming> all;
+  for (const Preparation& task : tasks) {
+    if (proven(task)) continue;
+    Machine::Coming coming{task.problem, {}};
+    const auto old = record_for(*state_->common.store, machine.hardware(), task.problem, true);
+    if (old && !is_vendor(old->tactic))
+      coming.tactics = {old->tactic};
+    else if (const auto hint = find_hint(state_->common, machine, task.problem, old); hint && hint->exact)
+      coming.tactics = hint->own;
+    if (task.bucket || !coming.tactics.empty()) all.push_back(std::move(coming));
+  }
+  if (all.size() < 2 || machine.no_compiler()) return nullptr;
+  all.erase(all.begin());
+  const auto entered = machine.enter();
+  return machine.compile_ahead(std::move(all), state_->common.allowance(machine));
 }
 
 bool Context::Impl::proven(const Preparation& task) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,8 +28,13 @@ struct Context::Impl {
                 std::function<Clock::time_point()> now = Clock::now);
   ~Impl();
 
-  /// Of all its problems.
-  Numerics numerics() const { return numerics_; }
+  /// What a call asks for, or else the policy of all its problems. Throws Error{invalid_argument} for what is none, and for
+  /// what the mode cannot keep.
+  Numerics numerics(const std::optional<Numerics>& asked) const {
+    if (!asked) [[likely]]
+      return numerics_;
+    return checked(*asked);
+  }
 
   /// Hot: table, plan, launch. Cold: store, else search, else vendor, as the mode says.
   void matmul_act(Stream stream, const Problem& problem, const CallArgs& args);
@@ -62,6 +68,8 @@ struct Context::Impl {
   Explanation retune(const Problem& problem) { return prepare(Preparation{problem}, true); }
   /// prepare() of each, once; a problem that fails is explained by its error. Throws Error{missing_library | driver}.
   std::vector<Explanation> prepare(std::span<const Wanted> wanted, const PrepareProgress& progress);
+  /// For who prepares tasks one by one: while the answer lives, what those that are not proven will try first is compiled.
+  std::shared_ptr<void> compile_ahead(std::span<const Preparation> tasks);
   /// Whether a record stands that prepare() would load: neither stale nor provisional.
   bool proven(const Preparation& task);
   bool proven(const Problem& problem) { return proven(Preparation{problem}); }
@@ -78,6 +86,7 @@ struct Context::Impl {
 
  private:
   struct State;
+  Numerics checked(Numerics asked) const;
   const Numerics numerics_;
   std::unique_ptr<State> state_;
 };

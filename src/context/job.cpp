@@ -12,6 +12,7 @@
 #include "base/profile.hpp"
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
+#include "context/shares.hpp"
 #include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "context/widen.hpp"
@@ -24,8 +25,6 @@ namespace {
 constexpr double kLeastBudget = 0.1;  // seconds; a search shorter than this finds nothing
 constexpr double kFairShare = 0.5;    // of the budget; a search that got less leaves a provisional record
 constexpr double kForced = 10;        // a forced tactic is compiled, proven and timed in so much, or the budget if that is more
-constexpr double kEndShare = 0.15;    // of the budget, for the other end of a bucket
-constexpr double kLeastEnd = 0.25;    // seconds
 constexpr double kLetGo = 2;          // seconds that callers grant the last trial and the record beyond a search's time
 
 // Whether the old winner, proven again, spares a search: an own kernel is timed against the vendor where libraries changed; a
@@ -46,6 +45,10 @@ bool passes(const std::exception& error) {
 }
 
 }  // namespace
+
+double TuningJob::budget() const { return seconds_of(request_.share, common_.settings.budget_s); }
+
+bool TuningJob::has_end() const { return request_.whole && bucket_of(problem_.m).from < problem_.m; }
 
 TuningJob::TuningJob(Common& common, DeviceState& device, const Problem& problem, Request request)
     : common_(common),
@@ -151,7 +154,8 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   const Settings& settings = common_.settings;
   const bool by_process = common_.process_budget_left() < seconds;
   if (by_process) seconds = common_.process_budget_left();
-  if (request_.whole && bucket_of(problem_.m).from < problem_.m) seconds *= 1 - kEndShare;
+  const auto without_end = [&](double all) { return has_end() ? all - end_of(all) : all; };
+  seconds = without_end(seconds);
   const auto began = Clock::now();
   struct Spend {
     TuningJob& job;
@@ -187,7 +191,7 @@ Served TuningJob::search(const Turn& turn, double seconds) {
         space.tactics.size(), rest.seconds, describe(machine_.hardware()));
     auto list = without_.empty() ? proposers(rest) : decltype(proposers(rest)){};
     found = tune(problem_, machine_.device(), space, *runner, std::move(list), rest, show);
-    if (rest.seconds < kFairShare * budget()) {
+    if (rest.seconds < kFairShare * without_end(budget())) {
       found->provisional = true;
       const std::string whose = settings.given_by(by_process ? "AK_PROCESS_BUDGET_S" : "AK_BUDGET_S");
       found->note = joined(found->note, fmt::format("cut short: {:.1f} s were left of {}={:g}", rest.seconds, whose,
@@ -257,8 +261,8 @@ void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
     return;
   }
   if (old_ && (old_->tactic == record.tactic || problem_.m == old_->bucket.from)) record.bucket = old_->bucket;
-  if (!request_.whole || bucket.from == bucket.to) return;
-  const Allowance allowance = this->allowance(turn, std::max(kLeastEnd, kEndShare * budget()));
+  if (!has_end()) return;
+  const Allowance allowance = this->allowance(turn, end_of(budget()));
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
   const Widened widened = widen(common_, machine_, problem_, tuned, allowance, quarantine, progress());
   record.bucket = widened.bucket;

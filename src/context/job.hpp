@@ -40,7 +40,8 @@ class TuningJob final : public TuningWork {
   const std::string& alone() const { return alone_; }
 
  private:
-  double budget() const { return request_.share * common_.settings.budget_s; }
+  double budget() const;  // seconds of all of it
+  bool has_end() const;   // its bucket's other end is tried too
   double duty() const { return request_.behind ? kDutyBehind : 1; }
   Allowance allowance(const Turn& turn, double seconds) const;
   void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn);
@@ -58,7 +59,7 @@ class TuningJob final : public TuningWork {
   Machine& machine_;
   const Problem problem_;
   const std::string text_;
-  const Request request_;  // of its own m, and the whole of its bucket where that is asked for
+  const Request request_;          // of its own m, and the whole of its bucket where that is asked for
   std::optional<PlanRecord> old_;  // stands, and is to be proven again
   std::optional<Hint> hint_;
   std::string without_;  // why no own kernels are tried

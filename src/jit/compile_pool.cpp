@@ -20,11 +20,13 @@ void be_nicer(int by) {
 
 }  // namespace
 
-CompilePool::CompilePool(std::string arch, const Allowance& allowance, MakeThread make_thread)
+CompilePool::CompilePool(std::string arch, const Allowance& allowance, MakeThread make_thread,
+                         std::shared_ptr<CompiledKernels> known)
     : arch_(std::move(arch)),
       make_thread_(std::move(make_thread)),
       limit_(std::max(1, allowance.compile_threads)),
-      niceness_(allowance.niceness) {}
+      niceness_(allowance.niceness),
+      known_(std::move(known)) {}
 
 CompilePool::~CompilePool() {
   {
@@ -44,6 +46,8 @@ void CompilePool::want_locked(const Source& source, bool first) {
     const auto at = std::find(queue_.begin(), queue_.end(), source.digest);
     if (at == queue_.end()) return;  // being compiled
     queue_.erase(at);
+  } else if (known_ && (entry->second.result = known_->find(source.digest))) {
+    return;
   } else {
     entry->second.text = source.text;
   }
@@ -133,6 +137,7 @@ void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
     outcome.failure = std::current_exception();
   }
 
+  if (known_ && outcome.result) known_->put(source, outcome.result);
   lock.lock();
   compiles_ += outcome.result != nullptr;
   entries_.at(source) = std::move(outcome);

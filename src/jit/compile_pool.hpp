@@ -17,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/thread.hpp"
 #include "core/allowance.hpp"
+#include "jit/compiled_kernels.hpp"
 #include "jit/compiler.hpp"
 
 namespace ak {
@@ -27,8 +28,10 @@ class CompilePool {
   using MakeThread = std::function<std::thread(std::function<void()>)>;
 
   /// arch as in compile(). Of the allowance it takes threads and their niceness. They start with the first want() and block all
-  /// signals. Where none can be started get() compiles itself.
-  explicit CompilePool(std::string arch, const Allowance& allowance = {}, MakeThread make_thread = start_thread);
+  /// signals. Where none can be started get() compiles itself. known: what it need not compile, and what it adds to; null:
+  /// nothing.
+  explicit CompilePool(std::string arch, const Allowance& allowance = {}, MakeThread make_thread = start_thread,
+                       std::shared_ptr<CompiledKernels> known = nullptr);
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;
@@ -70,6 +73,7 @@ class CompilePool {
   const std::string arch_;
   const MakeThread make_thread_;
   const int limit_, niceness_;
+  const std::shared_ptr<CompiledKernels> known_;
   mutable std::mutex mutex_;
   std::condition_variable wanted_, finished_;
   std::deque<Digest> queue_;

@@ -15,12 +15,14 @@
 #include "gpu/owners.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
+#include "machine/compile_ahead.hpp"
 #include "plan/kernel_plan.hpp"
 #include "plan/pass.hpp"
 #include "plan/resources.hpp"
 #include "plan/vendor.hpp"
 #include "proof/panel.hpp"
 #include "runner/gpu_trials.hpp"
+#include "tune/device_turn.hpp"
 #include "worker/gemm.hpp"
 #include "worker/worker.hpp"
 
@@ -154,6 +156,9 @@ class Gpu final : public Machine {
     return fmt::format("a search takes {} bytes of device memory in this process at least, {} may be taken now", needed,
                        here.operands());
   }
+  std::shared_ptr<void> compile_ahead(std::vector<Coming> coming, const Allowance& allowance) override {
+    return std::make_shared<CompileAhead>(std::move(coming), device(), folder_, allowance.compile_threads, compiled_);
+  }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
     return trials(problem, allowance, quarantine);
@@ -218,6 +223,11 @@ class Gpu final : public Machine {
     options.quarantine = quarantine;
     options.allowance = ours(allowance);
     options.folder = folder_;
+    options.compiled = compiled_;
+    if (!options_.turns.empty())
+      options.turn = [turn = std::make_shared<DeviceTurn>(options_.turns, device_uuid())](Deadline deadline) {
+        return turn->take(deadline);
+      };
     options.reviewed = folder_.empty();
     options.panel = search_panel(problem, options.allowance.operands());
     if (apart()) {
@@ -296,6 +306,7 @@ class Gpu final : public Machine {
   std::shared_ptr<Workspaces> scratch_;  // the caller's; null: the resources'
   const GpuOptions options_;
   const Hardware hardware_;
+  const std::shared_ptr<CompiledKernels> compiled_ = std::make_shared<CompiledKernels>();
   const std::string folder_ = kernel_folder();  // once: what is reviewed, proven and written down are one text
   std::mutex standing_by_mutex_;
   std::map<std::pair<std::string, std::int64_t>, PlanPtr> standing_by_;  // proven; by problem and most workspace

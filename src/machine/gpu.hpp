@@ -16,6 +16,7 @@ struct GpuOptions {
   Isolation isolation = Isolation::worker;  // of a kernel's first launch
   std::string worker;                       // the program; empty: looked for
   ScratchAllocator scratch = {};            // where the plans' scratch memory comes from; null: the driver
+  std::string turns = {};                   // folder in which processes take turns on the GPU; empty: they do not
 };
 
 /// Of the current CUDA context. Throws Error{missing_library | driver}.

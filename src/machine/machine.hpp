@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/record.hpp"
 #include "core/allowance.hpp"
@@ -59,6 +60,13 @@ class Machine {
   virtual std::int64_t device_bytes() const { return std::numeric_limits<std::int64_t>::max(); }
   /// Why the problem cannot be searched with the allowance's memory, though with more it could. nullopt when it can.
   virtual std::optional<std::string> lacks_memory(const Problem&, const Allowance&) const { return std::nullopt; }
+  /// A problem that comes soon, and what is known to be tried first; empty: what a search proposes.
+  struct Coming {
+    Problem problem;
+    std::vector<Tactic> tactics;
+  };
+  /// While the answer lives, what these will try first is compiled, in their order. Null: nothing is.
+  virtual std::shared_ptr<void> compile_ahead(std::vector<Coming>, const Allowance&) { return nullptr; }
   /// The tactics that its runner can answer for.
   virtual Space space(const Problem& problem) const = 0;
   virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance,

@@ -45,7 +45,9 @@ GpuTrials::GpuTrials(const Problem& problem, const Problem& panel, Resources& re
               .source = std::move(options.source),
               .panel = panel,
               .quarantine = options.quarantine,
-              .folder = std::move(options.folder)}) {}
+              .folder = std::move(options.folder),
+              .compiled = std::move(options.compiled),
+              .turn = std::move(options.turn)}) {}
 
 GpuTrials::~GpuTrials() {
   log(LogLevel::info, "{}: its trials took {} bytes of device memory at their peak", to_string(bed.whole), peak_bytes());

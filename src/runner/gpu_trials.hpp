@@ -34,6 +34,8 @@ class GpuTrials final : private GpuParts, public Trials {
     std::optional<Problem> panel = {};                 // what is proven and timed; empty: search_panel() of the allowance
     Quarantine* quarantine = nullptr;                  // null: none is kept
     std::string folder = kernel_folder();              // of the families' sources
+    std::shared_ptr<CompiledKernels> compiled = {};    // of searches before
+    std::function<std::shared_ptr<void>(Deadline)> turn = {};  // as Rules::turn
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };
 

@@ -36,7 +36,7 @@ struct Trials::Impl {
         prover(prover),
         timer(timer),
         arch(std::move(arch)),
-        pool(this->arch, allowance) {}
+        pool(this->arch, allowance, start_thread, this->rules.compiled) {}
 
   // Runs `body` with what it may throw turned into the trial's outcome.
   template <class Body>
@@ -108,12 +108,14 @@ struct Trials::Impl {
     return *candidate;
   }
 
+  // Compiling is not part of it: others use the GPU meanwhile.
+  std::shared_ptr<void> turn(Deadline deadline) const { return rules.turn ? rules.turn(deadline) : nullptr; }
+
   static Kernel kernel_of(const Tactic& tactic, const Candidate& candidate) {
     return {tactic, candidate.compiled ? std::string_view(candidate.compiled->cubin) : std::string_view()};
   }
 
-  Candidate& prepare(const Tactic& tactic, Deadline deadline, Trial& trial) {
-    Candidate& candidate = compiled(tactic, deadline, trial);
+  Candidate& load(const Tactic& tactic, Candidate& candidate, Deadline deadline, Trial& trial) {
     timer.load(kernel_of(tactic, candidate), trial, deadline);
     candidate.loaded = true;
     return candidate;
@@ -185,7 +187,9 @@ bool Trials::ready(const Tactic& tactic) {
 Trial Trials::run(const Tactic& tactic, Effort effort, Deadline deadline) {
   const ProfileRange range("trial {} of {}", to_string(tactic), to_string(impl_->problem));
   return impl_->guarded(tactic, [&](Trial& trial) {
-    Impl::Candidate& candidate = impl_->prepare(tactic, deadline, trial);
+    Impl::Candidate& candidate = impl_->compiled(tactic, deadline, trial);
+    const auto turn = impl_->turn(deadline);
+    impl_->load(tactic, candidate, deadline, trial);
     impl_->prove(tactic, candidate, effort, deadline);
     impl_->timer.time(Impl::kernel_of(tactic, candidate), effort, trial, deadline);
     if (effort == Effort::full) impl_->prove_whole(tactic, candidate, deadline);
@@ -196,7 +200,9 @@ Trial Trials::verify(const Tactic& tactic, Effort effort, Deadline deadline, dou
   const ProfileRange range("trial {} of {}", to_string(tactic), to_string(impl_->problem));
   impl_->worst = 0;
   Trial trial = impl_->guarded(tactic, [&](Trial& t) {
-    Impl::Candidate& candidate = impl_->prepare(tactic, deadline, t);
+    Impl::Candidate& candidate = impl_->compiled(tactic, deadline, t);
+    const auto turn = impl_->turn(deadline);
+    impl_->load(tactic, candidate, deadline, t);
     impl_->prove(tactic, candidate, effort, deadline);
     if (effort == Effort::full) impl_->prove_whole(tactic, candidate, deadline);
   });
@@ -206,9 +212,11 @@ Trial Trials::verify(const Tactic& tactic, Effort effort, Deadline deadline, dou
 
 std::vector<Trial> Trials::finals(std::span<const Tactic> tactics, Deadline deadline) {
   std::vector<Trial> trials;
+  const auto turn = impl_->turn(deadline);  // all of them are compiled
   // Those that no longer run drop out; the others are timed together.
   for (const Tactic& tactic : tactics)
-    trials.push_back(impl_->guarded(tactic, [&](Trial& trial) { impl_->prepare(tactic, deadline, trial); }));
+    trials.push_back(impl_->guarded(
+        tactic, [&](Trial& trial) { impl_->load(tactic, impl_->compiled(tactic, deadline, trial), deadline, trial); }));
   std::vector<Kernel> kernels;
   std::vector<Trial*> timed;
   for (std::size_t i = 0; i < trials.size(); ++i) {
@@ -227,7 +235,10 @@ std::vector<Tactic> Trials::vendor_tactics(Deadline deadline) {
   std::vector<Tactic> tactics;
   Tactic vendor;
   vendor.family = FamilyId::vendor;
-  const Trial trial = impl_->guarded(vendor, [&](Trial&) { tactics = impl_->timer.vendor_tactics(deadline); });
+  const Trial trial = impl_->guarded(vendor, [&](Trial&) {
+    const auto turn = impl_->turn(deadline);
+    tactics = impl_->timer.vendor_tactics(deadline);
+  });
   if (!trial.correct() && !deadline.stopped()) warn_once("cuBLASLt's candidates could not be timed: " + trial.why);
   return tactics;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/allowance.hpp"
+#include "jit/compiled_kernels.hpp"
 #include "jit/source.hpp"
 #include "proof/prover.hpp"
 #include "runner/quarantine.hpp"
@@ -25,6 +26,8 @@ class Trials : public Runner {
     Quarantine* quarantine = nullptr;                                  // null: none is kept
     std::string folder = kernel_folder();                              // of its family's sources
     bool reported = true;                                              // what the compiler reports of a kernel may refuse it
+    std::shared_ptr<CompiledKernels> compiled = {};                    // of searches before; null: none
+    std::function<std::shared_ptr<void>(Deadline)> turn = {};          // held while the GPU is used; empty: nobody's
   };
 
   /// arch: as in compile(). Of the allowance it takes compile threads. prover and timer must outlive it. Rules, sources and

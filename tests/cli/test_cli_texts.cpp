@@ -69,11 +69,17 @@ TEST_CASE("warm: a range of m, in a list or for all of it, is its buckets; one t
   CHECK(has(range.output, "64x32x64"));
   CHECK(!has(range.output, ", serving m 17 to 32"));
   CHECK(warm("m,n,k\n7,32,64\n8,32,64\n", "--m 60:100").output == range.output);
-  for (const auto& [m, why] : {std::pair{"1..512", "'1..512' is no range: two whole numbers with a colon between them, as in 1:512"},
-                               {"1-512", "'1-512' is no range"},
-                               {"1:", "'1:' is no range"},
-                               {"512:1", "'512:1': tokens: 512 to 1: the range is empty or reversed"},
-                               {"0:4", "'0:4': tokens: 0 to 4: the least is 1"}}) {
+  CHECK(warm("m,n,k\n60..100,32,64\n").output == range.output);
+  CHECK(warm("m,n,k\n7,32,64\n", "--m 60..100").output == range.output);
+  for (const auto& [m, why] :
+       {std::pair{"1-512",
+                  "'1-512' is no range: two whole numbers with a colon or two dots between them, as in 1:512 or 1..512"},
+        {"1.512..2", "'1.512..2' is no range"},
+        {"1...512", "'1...512' is no range"},
+        {"512..1", "'512..1': tokens: 512 to 1: the range is empty or reversed"},
+        {"1:", "'1:' is no range"},
+        {"512:1", "'512:1': tokens: 512 to 1: the range is empty or reversed"},
+        {"0:4", "'0:4': tokens: 0 to 4: the least is 1"}}) {
     CAPTURE(m);
     const Result line = warm(std::string("m,n,k\n16,32,64\n") + m + ",32,64\n");
     CHECK(line.code == 2);

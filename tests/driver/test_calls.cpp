@@ -1,6 +1,7 @@
 // Whole calls on the fake driver and the fake cuBLASLt.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,11 +19,13 @@
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "families/family.hpp"
+#include "gpu/device.hpp"
 #include "gpu/owners.hpp"
 #include "jit/source.hpp"
 #include "own_context.hpp"
 #include "plan/resources.hpp"
 #include "search/space.hpp"
+#include "tune/device_turn.hpp"
 
 using namespace ak;
 
@@ -237,6 +240,38 @@ TEST_CASE("a search in one thread breaks no capture of another") {
   CHECK(fake::misuses().empty());
 }
 
+TEST_CASE("a search that proves and times has the turn of its GPU, for which another process waits a little, and no more") {
+  fake::reset();
+  const std::string folder = std::filesystem::temp_directory_path() / fmt::format("ak_test_turn_{}", getpid());
+  OwnContext own;
+  {
+    Settings s = settings(Mode::tune);
+    s.cache_dir = folder, s.isolation = Isolation::in_process;
+    Context::Impl context(s);
+    fake::hang("cuEventElapsedTime");
+    std::thread searcher([&] {
+      const ContextScope scope(own.handle);
+      CHECK(context.prepare(parse_problem("64x256x256 relu")).source == "this process");
+    });
+    while (fake::hanging("cuEventElapsedTime") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    DeviceTurn another(folder, device_uuid());
+    CHECK_FALSE(another.take(Deadline::never()));
+    fake::release("cuEventElapsedTime");
+    searcher.join();
+    DeviceTurn later(folder, device_uuid());
+    const auto held = later.take(Deadline::never());
+    CHECK(held);
+    // Somebody who keeps it costs a search a moment, once.
+    const auto began = Clock::now();
+    CHECK(context.prepare(parse_problem("64x512x256 relu")).source == "this process");
+    CHECK(seconds_since(began) < 2 * s.budget_s);
+    CHECK(context.counters().searches == 2);
+  }
+  own.end();
+  std::filesystem::remove_all(folder);
+  CHECK(fake::misuses().empty());
+}
+
 TEST_CASE("a search asks the device first: what is not free is not taken, and the next call asks again") {
   fake::reset();
   OwnContext own;
@@ -294,6 +329,47 @@ TEST_CASE("a search holds no more device memory than it is allowed, and gives al
     }
     own.end();
   }
+  CHECK(fake::misuses().empty());
+}
+
+TEST_CASE("a search reads and writes none of the caller's memory: its call's launch alone does, once, with C in D") {
+  fake::reset();
+  OwnContext own;
+  {
+    Options options;
+    options.cache_dir = "", options.shipped = false, options.isolation = Isolation::in_process, options.max_trials = 6;
+    Context context(options);
+    const auto address = [](std::uintptr_t which) { return (std::uintptr_t{1} << 40) + (which << 32); };
+    const auto is_callers = [&](const void* p) {
+      return reinterpret_cast<std::uintptr_t>(p) >= address(0) && reinterpret_cast<std::uintptr_t>(p) < address(8);
+    };
+    const ConstMatrix x{reinterpret_cast<void*>(address(0)), 64, 512, 512, DType::bf16, Order::row},
+        w{reinterpret_cast<void*>(address(1)), 512, 256, 512, DType::bf16, Order::col};
+    const Matrix y{reinterpret_cast<void*>(address(2)), 64, 256, 256, DType::bf16, Order::row};
+    Epilogue epilogue;
+    epilogue.beta = 1, epilogue.c = y;
+    fake::forget(), fake::products();
+    context.matmul_act(nullptr, x, w, y, epilogue);
+    CHECK(context.counters().searches == 1);
+    int launches = 0, with_callers = 0;
+    for (const fake::Launch& launch : fake::launches()) {
+      if (launch.kernel != "ak_kernel") continue;
+      ++launches;
+      const bool all = launch.args.a == x.data && launch.args.b == w.data && launch.args.c == y.data && launch.args.d == y.data;
+      const bool none =
+          !is_callers(launch.args.a) && !is_callers(launch.args.b) && !is_callers(launch.args.c) && !is_callers(launch.args.d);
+      CHECK(all != none);
+      with_callers += all;
+    }
+    for (const fake::Product& product : fake::products())
+      with_callers += is_callers(product.first) || is_callers(product.second) || is_callers(product.d);
+    CHECK(launches > 6);
+    CHECK(with_callers == 1);
+    for (const fake::Call& call : fake::calls())
+      if (call.name.starts_with("cuMemcpy") || call.name.starts_with("cuMemset"))
+        CHECK_MESSAGE(!is_callers(reinterpret_cast<void*>(call.args[0])), call.name);
+  }
+  own.end();
   CHECK(fake::misuses().empty());
 }
 

@@ -107,7 +107,8 @@ TEST_CASE("plan: it serves its bucket, each m with a grid of its own; nothing is
     CHECK(names == std::vector<std::string>{"cuLaunchKernelEx"});
   }
   layer.x.rows = layer.y.rows = 65;
-  CHECK(has(error_of([&] { plan(nullptr, layer.x, layer.w, layer.y, layer.epilogue); }), "of the bucket m=33 to 64, called for 65x"));
+  CHECK(has(error_of([&] { plan(nullptr, layer.x, layer.w, layer.y, layer.epilogue); }),
+            "of the bucket m=33 to 64, called for 65x"));
   // As a call without a plan has it.
   layer.x.rows = layer.y.rows = 40;
   context.matmul_act(nullptr, layer.x, layer.w, layer.y, layer.epilogue);
@@ -179,6 +180,23 @@ TEST_CASE("plan: in C") {
   int64_t bytes = -1;
   CHECK(ak_plan_workspace_bytes(plan, &bytes) == ak_status_ok);
   CHECK(bytes == layer.geometry.workspace_bytes);
+  int64_t from = -1, to = -1;
+  CHECK(ak_plan_serves(plan, &from, &to) == ak_status_ok);
+  CHECK(from == 33);
+  CHECK(to == 64);
+  x.rows = y.rows = 33;  // its first
+  CHECK(ak_plan_call(plan, nullptr, &x, &w, &y, &epilogue, nullptr, 0) == ak_status_ok);
+  CHECK(fake::launches().back().args.m == 33);
+  x.rows = y.rows = 65;
+  CHECK(ak_plan_call(plan, nullptr, &x, &w, &y, &epilogue, nullptr, 0) == ak_status_invalid_argument);
+  CHECK(has(ak_last_error(), "of the bucket m=33 to 64, called for 65x4096x4096"));
+  x.rows = y.rows = 64;
+  CHECK(ak_plan_serves(plan, nullptr, &to) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "from: is null");
+  CHECK(ak_plan_serves(plan, &from, nullptr) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "to: is null");
+  CHECK(ak_plan_serves(nullptr, &from, &to) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "plan: is null");
   uint64_t epoch = 7;
   CHECK(ak_plan_epoch(plan, &epoch) == ak_status_ok);
   CHECK(epoch == 0);
@@ -189,6 +207,7 @@ TEST_CASE("plan: in C") {
   ak_context_destroy(context);
   CHECK(ak_plan_call(plan, nullptr, &x, &w, &y, &epilogue, nullptr, 0) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "plan: its context has ended");
+  CHECK(ak_plan_serves(plan, &from, &to) == ak_status_invalid_argument);
   ak_plan_destroy(plan);
   ak_plan_destroy(nullptr);
 }

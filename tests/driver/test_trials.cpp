@@ -196,3 +196,70 @@ TEST_CASE("cuBLASLt's ways are proven here, own kernels there; where nobody is t
     }
   }
 }
+
+TEST_CASE("turns: the GPU is held while a kernel is proven and timed, and not while it is compiled") {
+  Bench bench;
+  bool held = false;
+  bool compiled_while_held = false;
+  int turns = 0;
+  std::vector<std::string> apart;
+  bench.script.act = [&](const std::string& what) {
+    if (!held) apart.push_back(what);
+  };
+  Trials::Rules rules = bench.rules();
+  const auto source = rules.source;
+  rules.source = [&](const Tactic& t) { return compiled_while_held |= held, source(t); };
+  rules.turn = [&](Deadline) {
+    CHECK_FALSE(held);
+    held = true, ++turns;
+    return std::shared_ptr<void>(nullptr, [&](void*) { held = false; });
+  };
+  Trials trials(bench.problem, "sm_80", {}, bench.prover, bench.timer, rules);
+  trials.vendor_tactics(Deadline::in(10));
+  for (const int tile : {16, 32}) CHECK(trials.run(tactic(tile), Effort::full, Deadline::in(10)).correct());
+  CHECK(trials.prove(tactic(48), Deadline::in(10)).correct());
+  const std::vector<Tactic> both{tactic(16), tactic(32)};
+  trials.finals(both, Deadline::in(10));
+  CHECK(turns == 5);
+  CHECK_FALSE(compiled_while_held);
+  CHECK(apart.empty());
+  // Where no turn is to be had all goes on.
+  rules.turn = [](Deadline) { return nullptr; };
+  Trials without(bench.problem, "sm_80", {}, bench.prover, bench.timer, rules);
+  CHECK(without.run(tactic(16), Effort::full, Deadline::in(10)).correct());
+}
+
+TEST_CASE("what searches before compiled is not compiled again, but for what failed, and the oldest goes first") {
+  Bench bench;
+  Trials::Rules rules = bench.rules();
+  rules.compiled = std::make_shared<CompiledKernels>();
+  Trials first(bench.problem, "sm_80", {}, bench.prover, bench.timer, rules);
+  CHECK(first.run(tactic(16), Effort::quick, Deadline::in(10)).correct());
+  CHECK(first.compiles() == 1);
+  Trials second(parse_problem("32x256x256 relu"), "sm_80", {}, bench.prover, bench.timer, rules);
+  const std::vector<Tactic> ahead{tactic(16)};
+  second.prefetch(ahead);
+  CHECK(second.ready(tactic(16)));
+  const Trial again = second.run(tactic(16), Effort::quick, Deadline::in(10));
+  CHECK(again.correct());
+  CHECK(again.registers == 64);
+  CHECK(second.compiles() == 0);
+  CHECK(second.artifact(tactic(16)).cubin == first.artifact(tactic(16)).cubin);
+  CHECK(second.run(tactic(32), Effort::quick, Deadline::in(10)).correct());
+  CHECK(second.compiles() == 1);
+
+  CompiledKernels few(100);
+  const auto compiled = [](std::size_t bytes, const char* failure = "") {
+    Compiled kernel;
+    kernel.cubin.assign(bytes, 'x'), kernel.failure = failure;
+    return std::make_shared<const Compiled>(std::move(kernel));
+  };
+  few.put(digest("a"), compiled(40)), few.put(digest("b"), compiled(40)), few.put(digest("c"), compiled(40));
+  CHECK_FALSE(few.find(digest("a")));
+  CHECK(few.find(digest("b")));
+  CHECK(few.find(digest("c")));
+  few.put(digest("d"), compiled(1, "error: it was cut short"));
+  CHECK_FALSE(few.find(digest("d")));
+  few.put(digest("e"), compiled(101));
+  CHECK_FALSE(few.find(digest("e")));
+}

@@ -29,8 +29,13 @@ Thread& thread() {
   return mine;
 }
 
-Frame::Frame(const char* name, CUstream stream, std::uint64_t a, std::uint64_t b) : lock_(state().mutex) {
+Frame::Frame(const char* name, CUstream stream, std::uint64_t a, std::uint64_t b) : lock_(state().mutex, std::defer_lock) {
   State& s = state();
+  if (getpid() != s.process) {  // a forked child, whose parent may have held the lock
+    refused_ = CUDA_ERROR_NOT_INITIALIZED;
+    return;
+  }
+  lock_.lock();
   call_ = {name, thread().number, stream, {a, b, 0}, CUDA_SUCCESS};
   if (s.hangs.count(name)) {
     ++s.hanging[name];
@@ -51,7 +56,9 @@ Frame::Frame(const char* name, CUstream stream, std::uint64_t a, std::uint64_t b
   }
 }
 
-Frame::~Frame() { state().calls.push_back(std::move(call_)); }
+Frame::~Frame() {
+  if (lock_) state().calls.push_back(std::move(call_));
+}
 
 CUresult Frame::misuse(const char* why, CUresult result) {
   state().misuses.push_back(call_.name + ": " + why);

@@ -1,6 +1,8 @@
 // What the fake driver knows. One lock guards it all; a call that hangs has let go of it.
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -95,6 +97,7 @@ struct Device {
 // Handles are addresses of these objects, which are never freed: a dead one is known by its mark.
 struct State {
   State();
+  const pid_t process = getpid();
   std::mutex mutex;
   std::condition_variable released;
   std::vector<Call> calls;

@@ -64,6 +64,8 @@ struct World {
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;       // of each runner
   std::vector<std::int64_t> timed_at;  // m of each
+  std::vector<double> allowed;         // seconds of each
+  std::vector<Machine::Coming> coming;  // what was to be compiled ahead, last
   std::mutex mutex;
 };
 
@@ -93,6 +95,10 @@ class FakeMachine final : public Machine {
     if (w_.foreign_stream) throw Error(ErrorCode::invalid_argument, "stream: belongs to another CUDA context");
   }
   Space space(const Problem&) const override { return w_.land.space(); }
+  std::shared_ptr<void> compile_ahead(std::vector<Coming> coming, const Allowance&) override {
+    w_.coming = std::move(coming);
+    return nullptr;
+  }
 
   struct Watched : Runner {
     Watched(World& w, Quarantine* quarantine) : w(w), quarantine(quarantine) {
@@ -152,6 +158,7 @@ class FakeMachine final : public Machine {
     if (problem.m <= w_.vendor_wins_to) runner->inner.vendor_us = {1};
     const std::lock_guard lock(w_.mutex);
     w_.timed_at.push_back(problem.m);
+    w_.allowed.push_back(allowance.seconds);
     return runner;
   }
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {

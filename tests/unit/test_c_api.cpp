@@ -330,6 +330,21 @@ TEST_CASE("C: an enumerator out of range is refused by the argument's name and i
   }
 }
 
+TEST_CASE("C: mode record without a file, and with one that cannot be written, are refused by name") {
+  ak_options options = AK_OPTIONS_INIT;
+  options.cache_dir = "", options.mode = ak_mode_record;
+  ak_context* none = nullptr;
+  CHECK(ak_context_create(&options, &none) == ak_status_invalid_argument);
+  CHECK(ak_last_error() == std::string("AK_RECORD_FILE='': mode record needs the file that it writes to"));
+  options.record_file = "/nowhere/at/all.txt";
+  CHECK(ak_context_create(&options, &none) == ak_status_invalid_argument);
+  CHECK(ak_last_error() == std::string("record_file='/nowhere/at/all.txt': cannot be written: No such file or directory"));
+  options.record_file = "/";
+  CHECK(ak_context_create(&options, &none) == ak_status_invalid_argument);
+  CHECK(ak_last_error() == std::string("record_file='/': cannot be written: Is a directory"));
+  CHECK(none == nullptr);
+}
+
 TEST_CASE("C: the ints that stand for cuBLAS's enumerators are refused by name too") {
   const Context context;
   const int memory[1024] = {};

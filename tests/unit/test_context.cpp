@@ -253,6 +253,19 @@ TEST_CASE("threads that ask for one problem wait for one search; other problems 
   CHECK(f.world.most_searching == 1);
 }
 
+TEST_CASE("64 threads meet one problem: one search, and all have its winner") {
+  Settings settings = quick();
+  settings.budget_s = 20;
+  Fixture f(settings);
+  f.world.quick_s = 0.001;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 64; ++i) threads.emplace_back([&] { f.context->matmul_act(nullptr, f.problem, {}); });
+  for (auto& thread : threads) thread.join();
+  CHECK(f.world.launched == 64);
+  CHECK(f.context->counters().searches == 1);
+  CHECK(f.context->counters().vendor_fallbacks == 0);
+}
+
 TEST_CASE("the process budget ends searches, not calls") {
   Settings settings = quick();
   settings.process_budget_s = 0.05;

@@ -134,19 +134,51 @@ TEST_CASE("a README that names what is not there is found out") {
   CHECK(found("the folder `src/gone/`") == "`src/gone/`, which is not there");
 }
 
-TEST_CASE("the test cases that the table of faults names are there") {
+namespace {
+
+// Of all tests, with names in one piece: "TEST_CASE(" and a name in quotes.
+std::string all_tests() {
   std::string tests;
   for (const fs::path& path : files(".cpp"))
     if (!fs::relative(path, kRoot / "tests").string().starts_with("..")) tests += contents(path);
-  int rows = 0, named = 0;
-  for (const std::string& row : matches(contents(kRoot / "tests/README.md"), R"(\n(\| \d+ \|[^\n]*))")) {
-    ++rows;
-    for (const std::string& name : matches(row, "\"([^\"]+)\"")) {
-      CAPTURE(row);
-      CHECK_MESSAGE(tests.find(fmt::format("TEST_CASE(\"{}\"", name)) != tests.npos, name);
-      ++named;
-    }
+  return std::regex_replace(std::regex_replace(tests, std::regex(R"(TEST_CASE\(\s+")"), "TEST_CASE(\""),
+                            std::regex("\"\\s*\n\\s*\""), "");
+}
+
+// A heading's text, up to the next one that is no smaller.
+std::string section(const std::string& text, const std::string& heading) {
+  const auto from = text.find("\n" + heading + "\n");
+  REQUIRE(from != text.npos);
+  const std::string level = heading.substr(0, heading.find(' ') + 1);
+  return text.substr(from, text.find("\n" + level, from + 1) - from);
+}
+
+struct Named {
+  int rows = 0, tests = 0, without = 0;
+};
+
+// The tests that the tables of a section name, each of which has to be there.
+Named named_tests(const std::string& text, const std::string& tests) {
+  Named named;
+  for (const std::string& row : matches(text, R"(\n(\| [^\n]*))")) {
+    const auto names = matches(row, "\"([^\"]+)\"");
+    named.rows += 1, named.tests += static_cast<int>(names.size()), named.without += names.empty();
+    for (const std::string& name : names) CHECK_MESSAGE(tests.find(fmt::format("TEST_CASE(\"{}\"", name)) != tests.npos, name);
   }
-  CHECK(rows >= 51);
-  CHECK(named >= 100);
+  return named;
+}
+
+}  // namespace
+
+TEST_CASE("the test cases that the tables of faults and of promises name are there") {
+  const std::string tests = all_tests(), of_tests = contents(kRoot / "tests/README.md"), readme = contents(kRoot / "README.md");
+  const std::string faults = section(of_tests, "## Faults, and what shows that they are borne");
+  CHECK(matches(faults, R"(\n(\| \d+ \|[^\n]*))").size() == 29 + 22);
+  CHECK(named_tests(faults, tests).tests >= 100);
+  const Named serving = named_tests(section(of_tests, "## Serving, and what shows that it holds"), tests);
+  CHECK(serving.rows >= 30);
+  CHECK(serving.tests >= 60);
+  const Named promised = named_tests(section(readme, "### What is promised"), tests);
+  CHECK(promised.rows >= 20);
+  CHECK(promised.without == 1);  // the head: no promise without a test
 }

@@ -4,19 +4,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <set>
 
-#include "base/text.hpp"
+#include "base/csv.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
 #include "context/stored.hpp"
 #include "core/bucket.hpp"
 #include "machine/gpu.hpp"
+#include "prove/csv_rows.hpp"
 #include "prove/prove.hpp"
 #include "prove/suite.hpp"
 #include "runner/gpu_trials.hpp"
@@ -104,12 +102,10 @@ class Comparison {
     // Of two timings of one kernel the difference is noise.
     const double bucket = timing.us[0], best = here.tactic == exact.winner->tactic ? bucket : timing.us[1];
     sums.add(to_string(p), bucket / best, vendor / bucket);
-    return fmt::format("{},{},{},{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.0f},{},{}", quoted(to_string(p)), row.kind,
+    return fmt::format("{},{},{},{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.0f},{},{}", csv_field(to_string(p)), row.kind,
                        here.bucket.from, here.bucket.to, bucket, best, vendor, bucket / best, vendor / bucket, timing.clock_mhz,
-                       quoted(to_string(here.tactic)), quoted(to_string(exact.winner->tactic)));
+                       csv_field(to_string(here.tactic)), csv_field(to_string(exact.winner->tactic)));
   }
-
-  static std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
  private:
   Machine& machine_;
@@ -117,38 +113,13 @@ class Comparison {
   Allowance allowance_;
 };
 
-// The lines that an earlier run left, by problem.
-std::set<std::string> done_rows(const std::string& file, Sums& sums) {
-  std::set<std::string> done;
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (!line.starts_with('"')) continue;
-    const auto end = line.find('"', 1);
-    if (end == line.npos) continue;
-    const auto fields = split(std::string_view(line).substr(end + 2), ',');
-    if (fields.size() < 10) continue;  // cut off
-    const auto problem = line.substr(1, end - 1);
-    const auto number = [](std::string_view text) {
-      double value = 0;
-      std::from_chars(text.data(), text.data() + text.size(), value);
-      return value;
-    };
-    done.insert(problem);
-    sums.add(problem, number(fields[6]), number(fields[7]));
-  }
-  return done;
-}
-
 }  // namespace
 
 int compare_buckets(const Settings& settings, const std::string& cache) {
   const auto start = Clock::now();
   Sums sums;
-  const bool goes_on = settings.resume && std::filesystem::exists(settings.progress);
-  const auto done = goes_on ? done_rows(settings.progress, sums) : std::set<std::string>();
-  std::ofstream csv(settings.progress, goes_on ? std::ios::app : std::ios::trunc);
-  if (!csv) throw Error(ErrorCode::invalid_argument, settings.progress + ": cannot be written");
-  if (!goes_on) csv << kHeader << std::endl;
+  CsvRows csv(settings.progress, kHeader, settings.resume);
+  for (const auto& [problem, fields] : csv.rows()) sums.add(problem, number(fields[6]), number(fields[7]));
 
   Options options;
   options.cache_dir = cache;
@@ -170,7 +141,7 @@ int compare_buckets(const Settings& settings, const std::string& cache) {
   int failed = 0, left = 0;
   for (const Line& row : wanted_rows(settings)) {
     const std::string text = to_string(row.problem);
-    if (done.contains(text)) continue;
+    if (csv.has(text)) continue;
     if (seconds_since(start) > settings.seconds) {
       ++left;
       continue;
@@ -179,7 +150,7 @@ int compare_buckets(const Settings& settings, const std::string& cache) {
       const Context::Impl::Wanted one{row.problem, {row.problem.m, row.problem.m}};
       context.impl().prepare(std::span(&one, 1), {});
       const std::string line = comparison.run(row, sums);
-      csv << line << std::endl;
+      csv.add(line);
       fmt::print("{}\n", line);
       std::fflush(stdout);
     } catch (const Error& error) {

@@ -107,6 +107,19 @@ int main(int argc, char** argv) {
   buckets_command->add_option("--suite", settings.suites, "CSV files: their rows of decode and tokens too");
   buckets_command->add_option("--budget", settings.budget_s, "seconds of each exact search");
   buckets_command->add_option("--seconds", settings.seconds, "begin no row later than this");
+  auto* policies_command = app.add_subcommand("policies", "what numeric policies cost, of the suites' rows, as CSV and a table");
+  policies_command->add_option("csv", settings.progress, "the rows, as they come")->required();
+  policies_command->add_flag("--resume", settings.resume, "keep the CSV's rows");
+  policies_command->add_option("--suite", settings.suites, "CSV files")->required();
+  policies_command->add_option("--rows", settings.rows, "as in bench");
+  policies_command->add_option("--budget", settings.budget_s, "seconds of each of a row's three searches");
+  policies_command->add_option("--seconds", settings.seconds, "begin no row later than this");
+  double busy = 0.8;
+  auto* behind_command = app.add_subcommand("behind", "searches behind a busy application's calls, as CSV");
+  behind_command->add_option("csv", settings.progress, "the rows, as they come")->required();
+  behind_command->add_flag("--resume", settings.resume, "keep the CSV's rows");
+  behind_command->add_option("--busy", busy, "the part of the time in which the application has the GPU");
+  behind_command->add_option("--seconds", settings.seconds, "begin no row later than this");
   auto* record_command = progressing(app.add_subcommand("record", "merge the progress into a record"));
   record_command->add_option("record", settings.record)->required();
   auto* table_command = app.add_subcommand("table", "what a record says, as Markdown; needs no GPU");
@@ -143,6 +156,8 @@ int main(int argc, char** argv) {
     if (*bench_command) return bench(settings);
     if (*alone_command) return time_alone(settings);
     if (*buckets_command) return compare_buckets(settings, cache);
+    if (*behind_command) return measure_behind(settings, busy);
+    if (*policies_command) return compare_policies(settings);
     if (*table_command) return print_table(settings);
     if (*loops_command) return print_loops(settings);
     if (*faults_command) return prepare ? prepare_loop_faults(settings) : prove_loop_faults(settings);

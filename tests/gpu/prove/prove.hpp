@@ -53,6 +53,13 @@ int bench(const Settings& settings);
 /// CSV. cache: the folder that the buckets are tuned into.
 int compare_buckets(const Settings& settings, const std::string& cache);
 
+/// The winners under each numeric policy and cuBLASLt's best, of the suites' rows; a CSV, and a table of its means.
+int compare_policies(const Settings& settings);
+
+/// Searches behind the calls of an application that is busy so much of the time: when the winner stands, what it costs the
+/// application, and what it loses against one that was tuned in peace; a CSV.
+int measure_behind(const Settings& settings, double busy);
+
 /// The suites' rows, with the record's own kernels, between launches of a foreign kernel; prints a table, records nothing.
 int time_alone(const Settings& settings);
 

@@ -1,0 +1,172 @@
+// The guard on a GPU: real kernels beside real cuBLASLt, on the caller's stream.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "ak/ak.hpp"
+#include "api/arguments.hpp"
+#include "cache/store.hpp"
+#include "core/activation.hpp"
+#include "device_matrix.hpp"
+#include "families/family.hpp"
+#include "gpu/owners.hpp"
+#include "jit/compiler.hpp"
+#include "jit/source.hpp"
+#include "machine/gpu.hpp"
+#include "plan/resources.hpp"
+#include "search/space.hpp"
+
+using namespace ak;
+using test::DeviceMatrix;
+
+namespace {
+
+// A layer whose record is of a tactic, and a kernel, that a test chooses.
+struct Guarded {
+  Guarded(std::int64_t m, std::int64_t n, std::int64_t k)
+      : m(m), n(n), k(k), x(m, k, DType::bf16), w(n, k, DType::bf16), y(m, n, DType::bf16) {
+    std::filesystem::remove_all(folder);
+    x.random(1, 0.3), w.random(2, 1 / std::sqrt(static_cast<double>(k)));
+    epilogue.activation = Activation::silu;
+  }
+  ~Guarded() { std::filesystem::remove_all(folder); }
+
+  ConstMatrix a() const { return {x.data(), m, k, k, DType::bf16, Order::row}; }
+  ConstMatrix b() const { return {w.data(), k, n, k, DType::bf16, Order::col}; }
+  Matrix d() const { return {y.data(), m, n, n, DType::bf16, Order::row}; }
+  Problem problem() const { return canonicalize(a(), b(), d(), epilogue).problem; }
+
+  /// The kernel is the tactic's of `as`: of another problem, a wrong one.
+  void record(const Tactic& tactic, const Problem& as, double us, double vendor_us) const {
+    const auto machine = make_gpu_machine({});
+    PlanRecord r;
+    r.problem = problem(), r.hardware = machine->hardware(), r.tactic = tactic;
+    r.provenance = machine->provenance(r.problem, tactic, true);
+    r.us = us, r.vendor_us = vendor_us;
+    const auto compiled = compile(make_source(family(tactic.family).sources(), as, tactic), machine->device().arch());
+    REQUIRE_MESSAGE(compiled.ok(), compiled.failure);
+    open_store(folder)->replace(r, compiled.cubin);
+  }
+  void open() {
+    Options options;
+    options.cache_dir = folder, options.mode = Mode::hit, options.shipped = false, options.guard_every = 1;
+    context.emplace(options);
+  }
+  void call() { context->matmul_act(stream.get(), a(), b(), d(), epilogue); }
+  template <class Done>
+  bool calls_until(const Done& done) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!done(context->counters()) && std::chrono::steady_clock::now() < until) {
+      call();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return done(context->counters());
+  }
+  Explanation explain() { return context->explain(a(), b(), d(), epilogue); }
+  // Some elements against double precision.
+  bool right() {
+    stream.synchronize();
+    y.download();
+    for (int i = 0; i < 200; ++i) {
+      const std::int64_t r = i * 7 % m, c = i * 131 % n;
+      double sum = 0;
+      for (std::int64_t p = 0; p < k; ++p) sum += x.at(r, p) * w.at(c, p);
+      const double want = activate(Activation::silu, sum, 0);
+      if (std::fabs(y.at(r, c) - want) > 0.02 + 0.02 * std::fabs(want)) return false;
+    }
+    return y.damaged() == 0;
+  }
+
+  const std::string folder = std::filesystem::temp_directory_path() / ("ak_gpu_guard_" + std::to_string(getpid()));
+  const std::int64_t m, n, k;
+  DeviceMatrix x, w, y;
+  Epilogue epilogue;
+  OwnedStream stream = OwnedStream::make();
+  std::optional<Context> context;
+};
+
+Tactic first_of(const Problem& problem) { return make_space(problem, resources().facts()).tactics.front().tactic; }
+
+}  // namespace
+
+TEST_CASE("guard: right kernels of every size agree with cuBLASLt, and the caller's result is theirs") {
+  for (const std::int64_t m : {1, 16, 100, 512}) {
+    CAPTURE(m);
+    Guarded layer(m, 1536, 1024);
+    layer.record(first_of(layer.problem()), layer.problem(), 1, 2);
+    layer.open();
+    CHECK(layer.calls_until([](const Counters& c) { return c.guarded >= 6; }));
+    const Counters counters = layer.context->counters();
+    CHECK(counters.guard_mismatches == 0);
+    CHECK(counters.guard_unsure == 0);
+    CHECK(layer.right());
+  }
+}
+
+TEST_CASE("guard: a kernel that computes something else is found out, cuBLASLt serves, and the record stands by its proof") {
+  Guarded layer(64, 1536, 1024);
+  const Tactic tactic = first_of(layer.problem());
+  Problem other = layer.problem();
+  other.epilogue.activation = Activation::relu;
+  layer.record(tactic, other, 1, 2);
+  layer.open();
+  layer.call();
+  CHECK_FALSE(layer.right());
+  const auto epoch = layer.context->epoch();
+  CHECK(layer.calls_until([](const Counters& c) { return c.guard_demotions == 1; }));
+  CHECK(layer.context->counters().guard_mismatches >= 2);
+  CHECK(layer.explain().source == "guard");
+  CHECK(layer.context->epoch() > epoch);
+  layer.call();
+  CHECK(layer.right());
+  const auto hardware = make_gpu_machine({})->hardware();
+  layer.context.reset();  // the proof has ended: of the tactic's own source, which is right
+  CHECK(open_store(layer.folder)->find(layer.problem(), hardware));
+}
+
+TEST_CASE("guard: a kernel that is slower than cuBLASLt makes way, and its record is to be tuned again") {
+  Guarded layer(512, 4096, 4096);
+  const Problem problem = layer.problem();
+  std::optional<Tactic> slow;  // the last by the cost model that compiles
+  const auto tactics = make_space(problem, resources().facts()).tactics;
+  for (auto at = tactics.rbegin(); at != tactics.rend() && !slow; ++at)
+    if (compile(make_source(family(at->tactic.family).sources(), problem, at->tactic), resources().facts().arch()).ok())
+      slow = at->tactic;
+  REQUIRE(slow);
+  layer.record(*slow, problem, 1, 2);
+  layer.open();
+  CHECK(layer.calls_until([](const Counters& c) { return c.guard_demotions == 1; }));
+  CHECK(layer.context->counters().guard_mismatches == 0);
+  CHECK(layer.explain().source == "guard");
+  CHECK(layer.explain().note.find("of cuBLASLt's time") != std::string::npos);
+  const auto hardware = make_gpu_machine({})->hardware();
+  layer.context.reset();
+  const auto record = open_store(layer.folder)->find(problem, hardware);
+  REQUIRE(record);
+  CHECK(record->provenance.provisional);
+}
+
+TEST_CASE("guard: calls in a capture replay right and are not checked") {
+  Guarded layer(64, 1536, 1024);
+  layer.record(first_of(layer.problem()), layer.problem(), 1, 2);
+  layer.open();
+  CHECK(layer.calls_until([](const Counters& c) { return c.guarded >= 1; }));
+  layer.stream.synchronize();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto guarded = layer.context->counters().guarded;
+  const Graph graph = Graph::capture(
+      layer.stream.get(),
+      [&](CUstream) {
+        for (int i = 0; i < 4; ++i) layer.call();
+      },
+      CU_STREAM_CAPTURE_MODE_GLOBAL);
+  for (int i = 0; i < 3; ++i) graph.launch(layer.stream.get());
+  CHECK(layer.right());
+  CHECK(layer.context->counters().guarded == guarded);
+}
