@@ -47,13 +47,13 @@ void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, 
   epilogue.activation = activation;
   epilogue.bias = bias;
   epilogue.bias_dtype = y.dtype;
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(x, w.transposed(), y, epilogue, Data::required,
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(x, w.transposed(), y, epilogue, Pointers::required,
                                                                    {"x", "w", "c", "y", "bias", "activation"}));
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
 Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Pointers::optional));
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
@@ -63,7 +63,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
       canonical.push_back(
-          under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional)));
+          under(impl_->numerics(), canonicalize(calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Pointers::optional)));
       if (calls[i].tokens != TokenRange{}) check_tokens(calls[i].tokens);
     } catch (const Error& error) {
       throw Error(error.code(), fmt::format("calls[{}]: {}", i, error.what()));
@@ -78,7 +78,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
 }
 
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Data::optional));
+  const CanonicalCall call = under(impl_->numerics(), canonicalize(a, b, d, epilogue, Pointers::optional));
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);
 }
 
