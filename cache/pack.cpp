@@ -22,7 +22,7 @@ namespace ak {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::int64_t kFormat = 1;
+constexpr std::int64_t kPackFormat = 1;
 constexpr std::string_view kSuffix = ".pack";
 
 // --- writing -----------------------------------------------------------------------------------------------------------
@@ -158,8 +158,8 @@ class PackReader {
   bool head(std::string_view first, std::string_view rest) {
     if (!is_head(first)) return fault(R"(not an Autokernel pack: its first line is not {"ak_pack":...})"), false;
     return guarded(first, [&](simdjson::dom::element line) {
-      if (const auto format = integer(line, "ak_pack", 1, 1000000); format > kFormat)
-        throw Bad{fmt::format("written in format {} by a newer version; this one reads up to {}", format, kFormat)};
+      if (const auto format = integer(line, "ak_pack", 1, 1000000); format > kPackFormat)
+        throw Bad{fmt::format("written in format {} by a newer version; this one reads up to {}", format, kPackFormat)};
       if (text(line, "checksum") != checksum(rest))
         throw Bad{"the checksum does not match the lines below: damaged or edited since `ak pack` wrote it"};
     });
@@ -255,8 +255,8 @@ std::string pack_text(std::vector<PackEntry> entries, const std::vector<WorkReco
   for (const WorkRecord& record : work)
     if (!record.text.empty()) others[{record.kind, record.key}] = &record;
   for (const auto& [key, record] : others) lines += text_of(work_line(*record)) + "\n";
-  return text_of(Json{{"ak_pack", kFormat}, {"records", last.size() + others.size()}, {"checksum", checksum(lines)}}) + "\n" +
-         lines;
+  return text_of(Json{{"ak_pack", kPackFormat}, {"records", last.size() + others.size()}, {"checksum", checksum(lines)}}) +
+         "\n" + lines;
 }
 
 Pack parse_pack(std::string name, const std::string& file, std::string_view text) {

@@ -17,7 +17,8 @@ ak_own_cache
 export AK_TEST_ALL=$all
 
 log=$ak_build/tests.log
-ctest --test-dir "$ak_build" --verbose --parallel "$(nproc)" --timeout "$timeout" >"$log" 2>&1
+# One more than cores: unit and driver mostly wait, for processes and deadlines.
+ctest --test-dir "$ak_build" --verbose --parallel "$(($(nproc) + 1))" --timeout "$timeout" >"$log" 2>&1
 status=$?
 
 # Every program counts its own cases: doctest's summary, or "N passed, N failed" of a script.

@@ -9,20 +9,20 @@ namespace {
 
 using loop::ScalarType;
 
-struct Known {
+struct KnownType {
   std::string_view name;
   ScalarType type;
   bool is_unsigned = false;
 };
 
-constexpr Known kKnown[] = {{"float", ScalarType::f32},
-                            {"double", ScalarType::f64},
-                            {"int", ScalarType::i32},
-                            {"long", ScalarType::i64},
-                            {"long long", ScalarType::i64},
-                            {"unsigned int", ScalarType::i64, true},
-                            {"unsigned long", ScalarType::i64, true},
-                            {"unsigned long long", ScalarType::i64, true}};
+constexpr KnownType kKnown[] = {{"float", ScalarType::f32},
+                                {"double", ScalarType::f64},
+                                {"int", ScalarType::i32},
+                                {"long", ScalarType::i64},
+                                {"long long", ScalarType::i64},
+                                {"unsigned int", ScalarType::i64, true},
+                                {"unsigned long", ScalarType::i64, true},
+                                {"unsigned long long", ScalarType::i64, true}};
 
 /// Reads words like "const real_t" into the scalar; the other shapes of typedefs are not followed.
 void read_words(std::string_view text, const Typedefs& typedefs, int depth, CType& type) {
@@ -38,7 +38,7 @@ void read_words(std::string_view text, const Typedefs& typedefs, int depth, CTyp
     }
   }
   if (name == "void") type.shape = CType::Shape::nothing;
-  for (const Known& known : kKnown)
+  for (const KnownType& known : kKnown)
     if (known.name == name) {
       type.shape = CType::Shape::scalar;
       type.scalar = known.type;

@@ -10,7 +10,7 @@ namespace ak::analyser::flow {
 
 namespace {
 
-using Kind = Piece::Kind;
+using PieceKind = Piece::Kind;
 
 /// A group while it grows.
 struct Growing {
@@ -28,11 +28,11 @@ struct Growing {
     return all;
   }
   bool in_order() const {
-    return std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.kind == Kind::sequential; });
+    return std::any_of(pieces.begin(), pieces.end(), [](const Piece& piece) { return piece.kind == PieceKind::sequential; });
   }
   bool only_reduces() const {
     return std::all_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
-      return piece.scatters.empty() && (piece.kind == Kind::reduce || piece.carried.empty());
+      return piece.scatters.empty() && (piece.kind == PieceKind::reduce || piece.carried.empty());
     });
   }
 };
@@ -250,7 +250,7 @@ class Finish {
           return one.target == piece.recurrence->target;
         }))
       group_.recurrences.push_back(*piece.recurrence);
-    if (group_.cause.empty() && piece.kind == Kind::sequential) group_.cause = piece.cause;
+    if (group_.cause.empty() && piece.kind == PieceKind::sequential) group_.cause = piece.cause;
     for (const Piece& inner : piece.inner) add_parts(inner);
   }
 
@@ -285,7 +285,8 @@ class Finish {
     for (const Piece& piece : growing_.pieces) add_carriers(piece, level, carriers);
     if (mixes(level, carriers)) return sequential("values go from one of its statements to a later iteration of another");
     if (!growing_.conflict.empty() && level < common_level()) return sequential(growing_.conflict);
-    const bool reduces = std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == Kind::reduce; });
+    const bool reduces =
+        std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == PieceKind::reduce; });
     if (is_left(level)) {
       if (!nest_.uses("early exit")) return sequential("the loop may be left early");
       if (reduces && scattered(level).empty()) return loop::Role::exit;
@@ -295,10 +296,14 @@ class Finish {
     if (reduces) return scattered(level).empty() ? loop::Role::reduce : loop::Role::scatter;
     if (carriers.size() > 1) return sequential("several recurrences");
     switch (carriers.front()->kind) {
-      case Kind::scan: return loop::Role::scan;
-      case Kind::chains: return loop::Role::chains;
-      case Kind::counter: return loop::Role::compact;
-      case Kind::wavefront: return loop::Role::wavefront;
+      case PieceKind::scan:
+        return loop::Role::scan;
+      case PieceKind::chains:
+        return loop::Role::chains;
+      case PieceKind::counter:
+        return loop::Role::compact;
+      case PieceKind::wavefront:
+        return loop::Role::wavefront;
       default: return loop::Role::sequential;
     }
   }

@@ -14,7 +14,7 @@ bool reads_itself(const Statement& statement, const std::string& name) {
   return false;
 }
 
-bool jumps(const Statement& statement) { return statement.kind == Kind::leave || statement.kind == Kind::jump; }
+bool leaves_order(const Statement& statement) { return statement.kind == Kind::leave || statement.kind == Kind::jump; }
 
 Fate fate(const Statements& list, std::size_t from, const std::string& name) {
   bool left = false;  // some way went elsewhere with the value
@@ -30,14 +30,15 @@ Fate fate(const Statements& list, std::size_t from, const std::string& name) {
         const Fate yes = fate(statement.body, 0, name), no = fate(statement.otherwise, 0, name);
         if (yes == Fate::reads || no == Fate::reads) return Fate::reads;
         if (yes == Fate::kills && no == Fate::kills) return left ? Fate::passes : Fate::kills;
-        for_each_statement(statement.body, [&](const Statement& inner) { left = left || jumps(inner); });
-        for_each_statement(statement.otherwise, [&](const Statement& inner) { left = left || jumps(inner); });
+        for_each_statement(statement.body, [&](const Statement& inner) { left = left || leaves_order(inner); });
+        for_each_statement(statement.otherwise, [&](const Statement& inner) { left = left || leaves_order(inner); });
         break;
       }
       case Kind::loop:
         if (fate(statement.body, 0, name) == Fate::reads) return Fate::reads;
-        for_each_statement(statement.body,
-                           [&](const Statement& inner) { left = left || (jumps(inner) && inner.loop != statement.loop); });
+        for_each_statement(statement.body, [&](const Statement& inner) {
+          left = left || (leaves_order(inner) && inner.loop != statement.loop);
+        });
         break;
       case Kind::finish:
         return left ? Fate::passes : Fate::kills;

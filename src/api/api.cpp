@@ -51,12 +51,12 @@ void Context::linear(Stream stream, const ConstMatrix& x, const ConstMatrix& w, 
   epilogue.bias = bias;
   epilogue.bias_dtype = y.dtype;
   static constexpr ArgumentNames kNames{"x", "w", "c", "y", "bias", "activation"};
-  const CanonicalCall call = canonical(*impl_, x, w.transposed(), y, epilogue, Data::required, kNames);
+  const CanonicalCall call = canonical(*impl_, x, w.transposed(), y, epilogue, Pointers::required, kNames);
   if (!call.empty) impl_->matmul_act(stream, call.problem, call.args);
 }
 
 Explanation Context::prepare(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Pointers::optional);
   return call.empty ? nothing_to_do() : impl_->prepare(call.problem);
 }
 
@@ -65,7 +65,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
   std::vector<Context::Impl::Wanted> wanted;
   for (std::size_t i = 0; i < calls.size(); ++i) {
     try {
-      all.push_back(canonical(*impl_, calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Data::optional));
+      all.push_back(canonical(*impl_, calls[i].a, calls[i].b, calls[i].d, calls[i].epilogue, Pointers::optional));
       if (calls[i].tokens != TokenRange{}) {
         check_tokens(calls[i].tokens);
         if ((calls[i].d.order == Order::row ? calls[i].d.rows : calls[i].d.cols) == 0)  // nothing is told of how they lie
@@ -84,7 +84,7 @@ std::vector<Explanation> Context::prepare(const std::vector<Call>& calls, const 
 }
 
 Explanation Context::explain(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Data::optional);
+  const CanonicalCall call = canonical(*impl_, a, b, d, epilogue, Pointers::optional);
   return call.empty ? nothing_to_do() : impl_->explain(call.problem);
 }
 

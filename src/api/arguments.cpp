@@ -60,8 +60,8 @@ void check_shape(const char* name, const ConstMatrix& x) {
     refuse(kInvalid, "{}: leading dimension {} puts its end outside any memory", name, x.ld);
 }
 
-void check_data(const char* name, const void* data, DType dtype, Data required) {
-  if (!data && required == Data::required) refuse(kInvalid, "{}: data is null", name);
+void check_data(const char* name, const void* data, DType dtype, Pointers required) {
+  if (!data && required == Pointers::required) refuse(kInvalid, "{}: data is null", name);
   if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
     refuse(kInvalid, "{}: data {} is not aligned to its {} bytes of {}", name, data, size_of(dtype), ak::name(dtype));
 }
@@ -79,7 +79,7 @@ bool disjoint(const Lines& x, const Lines& y) {
          offset + static_cast<std::uintptr_t>(second.width * second.size) <= pitch;
 }
 
-void check_c(const ConstMatrix& c, const ConstMatrix& d, Data required, const ArgumentNames& names) {
+void check_c(const ConstMatrix& c, const ConstMatrix& d, Pointers required, const ArgumentNames& names) {
   check_shape(names.c, c);
   if (c.rows != d.rows || c.cols != d.cols)
     refuse(kInvalid, "{}: {} x {} differs from {}'s {} x {}", names.c, c.rows, c.cols, names.d, d.rows, d.cols);
@@ -95,7 +95,7 @@ void check_c(const ConstMatrix& c, const ConstMatrix& d, Data required, const Ar
 // A vector of `elements` that is read; it may not lie in what is written.
 void check_vector(const char* name, const void* data, std::int64_t elements, DType dtype, const ConstMatrix& d,
                   const ConstMatrix& aux, const ArgumentNames& names) {
-  check_data(name, data, dtype, Data::optional);
+  check_data(name, data, dtype, Pointers::optional);
   const ConstMatrix vector{data, 1, elements, elements, dtype, Order::row};
   if (d.data && !disjoint(vector, d)) refuse(kInvalid, "{}: overlaps {}", name, names.d);
   if (aux.data && !disjoint(vector, aux)) refuse(kInvalid, "{}: overlaps {}", name, names.aux);
@@ -158,8 +158,8 @@ struct Used {
 };
 
 // That what is used is there, aligned to its elements, and apart from what is written.
-void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, const Used& use, Data data,
-                  const ArgumentNames& names) {
+void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, const Used& use,
+                  Pointers data, const ArgumentNames& names) {
   check_data(names.d, d.data, d.dtype, data);
   if (use.aux) {
     check_aux(e.aux, d, e.gated, names);
@@ -226,7 +226,7 @@ Activation activation_of(int value, const char* name) {
   return static_cast<Activation>(value);
 }
 
-CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Data data,
+CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Pointers data,
                            const ArgumentNames& names) {
   check_shape(names.a, a);
   check_shape(names.b, b);

@@ -29,11 +29,11 @@ Activation activation_of(int value, const char* name);
 
 /// `required`: a call that runs, every pointer it reads or writes must be there. `optional`: a call that only asks (prepare,
 /// explain); a null pointer counts as aligned to 16 bytes.
-enum class Data { required, optional };
+enum class Pointers { required, optional };
 
 /// D = act(alpha * A.B + bias + beta * C) and what else Epilogue asks for, turned into core/problem.hpp's canonical form.
 /// Throws Error{invalid_argument | unsupported} that names the argument.
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue,
-                           Data data = Data::required, const ArgumentNames& names = kArgumentNames);
+                           Pointers data = Pointers::required, const ArgumentNames& names = kArgumentNames);
 
 }  // namespace ak

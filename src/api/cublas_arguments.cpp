@@ -58,7 +58,7 @@ CanonicalCall canonicalize_cublas(const CublasArguments& x) {
   epilogue.gated = e.gated != 0;
   if (e.aux) epilogue.aux = {e.aux, x.n, wide, e.ldaux, c.dtype, Order::row};
   epilogue.row_scale = e.column_scale, epilogue.column_scale = e.row_scale;
-  return canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, Data::required,
+  return canonicalize(b.transposed(), a.transposed(), c.transposed(), epilogue, Pointers::required,
                       {"B", "A", "C", "C", "bias", "activation", "A", "aux", "column_scale", "row_scale"});
 }
 

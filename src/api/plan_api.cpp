@@ -68,7 +68,7 @@ std::uint64_t Plan::epoch() const { return living(state_.get()).epoch(*state_); 
 Explanation Plan::explain() const { return living(state_.get()).explain(*state_); }
 
 Plan Context::plan(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& epilogue) {
-  CanonicalCall call = canonicalize(a, b, d, epilogue, Data::optional);
+  CanonicalCall call = canonicalize(a, b, d, epilogue, Pointers::optional);
   if (call.empty) throw Error(ErrorCode::invalid_argument, "d: it has no elements, there is nothing to plan");
   call.problem.numerics = impl_->numerics(epilogue.numerics);
   return Plan(impl_->bind(call.problem));

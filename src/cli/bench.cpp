@@ -16,7 +16,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct BenchState {
   ProblemArguments problem;
   SearchArguments search;
   std::string tactic, file, format = "text";
@@ -24,7 +24,7 @@ struct State {
 };
 
 // All arms of one problem, timed interleaved in one window; 0 where there is no such arm.
-struct Row {
+struct BenchRow {
   Problem problem;
   std::string own_tactic, why;
   double own_us = 0, fused_us = 0, separate_us = 0, floor_us = 0;
@@ -58,8 +58,8 @@ std::optional<Tactic> own_tactic(const Problem& problem, const std::string& give
   return best ? std::optional(best->tactic) : std::nullopt;
 }
 
-Row bench_one(const Problem& problem, const State& state, const Settings& settings, Machine& machine, Store& store) {
-  Row row;
+BenchRow bench_one(const Problem& problem, const BenchState& state, const Settings& settings, Machine& machine, Store& store) {
+  BenchRow row;
   row.problem = problem;
   row.floor_us = floor_us(problem, machine.device());
   row.from_recording = !machine.launches();
@@ -97,7 +97,7 @@ Row bench_one(const Problem& problem, const State& state, const Settings& settin
   return row;
 }
 
-Json to_json(const Row& row) {
+Json row_json(const BenchRow& row) {
   const Problem& p = row.problem;
   return {{"problem", to_string(p)},
           {"m", p.m},
@@ -115,7 +115,7 @@ Json to_json(const Row& row) {
           {"why", row.why}};
 }
 
-void print(const Row& row, const std::string& format) {
+void print(const BenchRow& row, const std::string& format) {
   if (format == "csv") {
     const auto us = [](double us) { return us > 0 ? fmt::format("{:.3f}", us) : std::string(); };
     fmt::print("{},{},{},{},{},{},{},{},{},{},{},{}\n", row.problem.m, row.problem.n, row.problem.k, name(row.problem.in),
@@ -132,7 +132,7 @@ void print(const Row& row, const std::string& format) {
     fmt::print("  cuBLASLt's best over own {:>10.3f}x\n", row.vendor_us() / row.own_us);
 }
 
-int bench(const State& state) {
+int bench(const BenchState& state) {
   std::vector<Problem> problems;
   int code = kOk;
   if (!state.file.empty()) {
@@ -154,11 +154,11 @@ int bench(const State& state) {
     fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us,problem\n");
   for (std::size_t i = 0; i < problems.size(); ++i) {
     bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
-    const Row row = bench_one(problems[i], state, settings, *machine, *store);
+    const BenchRow row = bench_one(problems[i], state, settings, *machine, *store);
     if (row.own_us <= 0) code = kFailed;
     bar.clear();
     if (state.format == "json")
-      rows.push_back(to_json(row));
+      rows.push_back(row_json(row));
     else
       print(row, state.format);
   }
@@ -169,7 +169,7 @@ int bench(const State& state) {
 }  // namespace
 
 void add_bench(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<BenchState>();
   Command command =
       program.add_command("bench", "Time the own kernel, cuBLASLt's fused epilogue and its GEMM + pass, interleaved");
   state->problem.add_to(command);

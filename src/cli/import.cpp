@@ -8,14 +8,14 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct ImportState {
   std::vector<std::string> packs;
   SearchArguments search;
   HardwareFilter hardware;
   bool force = false, dry_run = false, json = false;
 };
 
-int import(const State& state) {
+int import(const ImportState& state) {
   const std::string folder = resolve(state.search.options()).cache_dir;
   const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
   if (!store->persistent() && !state.dry_run)
@@ -76,7 +76,7 @@ int import(const State& state) {
 }  // namespace
 
 void add_import(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<ImportState>();
   Command command = program.add_command(
       "import", "Take the records of packs into the cache; each is compiled and proven by its first call or by `ak warm`");
   command.option("pack", state->packs, "files that `ak pack` wrote").required();

@@ -12,7 +12,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct MergeState {
   std::vector<std::string> others;
   SearchArguments search;
   HardwareFilter hardware;
@@ -54,7 +54,7 @@ std::optional<std::string> stays(const WorkRecord& stands, const WorkRecord& oth
 
 class Merging {
  public:
-  Merging(const State& state, Store& into) : state_(state), into_(into), lines_(state.json) {}
+  Merging(const MergeState& state, Store& into) : state_(state), into_(into), lines_(state.json) {}
 
   void take(const std::string& other) {
     std::error_code error;
@@ -124,13 +124,13 @@ class Merging {
     took(of, "");
   }
 
-  const State& state_;
+  const MergeState& state_;
   Store& into_;
   RecordLines lines_;
   int taken_ = 0, stood_ = 0, refused_ = 0, passed_over_ = 0;
 };
 
-int merge(const State& state) {
+int merge(const MergeState& state) {
   const std::string folder = resolve(state.search.options()).cache_dir;
   const auto store = state.dry_run ? open_cache_to_read(folder, false) : open_cache(folder);
   if (!store->persistent() && !state.dry_run)
@@ -143,7 +143,7 @@ int merge(const State& state) {
 }  // namespace
 
 void add_merge(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<MergeState>();
   Command command = program.add_command("merge", "Take the records of other cache folders and of packs into the cache");
   command.option("other", state->others, "cache folders of this user or root, and files that `ak pack` wrote").required();
   state->search.add_cache_to(command);

@@ -8,7 +8,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct PackState {
   std::string out, from;
   HardwareFilter hardware;
   bool provisional = false, json = false;
@@ -30,7 +30,7 @@ void must_be_readable(const Store& store) {
     throw Error(ErrorCode::internal, fmt::format("the records cannot be read: {}", why));
 }
 
-int pack(const State& state) {
+int pack(const PackState& state) {
   Options options;
   if (!state.from.empty()) options.cache_dir = state.from;
   const auto store = open_cache_to_read(resolve(options).cache_dir, !state.from.empty());
@@ -100,7 +100,7 @@ int pack(const State& state) {
 }  // namespace
 
 void add_pack(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<PackState>();
   Command command = program.add_command("pack", "Write the cache's winners to one portable file");
   command.option("out", state->out, "the pack: text, without cubins, for `ak import` or AK_PACKS elsewhere").required();
   command.option("--from,--cache", state->from, "folder of the records (AK_CACHE_DIR)");

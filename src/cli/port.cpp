@@ -33,7 +33,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct PortState {
   std::string file;
   std::vector<std::string> functions, flags;
   std::vector<std::string> lengths, drops, sizes, aliases;
@@ -68,7 +68,7 @@ struct Asked {
   std::vector<std::string> functions;
 };
 
-Asked read(const State& state) {
+Asked read(const PortState& state) {
   Asked asked{{}, AskedSizes(state.sizes), {}, {}};
   asked.source.file = state.file, asked.source.body = state.body, asked.source.drops = state.drops;
   asked.functions = state.functions, asked.source.flags = state.flags;
@@ -84,7 +84,7 @@ Asked read(const State& state) {
 
 class Ports {
  public:
-  explicit Ports(const State& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
+  explicit Ports(const PortState& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
     tools_ = {settings_.analyser, settings_.compiler, settings_.worker};
     asked_.source.text = port::read_source(asked_.source);
     sources_ = asked_.sizes.sources(asked_.source);
@@ -401,7 +401,7 @@ class Ports {
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
   }
 
-  const State& state_;
+  const PortState& state_;
   const Settings settings_;
   Asked asked_;
   port::Tools tools_;
@@ -419,7 +419,7 @@ class Ports {
 }  // namespace
 
 void add_port(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<PortState>();
   Command command = program.add_command("port", "Make proven GPU kernels of a C function's loops");
   command.option("file", state->file, "a C source").required();
   command.option("function", state->functions, "one or more of its functions");

@@ -29,33 +29,27 @@ std::string shown_tokens(const TokenRange& tokens) {
 }
 
 namespace {
-Json shown(const TokenRange& tokens) { return tokens.none() ? Json() : Json::array({tokens.from, tokens.to}); }
+Json json_of(const TokenRange& tokens) { return tokens.none() ? Json() : Json::array({tokens.from, tokens.to}); }
 }  // namespace
 
 Json to_json(const Explanation& e) {
-  return {{"problem", e.problem},
-          {"hardware", e.hardware},
-          {"served_by", e.served_by},
-          {"source", e.source},
-          {"proposer", e.proposer},
-          {"us", e.us},
-          {"vendor_us", e.vendor_us},
-          {"trials", e.trials},
-          {"search_s", e.search_s},
-          {"from_recording", e.from_recording},
-          {"note", e.note},
-          {"bucket", shown(e.bucket)}};
+  return {{"problem", e.problem},     {"hardware", e.hardware},
+          {"served_by", e.served_by}, {"source", e.source},
+          {"proposer", e.proposer},   {"us", e.us},
+          {"vendor_us", e.vendor_us}, {"trials", e.trials},
+          {"search_s", e.search_s},   {"from_recording", e.from_recording},
+          {"note", e.note},           {"bucket", json_of(e.bucket)}};
 }
 
 namespace {
 
-Json shown(const auto& plain) { return plain; }
-Json shown(const Problem& problem) { return to_string(problem); }
-Json shown(const Tactic& tactic) { return to_string(tactic); }
-Json shown(const Digest& digest) { return digest.hex(); }
-Json shown(Outcome outcome) { return name(outcome); }
-Json shown(Regime regime) { return name(regime); }
-Json shown(const PerRegime<double>& us) {
+Json json_of(const auto& plain) { return plain; }
+Json json_of(const Problem& problem) { return to_string(problem); }
+Json json_of(const Tactic& tactic) { return to_string(tactic); }
+Json json_of(const Digest& digest) { return digest.hex(); }
+Json json_of(Outcome outcome) { return name(outcome); }
+Json json_of(Regime regime) { return name(regime); }
+Json json_of(const PerRegime<double>& us) {
   Json json;
   for (int i = 0; i < kTimedRegimes; ++i) json[std::string(name(static_cast<Regime>(i)))] = us[i];
   return json;
@@ -66,7 +60,7 @@ struct FieldsAsJson {
   Json& json;
   template <class Field>
   void operator()(const char* name, const Field& field, int = 1) {
-    json[name] = shown(field);
+    json[name] = json_of(field);
   }
   void operator()(const char*, Opaque<const std::string>, int = 1) {}
   void operator()(const char*, GoneGeometry, int = 1) {}

@@ -115,8 +115,9 @@ Problem contiguous_problem(const ProblemArguments& words) {
   if (scale == "column" || scale == "both") epilogue.column_scale = aligned_vector;
   const Matrix d{nullptr, m, n, n, out_type, Order::row, words.batch, m * n};
   epilogue.c = d;
-  const CanonicalCall call = canonicalize(view(m, k, transposed(0)), view(k, wide, transposed(1)), d, epilogue, Data::optional,
-                                          {"A", "B", "C", "D", "bias", "activation", "up", "aux", "row scale", "column scale"});
+  const CanonicalCall call =
+      canonicalize(view(m, k, transposed(0)), view(k, wide, transposed(1)), d, epilogue, Pointers::optional,
+                   {"A", "B", "C", "D", "bias", "activation", "up", "aux", "row scale", "column scale"});
   if (call.empty) bad("{}x{}x{}: D has no elements, there is nothing to tune", m, n, k);
   Problem problem = call.problem;
   problem.numerics = policy_of(words.numerics);

@@ -58,7 +58,7 @@ char separator_of(std::string_view text) {
   return ',';
 }
 
-[[noreturn]] void bad(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
+[[noreturn]] void bad_list(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
 /// A problem's text, and count=N behind it.
 ProblemList::Item item_of_text(int line, std::string_view text) {
@@ -68,7 +68,7 @@ ProblemList::Item item_of_text(int line, std::string_view text) {
     const std::string_view digits = text.substr(at + kCount.size());
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), item.count);
     if (error != std::errc() || end != digits.data() + digits.size() || item.count < 1)
-      bad(fmt::format("count: '{}' is not a number of 1 or more", digits));
+      bad_list(fmt::format("count: '{}' is not a number of 1 or more", digits));
     text = text.substr(0, at);
   }
   item.problem = problem_of_text(text);
@@ -77,8 +77,8 @@ ProblemList::Item item_of_text(int line, std::string_view text) {
 
 ProblemList::Item csv_item(int line, const std::vector<std::string>& header, const std::vector<std::string>& fields) {
   if (fields.size() != header.size())
-    bad(fmt::format("{}, {} expected: {}", counted(fields.size(), "comma-separated field"), header.size(),
-                    fmt::join(header, ",")));
+    bad_list(fmt::format("{}, {} expected: {}", counted(fields.size(), "comma-separated field"), header.size(),
+                         fmt::join(header, ",")));
   std::map<std::string, std::string> row;
   for (std::size_t i = 0; i < header.size(); ++i) row[header[i]] = fields[i];
   const auto size = [&](const char* key) {
@@ -88,16 +88,16 @@ ProblemList::Item csv_item(int line, const std::vector<std::string>& header, con
     const auto point = std::min(text.find('.'), text.size());
     const auto* const whole_end = text.data() + (text.find_first_not_of('0', point + 1) == text.npos ? point : text.size());
     const auto [end, error] = std::from_chars(text.data(), whole_end, value);
-    if (error == std::errc::result_out_of_range) bad(fmt::format("{}: {} is over 2^31 - 1", key, text));
-    if (text.empty() || error != std::errc()) bad(fmt::format("{}: '{}' is not a number", key, text));
-    if (end != whole_end) bad(fmt::format("{}: '{}' is not a whole number", key, text));
+    if (error == std::errc::result_out_of_range) bad_list(fmt::format("{}: {} is over 2^31 - 1", key, text));
+    if (text.empty() || error != std::errc()) bad_list(fmt::format("{}: '{}' is not a number", key, text));
+    if (end != whole_end) bad_list(fmt::format("{}: '{}' is not a whole number", key, text));
     return value;
   };
   const auto word = [&](const char* key, const char* fallback) { return row[key].empty() ? std::string(fallback) : row[key]; };
   const auto flag = [&](const char* key) {
     const std::string text = lower(word(key, "0"));
     const bool yes = text == "1" || text == "true";
-    if (!yes && text != "0" && text != "false") bad(fmt::format("{}: '{}' is not 0 or 1", key, text));
+    if (!yes && text != "0" && text != "false") bad_list(fmt::format("{}: '{}' is not 0 or 1", key, text));
     return yes;
   };
   ProblemArguments words;
@@ -165,15 +165,16 @@ ProblemList parse_problem_list(std::string_view text) {
         for (const auto& column : header)
           if (std::find(std::begin(kColumns), std::end(kColumns), column) == std::end(kColumns)) {
             readable = false;
-            bad(fmt::format("'{}' is not a column ({}); the rows below it are left out", column, fmt::join(kColumns, ", ")));
+            bad_list(
+                fmt::format("'{}' is not a column ({}); the rows below it are left out", column, fmt::join(kColumns, ", ")));
           } else if (std::ranges::count(header, column) > 1) {
             readable = false;
-            bad(fmt::format("'{}' is a column twice; the rows below it are left out", column));
+            bad_list(fmt::format("'{}' is a column twice; the rows below it are left out", column));
           }
       } else if (first && std::ranges::none_of(fields, [](const std::string& field) { return is_digit(field[0]); })) {
         readable = false;
-        bad(fmt::format("'{}' is no header: m, n and k are not among its columns; the rows below it are left out",
-                        fmt::join(fields, std::string_view(&separator, 1))));
+        bad_list(fmt::format("'{}' is no header: m, n and k are not among its columns; the rows below it are left out",
+                             fmt::join(fields, std::string_view(&separator, 1))));
       } else if (readable) {
         static const std::vector<std::string> kPlain{"m", "n", "k"};
         add(csv_item(number, header.empty() ? kPlain : header, fields));
@@ -188,12 +189,12 @@ ProblemList parse_problem_list(std::string_view text) {
 ProblemList read_problem_list(const std::string& file) {
   std::error_code error;
   const auto type = std::filesystem::status(file, error).type();
-  if (type == std::filesystem::file_type::not_found) bad(fmt::format("{}: no such file", file));
-  if (type == std::filesystem::file_type::directory) bad(fmt::format("{}: is a folder", file));
+  if (type == std::filesystem::file_type::not_found) bad_list(fmt::format("{}: no such file", file));
+  if (type == std::filesystem::file_type::directory) bad_list(fmt::format("{}: is a folder", file));
   std::ifstream in(file, std::ios::binary);
-  if (!in) bad(fmt::format("{}: cannot be read", file));
+  if (!in) bad_list(fmt::format("{}: cannot be read", file));
   const std::string text(std::istreambuf_iterator<char>(in), {});
-  if (text.empty()) bad(fmt::format("{}: is empty", file));
+  if (text.empty()) bad_list(fmt::format("{}: is empty", file));
   ProblemList list = parse_problem_list(text);
   for (const auto& fault : list.faults) fmt::print(stderr, "{}:{}: {}\n", file, fault.line, printable(fault.why));
   return list;

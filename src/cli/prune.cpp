@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kUnset = std::numeric_limits<double>::infinity();  // no record is so old, no store so big
 
-struct State {
+struct PruneState {
   SearchArguments search;
   HardwareFilter hardware;
   double days = kUnset, mib = kUnset;
@@ -30,7 +30,7 @@ struct State {
 // Takes record after record, each with its reason, and knows how many bytes would be left.
 class Pruning {
  public:
-  Pruning(const std::vector<Piece>& all, const State& state) : all_(all), state_(state), chosen_(all), why_(all.size()) {
+  Pruning(const std::vector<Piece>& all, const PruneState& state) : all_(all), state_(state), chosen_(all), why_(all.size()) {
     for (const Piece& piece : all_) {
       left_ += piece.bytes;
       if (piece.kind == Piece::trial) history_[std::string(plan_of(piece))] += piece.bytes;
@@ -116,7 +116,7 @@ class Pruning {
     int plans = 0;  // that name it and are not taken
   };
   const std::vector<Piece>& all_;
-  const State& state_;
+  const PruneState& state_;
   Chosen chosen_;
   std::vector<std::string> why_;
   std::uint64_t left_ = 0;
@@ -125,7 +125,7 @@ class Pruning {
   std::set<std::string> quarantine_;  // "kernel on hardware"
 };
 
-int prune(const State& state) {
+int prune(const PruneState& state) {
   if (!(state.days >= 0)) throw Error(ErrorCode::invalid_argument, "--older-than: days from 0 are expected");
   if (!(state.mib >= 0)) throw Error(ErrorCode::invalid_argument, "--to: MiB from 0 are expected");
   const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
@@ -163,7 +163,7 @@ int prune(const State& state) {
 }  // namespace
 
 void add_prune(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<PruneState>();
   Command command = program.add_command(
       "prune",
       "Remove what can serve no more: winners of other kernel sources or in quarantine, trials and images without one");

@@ -7,12 +7,12 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct ReportState {
   std::string file, older;
   bool markdown = false;
 };
 
-int report(const State& state) {
+int report(const ReportState& state) {
   fmt::print("{}", port::report_files(state.file, state.older, state.markdown ? port::Markup::markdown : port::Markup::text));
   return kOk;
 }
@@ -20,7 +20,7 @@ int report(const State& state) {
 }  // namespace
 
 void add_report(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<ReportState>();
   Command command = program.add_command("report", "Say what a results.json of `ak port` holds, or what changed since another");
   command.option("file", state->file, "results.json of `ak port --out`, or a folder with several").required();
   command.option("older", state->older, "the same of an older run, to compare with");

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kGemm = "gemm";
 constexpr std::string_view kSpare = "spare";  // goes with its problem's plan
 
-struct State {
+struct RmState {
   ProblemArguments problem;
   SearchArguments search;
   HardwareFilter hardware;
@@ -23,7 +23,7 @@ bool is_of(const std::string& key, const std::string& asked) {
   return asked.empty() || key == asked || key.starts_with(asked + " ");
 }
 
-int rm(const State& state) {
+int rm(const RmState& state) {
   if (!state.problem.given() && state.kind.empty() && state.hardware.text.empty())
     throw Error(ErrorCode::invalid_argument, "nothing is named: M N K, --kind TAG or --hardware TEXT");
   if (state.problem.given() && !state.kind.empty()) throw Error(ErrorCode::invalid_argument, "a problem or --kind, not both");
@@ -69,7 +69,7 @@ int rm(const State& state) {
 }  // namespace
 
 void add_rm(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<RmState>();
   Command command = program.add_command("rm", "Remove records from the cache, with the trials of their searches");
   state->problem.add_to(command);
   command.option("--kind", state->kind, "instead, all of a kind of work: its tag (loop, quarantine), gemm for the GEMM");

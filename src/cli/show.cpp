@@ -17,7 +17,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct ShowState {
   ProblemArguments problem;
   SearchArguments search;
   std::string kind, key;
@@ -91,7 +91,7 @@ void print_leader_board(std::vector<Trial> trials, int top) {
     fmt::print("ratio: cuBLASLt's best over this tactic, timed in turn{}\n", final ? "; (final): timed at full effort" : "");
 }
 
-int show_work(const State& state) {
+int show_work(const ShowState& state) {
   const auto store = open_cache_to_read(resolve(state.search.options()).cache_dir, state.search.cache_given);
   const auto record = store->find_work(state.kind, state.key);
   if (state.json) print_json(record ? Json::array({to_json(*record)}) : Json::array());
@@ -107,7 +107,7 @@ int show_work(const State& state) {
   return record ? kOk : kFailed;
 }
 
-int show(const State& state) {
+int show(const ShowState& state) {
   if (!state.kind.empty()) return show_work(state);
   const std::string& text = state.problem.text;  // also of what this version would not serve
   const Problem problem = text.empty() || !state.problem.sizes.empty() ? state.problem.problem() : parse_problem(text);
@@ -148,7 +148,7 @@ int show(const State& state) {
 }  // namespace
 
 void add_show(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<ShowState>();
   Command command = program.add_command("show", "Show the record of a problem and the trials of its search");
   state->problem.add_to(command);
   Argument kind = command.option("--kind", state->kind, "instead, a record of another kind of work than the GEMM: its tag");

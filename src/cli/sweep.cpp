@@ -13,14 +13,14 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct SweepState {
   ProblemArguments problem;
   std::string file, into = ".";
   SweepBudget budget;
 };
 
 // True when the recording is whole.
-bool sweep_one(const Problem& problem, const State& state, const Settings& settings, Machine& machine, ProgressBar& bar) {
+bool sweep_one(const Problem& problem, const SweepState& state, const Settings& settings, Machine& machine, ProgressBar& bar) {
   std::vector<Tactic> tactics;
   const Space space = machine.space(problem);
   for (const RankedTactic& ranked : space.tactics) tactics.push_back(ranked.tactic);
@@ -44,7 +44,7 @@ bool sweep_one(const Problem& problem, const State& state, const Settings& setti
   return !path.empty();
 }
 
-int run(const State& state) {
+int run(const SweepState& state) {
   std::vector<Problem> problems;
   int code = kOk;
   if (!state.file.empty()) {
@@ -66,7 +66,7 @@ int run(const State& state) {
 }  // namespace
 
 void add_sweep(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<SweepState>();
   Command command =
       program.add_command("sweep", "Run a problem's whole space, or an even sample of it, and record every trial");
   state->problem.add_to(command);

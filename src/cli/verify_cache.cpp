@@ -10,7 +10,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct VerifyCacheState {
   SearchArguments search;
   bool repair = false, json = false;
 };
@@ -30,7 +30,7 @@ std::string damage_of(const WorkRecord& r) {
   }
 }
 
-std::shared_ptr<Store> open_to_verify(const std::string& folder, const State& state) {
+std::shared_ptr<Store> open_to_verify(const std::string& folder, const VerifyCacheState& state) {
   std::error_code error;
   const bool absent = std::filesystem::status(folder, error).type() == std::filesystem::file_type::not_found;
   if (folder.empty() || absent) return open_cache_to_read(folder, state.search.cache_given);
@@ -42,7 +42,7 @@ std::shared_ptr<Store> open_to_verify(const std::string& folder, const State& st
   return store;
 }
 
-int verify(const State& state) {
+int verify(const VerifyCacheState& state) {
   const std::string folder = resolve(state.search.options()).cache_dir;
   RecordLines lines(state.json);
   std::vector<Piece> damaged;
@@ -79,7 +79,7 @@ int verify(const State& state) {
 }  // namespace
 
 void add_verify(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<VerifyCacheState>();
   Command command =
       program.add_command("verify", "Read all that the cache holds and compare it with its keys and checksums; needs no GPU");
   state->search.add_cache_to(command);

@@ -13,7 +13,7 @@
 namespace ak::cli {
 namespace {
 
-struct State {
+struct WarmState {
   std::string file, m;
   SearchArguments search;
   bool force = false, json = false, dry_run = false;
@@ -41,7 +41,7 @@ std::string shown(const Context::Impl::Preparation& what) {
          (what.bucket && bucket.from < bucket.to ? fmt::format(", serving m {}", shown_tokens(bucket)) : "");
 }
 
-int warm(const State& state) {
+int warm(const WarmState& state) {
   const TokenRange tokens = state.m.empty() ? TokenRange{} : tokens_of("--m", state.m);
   ProblemList list = read_problem_list(state.file);
   std::ranges::stable_sort(list.items, std::greater(), &ProblemList::Item::count);  // what is asked for most, first
@@ -142,7 +142,7 @@ int warm(const State& state) {
 }  // namespace
 
 void add_warm(Program& program) {
-  auto state = std::make_shared<State>();
+  auto state = std::make_shared<WarmState>();
   Command command =
       program.add_command("warm", "Tune every problem of a list, each within --budget; problems with a record are skipped");
   command

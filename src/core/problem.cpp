@@ -20,15 +20,15 @@ std::uint64_t mix(std::uint64_t h, std::uint64_t value) {
   return h ^ (h >> 32);
 }
 
-[[noreturn]] void bad(std::string_view token, std::string_view why) {
+[[noreturn]] void bad_problem(std::string_view token, std::string_view why) {
   throw Error(ErrorCode::invalid_argument, fmt::format("problem: '{}': {}", token, why));
 }
 
 std::int64_t parse_size(std::string_view text, std::string_view token) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) bad(token, "a number over 2^63 - 1");
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) bad(token, "expected a number >= 0");
+  if (error == std::errc::result_out_of_range) bad_problem(token, "a number over 2^63 - 1");
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) bad_problem(token, "expected a number >= 0");
   return value;
 }
 
@@ -36,7 +36,7 @@ bool is_alignment(std::int64_t bytes) { return bytes == 2 || bytes == 4 || bytes
 
 std::uint8_t parse_align(std::string_view text, std::string_view token) {
   const auto bytes = parse_size(text, token);
-  if (!is_alignment(bytes)) bad(token, "an alignment is 2, 4, 8 or 16 bytes");
+  if (!is_alignment(bytes)) bad_problem(token, "an alignment is 2, 4, 8 or 16 bytes");
   return static_cast<std::uint8_t>(bytes);
 }
 
@@ -56,10 +56,10 @@ template <class F>
 void split_into(int count, std::string_view text, char separator, std::string_view token, std::string_view expected, F&& each) {
   int seen = 0;
   split(text, separator, [&](std::string_view piece) {
-    if (seen == count) bad(token, expected);
+    if (seen == count) bad_problem(token, expected);
     each(seen++, piece);
   });
-  if (seen != count) bad(token, expected);
+  if (seen != count) bad_problem(token, expected);
 }
 
 void read_sizes(std::string_view token, Problem& p) {
@@ -78,7 +78,7 @@ void read_bias(std::string_view value, std::string_view token, Problem& p) {
   const auto colon = value.find(':');
   const auto axis = value.substr(0, colon);
   const auto dtype = colon == value.npos ? std::optional(p.in) : parse_dtype(value.substr(colon + 1));
-  if ((axis != "column" && axis != "row") || !dtype) bad(token, "expected bias=column|row[:f16|bf16|f32]");
+  if ((axis != "column" && axis != "row") || !dtype) bad_problem(token, "expected bias=column|row[:f16|bf16|f32]");
   p.epilogue.bias = axis == "column" ? BiasAxis::column : BiasAxis::row;
   p.epilogue.bias_dtype = *dtype;
 }
@@ -167,18 +167,18 @@ Problem parse_problem(std::string_view text) {
       p.b_major = value == "k" ? Major::k : Major::mn;
     } else if (key == "out") {
       const auto dtype = parse_dtype(value);
-      if (!dtype) bad(token, "expected f16, bf16 or f32");
+      if (!dtype) bad_problem(token, "expected f16, bf16 or f32");
       e.out = *dtype, out_given = true;
     } else if (key == "align") {
       read_alignments(value, token, p);
     } else if (key == "bias") {
       read_bias(value, token, p);
     } else if (key == "scale") {
-      if (value != "row" && value != "column" && value != "both") bad(token, "expected scale=row|column|both");
+      if (value != "row" && value != "column" && value != "both") bad_problem(token, "expected scale=row|column|both");
       e.row_scale = value != "column", e.column_scale = value != "row";
     } else if (key == "batch") {
       const auto batch = parse_size(value, token);
-      if (batch < 1 || batch > std::numeric_limits<std::int32_t>::max()) bad(token, "a batch is 1 to 2^31 - 1");
+      if (batch < 1 || batch > std::numeric_limits<std::int32_t>::max()) bad_problem(token, "a batch is 1 to 2^31 - 1");
       p.batch = static_cast<std::int32_t>(batch);
     } else if (token == "c") {
       e.has_c = true;
@@ -196,7 +196,7 @@ Problem parse_problem(std::string_view text) {
     } else if (const auto activation = parse_activation(token)) {
       e.activation = *activation;
     } else {
-      bad(token, "not a field of a problem");
+      bad_problem(token, "not a field of a problem");
     }
   };
   split(text, ' ', [&](std::string_view token) {
@@ -204,9 +204,9 @@ Problem parse_problem(std::string_view text) {
     sized ? field(token) : read_sizes(token, p);
     sized = true;
   });
-  if (!sized) bad(text, "expected MxNxK first");
+  if (!sized) bad_problem(text, "expected MxNxK first");
   if (!e.has_c) p.align_c = 16;
-  if (const std::string why = fault_of(p); !why.empty()) bad(text, why);
+  if (const std::string why = fault_of(p); !why.empty()) bad_problem(text, why);
   return p;
 }
 

@@ -20,7 +20,7 @@ constexpr std::string_view kFamilyNames[kFamilyCount] = {
 };
 constexpr std::string_view kScheduleNames[] = {"basic", "cooperative", "pingpong"};
 
-[[noreturn]] void bad(std::string_view token, std::string_view why) {
+[[noreturn]] void bad_tactic(std::string_view token, std::string_view why) {
   throw Error(ErrorCode::invalid_argument, fmt::format("tactic: '{}': {}", token, why));
 }
 
@@ -30,9 +30,9 @@ std::int16_t parse_value(const Knob& knob, std::string_view value, std::string_v
       if (kScheduleNames[i] == value) return i;
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size()) bad(token, "expected a number");
+  if (error != std::errc() || end != value.data() + value.size()) bad_tactic(token, "expected a number");
   if (number >= 0 && number <= most_of(knob)) return static_cast<std::int16_t>(number);
-  bad(token, knob.member == &Tactic::schedule ? "expected basic, cooperative or pingpong" : "out of range");
+  bad_tactic(token, knob.member == &Tactic::schedule ? "expected basic, cooperative or pingpong" : "out of range");
 }
 
 }  // namespace
@@ -74,16 +74,16 @@ std::string to_string(const Tactic& tactic) {
 
 Tactic parse_tactic(std::string_view text) {
   const auto tokens = words(text);
-  if (tokens.empty()) bad(text, "expected a family first");
+  if (tokens.empty()) bad_tactic(text, "expected a family first");
   const auto family = parse_family(tokens[0]);
-  if (!family) bad(tokens[0], fmt::format("not a kernel family ({})", fmt::join(kFamilyNames, ", ")));
+  if (!family) bad_tactic(tokens[0], fmt::format("not a kernel family ({})", fmt::join(kFamilyNames, ", ")));
   Tactic tactic;
   tactic.family = *family;
   for (const std::string_view token : std::span(tokens).subspan(1)) {
     const auto equals = token.find('=');
-    if (equals == token.npos) bad(token, "expected knob=value");
+    if (equals == token.npos) bad_tactic(token, "expected knob=value");
     const Knob* knob = find_knob(token.substr(0, equals));
-    if (!knob) bad(token, "no such knob");
+    if (!knob) bad_tactic(token, "no such knob");
     tactic.*knob->member = parse_value(*knob, token.substr(equals + 1), token);
   }
   return tactic;

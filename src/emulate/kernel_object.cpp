@@ -18,7 +18,7 @@
 namespace ak::loop {
 namespace {
 
-Error refused(const std::string& why) { return Error(ErrorCode::invalid_argument, why); }
+Error bad_object(const std::string& why) { return Error(ErrorCode::invalid_argument, why); }
 
 std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -37,7 +37,7 @@ std::string plain_name(const char* symbol) {
 template <class T>
 const T* view(const std::string& bytes, std::uint64_t offset, std::uint64_t count = 1) {
   if (offset > bytes.size() || count > (bytes.size() - offset) / sizeof(T))
-    throw refused("the compiler made an object that cannot be read");
+    throw bad_object("the compiler made an object that cannot be read");
   return reinterpret_cast<const T*>(bytes.data() + offset);
 }
 
@@ -61,7 +61,7 @@ std::vector<SharedArray> shared_arrays(const std::string& bytes, std::uintptr_t 
       const std::string_view name = text + symbol.st_name;
       if (name.starts_with("ak_") || name.starts_with("_GLOBAL_OFFSET") || name.starts_with("DW.ref")) continue;
       if (!name.starts_with("_ZZ"))
-        throw refused(
+        throw bad_object(
             fmt::format("'{}' is a variable outside of kernels; they may have none", plain_name(text + symbol.st_name)));
       found.push_back({plain_name(text + symbol.st_name), base + symbol.st_value, symbol.st_size});
     }
@@ -77,11 +77,11 @@ KernelObject::KernelObject(const std::string& path) {
   if (!handle) {
     std::string why = ::dlerror();
     if (const auto colon = why.rfind(": "); colon != why.npos) why = why.substr(colon + 2);
-    throw refused(why);
+    throw bad_object(why);
   }
   const auto entry = reinterpret_cast<void (*)(ak_emulated::Object*)>(::dlsym(handle, "ak_emulated_object"));
   link_map* map = nullptr;
-  if (!entry || ::dlinfo(handle, RTLD_DI_LINKMAP, &map)) throw refused("the compiler made an object without an entry");
+  if (!entry || ::dlinfo(handle, RTLD_DI_LINKMAP, &map)) throw bad_object("the compiler made an object without an entry");
   entry(&object_);
   const std::string bytes = bytes_of(path);
   shared_ = shared_arrays(bytes, map->l_addr);

@@ -10,7 +10,7 @@ namespace ak {
 
 namespace {
 
-struct Buffer {
+struct NamedBuffer {
   unsigned long long number = 0;  // 0: none
   CUdeviceptr begin = 0;
   std::size_t bytes = 0;  // 0: not known
@@ -23,8 +23,8 @@ bool ask(CUdeviceptr at, CUpointer_attribute (&which)[count], void* (&into)[coun
 }
 
 // What is not to be had is 0.
-Buffer buffer_of(CUdeviceptr at, unsigned long long number, unsigned type) {
-  Buffer buffer;
+NamedBuffer buffer_of(CUdeviceptr at, unsigned long long number, unsigned type) {
+  NamedBuffer buffer;
   buffer.number = number;
   unsigned managed = 0, allocated = 0;
   CUpointer_attribute range[] = {CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, CU_POINTER_ATTRIBUTE_RANGE_SIZE};
@@ -53,8 +53,8 @@ PointerPlace place_of(const void* pointer) {
     if (!ask(at, kind, into_kind)) return {};
   }
   if (type == 0) return {};  // the driver does not know it
-  thread_local Buffer lately[32];
-  Buffer& known = lately[number % std::size(lately)];
+  thread_local NamedBuffer lately[32];
+  NamedBuffer& known = lately[number % std::size(lately)];
   if (number == 0 || known.number != number) [[unlikely]]
     known = buffer_of(at, number, type);
   if (!known.device) return {};

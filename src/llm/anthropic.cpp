@@ -9,13 +9,13 @@ namespace {
 namespace dom = simdjson::dom;
 using Json = nlohmann::json;
 
-std::vector<std::string> headers(const std::string& key) {
+std::vector<std::string> anthropic_headers(const std::string& key) {
   std::vector<std::string> list = {"anthropic-version: 2023-06-01"};
   if (!key.empty()) list.push_back("x-api-key: " + key);
   return list;
 }
 
-Json body(const ChatRequest& request, const std::string& model, int max_tokens) {
+Json anthropic_body(const ChatRequest& request, const std::string& model, int max_tokens) {
   Json out = {{"model", model},           {"stream", false},
               {"temperature", 0.3},       {"max_tokens", max_tokens},
               {"system", request.system}, {"messages", Json::array({{{"role", "user"}, {"content", request.user}}})}};
@@ -24,7 +24,7 @@ Json body(const ChatRequest& request, const std::string& model, int max_tokens) 
   return out;
 }
 
-WireAnswer read(dom::element reply) {
+WireAnswer anthropic_answer(dom::element reply) {
   WireAnswer out;
   out.input_tokens = count_of(reply["usage"]["input_tokens"]);
   out.output_tokens = count_of(reply["usage"]["output_tokens"]);
@@ -45,9 +45,9 @@ const Wire& anthropic_wire() {
                {{"temperature", {"temperature"}},
                 {"output_config", {"output_config", "output_format", "json_schema", "schema", "structured output", "grammar"}},
                 {"stream", {"stream"}}},
-               headers,
-               body,
-               read};
+               anthropic_headers,
+               anthropic_body,
+               anthropic_answer};
   return *wire;
 }
 

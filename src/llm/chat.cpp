@@ -21,7 +21,7 @@ namespace {
 
 constexpr int kMostRetries = 2;
 constexpr double kFirstBackoff = 0.5;  // seconds; doubles
-constexpr std::size_t kMostQuoted = 300, kMostShown = 60, kLongestKey = 8192;
+constexpr std::size_t kMostShown = 60, kLongestKey = 8192;
 constexpr std::size_t kShortestSecret = 6;  // what is shorter guards nothing
 constexpr std::string_view kFaultNames[] = {"none",  "setup",     "transport", "timeout",   "cancelled", "http",
                                             "quota", "truncated", "refused",   "malformed", "too large"};

@@ -9,11 +9,11 @@ namespace {
 namespace dom = simdjson::dom;
 using Json = nlohmann::json;
 
-std::vector<std::string> headers(const std::string& key) {
+std::vector<std::string> openai_headers(const std::string& key) {
   return key.empty() ? std::vector<std::string>() : std::vector<std::string>{"Authorization: Bearer " + key};
 }
 
-Json body(const ChatRequest& request, const std::string& model, int max_tokens) {
+Json openai_body(const ChatRequest& request, const std::string& model, int max_tokens) {
   Json out = {{"model", model},
               {"stream", false},
               {"temperature", 0.3},
@@ -26,7 +26,7 @@ Json body(const ChatRequest& request, const std::string& model, int max_tokens) 
   return out;
 }
 
-WireAnswer read(dom::element reply) {
+WireAnswer openai_answer(dom::element reply) {
   WireAnswer out;
   out.input_tokens = count_of(reply["usage"]["prompt_tokens"]);
   out.output_tokens = count_of(reply["usage"]["completion_tokens"]);
@@ -54,9 +54,9 @@ const Wire& openai_wire() {
                 {"max_tokens", {"max_tokens", "max_completion_tokens"}, "max_completion_tokens"},
                 {"max_completion_tokens", {"max_tokens", "max_completion_tokens"}},
                 {"stream", {"stream"}}},
-               headers,
-               body,
-               read};
+               openai_headers,
+               openai_body,
+               openai_answer};
   return *wire;
 }
 

@@ -11,7 +11,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr std::size_t kMostQuoted = 300;
 constexpr int kDeepest = 6;             // {"message": {"detail": [{"msg": "..."}]}} has four
 constexpr std::size_t kMostErrors = 8;  // of one list
 

@@ -17,6 +17,8 @@
 
 namespace ak {
 
+constexpr std::size_t kMostQuoted = 300;  // of what a server said
+
 /// What a 200 said.
 struct WireAnswer {
   enum class Stop : std::uint8_t { ended, cut, declined };

@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::int64_t kAlignment = 256;                      // of each scratch, bytes
 constexpr std::int64_t kMostScratch = std::int64_t{1} << 50;  // more than any GPU has
-constexpr std::int64_t kMostBlocks = std::numeric_limits<int>::max();
+constexpr std::int64_t kMostGridBlocks = std::numeric_limits<int>::max();
 
-std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+std::int64_t round_up(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 }  // namespace
 
@@ -80,7 +80,7 @@ std::int64_t LoopPlan::lay_out(std::span<const std::int64_t> values, std::span<s
       if (memory_[i].zeroed != first) continue;
       offsets[i] = bytes;
       const std::int64_t elements = std::max<std::int64_t>(memory_[i].elements(values), 0);
-      bytes = std::min(kMostScratch, bytes + aligned(std::min(elements, kMostScratch) * memory_[i].element_bytes));
+      bytes = std::min(kMostScratch, bytes + round_up(std::min(elements, kMostScratch) * memory_[i].element_bytes));
     }
     if (first) zeroed = bytes;
   }
@@ -111,7 +111,7 @@ bool LoopPlan::try_launch(Stream stream, std::span<void* const> arguments, std::
   const auto blocks = decided.first(kernels_.size()), offsets = decided.subspan(kernels_.size(), memory_.size());
   const std::int64_t bytes = decided[decisions() - 2], zeroed = decided[decisions() - 1];
   for (const std::int64_t each : blocks)  // before anything is enqueued
-    if (each > kMostBlocks) return false;
+    if (each > kMostGridBlocks) return false;
   const CUstream on = static_cast<CUstream>(stream);
   void* parameters[kMostArguments];
   std::copy(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(arguments_), parameters);

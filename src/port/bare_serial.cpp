@@ -80,7 +80,7 @@ std::size_t behind(Tokens tokens, std::size_t open) {
   return tokens.size();
 }
 
-struct Parameter {
+struct DeclaredParameter {
   loop::Parameter value;
   std::size_t first = 0, last = 0;  // tokens of its outermost [...], which C++ must not see; equal: none
 };
@@ -102,19 +102,19 @@ class Unit {
     std::vector<std::pair<std::size_t, std::size_t>> parts = split(open + 1, close);
     for (const auto& [first, last] : parts) parameters_.push_back(declared(first, last));
     for (std::size_t i = 0; i < parts.size(); ++i) measure(i, parts[i]);
-    for (const Parameter& each : parameters_) function.parameters.push_back(each.value);
+    for (const DeclaredParameter& each : parameters_) function.parameters.push_back(each.value);
 
     std::string list, names;
     for (std::size_t i = open + 1; i < close; ++i) {
       const auto in = std::find_if(parameters_.begin(), parameters_.end(),
-                                   [&](const Parameter& each) { return i >= each.first && i < each.last; });
+                                   [&](const DeclaredParameter& each) { return i >= each.first && i < each.last; });
       if (in == parameters_.end())
         list.append(tokens_[i]) += ' ';
       else if (i == in->first)
         list += "[] ";
     }
     if (parts.empty()) list.clear();
-    for (const Parameter& each : parameters_) names += (names.empty() ? "" : ", ") + each.value.name;
+    for (const DeclaredParameter& each : parameters_) names += (names.empty() ? "" : ", ") + each.value.name;
     const bool returns = function.returns != ScalarType::none;
     if (returns) list = fmt::format("{}* {}{}{}", c_name(function.returns), loop::kResult, list.empty() ? "" : ", ", list);
     loop::Candidate& candidate = bare.candidate;
@@ -268,8 +268,8 @@ class Unit {
     refuse(source_.function, fmt::format("{} is of no type that loops have", of));
   }
 
-  Parameter declared(std::size_t first, std::size_t last) const {
-    Parameter parameter;
+  DeclaredParameter declared(std::size_t first, std::size_t last) const {
+    DeclaredParameter parameter;
     const Tokens all(tokens_);
     std::size_t bracket = first;
     while (bracket < last && all[bracket] != "[") ++bracket;
@@ -300,7 +300,7 @@ class Unit {
 
   // Its length, once all integer parameters are known.
   void measure(std::size_t which, const std::pair<std::size_t, std::size_t>& part) {
-    Parameter& parameter = parameters_[which];
+    DeclaredParameter& parameter = parameters_[which];
     loop::Parameter& value = parameter.value;
     if (!value.pointer) return;
     std::optional<Term> outer;
@@ -365,7 +365,7 @@ class Unit {
       return token.front() == '0' && token.size() > 1
                  ? std::nullopt
                  : std::optional(loop::integer(number, number == static_cast<int>(number) ? ScalarType::i32 : ScalarType::i64));
-    for (const Parameter& each : parameters_)
+    for (const DeclaredParameter& each : parameters_)
       if (each.value.name == token && !each.value.pointer && !is_real(each.value.type))
         return loop::scalar(each.value.name, each.value.type);
     return std::nullopt;
@@ -389,7 +389,7 @@ class Unit {
   std::vector<std::string> flag_texts_ = reserved(source_.flags.size());
   std::map<std::size_t, std::pair<std::size_t, std::string>> edits_;  // by place: how much is replaced, with what
   std::string defines_;
-  std::vector<Parameter> parameters_;
+  std::vector<DeclaredParameter> parameters_;
   std::size_t begin_ = 0, name_at_ = 0;  // of the function
 
   // Tokens are views of these texts, which must not move.

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/text.hpp"
+#include "port/c_rewrite.hpp"
 
 namespace ak::port {
 namespace {
@@ -14,17 +15,15 @@ constexpr std::string_view kPrototypes =
     "void ak_at(int), ak_turn(int), ak_leave(int*), ak_return(int*);\n"
     "int ak_enter(int), ak_call(void);\n";
 
-struct Token {
+struct CToken {
   std::string_view before, text;  // blanks and line markers in front of it
   int line = 0;
   bool system = false;
 };
 
-constexpr bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '$'; }
-
 /// Those of a preprocessed text: line markers go with the blanks.
-std::vector<Token> tokens_of(std::string_view text) {
-  std::vector<Token> tokens;
+std::vector<CToken> tokens_of(std::string_view text) {
+  std::vector<CToken> tokens;
   int line = 1;
   bool system = false, line_begins = true;
   std::size_t blanks = 0;
@@ -252,7 +251,7 @@ class Marking {
     take();
   }
 
-  std::vector<Token> tokens_;
+  std::vector<CToken> tokens_;
   std::size_t at_ = 0;
   int depth_ = 0;
   Marked made_;

@@ -3,12 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/text.hpp"
-
 namespace ak::port {
 namespace {
-
-constexpr bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '$'; }
 
 /// Functions of <math.h> that have an f behind their names for float.
 bool is_math(std::string_view name) {

@@ -4,7 +4,12 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.hpp"
+
 namespace ak::port {
+
+/// Of a name in a preprocessed text.
+constexpr bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '$'; }
 
 struct TokenChanges {
   bool in_double = false;      // float is double, 0.5f is 0.5, fabsf is fabs

@@ -14,7 +14,7 @@ namespace {
 constexpr int kMultiprocessors = 4;  // few, so that blocks of a grid barrier see each other's turns
 constexpr std::int64_t kMostScratch = std::int64_t{1} << 30;
 
-std::vector<std::string> kernels_of(const loop::Candidate& candidate) {
+std::vector<std::string> kernel_names(const loop::Candidate& candidate) {
   std::vector<std::string> names;
   for (const loop::Launch& launch : candidate.launches)
     if (std::find(names.begin(), names.end(), launch.kernel) == names.end()) names.push_back(launch.kernel);
@@ -50,7 +50,7 @@ std::int64_t value_of(const loop::Term& term, const loop::Values& values, const 
 }  // namespace
 
 Emulated::Emulated(const loop::Candidate& candidate, const std::string& text, const loop::EmulatorOptions& options)
-    : Emulated(candidate, std::make_shared<loop::Emulator>(text, kernels_of(candidate), options)) {}
+    : Emulated(candidate, std::make_shared<loop::Emulator>(text, kernel_names(candidate), options)) {}
 
 Emulated::Emulated(const loop::Candidate& candidate, std::shared_ptr<loop::Emulator> object)
     : candidate_(candidate), object_(std::move(object)) {}

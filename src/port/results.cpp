@@ -26,12 +26,12 @@ constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{64} << 20;
 // ----------------------------------------------------------
 
 // Types are told apart once for all fields here, which is a fifth of the code that a template for each field would be.
-using Place = std::variant<const std::string*, const double*, const int*, const std::int64_t*, const bool*, const Status*,
-                           const Arm*, const std::vector<std::string>*, const std::vector<Attempt>*, const std::vector<Timing>*,
-                           const std::vector<Entry>*>;
+using Target = std::variant<const std::string*, const double*, const int*, const std::int64_t*, const bool*, const Status*,
+                            const Arm*, const std::vector<std::string>*, const std::vector<Attempt>*,
+                            const std::vector<Timing>*, const std::vector<Entry>*>;
 struct Field {
   std::string_view key;
-  Place place;
+  Target place;
   bool always;  // else left out where it is 0 or empty, and 0 or empty where a file lacks it
 };
 using Fields = std::vector<Field>;

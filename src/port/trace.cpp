@@ -17,12 +17,12 @@ namespace {
 
 // Of trace_runtime.c.
 constexpr std::size_t kMostRows = 8192;
-struct Row {
+struct TracedRow {
   std::int64_t kind, range, from, to, loop, distance;
 };
 struct Result {
   std::int64_t count = 0, whole = 0;
-  Row rows[kMostRows];
+  TracedRow rows[kMostRows];
 };
 
 std::string entry_text(const Function& function) {
@@ -77,7 +77,7 @@ Tracer::Trace Tracer::run(const Case& given, Deadline deadline) {
   trace.whole = result->whole != 0;
   const auto mark = [&](std::int64_t number) { return marks_.at(static_cast<std::size_t>(number)); };
   for (std::int64_t i = 0; i < result->count; ++i) {
-    const Row& row = result->rows[i];
+    const TracedRow& row = result->rows[i];
     TracedDependence one{
         static_cast<loop::Dependence::Kind>(row.kind), {}, mark(row.from), mark(row.to), mark(row.loop), row.distance};
     const Argument& first = given.arguments.at(static_cast<std::size_t>(row.range));

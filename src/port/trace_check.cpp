@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kMostTraced = 20000;
 constexpr std::int64_t kSmallest = 15;
-constexpr std::size_t kMostCases = 4, kMostOfOneSize = 2, kMostDistances = 8;
+constexpr std::size_t kMostChecked = 4, kMostOfOneSize = 2, kMostDistances = 8;
 
 /// What the function's nodes are and do.
 struct Place {
@@ -143,8 +143,7 @@ TraceCheck check(const loop::Verdict& verdict, const std::vector<TracedDependenc
   }
   for (auto& [place, one] : observed) {
     std::ranges::sort(one.distances);
-    const auto again = std::ranges::unique(one.distances);
-    one.distances.erase(again.begin(), again.end());
+    one.distances.erase(std::unique(one.distances.begin(), one.distances.end()), one.distances.end());
     one.distances.resize(std::min(one.distances.size(), kMostDistances));
     result.observed.push_back(std::move(one));
   }
@@ -154,8 +153,9 @@ TraceCheck check(const loop::Verdict& verdict, const std::vector<TracedDependenc
 std::vector<Case> cases_to_trace(const CasePlan& plan) {
   std::vector<std::size_t> chosen;
   const auto choose = [&](std::int64_t smallest) {
-    for (std::size_t i = 0; i < plan.cases.size() && chosen.size() < kMostCases; ++i) {
-      const auto& [sizes, recipe] = plan.cases[i];
+    for (std::size_t i = 0; i < plan.cases.size() && chosen.size() < kMostChecked; ++i) {
+      const auto& sizes = plan.cases[i].sizes;
+      const auto& recipe = plan.cases[i].recipe;
       if (iterations(plan.function, sizes) > kMostTraced) continue;
       if (std::ranges::any_of(plan.roles.sizes, [&](const std::string& size) { return sizes.at(size) < smallest; })) continue;
       std::size_t alike = 0;

@@ -34,11 +34,11 @@ struct Layout {
   /// All inputs lie before D, all outputs from there on.
   std::int64_t input_bytes() const { return d.begin; }
   std::int64_t output_bytes() const { return bytes - d.begin; }
-  /// Pointers and leading dimensions for a block at `base`, the sizes of the problem, alpha 1, beta 0, slope 0.
+  /// Data and leading dimensions for a block at `base`, the sizes of the problem, alpha 1, beta 0, slope 0.
   CallArgs args(const Problem& problem, std::uint64_t base) const;
 };
 
-/// guard_bytes: before and after each operand, rounded up to 256. Pointers and strides have exactly the problem's classes; bias
+/// guard_bytes: before and after each operand, rounded up to 256. Data and strides have exactly the problem's classes; bias
 /// and scales lie on 16 bytes when tight, on their element's size and no more when gapped. A
 /// gated problem's B is one matrix when tight, as far as its alignment allows, and two when gapped.
 Layout make_layout(const Problem& problem, Spacing spacing, std::int64_t guard_bytes);

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::int64_t kKeptCaseBytes = std::int64_t{512} << 20;
 constexpr std::int64_t kLastRows = 256;  // of a whole problem, where offsets are largest
-constexpr double kMostFlops = 1e14;      // of one launch over it: 0.15 s on an H200
+constexpr double kMostLaunchFlops = 1e14;  // of one launch over it: 0.15 s on an H200
 
 struct Seed {
   Data data;
@@ -95,7 +95,7 @@ Proven LocalProver::prove_whole(const Kernel& kernel, Deadline deadline) {
   const PlanPtr plan = loaded(bed_.whole, kernel);
   if (plan->workspace_bytes() > bed_.scratch_bytes) return {0, false};
   if (!whole_case_) {
-    if (bed_.whole.flops() > kMostFlops) return {0, false};
+    if (bed_.whole.flops() > kMostLaunchFlops) return {0, false};
     if (Case::bytes_for(bed_.whole, Spacing::tight, kLastRows) > bed_.queue.memory().left()) return {0, false};
     whole_case_ = std::make_unique<Case>(bed_.queue, bed_.probe, bed_.whole, Data::normal, Spacing::tight, 8, kLastRows);
   }

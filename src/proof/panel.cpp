@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t kRowStep = 256;     // of any tiling, and of any class of alignment
 constexpr std::int64_t kLeastRows = 1024;  // B is read from L2 then as often as in the whole problem, or nearly
-constexpr double kMostFlops = 1.2e12;      // on an H200 2 ms of a launch, 40 ms of a reference: all of 8192 cubed
+constexpr double kMostPanelFlops = 1.2e12;  // on an H200 2 ms of a launch, 40 ms of a reference: all of 8192 cubed
 
 }  // namespace
 
@@ -19,7 +19,7 @@ std::int64_t least_search_bytes(const Problem& problem) { return RotatingSets::l
 
 Problem search_panel(const Problem& problem, std::int64_t bytes) {
   const auto fits = [&](const Problem& p) {
-    return p.flops() <= kMostFlops && 2 * RotatingSets::least_bytes(p) + case_bytes(p) <= bytes;
+    return p.flops() <= kMostPanelFlops && 2 * RotatingSets::least_bytes(p) + case_bytes(p) <= bytes;
   };
   if (problem.m <= kLeastRows || fits(problem)) return problem;
   Problem panel = problem;

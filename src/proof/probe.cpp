@@ -38,7 +38,7 @@ void launch(CUstream stream, CUfunction function, ProbeGrid grid, unsigned threa
   check(driver().cuLaunchKernelEx(&config, function, parameters, nullptr), "launching a check");
 }
 
-void* at(std::uint64_t base, const Region& r) { return reinterpret_cast<void*>(base + r.begin); }
+void* start_of(std::uint64_t base, const Region& r) { return reinterpret_cast<void*>(base + r.begin); }
 
 }  // namespace
 
@@ -59,14 +59,14 @@ void Probe::fill(CUstream stream, std::uint64_t base, const Region& r, Values va
 
 void Probe::poison(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed) const {
   if (!r.elements) return;
-  launch(stream, resources_.support_kernel("ak_poison"), grid_over(r.elements), kProbeThreads, at(base, r),
+  launch(stream, resources_.support_kernel("ak_poison"), grid_over(r.elements), kProbeThreads, start_of(base, r),
          static_cast<long long>(r.elements), static_cast<int>(r.type), static_cast<unsigned long long>(seed));
 }
 
 void Probe::check_guards(CUstream stream, std::uint64_t base, const Region& r, std::uint64_t seed, Finding* finding) const {
   const auto region = [&](std::int64_t first, std::int64_t rows, std::int64_t cols, std::int64_t ld) {
     if (rows < 1 || cols < 1) return;
-    launch(stream, resources_.support_kernel("ak_check_poison"), grid_over(rows, cols), kProbeThreads, at(base, r),
+    launch(stream, resources_.support_kernel("ak_check_poison"), grid_over(rows, cols), kProbeThreads, start_of(base, r),
            static_cast<long long>(first), static_cast<long long>(rows), static_cast<long long>(cols),
            static_cast<long long>(ld), static_cast<int>(r.type), static_cast<unsigned long long>(seed), &finding->broken);
   };

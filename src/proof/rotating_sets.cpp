@@ -9,17 +9,17 @@ namespace ak {
 namespace {
 
 constexpr int kMostSets = 64;
-constexpr std::int64_t kGuardBytes = 4 << 10;
+constexpr std::int64_t kSetGuardBytes = 4 << 10;
 constexpr std::int64_t kMostBytes = std::int64_t{2} << 30;  // of all sets, but for problems of which two are larger
 
 }  // namespace
 
 std::int64_t RotatingSets::least_bytes(const Problem& problem) {
-  return make_layout(problem, Spacing::tight, kGuardBytes).bytes;
+  return make_layout(problem, Spacing::tight, kSetGuardBytes).bytes;
 }
 
 RotatingSets::RotatingSets(const GpuQueue& queue, const Probe& probe, const Problem& problem, const DeviceFacts& device)
-    : layout_(make_layout(problem, Spacing::tight, kGuardBytes)) {
+    : layout_(make_layout(problem, Spacing::tight, kSetGuardBytes)) {
   const std::int64_t wanted = 3 * device.l2_bytes;
   self_evicting_ = layout_.bytes > wanted;
   const std::int64_t sets = std::clamp<std::int64_t>((wanted + layout_.bytes - 1) / layout_.bytes, 2, kMostSets);

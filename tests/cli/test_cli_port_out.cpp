@@ -22,13 +22,13 @@ const char* const kVerdict = R"({"function": {"name": "doubled", "returns": "voi
         {"kind": "element", "type": "f32", "text": "a", "terms": [{"kind": "scalar", "type": "i32", "text": "i"}]}]}}]}]},
   "groups": [{"statements": [2], "loops": [{"loop": 1, "variable": "i", "role": "parallel"}]}]})";
 
-struct Folder {
+struct OutFolder {
   fs::path path = fs::temp_directory_path() / fmt::format("ak_port_{}", getpid());
-  Folder() {
+  OutFolder() {
     fs::remove_all(path);
     fs::create_directories(path);
   }
-  ~Folder() { fs::remove_all(path); }
+  ~OutFolder() { fs::remove_all(path); }
   std::string file(const char* name, const std::string& text) const {
     std::ofstream(path / name) << text;
     return (path / name).string();
@@ -38,7 +38,7 @@ struct Folder {
 }  // namespace
 
 TEST_CASE("port --out leaves a folder for each function that passed, and says at once where it cannot") {
-  const Folder folder;
+  const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
   const std::string verdict = folder.file("verdict.json", kVerdict);
@@ -61,7 +61,7 @@ TEST_CASE("port --out leaves a folder for each function that passed, and says at
 }
 
 TEST_CASE("port --out into an older run's folder: what that left of the function goes, and nothing of the user's") {
-  const Folder folder;
+  const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
   const std::string verdict = folder.file("verdict.json", kVerdict);
@@ -97,7 +97,7 @@ TEST_CASE("port --out into an older run's folder: what that left of the function
 }
 
 TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than two seconds") {
-  const Folder folder;
+  const OutFolder folder;
   const std::string source = folder.file("d.c", "void doubled(int n, float a[n]) { a[0] = n; }\n");
   const std::string slow = folder.file("slow", "#!/bin/sh\nsleep 3\necho no; exit 3\n");
   fs::permissions(slow, fs::perms::owner_all);
@@ -115,7 +115,7 @@ TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than 
 }
 
 TEST_CASE("port --size: lists of numbers for parameters and macros; what is wrong is said by its name") {
-  const Folder folder;
+  const OutFolder folder;
   const std::string source =
       folder.file("d.c",
                   "#define LEN 2\n"
@@ -176,7 +176,7 @@ TEST_CASE("port --size: lists of numbers for parameters and macros; what is wron
 }
 
 TEST_CASE("port: what is wrong with its words is said by name") {
-  const Folder folder;
+  const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
   const std::string verdict = folder.file("verdict.json", kVerdict);
@@ -196,7 +196,7 @@ TEST_CASE("port: what is wrong with its words is said by name") {
 }
 
 TEST_CASE("doctor: loops lack clang where it is not on the path") {
-  const Folder folder;
+  const OutFolder folder;
   fs::create_symlink("/bin/true", folder.path / "cc");
   const std::string analyser = folder.file("analyse", "");
   fs::permissions(analyser, fs::perms::owner_all);

@@ -23,7 +23,7 @@ using namespace ak;
 
 namespace {
 
-constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+constexpr std::int64_t kAllocatorMiB = std::int64_t{1} << 20;
 
 // An engine's allocator, which knows what it gave for which stream.
 struct Lender {
@@ -85,32 +85,32 @@ TEST_CASE(
   fake::reset();
   Lender lender;
   {
-    const auto scratch = Workspaces::of_caller(current_context(), 100 * kMiB, lender.callbacks());
+    const auto scratch = Workspaces::of_caller(current_context(), 100 * kAllocatorMiB, lender.callbacks());
     const OwnedStream one = OwnedStream::make(), two = OwnedStream::make();
-    void* const first = at(*scratch, one.get(), 4 * kMiB);
+    void* const first = at(*scratch, one.get(), 4 * kAllocatorMiB);
     REQUIRE(lender.lent.count(first) == 1);
     CHECK(lender.lent[first].stream == one.get());
     CHECK(lender.lent[first].context == current_context());
-    CHECK(at(*scratch, one.get(), 3 * kMiB) == first);
-    void* const second = at(*scratch, two.get(), 4 * kMiB);
+    CHECK(at(*scratch, one.get(), 3 * kAllocatorMiB) == first);
+    void* const second = at(*scratch, two.get(), 4 * kAllocatorMiB);
     CHECK(second != first);
     CHECK(lender.allocated == 2);
-    CHECK(scratch->held_bytes() == 8 * kMiB);
+    CHECK(scratch->held_bytes() == 8 * kAllocatorMiB);
     bool zeroed = false;  // in the stream's own order
     for (const fake::Call& call : fake::calls()) zeroed |= call.name == "cuMemsetD8Async" && call.stream == one.get();
     CHECK(zeroed);
 
-    CHECK(at(*scratch, one.get(), 10 * kMiB) != first);
+    CHECK(at(*scratch, one.get(), 10 * kAllocatorMiB) != first);
     CHECK(lender.lent.count(first) == 0);
-    CHECK(at(*scratch, two.get(), 4 * kMiB) == second);
+    CHECK(at(*scratch, two.get(), 4 * kAllocatorMiB) == second);
     {
-      const auto lease = scratch->acquire(two.get(), 4 * kMiB);  // a thread is about to use it
-      CHECK(at(*scratch, two.get(), 20 * kMiB) != second);
+      const auto lease = scratch->acquire(two.get(), 4 * kAllocatorMiB);  // a thread is about to use it
+      CHECK(at(*scratch, two.get(), 20 * kAllocatorMiB) != second);
       CHECK(lender.lent.count(second) == 1);
     }
-    CHECK(at(*scratch, one.get(), 30 * kMiB) != nullptr);
+    CHECK(at(*scratch, one.get(), 30 * kAllocatorMiB) != nullptr);
     CHECK(lender.lent.count(second) == 0);
-    CHECK(at(*scratch, one.get(), 90 * kMiB) == nullptr);  // beyond the cap
+    CHECK(at(*scratch, one.get(), 90 * kAllocatorMiB) == nullptr);  // beyond the cap
   }
   CHECK(lender.lent.empty());
   CHECK(lender.released == lender.allocated);
@@ -125,13 +125,13 @@ TEST_CASE("scratch allocator: a capture's memory is its graph's, beyond the cont
   CUgraph graph = nullptr;
   void* captured = nullptr;
   {
-    const auto scratch = Workspaces::of_caller(current_context(), 100 * kMiB, lender.callbacks());
-    void* const eager = at(*scratch, stream.get(), 4 * kMiB);
+    const auto scratch = Workspaces::of_caller(current_context(), 100 * kAllocatorMiB, lender.callbacks());
+    void* const eager = at(*scratch, stream.get(), 4 * kAllocatorMiB);
     check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
     fake::forget();
-    captured = at(*scratch, stream.get(), 4 * kMiB);
+    captured = at(*scratch, stream.get(), 4 * kAllocatorMiB);
     CHECK(captured != eager);
-    CHECK(at(*scratch, stream.get(), 2 * kMiB) == captured);
+    CHECK(at(*scratch, stream.get(), 2 * kAllocatorMiB) == captured);
     int zeroed = 0;
     for (const fake::Call& call : fake::calls()) zeroed += call.name == "cuMemsetD8Async" && call.stream == stream.get();
     CHECK(zeroed == 1);
@@ -141,7 +141,7 @@ TEST_CASE("scratch allocator: a capture's memory is its graph's, beyond the cont
   CHECK(lender.lent.count(captured) == 1);
   check(driver().cuGraphDestroy(graph), "destroying a graph");
   CHECK(lender.lent.size() == 1);  // no call to the driver from there, nor to the caller
-  { const auto later = Workspaces::of_caller(current_context(), kMiB, lender.callbacks()); }
+  { const auto later = Workspaces::of_caller(current_context(), kAllocatorMiB, lender.callbacks()); }
   CHECK(lender.lent.empty());
   CHECK(lender.fault == "");
   CHECK(fake::misuses().empty());
@@ -151,10 +151,10 @@ TEST_CASE("scratch allocator: a graph that is gone gives its memory back at once
   fake::reset();
   Lender lender;
   const OwnedStream stream = OwnedStream::make();
-  const auto scratch = Workspaces::of_caller(current_context(), 100 * kMiB, lender.callbacks());
+  const auto scratch = Workspaces::of_caller(current_context(), 100 * kAllocatorMiB, lender.callbacks());
   for (int i = 0; i < 5; ++i) {
     check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
-    CHECK(at(*scratch, stream.get(), 60 * kMiB) != nullptr);
+    CHECK(at(*scratch, stream.get(), 60 * kAllocatorMiB) != nullptr);
     CUgraph graph = nullptr;
     check(driver().cuStreamEndCapture(stream.get(), &graph), "ending a capture");
     CHECK(lender.lent.size() == 1);
@@ -203,9 +203,9 @@ TEST_CASE("scratch allocator: the context may be lost before the memory is given
   Lender lender;
   OwnContext own;
   {
-    auto scratch = Workspaces::of_caller(own.handle, 100 * kMiB, lender.callbacks());
+    auto scratch = Workspaces::of_caller(own.handle, 100 * kAllocatorMiB, lender.callbacks());
     const OwnedStream stream = OwnedStream::make();
-    CHECK(at(*scratch, stream.get(), kMiB) != nullptr);
+    CHECK(at(*scratch, stream.get(), kAllocatorMiB) != nullptr);
     own.end();
   }
   CHECK(lender.released == 1);

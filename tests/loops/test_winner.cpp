@@ -54,7 +54,7 @@ Winner example() {
 
 TEST_CASE("loop record: texts there and back") {
   CHECK(read_winner(write_json(example())) == example());
-  KnownSource source{{{"a/b.h", "00"}}, triangle(), {"k"}, ""};
+  KnownSource source{{{"a/b.h", "00"}}, triangle(), {"k"}, "", ""};
   CHECK(read_known_source(write_json(source)) == source);
   CHECK_THROWS_WITH(read_winner(R"({"kernels":[{"knobs":{"block":"x"}}]})"),
                     "loop.kernels[0].knobs.block is not an integer that fits");

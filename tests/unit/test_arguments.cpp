@@ -26,7 +26,7 @@ struct Views {
   ConstMatrix b{at(0x20000), 7, 3, 8, DType::bf16, Order::row};
   Matrix d{at(0x30000), 5, 3, 8, DType::bf16, Order::row};
   Epilogue e;
-  CanonicalCall call(Data data = Data::required) const { return canonicalize(a, b, d, e, data); }
+  CanonicalCall call(Pointers data = Pointers::required) const { return canonicalize(a, b, d, e, data); }
 };
 
 // The error of a call that was changed in one place; "" when it passes.
@@ -337,7 +337,7 @@ TEST_CASE("asking needs no pointers") {
   const Problem problem = v.call().problem;
   v.a.data = v.b.data = nullptr;
   v.d.data = nullptr;
-  CHECK(v.call(Data::optional).problem == problem);
+  CHECK(v.call(Pointers::optional).problem == problem);
 }
 
 TEST_CASE("of many calls to prepare, the wrong one is named before anything is done") {
@@ -361,7 +361,7 @@ TEST_CASE("messages use the caller's names") {
   Views v;
   v.b.rows = 6;
   const ArgumentNames names{"x", "w", "c", "y", "bias", "activation"};
-  CHECK_THROWS_WITH_AS(canonicalize(v.a, v.b, v.d, v.e, Data::required, names),
+  CHECK_THROWS_WITH_AS(canonicalize(v.a, v.b, v.d, v.e, Pointers::required, names),
                        doctest::Contains("w: its 6 rows differ from x"), Error);
 }
 

@@ -116,7 +116,7 @@ struct Views {
     e.up.data = address(0x28000);
   }
   void with_aux() { e.aux = {address(0x40000), 8, 64, 64, DType::bf16, Order::row}; }
-  CanonicalCall call(Data data = Data::required) const { return canonicalize(a, b, d, e, data); }
+  CanonicalCall call(Pointers data = Pointers::required) const { return canonicalize(a, b, d, e, data); }
 };
 
 std::string refusal(const std::function<void(Views&)>& change, ErrorCode code = ErrorCode::invalid_argument) {
@@ -182,14 +182,14 @@ TEST_CASE("a packed B and two matrices are one problem; the class is that of bot
   CHECK(packed.call().problem.n == 32);
   CHECK(packed.call().args.b2.data == address(0x20000 + 2 * 32));
   CHECK(apart.call().args.b2.data == address(0x28000));
-  CHECK(packed.call(Data::optional).problem == packed.call().problem);
+  CHECK(packed.call(Pointers::optional).problem == packed.call().problem);
 
   const auto narrow = [](Views& v) { v.d.cols = v.d.ld = 30, v.b.cols = 60; };  // the up begins 60 bytes on
   narrow(packed);
   CHECK(packed.call().problem.align_b == 4);
   packed.b.data = nullptr;
-  CHECK(packed.call(Data::optional).problem.align_b == 4);  // whoever asks ahead is told of the same problem
-  CHECK(packed.call(Data::optional).args.b2.data == nullptr);
+  CHECK(packed.call(Pointers::optional).problem.align_b == 4);  // whoever asks ahead is told of the same problem
+  CHECK(packed.call(Pointers::optional).args.b2.data == nullptr);
   apart.e.up.data = address(0x28008);
   CHECK(apart.call().problem.align_b == 8);
   packed = Views();

@@ -45,9 +45,9 @@ extern "C" int rename(const char* from, const char* to) noexcept {
 
 namespace {
 
-struct Folder {
-  Folder() { fs::remove_all(path), fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
+struct FileFolder {
+  FileFolder() { fs::remove_all(path), fs::create_directories(path); }
+  ~FileFolder() { fs::remove_all(path); }
   int files() const { return static_cast<int>(std::distance(fs::directory_iterator(path), fs::directory_iterator())); }
   const fs::path path = fs::temp_directory_path() / ("ak_atomic_" + std::to_string(getpid()));
 };
@@ -60,7 +60,7 @@ std::string text_of(const fs::path& file) {
 }  // namespace
 
 TEST_CASE("a file is replaced whole, through no link, and nothing lies beside it") {
-  const Folder folder;
+  const FileFolder folder;
   const fs::path file = folder.path / "a";
   CHECK(write_atomically(file, "first") == std::nullopt);
   const std::string large(1 << 20, 'x');
@@ -77,7 +77,7 @@ TEST_CASE("a file is replaced whole, through no link, and nothing lies beside it
 }
 
 TEST_CASE("what cannot be written says why and leaves nothing") {
-  const Folder folder;
+  const FileFolder folder;
   CHECK(write_atomically(folder.path / "none/a", "x") == "No such file or directory");
   fs::create_directories(folder.path / "taken/full");
   CHECK(write_atomically(folder.path / "taken", "x") == "Is a directory");
@@ -111,7 +111,7 @@ TEST_CASE("what cannot be written says why and leaves nothing") {
 }
 
 TEST_CASE("a file is on the disk before it has its name, and its name before it is said to be written") {
-  const Folder folder;
+  const FileFolder folder;
   const fs::path file = folder.path / "a";
   std::string heard;
   asked = &heard;

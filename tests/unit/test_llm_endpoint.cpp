@@ -15,7 +15,7 @@ using namespace ak;
 
 namespace {
 
-const ChatRequest kQuestion = {"be brief", "which tile?", ""};
+const ChatRequest kPlainQuestion = {"be brief", "which tile?", ""};
 
 std::string temporary_folder() {
   std::string path = (std::filesystem::temp_directory_path() / "ak-mailbox-XXXXXX").string();
@@ -61,7 +61,7 @@ TEST_CASE("mailbox: the whole prompt is written, the reply awaited; a recorded r
     std::ofstream(folder + "/draft") << "use 64";
     std::filesystem::rename(folder + "/draft", stem + ".reply.txt");
   });
-  const ChatReply reply = chat->ask(kQuestion, Deadline::in(10), {});
+  const ChatReply reply = chat->ask(kPlainQuestion, Deadline::in(10), {});
   clerk.join();
   CHECK(reply.ok());
   CHECK(reply.text == "use 64");
@@ -70,7 +70,7 @@ TEST_CASE("mailbox: the whole prompt is written, the reply awaited; a recorded r
 
   std::filesystem::remove(stem + ".prompt.txt");
   const auto start = Clock::now();
-  CHECK(chat->ask(kQuestion, Deadline::in(10), {}).text == "use 64");
+  CHECK(chat->ask(kPlainQuestion, Deadline::in(10), {}).text == "use 64");
   CHECK(seconds_since(start) < 0.5);
   CHECK(!std::filesystem::exists(stem + ".prompt.txt"));
 

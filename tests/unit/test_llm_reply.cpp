@@ -10,14 +10,14 @@ namespace {
 
 const std::string kItem =
     R"({"why": "fills the waves", "family": "sm90", "tile_m": 128, "tile_n": 256, "tile_k": 64, "stages": 4, "schedule": "pingpong"})";
-const char* kTactic = "sm90 tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=pingpong";
+const char* kGivenTactic = "sm90 tile_m=128 tile_n=256 tile_k=64 stages=4 schedule=pingpong";
 
 void check_one(const std::string& text) {
   CAPTURE(text);
   const LlmReply reply = parse_reply(text);
   CHECK(reply.fault == "");
   REQUIRE(reply.items.size() == 1);
-  CHECK(reply.items[0].tactic == parse_tactic(kTactic));
+  CHECK(reply.items[0].tactic == parse_tactic(kGivenTactic));
 }
 
 std::string rejection(const std::string& item) {
@@ -32,7 +32,7 @@ std::string rejection(const std::string& item) {
 TEST_CASE("reply: an item becomes a tactic, with its reason") {
   const LlmReply reply = parse_reply("{\"proposals\": [" + kItem + "]}");
   REQUIRE(reply.items.size() == 1);
-  CHECK(reply.items[0].tactic == parse_tactic(kTactic));
+  CHECK(reply.items[0].tactic == parse_tactic(kGivenTactic));
   CHECK(reply.items[0].why == "fills the waves");
   CHECK(reply.rejected.empty());
 }

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kRoot = AK_SOURCE_DIR;
+const fs::path kReadmeRoot = AK_SOURCE_DIR;
 const char* const kFolders[] = {"include", "src", "kernels", "cache", "examples", "tests"};
 
 std::string contents(const fs::path& path) {
@@ -62,9 +62,9 @@ std::vector<fs::path> files(const std::string& extension = "") {
   const auto add = [&](const fs::directory_entry& entry) {
     if (entry.is_regular_file() && (extension.empty() || entry.path().extension() == extension)) all.push_back(entry.path());
   };
-  for (const auto& entry : fs::directory_iterator(kRoot)) add(entry);
+  for (const auto& entry : fs::directory_iterator(kReadmeRoot)) add(entry);
   for (const char* folder : kFolders)
-    for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) add(entry);
+    for (const auto& entry : fs::recursive_directory_iterator(kReadmeRoot / folder)) add(entry);
   return all;
 }
 
@@ -77,7 +77,7 @@ bool is_path(const std::string& word) {
 }
 
 bool is_there(const std::string& word, const fs::path& folder) {
-  for (const fs::path& base : {folder, kRoot, kRoot / "src", kRoot / "tests", kRoot / "include"})
+  for (const fs::path& base : {folder, kReadmeRoot, kReadmeRoot / "src", kReadmeRoot / "tests", kReadmeRoot / "include"})
     if (fs::exists(base / word)) return true;
   static const std::set<std::string> names = [] {
     std::set<std::string> all;
@@ -114,13 +114,13 @@ TEST_CASE("what the READMEs name is there") {
     if (path.filename() == "CHANGELOG.md") continue;  // it names what was
     ++texts;
     for (const std::string& fault : faults(contents(path), path.parent_path(), path))
-      FAIL_CHECK(fmt::format("{}: {}", fs::relative(path, kRoot).string(), fault));
+      FAIL_CHECK(fmt::format("{}: {}", fs::relative(path, kReadmeRoot).string(), fault));
   }
   CHECK(texts >= 8);
 }
 
 TEST_CASE("a README that names what is not there is found out") {
-  const fs::path folder = kRoot / "tests", itself = folder / "README.md";
+  const fs::path folder = kReadmeRoot / "tests", itself = folder / "README.md";
   const auto found = [&](const char* text) { return fmt::format("{}", fmt::join(faults(text, folder, itself), "; ")); };
   CHECK(found("[a](gpu/README.md), [b](../README.md#words), [c](#the-fake-driver), `unit/test_readmes.cpp` and `src/cli/`") ==
         "");
@@ -140,7 +140,7 @@ namespace {
 std::string all_tests() {
   std::string tests;
   for (const fs::path& path : files(".cpp"))
-    if (!fs::relative(path, kRoot / "tests").string().starts_with("..")) tests += contents(path);
+    if (!fs::relative(path, kReadmeRoot / "tests").string().starts_with("..")) tests += contents(path);
   return std::regex_replace(std::regex_replace(tests, std::regex(R"(TEST_CASE\(\s+")"), "TEST_CASE(\""),
                             std::regex("\"\\s*\n\\s*\""), "");
 }
@@ -171,7 +171,7 @@ Named named_tests(const std::string& text, const std::string& tests) {
 }  // namespace
 
 TEST_CASE("the test cases that the tables of faults and of promises name are there") {
-  const std::string tests = all_tests(), of_tests = contents(kRoot / "tests/README.md"), readme = contents(kRoot / "README.md");
+  const std::string tests = all_tests(), of_tests = contents(kReadmeRoot / "tests/README.md"), readme = contents(kReadmeRoot / "README.md");
   const std::string faults = section(of_tests, "## Faults, and what shows that they are borne");
   CHECK(matches(faults, R"(\n(\| \d+ \|[^\n]*))").size() == 29 + 22);
   CHECK(named_tests(faults, tests).tests >= 100);

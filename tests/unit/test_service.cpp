@@ -53,7 +53,7 @@ struct Gate {
   }
 };
 
-std::string folder_of(const char* name) {
+std::string service_folder(const char* name) {
   const std::string folder = std::string(AK_BINARY_DIR) + "/" + name;
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
@@ -253,7 +253,7 @@ TEST_CASE("where no thread can be started who waits does the work itself") {
 }
 
 TEST_CASE("work whose lease another process has waits without holding up other work") {
-  const std::string folder = folder_of("test_service_lease");
+  const std::string folder = service_folder("test_service_lease");
   ChildProcess holder([&](ChildProcess& self) {
     Lease lease(folder, digest("held"));
     self.say(lease.take() == Lease::State::held ? "y" : "n");

@@ -14,11 +14,11 @@ using namespace ak::proof;
 
 namespace {
 
-const std::filesystem::path kRoot = AK_SOURCE_DIR;
+const std::filesystem::path kPackRoot = AK_SOURCE_DIR;
 
 std::set<std::string> stale_families() {
   std::set<std::string> stale;
-  std::ifstream in(kRoot / "tests/gpu/stale.txt");
+  std::ifstream in(kPackRoot / "tests/gpu/stale.txt");
   for (std::string line; std::getline(in, line);)
     if (!line.empty()) stale.insert(line);
   return stale;
@@ -27,9 +27,9 @@ std::set<std::string> stale_families() {
 }  // namespace
 
 TEST_CASE("the shipped pack is what the record on file makes, and the library carries it") {
-  const Record record = read_record((kRoot / "tests/gpu/record.json").string());
+  const Record record = read_record((kPackRoot / "tests/gpu/record.json").string());
   const auto entries = pack_entries(record);
-  std::ifstream in(kRoot / "cache/shipped/h200.pack", std::ios::binary);
+  std::ifstream in(kPackRoot / "cache/shipped/h200.pack", std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
   CHECK_MESSAGE(pack_text(entries) == text.str(), "make it again: ak_prove pack tests/gpu/record.json cache/shipped/h200.pack");

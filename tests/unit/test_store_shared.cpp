@@ -26,7 +26,7 @@ constexpr int kSkipped = 77;
 constexpr uid_t kNobody = 65534;
 
 // What the body gives, run in a forked process; -1 when it died.
-int forked(const std::function<int()>& body) {
+int code_of(const std::function<int()>& body) {
   const pid_t child = fork();
   if (child == 0) _exit(body());
   int status = 0;
@@ -36,7 +36,7 @@ int forked(const std::function<int()>& body) {
 
 // Root's writes are refused by no mode: it becomes a user that owns nothing.
 int as_another_user(const std::function<int()>& body) {
-  return forked([&] { return setgid(kNobody) == 0 && setuid(kNobody) == 0 ? body() : kSkipped; });
+  return code_of([&] { return setgid(kNobody) == 0 && setuid(kNobody) == 0 ? body() : kSkipped; });
 }
 
 // Holds a lock of LMDB's lock table as a process of the same id in another container would.
@@ -50,7 +50,7 @@ struct LockHolder {
       struct flock range = {};
       range.l_type = kind, range.l_whence = SEEK_SET, range.l_start = byte, range.l_len = 1;
       const char held = fcntl(file, F_SETLK, &range) == 0;
-      if (write(ends[1], &held, 1) != 1) _exit(1);
+      if (::write(ends[1], &held, 1) != 1) _exit(1);
       for (;;) pause();
     }
     char held = 0;
@@ -190,7 +190,7 @@ TEST_CASE("a folder that cannot be written is read: every record hits, what is n
   };
   if (geteuid() == 0) {
     CHECK(as_another_user(use) == 0);
-    const int mounted = forked([&] {
+    const int mounted = code_of([&] {
       const char* at = folder.path.c_str();
       if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
           mount(at, at, nullptr, MS_BIND, nullptr) != 0 ||
@@ -386,7 +386,7 @@ TEST_CASE("the writers' lock is held by one process at a time, and dies with it"
   ours.open(folder);
   ours.lock();
   const auto free_elsewhere = [&] {
-    return forked([&] {
+    return code_of([&] {
       const int file = open((folder.path / "write.lock").c_str(), O_RDWR);
       struct flock range = {};
       range.l_type = F_WRLCK, range.l_whence = SEEK_SET;
@@ -396,7 +396,7 @@ TEST_CASE("the writers' lock is held by one process at a time, and dies with it"
   CHECK(free_elsewhere() == 0);
   ours.unlock();
   CHECK(free_elsewhere() == 1);
-  CHECK(forked([&] {
+  CHECK(code_of([&] {
           lmdb::WriterLock theirs;
           theirs.open(folder);
           theirs.lock();

@@ -10,7 +10,7 @@ namespace {
 using loop::Node;
 using loop::Term;
 
-std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff);
+std::optional<Term> floor_term(const loop::Function& function, const isl::aff& aff);
 
 std::optional<std::int64_t> whole(isl_val* value, std::int64_t scale) {
   const isl::val scaled = isl::manage(isl_val_mul_ui(value, static_cast<unsigned long>(scale)));
@@ -18,7 +18,7 @@ std::optional<std::int64_t> whole(isl_val* value, std::int64_t scale) {
 }
 
 /// floor(sum / divisor), for what is not negative.
-std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff) {
+std::optional<Term> floor_term(const loop::Function& function, const isl::aff& aff) {
   const auto divisor = whole(isl_aff_get_denominator_val(aff.get()), 1);
   const auto base = divisor ? whole(isl_aff_get_constant_val(aff.get()), *divisor) : std::nullopt;
   if (!base) return std::nullopt;
@@ -39,7 +39,7 @@ std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff)
     const auto factor = whole(isl_aff_get_coefficient_val(aff.get(), isl_dim_div, i), *divisor);
     if (!factor) return std::nullopt;
     if (*factor == 0) continue;
-    const auto inner = as_term(function, isl::manage(isl_aff_get_div(aff.get(), i)));
+    const auto inner = floor_term(function, isl::manage(isl_aff_get_div(aff.get(), i)));
     if (!inner) return std::nullopt;
     add(*factor, *inner);
   }
@@ -71,7 +71,7 @@ std::optional<Term> threshold(const Model& model, const std::vector<Dependence>&
   isl_set* behind = isl_set_from_pw_aff(isl_pw_aff_copy(first.get()));
   const isl::map reaches = isl::map(chain.ctx(), "{ [p] -> [t] : t >= p }");
   if (!isl::manage(behind).apply(reaches).intersect(sources).is_empty()) return std::nullopt;
-  return as_term(*model.function, only);
+  return floor_term(*model.function, only);
 }
 
 void shift(Node& node, int above, int by) {

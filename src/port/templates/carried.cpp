@@ -18,7 +18,7 @@ using loop::Term;
 
 namespace {
 
-Node assignment(int id, const std::string& scalar, loop::ScalarType type, Term value) {
+Node assigned(int id, const std::string& scalar, loop::ScalarType type, Term value) {
   Node node;
   node.id = id;
   node.target = loop::scalar(scalar, type);
@@ -32,7 +32,7 @@ const Term& unrounded(const Term& term) {
   return same_kind ? term.terms[0] : term;
 }
 
-const char* functor(const std::string& op) {
+const char* scan_functor(const std::string& op) {
   struct Row {
     const char *op, *functor;
   };
@@ -156,7 +156,7 @@ class Division {
   }
 
   bool by_operator(Carried carried, const loop::Recurrence& recurrence, const Node& statement) {
-    const char* name = functor(recurrence.op);
+    const char* name = scan_functor(recurrence.op);
     if (!name || !recurrence.constant) return false;
     carried.law = Carried::Law::extreme;
     carried.op = name;
@@ -420,7 +420,7 @@ class Division {
       for (const auto& [reader, index] : saves_)
         if (reader == node.id) {
           const Saved& saved = phases_.saved[index];
-          out.push_back(assignment(node.id, saved.slot(), saved.read.type, saved.read));
+          out.push_back(assigned(node.id, saved.slot(), saved.read.type, saved.read));
         }
       if (const Carried* carried = carried_by(node)) {
         append_step(out, *carried, node);
@@ -447,7 +447,7 @@ class Division {
 
   void append_step(std::vector<Node>& out, const Carried& carried, const Node& node) const {
     const auto set = [&](const std::string& member, Term value) {
-      out.push_back(assignment(node.id, carried.step() + member, carried.type, std::move(value)));
+      out.push_back(assigned(node.id, carried.step() + member, carried.type, std::move(value)));
     };
     const auto old = [&](const std::string& member) { return loop::scalar(carried.step() + member, carried.type); };
     if (carried.law == Carried::Law::extreme) {
@@ -470,7 +470,7 @@ class Division {
         return set("", form.rest ? loop::binary("+", old(""), rest) : old(""));
       case Carried::Law::hold:
         set(".value", rest);
-        out.push_back(assignment(node.id, carried.step() + ".set", loop::ScalarType::i32, loop::integer(1)));
+        out.push_back(assigned(node.id, carried.step() + ".set", loop::ScalarType::i32, loop::integer(1)));
         return;
       case Carried::Law::affine: {
         if (factor && assignments_of(carried.name).size() == 1 && !inside_loop(node.id)) {

@@ -20,7 +20,7 @@ using loop::Term;
 
 namespace {
 
-struct Shape {
+struct BlockShape {
   int block;
   bool grid = false;
   bool holds = false;  // in shared memory what rounds hand on
@@ -28,7 +28,7 @@ struct Shape {
 constexpr int kAhead = 4;        // rounds, whose barriers take as long together as a read from the second cache
 constexpr int kInLine = 16;      // elements: rounds so near find what an earlier one's line has brought
 constexpr int kHeld = 96 << 10;  // bytes; what every GPU has for a block
-constexpr Shape kShapes[] = {{256, false, true},  {256},  {64},        {32, false, true}, {32}, {256, true},
+constexpr BlockShape kShapes[] = {{256, false, true},  {256},  {64},        {32, false, true}, {32}, {256, true},
                              {1024, false, true}, {1024}, {1024, true}};
 
 /// Arrays that are touched.
@@ -93,7 +93,7 @@ class Rounds {
     std::vector<Stage> all;
     if (has_exit(nodes_) || !sum_in_scalars()) return all;
     widen();
-    for (const Shape& shape : kShapes) {
+    for (const BlockShape& shape : kShapes) {
       if (joins_ && (shape.grid || shape.block > 256)) continue;
       if (shape.holds && handed_on().empty()) continue;
       if (!print(shape)) return {};
@@ -235,7 +235,7 @@ class Rounds {
 
   // ---- Text.
 
-  bool print(const Shape& shape) {
+  bool print(const BlockShape& shape) {
     shape_ = shape;
     text_.clear();
     forwarded_.clear();
@@ -263,7 +263,7 @@ class Rounds {
     return understood_ && shares_ && !intersect(private_, alike_);
   }
 
-  Stage stage(const Shape& shape) const {
+  Stage stage(const BlockShape& shape) const {
     Stage stage;
     stage.template_name = "rounds";
     stage.knobs = {{"block", shape.block}, {"grid", shape.grid}};
@@ -545,7 +545,7 @@ class Rounds {
   int joins_ = 0;  // the loop that reduces
   std::string locals_;
   std::vector<loop::Scratch> wide_;
-  Shape shape_{};
+  BlockShape shape_{};
   std::string text_, forwarded_;
   Touched pending_;                  // since the last barrier
   Names private_, alike_;            // scalars of each thread's own; those that all threads must have alike

@@ -15,8 +15,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr double kGraphUs = 1500;
+constexpr int kAloneRounds = 15;
+constexpr double kAloneGraphUs = 1500;
 constexpr long long kForeignRows = 128, kForeignColumns = 1024;
 
 /// A launch of `plan`, or none, and one of a small pass over a matrix of its own.
@@ -67,7 +67,7 @@ std::pair<Times, Times> measure(const Problem& problem, const Tactic& tactic) {
   plans.push_back(std::make_shared<Beside>(nullptr));
   std::vector<const LaunchPlan*> arms;
   for (const PlanPtr& plan : plans) arms.push_back(plan.get());
-  const std::vector<double> us = runner.time(arms, kRounds, kGraphUs, Deadline::in(20)).us;
+  const std::vector<double> us = runner.time(arms, kAloneRounds, kAloneGraphUs, Deadline::in(20)).us;
   const auto fastest = [&](std::size_t from) { return *std::min_element(us.begin() + from + 1, us.begin() + from + kinds); };
   return {{us[0], fastest(0)}, {us[kinds] - us.back(), fastest(kinds) - us.back()}};
 }

@@ -25,8 +25,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr double kGraphUs = 1500;
+constexpr int kBucketRounds = 15;
+constexpr double kBucketGraphUs = 1500;
 constexpr std::int64_t kMostTokens = 512;
 constexpr int kSeededTokens = 40;  // for each shape
 // Llama 3 8B's layers: queries, keys and values; the attention's output; gate and up; down.
@@ -66,9 +66,9 @@ struct Sums {
   }
 };
 
-class Comparison {
+class BucketTimes {
  public:
-  Comparison(const Settings& settings, Machine& machine, Context& context)
+  BucketTimes(const Settings& settings, Machine& machine, Context& context)
       : machine_(machine), context_(context), allowance_(allowance_of(resolve({}), machine)) {
     allowance_.seconds = settings.budget_s;
   }
@@ -96,7 +96,7 @@ class Comparison {
       if (plan) plans.push_back(plan);
     std::vector<const LaunchPlan*> arms;
     for (const PlanPtr& plan : plans) arms.push_back(plan.get());
-    const Medians timing = runner.time(arms, kRounds, kGraphUs, Deadline::in(20));
+    const Medians timing = runner.time(arms, kBucketRounds, kBucketGraphUs, Deadline::in(20));
     double vendor = *std::min_element(timing.us.begin() + 2, timing.us.end());
     if (is_vendor(exact.winner->tactic)) vendor = std::min(vendor, timing.us[1]);
     // Of two timings of one kernel the difference is noise.
@@ -137,7 +137,7 @@ int compare_buckets(const Settings& settings, const std::string& cache) {
              spent.trials, spent.compiles);
   std::fflush(stdout);
 
-  Comparison comparison(settings, *machine, context);
+  BucketTimes comparison(settings, *machine, context);
   int failed = 0, left = 0;
   for (const Line& row : wanted_rows(settings)) {
     const std::string text = to_string(row.problem);

@@ -21,7 +21,7 @@ using port::Entry;
 using port::Results;
 
 // Behind C is what is behind by more than both.
-constexpr double kLeastDispatched = 0.99, kMostBehindUs = 0.5;
+constexpr double kLeastTimesC = 0.99, kMostBehindUs = 0.5;
 
 constexpr Comparison kDispatched{"dispatched", ArmId::c, ArmId::dispatched};
 
@@ -59,7 +59,7 @@ bool is_slower(const Entry& e, double times) {
 }
 bool is_behind(const Entry& e) {
   const auto up = speed_up(e, kDispatched);
-  return up && up->times < kLeastDispatched && e.timings[0][ArmId::c].us + kMostBehindUs < e.timings[0][ArmId::dispatched].us;
+  return up && up->times < kLeastTimesC && e.timings[0][ArmId::c].us + kMostBehindUs < e.timings[0][ArmId::dispatched].us;
 }
 
 std::string lines(const Results& results, const char* at) {
@@ -117,7 +117,7 @@ std::string loop_table(const Results& results, const Results* larger) {
       "|---|---|---|---|---|---|---|---|---|---|\n";
   text += lines(results, "");
   if (larger) text += lines(*larger, "; a million elements");
-  return text + fmt::format("\nDispatched below {}x of C and more than {} us behind it: {} of {}.\n", kLeastDispatched,
+  return text + fmt::format("\nDispatched below {}x of C and more than {} us behind it: {} of {}.\n", kLeastTimesC,
                             kMostBehindUs, behind, dispatched);
 }
 
