@@ -36,8 +36,8 @@ constexpr const char* kHeader =
 constexpr const char* kProblems[] = {"16x6144x4096 bf16", "16x14336x4096 bf16 silu", "64x4096x4096 bf16", "64x4096x14336 bf16"};
 
 // A linear layer's memory, of zeros.
-struct Operands {
-  explicit Operands(const Problem& p) : problem(p), x(zeros(p.m * p.k)), w(zeros(p.n * p.k)), y(zeros(p.m * p.n)) {
+struct OwnOperands {
+  explicit OwnOperands(const Problem& p) : problem(p), x(zeros(p.m * p.k)), w(zeros(p.n * p.k)), y(zeros(p.m * p.n)) {
     epilogue.activation = p.epilogue.activation;
   }
   static Buffer zeros(std::int64_t elements) {
@@ -78,7 +78,7 @@ class Application {
     Options options;
     options.cache_dir = "", options.mode = Mode::off;
     Context context(options);
-    const Operands layer(parse_problem("64x4096x4096 bf16"));
+    const OwnOperands layer(parse_problem("64x4096x4096 bf16"));
     const OwnedStream stream = OwnedStream::make();
     while (!stop_) {
       const auto began = Clock::now();
@@ -116,7 +116,7 @@ struct Found {
 };
 
 std::string measure(Machine& machine, const Problem& problem, double busy) {
-  const Operands operands(problem);
+  const OwnOperands operands(problem);
   const OwnedStream stream = OwnedStream::make();
   std::optional<Found> behind;
   double before = 0, meanwhile = 0, seconds = 0;
