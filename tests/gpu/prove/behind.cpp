@@ -25,8 +25,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr double kGraphUs = 1500;
+constexpr int kBehindRounds = 15;
+constexpr double kBehindGraphUs = 1500;
 constexpr double kAlone = 3;      // seconds of the application's work by itself
 constexpr double kPatience = 90;  // seconds for a winner
 constexpr int kBatch = 64;        // calls that are enqueued together
@@ -151,7 +151,7 @@ std::string measure(Machine& machine, const Problem& problem, double busy) {
   const Found alone(tune, machine, wanted);
   const auto runner = machine.runner(wanted, allowance_of(resolve({}), machine));
   const LaunchPlan* const arms[] = {behind->plan.get(), alone.plan.get()};
-  const Medians timing = static_cast<GpuTrials&>(*runner).time(arms, kRounds, kGraphUs, Deadline::in(20));
+  const Medians timing = static_cast<GpuTrials&>(*runner).time(arms, kBehindRounds, kBehindGraphUs, Deadline::in(20));
   const double theirs = behind->tactic == alone.tactic ? timing.us[0] : timing.us[1];  // of one kernel the difference is noise
   return fmt::format("{},{:.2f},{:.2f},{:.0f},{:.0f},{:.4f},{:.3f},{:.3f},{:.4f},{},{}", csv_field(to_string(wanted)), busy,
                      seconds, before, meanwhile, before > 0 ? meanwhile / before : 0, timing.us[0], theirs,
