@@ -131,7 +131,8 @@ asks_for_no_curl() { # prefix
 # Configured only: what is compiled is every source, wherever the checkout lies.
 has_all_sources() { # folder
   mkdir -p "$1" && cp -r "$source"/{CMakeLists.txt,LICENSE,cache,include,kernels,src} "$1" &&
-    cmake -S "$1" -B "$1/build" -G Ninja "${ak_launchers[@]}" "${toolkit[@]}" -DAK_BUILD_TESTS=OFF -DAK_BUILD_EXAMPLES=OFF || return 1
+    cmake -S "$1" -B "$1/build" -G Ninja "${ak_launchers[@]}" "${toolkit[@]}" -DCMAKE_UNITY_BUILD=OFF -DAK_BUILD_TESTS=OFF \
+          -DAK_BUILD_EXAMPLES=OFF || return 1
   sed -n "s|^ *\"file\": \"$1/\(.*\.cpp\)\".*|\1|p" "$1/build/compile_commands.json" | grep -v '^build/' | sort -u >"$work/compiled"
   (cd "$1" && find src cache -name '*.cpp') | grep -vx 'src/search/no_llm.cpp' | sort | diff - "$work/compiled"
 }

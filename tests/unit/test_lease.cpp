@@ -18,7 +18,7 @@ using namespace ak::testing;
 
 namespace {
 
-std::string folder_of(const char* name) {
+std::string lease_folder(const char* name) {
   const std::string folder = std::string(AK_BINARY_DIR) + "/" + name;
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
@@ -39,7 +39,7 @@ ChildProcess holder(const std::string& folder, const Digest& key) {
 }  // namespace
 
 TEST_CASE("a lease excludes other processes, ends with its holder's, and leaves nothing behind") {
-  const std::string folder = folder_of("test_lease");
+  const std::string folder = lease_folder("test_lease");
   const Digest key = digest("a key"), other = digest("another");
   ChildProcess other_process = holder(folder, key);
   Lease mine(folder, key), apart(folder, other);
@@ -57,7 +57,7 @@ TEST_CASE("a lease excludes other processes, ends with its holder's, and leaves 
 }
 
 TEST_CASE("leases of one process exclude each other, and a released one is free") {
-  const std::string folder = folder_of("test_lease_within");
+  const std::string folder = lease_folder("test_lease_within");
   const Digest key = digest("a key");
   Lease a(folder, key), b(folder, key);
   CHECK(a.take() == Lease::State::held);
@@ -68,7 +68,7 @@ TEST_CASE("leases of one process exclude each other, and a released one is free"
 }
 
 TEST_CASE("a child that was forked meanwhile neither keeps its parent's lease nor ends it") {
-  const std::string folder = folder_of("test_lease_fork");
+  const std::string folder = lease_folder("test_lease_fork");
   const Digest key = digest("a key");
   auto held = std::make_unique<Lease>(folder, key);
   REQUIRE(held->take() == Lease::State::held);
@@ -85,7 +85,7 @@ TEST_CASE("a child that was forked meanwhile neither keeps its parent's lease no
 }
 
 TEST_CASE("a child of a holder that is killed does not keep the lease") {
-  const std::string folder = folder_of("test_lease_orphan");
+  const std::string folder = lease_folder("test_lease_orphan");
   const Digest key = digest("a key");
   ChildProcess child([&](ChildProcess& self) {
     Lease lease(folder, key);
@@ -117,7 +117,7 @@ TEST_CASE("where no file can be there is no lease, and the reason is told") {
   Lease nowhere("", digest("a key"));
   CHECK(nowhere.take() == Lease::State::none);
   CHECK(!nowhere.why().empty());
-  const std::string folder = folder_of("test_lease_none");
+  const std::string folder = lease_folder("test_lease_none");
   std::filesystem::create_directory(folder + "/leases");
   Lease blocked(folder, digest("a key"));
   CHECK(blocked.take() == Lease::State::none);

@@ -25,8 +25,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr double kGraphUs = 1500;
+constexpr int kBehindRounds = 15;
+constexpr double kBehindGraphUs = 1500;
 constexpr double kAlone = 3;      // seconds of the application's work by itself
 constexpr double kPatience = 90;  // seconds for a winner
 constexpr int kBatch = 64;        // calls that are enqueued together
@@ -36,8 +36,8 @@ constexpr const char* kHeader =
 constexpr const char* kProblems[] = {"16x6144x4096 bf16", "16x14336x4096 bf16 silu", "64x4096x4096 bf16", "64x4096x14336 bf16"};
 
 // A linear layer's memory, of zeros.
-struct Operands {
-  explicit Operands(const Problem& p) : problem(p), x(zeros(p.m * p.k)), w(zeros(p.n * p.k)), y(zeros(p.m * p.n)) {
+struct OwnOperands {
+  explicit OwnOperands(const Problem& p) : problem(p), x(zeros(p.m * p.k)), w(zeros(p.n * p.k)), y(zeros(p.m * p.n)) {
     epilogue.activation = p.epilogue.activation;
   }
   static Buffer zeros(std::int64_t elements) {
@@ -78,7 +78,7 @@ class Application {
     Options options;
     options.cache_dir = "", options.mode = Mode::off;
     Context context(options);
-    const Operands layer(parse_problem("64x4096x4096 bf16"));
+    const OwnOperands layer(parse_problem("64x4096x4096 bf16"));
     const OwnedStream stream = OwnedStream::make();
     while (!stop_) {
       const auto began = Clock::now();
@@ -116,7 +116,7 @@ struct Found {
 };
 
 std::string measure(Machine& machine, const Problem& problem, double busy) {
-  const Operands operands(problem);
+  const OwnOperands operands(problem);
   const OwnedStream stream = OwnedStream::make();
   std::optional<Found> behind;
   double before = 0, meanwhile = 0, seconds = 0;
@@ -151,7 +151,7 @@ std::string measure(Machine& machine, const Problem& problem, double busy) {
   const Found alone(tune, machine, wanted);
   const auto runner = machine.runner(wanted, allowance_of(resolve({}), machine));
   const LaunchPlan* const arms[] = {behind->plan.get(), alone.plan.get()};
-  const Medians timing = static_cast<GpuTrials&>(*runner).time(arms, kRounds, kGraphUs, Deadline::in(20));
+  const Medians timing = static_cast<GpuTrials&>(*runner).time(arms, kBehindRounds, kBehindGraphUs, Deadline::in(20));
   const double theirs = behind->tactic == alone.tactic ? timing.us[0] : timing.us[1];  // of one kernel the difference is noise
   return fmt::format("{},{:.2f},{:.2f},{:.0f},{:.0f},{:.4f},{:.3f},{:.3f},{:.4f},{},{}", csv_field(to_string(wanted)), busy,
                      seconds, before, meanwhile, before > 0 ? meanwhile / before : 0, timing.us[0], theirs,

@@ -31,7 +31,7 @@ constexpr std::int64_t kMostTokens = 512;
 constexpr int kSeededTokens = 40;  // for each shape
 // Llama 3 8B's layers: queries, keys and values; the attention's output; gate and up; down.
 constexpr const char* kShapes[] = {"6144x4096 bf16", "4096x4096 bf16", "14336x4096 bf16 silu gated", "4096x14336 bf16"};
-constexpr const char* kHeader =
+constexpr const char* kBucketHeader =
     "problem,class,bucket_from,bucket_to,bucket_us,exact_us,vendor_us,loss,vendor_ratio,clock_mhz,bucket_tactic,exact_tactic";
 
 struct Line {
@@ -118,7 +118,7 @@ class BucketTimes {
 int compare_buckets(const Settings& settings, const std::string& cache) {
   const auto start = Clock::now();
   Sums sums;
-  CsvRows csv(settings.progress, kHeader, settings.resume);
+  CsvRows csv(settings.progress, kBucketHeader, settings.resume);
   for (const auto& [problem, fields] : csv.rows()) sums.add(problem, number(fields[6]), number(fields[7]));
 
   Options options;

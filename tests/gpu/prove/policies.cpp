@@ -19,8 +19,8 @@
 namespace ak::proof {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr double kGraphUs = 1500;
+constexpr int kPolicyRounds = 15;
+constexpr double kPolicyGraphUs = 1500;
 constexpr Numerics kPolicies[] = {Numerics::deterministic, Numerics::batch_invariant,
                                   Numerics::fast};  // fast's runner times all
 
@@ -49,7 +49,7 @@ std::string compare(Machine& machine, const Allowance& allowance, const Problem&
     if (plan) plans.push_back(plan);
   std::vector<const LaunchPlan*> arms;
   for (const PlanPtr& plan : plans) arms.push_back(plan.get());
-  const Medians timing = trials.time(arms, kRounds, kGraphUs, Deadline::in(20));
+  const Medians timing = trials.time(arms, kPolicyRounds, kPolicyGraphUs, Deadline::in(20));
   // Of two timings of one kernel the difference is noise.
   std::vector<double> us(timing.us.begin(), timing.us.begin() + 3);
   for (std::size_t i = 0; i < us.size(); ++i)
