@@ -83,10 +83,10 @@ Stage Whole::last_block(int block, int unroll, const Packs* packs) const {
   kernel.body =
       opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather(packs) +
       fmt::format(
-          "  __shared__ unsigned ticket_room_[ak::kRoom];\n  {0}* parts_ = ({0}*){2};\n"
-          "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) parts_[blockIdx.x] = mine_;\n"
+          "  __shared__ unsigned ticket_room_[ak::kRoom];\n  {0}* partials_ = ({0}*){2};\n"
+          "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) partials_[blockIdx.x] = mine_;\n"
           "  if (!ak::is_last_block((unsigned*){3}, ticket_room_)) return;\n  mine_ = {1}.identity();\n"
-          "  for (unsigned part_ = threadIdx.x; part_ < gridDim.x; part_ += blockDim.x) mine_ = {1}(mine_, parts_[part_]);\n"
+          "  for (unsigned part_ = threadIdx.x; part_ < gridDim.x; part_ += blockDim.x) mine_ = {1}(mine_, partials_[part_]);\n"
           "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
           partials.type(), partials.op(), parts, ended, partials.finish(4, "mine_"), closing(work, 4));
   stage.kernels.push_back(std::move(kernel));
