@@ -7,7 +7,7 @@
 
 #include "cache/pack.hpp"
 #include "loop/winner.hpp"
-#include "port/port.hpp"
+#include "port/candidates.hpp"
 
 namespace ak::cli {
 

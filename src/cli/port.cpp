@@ -25,6 +25,7 @@
 #include "plan/resources.hpp"
 #include "port/artifacts.hpp"
 #include "port/c_bench.hpp"
+#include "port/candidates.hpp"
 #include "port/one_thread.hpp"
 #include "port/report.hpp"
 #include "worker/process.hpp"

@@ -11,6 +11,7 @@
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
 #include "plan/resources.hpp"
+#include "port/candidates.hpp"
 #include "port/port.hpp"
 #include "worker/worker.hpp"
 

@@ -16,8 +16,9 @@
 #include "gpu/owners.hpp"
 #include "gpu/pointer_place.hpp"
 #include "plan/resources.hpp"
+#include "port/analysis.hpp"
 #include "port/bare_serial.hpp"
-#include "port/port.hpp"
+#include "port/candidates.hpp"
 
 namespace ak {
 

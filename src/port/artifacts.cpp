@@ -10,9 +10,9 @@
 #include "base/atomic_file.hpp"
 #include "base/embedded.hpp"
 #include "port/artifact_names.hpp"
+#include "port/candidates.hpp"
 #include "port/instrument.hpp"
 #include "port/oracle.hpp"
-#include "port/port.hpp"
 
 namespace ak::port {
 

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 
+#include "port/candidates.hpp"
+
 namespace ak::port {
 
 namespace {
 
-constexpr const char* kSerialTemplate = "serial";
-
-bool is_parallel(const Tried& tried) { return tried.candidate.template_name != kSerialTemplate; }
+bool is_parallel(const Tried& tried) { return tried.candidate.template_name != kSerial; }
 
 std::string why_nothing_else(const loop::Verdict& verdict) {
   bool loops = false;
@@ -24,7 +24,7 @@ std::string why_nothing_else(const loop::Verdict& verdict) {
 }  // namespace
 
 std::string why_one_thread(const loop::Verdict& verdict, const std::vector<Tried>& tried, const loop::Candidate& chosen) {
-  if (chosen.template_name != kSerialTemplate) return {};
+  if (chosen.template_name != kSerial) return {};
   const auto first = std::ranges::find_if(tried, is_parallel);
   if (first == tried.end()) return why_nothing_else(verdict);
   if (std::ranges::any_of(tried, [](const Tried& one) { return is_parallel(one) && one.passed(); }))

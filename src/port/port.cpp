@@ -4,25 +4,20 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <ctime>
 #include <mutex>
 #include <thread>
 
-#include "base/build.hpp"
 #include "base/thread.hpp"
-#include "gpu/device.hpp"
 #include "jit/source.hpp"
-#include "loop/dispatch.hpp"
 #include "plan/resources.hpp"
-#include "port/c_bench.hpp"
+#include "port/arms.hpp"
+#include "port/candidates.hpp"
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
-#include "port/openmp.hpp"
 #include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
-#include "port/templates/templates.hpp"
 #include "port/timing.hpp"
 #include "port/trace_check.hpp"
 #include "worker/worker.hpp"
@@ -32,11 +27,9 @@ namespace ak::port {
 namespace {
 
 constexpr int kOrders = 3;
-constexpr std::size_t kFinalists = 3;
 constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
 constexpr double kMostTimedIterations = 64e6;
 constexpr double kTraceSeconds = 5;
-constexpr const char* kSerial = "serial";
 constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
 
 Status status_of(Cause cause) {
@@ -69,23 +62,6 @@ Facts facts_of(const loop::CallClass& call) {
   return facts;
 }
 
-// Whether C and CUDA give the same bits: what IEEE 754 rounds correctly, and no function that each has its own approximation
-// of.
-bool rounds_alike(const loop::Function& function) {
-  constexpr std::string_view kExact[] = {
-      "fabs", "fabsf", "sqrt",  "sqrtf",  "fmin",  "fminf",    "fmax",      "fmaxf",     "floor",     "floorf",
-      "ceil", "ceilf", "trunc", "truncf", "round", "roundf",   "rint",      "rintf",     "fmod",      "fmodf",
-      "fma",  "fmaf",  "abs",   "llabs",  "labs",  "copysign", "copysignf", "nearbyint", "nearbyintf"};
-  bool alike = true;
-  loop::for_each_node(function.body, [&](const loop::Node& node) {
-    for (const loop::Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end})
-      loop::for_each(*term, [&](const loop::Term& part) {
-        if (part.kind == loop::Term::Kind::call) alike = alike && std::ranges::find(kExact, part.text) != std::end(kExact);
-      });
-  });
-  return alike;
-}
-
 // The candidates in the order in which they are tried: those that are said to have won elsewhere first. `known`: how many.
 std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
   std::vector<loop::Candidate> first, rest;
@@ -109,12 +85,6 @@ std::unique_ptr<Tracer> tracer_of(const PortRequest& request, const Oracle& orac
   return std::make_unique<Tracer>(request.verdict.function, oracle.preprocessed_text(), compiler);
 }
 
-// A region of a larger function has no text of its own.
-std::optional<Source> oracle_source(const PortRequest& request) {
-  if (!request.source.body.empty()) return std::nullopt;
-  return Source{request.source.text, request.source.file};
-}
-
 class Porting {
  public:
   Porting(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress)
@@ -124,8 +94,8 @@ class Porting {
         progress_(progress),
         facts_(facts_of(request.call)),
         roles_(roles_of(request.verdict.function)),
-        compiler_{request.tools.compiler, request.source.flags, 20},
-        oracle_(request.verdict.function, oracle_source(request), compiler_, deadline),
+        compiler_(request.c_compiler()),
+        oracle_(request.verdict.function, request.c_source(), compiler_, deadline),
         small_(small_verdict()),
         tracer_(small_ ? nullptr : tracer_of(request, oracle_, compiler_)),  // it has the sizes that take too long
         plan_(planned()),
@@ -396,160 +366,13 @@ class Porting {
     }
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
     if (passed.empty()) return;
-    time_all(passed);
+    time_arms(
+        {request_, *gpu_, roles_, facts_, own_size_cases(), deadline_, [&](const std::string& what) { add_note(what); }},
+        sizes_, [&](const TimedSize& size) { return is_timed(size); }, passed, ported_);
   }
 
   void add_note(const std::string& what) {
     if (ported_.note.find(what) == ported_.note.npos) ported_.note += (ported_.note.empty() ? "" : "; ") + what;
-  }
-
-  // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
-  std::unique_ptr<CBench> c_bench(const std::vector<std::string>& optimize) {
-    if (!request_.bench) return nullptr;
-    try {
-      CompilerOptions options = compiler_;
-      options.optimize = optimize;
-      return std::make_unique<CBench>(request_.verdict.function, oracle_source(request_), options, deadline_);
-    } catch (const Error& error) {
-      add_note(error.what());
-      return nullptr;
-    }
-  }
-
-  // Null where the verdict does not allow it, the compiler has no OpenMP, or what it makes is not right.
-  std::unique_ptr<CBench> openmp_bench() {
-    if (!request_.bench) return nullptr;
-    const OpenMp made = with_openmp(request_.verdict, CBench::kDefined);
-    std::string why = made.why;
-    try {
-      if (why.empty()) {
-        CompilerOptions options = compiler_;
-        options.optimize = CBench::openmp();
-        auto bench = std::make_unique<CBench>(request_.verdict.function, made.text, options, deadline_);
-        const RunKernels run = [&](const Case& given, int) {
-          return KernelRun{Cause::none, {}, bench->run(given, deadline_.sooner(10))};
-        };
-        const Proof proof = prove(own_size_cases(), false, 1, run, deadline_);
-        if (proof.right()) return bench;
-        why = proof.text();
-      }
-    } catch (const Error& error) {
-      why = error.what();
-    } catch (const TimedOut&) {
-      why = "its runs have not ended in time";
-    }
-    add_note("no OpenMP arm: " + why);
-    return nullptr;
-  }
-
-  port::Arm time_c(CBench* bench, const TimedSize& size) {
-    if (!bench) return {};
-    try {
-      return bench->time(make_case(request_.verdict.function, roles_, facts_, size.integers, size.recipe), {},
-                         deadline_.later(5));
-    } catch (const Error& error) {
-      add_note(error.what());
-      return {};
-    }
-  }
-
-  // As often as makes 100 runs of each, within 2 s, thrice at least.
-  static int rounds_of(const std::vector<double>& us, double graph_us) {
-    constexpr double kRuns = 100, kSeconds = 2;
-    double wanted = 7, round_us = 0;
-    for (const double each : us) {
-      const double launches = std::max(1.0, graph_us / each);
-      wanted = std::max(wanted, std::ceil(kRuns / launches));
-      round_us += each * launches;
-    }
-    return static_cast<int>(std::max(3.0, std::min(wanted, kSeconds * 1e6 / round_us)));
-  }
-
-  // What follows from the times of the others.
-  static void combine(Timing& timing, const loop::SizeRow& row) {
-    const port::Arm &kernel = timing[ArmId::kernel], &c = timing[ArmId::c];
-    const auto copied = [](double us, const port::Arm& of) {
-      return port::Arm{us, us, std::min(LoopTimer::kCopies, of.runs), of.timed_out};
-    };
-    timing[ArmId::moved] = copied(row.copy_in_us + kernel.us + row.copy_out_us, kernel);
-    if (c.timed()) timing[ArmId::in_place] = copied(row.copy_out_us + c.us + row.copy_in_us, c);
-    timing[ArmId::dispatched] = timing[loop::host_is_faster(row, true) && c.timed() ? ArmId::c : ArmId::moved];
-  }
-
-  void time_all(const std::vector<Tried*>& passed) {
-    constexpr double kGraphUs = 400;
-    Resources& resources = *gpu_->resources;
-    const loop::Function& function = request_.verdict.function;
-    std::vector<std::unique_ptr<LoopPlan>> plans;
-    for (const Tried* tried : passed)
-      plans.push_back(std::make_unique<LoopPlan>(resources, tried->image.data(), function, tried->candidate));
-    std::vector<std::vector<double>> us(sizes_.size(), std::vector<double>(passed.size()));
-    loop::Winner& winner = ported_.winner;
-    const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math()), openmp = openmp_bench();
-    std::vector<std::size_t> best;  // of each size, which of `passed`
-    std::vector<const LoopPlan*> all;
-    for (const auto& plan : plans) all.push_back(plan.get());
-    const auto time_size = [&](std::size_t s) {
-      LoopTimer timer(resources, function, roles_, facts_, sizes_[s]);
-      std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));
-      // The fastest once more, longer.
-      std::vector<std::size_t> order(all.size());
-      for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return arms[a].us < arms[b].us; });
-      order.resize(std::min(order.size(), kFinalists));
-      std::vector<const LoopPlan*> finalists;
-      std::vector<double> rough;
-      for (const std::size_t i : order) finalists.push_back(all[i]), rough.push_back(arms[i].us);
-      const auto again = timer.time(finalists, kGraphUs, rounds_of(rough, kGraphUs), deadline_.later(2));
-      for (std::size_t i = 0; i < order.size(); ++i) arms[order[i]] = again[i];
-      const std::size_t fastest =
-          *std::min_element(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return arms[a].us < arms[b].us; });
-
-      loop::SizeRow row;
-      row.size = sizes_[s].size;
-      row.kernel_us = arms[fastest].us;
-      if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
-      timer.time_copies(row.copy_in_us, row.copy_out_us);
-      Timing timing;
-      for (const auto& [name, value] : sizes_[s].integers)
-        timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
-      timing[ArmId::kernel] = arms[fastest], timing[ArmId::c] = time_c(plain.get(), sizes_[s]);
-      if (s == 0) {  // a comparison that one size is enough for
-        timing[ArmId::fast_math] = time_c(fast_math.get(), sizes_[s]);
-        timing[ArmId::openmp] = time_c(openmp.get(), sizes_[s]);
-      }
-      if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
-      combine(timing, row);
-      for (std::size_t i = 0; i < passed.size(); ++i)
-        if (passed[i]->candidate.template_name == kSerial) timing[ArmId::serial] = arms[i];
-      for (std::size_t i = 0; i < passed.size(); ++i) us[best.size()][i] = arms[i].us;  // of those that were timed
-      best.push_back(fastest), winner.sizes.push_back(row), ported_.timings.push_back(std::move(timing));
-    };
-    for (std::size_t s = 0; s < sizes_.size(); ++s) {
-      try {
-        if (s > 0 && deadline_.passed()) throw TimedOut{};
-        if (is_timed(sizes_[s])) time_size(s);
-      } catch (const TimedOut&) {
-        winner.unfinished = true;  // what is proven serves, and is timed another time
-        break;
-      } catch (const Error& error) {
-        if (error.code() != ErrorCode::out_of_memory) throw;
-        add_note(fmt::format("not timed at {} iterations: {}", sizes_[s].size, error.what()));
-      }
-    }
-    if (best.empty()) winner.kernels.push_back(passed[0]->candidate), ported_.images.push_back(passed[0]->image);
-    for (std::size_t i = 0; i < passed.size(); ++i)
-      for (std::size_t s = 0; s < best.size(); ++s) passed[i]->times.push_back(us[s][i]);
-    // Each kernel that is best somewhere is kept, once.
-    std::vector<std::size_t> kept;
-    for (std::size_t s = 0; s < best.size(); ++s) {
-      auto at = std::find(kept.begin(), kept.end(), best[s]);
-      if (at == kept.end()) at = kept.insert(kept.end(), best[s]);
-      winner.sizes[s].kernel = static_cast<int>(at - kept.begin());
-    }
-    for (const std::size_t i : kept) winner.kernels.push_back(passed[i]->candidate), ported_.images.push_back(passed[i]->image);
-    std::sort(winner.sizes.begin(), winner.sizes.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
-    winner.driver = driver_version(), winner.nvrtc = ak::compiler_version(), winner.build = build_digest();
   }
 
   const PortRequest& request_;
@@ -583,55 +406,14 @@ Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, c
 
 loop::Verdict observed(const PortRequest& request, Deadline deadline) {
   loop::Verdict verdict = request.verdict;
-  const CompilerOptions compiler{request.tools.compiler, request.source.flags, 20};
-  Oracle oracle(verdict.function, oracle_source(request), compiler, deadline);
+  const CompilerOptions compiler = request.c_compiler();
+  Oracle oracle(verdict.function, request.c_source(), compiler, deadline);
   oracle.rounds_otherwise = rounds_otherwise(verdict);
   if (const auto tracer = tracer_of(request, oracle, compiler))
     verdict.observed =
         check(verdict, *tracer, plan_cases(verdict.function, oracle, Level::quick, facts_of(request.call), deadline), deadline)
             .observed;
   return verdict;
-}
-
-bool rounds_otherwise(const loop::Verdict& verdict) {
-  const auto real = [&](const std::string& name) {
-    for (const loop::Local& local : verdict.function.locals)
-      if (local.name == name) return is_real(local.type);
-    const loop::Parameter* parameter = loop::find_parameter(verdict.function, name);
-    return parameter && !parameter->pointer && is_real(parameter->type);
-  };
-  return std::ranges::any_of(verdict.groups, [&](const loop::Group& group) {
-    const bool sums =
-        std::ranges::any_of(group.reductions, [](const loop::Reduction& one) { return is_real(one.target.type); });
-    return std::ranges::any_of(group.notes, [&](const loop::Note& note) {
-      return (note.kind == loop::Note::Kind::induction && real(note.name)) || (note.kind == loop::Note::Kind::reroll && sums);
-    });
-  });
-}
-
-std::vector<loop::Candidate> port_candidates(const loop::Verdict& verdict, bool overlapping) {
-  std::vector<loop::Candidate> all = candidates(verdict, {.restricted = !overlapping});
-  const bool other_bits = rounds_otherwise(verdict);
-  for (loop::Candidate& candidate : all) candidate.same_bits = candidate.same_bits && !other_bits;
-  return all;
-}
-
-std::string tactic_text(const loop::Candidate& candidate) {
-  std::string all = candidate.template_name;
-  for (const auto& [knob, value] : candidate.knobs) all += fmt::format(" {}={}", knob, value);
-  return all;
-}
-
-Compiled compile_kernels(const std::string& text, const std::string& arch) {
-  return ak::compile(text, arch, nullptr, Contraction::off);
-}
-
-std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
-
-loop::Candidate serial_candidate(const loop::Function& function, bool overlapping) {
-  loop::Verdict verdict;
-  verdict.function = function;
-  return candidates(verdict, {.restricted = !overlapping}).back();
 }
 
 }  // namespace ak::port

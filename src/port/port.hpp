@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "jit/compiler.hpp"
 #include "loop/launch.hpp"
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "port/analysis.hpp"
+#include "port/c_program.hpp"
 #include "port/data.hpp"
 #include "port/results.hpp"
 
@@ -53,6 +53,13 @@ struct PortRequest {
   // run.
   std::vector<loop::Candidate> known;
   int tried = 0;  // candidates that an earlier port has tried: of these only known ones are tried again
+
+  /// Its C compiler.
+  CompilerOptions c_compiler() const { return {tools.compiler, source.flags, 20}; }
+  /// A region of a larger function has no text of its own.
+  std::optional<Source> c_source() const {
+    return source.body.empty() ? std::optional<Source>({source.text, source.file}) : std::nullopt;
+  }
 };
 
 /// What porting needs of a GPU. In a CUDA context that is current.
@@ -89,24 +96,5 @@ Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, c
 /// The analysis of a request, and beside it what a run of the C function shows of dependences on which it cannot decide.
 /// Throws as port() does.
 loop::Verdict observed(const PortRequest& request, Deadline deadline);
-
-/// Whether the verdict's function, run in order, rounds otherwise than the C function: a sum that was unrolled by hand is one
-/// of single terms, x += step is read as x + i * step.
-bool rounds_otherwise(const loop::Verdict& verdict);
-
-/// All that there are, the best guess first. overlapping: arrays may overlap.
-std::vector<loop::Candidate> port_candidates(const loop::Verdict& verdict, bool overlapping);
-
-/// "scan block=256 unroll=4".
-std::string tactic_text(const loop::Candidate& candidate);
-
-/// The kernels' whole text: kernels/loop.cuh, then the candidate's own.
-std::string kernel_text(const loop::Candidate& candidate);
-
-/// Compiled as C has it: products and sums stay apart, each rounded, so that bits are C's. Throws as compile() does.
-Compiled compile_kernels(const std::string& text, const std::string& arch);
-
-/// The whole function as one thread, not proven: what serves until something better is known. overlapping: arrays may overlap.
-loop::Candidate serial_candidate(const loop::Function& function, bool overlapping);
 
 }  // namespace ak::port

@@ -30,7 +30,7 @@
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "machine/gpu.hpp"
-#include "port/port.hpp"
+#include "port/analysis.hpp"
 #include "quick_driver.hpp"
 #include "search/space.hpp"
 #include "tests/loops/made.hpp"

@@ -13,6 +13,7 @@
 #include "base/environment.hpp"
 #include "base/text.hpp"
 #include "jit/source.hpp"
+#include "port/analysis.hpp"
 #include "port/emulated.hpp"
 
 namespace ak::test {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "own_loops.hpp"
+#include "port/candidates.hpp"
 #include "port/expected_cases.hpp"
-#include "port/port.hpp"
 #include "port/proving.hpp"
 
 namespace ak::test {

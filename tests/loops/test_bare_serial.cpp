@@ -8,8 +8,9 @@
 
 #include "ak/types.hpp"
 #include "loop/term.hpp"
+#include "port/analysis.hpp"
 #include "port/bare_serial.hpp"
-#include "port/port.hpp"
+#include "port/candidates.hpp"
 #include "tests/unit/stores.hpp"
 
 using namespace ak;

@@ -5,8 +5,8 @@
 
 #include "emulating.hpp"
 #include "planted_judge.hpp"
+#include "port/candidates.hpp"
 #include "port/emulated.hpp"
-#include "port/port.hpp"
 #include "prove/loop_faults.hpp"
 
 using namespace ak;

@@ -12,6 +12,7 @@
 #include "loop/verdict.hpp"
 #include "made.hpp"
 #include "port/analysis.hpp"
+#include "port/candidates.hpp"
 #include "port/port.hpp"
 #include "port/templates/templates.hpp"
 

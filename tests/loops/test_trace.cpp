@@ -8,6 +8,7 @@
 #include "corpus.hpp"
 #include "port/analysis.hpp"
 #include "port/c_marks.hpp"
+#include "port/port.hpp"
 #include "port/trace.hpp"
 #include "port/trace_check.hpp"
 

@@ -9,7 +9,7 @@
 #include "cache/bytes.hpp"
 #include "loop/winner.hpp"
 #include "planted_judge.hpp"
-#include "port/port.hpp"
+#include "port/candidates.hpp"
 #include "prove/prove.hpp"
 
 namespace ak::proof {

@@ -1,0 +1,30 @@
+// The arms of a comparison: proven candidates beside each other, and beside the C function, at each size.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "port/expected_cases.hpp"
+#include "port/port.hpp"
+#include "port/timing.hpp"
+
+namespace ak::port {
+
+struct ArmsOf {
+  const PortRequest& request;
+  const PortGpu& gpu;
+  const Roles& roles;
+  const Facts& facts;
+  ExpectedCases& cases;  // which the OpenMP arm is held to
+  Deadline deadline;
+  std::function<void(const std::string&)> note;  // of what was left out, why
+};
+
+/// Times those that passed (at least one) at those of the sizes that the function `bears`, and says in `ported` which kernel
+/// wins at each: winner, images, timings, Tried::times. Sizes behind the deadline are left (Winner::unfinished); the first is
+/// not. Throws Error{driver}.
+void time_arms(const ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
+               const std::vector<Tried*>& passed, Ported& ported);
+
+}  // namespace ak::port
