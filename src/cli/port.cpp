@@ -117,8 +117,8 @@ class Ports {
         continue;  // named twice
       failed +=
           state_.verdict ? show_verdict(functions[i], functions.size() == 1) : port_entry(functions[i], functions.size() == 1);
+      if (writes()) save();  // so that a run that is ended keeps what is done
     }
-    if (writes()) save();
     return failed ? kFailed : kOk;
   }
 
@@ -394,8 +394,10 @@ class Ports {
   void save() {
     results_.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     if (resources_) results_.gpu = describe(hardware_);
-    const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};
-    results_.compiler = port::compiler_version(compiler, Deadline::in(10));
+    if (results_.compiler.empty()) {
+      const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};
+      results_.compiler = port::compiler_version(compiler, Deadline::in(10));
+    }
     results_.flags = fmt::format("{}", fmt::join(port::CBench::plain(), " "));
     results_.cpu = port::cpu_name();
     results_.cores = usable_cores();

@@ -60,6 +60,26 @@ TEST_CASE("port --out leaves a folder for each function that passed, and says at
     CHECK_MESSAGE(fs::file_size(out / "doubled" / name) > 100, name);
 }
 
+TEST_CASE("port --out that is killed keeps what it had done") {
+  const OutFolder folder;
+  const std::string source = folder.file("d.c",
+                                         "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n"
+                                         "void last(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 1.0f; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser =
+      folder.file("analyse", fmt::format("#!/bin/sh\ncase \"$*\" in *last*) kill -KILL $PPID ;; esac\ncat '{}'\n", verdict));
+  fs::permissions(analyser, fs::perms::owner_all);
+  const fs::path out = folder.path / "ported";
+  const Result r =
+      run_ak(fmt::format("port {} doubled last --quick --out {}", source, out.string()), "AK_ANALYSER=" + analyser);
+  CAPTURE(r.output);
+  CHECK(r.code != 0);
+  CHECK(!has(r.output, "last  "));
+  const Result report = run_ak("report " + (out / "results.json").string());
+  CHECK_MESSAGE(report.code == 0, report.output);
+  CHECK_MESSAGE(has(report.output, "doubled"), report.output);
+}
+
 TEST_CASE("port --out into an older run's folder: what that left of the function goes, and nothing of the user's") {
   const OutFolder folder;
   const std::string source =
