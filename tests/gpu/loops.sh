@@ -35,14 +35,11 @@ prepare() {
   . "$root/tests/setup.sh"
   ak_forget_settings
   ak_own_cache
-  ak_build_targets ak_prove ak_worker ak_tool ak_analyse
+  ak_build_targets ak_analyse
+  "$here/programs.sh" "$1" ak ak-worker tests/ak_prove || exit
   local nvcc=$ak_cuda/bin/nvcc entry name status=0
-  mkdir -p "$1/lib" "$1/analyses" "$1/classes" && cd "$1" || exit 2
+  mkdir -p "$1/analyses" "$1/classes" && cd "$1" || exit 2
   local dir=$PWD
-  for program in ak ak-worker tests/ak_prove; do
-    cp "$ak_build/$program" . && strip "$(basename "$program")"
-    ldd "$ak_build/$program" | sed -n 's/.* => \(\/.*\) (.*/\1/p' | grep -E '/lib(fmt|simdjson|lmdb|zstd|xxhash)\.' | xargs -r cp -Lt lib
-  done
   AK_WORKER=$ak_build/ak-worker ./ak_prove loop-faults planted.bin --planted "$root/tests/loops/planted" --prepare || exit 1
 
   export LOOP_ANALYSES=$dir/analyses LOOP_ANALYSER=$ak_build/ak-analyse AK_WORKER=$ak_build/ak-worker

@@ -35,13 +35,9 @@ prepare() { # DIR FILE LIST
   . "$here/../setup.sh"
   ak_forget_settings
   ak_own_cache
-  ak_build_targets ak_worker ak_tool ak_analyse
-  mkdir -p "$1/lib" "$1/analyses" && rm -rf "$1/suite" && cp -r "$(dirname "$2")" "$1/suite" && cp "$3" "$1/list" && cd "$1" || exit 2
-  local program
-  for program in ak ak-worker; do
-    cp "$ak_build/$program" . && strip "$program"
-    ldd "$ak_build/$program" | sed -n 's/.* => \(\/.*\) (.*/\1/p' | grep -E '/lib(fmt|simdjson|lmdb|zstd|xxhash)\.' | xargs -r cp -Lt lib
-  done
+  ak_build_targets ak_analyse
+  "$here/programs.sh" "$1" ak ak-worker || exit
+  mkdir -p "$1/analyses" && rm -rf "$1/suite" && cp -r "$(dirname "$2")" "$1/suite" && cp "$3" "$1/list" && cd "$1" || exit 2
   echo "suite/$(basename "$2")" >file
   export LOOP_ANALYSES=$PWD/analyses LOOP_ANALYSER=$ak_build/ak-analyse AK_ANALYSER=$here/repeat_analysis.sh
   done_already() { false; }
