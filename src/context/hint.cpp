@@ -74,7 +74,7 @@ std::optional<Hint> find_hint(const Common& common, const Machine& machine, cons
 // were timed with is the same here, the times stand; else they are timed against cuBLASLt, whose own winners are always looked
 // up anew.
 std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint, const Problem& problem, const Space& space,
-                              Runner& runner, const Allowance& allowance, const ProgressSink& progress) {
+                              Runner& runner, Spending& spending, const ProgressSink& progress) {
   const std::string text = to_string(problem);
   std::erase_if(hint.own, [&](const Tactic& tactic) {
     const auto why = space.rejects(tactic);
@@ -90,7 +90,7 @@ std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint,
   Tuned tuned;
   if (!vendor && !changed) {
     const auto began = Clock::now();
-    Trial trial = runner.prove(record.tactic, allowance.deadline());
+    Trial trial = runner.prove(record.tactic, spending.left().deadline());
     trial.proposer = hint.again ? record.provenance.proposer : "pack", trial.us = record.us,
     trial.ratio = record.us > 0 ? record.vendor_us / record.us : 0;
     if (!trial.correct()) trial.us = trial.ratio = 0;
@@ -106,7 +106,7 @@ std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint,
       tuned.note = joined(tuned.note, runner.extent(record.tactic));
       return tuned;
     }
-    if (progress) progress({&problem, &trial, nullptr, 1, tuned.seconds, allowance.seconds});
+    if (progress) progress({&problem, &trial, nullptr, 1, spending.spent(), spending.allowance().seconds});
     log(LogLevel::warn, "{}: {} names {}, which fails here: {}: {}", text, hint.source, to_string(record.tactic),
         name(trial.outcome), trial.why);
   } else {
@@ -115,7 +115,7 @@ std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint,
       for (const Tactic& tactic : hint.own) inputs.portfolio.push_back({problem, tactic});
     std::vector<std::unique_ptr<Proposer>> list;
     list.push_back(make_proposer("portfolio", inputs));
-    tuned = tune(problem, machine.device(), space, runner, std::move(list), allowance, progress);
+    tuned = tune(problem, machine.device(), space, runner, std::move(list), spending, progress);
     if (tuned.winner && (vendor || !is_vendor(tuned.winner->tactic))) {
       tuned.note = joined(tuned.note,
                           fmt::format("from the {}: proven and timed here{}", hint.source, changed ? ", for " + *changed : ""));

@@ -27,7 +27,7 @@ std::optional<Hint> find_hint(const Common& common, const Machine& machine, cons
 /// Proven on this machine, and timed where its times do not stand here: then it serves like a winner that a search found.
 /// nullopt, with the reason in the log: a search goes on.
 std::optional<Tuned> try_hint(Common& common, const Machine& machine, Hint hint, const Problem& problem, const Space& space,
-                              Runner& runner, const Allowance& allowance, const ProgressSink& progress);
+                              Runner& runner, Spending& spending, const ProgressSink& progress);
 
 /// Winners of other problems, of the store and of the packs: what the first proposer has to go by.
 std::vector<PortfolioItem> portfolio(const Common& common, const Machine& machine, const std::optional<PlanRecord>& old);

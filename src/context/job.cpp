@@ -156,17 +156,16 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   if (by_process) seconds = common_.process_budget_left();
   const auto without_end = [&](double all) { return has_end() ? all - end_of(all) : all; };
   seconds = without_end(seconds);
-  const auto began = Clock::now();
-  struct Spend {
+  Spending spending(allowance(turn, seconds));
+  struct Account {
     TuningJob& job;
-    const Clock::time_point began;
-    double rested = 0;
-    ~Spend() {
+    const Spending& spending;
+    ~Account() {
       job.common_.ledger.count(
           [&](Counters& c) { c.searches += !job.spared_, c.pack_hits += job.spared_ && job.hint_.has_value(); });
-      job.common_.ledger.spend(seconds_since(began) - rested);
+      job.common_.ledger.spend(spending.spent());
     }
-  } spend{*this, began};
+  } account{*this, spending};
 
   Space space = machine_.space(problem_);
   if (const auto why = machine_.no_compiler()) {
@@ -174,23 +173,21 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     without_ = fmt::format("no own kernels: {}", *why);
     log(LogLevel::warn, "{}: {}", text_, without_);
   }
-  const Allowance allowance = this->allowance(turn, seconds);
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
-  auto runner = machine_.runner(problem_, allowance, &quarantine);
-  const auto left = [&] { return allowance.after(seconds_since(began)); };
+  auto runner = machine_.runner(problem_, spending.allowance(), &quarantine);
   const ProgressSink show = progress();
   std::optional<Tuned> found;
   auto hint = hint_;
   if (!hint && old_ && !request_.retune && without_.empty() && proof_may_do(*old_, machine_))
     hint = Hint{"store", *old_, is_vendor(old_->tactic) ? std::vector<Tactic>{} : std::vector{old_->tactic}, true, true};
-  if (hint && without_.empty()) found = try_hint(common_, machine_, *hint, problem_, space, *runner, left(), show);
+  if (hint && without_.empty()) found = try_hint(common_, machine_, *hint, problem_, space, *runner, spending, show);
   spared_ = found.has_value();
   if (!found) {
-    const Allowance rest = left();
+    const Allowance rest = spending.left();
     log(LogLevel::info, "{}: {}; searching {} tactics for {:.1f} s on {}", text_, old_ ? "its record is stale" : "no record",
         space.tactics.size(), rest.seconds, describe(machine_.hardware()));
     auto list = without_.empty() ? proposers(rest) : decltype(proposers(rest)){};
-    found = tune(problem_, machine_.device(), space, *runner, std::move(list), rest, show);
+    found = tune(problem_, machine_.device(), space, *runner, std::move(list), spending, show);
     if (rest.seconds < kFairShare * without_end(budget())) {
       found->provisional = true;
       const std::string whose = settings.given_by(by_process ? "AK_PROCESS_BUDGET_S" : "AK_BUDGET_S");
@@ -200,7 +197,6 @@ Served TuningJob::search(const Turn& turn, double seconds) {
     found->note = joined(found->note, without_);
   }
   if (turn.by.stopped()) throw Error(ErrorCode::internal, "its context ends");
-  spend.rested = found->rested_s;
   found->compiles = runner->compiles();
   common_.ledger.count([&](Counters& c) { c.trials += found->trials, c.compiles += found->compiles; });
   if (machine_.launches() && found->winner) spare_ = spare_kernel(machine_, problem_, *found, *runner, turn.by.stop());
@@ -209,14 +205,14 @@ Served TuningJob::search(const Turn& turn, double seconds) {
   const auto ended = Clock::now();
   runner.reset();
   log(LogLevel::debug, "{}: the runner let go in {:.3f} s", text_, seconds_since(ended));
-  return adopt(std::move(*found), turn);
+  return adopt(std::move(*found), turn, spending);
 }
 
 std::vector<std::unique_ptr<Proposer>> TuningJob::proposers(const Allowance& allowance) {
   const Settings& settings = common_.settings;
   ProposerInputs inputs;
   inputs.portfolio = portfolio(common_, machine_, old_);
-  inputs.deadline = allowance.deadline();
+  inputs.deadline = allowance.latest();
   if (!settings.llm.empty()) {
     LlmOptions llm;
     llm.endpoint.provider = settings.llm;
@@ -253,7 +249,7 @@ ProgressSink TuningJob::progress() {
 
 // What the record's tactic serves beside its own m. What was found out before stands while the times do; a record that serves
 // those above its m goes on to, for it is no slower than cuBLASLt at theirs that is nearer.
-void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
+void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, Spending& spending) {
   const TokenRange bucket = bucket_of(problem_.m);
   const PlanRecord* const known = spared_ && hint_ ? &hint_->record : old_ ? &*old_ : nullptr;
   if (known && known->tactic == record.tactic && known->us == record.us && known->bucket == bucket) {
@@ -262,9 +258,9 @@ void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
   }
   if (old_ && (old_->tactic == record.tactic || problem_.m == old_->bucket.from)) record.bucket = old_->bucket;
   if (!has_end()) return;
-  const Allowance allowance = this->allowance(turn, end_of(budget()));
+  Spending end(allowance(turn, end_of(budget())), &spending);
   StoredQuarantine quarantine(*common_.store, machine_.hardware());
-  const Widened widened = widen(common_, machine_, problem_, tuned, allowance, quarantine, progress());
+  const Widened widened = widen(common_, machine_, problem_, tuned, end, quarantine, progress());
   record.bucket = widened.bucket;
   record.provenance.note = joined(record.provenance.note, widened.note);
   if (widened.bucket.none()) alone_ = widened.note;
@@ -278,7 +274,7 @@ void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn) {
   store.replace(stands, *cubin);
 }
 
-Served TuningJob::adopt(Tuned tuned, const Turn& turn) {
+Served TuningJob::adopt(Tuned tuned, const Turn& turn, Spending& spending) {
   Store& store = *common_.store;
   store.add_trials(problem_, machine_.hardware(), tuned.history);
   // What was learned of nothing but cuBLASLt replaces no own winner.
@@ -296,7 +292,7 @@ Served TuningJob::adopt(Tuned tuned, const Turn& turn) {
     log(LogLevel::info, "{}: not written down: the record that stands has an own kernel", text_);
     return {machine_.load(record, tuned.artifact.cubin), "this process", record, tuned.note};
   }
-  lend(record, tuned, turn);
+  lend(record, tuned, turn, spending);
   if (const auto harm = quarantined(common_, machine_, record))
     return untuned(fmt::format("its kernel did harm at another m of its bucket: {}", *harm), Standing::passing);
   if (request_.retune || old_) {

@@ -44,7 +44,7 @@ class TuningJob final : public TuningWork {
   bool has_end() const;   // its bucket's other end is tried too
   double duty() const { return request_.behind ? kDutyBehind : 1; }
   Allowance allowance(const Turn& turn, double seconds) const;
-  void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn);
+  void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, Spending& spending);
   Served tuned(const Turn& turn);
   std::string warm_up(const Turn& turn);
   Served search(const Turn& turn, double seconds);
@@ -52,7 +52,7 @@ class TuningJob final : public TuningWork {
   std::vector<std::unique_ptr<Proposer>> proposers(const Allowance& allowance);
   ProgressSink progress();
   void look_at(const Trial& trial);
-  Served adopt(Tuned tuned, const Turn& turn);
+  Served adopt(Tuned tuned, const Turn& turn, Spending& spending);
 
   Common& common_;
   DeviceState& device_;

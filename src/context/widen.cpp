@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <ctime>
 
-#include "base/clock.hpp"
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "core/bucket.hpp"
@@ -18,13 +17,13 @@ constexpr double kLeastSeconds = 0.05;  // of a try
 
 class Widening {
  public:
-  Widening(Common& common, Machine& machine, const Problem& problem, const Tuned& found, const Allowance& allowance,
+  Widening(Common& common, Machine& machine, const Problem& problem, const Tuned& found, Spending& spending,
            Quarantine& quarantine, const ProgressSink& progress)
       : common_(common),
         machine_(machine),
         problem_(problem),
         found_(found),
-        allowance_(allowance),
+        spending_(spending),
         quarantine_(quarantine),
         progress_(progress) {}
 
@@ -52,7 +51,7 @@ class Widening {
  private:
   // The winner beside cuBLASLt's best; where that won, the best own kernel, which may win here.
   Tuned tried(std::int64_t m) {
-    const Allowance left = allowance_.after(seconds_since(start_));
+    const Allowance left = spending_.left();
     if (left.seconds < kLeastSeconds || left.stop.stop_requested()) return {};
     const Problem here = with_tokens(problem_, m);
     try {
@@ -65,7 +64,7 @@ class Widening {
       }
       std::vector<std::unique_ptr<Proposer>> list;
       list.push_back(make_proposer("portfolio", inputs));
-      Tuned tuned = tune(here, machine_.device(), space, *runner, std::move(list), left, progress_);
+      Tuned tuned = tune(here, machine_.device(), space, *runner, std::move(list), spending_, progress_);
       common_.ledger.count([&](Counters& c) { c.trials += tuned.trials, c.compiles += tuned.compiles; });
       return tuned;
     } catch (const std::exception& error) {
@@ -101,10 +100,9 @@ class Widening {
   Machine& machine_;
   const Problem problem_;
   const Tuned& found_;
-  const Allowance allowance_;
+  Spending& spending_;
   Quarantine& quarantine_;
   const ProgressSink& progress_;
-  const Clock::time_point start_ = Clock::now();
 };
 
 }  // namespace
@@ -130,9 +128,9 @@ PlanRecord record_of(const Machine& machine, const Problem& problem, const Tuned
   return record;
 }
 
-Widened widen(Common& common, Machine& machine, const Problem& problem, const Tuned& found, const Allowance& allowance,
+Widened widen(Common& common, Machine& machine, const Problem& problem, const Tuned& found, Spending& spending,
               Quarantine& quarantine, const ProgressSink& progress) {
-  return Widening(common, machine, problem, found, allowance, quarantine, progress).run();
+  return Widening(common, machine, problem, found, spending, quarantine, progress).run();
 }
 
 }  // namespace ak

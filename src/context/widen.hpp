@@ -26,9 +26,9 @@ struct Widened {
   std::string note;
 };
 
-/// problem: of the bucket's last m, for which `found` has a winner. Never throws for what fails; ends with the allowance's
-/// seconds.
-Widened widen(Common& common, Machine& machine, const Problem& problem, const Tuned& found, const Allowance& allowance,
+/// problem: of the bucket's last m, for which `found` has a winner. Never throws for what fails; ends with the
+/// seconds that are left.
+Widened widen(Common& common, Machine& machine, const Problem& problem, const Tuned& found, Spending& spending,
               Quarantine& quarantine, const ProgressSink& progress);
 
 }  // namespace ak

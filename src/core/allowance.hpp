@@ -18,20 +18,17 @@ struct Allowance {
   int trials = 100000;  // runs of own tactics; the vendor's candidates are the baseline and not counted
   int compile_threads = usable_cores();
   int niceness = 10;  // of these threads, added to the process's own: the application goes first
-  double duty = 1;  // the part of the time in which trials may use the device; the seconds do not count the rests between
+  double duty = 1;    // of the time in which trials may use the device; the seconds do not count the rests between
   std::int64_t device_bytes =
       std::numeric_limits<std::int64_t>::max();            // operands, references and scratch; no more than is free
   std::int64_t scratch_bytes = std::int64_t{2} << 30;      // of them, for workspaces, at most
   std::shared_ptr<std::atomic<std::int64_t>> tokens = {};  // an LLM's, that all searches of a context have left; null: no limit
   std::stop_token stop = {};
 
+  /// When its seconds are spent without a rest.
   Deadline deadline() const { return Deadline::in(seconds, stop); }
-  /// The same with so many seconds less.
-  Allowance after(double spent) const {
-    Allowance left = *this;
-    left.seconds -= spent;
-    return left;
-  }
+  /// When its seconds are spent, with all the rests that they may have between.
+  Deadline latest() const { return Deadline::in(seconds / duty, stop); }
   /// Candidates that are worth compiling ahead of the trials: three for every two threads, four at least.
   int ahead() const { return std::max(4, compile_threads * 3 / 2); }
 

@@ -15,8 +15,8 @@
   X(cuDevicePrimaryCtxRetain)                                                                                                \
   X(cuCtxGetCurrent) X(cuCtxSetCurrent) X(cuCtxPushCurrent) X(cuCtxPopCurrent) X(cuCtxGetDevice) X(cuCtxGetId)               \
   X(cuCtxSynchronize)                                                                                                        \
-  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction)                                                               \
-  X(cuFuncGetAttribute) X(cuFuncSetAttribute)                                                                                \
+  X(cuModuleLoadData) X(cuModuleUnload) X(cuModuleGetFunction) X(cuModuleGetFunctionCount) X(cuModuleEnumerateFunctions)     \
+  X(cuFuncLoad) X(cuFuncGetAttribute) X(cuFuncSetAttribute)                                                                  \
   X(cuLaunchKernelEx)                                                                                                        \
   X(cuMemGetInfo) X(cuMemAlloc) X(cuMemFree) X(cuMemAllocHost) X(cuMemFreeHost) X(cuPointerGetAttributes)                    \
   X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync) X(cuMemcpyDtoDAsync)                             \

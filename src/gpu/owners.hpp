@@ -189,6 +189,16 @@ class Module : public Owner<ModuleTraits> {
     check(result, "looking up a kernel");
     return function;
   }
+  /// The kernel of a module that has one, whatever it is called; null when it has none or several.
+  CUfunction only() const {
+    unsigned count = 0;
+    check(driver().cuModuleGetFunctionCount(&count, get()), "counting kernels");
+    if (count != 1) return nullptr;
+    CUfunction function = nullptr;
+    check(driver().cuModuleEnumerateFunctions(&function, 1, get()), "looking up a kernel");
+    check(driver().cuFuncLoad(function), "loading a kernel");  // now, not in its first launch
+    return function;
+  }
 
  private:
   using Owner::Owner;

@@ -11,7 +11,7 @@
 
 namespace ak {
 
-/// A translation unit whose entry point is `extern "C" ak_kernel`, named by the digest of all its text.
+/// A translation unit, named by the digest of all its text.
 struct Source {
   explicit Source(std::string whole) : text(std::move(whole)), digest(ak::digest(text)) {}
   std::string text;
@@ -22,7 +22,7 @@ struct Compiled {
   std::string cubin;      // empty when the compile failed
   std::string log;        // first 4 KB of the compiler's report
   std::string failure;    // one line; empty when it compiled
-  int registers = 0;      // per thread, as ptxas reports for ak_kernel
+  int registers = 0;      // per thread, as ptxas reports
   int spill_bytes = 0;    // spill stores + loads
   bool degraded = false;  // compiled, but ptxas says it serialised wgmma or ignored setmaxnreg
   double seconds = 0;

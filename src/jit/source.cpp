@@ -145,9 +145,28 @@ std::string kernel_file(std::string_view file, const std::string& folder) {
   return std::string(embedded_text(file));
 }
 
+std::string kernel_name(const Problem& problem, const Tactic& tactic) {
+  const EpilogueSpec& e = problem.epilogue;
+  std::string text = fmt::format("ak_{}_{}x{}", name(tactic.family), tactic.tile_m, tactic.tile_n);
+  if (tactic.tile_k > 0) text += fmt::format("x{}", tactic.tile_k);
+  if (tactic.cluster_m > 1 || tactic.cluster_n > 1) text += fmt::format("_c{}x{}", tactic.cluster_m, tactic.cluster_n);
+  if (tactic.split_k > 1) text += fmt::format("_split{}", tactic.split_k);
+  if (tactic.swap_ab) text += "_swap";
+  text += fmt::format("_{}", name(problem.in));
+  if (e.out != problem.in) text += fmt::format("_to_{}", name(e.out));
+  text += is_own(e.activation) ? "_own" : fmt::format("_{}", name(e.activation));
+  if (e.gated) text += "_gated";
+  if (e.bias != BiasAxis::none) text += "_bias";
+  if (e.has_c) text += "_plus_c";
+  if (e.aux) text += "_aux";
+  if (e.scaled()) text += "_scaled";
+  return text;
+}
+
+// The name is no part of what a kernel is known by: records and images stay what they are under another one.
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
                         const std::string& folder) {
-  std::string text;
+  std::string text = fmt::format("#define ak_kernel {}\n", kernel_name(problem, tactic));
   for_each_part(
       files, problem, tactic, [&](const std::string& made) { text += made; },
       [&](std::string_view file) { text += *listed_of(file, folder); });

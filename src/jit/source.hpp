@@ -20,8 +20,13 @@ std::string kernel_folder();
 /// given. Throws Error{internal} for an unknown name.
 std::string kernel_file(std::string_view file, const std::string& folder = kernel_folder());
 
-/// The whole translation unit of an own family's kernel, `files` being Family::sources(); its entry point is
-/// `extern "C" ak_kernel`. It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
+/// The symbol of an own family's kernel, as a profiler shows it: family, tile and what else tells tactics apart at a glance,
+/// types and epilogue: "ak_sm90_128x256x64_c2x1_bf16_gelu_tanh_bias". An identifier of at most 127 characters; others may have
+/// it too.
+std::string kernel_name(const Problem& problem, const Tactic& tactic);
+
+/// The whole translation unit of an own family's kernel, `files` being Family::sources(), in which it is called `ak_kernel`;
+/// its symbol is kernel_name(). It holds nothing that depends on m, n, k: one cubin serves every size of the same structure.
 std::string make_source(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
                         const std::string& folder = kernel_folder());
 
@@ -33,8 +38,8 @@ std::string own_activation_source(Activation activation);
 
 /// Of a family's device files and what they all share, comments and white space aside: what a record was proven with.
 Digest source_digest(std::span<const std::string_view> files, const std::string& folder = kernel_folder());
-/// Of all that makes one kernel's image but the compiler's version: every part of make_source(), likewise, and the compiler's
-/// options for that architecture.
+/// Of all that makes one kernel's image but the compiler's version: every part of make_source() but its name, likewise, and
+/// the compiler's options for that architecture.
 Digest kernel_digest(std::span<const std::string_view> files, const Problem& problem, const Tactic& tactic,
                      std::string_view arch, const std::string& folder = kernel_folder());
 

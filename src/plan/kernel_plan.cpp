@@ -24,8 +24,9 @@ KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> modul
       number_(++plans),
       module_(std::move(module)) {
   const ContextScope scope(resources.context());
-  function_ = module_->find("ak_kernel");
-  if (!function_) throw Error(ErrorCode::driver, fmt::format("the cubin of '{}' has no ak_kernel", to_string(tactic)));
+  function_ = module_->only();
+  if (!function_)
+    throw Error(ErrorCode::driver, fmt::format("the cubin of '{}' has no kernel, or more than one", to_string(tactic)));
   allow_shared_bytes(function_, static_cast<int>(geometry.smem_bytes));
   if (geometry.cluster[0] * geometry.cluster[1] * geometry.cluster[2] > 8)
     check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),

@@ -14,6 +14,9 @@ namespace ak {
 
 class LaunchPlan {
  public:
+  LaunchPlan() = default;
+  LaunchPlan(const LaunchPlan&) = delete;  // a PlanPtr is shared instead
+  LaunchPlan& operator=(const LaunchPlan&) = delete;
   virtual ~LaunchPlan() = default;
   /// Enqueues D on the stream; legal during capture. False, with nothing enqueued, where its workspace is not to be had.
   /// Throws Error{driver}, and Error{invalid_argument} for a caller's workspace that is too small.

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <ctime>
-#include <mutex>
 #include <thread>
 
 #include "base/log.hpp"
@@ -34,14 +32,14 @@ double paired_gain(const Trial& own, const Trial& vendor) {
 class Tuning {
  public:
   Tuning(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
-         std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress)
+         std::vector<std::unique_ptr<Proposer>> proposers, Spending& spending, const ProgressSink& progress)
       : problem_(problem),
         runner_(runner),
-        allowance_(allowance),
+        spending_(spending.left(), &spending),
         progress_(progress),
-        deadline_(allowance.deadline()),
-        ahead_(static_cast<std::size_t>(allowance.ahead())),
-        search_(problem, device, space, std::move(proposers), limits(allowance)) {
+        deadline_(allowance_.deadline()),
+        ahead_(static_cast<std::size_t>(allowance_.ahead())),
+        search_(problem, device, space, std::move(proposers), limits(allowance_)) {
     if (space.tactics.empty() && !space.refusals.empty()) note(fmt::format("{}", fmt::join(space.refusals, "; ")));
   }
 
@@ -50,8 +48,8 @@ class Tuning {
     search_.offer_vendor(runner_.vendor_tactics(deadline_.sooner(kVendorShare * allowance_.seconds)));
     log(LogLevel::debug, "vendor surveyed at {:.3f} s, {} candidates ahead", seconds_since(start_), ahead_);
     // Whatever the survey took, own kernels get a share; at most so much is the whole budget overrun.
-    deadline_ = deadline_.later(
-        std::min(kOwnShare * allowance_.seconds, (1 + kMostOverrun) * allowance_.seconds - seconds_since(start_)));
+    deadline_ =
+        deadline_.later(std::min(kOwnShare * allowance_.seconds, (1 + kMostOverrun) * allowance_.seconds - spending_.spent()));
     rest(seconds_since(start_));
     explore();
     result_.explore_s = seconds_since(start_);
@@ -95,17 +93,11 @@ class Tuning {
     return trial;
   }
 
-  // Behind so many seconds of the device, as long as the allowance's duty asks. The budget is that much longer: compiles go on.
+  // The deadline is that much later.
   void rest(double used) {
-    if (allowance_.duty >= 1) return;
-    const auto began = Clock::now();
     const double left = deadline_.remaining();
-    std::mutex none;
-    std::unique_lock lock(none);
-    std::condition_variable_any().wait_for(lock, allowance_.stop, std::chrono::duration<double>(used / allowance_.duty - used),
-                                           [] { return false; });
+    spending_.rest(used);
     deadline_ = deadline_.later(left);
-    result_.rested_s += seconds_since(began);
   }
 
   const Trial& run(const Candidate& candidate, Deadline deadline) {
@@ -114,8 +106,8 @@ class Tuning {
     const Trial& trial = search_.history().back();
     last_run_s_ = seconds_since(before);
     if (!candidate.full && trial.correct()) quick_s_ += last_run_s_, ++quick_trials_;
-    log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_),
-        last_run_s_ * 1e3, trial.compile_s, search_.queued(), trial.proposer);
+    log(LogLevel::debug, "at {:.3f} s: {:.1f} ms, compile {:.2f} s, {} queued: {}", seconds_since(start_), last_run_s_ * 1e3,
+        trial.compile_s, search_.queued(), trial.proposer);
     show(trial);
     rest(last_run_s_);
     return trial;
@@ -128,7 +120,7 @@ class Tuning {
     const Trial* own = search_.best();
     const Trial* vendor = search_.best_vendor();
     const Trial* best = own && vendor ? (own->us < vendor->us ? own : vendor) : own ? own : vendor;
-    progress_({&problem_, &trial, best, search_.own_trials(), seconds_since(start_), allowance_.seconds});
+    progress_({&problem_, &trial, best, search_.own_trials(), spending_.spent(), allowance_.seconds});
   }
 
   void explore() {
@@ -240,7 +232,8 @@ class Tuning {
 
   const Problem& problem_;
   Runner& runner_;
-  const Allowance allowance_;
+  Spending spending_;
+  const Allowance& allowance_ = spending_.allowance();
   const ProgressSink& progress_;
   const Clock::time_point start_ = Clock::now();
   Deadline deadline_;
@@ -257,13 +250,14 @@ class Tuning {
 }  // namespace
 
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
-           std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress) {
-  return Tuning(problem, device, space, runner, std::move(proposers), allowance, progress).run();
+           std::vector<std::unique_ptr<Proposer>> proposers, Spending& spending, const ProgressSink& progress) {
+  return Tuning(problem, device, space, runner, std::move(proposers), spending, progress).run();
 }
 
-Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
-           const Allowance& allowance, const ProgressSink& progress) {
-  return tune(problem, device, make_space(problem, device), runner, std::move(proposers), allowance, progress);
+Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
+           std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress) {
+  Spending spending(allowance);
+  return tune(problem, device, space, runner, std::move(proposers), spending, progress);
 }
 
 }  // namespace ak

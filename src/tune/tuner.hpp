@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "cache/store.hpp"
-#include "core/allowance.hpp"
 #include "core/device_facts.hpp"
 #include "runner/runner.hpp"
 #include "search/proposer.hpp"
+#include "tune/spending.hpp"
 
 namespace ak {
 
@@ -21,7 +21,7 @@ struct Progress {
   const Trial* trial;
   const Trial* best;
   int trials;
-  double elapsed_s, budget_s;
+  double elapsed_s, budget_s;  // the rests are not counted
 };
 using ProgressSink = std::function<void(const Progress&)>;
 
@@ -32,9 +32,8 @@ struct Tuned {
   std::vector<Trial> history;
   Artifact artifact;  // of the winner
   double seconds = 0;
-  double explore_s = 0, refine_s = 0, finals_s = 0;  // with the rests in them
-  double rested_s = 0;                               // by the allowance's duty
-  int trials = 0;  // runs of own tactics
+  double explore_s = 0, refine_s = 0, finals_s = 0;  // these four with the rests in them
+  int trials = 0;                                    // runs of own tactics
   int compiles = 0;
   bool provisional = false;
   bool unfinished = false;  // nothing was learned of own kernels, for lack of time or memory
@@ -50,13 +49,13 @@ constexpr double kMostDrift = 0.05;
 /// Of its seconds, at most, a search that opened slowly runs longer, so that own kernels get their share.
 constexpr double kMostOverrun = 0.5;
 
-/// Proposers are asked in turn. Never throws for a failed candidate. Ends within its seconds and kMostOverrun plus at most one
-/// trial; after a stop, within about one trial.
+/// With what is left of `spending`. Proposers are asked in turn. Never throws for a failed candidate. Ends within its seconds
+/// and kMostOverrun plus at most one trial; after a stop, within about one trial.
+Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
+           std::vector<std::unique_ptr<Proposer>> proposers, Spending& spending, const ProgressSink& progress = {});
+
+/// With an allowance of its own.
 Tuned tune(const Problem& problem, const DeviceFacts& device, const Space& space, Runner& runner,
            std::vector<std::unique_ptr<Proposer>> proposers, const Allowance& allowance, const ProgressSink& progress = {});
-
-/// Over make_space(problem, device).
-Tuned tune(const Problem& problem, const DeviceFacts& device, Runner& runner, std::vector<std::unique_ptr<Proposer>> proposers,
-           const Allowance& allowance, const ProgressSink& progress = {});
 
 }  // namespace ak

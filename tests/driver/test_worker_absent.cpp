@@ -69,9 +69,7 @@ struct Warnings {
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
-int own_launches() {
-  return static_cast<int>(std::ranges::count(fake::launches(), std::string("ak_kernel"), &fake::Launch::kernel));
-}
+int own_launches() { return static_cast<int>(std::ranges::count(fake::launches(), true, &fake::Launch::own)); }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,9 @@
 using namespace ak;
 
 namespace {
+
+// Its launch points into itself: it is shared.
+static_assert(!std::is_copy_constructible_v<KernelPlan> && !std::is_copy_assignable_v<KernelPlan>);
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 

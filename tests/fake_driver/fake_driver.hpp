@@ -30,7 +30,8 @@ struct Launch {
   unsigned smem_bytes = 0;
   int thread = 0;
   void** parameters = nullptr;                     // the caller's; not to be read later
-  ak::KernelArgs args{};                           // of ak_kernel, as they were; not of one that a test says itself
+  bool own = false;                                // of an own family: its image's only kernel
+  ak::KernelArgs args{};                           // of such a one, as they were; not of one that a test says itself
   bool cooperative = false, programmatic = false;  // its attributes
 };
 
@@ -62,8 +63,6 @@ int hanging(const std::string& name);
 /// What the kernels of a source with a line "// fake kernel: WHAT" do when they are launched, to host memory; those of other
 /// sources do nothing. It runs in the launch and may call neither the driver nor this; a launch in a capture is only recorded.
 void kernel(const std::string& what, std::function<void(const Launch&)> run);
-/// No module has a kernel of this name.
-void missing_kernel(const std::string& name);
 
 // --- what the machine is ---------------------------------------------------------------------------------------------
 // A process that a test starts is told by its environment: FAKE_DEVICES=0, FAKE_ATTRIBUTE_20=3 (a CUdevice_attribute's number).

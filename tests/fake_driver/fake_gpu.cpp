@@ -125,7 +125,7 @@ void reset() {
   const auto lock = locked();
   State& s = state();
   s.calls.clear(), s.launches.clear(), s.misuses.clear();
-  s.failures.clear(), s.missing.clear(), s.hangs.clear(), s.kernels.clear();
+  s.failures.clear(), s.hangs.clear(), s.kernels.clear();
   s.fail_in = 0;
   s.lost = CUDA_SUCCESS;
   s.attributes.clear();
@@ -199,11 +199,6 @@ int hanging(const std::string& name) {
 void kernel(const std::string& what, std::function<void(const Launch&)> run) {
   const auto lock = locked();
   state().kernels[what] = std::move(run);
-}
-
-void missing_kernel(const std::string& name) {
-  const auto lock = locked();
-  state().missing.insert(name);
 }
 
 void attribute(CUdevice_attribute which, int value) {

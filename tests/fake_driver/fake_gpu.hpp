@@ -66,13 +66,15 @@ struct Event : Object {
 };
 
 struct Module : Object {
-  std::string image;  // what the fake NVRTC made of a source; empty of any other
+  std::string image;               // what the fake NVRTC made of a source; empty of any other
+  std::string only = "ak_kernel";  // its kernel, where it has one
   std::map<std::string, CUfunction> functions;
 };
 
 struct Function {
   Module* module = nullptr;
   std::string name;
+  bool own = false;
 };
 
 struct Memory {
@@ -108,7 +110,7 @@ struct State {
   CUresult fail_with = CUDA_SUCCESS;
   CUresult lost = CUDA_SUCCESS;  // what a kernel's fault makes every call answer
   std::map<std::string, int> hanging;
-  std::set<std::string> hangs, missing;
+  std::set<std::string> hangs;
   std::map<std::string, std::function<void(const Launch&)>> kernels;
   std::map<CUdevice_attribute, int> attributes;  // that are not the usual ones
   int device_count = 1;

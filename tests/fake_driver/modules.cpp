@@ -1,4 +1,5 @@
-// Modules have every kernel they are asked for; launches are written down, and do what a test says.
+// Modules have every kernel they are asked for, and one where they are asked for all; launches are written down, and do what a
+// test says.
 #include <signal.h>
 #include <unistd.h>
 
@@ -26,6 +27,16 @@ Function* function_of(Frame& frame, CUfunction handle) {
   return function;
 }
 
+CUfunction function_named(Module* module, const std::string& name) {
+  CUfunction& function = module->functions[name];
+  if (!function) {
+    auto* made = new Function{module, name};
+    state().functions.insert(made);
+    function = reinterpret_cast<CUfunction>(made);
+  }
+  return function;
+}
+
 }  // namespace
 
 extern "C" {
@@ -36,9 +47,10 @@ CUresult cuModuleLoadData(CUmodule* out, const void* image) {
   if (!context) return frame(frame.failure);
   if (!image) return frame(CUDA_ERROR_INVALID_IMAGE);
   auto* module = made<Module>(context);
-  constexpr std::string_view kScripted = "fake kernel: ";
-  const auto* bytes = static_cast<const char*>(image);
-  if (std::strncmp(bytes, kScripted.data(), kScripted.size()) == 0) module->image = bytes + kScripted.size();
+  constexpr std::string_view kScripted = "fake kernel: ", kNamed = "\nnamed ";
+  const std::string_view bytes = static_cast<const char*>(image);
+  if (bytes.starts_with(kScripted)) module->image = bytes.substr(kScripted.size(), bytes.find('\n') - kScripted.size());
+  if (const auto at = bytes.find(kNamed); at != bytes.npos) module->only = bytes.substr(at + kNamed.size());
   return *out = reinterpret_cast<CUmodule>(module), frame(CUDA_SUCCESS);
 }
 
@@ -51,14 +63,26 @@ CUresult cuModuleUnload(CUmodule handle) {
 CUresult cuModuleGetFunction(CUfunction* out, CUmodule handle, const char* name) {
   FAKE_FRAME("cuModuleGetFunction", nullptr, number(handle));
   FAKE_MODULE(handle);
-  if (state().missing.count(name)) return frame(CUDA_ERROR_NOT_FOUND);
-  CUfunction& function = module->functions[name];
-  if (!function) {
-    auto* made = new Function{module, name};
-    state().functions.insert(made);
-    function = reinterpret_cast<CUfunction>(made);
-  }
-  return *out = function, frame(CUDA_SUCCESS);
+  return *out = function_named(module, name), frame(CUDA_SUCCESS);
+}
+
+CUresult cuModuleGetFunctionCount(unsigned* count, CUmodule handle) {
+  FAKE_FRAME("cuModuleGetFunctionCount", nullptr, number(handle));
+  FAKE_MODULE(handle);
+  return *count = 1, frame(CUDA_SUCCESS);
+}
+
+CUresult cuModuleEnumerateFunctions(CUfunction* out, unsigned, CUmodule handle) {
+  FAKE_FRAME("cuModuleEnumerateFunctions", nullptr, number(handle));
+  FAKE_MODULE(handle);
+  *out = function_named(module, module->only);
+  reinterpret_cast<Function*>(*out)->own = true;
+  return frame(CUDA_SUCCESS);
+}
+
+CUresult cuFuncLoad(CUfunction handle) {
+  FAKE_FRAME("cuFuncLoad", nullptr, number(handle));
+  return frame(function_of(frame, handle) ? CUDA_SUCCESS : frame.failure);
 }
 
 CUresult cuModuleGetGlobal(CUdeviceptr*, size_t*, CUmodule handle, const char*) {
@@ -92,7 +116,8 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
                 {config->blockDimX, config->blockDimY, config->blockDimZ},
                 config->sharedMemBytes,
                 thread().number,
-                parameters};
+                parameters,
+                function->own};
   for (unsigned i = 0; i < config->numAttrs; ++i) {
     const CUlaunchAttribute& attribute = config->attrs[i];
     if (attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE) launch.cooperative = attribute.value.cooperative;
@@ -103,7 +128,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   const auto kernel = state().kernels.find(scripted);
   if (kernel != state().kernels.end()) {
     if (!stream->capture) kernel->second(launch);
-  } else if (function->name == "ak_kernel") {
+  } else if (function->own) {
     launch.args = *static_cast<const ak::KernelArgs*>(parameters[0]);
   }
   state().launches.push_back(launch);

@@ -1,5 +1,6 @@
 // A libnvrtc.so.13 beside the fake driver: every source compiles at once, to nothing, but for what a line of it makes the fake
-// driver do when its kernel is launched: "// fake kernel: faults", hangs, crashes, or what a test has given to fake::kernel().
+// driver do when its kernel is launched: "// fake kernel: faults", hangs, crashes, or what a test has given to fake::kernel(),
+// and the name that a line "#define ak_kernel NAME" gives it.
 #include <nvrtc.h>
 
 #include <cstring>
@@ -16,6 +17,11 @@ nvrtcResult nvrtcCreateProgram(nvrtcProgram* program, const char* source, const 
                                const char* const*) {
   auto* cubin = new std::string("a cubin");
   if (const char* what = std::strstr(source, "fake kernel: ")) cubin->assign(what, std::strcspn(what, "\n"));
+  constexpr const char* kNames = "#define ak_kernel ";
+  if (const char* named = std::strstr(source, kNames)) {
+    named += std::strlen(kNames);
+    cubin->append("\nnamed ").append(named, std::strcspn(named, "\n"));
+  }
   *program = reinterpret_cast<nvrtcProgram>(cubin);
   return NVRTC_SUCCESS;
 }

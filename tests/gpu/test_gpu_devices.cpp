@@ -7,11 +7,11 @@
 
 #include "ak/ak.hpp"
 #include "base/library.hpp"
-#include "device_matrix.hpp"
 #include "gpu/device.hpp"
+#include "linear_layer.hpp"
 
 using namespace ak;
-using test::DeviceMatrix;
+using test::LinearLayer;
 
 namespace {
 
@@ -21,34 +21,10 @@ int gpus() {
   return count;
 }
 
-// In the context that is current.
-struct Layer {
-  Layer() { x.random(1, 0.3), w.random(2); }
-  ConstMatrix a() const { return {x.data(), 64, 1024, 1024, DType::bf16, Order::row}; }
-  ConstMatrix b() const { return {w.data(), 1024, 512, 1024, DType::bf16, Order::col}; }
-  Matrix d() const { return {y.data(), 64, 512, 512, DType::bf16, Order::row}; }
-  void check_result() {
-    y.download();
-    for (const int r : {0, 13, 63})
-      for (const int c : {0, 77, 511}) {
-        double sum = 0;
-        for (int k = 0; k < 1024; ++k) sum += x.at(r, k) * w.at(c, k);
-        CHECK(y.at(r, c) == doctest::Approx(std::max(0.0, sum)).epsilon(0.02));
-      }
-  }
-  DeviceMatrix x{64, 1024, DType::bf16}, w{512, 1024, DType::bf16}, y{64, 512, DType::bf16};
-};
-
 Options options() {
   Options o;
   o.cache_dir = "", o.shipped = false, o.budget_s = 2;
   return o;
-}
-
-Epilogue relu() {
-  Epilogue e;
-  e.activation = Activation::relu;
-  return e;
 }
 
 }  // namespace
@@ -66,11 +42,11 @@ TEST_CASE("devices: two GPUs search at once and serve each other's like; another
       CUcontext primary = nullptr;
       check(driver().cuDevicePrimaryCtxRetain(&primary, gpu), "retaining");
       const ContextScope scope(primary);
-      Layer layer;
-      for (int i = 0; i < 3; ++i) context.matmul_act(nullptr, layer.a(), layer.b(), layer.d(), relu());
+      LinearLayer layer(64, 512, 1024, Activation::relu);
+      for (int i = 0; i < 3; ++i) layer.call(context, nullptr);
       check(driver().cuStreamSynchronize(nullptr), "waiting");
-      layer.check_result();
-      found[static_cast<std::size_t>(gpu)] = context.explain(layer.a(), layer.b(), layer.d(), relu());
+      CHECK(layer.right());
+      found[static_cast<std::size_t>(gpu)] = layer.explain(context);
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(found[0].served_by == found[1].served_by);  // one cache, one winner
@@ -79,18 +55,18 @@ TEST_CASE("devices: two GPUs search at once and serve each other's like; another
   for (int gpu = 0; gpu < 2; ++gpu)
     check(driver().cuDevicePrimaryCtxRetain(&primaries[static_cast<std::size_t>(gpu)], gpu), "retaining");
   const ContextScope first(primaries[0]);
-  Layer here;
-  Plan plan = context.plan(here.a(), here.b(), here.d(), relu());
+  LinearLayer here(64, 512, 1024, Activation::relu);
+  Plan plan = context.plan(here.a(), here.b(), here.d(), here.epilogue);
   OwnedStream stream = OwnedStream::make();
   {
     const ContextScope second(primaries[1]);
     const OwnedStream other = OwnedStream::make();
-    CHECK_THROWS_AS(context.matmul_act(stream.get(), here.a(), here.b(), here.d(), relu()), Error);
-    CHECK_THROWS_AS(plan(other.get(), here.a(), here.b(), here.d(), relu()), Error);
-    plan(stream.get(), here.a(), here.b(), here.d(), relu());
+    CHECK_THROWS_AS(here.call(context, stream.get()), Error);
+    CHECK_THROWS_AS(here.call(plan, other.get()), Error);
+    here.call(plan, stream.get());
   }
   stream.synchronize();
-  here.check_result();
+  CHECK(here.right());
 }
 
 TEST_CASE("devices: a context that is not the primary one is served, with memory and kernels of its own") {
@@ -105,10 +81,10 @@ TEST_CASE("devices: a context that is not the primary one is served, with memory
   check(create(&own, 0, 0), "creating a context");
   {
     Context context(options());
-    Layer layer;
-    context.matmul_act(nullptr, layer.a(), layer.b(), layer.d(), relu());
+    LinearLayer layer(64, 512, 1024, Activation::relu);
+    layer.call(context, nullptr);
     check(driver().cuStreamSynchronize(nullptr), "waiting");
-    layer.check_result();
+    CHECK(layer.right());
   }
   CUcontext popped = nullptr;
   check(driver().cuCtxPopCurrent(&popped), "leaving");

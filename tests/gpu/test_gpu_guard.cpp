@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,34 +11,25 @@
 #include "ak/ak.hpp"
 #include "api/arguments.hpp"
 #include "cache/store.hpp"
-#include "core/activation.hpp"
-#include "device_matrix.hpp"
 #include "families/family.hpp"
 #include "gpu/owners.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
+#include "linear_layer.hpp"
 #include "machine/gpu.hpp"
 #include "plan/resources.hpp"
 #include "search/space.hpp"
 
 using namespace ak;
-using test::DeviceMatrix;
+using test::LinearLayer;
 
 namespace {
 
 // A layer whose record is of a tactic, and a kernel, that a test chooses.
-struct Guarded {
-  Guarded(std::int64_t m, std::int64_t n, std::int64_t k)
-      : m(m), n(n), k(k), x(m, k, DType::bf16), w(n, k, DType::bf16), y(m, n, DType::bf16) {
-    std::filesystem::remove_all(folder);
-    x.random(1, 0.3), w.random(2, 1 / std::sqrt(static_cast<double>(k)));
-    epilogue.activation = Activation::silu;
-  }
+struct Guarded : LinearLayer {
+  Guarded(std::int64_t m, std::int64_t n, std::int64_t k) : LinearLayer(m, n, k) { std::filesystem::remove_all(folder); }
   ~Guarded() { std::filesystem::remove_all(folder); }
 
-  ConstMatrix a() const { return {x.data(), m, k, k, DType::bf16, Order::row}; }
-  ConstMatrix b() const { return {w.data(), k, n, k, DType::bf16, Order::col}; }
-  Matrix d() const { return {y.data(), m, n, n, DType::bf16, Order::row}; }
   Problem problem() const { return canonicalize(a(), b(), d(), epilogue).problem; }
 
   /// The kernel is the tactic's of `as`: of another problem, a wrong one.
@@ -58,7 +48,7 @@ struct Guarded {
     options.cache_dir = folder, options.mode = Mode::hit, options.shipped = false, options.guard_every = 1;
     context.emplace(options);
   }
-  void call() { context->matmul_act(stream.get(), a(), b(), d(), epilogue); }
+  void call() { LinearLayer::call(*context, stream.get()); }
   template <class Done>
   bool calls_until(const Done& done) {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
@@ -68,25 +58,10 @@ struct Guarded {
     }
     return done(context->counters());
   }
-  Explanation explain() { return context->explain(a(), b(), d(), epilogue); }
-  // Some elements against double precision.
-  bool right() {
-    stream.synchronize();
-    y.download();
-    for (int i = 0; i < 200; ++i) {
-      const std::int64_t r = i * 7 % m, c = i * 131 % n;
-      double sum = 0;
-      for (std::int64_t p = 0; p < k; ++p) sum += x.at(r, p) * w.at(c, p);
-      const double want = activate(Activation::silu, sum, 0);
-      if (std::fabs(y.at(r, c) - want) > 0.02 + 0.02 * std::fabs(want)) return false;
-    }
-    return y.damaged() == 0;
-  }
+  Explanation explain() { return LinearLayer::explain(*context); }
+  bool right() { return stream.synchronize(), LinearLayer::right(); }
 
   const std::string folder = std::filesystem::temp_directory_path() / ("ak_gpu_guard_" + std::to_string(getpid()));
-  const std::int64_t m, n, k;
-  DeviceMatrix x, w, y;
-  Epilogue epilogue;
   OwnedStream stream = OwnedStream::make();
   std::optional<Context> context;
 };

@@ -185,9 +185,11 @@ TEST_CASE("scratch: a block a stream, zeroed counters, one to share beyond half 
 }
 
 TEST_CASE("an unloadable kernel is an error that says what was tried") {
-  const std::string cubin = cubin_of("extern \"C\" __global__ void another() {}");
-  CHECK_THROWS_WITH_AS(KernelPlan(resources(), cubin.data(), Problem{}, Tactic{}, Geometry{}), doctest::Contains("ak_kernel"),
-                       Error);
+  for (const char* text : {"__device__ int none;", "__global__ void one() {}\n__global__ void two() {}"}) {
+    const std::string cubin = cubin_of(text);
+    CHECK_THROWS_WITH_AS(KernelPlan(resources(), cubin.data(), Problem{}, Tactic{}, Geometry{}),
+                         doctest::Contains("has no kernel, or more than one"), Error);
+  }
   const std::string good = cubin_of(kCopyKernel);
   Geometry greedy = copy_geometry(0);
   greedy.smem_bytes = 1 << 20;

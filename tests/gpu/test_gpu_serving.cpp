@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
@@ -20,13 +19,12 @@
 #include "ak/ak.hpp"
 #include "base/clock.hpp"
 #include "base/library.hpp"
-#include "core/activation.hpp"
-#include "device_matrix.hpp"
 #include "gpu/driver.hpp"
 #include "gpu/owners.hpp"
+#include "linear_layer.hpp"
 
 using namespace ak;
-using test::DeviceMatrix;
+using test::LinearLayer;
 
 namespace {
 
@@ -35,38 +33,6 @@ Options options(Mode mode = Mode::tune) {
   o.cache_dir = "", o.shipped = false, o.budget_s = 1.5, o.mode = mode;
   return o;
 }
-
-// y = silu(x . w^T), of the first rows of x.
-struct Layer {
-  Layer(std::int64_t most, std::int64_t n, std::int64_t k)
-      : n(n), k(k), rows(most), x(most, k, DType::bf16), w(n, k, DType::bf16), y(most, n, DType::bf16) {
-    x.random(1), w.random(2, 1 / std::sqrt(static_cast<double>(k)));
-    epilogue.activation = Activation::silu;
-  }
-  ConstMatrix a() const { return {x.data(), rows, k, k, DType::bf16, Order::row}; }
-  ConstMatrix b() const { return {w.data(), k, n, k, DType::bf16, Order::col}; }
-  Matrix d() const { return {y.data(), rows, n, n, DType::bf16, Order::row}; }
-  void call(Context& context, Stream stream) const { context.matmul_act(stream, a(), b(), d(), epilogue); }
-  void call(Plan& plan, Stream stream, const Workspace& workspace = {}) const {
-    plan(stream, a(), b(), d(), epilogue, workspace);
-  }
-  bool right() {
-    y.download();
-    for (int i = 0; i < 200; ++i) {
-      const std::int64_t r = i * 7 % rows, c = i * 131 % n;
-      double sum = 0;
-      for (std::int64_t p = 0; p < k; ++p) sum += x.at(r, p) * w.at(c, p);
-      const double want = activate(Activation::silu, sum, 0);
-      if (std::fabs(y.at(r, c) - want) > 0.03 + 0.03 * std::fabs(want)) return false;
-    }
-    return y.damaged() == 0;
-  }
-
-  const std::int64_t n, k;
-  std::int64_t rows;
-  DeviceMatrix x, w, y;
-  Epilogue epilogue;
-};
 
 template <class Done>
 bool in_time(const Done& done, double seconds = 60) {
@@ -89,7 +55,7 @@ int run_self(const char* test) {
 TEST_CASE("serving: a plan is right for every m of its bucket, with the library's scratch and with the caller's") {
   current_context();
   Context context(options());
-  Layer layer(64, 1536, 4096);
+  LinearLayer layer(64, 1536, 4096);
   const OwnedStream stream = OwnedStream::make();
   Plan plan = context.plan(layer.a(), layer.b(), layer.d(), layer.epilogue);
   CHECK(plan.serves() == TokenRange{33, 64});
@@ -111,7 +77,7 @@ TEST_CASE("serving: a plan is right for every m of its bucket, with the library'
 
 TEST_CASE("serving: graphs that were captured on one stream run at once, and outlive their context") {
   current_context();
-  Layer one(16, 1536, 8192), two(16, 1536, 8192);
+  LinearLayer one(16, 1536, 8192), two(16, 1536, 8192);
   const OwnedStream stream = OwnedStream::make(), other = OwnedStream::make();
   std::optional<Graph> first, second;
   {
@@ -134,7 +100,7 @@ TEST_CASE("serving: in the background a first call costs what cuBLASLt's does, a
   current_context();
   Options background = options(Mode::background);
   Context off(options(Mode::off)), context(background);
-  Layer warm(16, 512, 1024), layer(16, 4096, 4096);
+  LinearLayer warm(16, 512, 1024), layer(16, 4096, 4096);
   const OwnedStream stream = OwnedStream::make();
   warm.call(off, stream.get()), warm.call(context, stream.get());  // opens cuBLASLt
   stream.synchronize();
@@ -178,7 +144,7 @@ TEST_CASE("serving: scratch memory of the caller's allocator serves calls and ca
     Context context(with);
     const OwnedStream stream = OwnedStream::make();
     for (const std::int64_t k : {8192, 8193}) {  // split along k, and rows off 16 bytes, which are packed
-      Layer layer(16, 1024, k);
+      LinearLayer layer(16, 1024, k);
       layer.call(context, stream.get());
       const Graph graph = Graph::capture(stream.get(), [&](CUstream s) { layer.call(context, s); });
       layer.y.fill(0);
@@ -189,7 +155,7 @@ TEST_CASE("serving: scratch memory of the caller's allocator serves calls and ca
     CHECK(mine.asked > 0);
   }
   Context another(with);  // a later use of the allocator takes back what graphs held
-  Layer layer(16, 1024, 8193);
+  LinearLayer layer(16, 1024, 8193);
   layer.call(another, nullptr);
   check(driver().cuStreamSynchronize(nullptr), "waiting");
   CHECK(layer.right());
@@ -197,12 +163,12 @@ TEST_CASE("serving: scratch memory of the caller's allocator serves calls and ca
 
 TEST_CASE("serving: 64 threads meet one problem: one search, 64 right results; no thread stays behind") {
   const CUcontext mine = current_context();
-  const Layer shared(16, 1024, 1024);
+  const LinearLayer shared(16, 1024, 1024);
   const auto before = threads();
   {
     Context context(options());
-    std::vector<std::unique_ptr<Layer>> layers;
-    for (int i = 0; i < 64; ++i) layers.push_back(std::make_unique<Layer>(16, 1024, 1024));
+    std::vector<std::unique_ptr<LinearLayer>> layers;
+    for (int i = 0; i < 64; ++i) layers.push_back(std::make_unique<LinearLayer>(16, 1024, 1024));
     std::vector<std::thread> callers;
     for (int i = 0; i < 64; ++i)
       callers.emplace_back([&, i] {
@@ -221,7 +187,7 @@ TEST_CASE("serving: 64 threads meet one problem: one search, 64 right results; n
 TEST_CASE("serving: a child forked beside a GPU is told, and its parent goes on" * doctest::timeout(60)) {
   current_context();
   Context context(options());
-  Layer layer(16, 1024, 1024);
+  LinearLayer layer(16, 1024, 1024);
   layer.call(context, nullptr);
   check(driver().cuStreamSynchronize(nullptr), "waiting");
   const pid_t child = fork();
@@ -252,7 +218,7 @@ TEST_CASE("serving: a process may end while a search goes on behind its calls, a
 TEST_CASE("child that ends while a search goes on" * doctest::skip()) {
   current_context();
   static Context& context = *new Context(options(Mode::background));
-  const Layer layer(16, 4096, 4096);
+  const LinearLayer layer(16, 4096, 4096);
   layer.call(context, nullptr);
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   std::exit(0);
@@ -270,7 +236,7 @@ TEST_CASE("child that resets its GPU" * doctest::skip()) {
     check(driver().cuDevicePrimaryCtxRetain(&primary, device), "the primary context");
     check(driver().cuCtxSetCurrent(primary), "entering");
     {
-      Layer layer(16, 2048, 2048);
+      LinearLayer layer(16, 2048, 2048);
       layer.call(context, nullptr);
       check(driver().cuStreamSynchronize(nullptr), "waiting");
       CHECK(layer.right());

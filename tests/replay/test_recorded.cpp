@@ -101,7 +101,7 @@ TEST_CASE("the recorded runner answers from its file, and compiles each tactic f
   REQUIRE(artifact.cubin.size() > 64);
   CHECK(artifact.cubin.substr(1, 3) == "ELF");
   CHECK(static_cast<unsigned char>(artifact.cubin[18]) == 190);  // e_machine: EM_CUDA
-  CHECK(artifact.cubin.find("ak_kernel") != std::string::npos);
+  CHECK(artifact.cubin.find(kernel_name(synthetic().header.problem, first)) != std::string::npos);
   CHECK(runner.artifact(vendor_tactic(0)).cubin.empty());
 }
 

@@ -1,9 +1,13 @@
 // Rows of a comparison that a killed run continues, and the table of what policies cost.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ak/types.hpp"
 #include "core/problem.hpp"
@@ -36,6 +40,38 @@ TEST_CASE("rows of a comparison continue a killed run's, whatever it was cut off
   CHECK_THROWS_WITH_AS(CsvRows(path, "problem,us", true), doctest::Contains("its columns are others than problem,us"), Error);
   CHECK(CsvRows(path, "problem,us", false).rows().empty());
   CHECK_THROWS_WITH_AS(CsvRows("/nowhere/at/all.csv", "problem", false), doctest::Contains("cannot be written"), Error);
+}
+
+TEST_CASE(
+    "a comparison makes the rows that are missing, says what failed and what is left, and ends with a driver that fails") {
+  const std::string path = std::string(AK_BINARY_DIR) + "/test_complete.csv", printed = path + ".txt";
+  const auto run = [&](const std::vector<std::string>& problems, double seconds, ErrorCode failure, std::string& told) {
+    CsvRows csv(path, "problem,us", true);
+    std::FILE* const to = std::fopen(printed.c_str(), "w");
+    std::string made;
+    const int status = csv.complete(
+        problems, Clock::now(), seconds,
+        [&](std::size_t i) {
+          made += problems[i] + ' ';
+          if (problems[i] == "wrong") throw Error(failure, "because");
+          return fmt::format("\"{}\",{}", problems[i], i);
+        },
+        [&] { return fmt::format("{} rows\n", csv.rows().size()); }, to);
+    std::fclose(to);
+    std::ifstream in(printed);
+    told.assign(std::istreambuf_iterator<char>(in), {});
+    return std::pair(status, made);
+  };
+  std::filesystem::remove(path);
+  std::string told;
+  CHECK(run({"one"}, 60, ErrorCode::unsupported, told) == std::pair(0, std::string("one ")));
+  CHECK(told == "\"one\",0\n1 rows\n# 0 s, 0 failed\n");
+  CHECK(run({"one", "wrong", "two"}, 60, ErrorCode::unsupported, told) == std::pair(1, std::string("wrong two ")));
+  CHECK(told == "# FAILED wrong: because\n\"two\",2\n2 rows\n# 0 s, 1 failed\n");
+  CHECK(run({"wrong", "three"}, 60, ErrorCode::driver, told) == std::pair(1, std::string("wrong ")));
+  CHECK(run({"one", "two", "three", "four"}, -1, ErrorCode::unsupported, told) == std::pair(1, std::string()));
+  CHECK(told == "2 rows\n# 0 s, 0 failed, 2 rows not begun: run again with --resume\n");
+  CHECK(run({"one", "two"}, -1, ErrorCode::unsupported, told).first == 0);
 }
 
 TEST_CASE("what policies cost is told class by class, in geometric means") {

@@ -11,6 +11,7 @@
 
 #include "../allocations.hpp"
 #include "base/environment.hpp"
+#include "base/text.hpp"
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
@@ -87,6 +88,37 @@ TEST_CASE("a kernel's digest sees its device code, comments aside, and its optio
   CHECK(made(problem).kernel == before);
   fs::remove_all(folder);
   CHECK(compile_options("sm_90a").back() == "--gpu-architecture=sm_90a");
+}
+
+TEST_CASE("a kernel's symbol names family, tile, types and epilogue; what a record knows of its kernel does not") {
+  const auto named = [](const char* problem, const char* tactic) {
+    return kernel_name(parse_problem(problem), parse_tactic(tactic));
+  };
+  CHECK(named("64x64x64 bf16 gelu_tanh bias=column", "sm90 tile_m=128 tile_n=256 tile_k=64 stages=4 cluster_m=2 overlap=1") ==
+        "ak_sm90_128x256x64_c2x1_bf16_gelu_tanh_bias");
+  CHECK(named("1x64x64 f16 out=f32 silu gated aux scale=row", "skinny tile_m=1 tile_n=2 split_k=3") ==
+        "ak_skinny_1x2_split3_f16_to_f32_silu_gated_aux_scaled");
+  CHECK(named("64x64x64 bf16 x*x+1 c", "sm90 tile_m=64 tile_n=8 tile_k=64 swap_ab=1") ==
+        "ak_sm90_64x8x64_swap_bf16_own_plus_c");  // whichever number this process gives the expression
+
+  Problem longest = parse_problem("64x64x64 bf16 out=f32 bias=column aux scale=both gated");
+  Tactic widest = parse_tactic("skinny swap_ab=1");
+  for (auto* each : {&widest.tile_m, &widest.tile_n, &widest.tile_k, &widest.cluster_m, &widest.cluster_n, &widest.split_k})
+    *each = 32767;
+  for (int i = 0; i < kActivationCount; ++i) {
+    longest.epilogue.activation = static_cast<Activation>(i);
+    const std::string name = kernel_name(longest, widest);
+    CAPTURE(name);
+    CHECK(name.size() < 128);
+    for (const char c : name) CHECK((is_letter(c) || is_digit(c) || c == '_'));
+  }
+
+  const Problem problem = parse_problem("64x64x64 bf16 silu");
+  const auto files = family(kTactic.family).sources();
+  const std::string source = make_source(files, problem, kTactic);
+  const std::string head = "#define ak_kernel ak_sm80_128x128x64_bf16_silu\n";
+  REQUIRE(source.starts_with(head));
+  CHECK(source.find("ak_sm80_", head.size()) == source.npos);
 }
 
 // Whatever is made of a file's text takes as much memory as that.

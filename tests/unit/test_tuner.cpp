@@ -46,7 +46,8 @@ TEST_CASE("a search with a duty leaves the device alone between its trials, and 
   runner.quick_s = 0.004, runner.full_s = 0.01, runner.survey_s = 0.02;
   Allowance allowance{0.3, 100000, 6};
   allowance.duty = 0.25;
-  const Tuned tuned = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), allowance);
+  Spending spending(allowance);
+  const Tuned tuned = tune(runner.land.problem, runner.land.device, runner.land.space(), runner, offline(), spending);
   CHECK(tuned.winner);
   REQUIRE(runner.busy.size() > 10);
   double used = 0;
@@ -56,12 +57,14 @@ TEST_CASE("a search with a duty leaves the device alone between its trials, and 
     CHECK(std::chrono::duration<double>(runner.busy[i + 1].first - ended).count() >= 3 * took);
     used += took;
   }
-  CHECK(tuned.rested_s >= 3 * (used + runner.survey_s));
-  CHECK(tuned.seconds >= tuned.rested_s);
-  CHECK(tuned.seconds - tuned.rested_s >= used);
+  CHECK(spending.rested() >= 3 * (used + runner.survey_s));
+  CHECK(tuned.seconds >= spending.rested());
+  CHECK(spending.spent() >= used);
 
   FakeRunner hurried;
-  CHECK(tune_on(hurried, 0.1).rested_s == 0);
+  Spending all({0.1, 100000, 6});
+  tune(hurried.land.problem, hurried.land.device, hurried.land.space(), hurried, offline(), all);
+  CHECK(all.rested() == 0);
 }
 
 TEST_CASE("a stop ends a search that rests") {

@@ -166,22 +166,10 @@ int measure_behind(const Settings& settings, double busy) {
   CsvRows csv(settings.progress, kHeader, settings.resume);
   current_context();
   const auto machine = make_gpu_machine(gpu_options(resolve({})));
-  int failed = 0;
-  for (const char* text : kProblems) {
-    if (seconds_since(start) > settings.seconds) break;
-    if (csv.has(to_string(parse_problem(text)))) continue;
-    try {
-      const std::string line = measure(*machine, parse_problem(text), busy);
-      csv.add(line);
-      fmt::print("{}\n", line);
-      std::fflush(stdout);
-    } catch (const Error& error) {
-      fmt::print("# FAILED {}: {}\n", text, error.what());
-      ++failed;
-      if (error.code() == ErrorCode::driver) return 1;
-    }
-  }
-  return failed ? 1 : 0;
+  std::vector<std::string> problems;
+  for (const char* text : kProblems) problems.push_back(to_string(parse_problem(text)));
+  return csv.complete(problems, start, settings.seconds,
+                      [&](std::size_t i) { return measure(*machine, parse_problem(problems[i]), busy); });
 }
 
 }  // namespace ak::proof

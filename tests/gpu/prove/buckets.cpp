@@ -64,6 +64,13 @@ struct Sums {
     if (row_loss > worst) worst = row_loss, worst_of = problem;
     if (ratio < slowest) slowest = ratio, slowest_of = problem;
   }
+  std::string text() const {
+    if (!rows) return {};
+    return fmt::format(
+        "# {} rows: a bucket's plan takes {:.4f} of the exact winner's time in the geometric mean, {:.3f} at worst ({}); "
+        "cuBLASLt's best takes {:.3f} of it at least ({})\n",
+        rows, std::exp(loss / rows), worst, worst_of, slowest, slowest_of);
+  }
 };
 
 class BucketTimes {
@@ -138,35 +145,18 @@ int compare_buckets(const Settings& settings, const std::string& cache) {
   std::fflush(stdout);
 
   BucketTimes comparison(settings, *machine, context);
-  int failed = 0, left = 0;
-  for (const Line& row : wanted_rows(settings)) {
-    const std::string text = to_string(row.problem);
-    if (csv.has(text)) continue;
-    if (seconds_since(start) > settings.seconds) {
-      ++left;
-      continue;
-    }
-    try {
-      const Context::Impl::Wanted one{row.problem, {row.problem.m, row.problem.m}};
-      context.impl().prepare(std::span(&one, 1), {});
-      const std::string line = comparison.run(row, sums);
-      csv.add(line);
-      fmt::print("{}\n", line);
-      std::fflush(stdout);
-    } catch (const Error& error) {
-      fmt::print("# FAILED {}: {}\n", text, error.what());
-      ++failed;
-      if (error.code() == ErrorCode::driver) return 1;
-    }
-  }
-  if (sums.rows)
-    fmt::print(
-        "# {} rows: a bucket's plan takes {:.4f} of the exact winner's time in the geometric mean, {:.3f} at worst ({}); "
-        "cuBLASLt's best takes {:.3f} of it at least ({})\n",
-        sums.rows, std::exp(sums.loss / sums.rows), sums.worst, sums.worst_of, sums.slowest, sums.slowest_of);
-  fmt::print("# {:.0f} s, {} failed{}\n", seconds_since(start), failed,
-             left ? fmt::format(", {} rows not begun: run again with --resume", left) : "");
-  return failed || left ? 1 : 0;
+  const std::vector<Line> lines = wanted_rows(settings);
+  std::vector<std::string> problems;
+  for (const Line& line : lines) problems.push_back(to_string(line.problem));
+  return csv.complete(
+      problems, start, settings.seconds,
+      [&](std::size_t i) {
+        const Problem& problem = lines[i].problem;
+        const Context::Impl::Wanted one{problem, {problem.m, problem.m}};
+        context.impl().prepare(std::span(&one, 1), {});
+        return comparison.run(lines[i], sums);
+      },
+      [&] { return sums.text(); });
 }
 
 }  // namespace ak::proof

@@ -46,6 +46,33 @@ void CsvRows::add(const std::string& line) {
   keep(line);
 }
 
+int CsvRows::complete(std::span<const std::string> problems, Clock::time_point start, double seconds,
+                      const std::function<std::string(std::size_t)>& make, const std::function<std::string()>& summary,
+                      std::FILE* to) {
+  int failed = 0, left = 0;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    if (has(problems[i])) continue;
+    if (seconds_since(start) > seconds) {
+      ++left;
+      continue;
+    }
+    try {
+      const std::string line = make(i);
+      add(line);
+      fmt::print(to, "{}\n", line);
+    } catch (const Error& error) {
+      fmt::print(to, "# FAILED {}: {}\n", problems[i], error.what());
+      ++failed;
+      if (error.code() == ErrorCode::driver) return 1;
+    }
+    std::fflush(to);
+  }
+  if (summary) fmt::print(to, "{}", summary());
+  fmt::print(to, "# {:.0f} s, {} failed{}\n", seconds_since(start), failed,
+             left ? fmt::format(", {} rows not begun: run again with --resume", left) : "");
+  return failed || left ? 1 : 0;
+}
+
 double number(const std::string& field) {
   double value = 0;
   std::from_chars(field.data(), field.data() + field.size(), value);

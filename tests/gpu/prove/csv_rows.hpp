@@ -2,11 +2,16 @@
 // double quotes.
 #pragma once
 
+#include <cstdio>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/clock.hpp"
 
 namespace ak::proof {
 
@@ -19,6 +24,12 @@ class CsvRows {
   bool has(const std::string& problem) const { return rows_.contains(problem); }
   /// A line of the file; the problem's is its first field.
   void add(const std::string& line);
+  /// Makes a line of each of the problems that has no row yet, by its place among them, until `seconds` since `start` are over;
+  /// prints what comes, what fails, what `summary` says at the end, and what is left. An Error of the driver ends it at once.
+  /// Returns the exit status: 0 where all have a row.
+  int complete(std::span<const std::string> problems, Clock::time_point start, double seconds,
+               const std::function<std::string(std::size_t)>& make, const std::function<std::string()>& summary = {},
+               std::FILE* to = stdout);
   /// Of every whole row, the fields behind its problem; quotes taken off.
   const std::map<std::string, std::vector<std::string>>& rows() const { return rows_; }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/cores.hpp"
+#include "base/text.hpp"
 #include "families/family.hpp"
 #include "jit/source.hpp"
 #include "prove/planted.hpp"
@@ -106,8 +107,8 @@ int prove_sanitize(const Settings& settings) {
     const std::string log = settings.progress + "." + tool + "." + family + ".log";
     const ChildResult child =
         run_child(fmt::format("timeout -s KILL 300 compute-sanitizer --tool {} --error-exitcode 9 --kernel-name "
-                              "kernel_name=ak_kernel --log-file '{}' '{}' sanitizer-set --family {} 2>&1",
-                              tool, log, settings.self, family));
+                              "kernel_substring=ak_{}_ --log-file '{}' '{}' sanitizer-set --family {} 2>&1",
+                              tool, family, log, settings.self, family));
     std::ifstream in(log);
     std::string last;
     for (std::string line; std::getline(in, line);)
@@ -128,8 +129,8 @@ int prove_sanitize(const Settings& settings) {
   seen.id = "racecheck of a planted race", seen.group = "sanitizer", seen.digest = digest;
   const ChildResult child =
       run_child(fmt::format("timeout -s KILL 300 compute-sanitizer --tool racecheck --error-exitcode 9 --kernel-name "
-                            "kernel_name=ak_kernel '{}' planted-one {} --wrong 2>&1",
-                            settings.self, race - all.begin()));
+                            "kernel_substring=ak_{}_ '{}' planted-one {} --wrong 2>&1",
+                            words(race->tactic).front(), settings.self, race - all.begin()));
   seen.passed = child.status == 9;
   seen.note = fmt::format("exit {} {}", child.status, child.line);
   progress.append(seen);

@@ -71,31 +71,18 @@ int compare_policies(const Settings& settings) {
   const auto machine = make_gpu_machine(gpu_options(library));
   Allowance allowance = allowance_of(library, *machine);
   allowance.seconds = settings.budget_s;
-  int failed = 0, left = 0;
+  std::vector<std::string> problems, kinds;
   std::size_t index = 0;
   for (const std::string& path : settings.suites)
-    for (const SuiteRow& row : read_suite(path)) {
-      if (!row_wanted(settings.rows, index++, row.kind)) continue;
-      const Problem problem = row.problem(row.activation.value_or(Activation::relu));
-      if (csv.has(to_string(problem))) continue;
-      if (seconds_since(start) > settings.seconds) {
-        ++left;
-        continue;
+    for (const SuiteRow& row : read_suite(path))
+      if (row_wanted(settings.rows, index++, row.kind)) {
+        problems.push_back(to_string(row.problem(row.activation.value_or(Activation::relu))));
+        kinds.push_back(row.kind);
       }
-      try {
-        const std::string line = compare(*machine, allowance, problem, row.kind);
-        csv.add(line);
-        fmt::print("{}\n", line);
-        std::fflush(stdout);
-      } catch (const Error& error) {
-        fmt::print("# FAILED {}: {}\n", to_string(problem), error.what());
-        ++failed;
-        if (error.code() == ErrorCode::driver) return 1;
-      }
-    }
-  fmt::print("\n{}\n# {:.0f} s, {} failed{}\n", policy_table(csv.rows()), seconds_since(start), failed,
-             left ? fmt::format(", {} rows not begun: run again with --resume", left) : "");
-  return failed || left ? 1 : 0;
+  return csv.complete(
+      problems, start, settings.seconds,
+      [&](std::size_t i) { return compare(*machine, allowance, parse_problem(problems[i]), kinds[i]); },
+      [&] { return fmt::format("\n{}\n", policy_table(csv.rows())); });
 }
 
 }  // namespace ak::proof
