@@ -407,36 +407,43 @@ __device__ inline T block_broadcast(T value, unsigned from, T* room) {
 
 // ---- Elements that many threads meet in, with results that do not depend on who comes first.
 
-/// Numbers of the same order as the reals with these bits, -0 below 0.
-__device__ inline int in_order(int bits) { return bits ^ (bits >> 31 & 0x7fffffff); }
-__device__ inline long long in_order(long long bits) { return bits ^ (bits >> 63 & 0x7fffffffffffffffLL); }
-
 __device__ inline int bits_of(float value) { return __float_as_int(value); }
 __device__ inline long long bits_of(double value) { return __double_as_longlong(value); }
 __device__ inline float real_of(unsigned bits) { return __int_as_float(static_cast<int>(bits)); }
 __device__ inline double real_of(unsigned long long bits) { return __longlong_as_double(static_cast<long long>(bits)); }
 
+/// Extrema. Of several zeros C keeps the first or the last one: all values go to note_zero() before, the one that stays with the
+/// highest place, below kLast. `zero` is 0 before.
+constexpr long long kLast = 1LL << 61;
+template <class T>
+__device__ inline void note_zero(long long* zero, T value, long long place) {
+  if (value == 0) atomicMax(zero, 2 * place + (bits_of(value) < 0));
+}
+
 template <class T, class Word>
-__device__ inline void exchange_if_beyond(Word* at, T value, bool upwards) {
-  if (value != value) return;
+__device__ inline void exchange_if_beyond(Word* at, T value, bool upwards, long long zero, bool last) {
+  if (value == 0) value = zero % 2 ? T(-0.0) : T(0);
   for (Word old = atomicCAS(at, Word(0), Word(0));;) {
     const T there = real_of(old);
-    const bool beyond =
-        upwards ? in_order(bits_of(value)) > in_order(bits_of(there)) : in_order(bits_of(value)) < in_order(bits_of(there));
-    if (there != there || !beyond) return;
+    const bool equals = last && value == there && old != static_cast<Word>(bits_of(value));
+    if (!(upwards ? value > there : value < there) && !equals) return;
     const Word seen = atomicCAS(at, old, static_cast<Word>(bits_of(value)));
     if (seen == old) return;
     old = seen;
   }
 }
-/// What is not a number neither goes in nor out.
-__device__ inline void atomic_max(float* at, float value) { exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, true); }
-__device__ inline void atomic_min(float* at, float value) { exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, false); }
-__device__ inline void atomic_max(double* at, double value) {
-  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, true);
+/// What is not a number neither goes in nor out. `zero`: as note_zero() has left it; `last`: of equals the later one stays.
+__device__ inline void atomic_max(float* at, float value, long long zero, bool last) {
+  exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, true, zero, last);
 }
-__device__ inline void atomic_min(double* at, double value) {
-  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, false);
+__device__ inline void atomic_min(float* at, float value, long long zero, bool last) {
+  exchange_if_beyond(reinterpret_cast<unsigned*>(at), value, false, zero, last);
+}
+__device__ inline void atomic_max(double* at, double value, long long zero, bool last) {
+  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, true, zero, last);
+}
+__device__ inline void atomic_min(double* at, double value, long long zero, bool last) {
+  exchange_if_beyond(reinterpret_cast<unsigned long long*>(at), value, false, zero, last);
 }
 
 /// A sum of reals as one of integers, in two words: the largest magnitude decides on their unit. First all terms go to peak(),

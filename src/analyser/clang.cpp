@@ -49,7 +49,7 @@ void await(Run& run, const std::string& program, const Deadline& deadline, doubl
   if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGXFSZ)
     fail(fmt::format("what {} says of this file is more than {} MB", program, kMostOutput >> 20));
   const std::string said = run.errors();
-  if (said.find("too large") != said.npos || said.find("out of memory") != said.npos)
+  if (said.find("File too large") != said.npos || said.find("LLVM ERROR: out of memory") != said.npos)
     fail(fmt::format("what {} says of this file is more than {} MB, or needs more than {} GB", program, kMostOutput >> 20,
                      kMostMemory >> 30));
   if (WIFSIGNALED(*status)) fail(fmt::format("{} ended by signal {}: {}", program, WTERMSIG(*status), first_error(said)));

@@ -36,6 +36,13 @@ bool is_null(Ast node) {
   return node.is("IntegerLiteral");
 }
 
+/// Of a _Generic: each choice is a node without a kind, with its type before its value.
+Ast selected(const Ast& node) {
+  for (const Ast& choice : node.children())
+    if (choice.flag("selected")) return choice.children().back();
+  return {};
+}
+
 /// A name alone, which has no side effects: of `(void)name;`
 bool is_name(Ast node) {
   while (node.is("ParenExpr") || node.is("ImplicitCastExpr") || node.is("CStyleCastExpr")) node = node.child(0);
@@ -57,7 +64,8 @@ Term Lowering::value(const Ast& node) {
   const Level level(depth_);
   if (depth_ > kDeepest) refuse(node, fmt::format("an expression is nested more than {} deep", kDeepest));
   const std::string_view kind = node.kind();
-  if (kind == "ParenExpr" || kind == "ConstantExpr" || kind == "GenericSelectionExpr") return value(node.child(0));
+  if (kind == "ParenExpr" || kind == "ConstantExpr") return value(node.child(0));
+  if (kind == "GenericSelectionExpr") return value(selected(node));
   if (kind == "ImplicitCastExpr" || kind == "CStyleCastExpr") return conversion(node);
   if (kind == "IntegerLiteral" || kind == "CharacterLiteral") return integer_literal(node);
   if (kind == "FloatingLiteral") return real_literal(node);

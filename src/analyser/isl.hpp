@@ -49,6 +49,11 @@ inline isl::pw_aff dimension(const isl::space& space, int position) {
       isl_pw_aff_from_aff(isl_aff_var_on_domain(isl_local_space_from_space(space.copy()), isl_dim_set, position)));
 }
 
+/// An id by any name: isl's own constructor reads it as a word of isl's.
+inline isl::id named(isl::ctx context, const std::string& name) {
+  return isl::manage(isl_id_alloc(context.get(), name.c_str(), nullptr));
+}
+
 inline isl::pw_aff parameter(const isl::space& space, const std::string& name) {
   isl_id* id = isl_id_alloc(space.ctx().get(), name.c_str(), nullptr);
   isl_space* with = isl_space_add_param_id(space.copy(), isl_id_copy(id));

@@ -90,6 +90,8 @@ Draft Lowering::run() {
   if (!function)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("there is no function {} with a body{}", one_line(choice_.function, 80), those_there_are(unit_)));
+  if (choice_.function == "main" && choice_.body.empty())
+    refuse(*function, "main is a program's own: make a function of its loops, or name one of them with --body");
   draft_.function.name = choice_.function;
   for (const char* word : kReserved) draft_.taken.insert(word);
   here_ = &draft_.body;
@@ -269,6 +271,8 @@ Variable& Lowering::file_scope(const Ast& reference, std::string_view name) {
   }
   for (std::size_t i = 0; i < type.extents.size(); ++i) {
     if (!type.extents[i] && i > 0) refuse(reference, fmt::format("the extents of {} are not constant", name));
+    if (!type.extents[i] && choice_.body.empty())
+      refuse(reference, fmt::format("the file-scope array {0} has no length here: write it, {0}[LENGTH]", name));
     made.length_known = made.length_known && type.extents[i].has_value();
     made.extents.push_back(loop::integer(type.extents[i].value_or(0)));
   }

@@ -129,7 +129,7 @@ class Builder {
     for (const Alias& alias : facts_.aliases)
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
     const int dimensions = static_cast<int>(term.terms.size());
-    const isl::space elements = isl::space::unit(context_).add_named_tuple(reference.name, dimensions);
+    const isl::space elements = isl::space::unit(context_).add_named_tuple(named(context_, reference.name), dimensions);
     reference.map = isl::manage(isl_map_from_domain_and_range(statement.domain.copy(), isl::set::universe(elements).release()));
     for (int i = 0; i < dimensions; ++i) {
       auto subscript = affine(term.terms[i], statement.scope);

@@ -1,8 +1,9 @@
-// Words that C has as names and C++ does not.
+// Words that C has as names, and C++ or CUDA does not.
 #pragma once
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <string_view>
 
 namespace ak::loop {
@@ -17,6 +18,20 @@ constexpr bool is_cpp_keyword(std::string_view word) {
       "throw",      "try",    "typeid",  "typename",  "using",     "virtual",    "xor",      "xor_eq",   "reinterpret_cast",
       "static_cast"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
+/// NVRTC takes no letters but ASCII's, nor does nvcc in the name of a kernel.
+inline std::string name_on_device(std::string_view c_name) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string name;
+  for (const char c : c_name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80)
+      name += c;
+    else
+      name += {'x', kDigits[byte / 16], kDigits[byte % 16]};
+  }
+  return name;
 }
 
 }  // namespace ak::loop

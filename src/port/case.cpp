@@ -28,7 +28,7 @@ std::int64_t elements_of(const Parameter& parameter, const loop::Values& integer
     if (!value)
       throw Error(ErrorCode::invalid_argument, fmt::format("the length {} of '{}' cannot be computed from the arguments",
                                                            loop::c_text(extent), parameter.name));
-    all *= std::clamp<std::int64_t>(*value, 0, kLongest);
+    all *= std::clamp<std::int64_t>(*value, 0, kLongest + 1);
     if (all > kLongest)
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("the length {} of '{}' is too large", loop::c_text(extent), parameter.name));

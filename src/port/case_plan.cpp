@@ -29,7 +29,8 @@ class Planner {
   void fill(Level level) {
     const std::vector<Values> sizes = sizes_of(plan.function, plan.roles, plan.facts);
     if (sizes.empty())
-      throw Error(ErrorCode::invalid_argument, fmt::format("'{}' takes too long at every size", plan.function.name));
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("'{}' takes too long at every size, or its arrays are too long", plan.function.name));
     const std::size_t probe = middle(sizes);
     std::vector<Recipe> recipes = basic_recipes();
     const std::size_t basics = recipes.size();

@@ -27,6 +27,8 @@ namespace ak::port {
 namespace {
 
 constexpr int kOrders = 3;
+// Of a call's arrays, beyond which a smaller call stands for it.
+constexpr std::int64_t kMostOwnBytes = std::int64_t{128} << 20;
 constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
 constexpr double kMostTimedIterations = 64e6;
 constexpr double kTraceSeconds = 5;
@@ -105,7 +107,9 @@ class Porting {
     for (loop::Candidate& candidate : ordered(request, known_))
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
     if (!small_) return;
-    own_size_.emplace(plan_own_size(request.verdict.function, oracle_, facts_, deadline));
+    Facts own = facts_;
+    own.integers.insert(request.integers.begin(), request.integers.end());
+    own_size_.emplace(plan_own_size(request.verdict.function, oracle_, own, deadline));
     own_cases_.emplace(*own_size_, oracle_);
     add_note("its constant sizes are too long for the emulator, which ran it with smaller ones");
   }
@@ -118,7 +122,7 @@ class Porting {
     if (!small_) {
       const CasePlan::Planned own = own_call();
       if (request_.sizes.empty() && own.sizes != request_.integers)
-        sizes_ = timed_sizes(request_.function, roles_, own.sizes, kMostTimedBytes, kMostTimedIterations);
+        sizes_ = timed_sizes(request_.function, free_sizes(), own.sizes, kMostTimedBytes, kMostTimedIterations);
       for (TimedSize& size : sizes_) size.recipe = own.recipe;
     }
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
@@ -141,9 +145,16 @@ class Porting {
   }
 
  private:
+  // Without sizes that are facts of all calls.
+  Roles free_sizes() const {
+    Roles roles = roles_;
+    std::erase_if(roles.sizes, [&](const std::string& name) { return facts_.integers.contains(name); });
+    return roles;
+  }
+
   std::vector<TimedSize> sizes_to_time() const {
     if (request_.sizes.empty())
-      return timed_sizes(request_.function, roles_, request_.integers, kMostTimedBytes, kMostTimedIterations);
+      return timed_sizes(request_.function, free_sizes(), request_.integers, kMostTimedBytes, kMostTimedIterations);
     std::vector<TimedSize> sizes;
     for (const loop::Values& integers : request_.sizes)
       sizes.push_back({integers, loop::size_of_call(request_.function, integers), {}});
@@ -199,8 +210,8 @@ class Porting {
     ported_.tried.erase(begin, serial);
   }
 
-  // Why the C function may not be called so.
-  std::optional<std::string> unfit(const loop::Values& integers, const Recipe& recipe) {
+  // Why the C function may not be called so. `own`: its time is the caller's choice.
+  std::optional<std::string> unfit(const loop::Values& integers, const Recipe& recipe, bool own = false) {
     const Case made = make_case(request_.verdict.function, roles_, facts_, integers, recipe);
     try {
       const auto walk = oracle_.walk(made, deadline_.later(1));
@@ -209,7 +220,7 @@ class Porting {
     } catch (const Unfit& crash) {
       return crash.what();
     } catch (const Error& slow) {
-      return integers == request_.integers ? std::nullopt : std::optional<std::string>(slow.what());
+      return own ? std::nullopt : std::optional<std::string>(slow.what());
     }
   }
 
@@ -222,13 +233,14 @@ class Porting {
 
   // The call, with data that it may have; where it is a guess and there are none, the largest case.
   CasePlan::Planned own_call() {
+    const loop::Values integers = within(request_.verdict.function, free_sizes(), request_.integers, kMostOwnBytes);
     std::vector<Recipe> recipes = basic_recipes();
     for (const CasePlan::Planned& one : plan_.cases)
       if (std::ranges::find(recipes, one.recipe) == recipes.end()) recipes.push_back(one.recipe);
     std::optional<std::string> why;
     for (const Recipe& recipe : recipes) {
-      const auto because = unfit(request_.integers, recipe);
-      if (!because) return {request_.integers, recipe};
+      const auto because = unfit(integers, recipe, true);
+      if (!because) return {integers, recipe};
       if (!why) why = because;
     }
     if (request_.called)

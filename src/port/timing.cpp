@@ -33,18 +33,35 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
+namespace {
+
+// Of two sizes that multiply, the root.
+loop::Values scaled(const Roles& roles, loop::Values call, double factor) {
+  for (const std::string& name : roles.sizes)
+    if (const auto value = call.find(name); value != call.end())
+      value->second = std::max<std::int64_t>(
+          1, std::llround(static_cast<double>(value->second) * std::pow(factor, 1.0 / std::max(1, roles.depth))));
+  return call;
+}
+
+}  // namespace
+
+loop::Values within(const loop::Function& function, const Roles& roles, const loop::Values& call, std::int64_t most_bytes) {
+  loop::Values values = call;
+  for (double factor = 0.5; bytes_of(function, values) > static_cast<double>(most_bytes); factor /= 2) {
+    loop::Values smaller = scaled(roles, call, factor);
+    if (smaller == values) break;  // as small as it gets
+    values = std::move(smaller);
+  }
+  return values;
+}
+
 std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& roles, const loop::Values& call,
                                    std::int64_t most_bytes, double most_iterations) {
   std::vector<TimedSize> sizes;
   const auto add = [&](double factor) {
     TimedSize size;
-    size.integers = call;
-    for (const std::string& name : roles.sizes) {
-      const auto value = call.find(name);
-      if (value == call.end()) continue;
-      const double each = std::pow(factor, 1.0 / std::max(1, roles.depth));  // of two sizes that multiply, the root
-      size.integers[name] = std::max<std::int64_t>(1, std::llround(static_cast<double>(value->second) * each));
-    }
+    size.integers = factor == 1 ? call : scaled(roles, call, factor);
     size.size = loop::size_of_call(function, size.integers);
     const bool own = sizes.empty();
     if (!own && (bytes_of(function, size.integers) > static_cast<double>(most_bytes) ||

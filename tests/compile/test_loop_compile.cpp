@@ -27,8 +27,9 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   room[i] += ak::block_rank(room[i] > 0, room_).before + ak::warp_reduce(room[i], ak::Multiply<int>());
   thread[i] = ak::warp_reduce(thread[i], ak::Max<long long>()) + ak::warp_reduce(thread[i], ak::Or<long long>());
   thread[i] += ak::warp_scan(thread[i], ak::And<long long>()).before;
-  ak::atomic_max(lane + i, 1.0f);
-  ak::atomic_min(warp + i, 1.0);
+  ak::note_zero(thread, lane[i], ak::kLast - i);
+  ak::atomic_max(lane + i, 1.0f, thread[0], false);
+  ak::atomic_min(warp + i, 1.0, thread[0], true);
   ak::Fixed::peak(room, lane[i]);
   ak::Fixed::peak(thread, warp[i]);
   const ak::Fixed fixed_ = {20};

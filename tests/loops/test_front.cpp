@@ -610,6 +610,9 @@ void f9(int n, unsigned h, float a[n]) { a[0] = 1; }
 void f10(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h = h * 33; a[0] = (int)h; }
 void f11(int n, int a[n]) { for (unsigned i = 0; i < 3; i++) if (i - 2 > 0) a[i] = 1; }
 void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i]; a[0] = (int)h; }
+extern float elsewhere[];
+void f13(int n, const float a[n]) { for (int i = 0; i < n; i++) elsewhere[i] = a[i]; }
+int main(void) { return 0; }
 )");
   const std::pair<const char*, const char*> kCases[] = {
       {"f0", "line 5: the parameter b is of type struct Body *"},
@@ -624,7 +627,9 @@ void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i
       {"f9", "line 14: the parameter h is unsigned"},
       {"f10", "line 15: * of unsigned numbers, which wraps"},
       {"f11", "line 16: - of unsigned numbers, which wraps"},
-      {"f12", "line 17: + of unsigned numbers, which wraps"}};
+      {"f12", "line 17: + of unsigned numbers, which wraps"},
+      {"f13", "line 19: the file-scope array elsewhere has no length here: write it, elsewhere[LENGTH]"},
+      {"main", "line 20: main is a program's own: "}};
   for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
 }
 
@@ -661,6 +666,17 @@ void g4(int n, const int key[n], int a[n]) { for (int i = 0; i < n; i++) { unsig
   for (const char* name : {"g0", "g1", "g2", "g3", "g4"}) CHECK_NOTHROW_MESSAGE(text.normal(name), name);
 }
 
+TEST_CASE("front: _Generic is its choice alone; names may have any letters that C takes") {
+  const CText text(R"(
+void f(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = _Generic(a[i], int: 1, float: 2, default: 3); }
+void größe(int länge, float ä[länge], float a$b[länge]) { for (int ï = 0; ï < länge; ï++) ä[ï] = a$b[ï]; }
+)");
+  CHECK(text.normal("f").find("a[i] = 2;") == std::string::npos);
+  CHECK_MESSAGE(text.normal("f").find("a[i] = 2.0f;") != std::string::npos, text.normal("f"));
+  Front front = text.front("größe");
+  CHECK(ak::loop::text(analyse(std::move(front.function), {}, front.notes)) == "ï:parallel");
+}
+
 TEST_CASE("front: hostile texts end in one line") {
   const auto fault = [](const std::string& text) -> std::string {
     try {
@@ -676,6 +692,8 @@ TEST_CASE("front: hostile texts end in one line") {
     return text;
   };
   CHECK(fault("void f(int n, float a[n]) { a[0] = }").find("error: expected expression") != std::string::npos);
+  CHECK(fault("void f(float a[2147483647][2147483647]) { a[0][0] = 1; }").find("error: array is too large") !=
+        std::string::npos);
   CHECK(fault("void f(float *a) { a[0] = " + repeated("a[1] + ", 2000) + "1; }") ==
         "what clang says of this file is more than 256 MB");
   CHECK(fault("void f(float *a) { a[0] = " + repeated("a[1] + ", 300) + "1; }") ==

@@ -108,6 +108,22 @@ TEST_CASE("port: a call on which the C function leaves its arrays is refused; wh
   for (const auto& [integers, recipe] : ported.timed) CHECK(integers.at("n") <= 500);
 }
 
+TEST_CASE("port: of a call with arrays of gigabytes a smaller one is run and timed") {
+  port::PortRequest request;
+  request.verdict = parallel(), request.function = request.verdict.function;
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text =
+      "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.integers = {{"n", 2000000000}};
+  request.quick = request.called = true;
+  std::stop_source stop;
+  const port::Ported ported =
+      port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](auto&) { stop.request_stop(); });
+  REQUIRE(!ported.timed.empty());
+  for (const auto& [integers, recipe] : ported.timed) CHECK(integers.at("n") <= 1 << 24);
+  CHECK(ported.timed[0].first.at("n") >= 1 << 20);
+}
+
 TEST_CASE("port: one thread is tried before the time is over, however many others are slow and fail") {
   port::PortRequest request;
   request.verdict = parallel();  // of a loop that is none

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "jit/compiler.hpp"
+#include "port/candidates.hpp"
 #include "port/pinned.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/templates.hpp"
@@ -310,6 +312,29 @@ TEST_CASE("names that a kernel cannot have are others in its text alone") {
     CHECK(candidate.text.find("float* __restrict__ c_c_this") != std::string::npos);
     CHECK(candidate.text.find(" this[") == std::string::npos);
     for (const Launch& launch : candidate.launches) CHECK(evaluate(launch.blocks, {{"new", 1000}, {kSms, 100}}).has_value());
+  }
+}
+
+TEST_CASE("names of a kernel's text have ASCII's letters alone, and none is also the template's own") {
+  const Term size = scalar("cols_", ScalarType::i32), index = scalar("ï", ScalarType::i32);
+  Verdict verdict;
+  verdict.function.name = "größe";
+  verdict.function.parameters = {{"cols_", ScalarType::i32, false, false, false, {}, true},
+                                 {"row_", ScalarType::f32, true, false, false, {size}, true},
+                                 {"row__", ScalarType::f32, true, true, false, {size}, true}};
+  verdict.function.body = {loop_over(1, index, integer(0), size, {assign(2, at("row_", {index}), at("row__", {index}))})};
+  Group group;
+  group.statements = {2}, group.loops = {{1, "ï", Role::parallel}};
+  verdict.groups = {group};
+  const auto all = candidates(verdict);
+  REQUIRE(all.size() > 1);
+  CHECK(all[0].launches[0].kernel == "grxc3xb6xc3x9fe_map_1_");
+  for (const Candidate& candidate : {all.front(), all.back()}) {
+    CAPTURE(candidate.text);
+    CHECK(candidate.text.find("float* __restrict__ c_row,") != std::string::npos);
+    CHECK(candidate.text.find("float* __restrict__ c_c_row)") != std::string::npos);
+    for (const Launch& launch : candidate.launches) CHECK(evaluate(launch.blocks, {{"cols_", 1000}, {kSms, 100}}).has_value());
+    if (ak::compiler_available()) CHECK(ak::port::compile_kernels(ak::port::kernel_text(candidate), "sm_90a").failure == "");
   }
 }
 

@@ -448,7 +448,15 @@ TEST_CASE("scatter: the last writer wins; reductions that no order changes") {
   CHECK_FALSE(candidates(sum)[0].same_bits);
   CHECK(first_of(scatter({assign(2, target, binary("*", target, value))}, "*", target, value)) == "serial");
   const Verdict most = scatter({branch(3, binary(">", value, target), {assign(2, target, value)})}, "max", target, value);
+  CHECK(has(most, "ak::note_zero(a_zero_"));
+  CHECK(has(most, "ak::kLast - (number_ * 1 + 1)"));
   CHECK(has(most, "ak::atomic_max(a + "));
+  CHECK(candidates(most)[0].same_bits);
+  const Verdict latest =
+      scatter({assign(2, target, Term{Term::Kind::choose, ScalarType::f32, "", {binary("<=", value, target), value, target}})},
+              "min", target, value);
+  CHECK(!has(latest, "ak::kLast"));
+  CHECK(has(latest, ", true);"));
   CHECK(first_of(scatter({branch(3, binary("<", value, target), {assign(2, target, value)})}, "max", target, value)) ==
         "serial");
   // Counts: in a block's own memory first, where they fit there; all that is needed to know is the array's length.

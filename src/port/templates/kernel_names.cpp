@@ -12,6 +12,8 @@ using loop::Term;
 namespace {
 
 bool is_taken(const std::string& name) {
+  if (name.ends_with('_')) return true;  // the templates' own
+  if (loop::name_on_device(name) != name) return true;
   constexpr std::string_view kOthers[] = {"ak",           "asm",       "half",     "alignas",  "alignof",   "blockDim",
                                           "blockIdx",     "bool",      "char16_t", "char32_t", "constexpr", "false",
                                           "gridDim",      "linux",     "max",      "min",      "nullptr",   "static_assert",
@@ -30,8 +32,9 @@ KernelNames::KernelNames(const loop::Function& function) {
   });
   for (const std::string& name : all) {
     if (!is_taken(name)) continue;
-    std::string other = "c_" + name;
-    while (all.contains(other)) other = "c_" + other;
+    std::string other = "c_" + loop::name_on_device(name);
+    while (other.ends_with('_')) other.pop_back();
+    while (all.contains(other) || back_.contains(other)) other = "c_" + other;
     to_[name] = other, back_[other] = name;
   }
 }

@@ -9,8 +9,8 @@
 
 namespace ak::port {
 
-/// Other names for those which are C++'s, CUDA's or the prelude's own: new, this, threadIdx. Kernels take arguments by their
-/// places, so that nobody outside of their text sees these.
+/// Other names for those which are C++'s, CUDA's, the prelude's or the templates' own, or not in ASCII: new, this, threadIdx,
+/// col_, größe. Kernels take arguments by their places, so that nobody outside of their text sees these.
 class KernelNames {
  public:
   explicit KernelNames(const loop::Function& function);

@@ -1,6 +1,7 @@
 // Writes through subscripts of which nothing is known. Of plain ones the last iteration's must stay: all leave their number,
 // and the highest one writes. Reductions go through atomics where the order has no say: of integers, extrema, and sums of reals
-// as integers. Where integers meet in a short array, as in a histogram, each block first gathers in shared memory.
+// as integers; of extrema it says which of several zeros stays, which all leave before. Where integers meet in a short array,
+// as in a histogram, each block first gathers in shared memory.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,7 +29,9 @@ struct Meeting {
   std::string op;  // empty: plain writes
   loop::Term extent;
   int statements = 0;  // of an iteration
+  bool last = false;   // of an extremum: of equals the later one stays
   bool summed() const { return op == "+" && is_real(type); }
+  bool extreme() const { return (op == "min" || op == "max") && is_real(type); }
   /// Whether a block's own share may be kept apart.
   bool gathers() const { return !op.empty() && !is_real(type); }
 };
@@ -154,7 +157,9 @@ class Scatter {
           right = right && (first || each.op == op) && node.target.terms.size() == 1 &&
                   !loop::mentions(node.target.terms[0], each.array);
           right = right && (reduction ? is_update(node, *reduction) : !loop::mentions(node.value, each.array));
-          each.op = op;
+          const bool last = takes_equals(node);
+          right = right && (first || each.last == last);
+          each.op = op, each.last = last;
           ++each.statements;
           first = false;
         } else if (is_extreme_branch(node)) {
@@ -227,6 +232,18 @@ class Scatter {
     return picks(node.condition, inner.value, inner.target) == reduction->op;
   }
 
+  /// Whether an extremum becomes a later one that equals it.
+  bool takes_equals(const Node& update) const {
+    const auto equal = [](const Term& condition) { return condition.text.ends_with('='); };
+    if (update.value.kind == Term::Kind::choose)  // x > value ? x : value too
+      return equal(update.value.terms[0]) == (update.value.terms[2] == update.target);
+    bool found = false;
+    loop::for_each_node(body_, [&](const Node& node) {
+      if (is_extreme_branch(node) && node.body[0].id == update.id) found = equal(node.condition);
+    });
+    return found;
+  }
+
   /// All else that is written is each iteration's own.
   bool others_are_private() const {
     bool right = true;
@@ -266,14 +283,15 @@ class Scatter {
     loop::for_each_node(body_, [&](const Node& node) {
       if (node.kind != Node::Kind::assign || !meeting(node.target.text)) return;
       right = right && !intersect(arrays_of(node.target.terms.empty() ? Term{} : node.target.terms[0]), written);
-      if (meeting(node.target.text)->summed()) right = right && !intersect(arrays_of(*taken(node, "+")), written);
+      const Meeting& each = *meeting(node.target.text);
+      if (each.summed() || each.extreme()) right = right && !intersect(arrays_of(*taken(node, each.op)), written);
     });
     return right;
   }
 
   bool two_passes() const {
     return std::any_of(meetings_.begin(), meetings_.end(),
-                       [](const Meeting& each) { return each.op.empty() || each.summed(); });
+                       [](const Meeting& each) { return each.op.empty() || each.summed() || each.extreme(); });
   }
 
   // ---- Text. A statement that C has no words for stands in the nest as the assignment to a place, until it is printed.
@@ -315,12 +333,12 @@ class Scatter {
   std::string at(const Node& node) const { return "(" + loop::c_text(node.target.terms[0]) + ")"; }
 
   /// Rises with the iterations, and within one with its statements.
-  std::string number(const Meeting& each, const Node& node) const {
+  std::string number(const Meeting& each, const Node& node, bool in_brackets = false) const {
     int before = 0;
     loop::for_each_node(body_, [&](const Node& other) {
       before += other.kind == Node::Kind::assign && other.target.text == each.array && other.id < node.id;
     });
-    return fmt::format("number_ * {} + {}", each.statements, before + 1);
+    return fmt::format("{}number_ * {} + {}{}", in_brackets ? "(" : "", each.statements, before + 1, in_brackets ? ")" : "");
   }
 
   std::string first_text(const Meeting& each, const Node& node) const {
@@ -328,6 +346,9 @@ class Scatter {
     if (each.summed())
       return fmt::format("ak::Fixed::peak({} + {}, ({})({}));", scratch("peak", each), at(node), loop::c_name(each.type),
                          loop::c_text(*taken(node, each.op)));
+    if (each.extreme())
+      return fmt::format("ak::note_zero({} + {}, {}, {}{});", scratch("zero", each), at(node),
+                         loop::c_text(*taken(node, each.op)), each.last ? "" : "ak::kLast - ", number(each, node, !each.last));
     return {};
   }
 
@@ -345,7 +366,9 @@ class Scatter {
           "else atomicAdd({4} + at_, ({5})({3})); }}",
           at(node), peak, sum, value, each.array, type);
     }
-    if (is_real(each.type)) return fmt::format("ak::atomic_{}({} + {}, {});", each.op, each.array, at(node), value);
+    if (each.extreme())
+      return fmt::format("{{ const long long at_ = {0}; ak::atomic_{1}({2} + at_, {3}, {4}[at_], {5}); }}", at(node), each.op,
+                         each.array, value, scratch("zero", each), each.last);
     const std::string to = fmt::format("{} + {}", each.array, at(node));
     const std::string share = fmt::format("share_ + {}", at(node));
     if (!gathers_) return atomic_text(each, to, value);
@@ -472,7 +495,8 @@ class Scatter {
         stage.scratch.push_back({scratch("sum", each), ScalarType::i64,
                                  loop::binary("*", loop::convert(ScalarType::i64, each.extent), loop::integer(2)), true});
       }
-      stage.same_bits = stage.same_bits && (each.op.empty() || !is_real(each.type));
+      if (each.extreme()) stage.scratch.push_back({scratch("zero", each), ScalarType::i64, each.extent, true});
+      stage.same_bits = stage.same_bits && !each.summed();
     }
     if (two_passes()) kernel(iterations(1), count);
     kernel(iterations(2), count);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "loop/cpp_words.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/kernel_names.hpp"
 #include "port/templates/work.hpp"
@@ -72,8 +73,9 @@ class Assembly {
       for (const Kernel& kernel : stage.kernels) {
         kernels.push_back(&kernel);
         const bool follows = !all.launches.empty();
-        all.launches.push_back({fmt::format("{}_{}_{}_", function_.name, stage.template_name, kernels.size()), kernel.blocks,
-                                kernel.threads, kernel.shared_bytes, kernel.waits, follows});
+        all.launches.push_back(
+            {fmt::format("{}_{}_{}_", loop::name_on_device(function_.name), stage.template_name, kernels.size()), kernel.blocks,
+             kernel.threads, kernel.shared_bytes, kernel.waits, follows});
       }
     }
     const std::string parameters = parameters_with(all.scratch);
