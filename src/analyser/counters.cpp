@@ -9,26 +9,6 @@ namespace {
 
 using loop::Term;
 
-/// c of `name + c`.
-std::optional<std::int64_t> offset_from(const Term& term, const std::string& name) {
-  if (term.kind == Term::Kind::convert) return offset_from(term.terms[0], name);
-  if (term.kind == Term::Kind::scalar && term.text == name) return 0;
-  if (term.kind != Term::Kind::binary || (term.text != "+" && term.text != "-")) return std::nullopt;
-  for (const int side : {0, 1}) {
-    const auto other = loop::evaluate(term.terms[1 - side], {});
-    const auto own = offset_from(term.terms[side], name);
-    if (own && other && (side == 0 || term.text == "+")) return term.text == "+" ? *own + *other : *own - *other;
-  }
-  return std::nullopt;
-}
-
-/// Of `k = k + constant`.
-std::optional<std::int64_t> step_of(const Statement& statement) {
-  if (is_real(statement.node->target.type)) return std::nullopt;
-  const auto step = offset_from(statement.node->value, statement.node->target.text);
-  return step && *step != 0 ? step : std::nullopt;
-}
-
 bool sets(const Statement& statement, const std::string& name) {
   return statement.node->kind == loop::Node::Kind::assign && statement.node->target.kind == Term::Kind::scalar &&
          statement.node->target.text == name;
@@ -94,6 +74,24 @@ void bound(Model& model, const Counting& counter) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> offset_from(const Term& term, const std::string& name) {
+  if (term.kind == Term::Kind::convert) return offset_from(term.terms[0], name);
+  if (term.kind == Term::Kind::scalar && term.text == name) return 0;
+  if (term.kind != Term::Kind::binary || (term.text != "+" && term.text != "-")) return std::nullopt;
+  for (const int side : {0, 1}) {
+    const auto other = loop::evaluate(term.terms[1 - side], {});
+    const auto own = offset_from(term.terms[side], name);
+    if (own && other && (side == 0 || term.text == "+")) return term.text == "+" ? *own + *other : *own - *other;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> step_of(const Statement& statement) {
+  if (is_real(statement.node->target.type)) return std::nullopt;
+  const auto step = offset_from(statement.node->value, statement.node->target.text);
+  return step && *step != 0 ? step : std::nullopt;
+}
 
 std::map<std::string, Counting> find_counters(const Model& model, int root) {
   std::map<std::string, Counting> found;

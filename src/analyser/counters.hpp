@@ -16,6 +16,11 @@ struct Counting {
   std::int64_t step = 1;     // of the first count
 };
 
+/// c of `name + c`.
+std::optional<std::int64_t> offset_from(const loop::Term& term, const std::string& name);
+/// c of the statement k = k + c, which is not 0.
+std::optional<std::int64_t> step_of(const Statement& statement);
+
 /// Of the counts below the outermost loop `root`, those that are a subscript there.
 std::map<std::string, Counting> find_counters(const Model& model, int root);
 

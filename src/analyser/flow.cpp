@@ -89,23 +89,48 @@ class Flow {
  private:
   using Kind = Dependence::Kind;
 
+  /// An access in one of the two forms of its array: flat, or in rows.
+  struct Seen {
+    isl::map map;
+    bool exact;
+  };
+
+  Seen seen(const Statement& statement, const Reference& reference, bool rows) const {
+    if (!rows) return {reference.map, reference.exact};
+    if (reference.in_rows) return {*reference.in_rows, true};
+    const std::size_t dimensions = model_.widths.at(reference.name).size() + 1;
+    return {elements_at(statement.domain, reference.name, std::vector<std::optional<isl::pw_aff>>(dimensions)), false};
+  }
+
+  /// Each of the two forms of a flat array of rows says what may meet. Of two accesses, the rows do, if both have theirs.
   void of_name(const std::string& name) {
+    bool all = true;
+    for (const Statement& statement : model_.statements)
+      for (const Reference& reference : statement.references)
+        if (reference.name == name) all = all && reference.in_rows;
+    if (model_.widths.contains(name)) in_form(name, true);
+    if (!model_.widths.contains(name) || !all) in_form(name, false);
+  }
+
+  void in_form(const std::string& name, bool rows) {
     isl::union_map writes = isl::union_map::empty(context_), kills = writes;
     for (const Statement& statement : model_.statements)
       if (const Reference* target = statement.target(); target && target->name == name) {
-        if (!statement.joins) writes = writes.unite(target->map);
-        if (target->exact) kills = kills.unite(target->map);
+        const Seen one = seen(statement, *target, rows);
+        if (!statement.joins) writes = writes.unite(one.map);
+        if (one.exact) kills = kills.unite(one.map);
       }
     for (const Statement& statement : model_.statements) {
       if (statement.joins) continue;
       for (int r = 0; r < static_cast<int>(statement.references.size()); ++r) {
         const Reference& reference = statement.references[r];
         if (reference.name != name) continue;
+        const Seen one = seen(statement, reference, rows);
         if (reference.write) {
-          add(Kind::output, name, from(reference, writes, kills), r);
+          add(Kind::output, name, from(one, writes, kills), r, rows);
         } else {
-          add(Kind::flow, name, to(reference, writes, kills), r);
-          add(Kind::anti, name, from(reference, writes, kills), r);
+          add(Kind::flow, name, to(one, writes, kills), r, rows);
+          add(Kind::anti, name, from(one, writes, kills), r, rows);
         }
       }
     }
@@ -124,14 +149,14 @@ class Flow {
   }
 
   /// From a read or write to later writes.
-  isl::union_map from(const Reference& source, const isl::union_map& writes, const isl::union_map& kills) const {
+  isl::union_map from(const Seen& source, const isl::union_map& writes, const isl::union_map& kills) const {
     const isl::union_map memory = meet(source.map, writes);
     if (memory.is_empty() || kills.is_empty()) return memory;
     return memory.subtract(killed(source.map, source.exact ? writes : writes.intersect_domain(kills.domain()), kills));
   }
 
   /// From earlier writes to a read.
-  isl::union_map to(const Reference& sink, const isl::union_map& writes, const isl::union_map& kills) const {
+  isl::union_map to(const Seen& sink, const isl::union_map& writes, const isl::union_map& kills) const {
     const isl::union_map memory = meet(writes, sink.map);
     if (memory.is_empty() || kills.is_empty()) return memory;
     return memory.subtract(killed(sink.exact ? writes : writes.intersect_domain(kills.domain()), sink.map, kills));
@@ -144,11 +169,14 @@ class Flow {
     return index;
   }
 
-  void add(Kind kind, const std::string& name, const isl::union_map& pairs, int reference) {
+  void add(Kind kind, const std::string& name, const isl::union_map& pairs, int reference, bool rows) {
     pairs.foreach_map([&](const isl::map& map) {
       if (map.is_empty()) return;
       const int from = index_of(map.domain_tuple_id()), to = index_of(map.range_tuple_id());
       const Statement &a = model_.statements[from], &b = model_.statements[to];
+      const Reference& access = kind == Kind::flow ? b.references[reference] : a.references[reference];
+      const Reference& other = kind == Kind::flow ? *a.target() : *b.target();
+      if (model_.widths.contains(name) && rows != (access.in_rows && other.in_rows)) return;
       const int common = common_depth(a, b);
       const auto one = [&](const isl::map& part, int level) {
         if (part.is_empty()) return;
@@ -156,11 +184,7 @@ class Flow {
         if (level != Dependence::kWithin) dependence.distances = distances(part, level);
         for (int l = 0; l < common; ++l)
           dependence.vector.push_back(level == Dependence::kWithin || l < level ? 0 : only(part, l));
-        const Reference* read = kind == Kind::output ? nullptr
-                                : kind == Kind::flow ? &b.references[reference]
-                                                     : &a.references[reference];
-        dependence.exact =
-            (!read || read->exact) && (kind == Kind::flow || b.target()->exact) && (kind == Kind::anti || a.target()->exact);
+        dependence.exact = rows || (access.exact && other.exact);
         found_.push_back(std::move(dependence));
       };
       for (int level = 0; level < common; ++level) one(map.intersect(ordered(context_, a, b, level)), level);

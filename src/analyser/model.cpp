@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "analyser/counters.hpp"
+#include "analyser/rows.hpp"
 
 namespace ak::analyser::flow {
 
@@ -124,26 +125,17 @@ class Builder {
   }
 
   void refer(Statement& statement, const Term& term, bool write) {
-    Reference reference{term.text, write, true, term, {}};
+    Reference reference{term.text, write, true, term, {}, {}, {}};
     std::int64_t offset = 0;
     for (const Alias& alias : facts_.aliases)
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
-    const int dimensions = static_cast<int>(term.terms.size());
-    const isl::space elements = isl::space::unit(context_).add_named_tuple(named(context_, reference.name), dimensions);
-    reference.map = isl::manage(isl_map_from_domain_and_range(statement.domain.copy(), isl::set::universe(elements).release()));
-    for (int i = 0; i < dimensions; ++i) {
-      auto subscript = affine(term.terms[i], statement.scope);
-      if (!subscript) {
-        reference.exact = false;
-        continue;
-      }
-      if (i == 0) subscript = subscript->add_constant(static_cast<long>(offset));
-      isl::map one = subscript->as_map();  // instance -> its value, then as dimension i of the element
-      isl_map* wide = isl_map_insert_dims(one.release(), isl_dim_out, 0, i);
-      wide = isl_map_insert_dims(wide, isl_dim_out, i + 1, dimensions - i - 1);
-      wide = isl_map_set_tuple_name(wide, isl_dim_out, reference.name.c_str());
-      reference.map = reference.map.intersect(isl::manage(wide));
+    std::vector<std::optional<isl::pw_aff>> subscripts;
+    for (const Term& subscript : term.terms) {
+      subscripts.push_back(affine(subscript, statement.scope));
+      reference.exact = reference.exact && subscripts.back();
     }
+    if (!subscripts.empty() && subscripts[0]) subscripts[0] = subscripts[0]->add_constant(static_cast<long>(offset));
+    reference.map = elements_at(statement.domain, reference.name, subscripts);
     statement.references.push_back(std::move(reference));
   }
 
@@ -253,6 +245,21 @@ const Reference* Statement::target() const {
   return nullptr;
 }
 
+isl::map elements_at(const isl::set& domain, const std::string& array,
+                     const std::vector<std::optional<isl::pw_aff>>& subscripts) {
+  const int dimensions = static_cast<int>(subscripts.size());
+  const isl::space elements = isl::space::unit(domain.ctx()).add_named_tuple(named(domain.ctx(), array), dimensions);
+  isl::map map = isl::manage(isl_map_from_domain_and_range(domain.copy(), isl::set::universe(elements).release()));
+  for (int i = 0; i < dimensions; ++i) {
+    if (!subscripts[i]) continue;
+    const isl::map one = subscripts[i]->as_map();  // instance -> its value, then as dimension i of the element
+    isl_map* wide = isl_map_insert_dims(one.copy(), isl_dim_out, 0, i);
+    wide = isl_map_insert_dims(wide, isl_dim_out, i + 1, dimensions - i - 1);
+    map = map.intersect(isl::manage(isl_map_set_tuple_name(wide, isl_dim_out, array.c_str())));
+  }
+  return map;
+}
+
 int common_depth(const Statement& a, const Statement& b) {
   int depth = 0;
   while (depth < a.depth() && depth < b.depth() && a.loops[depth] == b.loops[depth]) ++depth;
@@ -261,6 +268,7 @@ int common_depth(const Statement& a, const Statement& b) {
 
 Model build_model(isl::ctx context, const loop::Function& function, const Facts& facts) {
   Model model = Builder(context, function, facts).build();
+  recover_rows(model, facts);
   bound_counted_elements(model);
   return model;
 }

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,10 @@ struct Reference {
   bool exact = false;  // the map is the element itself; otherwise one of many
   loop::Term term;     // as it stands in the text
   isl::map map;        // instances -> elements
+  // Of a flat array of rows, where row and place in it are known (rows.hpp): the same with a dimension for each, and as terms.
+  std::optional<isl::map> in_rows;
+  std::vector<loop::Term> rows;
+  bool known() const { return exact || in_rows; }
 };
 
 /// What must hold for a statement to run that the domain does not say.
@@ -62,9 +67,14 @@ struct Model {
 
   bool is_scalar(const std::string& name) const { return !arrays.contains(name); }
   std::set<std::string> arrays;
+  std::map<std::string, std::vector<loop::Term>> widths;  // of flat arrays of rows: their rows' lengths, innermost first
 };
 
 Model build_model(isl::ctx context, const loop::Function& function, const Facts& facts);
+
+/// Instances -> elements with these subscripts; with any where one is not known.
+isl::map elements_at(const isl::set& domain, const std::string& array,
+                     const std::vector<std::optional<isl::pw_aff>>& subscripts);
 
 /// How many of the outermost loops two statements share.
 int common_depth(const Statement& a, const Statement& b);

@@ -175,8 +175,95 @@ class Maker {
   std::vector<int> loops_;
 };
 
+class ImageMaker {
+ public:
+  explicit ImageMaker(unsigned seed) : random_(seed) {}
+
+  loop::Function make() {
+    loop::Function function;
+    function.name = "f";
+    for (const char* name : {"n", "m"}) function.parameters.push_back({name, ScalarType::i32, false, false, false, {}, true});
+    for (const char* name : {"a", "b"})
+      function.parameters.push_back({name, ScalarType::f32, true, false, false, {loop::integer(64)}, true});
+    const int nests = 1 + upto(2);
+    for (int i = 0; i < nests; ++i) function.body.push_back(upto(6) ? rows() : pixels());
+    return function;
+  }
+
+ private:
+  int upto(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
+  static Term name(const char* of) { return loop::scalar(of, ScalarType::i32); }
+  static Term sum(const Term& a, int by) { return loop::binary(by < 0 ? "-" : "+", a, loop::integer(by < 0 ? -by : by)); }
+
+  Node loop_over(const char* variable, Term begin, Term end, std::int64_t step = 1) {
+    Node made;
+    made.kind = Node::Kind::loop;
+    made.id = ++ids_;
+    made.value = loop::integer(0);
+    made.variable = variable;
+    made.begin = std::move(begin), made.end = std::move(end), made.step = step;
+    return made;
+  }
+
+  /// y * m + x and its like.
+  Term subscript() {
+    const Term y = name("y"), x = name("x"), m = name("m");
+    const auto in_row = [&](const Term& row, const Term& place) {
+      return loop::binary("+", loop::binary("*", row, m), place);
+    };
+    switch (upto(10)) {
+      case 0: return in_row(y, loop::binary("-", sum(m, -1), x));
+      case 1: return in_row(x, y);
+      case 2: return sum(loop::binary("*", in_row(y, x), loop::integer(2)), upto(3));
+      case 3: return loop::binary("*", y, m);
+      case 4: return loop::binary("+", loop::binary("*", y, sum(m, 1)), x);
+      case 5: return x;
+      default: return in_row(sum(y, upto(3) - 1), sum(x, upto(3) - 1));
+    }
+  }
+
+  Term element(const Term& at) { return loop::element(upto(3) ? "a" : "b", {at}, ScalarType::f32); }
+
+  Node assign(Term target, Term value) {
+    Node made;
+    made.id = ++ids_;
+    made.target = std::move(target), made.value = std::move(value);
+    return made;
+  }
+
+  Node rows() {
+    const Term n = name("n"), m = name("m"), first = loop::integer(upto(2));
+    Node outer = upto(4) ? loop_over("y", first, upto(2) ? n : sum(n, -1)) : loop_over("y", sum(n, -1), loop::integer(-1), -1);
+    Node inner;
+    switch (upto(6)) {
+      case 0: inner = loop_over("x", sum(m, -1), loop::integer(-1), -1); break;
+      case 1: inner = loop_over("x", loop::integer(0), sum(m, upto(2) + 1)); break;  // into the next row
+      case 2: inner = loop_over("x", loop::integer(0), name("y")); break;
+      case 3: inner = loop_over("x", loop::integer(0), m, 2); break;
+      default: inner = loop_over("x", loop::integer(upto(2)), upto(2) ? m : sum(m, -1));
+    }
+    const int count = 1 + upto(2);
+    for (int i = 0; i < count; ++i) {
+      const Term target = element(subscript());
+      inner.body.push_back(assign(target, loop::binary("+", element(subscript()), upto(2) ? element(subscript()) : target)));
+    }
+    outer.body.push_back(inner);
+    return outer;
+  }
+
+  Node pixels() {
+    Node made = loop_over("i", loop::integer(0), loop::binary("*", name("n"), name("m")));
+    made.body.push_back(assign(element(name("i")), Term{Term::Kind::real, ScalarType::f32, "0.5", {}}));
+    return made;
+  }
+
+  std::mt19937 random_;
+  int ids_ = 0;
+};
+
 }  // namespace
 
 loop::Function random_function(unsigned seed) { return Maker(seed).make(); }
+loop::Function random_image(unsigned seed) { return ImageMaker(seed).make(); }
 
 }  // namespace ak::test

@@ -1,5 +1,4 @@
 // i:parallel j:parallel
-// facts: m=24
 void scale_flat_image(int n, int m, float gain, const float in[n * m], float out[n * m]) {
   for (int i = 0; i < n; i++)
     for (int j = 0; j < m; j++) out[i * m + j] = gain * in[i * m + j];

@@ -64,16 +64,16 @@ std::string broken(const loop::Verdict& verdict, const test::SeenDependence& see
   return {};
 }
 
-void check(const loop::Function& function, unsigned seed) {
+void check(const loop::Function& function, unsigned seed, const std::vector<std::pair<int, int>>& sizes) {
   const loop::Verdict found = analyser::analyse(function, {});
-  for (const int n : {0, 1, 2, 5, 8}) {
-    const test::Observed observed = test::observe(found.function, {{"n", n}, {"m", 3}}, seed);
+  for (const auto& [n, m] : sizes) {
+    const test::Observed observed = test::observe(found.function, {{"n", n}, {"m", m}}, seed);
     for (const test::SeenDependence& seen : observed.dependences) {
       const bool predicted = std::any_of(found.dependences.begin(), found.dependences.end(),
                                          [&](const Dependence& one) { return predicts(one, seen); });
       const std::string fault = broken(found, seen);
       if (predicted && fault.empty()) continue;
-      FAIL_CHECK(fmt::format("function {}, n = {}: {}: {}\n{}{}", seed, n, text(seen), predicted ? fault : "not predicted",
+      FAIL_CHECK(fmt::format("function {}, n = {}, m = {}: {}: {}\n{}{}", seed, n, m, text(seen), predicted ? fault : "not predicted",
                              loop::explain(found), loop::c_text(found.function.body, 2)));
       return;
     }
@@ -83,5 +83,11 @@ void check(const loop::Function& function, unsigned seed) {
 }  // namespace
 
 TEST_CASE("flow: every dependence that happens was predicted, and no verdict breaks one") {
-  for (unsigned seed = 0; seed < 150; ++seed) check(test::random_function(seed), seed);
+  for (unsigned seed = 0; seed < 150; ++seed) 
+    check(test::random_function(seed), seed, {{0, 3}, {1, 3}, {2, 3}, {5, 3}, {8, 3}});
+}
+
+TEST_CASE("flow: rows of flat arrays are told apart only where they are, whatever their length") {
+  for (unsigned seed = 0; seed < 150; ++seed)
+    check(test::random_image(seed), seed, {{3, 0}, {3, 1}, {4, 2}, {2, 3}, {3, 5}, {5, 4}});
 }

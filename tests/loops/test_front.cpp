@@ -908,6 +908,14 @@ void turn(int rows, int cols, float a[rows * cols], const float b[rows * cols]) 
   for (int r = 0; r < rows; r++)
     for (int c = 0; c < cols; c++) a[c * rows + r] = b[r * cols + c];
 }
+void next_row(int w, int h, float a[w * h + 1]) {
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < w; x++) a[y * w + x] = a[y * w + x + 1];
+}
+void pitched(int w, int h, int pitch, float a[h * pitch]) {
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < w; x++) a[y * pitch + x] += 1;
+}
 void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 1] * (1 - a[i - 1]) * k; }
 )");
   const auto steers = [&](const std::string& name) {
@@ -919,7 +927,8 @@ void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 
   using Names = std::vector<std::string>;
   for (const char* name : {"reverse", "gain", "last", "chaos"}) CHECK_MESSAGE(steers(name) == Names{}, name);
   CHECK(steers("echo") == Names{"delay"});
-  CHECK(steers("turn") == Names{"rows"});
+  for (const char* name : {"turn", "next_row"}) CHECK_MESSAGE(steers(name) == Names{}, name);
+  CHECK(steers("pitched") == Names{"pitch"});
 }
 
 TEST_CASE("front: the largest subscript is a pointer's length: past steps and edges, and of products of sizes") {
@@ -939,7 +948,29 @@ void blur(int n, int k, float* a, const float* b) {
 }
 void strided(int n, int k, float* a) { for (int i = 0; i < n; i++) a[i * k] = 1; }
 void triangle(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i * k + j] = 1; }
-void backwards(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < k; j++) a[i * k - j] = 1; }
+void mirror(int n, int k, float* a, const float* b) {
+  for (int y = 0; y < k; y++) for (int x = 0; x < n; x++) a[y * n + n - 1 - x] = b[y * n + x];
+}
+void below(int n, float* a) { for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i * n + j] = 1; }
+static int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
+void clamped(int n, int k, float* a, const float* b) {
+  for (int y = 0; y < k; y++)
+    for (int x = 0; x < n; x++) a[y * n + x] = b[y * n + clamp(x + 1, 0, n - 1)] + b[clamp(y + 1, 0, k - 1) * n + x];
+}
+void volume(int n, int k, float* a) {
+  for (int z = 0; z < 3; z++)
+    for (int y = 0; y < k; y++)
+      for (int x = 0; x < n; x++) a[(z * k + y) * n + x] *= 2;
+}
+void all(int n, int k, float* a) { for (int i = 0; i < n * k; i++) a[i] = 0; }
+int keep(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; i++) if (a[i] > 0) b[m++] = a[i]; return m; }
+void keep_two(int n, int k, const float* a, float* b) {
+  int m = 1;
+  for (int y = 0; y < k; y++)
+    for (int x = 0; x < n; x++)
+      if (a[y * n + x] > 0) b[m++] = a[y * n + x], b[m++] = 0;
+}
+int repeat(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; i++) { b[m] = a[i]; if (a[i] > 0) m++; } return m; }
 )");
   const auto verdict = [&](const std::string& name) {
     Front front = text.front(name);
@@ -965,7 +996,14 @@ void backwards(int n, int k, float* a) { for (int i = 0; i < n; i++) for (int j 
   CHECK(lengths("blur", 5, 7) == Lengths{5 * 6 - 1, 5 * 7 - 1});
   CHECK(lengths("strided", 5, 7) == Lengths{29});
   CHECK(ak::port::roles_of(verdict("strided").function).integers == std::vector<std::string>{"k"});
-  // Where a loop depends on another, or a subscript falls, more than the products' ends would have to be known.
+  CHECK(lengths("mirror", 5, 7) == Lengths{35, 35});
+  CHECK(lengths("below", 5, 0) == Lengths{24});
+  CHECK(lengths("clamped", 5, 7) == Lengths{35, 35});
+  CHECK(lengths("volume", 5, 7) == Lengths{5 * 7 * 3});
+  CHECK(lengths("all", 5, 7) == Lengths{35});
+  CHECK(lengths("keep", 5, 0) == Lengths{5, 5});
+  CHECK(lengths("keep_two", 5, 7) == Lengths{35, 71});
+  CHECK(lengths("repeat", 5, 0) == Lengths{5, 5});
+  // Where a loop depends on another more than the products' ends would have to be known.
   CHECK(lengths("triangle", 5, 7) == Lengths{});
-  CHECK(lengths("backwards", 5, 7) == Lengths{});
 }

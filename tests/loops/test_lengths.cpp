@@ -46,7 +46,7 @@ TEST_CASE("lengths: what the call says holds where the subscripts are more than 
   CHECK(verdict.groups.size() == 1);
   CHECK(verdict.groups[0].cause == "the subscripts are too many or too involved for the analysis");
   verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", i32("n")}}, {}}, {}, {}, {.operations = 1});
-  CHECK(verdict.refused == "the length of b cannot be known: give --length b=...");
+  CHECK(verdict.refused == "the length of b cannot be known: write it into the parameter's text, or give it, for example --length b=n");
   verdict = analyser::analyse(copy_function(), {}, {}, {}, {.operations = 1});
-  CHECK(verdict.refused == "the length of a, b cannot be known: give --length a=... --length b=...");
+  CHECK(verdict.refused == "the length of a, b cannot be known: write it into the parameter's text, or give it, for example --length a=n --length b=n");
 }

@@ -36,11 +36,12 @@ loop::Access access_of(const Model& model, const Statement& statement, const Ref
   loop::Access access{statement.node->id, reference.term.text, reference.write, "gathered", {}};
   std::optional<std::int64_t> stride = 0;
   const loop::Parameter* parameter = loop::find_parameter(*model.function, reference.term.text);
-  for (std::size_t i = 0; i < reference.term.terms.size(); ++i) {
-    const auto change = slope(reference.term.terms[i], statement, level);
+  const std::vector<Term>& subscripts = reference.rows.empty() ? reference.term.terms : reference.rows;
+  for (std::size_t i = 0; i < subscripts.size(); ++i) {
+    const auto change = slope(subscripts[i], statement, level);
     if (!change) return access;
     std::optional<std::int64_t> extent = 1;
-    for (std::size_t j = i + 1; j < reference.term.terms.size(); ++j) {
+    for (std::size_t j = i + 1; j < subscripts.size(); ++j) {
       const auto one = parameter && j < parameter->extents.size() ? loop::evaluate(parameter->extents[j], {}) : std::nullopt;
       extent = extent && one ? std::optional(*extent * *one) : std::nullopt;
     }

@@ -5,7 +5,9 @@
 #include <map>
 #include <set>
 
+#include "analyser/counters.hpp"
 #include "analyser/modules/modules.hpp"
+#include "analyser/polynomial.hpp"
 
 namespace ak::analyser::flow {
 
@@ -16,6 +18,25 @@ using loop::Term;
 std::optional<std::int64_t> taken(isl_val* val) {
   const isl::val owned = isl::manage(val);
   return number(owned);
+}
+
+/// What isl's parameter of that name stands for, over integer parameters: one of them, or an expression that stands for itself.
+std::optional<Term> named(const loop::Function& function, const std::string& name) {
+  if (const loop::Parameter* parameter = loop::find_parameter(function, name))
+    return loop::scalar(parameter->name, parameter->type);
+  std::optional<Term> found;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const Term* whole : {&node.begin, &node.end, &node.condition, &node.value, &node.target})
+      loop::for_each(*whole, [&](const Term& part) {
+        if (!found && part.kind == Term::Kind::binary && c_text(part) == name) found = part;
+      });
+  });
+  bool parameters = true;
+  if (found)
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::scalar || loop::find_parameter(function, part.text));
+    });
+  return parameters ? found : std::nullopt;
 }
 
 /// An affine expression over integer parameters as a term; nothing where it has divisions.
@@ -29,10 +50,9 @@ std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff)
     const auto factor = taken(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, i));
     if (!factor) return std::nullopt;
     if (*factor == 0) continue;
-    const loop::Parameter* parameter = loop::find_parameter(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
-    if (!parameter) return std::nullopt;
-    const Term name = loop::scalar(parameter->name, parameter->type);
-    const Term part = loop::binary("*", loop::integer(*factor, parameter->type), name);
+    const auto value = named(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
+    if (!value) return std::nullopt;
+    const Term part = loop::binary("*", loop::integer(*factor, value->type), *value);
     sum = sum ? loop::binary("+", *sum, part) : part;
   }
   if (!sum) return loop::integer(*base);
@@ -123,73 +143,15 @@ std::optional<Term> affine_length(const Model& model, const loop::Function& func
   return all ? as_term(function, of_sizes(*all)) : loop::integer(0);
 }
 
-/// Sums of products of integer parameters and of loops' counts.
-using Monomial = std::vector<std::string>;  // ascending
-using Polynomial = std::map<Monomial, std::int64_t>;
-using Meanings = std::map<std::string, Polynomial>;  // of loops' variables, or of counts
-
-Polynomial plus(Polynomial a, const Polynomial& b, std::int64_t times = 1) {
-  for (const auto& [monomial, factor] : b)
-    if ((a[monomial] += times * factor) == 0) a.erase(monomial);
-  return a;
-}
-
-Polynomial product(const Polynomial& a, const Polynomial& b) {
-  Polynomial all;
-  for (const auto& [left, p] : a)
-    for (const auto& [right, q] : b) {
-      Monomial both = left;
-      both.insert(both.end(), right.begin(), right.end());
-      std::sort(both.begin(), both.end());
-      all = plus(std::move(all), {{both, p * q}});
-    }
-  return all;
-}
-
-Polynomial with(const Polynomial& of, const Meanings& meanings) {
-  Polynomial all;
-  for (const auto& [monomial, factor] : of) {
-    Polynomial one{{{}, factor}};
-    for (const std::string& name : monomial) {
-      const auto found = meanings.find(name);
-      one = product(one, found == meanings.end() ? Polynomial{{{name}, 1}} : found->second);
-    }
-    all = plus(std::move(all), one);
-  }
-  return all;
-}
-
-std::optional<Polynomial> polynomial(const Term& term, const loop::Function& function, const Scope& scope,
-                                     const Meanings& variables) {
-  const auto part = [&](int i) { return polynomial(term.terms[i], function, scope, variables); };
-  if (is_real(term.type)) return std::nullopt;
-  switch (term.kind) {
-    case Term::Kind::integer: {
-      const auto value = loop::evaluate(term, {});
-      if (!value) return std::nullopt;
-      return *value == 0 ? Polynomial{} : Polynomial{{{}, *value}};
-    }
-    case Term::Kind::scalar: {
-      if (const auto found = variables.find(term.text); found != variables.end()) return found->second;
-      const loop::Parameter* parameter = loop::find_parameter(function, term.text);
-      if (!parameter || parameter->pointer || scope.written->contains(term.text)) return std::nullopt;
-      return Polynomial{{{term.text}, 1}};
-    }
-    case Term::Kind::convert:
-      return part(0);
-    case Term::Kind::unary: {
-      const auto a = part(0);
-      return a && term.text == "-" ? std::optional(plus({}, *a, -1)) : std::nullopt;
-    }
-    case Term::Kind::binary: {
-      const auto a = part(0), b = part(1);
-      if (!a || !b) return std::nullopt;
-      if (term.text == "+" || term.text == "-") return plus(*a, *b, term.text == "-" ? -1 : 1);
-      return term.text == "*" ? std::optional(product(*a, *b)) : std::nullopt;
-    }
-    default:
-      return std::nullopt;
-  }
+std::optional<Polynomial> sum_of(const Term& term, const loop::Function& function, const Scope& scope,
+                                 const Meanings& variables) {
+  return polynomial(term, [&](const Term& part) -> std::optional<Polynomial> {
+    if (part.kind != Term::Kind::scalar) return std::nullopt;
+    if (const auto found = variables.find(part.text); found != variables.end()) return found->second;
+    const loop::Parameter* parameter = loop::find_parameter(function, part.text);
+    if (!parameter || parameter->pointer || scope.written->contains(part.text)) return std::nullopt;
+    return Polynomial{{{part.text}, 1}};
+  });
 }
 
 /// Whether it is not negative where no parameter is below 1.
@@ -211,70 +173,83 @@ bool is_box(const isl::set& domain, int depth) {
   return isl::manage(box).is_subset(domain);
 }
 
-/// The greatest value of a subscript that rises with every loop, plus one: y * w + x with y < h and x < w is h * w.
-std::optional<Polynomial> product_reach(const loop::Function& function, const Statement& statement, const Term& subscript) {
-  if (!is_box(statement.domain, statement.depth())) return std::nullopt;
+/// Of the values that loops around a statement give to it: what each loop's variable is, and how often the loop may run on.
+struct Counts {
   Meanings variables, most;
-  for (int level = 0; level < statement.depth(); ++level) {
+};
+
+/// Of the loops from `first` on.
+std::optional<Counts> counts_of(const loop::Function& function, const Statement& statement, int first = 0) {
+  if (!is_box(statement.domain, statement.depth())) return std::nullopt;
+  Counts all;
+  for (int level = first; level < statement.depth(); ++level) {
     const loop::Node& loop = *statement.loops[level];
-    const auto begin = polynomial(loop.begin, function, statement.scope, variables);
+    const auto begin = sum_of(loop.begin, function, statement.scope, all.variables);
     const auto last = greatest(statement.domain, static_cast<unsigned>(level));
     const auto term = last ? as_term(function, *last) : std::nullopt;
-    const auto count = term ? polynomial(*term, function, statement.scope, {}) : std::nullopt;
+    const auto count = term ? sum_of(*term, function, statement.scope, {}) : std::nullopt;
     if (!begin || !count) return std::nullopt;
     const std::string name = "#" + loop.variable;
-    variables[loop.variable] = plus(*begin, {{{name}, loop.step}});
-    most[name] = *count;
+    all.variables[loop.variable] = plus(*begin, {{{name}, loop.step}});
+    all.most[name] = *count;
   }
-  const auto all = polynomial(subscript, function, statement.scope, variables);
+  return all;
+}
+
+/// The greatest value of a subscript that rises or falls with each loop, plus one: y * w + x with y < h and x < w is h * w.
+std::optional<Polynomial> product_reach(const loop::Function& function, const Statement& statement, const Term& subscript) {
+  auto counts = counts_of(function, statement);
+  const auto all = counts ? sum_of(subscript, function, statement.scope, counts->variables) : std::nullopt;
   if (!all) return std::nullopt;
+  Meanings& most = counts->most;
+  // Of a loop along which it falls the first iteration has the greatest.
+  std::map<std::string, bool> falls;
   for (const auto& [monomial, factor] : *all)
-    if (factor < 0 && std::ranges::any_of(monomial, [&](const std::string& name) { return most.contains(name); }))
-      return std::nullopt;
+    for (const std::string& name : monomial)
+      if (most.contains(name) && falls.emplace(name, factor < 0).first->second != (factor < 0)) return std::nullopt;
+  for (const auto& [name, down] : falls)
+    if (down) most[name] = {};
   return plus(with(*all, most), {{{}, 1}});
 }
 
-/// What several products have in common is a factor of their sum, (n - 1) * k + 1: who is a factor alone is a stride.
-Term as_term(const loop::Function& function, const Polynomial& of) {
-  std::map<std::string, int> counts;
-  for (const auto& [monomial, factor] : of)
-    for (const std::string& name : std::set<std::string>(monomial.begin(), monomial.end())) ++counts[name];
-  const auto most = std::ranges::max_element(counts, {}, [](const auto& one) { return one.second; });
-  const auto named = [&](const std::string& name) { return loop::scalar(name, loop::find_parameter(function, name)->type); };
-  if (most != counts.end() && most->second > 1) {
-    Polynomial inner, rest;
-    for (const auto& [monomial, factor] : of) {
-      Monomial without = monomial;
-      const auto at = std::ranges::find(without, most->first);
-      const bool has = at != without.end();
-      if (has) without.erase(at);
-      (has ? inner : rest)[without] = factor;
+/// Of a subscript that counts under conditions (y[k++]): what a counter reaches that counts every time, plus one.
+std::optional<Polynomial> counted_reach(const loop::Function& function, const Model& model, const Statement& statement,
+                                        const Term& subscript) {
+  for (const auto& [name, counter] : find_counters(model, statement.loops.empty() ? 0 : statement.loops.front()->id)) {
+    const auto offset = offset_from(subscript, name);
+    if (!offset || counter.step < 0 || counter.starts.size() != 1) continue;
+    const Statement& start = model.statements[counter.starts.front()];
+    if (start.depth() > 0 || !start.branches.empty()) return std::nullopt;
+    auto reach = sum_of(start.node->value, function, start.scope, {});
+    if (!reach) return std::nullopt;
+    for (const int count : counter.counts) {
+      const Statement& one = model.statements[count];
+      const auto counts = count > counter.starts.front() ? counts_of(function, one) : std::nullopt;
+      if (!counts) return std::nullopt;
+      Polynomial times{{{}, 1}};
+      for (const auto& [loop, last] : counts->most) times = product(times, plus(last, {{{}, 1}}));
+      // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
+      if (one.loops == statement.loops && count > statement.index) times = plus(times, {{{}, -1}});
+      reach = plus(std::move(*reach), times, step_of(one).value());
     }
-    const Term product = loop::binary("*", as_term(function, inner), named(most->first));
-    const auto constant = rest.size() == 1 && rest.begin()->first.empty() ? rest.begin()->second : 0;
-    if (constant < 0) return loop::binary("-", product, loop::integer(-constant));
-    return loop::binary("+", product, as_term(function, rest));
+    return plus(std::move(*reach), {{{}, *offset + 1}});
   }
-  std::vector<std::pair<Monomial, std::int64_t>> parts(of.begin(), of.end());
-  std::ranges::stable_sort(parts, [](const auto& a, const auto& b) {
-    return std::pair(a.second < 0, b.first.size()) < std::pair(b.second < 0, a.first.size());
-  });
-  Term sum = loop::integer(0);
-  for (const auto& [monomial, factor] : parts) {
-    Term part = loop::integer(factor < 0 ? -factor : factor);
-    for (const std::string& name : monomial) part = loop::binary("*", part, named(name));
-    sum = loop::binary(factor < 0 ? "-" : "+", sum, part);
-  }
-  return sum;
+  return std::nullopt;
 }
 
-/// From subscripts with products of parameters and loops' variables, which isl does not have.
+Term as_term(const loop::Function& function, const Polynomial& of) {
+  return flow::as_term(of,
+                       [&](const std::string& name) { return loop::scalar(name, loop::find_parameter(function, name)->type); });
+}
+
+/// From subscripts that isl does not have: products of parameters and loops' variables, and what counts.
 std::optional<Term> product_length(const Model& model, const loop::Function& function, const std::string& array) {
   std::vector<Polynomial> reaches;
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references) {
       if (reference.term.kind != Term::Kind::element || reference.term.text != array) continue;
-      const auto one = product_reach(function, statement, reference.term.terms[0]);
+      auto one = product_reach(function, statement, reference.term.terms[0]);
+      if (!one) one = counted_reach(function, model, statement, reference.term.terms[0]);
       if (!one) return std::nullopt;
       reaches.push_back(*one);
     }
@@ -284,57 +259,38 @@ std::optional<Term> product_length(const Model& model, const loop::Function& fun
   return std::nullopt;
 }
 
+/// Of a flat array of rows whose accesses are all known: what follows the last one in the last row.
+std::optional<Term> rows_length(const Model& model, const loop::Function& function, const std::string& array) {
+  const auto widths = model.widths.find(array);
+  if (widths == model.widths.end()) return std::nullopt;
+  isl::set all;
+  for (const Statement& statement : model.statements)
+    for (const Reference& reference : statement.references) {
+      if (reference.name != array) continue;
+      if (!reference.in_rows) return std::nullopt;
+      const isl::set one = isl::manage(isl_set_remove_divs(isl_map_range(reference.in_rows->copy())));
+      all = all.is_null() ? one : all.unite(one);
+    }
+  const auto dimensions = static_cast<int>(widths->second.size()) + 1;
+  for (int i = 0; i < dimensions; ++i)
+    if (isl_set_dim_has_upper_bound(all.get(), isl_dim_set, static_cast<unsigned>(i)) != isl_bool_true) return std::nullopt;
+  const isl::pw_multi_aff last = all.coalesce().lexmax_pw_multi_aff();
+  std::optional<Term> length;
+  for (int i = 0; i < dimensions; ++i) {
+    const auto at = as_term(function, of_sizes(isl::manage(isl_pw_multi_aff_get_pw_aff(last.get(), i))));
+    if (!at) return std::nullopt;
+    length = i == 0 ? *at : loop::binary("+", loop::binary("*", *length, widths->second[dimensions - 1 - i]), *at);
+  }
+  length = loop::binary("+", *length, loop::integer(1));
+  const auto sum = sum_of(*length, function, model.statements.front().scope, {});
+  return sum ? as_term(function, *sum) : *length;
+}
+
 bool is_open(const loop::Parameter& parameter) {
   return parameter.pointer && !parameter.length_known && !parameter.extents.empty();
 }
 
-const std::vector<Term>* extents_of(const loop::Function& function, const std::string& name) {
-  for (const loop::Parameter& parameter : function.parameters)
-    if (parameter.name == name) return &parameter.extents;
-  for (const loop::Local& local : function.locals)
-    if (local.name == name) return &local.extents;
-  return nullptr;
-}
-
-/// Whether every subscript but the first is known to be one of its dimension.
-bool stays_in_its_row(const Statement& statement, const Term& element, const std::vector<Term>& extents) {
-  for (std::size_t i = 1; i < extents.size(); ++i) {
-    const auto at = affine(element.terms[i], statement.scope), end = affine(extents[i], statement.scope);
-    if (!at || !end) return false;
-    const isl::set outside = at->ge_set(*end).unite(at->lt_set(constant(statement.scope.space, 0)));
-    if (!statement.domain.intersect(outside).is_empty()) return false;
-  }
-  return true;
-}
-
-bool is_in_one_row(const Term& element, const Term& other) {
-  for (std::size_t i = 0; i + 1 < element.terms.size(); ++i)
-    if (element.terms[i] != other.terms[i] || element.terms[i].kind != Term::Kind::integer) return false;
-  return true;
-}
-
 }  // namespace
-
-std::string left_row(const Model& model, const Facts& facts, const loop::Function& function) {
-  for (const std::string& name : facts.walked) {
-    const std::vector<Term>* extents = extents_of(function, name);
-    const Term* first = nullptr;
-    bool one_row = true, stays = true;
-    for (const Statement& statement : model.statements)
-      for (const Reference& reference : statement.references) {
-        const Term& element = reference.term;
-        if (!extents || element.kind != Term::Kind::element || element.text != name) continue;
-        if (!first) first = &element;
-        one_row = one_row && is_in_one_row(element, *first);
-        stays = stays && stays_in_its_row(statement, element, *extents);
-      }
-    if (!one_row && !stays)
-      return fmt::format("a pointer into a row of {0} may lead into another row, and {0} is used by rows too: give every "
-                         "dimension its subscript",
-                         name);
-  }
-  return {};
-}
 
 void set_given_lengths(const Facts& facts, loop::Function& function) {
   for (loop::Parameter& parameter : function.parameters) {
@@ -346,13 +302,20 @@ void set_given_lengths(const Facts& facts, loop::Function& function) {
 }
 
 std::string unknown_length(const loop::Function& function) {
-  std::string names, options;
+  std::string names, options, example;
+  for (const loop::Parameter& parameter : function.parameters) {
+    if (!parameter.pointer && !parameter.implicit && !is_real(parameter.type))
+      example += (example.empty() ? "" : "*") + parameter.name;
+  }
+  if (example.empty()) example = "1000";
   for (const loop::Parameter& parameter : function.parameters)
     if (is_open(parameter)) {
       names += (names.empty() ? "" : ", ") + parameter.name;
-      options += fmt::format(" --length {}=...", parameter.name);
+      options += fmt::format(" --length {}={}", parameter.name, example);
     }
-  return names.empty() ? "" : fmt::format("the length of {} cannot be known: give{}", names, options);
+  if (names.empty()) return {};
+  return fmt::format("the length of {} cannot be known: write it into the parameter's text, or give it, for example{}", names,
+                     options);
 }
 
 std::string set_lengths(const Model& model, loop::Function& function) {
@@ -360,61 +323,12 @@ std::string set_lengths(const Model& model, loop::Function& function) {
     if (!is_open(parameter)) continue;
     auto length = affine_length(model, function, parameter.name);
     if (!length) length = product_length(model, function, parameter.name);
+    if (!length) length = rows_length(model, function, parameter.name);
     if (!length) continue;
     parameter.extents[0] = *length;
     parameter.length_known = true;
   }
   return unknown_length(function);
-}
-
-namespace {
-
-/// Parameters that the set says nothing of are gone from it.
-isl::set of_its_own(isl::set set) {
-  isl_set* raw = set.release();
-  for (int i = static_cast<int>(isl_set_dim(raw, isl_dim_param)) - 1; i >= 0; --i)
-    if (isl_set_involves_dims(raw, isl_dim_param, static_cast<unsigned>(i), 1) != isl_bool_true)
-      raw = isl_set_project_out(raw, isl_dim_param, static_cast<unsigned>(i), 1);
-  return isl::manage(raw);
-}
-
-/// Whether some element is outside whenever there is an instance, a few sizes aside: for a[2 * i] of a[n] those below 2.
-bool leaves_whenever_it_runs(const isl::set& domain, const isl::set& outside) {
-  if (outside.is_empty()) return false;
-  const isl::set other = domain.params().subtract(outside.params());
-  if (other.is_empty()) return true;
-  isl_set* sizes = isl_set_from_params(of_its_own(other).release());
-  const auto parameters = static_cast<unsigned>(isl_set_dim(sizes, isl_dim_param));
-  sizes = isl_set_move_dims(sizes, isl_dim_set, 0, isl_dim_param, 0, parameters);
-  const bool few = isl_set_is_bounded(sizes) == isl_bool_true;
-  isl_set_free(sizes);
-  return few;
-}
-
-}  // namespace
-
-void find_out_of_extents(const Model& model, loop::Verdict& verdict) {
-  for (const Statement& statement : model.statements) {
-    if (!statement.guards.empty() || statement.joins) continue;  // data may keep it inside
-    for (const Reference& reference : statement.references) {
-      const loop::Parameter* array = loop::find_parameter(verdict.function, reference.term.text);
-      if (!array || reference.term.kind != Term::Kind::element || array->extents.size() != reference.term.terms.size()) continue;
-      for (std::size_t d = 0; d < array->extents.size(); ++d) {
-        if (d == 0 && !array->length_known) continue;
-        const Term& subscript = reference.term.terms[d];
-        const auto at = affine(subscript, statement.scope), extent = affine(array->extents[d], statement.scope);
-        if (!at || !extent) continue;
-        const isl::set outside = at->ge_set(*extent).unite(at->lt_set(constant(statement.scope.space, 0)));
-        if (!leaves_whenever_it_runs(statement.domain, statement.domain.intersect(outside))) continue;
-        loop::Finding found{"out of extents", statement.node->id,
-                            fmt::format("the subscript {} leaves the extent {} of {}", c_text(subscript),
-                                        c_text(array->extents[d]), array->name),
-                            false};
-        if (std::find(verdict.findings.begin(), verdict.findings.end(), found) == verdict.findings.end())
-          verdict.findings.push_back(std::move(found));
-      }
-    }
-  }
 }
 
 }  // namespace ak::analyser::flow

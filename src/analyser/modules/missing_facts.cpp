@@ -41,7 +41,7 @@ class Missing {
   }
 
   void of_access(const Statement& statement, const Reference& reference) {
-    for (const Term& subscript : reference.term.terms)
+    for (const Term& subscript : reference.rows.empty() ? reference.term.terms : reference.rows)
       loop::for_each(subscript, [&](const Term& part) {
         if (part.kind == Term::Kind::element)
           add(statement,

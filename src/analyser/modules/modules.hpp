@@ -43,11 +43,13 @@ void describe_accesses(const Model& model, loop::Verdict& verdict);
 void find_missing_facts(const Model& model, const std::vector<Dependence>& dependences, const Facts& facts,
                         loop::Verdict& verdict);
 
-// lengths.cpp
+// extents.cpp
 /// Adds a finding for each subscript that leaves its array whenever its statement runs, but for a few small sizes.
 void find_out_of_extents(const Model& model, loop::Verdict& verdict);
 /// What to say where a pointer into a row may leave it, so that what meets cannot be told by subscripts.
 std::string left_row(const Model& model, const Facts& facts, const loop::Function& function);
+
+// lengths.cpp
 /// Sets the extents of pointers whose length the text leaves open: to what the call says, without isl; then to the largest
 /// subscript. What to say where one cannot be known.
 void set_given_lengths(const Facts& facts, loop::Function& function);

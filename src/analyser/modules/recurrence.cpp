@@ -93,7 +93,7 @@ class Finder {
         if (common_depth(nest_.at(leaf), nest_.at(piece_.statements.front())) > level_) return nullptr;
         continue;
       }
-      if (!reference->exact || (target && !(*target == reference->term))) return nullptr;
+      if (!reference->known() || (target && !(*target == reference->term))) return nullptr;
       target = &nest_.at(leaf).node->target;
     }
     return target;
