@@ -360,6 +360,7 @@ class Porting {
     launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
     request.effort = Effort::full;
+    const auto turn = take_turn();
     try {
       if (gpu_->worker) {
         try {
@@ -381,6 +382,8 @@ class Porting {
       tried.status = Status::budget, tried.why = error.what();
     }
   }
+
+  std::shared_ptr<void> take_turn() const { return gpu_->turn ? gpu_->turn(deadline_) : nullptr; }
 
   void on_gpu() {
     const std::string whole = subject();
@@ -491,6 +494,7 @@ class Porting {
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
       LoopTimer timer(resources, function, roles_, facts_, sizes_[s]);
+      auto turn = take_turn();
       std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -508,8 +512,9 @@ class Porting {
       loop::SizeRow row;
       row.size = sizes_[s].size;
       row.kernel_us = arms[fastest].us;
-      if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       timer.time_copies(row.copy_in_us, row.copy_out_us);
+      turn.reset();  // what follows is the CPU's
+      if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       Timing timing;
       for (const auto& [name, value] : sizes_[s].integers)
         timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);

@@ -62,6 +62,8 @@ struct PortGpu {
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
   std::function<std::optional<std::string>(const Digest&)> quarantined;
   std::function<void(const Digest&, const std::string&)> quarantine;
+  // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.
+  std::function<std::shared_ptr<void>(Deadline)> turn;
 };
 
 struct Ported {
