@@ -28,6 +28,7 @@
 #include "port/candidates.hpp"
 #include "port/one_thread.hpp"
 #include "port/report.hpp"
+#include "tune/device_turn.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
 
@@ -323,6 +324,7 @@ class Ports {
     const std::string program = find_worker(settings_.worker);
     if (settings_.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
       gpu.worker = &Worker::of(program, device_uuid());
+    gpu.turn = turns_on_device(store_->folder(), device_uuid());
     gpu.quarantined = [this](const Digest& kernel) { return quarantine_->why(kernel); };
     gpu.quarantine = [this](const Digest& kernel, const std::string& what) { quarantine_->add(kernel, what); };
     return gpu;

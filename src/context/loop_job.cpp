@@ -13,6 +13,7 @@
 #include "plan/resources.hpp"
 #include "port/candidates.hpp"
 #include "port/port.hpp"
+#include "tune/device_turn.hpp"
 #include "worker/worker.hpp"
 
 namespace ak {
@@ -51,6 +52,7 @@ void LoopJob::port(const Turn& turn) {
   if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
     gpu.worker = &Worker::of(program, device_uuid());
   if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host(arguments); };
+  gpu.turn = turns_on_device(common_.store->folder(), device_uuid());
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 

@@ -224,10 +224,7 @@ class Gpu final : public Machine {
     options.allowance = ours(allowance);
     options.folder = folder_;
     options.compiled = compiled_;
-    if (!options_.turns.empty())
-      options.turn = [turn = std::make_shared<DeviceTurn>(options_.turns, device_uuid())](Deadline deadline) {
-        return turn->take(deadline);
-      };
+    options.turn = turns_on_device(options_.turns, device_uuid());
     options.reviewed = folder_.empty();
     options.panel = search_panel(problem, options.allowance.operands());
     if (apart()) {

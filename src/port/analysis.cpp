@@ -36,8 +36,8 @@ std::string run_analyser(const std::vector<std::string>& arguments, const LoopSo
   // Where the host took its status, as one does that ignores its children's ends, what it has written tells.
   const bool unknown = *status == -1;
   if (unknown ? !words.empty() || run.output().empty() : !WIFEXITED(*status) || WEXITSTATUS(*status) != 0) {
-    const bool lacks = unknown ? words.find("there is no program") != words.npos
-                               : WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
+    const bool lacks =
+        unknown ? words.find("there is no program") != words.npos : WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
     throw Error(lacks ? ErrorCode::missing_library : ErrorCode::invalid_argument,
                 words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status)) : words);
   }

@@ -10,9 +10,9 @@
 #include "base/child.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/confined.hpp"
 #include "port/c_entry.hpp"
 #include "port/c_rewrite.hpp"
+#include "port/confined.hpp"
 #include "port/instrument.hpp"
 
 namespace ak::port {

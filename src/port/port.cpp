@@ -342,6 +342,7 @@ class Porting {
     launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
     request.effort = Effort::full;
+    const auto turn = gpu_->take_turn(deadline_);
     try {
       if (gpu_->worker) {
         try {

@@ -44,7 +44,7 @@ struct PortRequest {
   loop::CallClass call;
   loop::Values integers;            // of a call: timed at its size too
   std::vector<loop::Values> sizes;  // calls that are timed, and no others; empty: the call's size and sizes far from it
-  bool called = false;  // such a call is made: where the C function leaves its arrays on it, it is refused
+  bool called = false;              // such a call is made: where the C function leaves its arrays on it, it is refused
   Tools tools;
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
@@ -69,14 +69,17 @@ struct PortGpu {
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
   std::function<std::optional<std::string>(const Digest&)> quarantined;
   std::function<void(const Digest&, const std::string&)> quarantine;
+  // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.
+  std::function<std::shared_ptr<void>(Deadline)> turn;
+  std::shared_ptr<void> take_turn(Deadline deadline) const { return turn ? turn(deadline) : nullptr; }
 };
 
 struct Ported {
-  loop::Winner winner;                                 // without kernels where none passed, or there is no GPU
-  std::vector<std::string> images;                     // of the winner's kernels
-  std::vector<Tried> tried;                            // in the order of the candidates
-  std::vector<Timing> timings;                         // as results.json has them, the call's own size first
-  std::string note;                                    // why something was left out; one line
+  loop::Winner winner;              // without kernels where none passed, or there is no GPU
+  std::vector<std::string> images;  // of the winner's kernels
+  std::vector<Tried> tried;         // in the order of the candidates
+  std::vector<Timing> timings;      // as results.json has them, the call's own size first
+  std::string note;                 // why something was left out; one line
   // What a run of the C function shows: a dependence that the verdict does not predict, as a sentence, and nothing but serial
   // is tried; and those of which the verdict does not know whether they happen.
   std::string unpredicted;

@@ -234,7 +234,8 @@ void add_run(Results& to, const std::string& file, Results run) {
   if (to.clocks != run.clocks) to.clocks.clear();
   for (Entry& more : run.entries) {
     for (const Entry& e : to.entries)
-      if (e.name == more.name && e.file == more.file) bad(file, fmt::format("{} of {} is in a file before it too", e.name, e.file));
+      if (e.name == more.name && e.file == more.file)
+        bad(file, fmt::format("{} of {} is in a file before it too", e.name, e.file));
     to.entries.push_back(std::move(more));
   }
 }

@@ -31,4 +31,9 @@ std::shared_ptr<void> DeviceTurn::take(Deadline deadline) {
   return nullptr;
 }
 
+std::function<std::shared_ptr<void>(Deadline)> turns_on_device(const std::string& folder, std::string_view device) {
+  if (folder.empty()) return {};
+  return [turn = std::make_shared<DeviceTurn>(folder, device)](Deadline deadline) { return turn->take(deadline); };
+}
+
 }  // namespace ak

@@ -1,7 +1,8 @@
-// DeviceTurn: processes that search on one GPU prove and time in turn, so that none times another's noise. They compile side
-// by side.
+// DeviceTurn: processes that search on one GPU, for whatever kind of work, prove and time in turn, so that none times another's
+// noise. They compile side by side.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,5 +29,8 @@ class DeviceTurn {
   Lease turn_, next_;
   Deadline vain_ = Deadline::in(0);
 };
+
+/// DeviceTurn::take of one searcher's, who lives as long as what is given; empty where processes share no folder.
+std::function<std::shared_ptr<void>(Deadline)> turns_on_device(const std::string& folder, std::string_view device);
 
 }  // namespace ak
