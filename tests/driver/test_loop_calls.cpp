@@ -391,10 +391,27 @@ TEST_CASE("loop: the C API") {
   more.flags = flags, more.flag_count = 1;
   CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
   CHECK(none == nullptr);
+  CHECK(ak_loop_open(context, "", "scale", nullptr, &none) == ak_status_invalid_argument);
+  CHECK(ak_loop_open(context, "filters.c", "", nullptr, &none) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "function: is empty");
+  for (const char* wrong : {"a", "=n", ""}) {
+    more = AK_LOOP_OPTIONS_INIT;
+    more.lengths = &wrong, more.length_count = 1;
+    CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
+    CHECK_HAS(std::string(ak_last_error()), "is not NAME=LENGTH");
+  }
+  // What there is no room for is not searched for.
   more = AK_LOOP_OPTIONS_INIT;
-  const char* lengths[] = {"a"};
-  more.lengths = lengths, more.length_count = 1;
-  CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
+  more.text = kTotalText.c_str();
+  REQUIRE(ak_loop_open(context, "filters.c", "total", &more, &none) == ak_status_ok);
+  std::int64_t zero = 0;
+  void* const of_total[] = {&pa, &n, &zero, &pb};
+  explanation.size = 5;
+  fake::forget();
+  CHECK(ak_loop_prepare(none, of_total, 4, &explanation) == ak_status_invalid_argument);
+  CHECK_HAS(std::string(ak_last_error()), "explanation: its size 5");
+  CHECK(fake::calls().empty());
+  ak_loop_close(none);
   // What the C function returns.
   more = AK_LOOP_OPTIONS_INIT;
   more.text = kTotalText.c_str(), more.host = &total_for_c;
