@@ -9,13 +9,13 @@
 extern "C" {
 #endif
 
-typedef struct ak_loop ak_loop; /* must not outlive its context */
+typedef struct ak_loop ak_loop; /* thread-safe; must not outlive its context */
 
-/* host: the caller's compiled function behind a line that takes the address of each value, in C's order, before them that of what
- * it returns; or null:
- *   static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const float**)v[2]); }
- * text: the source itself; the file then only names it. flags: the compiler's. lengths: "a=n+1" for parameters whose length neither
- * their text nor their subscripts tell. */
+/* host: the caller's compiled function behind a line that takes the address of each value, in C's order, before them that of
+ * what it returns; or null: static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const
+ * float**)v[2]); } text: the source itself; the file then only names it. flags: the compiler's, one a word: "-Iinclude",
+ * "-DTAPS=5". lengths: "a=n+1", in elements, for parameters whose length neither their text nor their subscripts tell. All of
+ * it is copied. */
 typedef struct ak_loop_options {
   size_t size;
   void (*host)(void* const* values);
@@ -29,18 +29,24 @@ typedef struct ak_loop_options {
 #define AK_LOOP_OPTIONS_INIT \
   { sizeof(ak_loop_options), NULL, NULL, NULL, 0, NULL, 0 }
 
-/* Opens no file yet. options may be null. *loop is null after a failure. */
+/* Opens no file yet: what is wrong with it, the first call says. context null: the default one. options may be null. *loop is
+ * null after a failure: invalid_argument (a name is null or empty, a length is not NAME=LENGTH). */
 AK_API ak_status ak_loop_open(ak_context* context, const char* file, const char* function, const ak_loop_options* options,
                               ak_loop** loop);
-/* Null is allowed. */
+/* No call of it may be on its way; what was enqueued runs on. Null is allowed. */
 AK_API void ak_loop_close(ak_loop* loop);
 
 /* Enqueues what the function does. values: the address of each argument, of exactly the source's types, before them that of the
- * pointer to where what it returns goes. Device pointers, or all of them host pointers: then it returns when it is done. */
+ * pointer to where what it returns goes, behind them those of the variables of file scope that it uses, by name; count: of all
+ * of these. Device pointers, or all of them host pointers: then it returns when it is done. Failures: invalid_argument (the
+ * source, its values or their lengths: ak_last_error() names which), unsupported (nothing can serve the function),
+ * missing_library (no driver), driver, out_of_memory. */
 AK_API ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const* values, size_t count);
-/* The same without the call: analysed, proven, timed, kept. explanation may be null. */
+/* The same without the call: analysed, proven, timed, kept, within AK_LOOP_BUDGET_S; a later one goes on where that was too
+ * short. explanation may be null. Fails as a call does. */
 AK_API ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
-/* What serves such a call, why, against what. Starts nothing. */
+/* What serves such a call, why, against what: us is the kernel's time, vendor_us the C function's, in microseconds, 0 where
+ * they were not measured. Starts nothing. explanation may be null. Fails as a call does. */
 AK_API ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
 
 #ifdef __cplusplus

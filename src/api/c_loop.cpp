@@ -33,8 +33,17 @@ struct ak_loop {
 
 namespace {
 
-void tell(const ak::Explanation& told, ak_explanation* explanation) {
-  if (explanation) write(explanation_of(told), explanation, size_of(explanation, "explanation"));
+const char* named(const char* text, const char* what) {
+  if (!required(text, what)) throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("{}: is empty", what));
+  return text;
+}
+
+// What comes of `told`; whether there is room for it is asked before that takes its time.
+template <class Told>
+void tell(ak_explanation* explanation, Told&& told) {
+  const std::size_t size = explanation ? size_of(explanation, "explanation") : 0;
+  const ak::Explanation e = told();
+  if (explanation) write(explanation_of(e), explanation, size);
 }
 
 }  // namespace
@@ -45,7 +54,7 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
                        ak_loop** loop) {
   if (loop) *loop = nullptr;
   return guard([&] {
-    required(file, "file"), required(function, "function"), required(loop, "loop");
+    named(file, "file"), named(function, "function"), required(loop, "loop");
     const ak_loop_options given = options ? read(options, "options") : Sized<ak_loop_options>::init;
     ak::LoopOptions all;
     if (given.text) all.text = given.text;
@@ -55,7 +64,7 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
     for (std::size_t i = 0; i < given.length_count; ++i) {
       const std::string_view word = &required(given.lengths[i], "options.lengths");
       const auto equals = word.find('=');
-      if (equals == word.npos)
+      if (equals == word.npos || equals == 0)
         throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.lengths[{}]: '{}' is not NAME=LENGTH", i, word));
       all.lengths[std::string(word.substr(0, equals))] = word.substr(equals + 1);
     }
@@ -82,7 +91,7 @@ ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count
   return guard([&] {
     required(loop, "loop");
     if (count > 0) required(values, "values");
-    tell(loop->loop.prepare_call(loop->types_of(values, count), values, count), explanation);
+    tell(explanation, [&] { return loop->loop.prepare_call(loop->types_of(values, count), values, count); });
   });
 }
 
@@ -90,7 +99,7 @@ ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count
   return guard([&] {
     required(loop, "loop");
     if (count > 0) required(values, "values");
-    tell(loop->loop.explain_call(loop->types_of(values, count), values, count), explanation);
+    tell(explanation, [&] { return loop->loop.explain_call(loop->types_of(values, count), values, count); });
   });
 }
 

@@ -16,7 +16,9 @@
 #include "cli/port_sizes.hpp"
 #include "cli/sign_of_life.hpp"
 #include "context/common.hpp"
+#include "context/context.hpp"
 #include "context/describe.hpp"
+#include "context/loop_calls.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -305,7 +307,7 @@ class Ports {
     request.tools = tools_;
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
-    const port::PortGpu gpu = gpu_of();
+    const port::PortGpu gpu = gpu_of(request);
     const auto progress = [this](const port::Tried& one) {
       ++tried_;
       if (one.passed()) ++right_;
@@ -315,12 +317,26 @@ class Ports {
       entry.why += fmt::format("{}--seconds gives it more", entry.why.empty() ? "" : ": ");
   }
 
+  // Of who calls what this tool has just made, and nothing else.
+  static Settings without_records(Settings settings) {
+    settings.mode = Mode::hit;
+    settings.cache_dir.clear(), settings.packs.clear();
+    settings.shipped = false;
+    return settings;
+  }
+
   static bool first_part(const port::Entry& entry) { return entry.attempts.empty(); }
 
-  port::PortGpu gpu_of() {
+  port::PortGpu gpu_of(const port::PortRequest& request) {
     port::PortGpu gpu;
     gpu.resources = resources_;
     if (!resources_) return gpu;
+    gpu.calls = [this, &request](const LoopPlan* plan) {
+      if (!caller_) caller_ = std::make_unique<Context::Impl>(without_records(settings_));
+      const LoopHost host = plan ? LoopHost() : idle_host();
+      const LoopKnown known{request.source, request.function, {}, LoopPrototype(request.function), {}, false, {}, {}, {}};
+      return loop_calls(caller_->loop(request.source, host), known, request.call, plan);
+    };
     const std::string program = find_worker(settings_.worker);
     if (settings_.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
       gpu.worker = &Worker::of(program, device_uuid());
@@ -415,6 +431,7 @@ class Ports {
   port::Results results_;
   std::atomic<int> tried_ = 0, right_ = 0;  // candidates of the function that is ported now
   std::optional<ContextScope> context_;
+  std::unique_ptr<Context::Impl> caller_;
   Resources* resources_ = nullptr;
   Hardware hardware_;
   std::shared_ptr<Store> store_;

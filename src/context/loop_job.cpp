@@ -7,6 +7,7 @@
 #include "base/cores.hpp"
 #include "base/log.hpp"
 #include "base/profile.hpp"
+#include "context/loop_calls.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
@@ -53,6 +54,11 @@ void LoopJob::port(const Turn& turn) {
     gpu.worker = &Worker::of(program, device_uuid());
   if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host(arguments); };
   gpu.turn = turns_on_device(common_.store->folder(), device_uuid());
+  gpu.calls = [this](const LoopPlan* plan) {
+    const auto here = [this]() -> DeviceState& { return device_; };
+    const LoopHost host = plan ? LoopHost() : idle_host();
+    return loop_calls(std::make_shared<Loop::State>(common_, service_, here, known_.source, host), known_, memory_.call, plan);
+  };
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 

@@ -14,9 +14,9 @@ namespace ak {
 
 class LoopJob final : public TuningWork {
  public:
-  /// common and device outlive it.
-  LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory)
-      : common_(common), device_(device), shared_(std::move(known)), known_(*shared_), memory_(memory) {}
+  /// common, service and device outlive it.
+  LoopJob(Common& common, TuningService& service, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory)
+      : common_(common), service_(service), device_(device), shared_(std::move(known)), known_(*shared_), memory_(memory) {}
   void run(const Turn& turn) override;
   /// Null where no kernel serves: why().
   const LoopServedPtr& served() const { return served_; }
@@ -28,6 +28,7 @@ class LoopJob final : public TuningWork {
   void port(const Turn& turn);
 
   Common& common_;
+  TuningService& service_;
   DeviceState& device_;
   const LoopKnownPtr shared_;
   const LoopKnown& known_;

@@ -219,20 +219,13 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
       log(LogLevel::warn, "{}: its record cannot be read: {}", source.function, error.what());
     }
   }
-  const auto keep = [&](LoopKnown known) -> const LoopKnown& {
-    known.host = host_;
-    known.host_serves = known.prototype.check(host_);
-    read_.push_back(std::make_shared<const LoopKnown>(std::move(known)));
-    known_.store(read_.back().get(), std::memory_order_release);
-    return *read_.back();
-  };
   if (!found) {
     try {
       const loop::Verdict verdict = port::analyse(source, {}, loop_tools(common_.settings), deadline);
       found = {files, verdict.function, verdict.steering, verdict.refused, std::string(build_digest())};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
-      if (!of_other_build) return keep(read_bare(std::move(source), error));
+      if (!of_other_build) return remember(read_bare(std::move(source), error));
       log(LogLevel::info, "{}: it stays as another build of the library has read it: {}", source.function, error.what());
     }
     // What was read holds here alone: this build believes it without reading it again.
@@ -243,7 +236,24 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   }
   if (!found->refused.empty())
     throw Error(ErrorCode::unsupported, fmt::format("{} in {}: {}", source.function, source.file, found->refused));
-  return keep({std::move(source), found->function, found->steering, LoopPrototype(found->function), {}, false, {}, {}, {}});
+  return remember({std::move(source), found->function, found->steering, LoopPrototype(found->function), {}, false, {}, {}, {}});
+}
+
+// Under the lock.
+const LoopKnown& Loop::State::remember(LoopKnown known) {
+  known.host = host_;
+  known.host_serves = known.prototype.check(host_);
+  read_.push_back(std::make_shared<const LoopKnown>(std::move(known)));
+  known_.store(read_.back().get(), std::memory_order_release);
+  return *read_.back();
+}
+
+void Loop::State::serve(LoopKnown known, const loop::CallClass& call, LoopServedPtr served) {
+  {
+    const std::lock_guard lock(reading_);
+    remember(std::move(known));
+  }
+  keep(device_(), loop::text(call), std::move(served));
 }
 
 LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) const {
@@ -396,7 +406,7 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
     const std::lock_guard lock(reading_);
     shared = *std::find_if(read_.begin(), read_.end(), [&](const LoopKnownPtr& each) { return each.get() == &known; });
   }
-  const auto job = std::make_shared<LoopJob>(common_, device, std::move(shared), memory);
+  const auto job = std::make_shared<LoopJob>(common_, service_, device, std::move(shared), memory);
   const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;

@@ -29,6 +29,8 @@ class Loop::State {
   Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
   Explanation explain(const LoopType* types, void* const* values, std::size_t count);
   std::vector<LoopType> types();
+  /// Serves calls of this class so from now on, in the context that is current, and takes the source for read.
+  void serve(LoopKnown known, const loop::CallClass& call, LoopServedPtr served);
 
  private:
   // How a call with exactly these values goes.
@@ -50,6 +52,7 @@ class Loop::State {
   bool up_to_date(const LoopKnown* known) const;
   const LoopKnown& known(Deadline deadline);
   const LoopKnown& read(Deadline deadline);
+  const LoopKnown& remember(LoopKnown known);
   LoopKnown read_bare(port::LoopSource source, const Error& why) const;
   Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
   LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,

@@ -38,6 +38,8 @@ struct SizeRow {
   double kernel_us = 0;   // with all data on the GPU
   double host_us = 0;     // the C function, its data in the CPU's memory
   double copy_in_us = 0, copy_out_us = 0;
+  double moved_us = 0;  // a whole call on arrays in the host's memory, by the kernel
+  double call_us = 0;   // what one by the C function costs beside it
   bool operator==(const SizeRow&) const = default;
 };
 

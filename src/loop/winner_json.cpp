@@ -29,7 +29,7 @@ void fields(V& v, KnownSource& s) {
 template <class V>
 void fields(V& v, SizeRow& r) {
   v("size", r.size), v("kernel", r.kernel), v("kernel_us", r.kernel_us), v("host_us", r.host_us);
-  v("copy_in_us", r.copy_in_us), v("copy_out_us", r.copy_out_us);
+  v("copy_in_us", r.copy_in_us), v("copy_out_us", r.copy_out_us), v("moved_us", r.moved_us), v("call_us", r.call_us);
 }
 template <class V>
 void fields(V& v, Winner& w) {

@@ -60,6 +60,7 @@ class Arms {
       row.size = sizes_[s].size;
       row.kernel_us = arms[fastest].us;
       timer.time_copies(row.copy_in_us, row.copy_out_us);
+      time_calls(timer, all[fastest], row);
       turn.reset();  // what follows is the CPU's
       if (of_.gpu.host) row.host_us = timer.time_host(of_.gpu.host, 0.1);
       Timing timing;
@@ -155,6 +156,19 @@ class Arms {
     }
   }
 
+  // As a program makes them, which is more than the sum of what they consist of.
+  void time_calls(LoopTimer& timer, const LoopPlan* kernel, loop::SizeRow& row) {
+    constexpr double kSeconds = 0.05;
+    if (!of_.gpu.calls) return;
+    row.call_us = timer.time_host(of_.gpu.calls(nullptr), kSeconds);
+    try {
+      row.moved_us = timer.time_host(of_.gpu.calls(kernel), kSeconds);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory) throw;
+      of_.note(fmt::format("calls with data on the host are not timed at {} iterations: {}", row.size, error.what()));
+    }
+  }
+
   // As often as makes 100 runs of each, within 2 s, thrice at least.
   static int rounds_of(const std::vector<double>& us, double graph_us) {
     constexpr double kRuns = 100, kSeconds = 2;
@@ -175,7 +189,11 @@ class Arms {
     };
     timing[ArmId::moved] = copied(row.copy_in_us + kernel.us + row.copy_out_us, kernel);
     if (c.timed()) timing[ArmId::in_place] = copied(row.copy_out_us + c.us + row.copy_in_us, c);
-    timing[ArmId::dispatched] = timing[loop::host_is_faster(row, true) && c.timed() ? ArmId::c : ArmId::moved];
+    timing[ArmId::dispatched] = c;
+    if (loop::host_is_faster(row, true) && c.timed())
+      timing[ArmId::dispatched].us += row.call_us, timing[ArmId::dispatched].least_us += row.call_us;
+    else
+      timing[ArmId::dispatched] = copied(loop::moved_us(row), kernel);
   }
 
   const ArmsOf& of_;

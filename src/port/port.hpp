@@ -19,6 +19,7 @@
 #include "port/results.hpp"
 
 namespace ak {
+class LoopPlan;
 class Resources;
 class Worker;
 }  // namespace ak
@@ -67,6 +68,9 @@ struct PortGpu {
   Resources* resources = nullptr;
   Worker* worker = nullptr;                          // null: only templates, launched here
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
+  // Whole calls through the library on such arrays: by the plan, or where that is null by a C function that does nothing.
+  // Empty: what calls cost is not timed.
+  std::function<std::function<void(void* const* arguments)>(const LoopPlan*)> calls;
   std::function<std::optional<std::string>(const Digest&)> quarantined;
   std::function<void(const Digest&, const std::string&)> quarantine;
   // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.

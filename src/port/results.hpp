@@ -38,7 +38,7 @@ enum class ArmId : std::uint8_t {
   fast_math,   // C with -ffast-math too
   openmp,      // C on all cores, where the verdict allows
   serial,      // the C function as one GPU thread
-  dispatched,  // what a call through the library does with data on the host: the better of c and moved
+  dispatched,  // a whole call through the library with data on the host, by the better of c and a kernel with copies
 };
 constexpr std::string_view kArmNames[] = {"kernel", "c", "moved", "in_place", "fast_math", "openmp", "serial", "dispatched"};
 constexpr std::string_view name(ArmId arm) { return kArmNames[static_cast<int>(arm)]; }

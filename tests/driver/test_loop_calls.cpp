@@ -14,13 +14,6 @@
 #include "quick_driver.hpp"
 #include "tests/allocations.hpp"
 #include "tests/gpu/lock_count.hpp"
-<<<<<<< HEAD
-=======
-#include "tests/loops/made.hpp"
-#include "tests/unit/stores.hpp"
-#include "tune/device_turn.hpp"
-#include "worker_fixture.hpp"
->>>>>>> serving
 
 using namespace loop_scene;
 
@@ -332,161 +325,6 @@ TEST_CASE("loop: threads that call at once") {
   CHECK(right == 80);
 }
 
-<<<<<<< HEAD
-=======
-TEST_CASE("loop: an unfinished winner serves, and is gone on with; what keeps that from happening is said") {
-  Scene scene("loop_unfinished");
-  scene.know(scale_function(), scene.source());
-  Winner winner = scene.one_kernel();
-  winner.unfinished = true;
-  scene.win(scale_function(), winner, {"scales"});
-  const auto script = scene.folder.path / "analyse", asked = scene.folder.path / "asked";
-  std::ofstream(script) << "#!/bin/sh\necho once >> " << asked.string()
-                        << "\necho 'ak-analyse: there is no clang' >&2\nexit 4\n";
-  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
-  scene.settings.analyser = script;
-  const auto times = [&] {
-    std::ifstream in(asked);
-    return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
-  };
-  Array a(300), b(300);
-  Context::Impl context(scene.settings);
-  const Loop scale(context.loop(scene.source(), {}));
-  scale(nullptr, 300, 2.f, a.data(), b.data());
-  CHECK(fake::launches().back().kernel == "scale_1");
-  CHECK(times() == 1);
-  for (int i = 0; i < 5; ++i) scale(nullptr, 300, 2.f, a.data(), b.data());
-  CHECK(times() == 1);  // not at once
-  CHECK_HAS(scale.explain(300, 2.f, a.data(), b.data()).note, "passing");
-  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
-  scale(nullptr, 300, 2.f, a.data(), b.data());
-  CHECK(times() == 2);
-  CHECK(fake::launches().back().kernel == "scale_1");
-}
-
-TEST_CASE("loop: what was proven under another driver or NVRTC serves, is proven again where that can be, and says so") {
-  Scene scene("loop_driver");
-  scene.know(scale_function(), scene.source());
-  const auto script = scene.folder.path / "analyse", asked = scene.folder.path / "asked";
-  std::ofstream(script) << "#!/bin/sh\necho once >> " << asked.string()
-                        << "\necho 'ak-analyse: there is no clang' >&2\nexit 4\n";
-  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
-  scene.settings.analyser = script;
-  const auto note = [&](const std::string& driver, const std::string& nvrtc, Mode mode, const std::string& build = {}) {
-    Winner winner = scene.one_kernel();
-    winner.driver = driver, winner.nvrtc = nvrtc, winner.build = build;
-    scene.win(scale_function(), winner, {"scales"});
-    std::filesystem::remove(asked);
-    scene.settings.mode = mode;
-    Array a(300), b(300);
-    Context::Impl context(scene.settings);
-    const Loop scale(context.loop(scene.source(), {}));
-    scale(nullptr, 300, 2.f, a.data(), b.data());
-    CHECK(fake::launches().back().kernel == "scale_1");
-    return scale.explain(300, 2.f, a.data(), b.data()).note;
-  };
-  const auto serves_as_before = [](const std::string& words) { return words.find("before") != std::string::npos; };
-  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
-  CHECK(!std::filesystem::exists(asked));
-  CHECK_HAS(note("100.1", "", Mode::tune),
-            fmt::format("serves as it was proven before, the driver is now {}, was 100.1", driver_version()));
-  CHECK(std::filesystem::exists(asked));
-  CHECK_HAS(note("100.1", "", Mode::hit), "serves as it was proven before, the driver is now ");
-  CHECK(!std::filesystem::exists(asked));
-  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune, std::string(build_digest()))));
-  CHECK_HAS(note(driver_version(), "", Mode::tune, "another"),
-            "serves as it was proven before, it was made by another build of the library");
-  CHECK(std::filesystem::exists(asked));
-  // What another build has read is read again where it can be.
-  scene.know(scale_function(), scene.source(), {}, std::string(build_digest()));
-  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
-  CHECK(!std::filesystem::exists(asked));
-  scene.know(scale_function(), scene.source(), {}, "another");
-  CHECK(!serves_as_before(note(driver_version(), "", Mode::tune)));
-  CHECK(std::filesystem::exists(asked));
-  if (!compiler_version().empty() && !compiler_version_on_disk().empty()) {
-    CHECK(!serves_as_before(note(driver_version(), compiler_version(), Mode::tune)));
-    CHECK_HAS(note(driver_version(), "11.0", Mode::tune),
-              fmt::format("serves as it was proven before, NVRTC is now {}, was 11.0", compiler_version()));
-  }
-}
-
-TEST_CASE(
-    "loop: without the analyser one thread runs the bare text; where it is there it is asked, and a missing compiler named") {
-  Scene scene("loop_bare");
-  const auto program = scene.folder.path / "analyse";
-  std::filesystem::create_directories(scene.folder.path);
-  scene.settings.analyser = program;
-  Array a(300), b(300);
-  std::vector<float> x(300), y(300, 1);
-  Context::Impl context(scene.settings);
-  const Loop scale(context.loop(scene.source(), &scale_on_host));
-  scale(nullptr, 300, 2.f, a.data(), b.data());
-  CHECK(a.data()[299] == 598);
-  CHECK(fake::launches().back().kernel == "scale_serial_1_");
-  CHECK(scaled_on_host == 0);
-  Explanation e = scale.explain(300, 2.f, a.data(), b.data());
-  CHECK(e.source == "serial");
-  CHECK_HAS(e.note, "no program ak-analyse");
-  CHECK_HAS(e.note, "passing");
-  scale(nullptr, 300, 2.f, x.data(), y.data());
-  CHECK(scaled_on_host == 1);
-  CHECK_HAS(error_of([&] { scale(nullptr, 400, 2.f, a.data(), b.data()); }), "its memory ends after 300");
-
-  // The first words of one that is there.
-  loop::Verdict verdict;
-  verdict.function = scale_function();
-  std::ofstream(scene.folder.path / "verdict.json") << write_json(verdict);
-  std::ofstream(program) << "#!/bin/sh\ncat " << (scene.folder.path / "verdict.json").string() << "\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
-  e = scale.prepare(300, 2.f, a.data(), b.data());
-  CHECK(e.source == "serial");
-  CHECK_HAS(e.note, "/nowhere/cc");
-  CHECK_HAS(e.note, "passing");
-  CHECK(scene.store()->find_work(loop::kLoopSource, loop::source_key("scale", kText, {})));
-}
-
-TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and while it is timed, and gives it back") {
-  Scene scene("loop_turn");
-  const auto program = scene.folder.path / "analyse";
-  std::filesystem::create_directories(scene.folder.path);
-  loop::Verdict verdict;
-  verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
-  verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
-  std::ofstream(scene.folder.path / "verdict.json") << write_json(verdict);
-  std::ofstream(program) << "#!/bin/sh\ncat " << (scene.folder.path / "verdict.json").string() << "\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  scene.settings.analyser = program, scene.settings.compiler = "", scene.settings.worker = testing::kProgram;
-  scene.settings.isolation = Isolation::in_process, scene.settings.loop_budget_s = 60;
-  Context::Impl context(scene.settings);
-  // The fake driver's kernels do nothing, and neither does this one.
-  const Loop same(
-      context.loop(scene.source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
-  Array a(300);
-  const auto another_has_it = [&] {
-    return DeviceTurn(scene.store()->folder(), device_uuid()).take(Deadline::in(0)) != nullptr;
-  };
-  fake::hang("cuLaunchKernelEx"), fake::hang("cuEventElapsedTime");
-  Explanation e;
-  std::thread caller([&] {
-    const ContextScope scope(scene.own->handle);
-    e = same.prepare(300, a.data());
-  });
-  for (const char* asked : {"cuLaunchKernelEx", "cuEventElapsedTime"}) {  // the proof's first launch, the first time
-    CAPTURE(asked);
-    const Deadline deadline = Deadline::in(60);
-    while (fake::hanging(asked) == 0 && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(fake::hanging(asked) == 1);
-    CHECK_FALSE(another_has_it());
-    fake::release(asked);
-  }
-  caller.join();
-  CHECK(another_has_it());
-  CHECK(e.source == "this process");
-}
-
->>>>>>> serving
 TEST_CASE("loop: a pointer without a length is served by one thread on the GPU, and not copied") {
   Scene scene("loop_lengths");
   const std::string text = "void scale(int n, float k, float *a, const float *b) { } // fake kernel: scales\n";
@@ -553,10 +391,27 @@ TEST_CASE("loop: the C API") {
   more.flags = flags, more.flag_count = 1;
   CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
   CHECK(none == nullptr);
+  CHECK(ak_loop_open(context, "", "scale", nullptr, &none) == ak_status_invalid_argument);
+  CHECK(ak_loop_open(context, "filters.c", "", nullptr, &none) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "function: is empty");
+  for (const char* wrong : {"a", "=n", ""}) {
+    more = AK_LOOP_OPTIONS_INIT;
+    more.lengths = &wrong, more.length_count = 1;
+    CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
+    CHECK_HAS(std::string(ak_last_error()), "is not NAME=LENGTH");
+  }
+  // What there is no room for is not searched for.
   more = AK_LOOP_OPTIONS_INIT;
-  const char* lengths[] = {"a"};
-  more.lengths = lengths, more.length_count = 1;
-  CHECK(ak_loop_open(context, "filters.c", "scale", &more, &none) == ak_status_invalid_argument);
+  more.text = kTotalText.c_str();
+  REQUIRE(ak_loop_open(context, "filters.c", "total", &more, &none) == ak_status_ok);
+  std::int64_t zero = 0;
+  void* const of_total[] = {&pa, &n, &zero, &pb};
+  explanation.size = 5;
+  fake::forget();
+  CHECK(ak_loop_prepare(none, of_total, 4, &explanation) == ak_status_invalid_argument);
+  CHECK_HAS(std::string(ak_last_error()), "explanation: its size 5");
+  CHECK(fake::calls().empty());
+  ak_loop_close(none);
   // What the C function returns.
   more = AK_LOOP_OPTIONS_INIT;
   more.text = kTotalText.c_str(), more.host = &total_for_c;

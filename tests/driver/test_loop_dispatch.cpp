@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "context/context.hpp"
+#include "context/loop_calls.hpp"
 #include "gpu/device.hpp"
+#include "loop/dispatch.hpp"
 #include "loop_scene.hpp"
+#include "plan/resources.hpp"
 #include "tests/allocations.hpp"
 
 using namespace loop_scene;
@@ -93,6 +96,49 @@ TEST_CASE("loop: a call on host pointers costs a question to the stream, and wai
   scale(stream.get(), 1000, 2.f, x.data(), y.data());
   CHECK_HAS(error_of([&] { scale(capturing.get(), 1000, 2.f, x.data(), y.data()); }), "host pointers in a stream capture");
   CHECK(driver().cuStreamEndCapture(capturing.get(), &graph) == CUDA_SUCCESS);
+}
+
+TEST_CASE("loop: what is timed as a call is one: by the kernel with copies, or by a C function that does nothing") {
+  Scene scene("loop_timed_calls");
+  scene.settings.cache_dir.clear();
+  std::vector<float> x(1000), y(1000, 3);
+  int n = 1000;
+  float k = 2, *to = x.data();
+  const float* from = y.data();
+  void* const values[] = {&n, &k, &to, &from};
+  Context::Impl context(scene.settings);
+  LoopKnown known{scene.source(), scale_function(), {}, LoopPrototype(scale_function()), {}, false, {}, {}, {}};
+  known.function.parameters[3].implicit = true;  // of file scope: the C function that is timed takes it all the same
+  const auto in_c = loop_calls(context.loop(scene.source(), idle_host()), known, {}, nullptr);
+  for (int i = 0; i < 2; ++i) in_c(values);
+  fake::forget();
+  in_c(values);
+  CHECK(fake::count("cuPointerGetAttributes") == 2);
+  CHECK(fake::count("cuStreamQuery") == 1);
+  CHECK(fake::calls().size() == 7);  // as a call on host pointers
+  CHECK(x[0] == 0);
+  const std::string image = "fake kernel: scales";
+  const LoopPlan plan(resources(), image.data(), scale_function(), kernel("scale_1"));
+  const auto moved = loop_calls(context.loop(scene.source(), {}), known, {}, &plan);
+  fake::forget();
+  for (int i = 0; i < 2; ++i) moved(values);
+  CHECK(fake::launches().size() == 2);
+  CHECK(fake::count("cuMemcpyHtoDAsync") == 4);
+  CHECK(fake::count("cuMemcpyDtoHAsync") == 2);
+  CHECK(x[999] == 6);
+  CHECK(context.counters().searches == 0);
+}
+
+TEST_CASE("loop: the C function is chosen by what whole calls take") {
+  SizeRow row{1000, 0, 5, 100, 20, 20};
+  CHECK(!loop::host_is_faster(row, true));  // the sum of the parts
+  row.moved_us = 101;
+  CHECK(loop::host_is_faster(row, true));  // room for the copies takes its time too
+  row.call_us = 2;
+  CHECK(!loop::host_is_faster(row, true));
+  Winner winner = Scene::one_kernel();
+  winner.sizes = {row};
+  CHECK(loop::read_winner(loop::write_json(winner)) == winner);
 }
 
 TEST_CASE("loop: each size has its own grid and scratch, however often and in whatever order it is called") {
