@@ -89,8 +89,9 @@ std::vector<std::string> without_preprocessor(const std::vector<std::string>& fl
 
 /// The compiler's end. Throws unless `result` is there.
 void await_compiler(Run& compiler, double seconds, Deadline deadline, const std::string& result) {
+  const double most = std::min(seconds, deadline.remaining());
   const auto status = compiler.wait(deadline.sooner(seconds));
-  if (!status) throw Error(ErrorCode::invalid_argument, fmt::format("the C compiler did not end in time ({:g} s)", seconds));
+  if (!status) throw Error(ErrorCode::invalid_argument, fmt::format("the C compiler did not end in time ({:.2g} s)", most));
   if (*status == 0 || (*status == -1 && fs::exists(result))) return;
   const std::string output = compiler.output();
   std::string_view first;

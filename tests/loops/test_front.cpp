@@ -610,6 +610,11 @@ void f9(int n, unsigned h, float a[n]) { a[0] = 1; }
 void f10(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h = h * 33; a[0] = (int)h; }
 void f11(int n, int a[n]) { for (unsigned i = 0; i < 3; i++) if (i - 2 > 0) a[i] = 1; }
 void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i]; a[0] = (int)h; }
+void f13(int n, int a[n]) {
+  for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) for (int k = 0; k < n; k++)
+    for (int l = 0; l < n; l++) for (int p = 0; p < n; p++)
+      for (int q = 0; q < n; q++) a[i] += q;
+}
 )");
   const std::pair<const char*, const char*> kCases[] = {
       {"f0", "line 5: the parameter b is of type struct Body *"},
@@ -624,7 +629,8 @@ void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i
       {"f9", "line 14: the parameter h is unsigned"},
       {"f10", "line 15: * of unsigned numbers, which wraps"},
       {"f11", "line 16: - of unsigned numbers, which wraps"},
-      {"f12", "line 17: + of unsigned numbers, which wraps"}};
+      {"f12", "line 17: + of unsigned numbers, which wraps"},
+      {"f13", "line 21: more than 5 loops are nested: make the outer one the caller's"}};
   for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
 }
 
