@@ -165,8 +165,9 @@ void Symbolic::run(const std::vector<loop::Node>& body) {
       if (takes_part_(node.id)) state_.insert_or_assign(c_text(node.target), Held{node.target, now(node.value)});
       continue;
     }
-    bool concerns = false;
-    loop::for_each_node({node}, [&](const loop::Node& inner) { concerns |= takes_part_(inner.id); });
+    bool concerns = takes_part_(node.id);
+    for (const auto* side : {&node.body, &node.otherwise})
+      loop::for_each_node(*side, [&](const loop::Node& inner) { concerns |= takes_part_(inner.id); });
     if (!concerns) continue;
     if (node.kind != loop::Node::Kind::branch) {
       understood_ = false;

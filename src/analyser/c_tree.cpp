@@ -56,7 +56,7 @@ Statement leave(int loop, int line) {
   return made;
 }
 
-void for_each_statement(const Statements& body, const std::function<void(const Statement&)>& visit) {
+void for_each_statement(StatementList body, const std::function<void(const Statement&)>& visit) {
   for (const Statement& statement : body) {
     visit(statement);
     for_each_statement(statement.body, visit);
@@ -77,13 +77,13 @@ void change_terms(Statement& statement, const std::function<void(Term&)>& change
     change(*term);
 }
 
-std::size_t count(const Statements& body) {
+std::size_t count(StatementList body) {
   std::size_t found = 0;
   for_each_statement(body, [&](const Statement&) { ++found; });
   return found;
 }
 
-std::set<std::string> written_in(const Statements& body) {
+std::set<std::string> written_in(StatementList body) {
   std::set<std::string> names;
   for_each_statement(body, [&](const Statement& statement) {
     if (statement.kind == Kind::assign) names.insert(statement.target.text);
@@ -100,7 +100,7 @@ bool mentions_any(const Term& term, const std::set<std::string>& names) {
   return found;
 }
 
-bool reads(const Statements& body, const std::string& name) {
+bool reads(StatementList body, const std::string& name) {
   bool found = false;
   for_each_statement(body, [&](const Statement& statement) {
     for (const Term* term : {&statement.value, &statement.condition, &statement.begin, &statement.end})

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,19 +67,23 @@ Statement assign(loop::Term target, loop::Term value, int line);
 Statement branch(loop::Term condition, Statements body, Statements otherwise, int line);
 Statement leave(int loop, int line);
 
+/// One statement as a list, without a copy of all below it.
+using StatementList = std::span<const Statement>;
+inline StatementList only(const Statement& statement) { return {&statement, 1}; }
+
 /// Every statement, parents before children.
-void for_each_statement(const Statements& body, const std::function<void(const Statement&)>& visit);
+void for_each_statement(StatementList body, const std::function<void(const Statement&)>& visit);
 void change_statements(Statements& body, const std::function<void(Statement&)>& change);
 /// Every term of one statement, without those below it; null terms (of nothing) too.
 void change_terms(Statement& statement, const std::function<void(loop::Term&)>& change);
-std::size_t count(const Statements& body);
+std::size_t count(StatementList body);
 
 /// Scalars and arrays that some statement assigns to; a loop's variable too.
-std::set<std::string> written_in(const Statements& body);
+std::set<std::string> written_in(StatementList body);
 /// Whether the term names one of them.
 bool mentions_any(const loop::Term& term, const std::set<std::string>& names);
 /// Whether a term of the statements reads the scalar.
-bool reads(const Statements& body, const std::string& name);
+bool reads(StatementList body, const std::string& name);
 void replace_scalar(Statements& body, const std::string& name, const loop::Term& with);
 
 /// condition ? yes : no; one of them where the condition is known.

@@ -88,7 +88,7 @@ class Counting {
   static std::optional<std::int64_t> only_step(const Statements& body, const std::string& variable) {
     std::optional<std::int64_t> step;
     for (const Statement& statement : body) {
-      if (!written_in({statement}).contains(variable)) continue;
+      if (!written_in(only(statement)).contains(variable)) continue;
       const auto by = step_of(statement, variable);
       if (step || !by || !constant(*by)) return std::nullopt;
       step = constant(*by);
@@ -243,7 +243,7 @@ class Counting {
     std::optional<std::int64_t> common;
     for (std::size_t i = 0; i < body.size(); ++i) {
       if (step_of(body[i], count.variable) || (i == count.test.at && count.test.holds.size() == 1)) continue;
-      if (!reads({body[i]}, count.variable)) continue;
+      if (!reads(only(body[i]), count.variable)) continue;
       const auto offset = constant(count.offsets[i]);
       if (!offset || (common && common != offset)) return 0;
       common = offset;
@@ -272,14 +272,13 @@ class Counting {
     });
     bool found = false;
     for (std::size_t i = 0; i < body.size(); ++i) {
-      Statements one = {body[i]};
       if (i == test && leaves_only(body[i], loop)) {
         std::vector<Term> all;
         conjuncts(body[i].body.empty() ? body[i].condition : negated(body[i].condition), all);
         found = found || all.size() > 1;
         continue;
       }
-      for_each_statement(one, [&](const Statement& statement) {
+      for_each_statement(only(body[i]), [&](const Statement& statement) {
         found = found || (statement.kind == Kind::leave && !inner.contains(statement.loop));
       });
     }
@@ -321,8 +320,8 @@ class Counting {
       if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == variable)
         return mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ? std::nullopt
                                                                                                    : std::optional(i);
-      const std::set<std::string> written = written_in({statement});
-      if (written.contains(variable) || reads({statement}, variable)) return std::nullopt;
+      const std::set<std::string> written = written_in(only(statement));
+      if (written.contains(variable) || reads(only(statement), variable)) return std::nullopt;
       if (statement.kind == Kind::label || statement.kind == Kind::jump) return std::nullopt;
       between.insert(written.begin(), written.end());
     }

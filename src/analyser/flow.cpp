@@ -30,25 +30,24 @@ isl::map ordered(isl::ctx context, const Statement& a, const Statement& b, int l
   return agreeing(context, a, b, level, fmt::format("and a{0} < b{0}", level).c_str());
 }
 
-isl::union_map before(isl::ctx context, const Model& model) {
-  isl::union_map all = isl::union_map::empty(context);
-  for (const Statement& a : model.statements)
-    for (const Statement& b : model.statements) {
-      const int common = common_depth(a, b);
-      isl::union_map pairs = isl::union_map::empty(context);
-      for (int level = 0; level < common; ++level) pairs = pairs.unite(ordered(context, a, b, level));
-      if (a.index < b.index) pairs = pairs.unite(agreeing(context, a, b, common));
-      // Of the two sides of a branch one runs.
-      for (const Guard& one : a.guards)
-        for (const Guard& other : b.guards)
-          if (one.kind == Guard::Kind::branch && one.node == other.node && one.side != other.side && one.kind == other.kind)
-            pairs = pairs.subtract(agreeing(context, a, b, one.depth));
-      // What the branch itself has set is not set anew at its end.
-      if (b.joins && std::count(a.branches.begin(), a.branches.end(), b.node->id))
-        pairs = pairs.subtract(agreeing(context, a, b, b.depth()));
-      all = all.unite(pairs);
-    }
-  return all;
+/// Without a copy of what has been collected.
+void add_to(isl::union_map& all, isl::union_map more) { all = isl::manage(isl_union_map_union(all.release(), more.release())); }
+
+/// Pairs of which `a` runs before `b`.
+isl::union_map before(isl::ctx context, const Statement& a, const Statement& b) {
+  const int common = common_depth(a, b);
+  isl::union_map pairs = isl::union_map::empty(context);
+  for (int level = 0; level < common; ++level) add_to(pairs, ordered(context, a, b, level));
+  if (a.index < b.index) add_to(pairs, agreeing(context, a, b, common));
+  // Of the two sides of a branch one runs.
+  for (const Guard& one : a.guards)
+    for (const Guard& other : b.guards)
+      if (one.kind == Guard::Kind::branch && one.node == other.node && one.side != other.side && one.kind == other.kind)
+        pairs = pairs.subtract(agreeing(context, a, b, one.depth));
+  // What the branch itself has set is not set anew at its end.
+  if (b.joins && std::count(a.branches.begin(), a.branches.end(), b.node->id))
+    pairs = pairs.subtract(agreeing(context, a, b, b.depth()));
+  return pairs;
 }
 
 /// Pairs of which `a` runs for certain when `b` does. `earlier`: `a` is known to come before it.
@@ -66,16 +65,7 @@ isl::union_map certain(isl::ctx context, const Statement& a, const Statement& b,
 
 class Flow {
  public:
-  explicit Flow(const Model& model)
-      : model_(model), context_(model.statements.front().domain.ctx()), before_(before(context_, model)) {
-    certain_earlier_ = certain_later_ = isl::union_map::empty(context_);
-    for (const Statement& a : model_.statements)
-      if (a.target())
-        for (const Statement& b : model_.statements) {
-          certain_earlier_ = certain_earlier_.unite(certain(context_, a, b, true));
-          certain_later_ = certain_later_.unite(certain(context_, a, b, false));
-        }
-  }
+  explicit Flow(const Model& model) : model_(model), context_(model.statements.front().domain.ctx()) {}
 
   std::vector<Dependence> all() {
     std::set<std::string> names;
@@ -105,11 +95,28 @@ class Flow {
   /// Each of the two forms of a flat array of rows says what may meet. Of two accesses, the rows do, if both have theirs.
   void of_name(const std::string& name) {
     bool all = true;
+    std::vector<const Statement*> users;
     for (const Statement& statement : model_.statements)
-      for (const Reference& reference : statement.references)
-        if (reference.name == name) all = all && reference.in_rows;
+      for (const Reference& reference : statement.references) {
+        if (reference.name != name) continue;
+        all = all && reference.in_rows;
+        if (users.empty() || users.back() != &statement) users.push_back(&statement);
+      }
+    relate(users);
     if (model_.widths.contains(name)) in_form(name, true);
     if (!model_.widths.contains(name) || !all) in_form(name, false);
+  }
+
+  /// Sets which of the statements' instances run before which, and which for certain.
+  void relate(const std::vector<const Statement*>& users) {
+    before_ = certain_earlier_ = certain_later_ = isl::union_map::empty(context_);
+    for (const Statement* a : users)
+      for (const Statement* b : users) {
+        add_to(before_, before(context_, *a, *b));
+        if (!a->target()) continue;
+        add_to(certain_earlier_, certain(context_, *a, *b, true));
+        add_to(certain_later_, certain(context_, *a, *b, false));
+      }
   }
 
   void in_form(const std::string& name, bool rows) {
@@ -117,8 +124,8 @@ class Flow {
     for (const Statement& statement : model_.statements)
       if (const Reference* target = statement.target(); target && target->name == name) {
         const Seen one = seen(statement, *target, rows);
-        if (!statement.joins) writes = writes.unite(one.map);
-        if (one.exact) kills = kills.unite(one.map);
+        if (!statement.joins) add_to(writes, one.map);
+        if (one.exact) add_to(kills, one.map);
       }
     for (const Statement& statement : model_.statements) {
       if (statement.joins) continue;

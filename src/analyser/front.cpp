@@ -21,7 +21,7 @@ namespace {
 using loop::Node;
 using Kind = Statement::Kind;
 
-constexpr int kMostLoops = 3;  // nested
+constexpr int kMostLoops = 5;  // nested
 
 // No branch without a body.
 void tidy(Statements& list) {

@@ -38,7 +38,7 @@ std::optional<Term> added(const Statement& statement, const std::string& name) {
   return collected(parts->second);
 }
 
-bool writes(const Statements& list, const std::string& name) { return written_in(list).contains(name); }
+bool writes(StatementList list, const std::string& name) { return written_in(list).contains(name); }
 
 class Inductions {
  public:
@@ -126,7 +126,7 @@ class Inductions {
   /// By how much the list moves it, whatever way is taken; nothing where that is not one term.
   std::optional<Term> moved(const Statements& list, const std::string& name, Term by) const {
     for (const Statement& statement : list) {
-      if (!writes({statement}, name)) continue;
+      if (!writes(only(statement), name)) continue;
       if (statement.kind == Kind::branch) {
         auto yes = moved(statement.body, name, by), no = moved(statement.otherwise, name, by);
         if (!yes || !no || *yes != *no) return std::nullopt;
@@ -145,7 +145,7 @@ class Inductions {
     for_each_statement(list, [&](const Statement& statement) {
       Statement alone = statement;
       alone.body.clear(), alone.otherwise.clear();
-      if (!added(statement, name)) used = used || reads({std::move(alone)}, name);
+      if (!added(statement, name)) used = used || reads(only(alone), name);
     });
     return used;
   }

@@ -68,7 +68,7 @@ class Propagation {
     for (Statement& statement : list) {
       if (statement.kind == Kind::loop) {
         statement.begin = with(statement.begin, known);
-        std::set<std::string> changed = written_in({statement});
+        std::set<std::string> changed = written_in(only(statement));
         forget(known, changed);
         statement.end = with(statement.end, known);
         Known inside = known;
@@ -89,7 +89,7 @@ class Propagation {
         Known yes = known, no = known;
         pass(statement.body, yes);
         pass(statement.otherwise, no);
-        forget(known, written_in({statement}));
+        forget(known, written_in(only(statement)));
       } else if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar) {
         const std::string name = statement.target.text;
         if (statement.value == statement.target) continue;

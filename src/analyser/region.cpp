@@ -80,7 +80,7 @@ bool has_label(const Ast& node) {
 /// Whether a goto, a case or a return may lead there; a loop's own place for continue is none.
 bool may_be_entered(const Statement& statement) {
   bool found = false;
-  for_each_statement({statement}, [&](const Statement& one) {
+  for_each_statement(only(statement), [&](const Statement& one) {
     found = found || (one.kind == Kind::label && !one.name.starts_with("again."));
   });
   return found;
@@ -210,7 +210,7 @@ void Lowering::run_before(const Ast& statement, const Ids& named, Known& known) 
       known.erase(one.target.text);
       if (is_literal(value)) known[one.target.text] = value;
     } else {
-      for (const std::string& name : written_in({one})) known.erase(name);
+      for (const std::string& name : written_in(only(one))) known.erase(name);
     }
   }
   if (is_label(statement)) known.clear();

@@ -16,7 +16,7 @@ using Kind = Statement::Kind;
 constexpr std::size_t kMostCopied = 60;  // statements that one jump may copy; beyond that a flag skips them
 constexpr std::size_t kMostStatements = 20000;
 
-bool ends(const Statements& list) {
+bool ends(StatementList list) {
   if (list.empty()) return false;
   const Statement& last = list.back();
   return last.kind == Kind::jump || last.kind == Kind::leave || last.kind == Kind::finish ||
@@ -25,7 +25,7 @@ bool ends(const Statements& list) {
 
 bool jumps(const Statement& statement, const std::string& to) {
   bool found = false;
-  for_each_statement({statement}, [&](const Statement& inner) {
+  for_each_statement(only(statement), [&](const Statement& inner) {
     found = found || (inner.kind == Kind::jump && (to.empty() || inner.name == to));
   });
   return found;
@@ -77,7 +77,7 @@ class Structuring {
   // What stands behind a jump is never reached but through a label.
   static void prune(Statements& list) {
     for (std::size_t i = 0; i < list.size(); ++i) {
-      if (!ends({list[i]})) continue;
+      if (!ends(only(list[i]))) continue;
       std::size_t label = i + 1;
       while (label < list.size() && list[label].kind != Kind::label) ++label;
       list.erase(at(list, i + 1), at(list, label));
@@ -222,7 +222,7 @@ class Structuring {
       } else {
         attach_both(list[i], skipped, name, {});
       }
-      if ((statements_ += count({list[i]})) > kMostStatements)
+      if ((statements_ += count(only(list[i]))) > kMostStatements)
         throw Refused(fmt::format("line {}: too many gotos to turn into if and else", list[i].line));
     }
   }

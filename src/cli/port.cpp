@@ -186,6 +186,8 @@ class Ports {
     return call;
   }
 
+  static constexpr double kObserveSeconds = 5;  // an addition, for which nobody waits longer than for the verdict
+
   // For the first of the calls that are asked for.
   int show_verdict(const std::string& function, bool alone) const {
     const port::LoopSource source = source_of(sources_[0], function);
@@ -196,7 +198,7 @@ class Ports {
     loop::Verdict verdict = port::analyse(source, call, tools_, deadline);
     check_aliases(verdict.function);
     if (std::ranges::any_of(verdict.dependences, [](const loop::Dependence& one) { return !one.exact; }) || verdict.in_order)
-      observe(verdict, source, call, deadline);
+      observe(verdict, source, call, deadline.sooner(kObserveSeconds));
     if (state_.json)
       fmt::print("{}\n", loop::write_json(verdict));
     else

@@ -588,7 +588,8 @@ int g(int n, int way, const float a[n]) {
 }
 )");
   for (const char* name : {"f", "g"})
-    CHECK_MESSAGE(text.refusal(name).find("the loop steps by way, whose sign is not known") != std::string::npos, text.refusal(name));
+    CHECK_MESSAGE(text.refusal(name).find("the loop steps by way, whose sign is not known") != std::string::npos,
+                  text.refusal(name));
   CHECK(text.front(Choice{"f", {}, {}}, {{"way", -1}}).function.body[0].step == -1);
 }
 
@@ -613,6 +614,11 @@ void f12(int n, int a[n]) { unsigned h = 5; for (int i = 0; i < n; i++) h += a[i
 extern float elsewhere[];
 void f13(int n, const float a[n]) { for (int i = 0; i < n; i++) elsewhere[i] = a[i]; }
 int main(void) { return 0; }
+void f14(int n, int a[n]) {
+  for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) for (int k = 0; k < n; k++)
+    for (int l = 0; l < n; l++) for (int p = 0; p < n; p++)
+      for (int q = 0; q < n; q++) a[i] += q;
+}
 )");
   const std::pair<const char*, const char*> kCases[] = {
       {"f0", "line 5: the parameter b is of type struct Body *"},
@@ -629,7 +635,8 @@ int main(void) { return 0; }
       {"f11", "line 16: - of unsigned numbers, which wraps"},
       {"f12", "line 17: + of unsigned numbers, which wraps"},
       {"f13", "line 19: the file-scope array elsewhere has no length here: write it, elsewhere[LENGTH]"},
-      {"main", "line 20: main is a program's own: "}};
+      {"main", "line 20: main is a program's own: "},
+      {"f14", "line 24: more than 5 loops are nested: make the outer one the caller's"}};
   for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
 }
 
@@ -662,7 +669,8 @@ void g3(int n, const int start[n + 1], float a[n]) {
 void g4(int n, const int key[n], int a[n]) { for (int i = 0; i < n; i++) { unsigned h = key[i]; a[i] = h & 7; } }
 )");
   for (const char* name : {"f0", "f1", "f2", "f3", "f4", "f5", "f6", "f7"})
-    CHECK_MESSAGE(text.refusal(name).find("an unsigned number is used that may have") != std::string::npos, name, text.refusal(name));
+    CHECK_MESSAGE(text.refusal(name).find("an unsigned number is used that may have") != std::string::npos, name,
+                  text.refusal(name));
   for (const char* name : {"g0", "g1", "g2", "g3", "g4"}) CHECK_NOTHROW_MESSAGE(text.normal(name), name);
 }
 

@@ -141,8 +141,11 @@ bool Works::is_own(const loop::Local& local) const {
     const Group& group = groups_[i];
     const bool noted =
         std::any_of(group.notes.begin(), group.notes.end(), [&](const Note& note) { return note.name == local.name; });
-    const auto parallel = [](const loop::LoopRole& role) { return role.role == loop::Role::parallel; };
-    if (noted || group.loops.empty() || !std::all_of(group.loops.begin(), group.loops.end(), parallel) || ++users > 1)
+    // Threads take iterations of the outer loops; what is in order within one is in order in a thread.
+    const auto is = [](loop::Role role) { return [role](const loop::LoopRole& one) { return one.role == role; }; };
+    const auto in_order = std::find_if_not(group.loops.begin(), group.loops.end(), is(loop::Role::parallel));
+    if (noted || in_order == group.loops.begin() || !std::all_of(in_order, group.loops.end(), is(loop::Role::sequential)) ||
+        ++users > 1)
       return false;
   }
   return users == 1;
