@@ -51,7 +51,10 @@ class Loop::State {
   const LoopKnown& known(Deadline deadline);
   const LoopKnown& read(Deadline deadline);
   LoopKnown read_bare(port::LoopSource source, const Error& why) const;
-  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
+  /// served: null where the C function serves whatever else could.
+  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, LoopServedPtr& served,
+             bool& lasts);
+  LoopKnownPtr shared(const LoopKnown& known);
   LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
                            bool prepares = false);
   /// behind: nobody waits for it.
