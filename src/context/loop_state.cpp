@@ -407,7 +407,7 @@ std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPt
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
                                     LoopServedPtr until_then, bool behind) {
   const double budget = common_.settings.loop_budget_s;
-  const auto job = std::make_shared<LoopJob>(common_, device, shared(known), memory);
+  const auto job = std::make_shared<LoopJob>(common_, device, shared(known), memory, behind);
   const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;

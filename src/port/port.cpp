@@ -360,7 +360,7 @@ class Porting {
     launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
     request.effort = Effort::full;
-    const auto turn = take_turn();
+    const Use use(*this);
     try {
       if (gpu_->worker) {
         try {
@@ -383,7 +383,24 @@ class Porting {
     }
   }
 
-  std::shared_ptr<void> take_turn() const { return gpu_->turn ? gpu_->turn(deadline_) : nullptr; }
+  // Of the GPU, while it lives; behind it the port rests.
+  class Use {
+   public:
+    explicit Use(Porting& port) : port_(port), turn_(port.gpu_->turn ? port.gpu_->turn(port.deadline_) : nullptr) {}
+    ~Use() {
+      turn_.reset();
+      if (!port_.gpu_->rest) return;
+      const double left = port_.deadline_.remaining();
+      port_.gpu_->rest(seconds_since(began_));
+      port_.deadline_ = port_.deadline_.later(left);
+    }
+    Use(const Use&) = delete;
+
+   private:
+    Porting& port_;
+    std::shared_ptr<void> turn_;
+    const Clock::time_point began_ = Clock::now();
+  };
 
   void on_gpu() {
     const std::string whole = subject();
@@ -494,7 +511,7 @@ class Porting {
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
       LoopTimer timer(resources, function, roles_, facts_, sizes_[s]);
-      auto turn = take_turn();
+      std::optional<Use> use(std::in_place, *this);
       std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -513,7 +530,7 @@ class Porting {
       row.size = sizes_[s].size;
       row.kernel_us = arms[fastest].us;
       timer.time_copies(row.copy_in_us, row.copy_out_us);
-      turn.reset();  // what follows is the CPU's
+      use.reset();  // what follows is the CPU's
       if (gpu_->host) row.host_us = timer.time_host(gpu_->host, 0.1);
       Timing timing;
       for (const auto& [name, value] : sizes_[s].integers)
@@ -559,7 +576,7 @@ class Porting {
 
   const PortRequest& request_;
   const PortGpu* const gpu_;
-  const Deadline deadline_;
+  Deadline deadline_;  // later by the rests
   const PortProgress& progress_;
   const Facts facts_;
   const Roles roles_;

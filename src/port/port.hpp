@@ -64,6 +64,8 @@ struct PortGpu {
   std::function<void(const Digest&, const std::string&)> quarantine;
   // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.
   std::function<std::shared_ptr<void>(Deadline)> turn;
+  // Called behind each of them, with the seconds that it took; the deadline is later by what this takes. Empty: no rest.
+  std::function<void(double used)> rest;
 };
 
 struct Ported {

@@ -18,6 +18,7 @@
 #include "cache/pack.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
+#include "context/job.hpp"
 #include "context/loop_state.hpp"
 #include "fake_driver.hpp"
 #include "gpu/device.hpp"
@@ -999,22 +1000,38 @@ TEST_CASE(
   CHECK(scene.store()->find_work(loop::kLoopSource, loop::source_key("scale", kText, {})));
 }
 
+namespace {
+
+// A loop that is ported, of a function that does nothing, as the fake driver's kernels do.
+struct Ported : Scene {
+  explicit Ported(const char* name) : Scene(name) {
+    const auto program = folder.path / "analyse";
+    std::filesystem::create_directories(folder.path);
+    loop::Verdict verdict;
+    verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
+    verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
+    std::ofstream(folder.path / "verdict.json") << write_json(verdict);
+    std::ofstream(program) << "#!/bin/sh\ncat " << (folder.path / "verdict.json").string() << "\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    settings.analyser = program, settings.compiler = "", settings.worker = testing::kProgram;
+    settings.isolation = Isolation::in_process, settings.loop_budget_s = 60;
+  }
+  static Loop same(Context::Impl& context) {
+    return Loop(context.loop(source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
+  }
+  static bool hangs(const char* asked) {
+    for (const Deadline deadline = Deadline::in(60); fake::hanging(asked) == 0 && !deadline.passed();)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return fake::hanging(asked) == 1;
+  }
+};
+
+}  // namespace
+
 TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and while it is timed, and gives it back") {
-  Scene scene("loop_turn");
-  const auto program = scene.folder.path / "analyse";
-  std::filesystem::create_directories(scene.folder.path);
-  loop::Verdict verdict;
-  verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
-  verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
-  std::ofstream(scene.folder.path / "verdict.json") << write_json(verdict);
-  std::ofstream(program) << "#!/bin/sh\ncat " << (scene.folder.path / "verdict.json").string() << "\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  scene.settings.analyser = program, scene.settings.compiler = "", scene.settings.worker = testing::kProgram;
-  scene.settings.isolation = Isolation::in_process, scene.settings.loop_budget_s = 60;
+  Ported scene("loop_turn");
   Context::Impl context(scene.settings);
-  // The fake driver's kernels do nothing, and neither does this one.
-  const Loop same(
-      context.loop(scene.source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
+  const Loop same = scene.same(context);
   Array a(300);
   const auto another_has_it = [&] {
     return DeviceTurn(scene.store()->folder(), device_uuid()).take(Deadline::in(0)) != nullptr;
@@ -1027,15 +1044,45 @@ TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and whi
   });
   for (const char* asked : {"cuLaunchKernelEx", "cuEventElapsedTime"}) {  // the proof's first launch, the first time
     CAPTURE(asked);
-    const Deadline deadline = Deadline::in(60);
-    while (fake::hanging(asked) == 0 && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(fake::hanging(asked) == 1);
+    CHECK(scene.hangs(asked));
     CHECK_FALSE(another_has_it());
     fake::release(asked);
   }
   caller.join();
   CHECK(another_has_it());
   CHECK(e.source == "this process");
+}
+
+TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thirds of the time") {
+  Ported scene("loop_rests");
+  scene.settings.mode = Mode::background;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  fake::hang("cuEventElapsedTime");
+  same(nullptr, 300, a.data());
+  CHECK(fake::launches().back().kernel == "same_serial_1_");
+  CHECK(scene.hangs("cuEventElapsedTime"));
+  constexpr double kUsed = 0.3;
+  std::this_thread::sleep_for(std::chrono::duration<double>(kUsed));
+  fake::release("cuEventElapsedTime");
+  const auto released = Clock::now();
+  const auto kept = [&] { return same.prepare(300, a.data()).source != "serial"; };  // it is joined
+  CHECK(kept());
+  CHECK(seconds_since(released) >= kUsed * (1 / kDutyBehind - 1));
+}
+
+TEST_CASE("loop: where the process's budget is used up nothing is ported, and what serves says so") {
+  Scene scene("loop_budget");
+  scene.know(scale_function(), scene.source());
+  scene.settings.process_budget_s = 0;
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  Array a(300), b(300);
+  const Explanation e = scale.prepare(300, 2.f, a.data(), b.data());
+  CHECK(e.source == "serial");
+  CHECK_HAS(e.note, "the process budget is used up");
+  CHECK_HAS(e.note, "AK_PROCESS_BUDGET_S");
 }
 
 TEST_CASE("loop: a pointer without a length is served by one thread on the GPU, and not copied") {
