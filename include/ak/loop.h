@@ -42,6 +42,8 @@ AK_API ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const
 AK_API ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
 /* What serves such a call, why, against what. Starts nothing. */
 AK_API ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
+/* Grows when other kernels, or the C function, come to serve some of its calls: graphs that hold them are worth capturing again. */
+AK_API ak_status ak_loop_epoch(const ak_loop* loop, uint64_t* epoch);
 
 #ifdef __cplusplus
 }

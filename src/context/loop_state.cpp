@@ -345,6 +345,8 @@ void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedP
   const std::lock_guard lock(mutex_);
   Kept& kept = kept_[{device.context_id, call}];
   const int times = kept.served ? kept.times + 1 : 0;
+  // What was captured before something was kept is one thread's, which has no kernels in its winner either.
+  if (served->winner.kernels != (kept.served ? kept.served->winner.kernels : std::vector<loop::Candidate>())) ++changes_;
   if (kept.served && kept.served != served) retired_.push_back(std::move(kept.served));
   kept = {std::move(served), Clock::now() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
   epoch_.fetch_add(1, std::memory_order_release);
@@ -525,6 +527,11 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
     }
   }
   return explanation(device, of, memory, served);
+}
+
+std::uint64_t Loop::State::changes() const {
+  const auto& guard = device_().loop_guard;
+  return changes_ + (guard ? guard->demotions() : 0);
 }
 
 std::vector<LoopType> Loop::State::types() {

@@ -29,6 +29,8 @@ class Loop::State {
   Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
   Explanation explain(const LoopType* types, void* const* values, std::size_t count);
   std::vector<LoopType> types();
+  /// Loop::epoch.
+  std::uint64_t changes() const;
 
  private:
   // How a call with exactly these values goes.
@@ -79,6 +81,7 @@ class Loop::State {
 
   std::atomic<const LoopKnown*> known_{nullptr};
   std::atomic<std::uint64_t> epoch_{0};                         // grows with everything that is kept
+  std::atomic<std::uint64_t> changes_{0};                       // with other kernels that are
   std::mutex reading_, mutex_;                                  // of what follows
   std::vector<LoopKnownPtr> read_;                              // the last one stands; calls may still use those before
   std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class

@@ -867,6 +867,24 @@ TEST_CASE("loop: a context that ends takes its kernels along; the next one loads
   CHECK(context.counters().store_hits == 3);
 }
 
+TEST_CASE("loop: a graph that holds a call outlives the context: its kernel stays loaded") {
+  Scene scene("loop_graph");
+  scene.win_scale();
+  const OwnedStream stream = OwnedStream::make();
+  Array a(300), b(300);
+  CUgraph graph = nullptr;
+  {
+    Context::Impl context(scene.settings);
+    const Loop scale(context.loop(scene.source(), {}));
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    scale(stream.get(), 300, 2.f, a.data(), b.data());
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    CHECK(fake::launches().back().kernel == "scale_1");
+  }
+  CHECK(fake::count("cuModuleLoadData") == 1);
+  CHECK(fake::count("cuModuleUnload") == 0);
+}
+
 TEST_CASE("loop: threads that call at once") {
   Scene scene("loop_threads");
   scene.win_scale();
@@ -1062,6 +1080,7 @@ TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thi
   fake::hang("cuEventElapsedTime");
   same(nullptr, 300, a.data());
   CHECK(fake::launches().back().kernel == "same_serial_1_");
+  CHECK(same.epoch() == 0);
   CHECK(scene.hangs("cuEventElapsedTime"));
   constexpr double kUsed = 0.3;
   std::this_thread::sleep_for(std::chrono::duration<double>(kUsed));
@@ -1070,6 +1089,9 @@ TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thi
   const auto kept = [&] { return same.prepare(300, a.data()).source != "serial"; };  // it is joined
   CHECK(kept());
   CHECK(seconds_since(released) >= kUsed * (1 / kDutyBehind - 1));
+  CHECK(same.epoch() == 1);  // graphs that hold the one thread are worth capturing again
+  same(nullptr, 300, a.data());
+  CHECK(same.epoch() == 1);
 }
 
 TEST_CASE("loop: where the process's budget is used up nothing is ported, and what serves says so") {
@@ -1143,6 +1165,10 @@ TEST_CASE("loop: the C API") {
   CHECK(ak_loop_prepare(scale, values, 4, &explanation) == ak_status_ok);
   CHECK(std::string(explanation.served_by) == "map block=256");
   CHECK(ak_loop_explain(scale, values, 4, nullptr) == ak_status_ok);
+  std::uint64_t epoch = 0;
+  CHECK(ak_loop_epoch(scale, &epoch) == ak_status_ok);
+  CHECK(epoch == 1);
+  CHECK(ak_loop_epoch(scale, nullptr) == ak_status_invalid_argument);
   ak_loop_close(scale);
   ak_loop_close(nullptr);
   ak_loop* none = nullptr;

@@ -90,6 +90,7 @@ TEST_CASE("loop guard: a call is checked on copies, writes the caller's arrays o
 TEST_CASE("loop guard: a mismatch is met again before a kernel is accused; then the C function serves, and the record nobody") {
   GuardedLoop guarded("loop_guard_wrong");
   REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));
+  const auto epoch = guarded.scale->epoch();
   guarded.wrong_checks = 1000;
   CHECK(guarded.calls_until([](const Counters& c) { return c.guard_demotions == 1; }));
   const Counters counters = guarded.context->counters();
@@ -97,6 +98,7 @@ TEST_CASE("loop guard: a mismatch is met again before a kernel is accused; then 
   const Explanation e = guarded.explain();
   CHECK(e.source == "guard");
   CHECK(e.served_by == "the C function");
+  CHECK(guarded.scale->epoch() == epoch + 1);
   CHECK(e.note.find("the guard took map block=256 away: a[") != std::string::npos);
   const int launched = guarded.launched;
   guarded.call();
