@@ -55,6 +55,7 @@ void LoopJob::port(const Turn& turn) {
   StoredQuarantine quarantine(*common_.store, device_.machine->hardware());
   port::PortGpu gpu;
   gpu.resources = &resources();
+  gpu.device_bytes = static_cast<double>(common_.allowance(*device_.machine).device_bytes);
   std::string looked;
   const std::string program = find_worker(common_.settings.worker, &looked);
   if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())

@@ -510,6 +510,9 @@ class Porting {
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
+      if (const double bytes = array_bytes(function, sizes_[s].integers); bytes > gpu_->device_bytes)
+        throw Error(ErrorCode::out_of_memory, fmt::format("its arrays take {:.0f} bytes of device memory, {:.0f} may be taken",
+                                                          bytes, gpu_->device_bytes));
       LoopTimer timer(resources, function, roles_, facts_, sizes_[s]);
       std::optional<Use> use(std::in_place, *this);
       std::vector<port::Arm> arms = timer.time(all, 100, 3, deadline_.later(2));

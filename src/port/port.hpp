@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,7 @@ struct PortRequest {
 /// What porting needs of a GPU. In a CUDA context that is current.
 struct PortGpu {
   Resources* resources = nullptr;
+  double device_bytes = std::numeric_limits<double>::infinity();  // that a call's arrays may take to be timed
   Worker* worker = nullptr;                          // null: only templates, launched here
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
   std::function<std::optional<std::string>(const Digest&)> quarantined;

@@ -14,7 +14,14 @@ namespace ak::port {
 
 namespace {
 
-double bytes_of(const loop::Function& function, const loop::Values& integers) {
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+double array_bytes(const loop::Function& function, const loop::Values& integers) {
   double bytes = 0;
   for (const loop::Parameter& parameter : function.parameters) {
     if (!parameter.pointer) continue;
@@ -25,13 +32,6 @@ double bytes_of(const loop::Function& function, const loop::Values& integers) {
   }
   return bytes;
 }
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
-}  // namespace
 
 std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& roles, const loop::Values& call,
                                    std::int64_t most_bytes, double most_iterations) {
@@ -47,7 +47,7 @@ std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& 
     }
     size.size = loop::size_of_call(function, size.integers);
     const bool own = sizes.empty();
-    if (!own && (bytes_of(function, size.integers) > static_cast<double>(most_bytes) ||
+    if (!own && (array_bytes(function, size.integers) > static_cast<double>(most_bytes) ||
                  iterations(function, size.integers) > most_iterations))
       return;
     for (const TimedSize& other : sizes) {

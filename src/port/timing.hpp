@@ -20,6 +20,9 @@ struct TimedSize {
   Recipe recipe;          // of the data
 };
 
+/// Of all arrays of such a call, as far as their lengths are known.
+double array_bytes(const loop::Function& function, const loop::Values& integers);
+
 /// The call's own size first, then a sixteenth and sixteen times of it, 4096 and a million iterations where these are far from
 /// the others; each a scaling of all size parameters, within the bytes and iterations.
 std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& roles, const loop::Values& call,

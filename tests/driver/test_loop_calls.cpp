@@ -1025,7 +1025,6 @@ struct Ported : Scene {
   explicit Ported(const char* name) : Scene(name) {
     const auto program = folder.path / "analyse";
     std::filesystem::create_directories(folder.path);
-    loop::Verdict verdict;
     verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
     verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
     std::ofstream(folder.path / "verdict.json") << write_json(verdict);
@@ -1042,6 +1041,8 @@ struct Ported : Scene {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     return fake::hanging(asked) == 1;
   }
+
+  loop::Verdict verdict;
 };
 
 }  // namespace
@@ -1092,6 +1093,22 @@ TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thi
   CHECK(same.epoch() == 1);  // graphs that hold the one thread are worth capturing again
   same(nullptr, 300, a.data());
   CHECK(same.epoch() == 1);
+}
+
+TEST_CASE("loop: arrays that take more device memory than a search may have are not timed, and what serves says so") {
+  Ported scene("loop_bytes");
+  scene.settings.search_bytes = 1000;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  const Explanation e = same.prepare(300, a.data());
+  CHECK(e.source == "this process");
+  const auto record = scene.store()->find_work(loop::kLoop, scene.key(scene.verdict.function));
+  REQUIRE(record);
+  for (const SizeRow& row : loop::read_winner(record->text).sizes) CHECK(row.size < 250);
+  CHECK_HAS(e.note, "not timed at 300 iterations: its arrays take 1200 bytes of device memory, 1000 may be taken");
+  same(nullptr, 300, a.data());
+  CHECK(fake::launches().back().kernel == "same_serial_1_");
 }
 
 TEST_CASE("loop: where the process's budget is used up nothing is ported, and what serves says so") {
