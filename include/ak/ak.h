@@ -160,7 +160,7 @@ typedef struct ak_options {
   void (*scratch_release)(void* data, int64_t bytes, ak_stream stream, void* user);
   void* scratch_user;
   ak_numerics numerics;
-  int guard_every; /* one call in so many is checked against cuBLASLt */
+  int guard_every; /* one call in so many is checked against cuBLASLt, of a loop against its C function */
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \

@@ -71,7 +71,7 @@ struct Options {
   std::optional<std::int64_t>
       search_bytes;                  ///< AK_SEARCH_BYTES: most device memory of a search; 0: what is free, less an eighth
   std::optional<Numerics> numerics;  ///< AK_NUMERICS=fast|deterministic|batch_invariant: of all products of this context (fast)
-  std::optional<int> guard_every;    ///< AK_GUARD_EVERY: one call in so many is checked against cuBLASLt; 0: none (the default)
+  std::optional<int> guard_every;    ///< AK_GUARD_EVERY: one call in so many is checked against cuBLASLt or the C function; 0: none
   std::optional<Isolation> isolation;    ///< AK_ISOLATION=worker|in_process
   std::optional<std::string> worker;     ///< AK_WORKER: the program ak-worker; unset: looked for beside the library
   std::optional<double> loop_budget_s;   ///< AK_LOOP_BUDGET_S: wall seconds of a loop's first call (10)
@@ -121,10 +121,10 @@ struct Counters {
   double last_load_s = 0;              ///< reading, checking and loading the cubin of the last store hit
   std::int64_t lease_waits = 0;        ///< problems that another process was searching for when they were asked for
   std::int64_t search_peak_bytes = 0;  ///< most device memory that one of its searches held in this process
-  std::int64_t guarded = 0;            ///< calls that the guard checked against cuBLASLt, and judged
+  std::int64_t guarded = 0;            ///< calls that the guard checked against cuBLASLt, or a loop's C function, and judged
   std::int64_t guard_unsure = 0;       ///< of them, those whose inputs changed meanwhile: nothing was judged
-  std::int64_t guard_mismatches = 0;   ///< of them, those whose result was another than cuBLASLt's
-  std::int64_t guard_demotions = 0;    ///< kernels that cuBLASLt has taken the place of, for their results or their times
+  std::int64_t guard_mismatches = 0;   ///< of them, those whose result was another than theirs
+  std::int64_t guard_demotions = 0;    ///< kernels whose place they have taken, for their results or their times
 };
 
 /// Device memory that a call may use instead of the library's own: 256-byte aligned, and zero in the beginning; every call

@@ -48,6 +48,8 @@ AK_API ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_
 /* What serves such a call, why, against what: us is the kernel's time, vendor_us the C function's, in microseconds, 0 where
  * they were not measured. Starts nothing. explanation may be null. Fails as a call does. */
 AK_API ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
+/* Grows when other kernels, or the C function, come to serve some of its calls: graphs that hold them are worth capturing again. */
+AK_API ak_status ak_loop_epoch(const ak_loop* loop, uint64_t* epoch);
 
 #ifdef __cplusplus
 }

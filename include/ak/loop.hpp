@@ -131,6 +131,9 @@ class Loop {
   AK_API Explanation explain_call(const LoopType* types, void* const* values, std::size_t count) const;
   /// Of its parameters, the result's pointer first, as call() takes them.
   AK_API std::vector<LoopType> types() const;
+  /// Grows when other kernels, or the C function by the guard's word, come to serve some of its calls on the device that is
+  /// current: graphs that hold them are worth capturing again.
+  AK_API std::uint64_t epoch() const;
 
   class State;
   explicit Loop(std::shared_ptr<State> state) : state_(std::move(state)) {}

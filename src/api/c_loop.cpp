@@ -103,4 +103,11 @@ ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count
   });
 }
 
+ak_status ak_loop_epoch(const ak_loop* loop, uint64_t* epoch) {
+  return guard([&] {
+    required(loop, "loop"), required(epoch, "epoch");
+    *epoch = loop->loop.epoch();
+  });
+}
+
 }  // extern "C"

@@ -28,5 +28,6 @@ Explanation Loop::explain_call(const LoopType* types, void* const* values, std::
   return state_->explain(types, values, count);
 }
 std::vector<LoopType> Loop::types() const { return state_->types(); }
+std::uint64_t Loop::epoch() const { return state_->changes(); }
 
 }  // namespace ak

@@ -6,6 +6,7 @@
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/guard.hpp"
+#include "context/loop_guard.hpp"
 #include "context/spare.hpp"
 #include "context/state.hpp"
 #include "context/stored.hpp"
@@ -150,8 +151,10 @@ DeviceState& Context::Impl::State::open_device() {
     if (device->context_id == id) return *device;
   auto made =
       std::make_unique<DeviceState>(make_gpu_machine(gpu_options(common.settings, common.store->folder())), now, current, id);
-  if (common.settings.guard_every > 0)
-    made->guard = std::make_shared<Guard>(common, *service, *made, common.settings.guard_every);
+  if (const int every = common.settings.guard_every; every > 0) {
+    made->guard = std::make_shared<Guard>(common, *service, *made, every);
+    made->loop_guard = std::make_shared<LoopGuard>(common, *service, *made, every);
+  }
   made->next = devices;
   devices.store(made.get(), std::memory_order_release);
   return *made.release();

@@ -18,6 +18,7 @@
 namespace ak {
 
 class Guard;
+class LoopGuard;
 
 class DeviceState {
  public:
@@ -31,7 +32,8 @@ class DeviceState {
   Table table;
   Table spares;                  // plans that need no scratch memory, of problems whose own plan could not have it
   Table capture_spares;          // what serves in their place where a capture met them first
-  std::shared_ptr<Guard> guard;  // null: it is off
+  std::shared_ptr<Guard> guard;  // null: it is off, and so is the loops'
+  std::shared_ptr<LoopGuard> loop_guard;
   DeviceState* next = nullptr;
 
   /// What keep() was given; of one that is to be asked again only until its time has come.

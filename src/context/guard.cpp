@@ -24,7 +24,6 @@ constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;  // of three result
 constexpr int kOfFree = 4;                                    // and no more than one in so many of what is free
 constexpr std::int64_t kLookedAt = std::int64_t{1} << 20;  // bytes of a result that are compared: rows that follow each other
 constexpr int kConfirm = 2;                                // mismatches, one after the other, that accuse a kernel
-constexpr int kTries = 64;                                 // checks in which a suspect may hide
 constexpr std::size_t kTimes = 8;                          // checks that tell whether a kernel is slower
 constexpr double kSlower = 1.05;                           // than cuBLASLt's, at the median
 constexpr double kPatience = 10, kProof = 10;              // seconds
@@ -89,7 +88,7 @@ class Guard::Judgement final : public TuningWork {
 };
 
 Guard::Guard(Common& common, TuningService& service, DeviceState& device, int every)
-    : common_(common), service_(service), device_(device), every_(static_cast<std::uint64_t>(every)) {}
+    : common_(common), service_(service), device_(device), sampling_(every) {}
 
 // What it enqueued may still use its memory.
 Guard::~Guard() {
@@ -117,7 +116,7 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
   if (is_vendor(plan.tactic()) || problem.k == 0 || TuningService::inside() || device_.machine->capturing(stream)) return;
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock || busy_) return;
-  if (suspects_.load(std::memory_order_relaxed) && !(problem == suspect_)) return;
+  if (sampling_.suspects() && !(problem == suspect_)) return;
   Sample sample{problem, plan.tactic(), args};
   const auto size = static_cast<std::int64_t>(size_of(problem.epilogue.out));
   sample.aux_at = round_up(problem.m * args.d.ld * size, std::int64_t{256});
@@ -260,9 +259,9 @@ void Guard::judge(const Sample& sample, const Turn& turn) {
         rival.ratios.clear();
       }
       suspect_ = sample.problem;
-      suspects_ = rival.mismatches > 0 && !wrong, tries_ = 0;
-    } else if (suspects_ && ++tries_ == kTries) {
-      suspects_ = false;
+      sampling_.suspect(rival.mismatches > 0 && !wrong);
+    } else {
+      sampling_.missed();
     }
   }
   common_.ledger.count([&](Counters& c) {

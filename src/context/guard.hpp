@@ -5,7 +5,6 @@
 #include <cuda.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "context/common.hpp"
+#include "context/sampling.hpp"
 #include "context/served.hpp"
 #include "gpu/owners.hpp"
 #include "plan/call_args.hpp"
@@ -28,14 +28,8 @@ class Guard {
   Guard(Common& common, TuningService& service, DeviceState& device, int every);
   ~Guard();
 
-  /// Whether this call is one to check: one in `every`, at irregular distances, so that of calls that come in turn each is met.
-  bool due() {
-    if (suspects_.load(std::memory_order_relaxed)) [[unlikely]]
-      return true;
-    std::uint64_t n = calls_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15ull;
-    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9ull;
-    return (n ^ n >> 27) % every_ == 0;
-  }
+  /// Whether this call is one to check: one in `every`.
+  bool due() { return sampling_.due(); }
   /// Enqueues the plan, cuBLASLt's, and the plan again. The call's own launch follows. Nothing where the plan is cuBLASLt's, in
   /// a capture, and while another check of the device is under way.
   void check(Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan& plan);
@@ -70,13 +64,10 @@ class Guard {
   Common& common_;
   TuningService& service_;
   DeviceState& device_;
-  const std::uint64_t every_;
-  std::atomic<std::uint64_t> calls_{0};
-  std::atomic<bool> suspects_{false};  // a problem is to be met again soon
-  std::mutex mutex_;                   // of what follows
-  bool busy_ = false;                  // a check or a preparation is under way, and has the memory
+  Sampling sampling_;  // a suspect: a problem is to be met again soon
+  std::mutex mutex_;   // of what follows
+  bool busy_ = false;  // a check or a preparation is under way, and has the memory
   Problem suspect_;
-  int tries_ = 0;  // to meet it
   PerProblem<Rival> rivals_;
   std::uint64_t works_ = 0;
   Buffer memory_;  // three results

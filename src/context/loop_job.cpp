@@ -7,6 +7,7 @@
 #include "base/cores.hpp"
 #include "base/log.hpp"
 #include "base/profile.hpp"
+#include "context/job.hpp"
 #include "context/loop_calls.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
@@ -15,6 +16,7 @@
 #include "port/candidates.hpp"
 #include "port/port.hpp"
 #include "tune/device_turn.hpp"
+#include "tune/spending.hpp"
 #include "worker/worker.hpp"
 
 namespace ak {
@@ -31,8 +33,15 @@ void LoopJob::port(const Turn& turn) {
   if (served_ && served_->standing == Standing::lasting) return;
   if (served_) hint = served_->winner;  // goes on where the last one ended, or proves its kernels again
 
-  turn.expect(common_.settings.loop_budget_s);
-  const Deadline deadline = Deadline::in(common_.settings.loop_budget_s, turn.by.stop());
+  Allowance allowance;
+  allowance.seconds = std::min(common_.settings.loop_budget_s, common_.process_budget_left());
+  allowance.duty = behind_ ? kDutyBehind : 1, allowance.stop = turn.by.stop();
+  if (allowance.seconds <= 0) {
+    why_ = fmt::format("the process budget is used up ({})", common_.settings.given_by("AK_PROCESS_BUDGET_S"));
+    return;
+  }
+  turn.expect(allowance.seconds / allowance.duty);
+  const Deadline deadline = allowance.deadline();
   const port::Tools tools = loop_tools(common_.settings);
   port::PortRequest request;
   request.function = known_.function;
@@ -48,6 +57,7 @@ void LoopJob::port(const Turn& turn) {
   StoredQuarantine quarantine(*common_.store, device_.machine->hardware());
   port::PortGpu gpu;
   gpu.resources = &resources();
+  gpu.device_bytes = static_cast<double>(common_.allowance(*device_.machine).device_bytes);
   std::string looked;
   const std::string program = find_worker(common_.settings.worker, &looked);
   if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
@@ -63,12 +73,13 @@ void LoopJob::port(const Turn& turn) {
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
   const std::string key = winner_key(known_, memory_.call, device_);
-  const auto start = Clock::now();
+  Spending spending(allowance);
+  gpu.rest = [&](double used) { spending.rest(used); };
   const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::Tried& tried) {
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
         tried.why.empty() ? "" : ": ", tried.why);
   });
-  common_.ledger.spend(seconds_since(start));
+  common_.ledger.spend(spending.spent());
   common_.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
   if (ported.winner.kernels.empty()) {
     why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;

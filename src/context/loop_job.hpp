@@ -14,9 +14,16 @@ namespace ak {
 
 class LoopJob final : public TuningWork {
  public:
-  /// common, service and device outlive it.
-  LoopJob(Common& common, TuningService& service, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory)
-      : common_(common), service_(service), device_(device), shared_(std::move(known)), known_(*shared_), memory_(memory) {}
+  /// common, service and device outlive it. behind: nobody waits for it, so that it rests (kDutyBehind).
+  LoopJob(Common& common, TuningService& service, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory,
+          bool behind)
+      : common_(common),
+        service_(service),
+        device_(device),
+        shared_(std::move(known)),
+        known_(*shared_),
+        memory_(memory),
+        behind_(behind) {}
   void run(const Turn& turn) override;
   /// Null where no kernel serves: why().
   const LoopServedPtr& served() const { return served_; }
@@ -33,6 +40,7 @@ class LoopJob final : public TuningWork {
   const LoopKnownPtr shared_;
   const LoopKnown& known_;
   const LoopMemory memory_;
+  const bool behind_;
   LoopServedPtr served_;
   std::string why_;
   bool refuted_ = false;

@@ -1,6 +1,7 @@
 // How one kind of call of a loop is served on one GPU: kernels by size, beside the C function.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,12 +14,21 @@
 
 namespace ak {
 
+/// What the guard has found of kernels that serve; of the device's tuner thread, but for what is atomic.
+struct LoopFindings {
+  std::atomic<int> mismatches{0};  // one after the other
+  std::vector<double> ratios;      // their time over the C function's
+  std::string why;                 // they were demoted; before that is said
+  std::atomic<bool> demoted{false};
+};
+
 struct LoopServed {
   std::vector<std::shared_ptr<const LoopPlan>> plans;  // as winner.kernels; empty: the C function alone serves
   loop::Winner winner;
   std::string source;  // Explanation::source
   std::string note;
   Standing standing = Standing::lasting;
+  const std::shared_ptr<LoopFindings> findings = std::make_shared<LoopFindings>();
 
   /// The row whose size is nearest, as a ratio; null where nothing was timed.
   const loop::SizeRow* row(std::int64_t size) const;

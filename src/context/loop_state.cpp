@@ -10,6 +10,7 @@
 #include "base/build.hpp"
 #include "base/log.hpp"
 #include "context/describe.hpp"
+#include "context/loop_guard.hpp"
 #include "context/loop_job.hpp"
 #include "context/loop_stored.hpp"
 #include "gpu/driver.hpp"
@@ -140,9 +141,10 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   LoopValues given;
   gather(known->prototype, types, values, count, given);
   DeviceState& device = device_();
-  const std::uint64_t epoch = epoch_.load(std::memory_order_acquire);
+  const bool checked = device.loop_guard && device.loop_guard->due();
+  const std::uint64_t epoch = epoch_.load(std::memory_order_acquire) + (device.loop_guard ? device.loop_guard->demotions() : 0);
   Recent& recent = Recent::with(hash_of(number_, given));
-  if (recent.is(*this, epoch, device, given)) [[likely]]
+  if (!checked && recent.is(*this, epoch, device, given)) [[likely]]
     if (go(device, *known, recent.way, given, stream)) [[likely]]
       return;
   const bool keeps = count <= Recent::kMost;
@@ -156,7 +158,7 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
     way.plan->decide(given.span(), in.way.decisions);
   };
   if (bool for_good = false;
-      keeps && alike.call.is(*this, epoch, device, scalars) && alike.takes(known->prototype, given, for_good)) {
+      keeps && !checked && alike.call.is(*this, epoch, device, scalars) && alike.takes(known->prototype, given, for_good)) {
     const Way way = alike.call.way;
     if (go(device, *known, way, given, stream)) {
       if (for_good) remember(recent, given, way);
@@ -169,7 +171,11 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   if (!machine.launches()) throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING)");
   machine.check_stream(stream);
   bool lasts = true;
-  const Way way = way_of(device, *known, memory, machine.capturing(stream), lasts);
+  const bool capturing = machine.capturing(stream);
+  LoopServedPtr served;
+  const Way way = way_of(device, *known, memory, capturing, served, lasts);
+  if (checked && way.kind == Way::Kind::kernel && !capturing && served && served->source != kSerial)
+    device.loop_guard->check(stream, shared(*known), memory, given, served, *way.plan);
   run(device, *known, way, memory, given, stream);
   // The epoch is the one before the way was asked for.
   if (!lasts || !keeps) return;
@@ -267,8 +273,14 @@ LoopKnown Loop::State::read_bare(port::LoopSource source, const Error& why) cons
   }
 }
 
+// For work that may go on when nobody waits for it any more.
+LoopKnownPtr Loop::State::shared(const LoopKnown& known) {
+  const std::lock_guard lock(reading_);
+  return *std::ranges::find(read_, &known, [](const LoopKnownPtr& each) { return each.get(); });
+}
+
 Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
-                                     bool& lasts) {
+                                     LoopServedPtr& served, bool& lasts) {
   const bool on_host = memory.where == LoopMemory::Where::host;
   if (on_host && capturing)
     throw Error(ErrorCode::invalid_argument,
@@ -277,8 +289,13 @@ Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known
   const Way host{on_host ? Way::Kind::host : Way::Kind::in_place, nullptr};
   if (common_.settings.mode == Mode::off && host_may) return host;
   if (known.bare && on_host && host_may) return lasts = false, host;
-  const LoopServedPtr served = served_for(device, known, memory, capturing);
+  served = served_for(device, known, memory, capturing);
   lasts = served->standing == Standing::lasting;
+  if (served->findings->demoted) {
+    if (host_may) return host;
+    const auto entered = device.machine->enter();
+    served = serial(device, known, served->findings->why), lasts = false;
+  }
   const std::int64_t size = loop::size_of_call(known.function, memory.integers);
   const LoopPlan* plan = served->plan(size);
   if (host_may && served->host_wins(size, memory.where)) return host;
@@ -339,6 +356,8 @@ void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedP
   const std::lock_guard lock(mutex_);
   Kept& kept = kept_[{device.context_id, call}];
   const int times = kept.served ? kept.times + 1 : 0;
+  // What was captured before something was kept is one thread's, which has no kernels in its winner either.
+  if (served->winner.kernels != (kept.served ? kept.served->winner.kernels : std::vector<loop::Candidate>())) ++changes_;
   if (kept.served && kept.served != served) retired_.push_back(std::move(kept.served));
   kept = {std::move(served), Clock::now() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
   epoch_.fetch_add(1, std::memory_order_release);
@@ -401,12 +420,7 @@ std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPt
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
                                     LoopServedPtr until_then, bool behind) {
   const double budget = common_.settings.loop_budget_s;
-  LoopKnownPtr shared;  // the work may go on when nobody waits for it any more
-  {
-    const std::lock_guard lock(reading_);
-    shared = *std::find_if(read_.begin(), read_.end(), [&](const LoopKnownPtr& each) { return each.get() == &known; });
-  }
-  const auto job = std::make_shared<LoopJob>(common_, service_, device, std::move(shared), memory);
+  const auto job = std::make_shared<LoopJob>(common_, service_, device, shared(known), memory, behind);
   const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;
@@ -477,6 +491,9 @@ Explanation Loop::State::explanation(DeviceState& device, const LoopKnown& known
   } else if (!served) {
     e.source = "none", e.served_by = "no record";
     e.note = common_.settings.searches() ? "the first call would analyse, prove and time it" : "one GPU thread would serve it";
+  } else if (served->findings->demoted) {
+    e.source = "guard", e.served_by = known.host_serves ? "the C function" : kSerial;
+    e.note = served->findings->why;
   } else {
     const LoopPlan* plan = served->plan(size);
     e.source = served->source, e.note = served->note;
@@ -521,6 +538,11 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
     }
   }
   return explanation(device, of, memory, served);
+}
+
+std::uint64_t Loop::State::changes() const {
+  const auto& guard = device_().loop_guard;
+  return changes_ + (guard ? guard->demotions() : 0);
 }
 
 std::vector<LoopType> Loop::State::types() {

@@ -31,6 +31,8 @@ class Loop::State {
   std::vector<LoopType> types();
   /// Serves calls of this class so from now on, in the context that is current, and takes the source for read.
   void serve(LoopKnown known, const loop::CallClass& call, LoopServedPtr served);
+  /// Loop::epoch.
+  std::uint64_t changes() const;
 
  private:
   // How a call with exactly these values goes.
@@ -54,7 +56,10 @@ class Loop::State {
   const LoopKnown& read(Deadline deadline);
   const LoopKnown& remember(LoopKnown known);
   LoopKnown read_bare(port::LoopSource source, const Error& why) const;
-  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, bool& lasts);
+  /// served: null where the C function serves whatever else could.
+  Way way_of(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing, LoopServedPtr& served,
+             bool& lasts);
+  LoopKnownPtr shared(const LoopKnown& known);
   LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
                            bool prepares = false);
   /// behind: nobody waits for it.
@@ -79,6 +84,7 @@ class Loop::State {
 
   std::atomic<const LoopKnown*> known_{nullptr};
   std::atomic<std::uint64_t> epoch_{0};                         // grows with everything that is kept
+  std::atomic<std::uint64_t> changes_{0};                       // with other kernels that are
   std::mutex reading_, mutex_;                                  // of what follows
   std::vector<LoopKnownPtr> read_;                              // the last one stands; calls may still use those before
   std::map<std::pair<std::uint64_t, std::string>, Kept> kept_;  // by context and call class

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/build.hpp"
 #include "gpu/device.hpp"
@@ -11,6 +12,7 @@
 #include "plan/resources.hpp"
 #include "port/c_bench.hpp"
 #include "port/candidates.hpp"
+#include "port/gpu_use.hpp"
 #include "port/openmp.hpp"
 #include "port/proving.hpp"
 
@@ -40,8 +42,11 @@ class Arms {
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
     const auto time_size = [&](std::size_t s) {
+      if (const double bytes = array_bytes(function, sizes_[s].integers); bytes > of_.gpu.device_bytes)
+        throw Error(ErrorCode::out_of_memory, fmt::format("its arrays take {:.0f} bytes of device memory, {:.0f} may be taken",
+                                                          bytes, of_.gpu.device_bytes));
       LoopTimer timer(resources, function, of_.roles, of_.facts, sizes_[s]);
-      auto turn = of_.gpu.take_turn(of_.deadline);
+      std::optional<GpuUse> use(std::in_place, of_.gpu, of_.deadline);
       std::vector<port::Arm> arms = timer.time(all, 100, 3, of_.deadline.later(2));
       // The fastest once more, longer.
       std::vector<std::size_t> order(all.size());
@@ -61,7 +66,7 @@ class Arms {
       row.kernel_us = arms[fastest].us;
       timer.time_copies(row.copy_in_us, row.copy_out_us);
       time_calls(timer, all[fastest], row);
-      turn.reset();  // what follows is the CPU's
+      use.reset();  // what follows is the CPU's
       if (of_.gpu.host) row.host_us = timer.time_host(of_.gpu.host, 0.1);
       Timing timing;
       for (const auto& [name, value] : sizes_[s].integers)

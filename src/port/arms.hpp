@@ -16,8 +16,8 @@ struct ArmsOf {
   const PortGpu& gpu;
   const Roles& roles;
   const Facts& facts;
-  ExpectedCases& cases;  // which the OpenMP arm is held to
-  Deadline deadline;
+  ExpectedCases& cases;                          // which the OpenMP arm is held to
+  Deadline& deadline;                            // later by the rests
   std::function<void(const std::string&)> note;  // of what was left out, why
 };
 

@@ -15,6 +15,7 @@
 #include "port/candidates.hpp"
 #include "port/emulated.hpp"
 #include "port/gpu_proof.hpp"
+#include "port/gpu_use.hpp"
 #include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
@@ -342,7 +343,7 @@ class Porting {
     launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
     request.effort = Effort::full;
-    const auto turn = gpu_->take_turn(deadline_);
+    const GpuUse use(*gpu_, deadline_);
     try {
       if (gpu_->worker) {
         try {
@@ -390,7 +391,7 @@ class Porting {
 
   const PortRequest& request_;
   const PortGpu* const gpu_;
-  const Deadline deadline_;
+  Deadline deadline_;  // later by the rests
   const PortProgress& progress_;
   const Facts facts_;
   const Roles roles_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,7 +67,8 @@ struct PortRequest {
 /// What porting needs of a GPU. In a CUDA context that is current.
 struct PortGpu {
   Resources* resources = nullptr;
-  Worker* worker = nullptr;                          // null: only templates, launched here
+  double device_bytes = std::numeric_limits<double>::infinity();  // that a call's arrays may take to be timed
+  Worker* worker = nullptr;                                       // null: only templates, launched here
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
   // Whole calls through the library on such arrays: by the plan, or where that is null by a C function that does nothing.
   // Empty: what calls cost is not timed.
@@ -75,7 +77,8 @@ struct PortGpu {
   std::function<void(const Digest&, const std::string&)> quarantine;
   // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.
   std::function<std::shared_ptr<void>(Deadline)> turn;
-  std::shared_ptr<void> take_turn(Deadline deadline) const { return turn ? turn(deadline) : nullptr; }
+  // Called behind each of them, with the seconds that it took; the deadline is later by what this takes. Empty: no rest.
+  std::function<void(double used)> rest;
 };
 
 struct Ported {

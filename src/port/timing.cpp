@@ -14,26 +14,10 @@ namespace ak::port {
 
 namespace {
 
-double bytes_of(const loop::Function& function, const loop::Values& integers) {
-  double bytes = 0;
-  for (const loop::Parameter& parameter : function.parameters) {
-    if (!parameter.pointer) continue;
-    double elements = 1;
-    for (const loop::Term& extent : parameter.extents)
-      elements *= static_cast<double>(loop::evaluate(extent, integers).value_or(1));
-    bytes += elements * size_of(parameter.type);
-  }
-  return bytes;
-}
-
 double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
   return values[values.size() / 2];
 }
-
-}  // namespace
-
-namespace {
 
 // Of two sizes that multiply, the root.
 loop::Values scaled(const Roles& roles, loop::Values call, double factor) {
@@ -46,9 +30,21 @@ loop::Values scaled(const Roles& roles, loop::Values call, double factor) {
 
 }  // namespace
 
+double array_bytes(const loop::Function& function, const loop::Values& integers) {
+  double bytes = 0;
+  for (const loop::Parameter& parameter : function.parameters) {
+    if (!parameter.pointer) continue;
+    double elements = 1;
+    for (const loop::Term& extent : parameter.extents)
+      elements *= static_cast<double>(loop::evaluate(extent, integers).value_or(1));
+    bytes += elements * size_of(parameter.type);
+  }
+  return bytes;
+}
+
 loop::Values within(const loop::Function& function, const Roles& roles, const loop::Values& call, std::int64_t most_bytes) {
   loop::Values values = call;
-  for (double factor = 0.5; bytes_of(function, values) > static_cast<double>(most_bytes); factor /= 2) {
+  for (double factor = 0.5; array_bytes(function, values) > static_cast<double>(most_bytes); factor /= 2) {
     loop::Values smaller = scaled(roles, call, factor);
     if (smaller == values) break;  // as small as it gets
     values = std::move(smaller);
@@ -64,7 +60,7 @@ std::vector<TimedSize> timed_sizes(const loop::Function& function, const Roles& 
     size.integers = factor == 1 ? call : scaled(roles, call, factor);
     size.size = loop::size_of_call(function, size.integers);
     const bool own = sizes.empty();
-    if (!own && (bytes_of(function, size.integers) > static_cast<double>(most_bytes) ||
+    if (!own && (array_bytes(function, size.integers) > static_cast<double>(most_bytes) ||
                  iterations(function, size.integers) > most_iterations))
       return;
     for (const TimedSize& other : sizes) {

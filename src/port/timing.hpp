@@ -22,6 +22,8 @@ struct TimedSize {
 
 /// The call, with sizes so small that its arrays take no more than that, where that can be.
 loop::Values within(const loop::Function& function, const Roles& roles, const loop::Values& call, std::int64_t most_bytes);
+/// Of all arrays of such a call, as far as their lengths are known.
+double array_bytes(const loop::Function& function, const loop::Values& integers);
 
 /// The call's own size first, then a sixteenth and sixteen times of it, 4096 and a million iterations where these are far from
 /// the others; each a scaling of all size parameters, within the bytes and iterations.

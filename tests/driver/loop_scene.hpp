@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -61,7 +62,7 @@ inline Function total_function() {
 }
 inline const std::string kTotalText = "float total(int n, long first, const float x[n]) { float s = 0; ... }";
 
-inline int scaled_on_host = 0;
+inline std::atomic<int> scaled_on_host = 0;
 inline void scale_on_host(int n, float k, float* a, const float* b) {
   ++scaled_on_host;
   for (int i = 0; i < n; ++i) a[i] = k * b[i];

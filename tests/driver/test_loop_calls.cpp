@@ -383,6 +383,10 @@ TEST_CASE("loop: the C API") {
   CHECK(ak_loop_prepare(scale, values, 4, &explanation) == ak_status_ok);
   CHECK(std::string(explanation.served_by) == "map block=256");
   CHECK(ak_loop_explain(scale, values, 4, nullptr) == ak_status_ok);
+  std::uint64_t epoch = 0;
+  CHECK(ak_loop_epoch(scale, &epoch) == ak_status_ok);
+  CHECK(epoch == 1);
+  CHECK(ak_loop_epoch(scale, nullptr) == ak_status_invalid_argument);
   ak_loop_close(scale);
   ak_loop_close(nullptr);
   ak_loop* none = nullptr;

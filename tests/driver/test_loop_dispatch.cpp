@@ -315,3 +315,21 @@ TEST_CASE("loop: a context that ends takes its kernels along; the next one loads
   CHECK(a.data()[299] == 598);
   CHECK(context.counters().store_hits == 3);
 }
+
+TEST_CASE("loop: a graph that holds a call outlives the context: its kernel stays loaded") {
+  Scene scene("loop_graph");
+  scene.win_scale();
+  const OwnedStream stream = OwnedStream::make();
+  Array a(300), b(300);
+  CUgraph graph = nullptr;
+  {
+    Context::Impl context(scene.settings);
+    const Loop scale(context.loop(scene.source(), {}));
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    scale(stream.get(), 300, 2.f, a.data(), b.data());
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    CHECK(fake::launches().back().kernel == "scale_1");
+  }
+  CHECK(fake::count("cuModuleLoadData") == 1);
+  CHECK(fake::count("cuModuleUnload") == 0);
+}

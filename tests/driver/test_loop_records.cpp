@@ -18,7 +18,6 @@
 #include "gpu/device.hpp"
 #include "jit/compiler.hpp"
 #include "loop_scene.hpp"
-#include "tune/device_turn.hpp"
 #include "worker_fixture.hpp"
 
 using namespace loop_scene;
@@ -409,43 +408,4 @@ TEST_CASE(
   CHECK_HAS(e.note, "/nowhere/cc");
   CHECK_HAS(e.note, "passing");
   CHECK(scene.store()->find_work(loop::kLoopSource, loop::source_key("scale", kText, {})));
-}
-
-TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and while it is timed, and gives it back") {
-  Scene scene("loop_turn");
-  const auto program = scene.folder.path / "analyse";
-  std::filesystem::create_directories(scene.folder.path);
-  loop::Verdict verdict;
-  verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
-  verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
-  std::ofstream(scene.folder.path / "verdict.json") << write_json(verdict);
-  std::ofstream(program) << "#!/bin/sh\ncat " << (scene.folder.path / "verdict.json").string() << "\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  scene.settings.analyser = program, scene.settings.compiler = "", scene.settings.worker = testing::kProgram;
-  scene.settings.isolation = Isolation::in_process, scene.settings.loop_budget_s = 60;
-  Context::Impl context(scene.settings);
-  // The fake driver's kernels do nothing, and neither does this one.
-  const Loop same(
-      context.loop(scene.source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
-  Array a(300);
-  const auto another_has_it = [&] {
-    return DeviceTurn(scene.store()->folder(), device_uuid()).take(Deadline::in(0)) != nullptr;
-  };
-  fake::hang("cuLaunchKernelEx"), fake::hang("cuEventElapsedTime");
-  Explanation e;
-  std::thread caller([&] {
-    const ContextScope scope(scene.own->handle);
-    e = same.prepare(300, a.data());
-  });
-  for (const char* asked : {"cuLaunchKernelEx", "cuEventElapsedTime"}) {  // the proof's first launch, the first time
-    CAPTURE(asked);
-    const Deadline deadline = Deadline::in(60);
-    while (fake::hanging(asked) == 0 && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    CHECK(fake::hanging(asked) == 1);
-    CHECK_FALSE(another_has_it());
-    fake::release(asked);
-  }
-  caller.join();
-  CHECK(another_has_it());
-  CHECK(e.source == "this process");
 }

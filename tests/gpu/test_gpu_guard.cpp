@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "ak/ak.hpp"
+#include "ak/loop.hpp"
 #include "api/arguments.hpp"
 #include "cache/store.hpp"
 #include "families/family.hpp"
@@ -21,6 +22,7 @@
 #include "search/space.hpp"
 
 using namespace ak;
+using test::DeviceMatrix;
 using test::LinearLayer;
 
 namespace {
@@ -65,6 +67,10 @@ struct Guarded : LinearLayer {
   OwnedStream stream = OwnedStream::make();
   std::optional<Context> context;
 };
+
+void halve_on_host(int n, float* a, const float* b) {
+  for (int i = 0; i < n; ++i) a[i] = 0.5f * b[i];
+}
 
 Tactic first_of(const Problem& problem) { return make_space(problem, resources().facts()).tactics.front().tactic; }
 
@@ -144,4 +150,33 @@ TEST_CASE("guard: calls in a capture replay right and are not checked") {
   for (int i = 0; i < 3; ++i) graph.launch(layer.stream.get());
   CHECK(layer.right());
   CHECK(layer.context->counters().guarded == guarded);
+}
+
+TEST_CASE("guard: a loop's kernel agrees with the C function") {
+  current_context();
+  constexpr int kCount = 1 << 20;
+  Options options;
+  options.cache_dir = "", options.guard_every = 1;
+  Context context(options);
+  LoopOptions text;
+  text.text = "void halve(int n, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = 0.5f * b[i]; }";
+  const Loop halve = context.loop("halve.c", "halve", LoopHost(&halve_on_host), text);
+  DeviceMatrix a(1, kCount, DType::f32), b(1, kCount, DType::f32);
+  b.random(1);
+  auto *const to = static_cast<float*>(a.data()), *const from = static_cast<float*>(b.data());
+  if (halve.prepare(kCount, to, from).source == "serial") {
+    MESSAGE("skipped: no analyser or compiler");
+    return;
+  }
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (context.counters().guarded < 6 && std::chrono::steady_clock::now() < until) {
+    halve(nullptr, kCount, to, from);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  CHECK(context.counters().guarded >= 6);
+  CHECK(context.counters().guard_mismatches == 0);
+  check(driver().cuStreamSynchronize(nullptr), "waiting");
+  a.download();
+  for (const int i : {0, 77, kCount - 1}) CHECK(a.at(0, i) == 0.5 * b.at(0, i));
+  CHECK(a.damaged() == 0);
 }

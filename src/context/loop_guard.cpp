@@ -1,0 +1,302 @@
+#include "context/loop_guard.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+#include "context/device_state.hpp"
+#include "context/loop_stored.hpp"
+#include "gpu/driver.hpp"
+#include "port/port.hpp"
+
+namespace ak {
+namespace {
+
+constexpr std::int64_t kMostMemory = std::int64_t{512} << 20;  // of both copies
+constexpr int kPartOfFree = 4;                                 // and no more than one in so many of what is free
+constexpr std::int64_t kPlace = 256;                           // bytes, which what lies together keeps its place in
+constexpr int kAccused = 2;                                    // mismatches, one after the other, that accuse a kernel
+constexpr std::size_t kTimings = 8;                            // checks that tell whether a kernel is slower
+constexpr double kLonger = 1.05;                               // than the C function with its copies, at the median
+constexpr double kPatientFor = 10;                             // seconds
+
+// What arrays that overlap take together; the others each.
+struct Block {
+  char* begin;
+  std::int64_t bytes, at;  // at: in a copy; the address keeps its place in kPlace bytes
+};
+
+std::vector<Block> blocks_of(const LoopMemory& memory, std::int64_t& all) {
+  std::vector<LoopMemory::Region> regions = memory.regions;
+  std::ranges::sort(regions, {}, &LoopMemory::Region::begin);
+  std::vector<Block> blocks;
+  for (const LoopMemory::Region& region : regions) {
+    if (blocks.empty() || region.begin >= blocks.back().begin + blocks.back().bytes) blocks.push_back({region.begin, 0, 0});
+    Block& block = blocks.back();
+    block.bytes = std::max<std::int64_t>(block.bytes, region.begin + region.bytes - block.begin);
+  }
+  all = 0;
+  for (Block& block : blocks) {
+    block.at = all + static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(block.begin) % kPlace);
+    all = (block.at + block.bytes + kPlace - 1) / kPlace * kPlace;
+  }
+  return blocks;
+}
+
+// A call on a copy of its arrays.
+struct OnCopy {
+  OnCopy(const LoopMemory& of, const LoopValues& given, const std::vector<Block>& blocks, char* copy)
+      : memory(of), values(given) {
+    for (LoopMemory::Region& region : memory.regions) {
+      const auto block = std::ranges::find_if(
+          blocks, [&](const Block& each) { return region.begin >= each.begin && region.begin < each.begin + each.bytes; });
+      region.begin = copy + block->at + (region.begin - block->begin);
+      values.bits[region.argument] = reinterpret_cast<std::uint64_t>(region.begin);
+    }
+    for (std::size_t i = 0; i < values.count; ++i) values.addresses[i] = &values.bits[i];
+  }
+  OnCopy(const OnCopy&) = delete;  // the values point into themselves
+  LoopMemory memory;
+  LoopValues values;
+};
+
+// What is between two right results: sums may have been taken in another order, products and sums rounded together. Of numbers
+// that have no bound nothing follows.
+template <class T>
+std::string difference(const char* name, const T* kernel, const T* c, std::int64_t count) {
+  double most = 0;
+  if constexpr (std::is_floating_point_v<T>)
+    for (std::int64_t i = 0; i < count; ++i)
+      if (std::isfinite(c[i])) most = std::max(most, std::abs(static_cast<double>(c[i])));
+  for (std::int64_t i = 0; i < count; ++i) {
+    bool same;
+    if constexpr (std::is_floating_point_v<T>) {
+      constexpr double kRelative = sizeof(T) == 4 ? 1e-3 : 1e-6;
+      same = !std::isfinite(c[i]) ||
+             std::abs(static_cast<double>(kernel[i]) - static_cast<double>(c[i])) <= kRelative * (1 + most);
+    } else {
+      same = kernel[i] == c[i];
+    }
+    if (!same) return fmt::format("{}[{}] is {}, by the C function {}", name, i, kernel[i], c[i]);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct LoopGuard::Sample {
+  Sample(LoopKnownPtr known, LoopServedPtr served, const LoopPlan& plan, const LoopMemory& memory, const LoopValues& values,
+         const std::vector<Block>& blocks, char* copies, std::int64_t bytes)
+      : known(std::move(known)),
+        served(std::move(served)),
+        plan(plan),
+        before(memory, values, blocks, copies),
+        after(memory, values, blocks, copies + bytes) {}
+  const LoopKnownPtr known;
+  const LoopServedPtr served;
+  const LoopPlan& plan;
+  OnCopy before, after;
+  bool whole = true;  // else there is nothing to judge, but the memory is free only then
+};
+
+class LoopGuard::Preparation final : public TuningWork {
+ public:
+  Preparation(LoopGuard& guard, std::int64_t bytes) : guard_(guard), bytes_(bytes) {}
+  void run(const Turn&) override { guard_.prepare(bytes_); }
+
+ private:
+  LoopGuard& guard_;
+  const std::int64_t bytes_;
+};
+
+class LoopGuard::Judgement final : public TuningWork {
+ public:
+  Judgement(LoopGuard& guard, std::unique_ptr<Sample> sample) : guard_(guard), sample_(std::move(sample)) {}
+  void run(const Turn& turn) override {
+    const Deadline patient = Deadline::in(kPatientFor, turn.by.stop());
+    const auto entered = guard_.device_.machine->enter();
+    while (!guard_.events_[1].done()) {
+      if (patient.passed()) return;  // the memory stays the stream's: nothing is checked on this device any more
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (sample_->whole) guard_.judge(*sample_);
+    const std::lock_guard lock(guard_.mutex_);
+    guard_.busy_ = false;
+  }
+
+ private:
+  LoopGuard& guard_;
+  const std::unique_ptr<Sample> sample_;
+};
+
+LoopGuard::LoopGuard(Common& common, TuningService& service, DeviceState& device, int every)
+    : common_(common), service_(service), device_(device), sampling_(every) {}
+
+// What it enqueued may still use its memory.
+LoopGuard::~LoopGuard() {
+  if (!busy_ || !events_[1] || !events_[1].alive()) return;
+  try {
+    const RelaxedCapture relaxed;
+    events_[1].synchronize();
+  } catch (const Error&) {
+  }
+}
+
+void LoopGuard::start(std::shared_ptr<TuningWork> work) {
+  busy_ = true;
+  const Digest key = Hasher().field("loop guard", fmt::format("{}", ++works_)).digest();
+  service_.enqueue({.place = this,
+                    .key = key,
+                    .device = device_.machine->device_ordinal(),
+                    .work = std::move(work),
+                    .leased = false,
+                    .kept = true},
+                   Deadline::never());
+}
+
+void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memory, const LoopValues& values,
+                      LoopServedPtr served, const LoopPlan& plan) {
+  if (!known->host_serves || memory.where != LoopMemory::Where::device || !memory.unmeasured.empty() || TuningService::inside())
+    return;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock || busy_) return;
+  if (sampling_.suspects() && served->findings->mismatches == 0) return sampling_.missed();
+  std::int64_t bytes = 0;
+  const std::vector<Block> blocks = blocks_of(memory, bytes);
+  if (bytes == 0 || 2 * bytes > most_) return;
+  if (static_cast<std::int64_t>(memory_.bytes()) < 2 * bytes) return start(std::make_shared<Preparation>(*this, 2 * bytes));
+
+  char* const copies = memory_.data<char>();
+  auto sample = std::make_unique<Sample>(std::move(known), std::move(served), plan, memory, values, blocks, copies, bytes);
+  const auto on = static_cast<CUstream>(stream);
+  const auto copy = [&](char* to, const char* from, std::int64_t size) {
+    ak::check(driver().cuMemcpyDtoDAsync(reinterpret_cast<CUdeviceptr>(to), reinterpret_cast<CUdeviceptr>(from),
+                                         static_cast<std::size_t>(size), on),
+              "copying arrays for the guard");
+  };
+  try {
+    for (const Block& block : blocks) {
+      copy(copies + block.at, block.begin, block.bytes);
+      copy(copies + bytes + block.at, copies + block.at, block.bytes);
+    }
+    events_[0].record(on);
+    sample->whole = plan.try_launch(stream, sample->after.values.span());
+    events_[1].record(on);
+    start(std::make_shared<Judgement>(*this, std::move(sample)));
+  } catch (const Error& error) {  // the call itself says what is wrong; who knows when the memory is free again
+    busy_ = true;
+    log(LogLevel::warn, "the guard of loops checks nothing on this device any more: {}", error.what());
+  }
+}
+
+void LoopGuard::prepare(std::int64_t bytes) {
+  const auto entered = device_.machine->enter();
+  std::int64_t most = 0;
+  try {
+    if (!stream_) {
+      stream_ = OwnedStream::make();
+      for (Event& event : events_) event = Event::make();
+    }
+    memory_ = Buffer();
+    most = std::min(kMostMemory, device_.machine->device_bytes() / kPartOfFree);
+    if (bytes <= most) memory_ = Buffer::make(static_cast<std::size_t>(bytes));
+  } catch (const Error& error) {
+    most = std::min(most, bytes - 1);
+    log(LogLevel::info, "a loop is not guarded: {}", error.what());
+  }
+  const std::lock_guard lock(mutex_);
+  most_ = most, busy_ = false;
+}
+
+void LoopGuard::judge(const Sample& sample) {
+  const LoopPrototype& prototype = sample.known->prototype;
+  auto began = Clock::now();
+  LoopCopies c(LoopCopies::To::host, prototype, sample.before.memory, sample.before.values, stream_.get());
+  sample.known->run_host(c.values().addresses.data());
+  LoopCopies kernel(LoopCopies::To::host, prototype, sample.after.memory, sample.after.values, stream_.get());
+  const double in_place_us = seconds_since(began) * 1e6;  // as much is copied as a call in place copies
+  const double kernel_us = events_[1].us_since(events_[0]);
+
+  std::string what;
+  for (const LoopMemory::Region& region : sample.before.memory.regions) {
+    const LoopPrototype::Argument& argument = prototype.arguments()[region.argument];
+    if (argument.constant || !what.empty()) continue;
+    const auto compared = [&]<class T>(T) {
+      return difference(argument.name.c_str(), static_cast<const T*>(kernel.values().pointer(region.argument)),
+                        static_cast<const T*>(c.values().pointer(region.argument)),
+                        region.bytes / static_cast<std::int64_t>(sizeof(T)));
+    };
+    switch (argument.type) {
+      case loop::ScalarType::f32:
+        what = compared(float{});
+        break;
+      case loop::ScalarType::f64:
+        what = compared(double{});
+        break;
+      case loop::ScalarType::i64:
+        what = compared(std::int64_t{});
+        break;
+      default:
+        what = compared(std::int32_t{});
+    }
+  }
+
+  LoopFindings& findings = *sample.served->findings;
+  bool wrong = false;
+  double slower = 0;
+  if (!what.empty()) {
+    wrong = ++findings.mismatches == kAccused;
+  } else {
+    findings.mismatches = 0;
+    findings.ratios.push_back(kernel_us / in_place_us);
+    if (findings.ratios.size() == kTimings) {
+      std::ranges::nth_element(findings.ratios, findings.ratios.begin() + kTimings / 2);
+      if (findings.ratios[kTimings / 2] > kLonger) slower = findings.ratios[kTimings / 2];
+      findings.ratios.clear();
+    }
+  }
+  sampling_.suspect(!what.empty() && !wrong);
+  common_.ledger.count([&](Counters& counters) { ++counters.guarded, counters.guard_mismatches += !what.empty(); });
+  if (!what.empty())
+    log(LogLevel::warn, "{}: the guard: {}{}", sample.known->function.name, what,
+        wrong ? "" : "; its next call is checked too");
+  if (!wrong && slower == 0) return;
+  demote(sample,
+         wrong ? what : fmt::format("its calls took {:.2f} of the time that the C function and its copies take", slower));
+  distrust_record(sample, wrong);
+}
+
+// For this context; of what another port has put in its place nothing was seen.
+void LoopGuard::demote(const Sample& sample, const std::string& why) {
+  LoopFindings& findings = *sample.served->findings;
+  if (findings.demoted) return;
+  findings.why = fmt::format("the guard took {} away: {}", port::tactic_text(sample.plan.candidate()), why);
+  findings.demoted = true;
+  demotions_.fetch_add(1, std::memory_order_release);
+  log(LogLevel::warn, "{}: the C function serves from now on: {}", sample.known->function.name, findings.why);
+  common_.ledger.count([](Counters& counters) { ++counters.guard_demotions; });
+}
+
+// What was wrong serves nobody until it is proven again; what was slow is timed again by whoever may.
+void LoopGuard::distrust_record(const Sample& sample, bool wrong) {
+  const std::string key = winner_key(*sample.known, sample.before.memory.call, device_);
+  auto record = common_.store->find_work(loop::kLoop, key);
+  if (!record || record->text != loop::write_json(sample.served->winner)) return;
+  if (wrong) {
+    record->local.clear();
+  } else {
+    loop::Winner winner = sample.served->winner;
+    winner.unfinished = true;
+    record->text = loop::write_json(winner);
+  }
+  common_.store->put_work(*record);
+}
+
+}  // namespace ak

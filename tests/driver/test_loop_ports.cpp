@@ -1,0 +1,123 @@
+// Ports of loops within calls: what of the GPU, of memory and of budgets they take.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "context/context.hpp"
+#include "context/job.hpp"
+#include "gpu/device.hpp"
+#include "loop_scene.hpp"
+#include "tune/device_turn.hpp"
+#include "worker_fixture.hpp"
+
+using namespace loop_scene;
+
+namespace {
+
+// A loop that is ported, of a function that does nothing, as the fake driver's kernels do.
+struct Ported : Scene {
+  explicit Ported(const char* name) : Scene(name) {
+    const auto program = folder.path / "analyse";
+    std::filesystem::create_directories(folder.path);
+    verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
+    verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
+    std::ofstream(folder.path / "verdict.json") << write_json(verdict);
+    std::ofstream(program) << "#!/bin/sh\ncat " << (folder.path / "verdict.json").string() << "\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    settings.analyser = program, settings.compiler = "", settings.worker = testing::kProgram;
+    settings.isolation = Isolation::in_process, settings.loop_budget_s = 60;
+  }
+  static Loop same(Context::Impl& context) {
+    return Loop(context.loop(source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
+  }
+  static bool hangs(const char* asked) {
+    for (const Deadline deadline = Deadline::in(60); fake::hanging(asked) == 0 && !deadline.passed();)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return fake::hanging(asked) == 1;
+  }
+
+  loop::Verdict verdict;
+};
+
+}  // namespace
+
+TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and while it is timed, and gives it back") {
+  Ported scene("loop_turn");
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  const auto another_has_it = [&] {
+    return DeviceTurn(scene.store()->folder(), device_uuid()).take(Deadline::in(0)) != nullptr;
+  };
+  fake::hang("cuLaunchKernelEx"), fake::hang("cuEventElapsedTime");
+  Explanation e;
+  std::thread caller([&] {
+    const ContextScope scope(scene.own->handle);
+    e = same.prepare(300, a.data());
+  });
+  for (const char* asked : {"cuLaunchKernelEx", "cuEventElapsedTime"}) {  // the proof's first launch, the first time
+    CAPTURE(asked);
+    CHECK(scene.hangs(asked));
+    CHECK_FALSE(another_has_it());
+    fake::release(asked);
+  }
+  caller.join();
+  CHECK(another_has_it());
+  CHECK(e.source == "this process");
+}
+
+TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thirds of the time") {
+  Ported scene("loop_rests");
+  scene.settings.mode = Mode::background;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  fake::hang("cuEventElapsedTime");
+  same(nullptr, 300, a.data());
+  CHECK(fake::launches().back().kernel == "same_serial_1_");
+  CHECK(same.epoch() == 0);
+  CHECK(scene.hangs("cuEventElapsedTime"));
+  constexpr double kUsed = 0.3;
+  std::this_thread::sleep_for(std::chrono::duration<double>(kUsed));
+  fake::release("cuEventElapsedTime");
+  const auto released = Clock::now();
+  const auto kept = [&] { return same.prepare(300, a.data()).source != "serial"; };  // it is joined
+  CHECK(kept());
+  CHECK(seconds_since(released) >= kUsed * (1 / kDutyBehind - 1));
+  CHECK(same.epoch() == 1);  // graphs that hold the one thread are worth capturing again
+  same(nullptr, 300, a.data());
+  CHECK(same.epoch() == 1);
+}
+
+TEST_CASE("loop: arrays that take more device memory than a search may have are not timed, and what serves says so") {
+  Ported scene("loop_bytes");
+  scene.settings.search_bytes = 1000;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  const Explanation e = same.prepare(300, a.data());
+  CHECK(e.source == "this process");
+  const auto record = scene.store()->find_work(loop::kLoop, scene.key(scene.verdict.function));
+  REQUIRE(record);
+  for (const SizeRow& row : loop::read_winner(record->text).sizes) CHECK(row.size < 250);
+  CHECK_HAS(e.note, "not timed at 300 iterations: its arrays take 1200 bytes of device memory, 1000 may be taken");
+  same(nullptr, 300, a.data());
+  CHECK(fake::launches().back().kernel == "same_serial_1_");
+}
+
+TEST_CASE("loop: where the process's budget is used up nothing is ported, and what serves says so") {
+  Scene scene("loop_budget");
+  scene.know(scale_function(), scene.source());
+  scene.settings.process_budget_s = 0;
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  Array a(300), b(300);
+  const Explanation e = scale.prepare(300, 2.f, a.data(), b.data());
+  CHECK(e.source == "serial");
+  CHECK_HAS(e.note, "the process budget is used up");
+  CHECK_HAS(e.note, "AK_PROCESS_BUDGET_S");
+}
