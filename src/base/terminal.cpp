@@ -5,12 +5,14 @@
 
 namespace ak {
 
-std::string printable(std::string_view text) {
+namespace {
+
+std::string shown_bytes(std::string_view text, std::string_view kept) {
   const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
   std::string shown;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool control = (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
+    const bool control = (byte < 0x20 && kept.find(c) == kept.npos) || byte == 0x7f;
     if (control || (byte > 0x7f && !utf8))
       shown += fmt::format("\\x{:02x}", byte);
     else
@@ -18,6 +20,11 @@ std::string printable(std::string_view text) {
   }
   return shown;
 }
+
+}  // namespace
+
+std::string printable(std::string_view text) { return shown_bytes(text, "\n\t"); }
+std::string printable_line(std::string_view text) { return shown_bytes(text, ""); }
 
 std::string counted(std::size_t count, std::string_view one) {
   return fmt::format("{} {}{}", count, one, count == 1 ? "" : "s");

@@ -9,6 +9,8 @@ namespace ak {
 
 /// Control characters (line ends and tabs aside), and bytes beyond ASCII of what is not UTF-8, become \x1b and the like.
 std::string printable(std::string_view text);
+/// The same of what is to be one line, as keys are.
+std::string printable_line(std::string_view text);
 /// "1 record", "2 records".
 std::string counted(std::size_t count, std::string_view one);
 /// "12.30 us", "1.240 ms", "60.00 s"; "-" for 0.

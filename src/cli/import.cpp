@@ -2,6 +2,7 @@
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
 
@@ -57,6 +58,10 @@ int import(const ImportState& state) {
         continue;
       }
       const std::string of = fmt::format("{} {}", r.kind, r.key);
+      if (const std::string damage = damage_of(r); !damage.empty()) {
+        ++refused, lines.say("refused", of, damage);
+        continue;
+      }
       if (store->find_work(r.kind, r.key) && !state.force) {
         ++stands;
         lines.say("stands", of, "there is one already");

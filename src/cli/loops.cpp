@@ -23,7 +23,7 @@ const loop::Candidate* kernel_of(const loop::Winner& winner, const loop::SizeRow
 std::string loop_line(const WorkRecord& record) {
   try {
     const loop::Winner winner = loop::read_winner(record.text);
-    std::string line = record.key + ":";
+    std::string line = printable_line(record.key) + ":";
     for (const loop::SizeRow& row : winner.sizes)
       if (const loop::Candidate* kernel = kernel_of(winner, row))
         line += fmt::format("\n    {} iterations: {}  {}", row.size, port::tactic_text(*kernel), shown_us(row.kernel_us));
@@ -31,17 +31,18 @@ std::string loop_line(const WorkRecord& record) {
     if (winner.unfinished) line += "  unfinished: a later call goes on";
     return printable(line);
   } catch (const Error& error) {
-    return record.key + ": " + printable(error.what());
+    return printable_line(fmt::format("{}: {}", record.key, error.what()));
   }
 }
 
 std::string loop_text(const WorkRecord& record) {
   const loop::Winner winner = loop::read_winner(record.text);
-  std::string all = fmt::format("loop      {}\nverdict   {}\n", record.key, winner.verdict);
+  std::string all = fmt::format("loop      {}\nverdict   {}\n", printable_line(record.key), printable_line(winner.verdict));
   all += fmt::format("proof     {} cases, {} candidates in {:.2f} s, {:%Y-%m-%d %H:%M} UTC{}\n", winner.cases, winner.tried,
                      winner.seconds, fmt::gmtime(static_cast<std::time_t>(winner.unix_time)),
                      winner.unfinished ? ", unfinished: a later call goes on" : "");
-  all += fmt::format("made with driver {}, NVRTC {}\n", winner.driver, winner.nvrtc);
+  const auto version = [](const std::string& of) { return of.empty() ? std::string("-") : printable_line(of); };
+  all += fmt::format("made with driver {}, NVRTC {}\n", version(winner.driver), version(winner.nvrtc));
   all += fmt::format("state     {}\n", unproven(record) ? "imported, not proven on this machine yet" : "proven here");
   all += fmt::format("\n{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  kernel\n", "iterations", "kernel", "C function", "copy in",
                      "copy out");
@@ -54,6 +55,20 @@ std::string loop_text(const WorkRecord& record) {
   for (const loop::Candidate& kernel : winner.kernels)
     all += fmt::format("\n// {}\n{}", port::tactic_text(kernel), kernel.text);
   return printable(all);
+}
+
+std::string damage_of(const WorkRecord& r) {
+  if (r.kind != loop::kLoop) return {};
+  try {
+    const loop::Winner winner = loop::read_winner(r.text);
+    const auto images = r.local.empty() ? std::nullopt : loop::unpack_images(r.local);
+    if (!r.local.empty() && !images) return "damaged: its images are not what their digests say";
+    if (images && images->size() != winner.kernels.size())
+      return fmt::format("damaged: it has {} images of {} kernels", images->size(), winner.kernels.size());
+    return {};
+  } catch (const Error& error) {
+    return fmt::format("its text cannot be read: {}", error.what());
+  }
 }
 
 }  // namespace ak::cli

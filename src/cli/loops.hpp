@@ -11,7 +11,12 @@ namespace ak::cli {
 /// "smooth 6ad0... on NVIDIA H200: map block=256  2.10 us at 32000 iterations", or why it cannot be read.
 std::string loop_line(const WorkRecord& record);
 
-/// All of it, for a person: verdict, kernels, the table of sizes, how it was proven, the kernels' text.
+/// What is wrong with a record of another kind than the GEMM in its own words, where this tool knows them; empty: nothing. The
+/// store knows that it is as it was written.
+std::string damage_of(const WorkRecord& record);
+
+/// All of it, for a person: verdict, kernels, the table of sizes, how it was proven, the kernels' text. Throws
+/// Error{invalid_argument} where it cannot be read.
 std::string loop_text(const WorkRecord& record);
 
 }  // namespace ak::cli

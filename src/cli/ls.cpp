@@ -16,24 +16,32 @@ namespace {
 
 using VisitWork = std::function<void(const std::function<void(const WorkRecord&)>&)>;
 
+std::vector<WorkRecord> sorted(const VisitWork& for_each, std::string_view kind) {
+  std::vector<WorkRecord> all;
+  for_each([&](const WorkRecord& r) {
+    if (r.kind == kind) all.push_back(r);
+  });
+  std::ranges::sort(all, {}, &WorkRecord::key);
+  return all;
+}
+
 // One kind's records. What a kernel in quarantine did is a text; what is local of another kind is that kind's own.
 void list_work(const VisitWork& for_each, const std::string& kind, const std::string& place, bool json) {
   const bool quarantine = kind == kQuarantine;
   Json rows = Json::array();
   int count = 0;
-  for_each([&](const WorkRecord& r) {
-    if (r.kind != kind) return;
+  for (const WorkRecord& r : sorted(for_each, kind)) {
     ++count;
     if (json)
       rows.push_back(quarantine ? Json{{"kernel", r.key}, {"why", r.local}} : to_json(r));
     else if (quarantine)
-      fmt::print("{}: {}\n", r.key, r.local);
+      fmt::print("{}: {}\n", printable_line(r.key), printable_line(r.local));
     else if (kind == loop::kLoop)
       fmt::print("{}\n", loop_line(r));
     else
-      fmt::print("{}: {}{}\n", r.key, r.text.substr(0, r.text.find('\n')),
+      fmt::print("{}: {}{}\n", printable_line(r.key), printable_line(r.text.substr(0, r.text.find('\n'))),
                  unproven(r) ? "  to be proven" : fmt::format("  {} of this machine", counted(r.local.size(), "byte")));
-  });
+  }
   if (json)
     print_json(rows);
   else
@@ -131,9 +139,7 @@ void add_ls(Program& program) {
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
     const std::string others = other_work(for_each_work);
     if (!state->json)
-      for_each_work([](const WorkRecord& r) {
-        if (r.kind == loop::kLoop) fmt::print("{}\n", loop_line(r));
-      });
+      for (const WorkRecord& r : sorted(for_each_work, loop::kLoop)) fmt::print("{}\n", loop_line(r));
     if (state->json)
       print_json(rows);
     else

@@ -4,6 +4,7 @@
 
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "cli/pieces.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
@@ -118,6 +119,7 @@ class Merging {
   void take(const WorkRecord& r) {
     if (!state_.hardware.takes(r)) return void(++passed_over_);
     const std::string of = fmt::format("{} {}", r.kind, r.key);
+    if (const std::string damage = damage_of(r); !damage.empty()) return refuse(of, damage);
     const auto stands = into_.find_work(r.kind, r.key);
     if (const auto why = stands ? stays(*stands, r) : std::nullopt) return stood(of, *why);
     if (!state_.dry_run) into_.put_work(r);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "context/context.hpp"
 
 namespace ak::cli {
@@ -40,7 +41,7 @@ int pack(const PackState& state) {
   std::vector<PackEntry> entries;
   std::vector<WorkRecord> work;
   std::size_t seen = records.size();
-  int recorded = 0, provisional = 0, imported = 0, elsewhere = 0, local = 0;
+  int recorded = 0, provisional = 0, imported = 0, elsewhere = 0, local = 0, damaged = 0;
   for (const PlanRecord& r : records) {
     if (!r.hardware.recording.empty())
       ++recorded;
@@ -61,6 +62,8 @@ int pack(const PackState& state) {
       ++imported;
     else if (!state.hardware.takes(r))
       ++elsewhere;
+    else if (!damage_of(r).empty())
+      ++damaged;
     else
       work.push_back(r);
   });
@@ -69,8 +72,8 @@ int pack(const PackState& state) {
   if (packed == 0)
     fmt::print(stderr,
                "nothing to pack among {} of {}: {} of recordings, {} provisional, {} imported and not proven here yet, {} of "
-               "other hardware, {} that hold here alone\n",
-               counted(seen, "record"), store->describe(), recorded, provisional, imported, elsewhere, local);
+               "other hardware, {} that hold here alone, {} damaged\n",
+               counted(seen, "record"), store->describe(), recorded, provisional, imported, elsewhere, local, damaged);
   else
     write_pack(state.out, std::move(entries), work);
   const int code = packed ? kOk : kFailed;
@@ -81,7 +84,8 @@ int pack(const PackState& state) {
                       {"provisional", provisional},
                       {"imported_and_unproven", imported},
                       {"other_hardware", elsewhere},
-                      {"local", local}}}});
+                      {"local", local},
+                      {"damaged", damaged}}}});
     return code;
   }
   if (packed == 0) return code;
@@ -94,6 +98,7 @@ int pack(const PackState& state) {
   left_out(imported, "imported and not proven on this machine");
   left_out(elsewhere, "of other hardware");
   left_out(local, "that hold on this machine alone, as a quarantine does");
+  left_out(damaged, "damaged: `ak verify` names them");
   return code;
 }
 

@@ -3,10 +3,13 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -409,6 +412,9 @@ class Ports {
     std::filesystem::create_directories(state_.out, error);
     if (error)
       throw Error(ErrorCode::invalid_argument, fmt::format("--out: '{}' cannot be made: {}", state_.out, error.message()));
+    if (access(state_.out.c_str(), W_OK | X_OK) != 0)
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("--out: '{}' cannot be written: {}", state_.out, std::strerror(errno)));
   }
 
   void save() {

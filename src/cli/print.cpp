@@ -79,7 +79,7 @@ void RecordLines::say(std::string_view what, const std::string& of, const std::s
   if (json_)
     rows_.push_back({{"what", what}, {"of", of}, {"why", why}});
   else
-    fmt::print("{:<8} {}{}{}\n", what, printable(of), why.empty() ? "" : ": ", printable(why));
+    fmt::print("{:<8} {}{}{}\n", what, printable_line(of), why.empty() ? "" : ": ", printable_line(why));
 }
 
 void RecordLines::end(Json counts, const std::string& text) {

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "cli/cli.hpp"
 #include "cli/pieces.hpp"
 #include "context/context.hpp"
@@ -73,7 +75,11 @@ void add_rm(Program& program) {
   Command command = program.add_command("rm", "Remove records from the cache, with the trials of their searches");
   state->problem.add_to(command);
   command.option("--kind", state->kind, "instead, all of a kind of work: its tag (loop, quarantine), gemm for the GEMM");
-  command.option("--key", state->key, "of that kind only this: a key as `ak ls --kind TAG` prints it, or a function's name");
+  const std::function<void(const std::string&)> key = [state](const std::string& word) {
+    if (word.empty()) throw Error(ErrorCode::invalid_argument, "--key: it is empty");
+    state->key = word;
+  };
+  command.option("--key", key, "of that kind only this: a key as `ak ls --kind TAG` prints it, or a function's name");
   state->hardware.add_to(command);
   state->search.add_cache_to(command);
   command.flag("--dry-run", state->dry_run, "only say what would be removed");

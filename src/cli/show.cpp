@@ -98,6 +98,8 @@ int show_work(const ShowState& state) {
   if (cannot_be_read(*store)) return kFailed;
   if (!record)
     fmt::print(stderr, "no {} of {} in {}\n", state.kind, state.key, store->describe());
+  else if (const std::string damage = damage_of(*record); !damage.empty())
+    return fmt::print(stderr, "{}: {}\n", printable_line(record->key), printable_line(damage)), kFailed;
   else if (!state.json && state.kind == loop::kLoop)
     fmt::print("{}\n", loop_text(*record));
   else if (!state.json)

@@ -3,9 +3,9 @@
 #include <filesystem>
 
 #include "cli/cli.hpp"
+#include "cli/loops.hpp"
 #include "cli/pieces.hpp"
 #include "context/context.hpp"
-#include "loop/winner.hpp"
 
 namespace ak::cli {
 namespace {
@@ -14,21 +14,6 @@ struct VerifyCacheState {
   SearchArguments search;
   bool repair = false, json = false;
 };
-
-// What a record of another kind says in its own words, where this tool knows them. The store knows that they are as written.
-std::string damage_of(const WorkRecord& r) {
-  if (r.kind != loop::kLoop) return {};
-  try {
-    const loop::Winner winner = loop::read_winner(r.text);
-    const auto images = r.local.empty() ? std::nullopt : loop::unpack_images(r.local);
-    if (!r.local.empty() && !images) return "damaged: its images are not what their digests say";
-    if (images && images->size() != winner.kernels.size())
-      return fmt::format("damaged: it has {} images of {} kernels", images->size(), winner.kernels.size());
-    return {};
-  } catch (const Error& error) {
-    return fmt::format("its text cannot be read: {}", error.what());
-  }
-}
 
 std::shared_ptr<Store> open_to_verify(const std::string& folder, const VerifyCacheState& state) {
   std::error_code error;

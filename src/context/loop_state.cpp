@@ -306,8 +306,9 @@ Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known
 // Where scratch memory is not to be had, one thread needs none.
 void Loop::State::launch(DeviceState& device, const LoopKnown& known, const LoopPlan& plan, LoopValues& values, Stream stream) {
   if (plan.try_launch(stream, values.span())) return;
-  const std::string why =
-      fmt::format("the scratch memory of its kernel, {} bytes, is not to be had", plan.workspace_bytes(values.span()));
+  const std::int64_t bytes = plan.workspace_bytes(values.span());
+  const std::string why = bytes > 0 ? fmt::format("the scratch memory of its kernel, {} bytes, is not to be had", bytes)
+                                    : "its kernel's grid would be too large";
   common_.ledger.count([](Counters& c) { ++c.scratch_fallbacks; });
   const auto entered = device.machine->enter();
   if (!serial(device, known, why)->plan(0)->try_launch(stream, values.span()))

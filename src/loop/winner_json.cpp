@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "loop/json.hpp"
 #include "loop/verdict_fields.hpp"
 #include "loop/winner.hpp"
@@ -42,7 +44,40 @@ std::string write_json(const KnownSource& source) { return json::write(source); 
 std::string write_json(const Winner& winner) { return json::write(winner); }
 std::string write_json(const Candidate& candidate) { return json::write(candidate); }
 KnownSource read_known_source(std::string_view text) { return json::read<KnownSource>(text, "loop source"); }
-Winner read_winner(std::string_view text) { return json::read<Winner>(text, "loop"); }
+
+namespace {
+
+void check(const Winner& winner) {
+  const auto require = [](bool right, const std::string& field, std::string_view what) {
+    if (!right) json::fail("loop." + field, what);
+  };
+  constexpr double kLongest = 1e12;  // of any time; also what is no number is not below it
+  constexpr std::int64_t kYear10000 = 253402300800;
+  const auto time = [&](double value, const std::string& field) {
+    require(value >= 0 && value < kLongest, field, "is no time that anything takes");
+  };
+  for (std::size_t i = 0; i < winner.sizes.size(); ++i) {
+    const SizeRow& row = winner.sizes[i];
+    const std::string field = fmt::format("sizes[{}]", i);
+    require(row.size >= 0, field + ".size", "is below 0");
+    require(row.kernel >= 0 && static_cast<std::size_t>(row.kernel) < winner.kernels.size(), field + ".kernel",
+            fmt::format("is {} of {} kernels", row.kernel, winner.kernels.size()));
+    time(row.kernel_us, field + ".kernel_us"), time(row.host_us, field + ".host_us");
+    time(row.copy_in_us, field + ".copy_in_us"), time(row.copy_out_us, field + ".copy_out_us");
+    time(row.moved_us, field + ".moved_us"), time(row.call_us, field + ".call_us");
+  }
+  require(winner.tried >= 0, "tried", "is below 0");
+  time(winner.seconds, "seconds");
+  require(winner.unix_time >= 0 && winner.unix_time < kYear10000, "unix_time", "is no time of these years");
+}
+
+}  // namespace
+
+Winner read_winner(std::string_view text) {
+  Winner winner = json::read<Winner>(text, "loop");
+  check(winner);
+  return winner;
+}
 Candidate read_candidate(std::string_view text) { return json::read<Candidate>(text, "candidate"); }
 
 }  // namespace ak::loop

@@ -426,9 +426,13 @@ void write_artifacts(const std::string& folder, const Artifact& artifact) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw Error(ErrorCode::internal, fmt::format("{} cannot be made: {}", folder, error.message()));
+  const auto path_of = [&](const ArtifactFile& file) { return (std::filesystem::path(folder) / file.name).string(); };
   for (const ArtifactFile& file : files) {
-    const std::string path = (std::filesystem::path(folder) / file.name).string();
-    if (const auto why = write_atomically(path, file.text)) throw Error(ErrorCode::internal, fmt::format("{}: {}", path, *why));
+    const auto why = write_atomically(path_of(file), file.text);
+    if (!why) continue;
+    for (const ArtifactFile& each : files) std::filesystem::remove(path_of(each), error);  // some of them are of no use
+    std::filesystem::remove(folder, error);                                                // where nothing else is in it
+    throw Error(ErrorCode::internal, fmt::format("{}: {}", path_of(file), *why));
   }
 }
 

@@ -394,3 +394,50 @@ TEST_CASE("merge loads nothing of a folder that other users can write") {
   fs::resize_file(there + "/data.mdb", 3 * 4096);
   CHECK(has(run_ak("merge " + there + " --cache " + here).output, ": data.mdb: it is cut off"));
 }
+
+TEST_CASE("loops that cannot be read are named, and neither packed, imported nor merged; keys stay on their line") {
+  const Folder folder("damaged_loops");
+  const std::string cache = folder / "cache", other = folder / "other", pack = folder / "loops.pack", on = " 6ad0 on H200";
+  const std::string images = ak::loop::pack_images({});
+  const std::vector<std::pair<std::string, std::string>> wrong = {{"text", "no JSON"},
+                                                                  {"kernel", R"({"sizes": [{"size": 5, "kernel": -3}]})"},
+                                                                  {"time", R"({"unix_time": 9223372036854775807})"},
+                                                                  {"size", R"({"kernels": [{}], "sizes": [{"size": -5}]})"}};
+  {
+    const auto store = ak::open_store(cache);
+    for (const auto& [name, text] : wrong) store->put_work({"loop", name + on, text, images});
+    store->put_work({"loop", "torn" + on, loop_text(1), images + "x"});
+    store->put_work({"loop", "two\nlines" + on, loop_text(1), images});
+    store->put_work({"loop", "again" + on, loop_text(1), images});
+  }
+  const std::string given = " --cache " + cache;
+  Result r = run_ak("ls" + given);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "\nkernel 6ad0 on H200: loop.sizes[0].kernel is -3 of 0 kernels\n"));
+  CHECK(has(r.output, "\ntime 6ad0 on H200: loop.unix_time is no time of these years\n"));
+  CHECK(has(r.output, "\nsize 6ad0 on H200: loop.sizes[0].size is below 0\n"));
+  CHECK(has(r.output, "two\\x0alines 6ad0 on H200:"));
+  CHECK(r.output.find("again") < r.output.find("kernel 6ad0"));  // by key
+  r = run_ak("show --kind loop --key 'time 6ad0 on H200'" + given);
+  CHECK(r.code == 1);
+  CHECK(r.output == "time 6ad0 on H200: its text cannot be read: loop.unix_time is no time of these years\n");
+  CHECK(has(run_ak("verify" + given).output, "7 pieces checked, 5 damaged"));
+  r = run_ak(fmt::format("pack {} --from {}", pack, cache));
+  CHECK(has(r.output, ": 2 records of "));
+  CHECK(has(r.output, "left out: 5 damaged"));
+  r = run_ak(fmt::format("merge {} --cache {}", cache, other));
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "2 taken, 0 stood before, 5 refused"));
+  std::vector<ak::WorkRecord> work;
+  for (const auto& [name, text] : wrong) work.push_back({"loop", name + on, text, ""});
+  ak::write_pack(pack, {}, work);
+  r = run_ak(fmt::format("import {} --cache {}", pack, other));
+  CHECK(r.code == 1);
+  CHECK(has(r.output, "refused  loop text 6ad0 on H200: its text cannot be read: "));
+  CHECK(has(r.output, "0 taken, 0 stood before, 4 refused"));
+  // A script's variable that is not set removes nothing.
+  r = run_ak("rm --kind loop --key ''" + given);
+  CHECK(r.code == 2);
+  CHECK(r.output == "ak: --key: it is empty\n");
+  CHECK(ak::open_store(cache)->find_work("loop", "again" + on));
+}

@@ -83,6 +83,24 @@ const std::map<std::string, Reference>& references() {
        [](PlantedArrays& x) {
          for (const int at : x.i["at"]) ++x.i["count"][at % 16];
        }},
+      {"gathered_packs",
+       [](PlantedArrays& x) {
+         for (const int at : x.i["at"]) ++x.i["count"][at % 16];
+       }},
+      {"scan_of_groups",
+       [](PlantedArrays& x) {
+         int t = 0;
+         for (int i = 0; i < x.n; ++i) x.i["a"][i] = t += x.i["b"][i];
+       }},
+      {"rows_joined",
+       [](PlantedArrays& x) {
+         for (int i = 0; i < 8 * x.n; ++i) x.i["sum"][i % 8] += x.i["b"][i];
+       }},
+      {"fused",
+       [](PlantedArrays& x) {
+         auto& b = x.f["b"];
+         for (int i = 0; i < x.n; ++i) x.f["a"][i] = b[i] + 1, x.f["c"][i] = (b[i] + 1) * 2, x.f["d"][i] = b[i + 1] - b[i];
+       }},
       {"owners",
        [](PlantedArrays& x) {
          for (int i = 0; i < x.n; ++i) x.i["a"][x.i["at"][i]] += x.i["b"][i];

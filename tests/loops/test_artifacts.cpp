@@ -307,6 +307,14 @@ TEST_CASE("artifacts: what cannot be written is refused by name") {
   CHECK(why([&] {
           write_artifacts(std::string(AK_BINARY_DIR) + "/artifacts_file/blend", artifact);
         }).find("artifacts_file/blend") != std::string::npos);
+  // Where not all can be written nothing is left, and what is another's stays.
+  const fs::path part = fs::path(AK_BINARY_DIR) / "artifacts_part";
+  fs::remove_all(part);
+  fs::create_directories(part / "README.md" / "mine");
+  CHECK(why([&] { write_artifacts(part.string(), artifact); }).find("README.md") != std::string::npos);
+  CHECK(fs::exists(part / "README.md" / "mine"));
+  CHECK(std::distance(fs::directory_iterator(part), fs::directory_iterator()) == 1);
+  fs::remove_all(part);
   artifact.candidate.launches[0].blocks = i32("count");
   CHECK(why([&] { artifact_files(artifact); }).find("needs count") != std::string::npos);
   artifact.function.name = "../up";

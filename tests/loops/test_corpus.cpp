@@ -117,6 +117,37 @@ TEST_CASE("corpus: part 6 of all own loops is right") { part(5); }
 TEST_CASE("corpus: part 7 of all own loops is right") { part(6); }
 TEST_CASE("corpus: part 8 of all own loops is right") { part(7); }
 
+TEST_CASE("corpus: kernels of which a grid may be too small for all take turns") {
+  constexpr std::int64_t kMostBlocks = 2147483647;
+  const std::vector<std::string> names = {"add_pairs", "histogram", "decay_down_columns", "shift_left", "largest_per_class"};
+  std::map<std::string, int> templates;
+  std::vector<test::Trial> trials;
+  for (const test::OwnLoop& own : test::own_loops()) {
+    if (std::ranges::find(names, own.name) == names.end()) continue;
+    for (const loop::Candidate& candidate : test::candidates_of(own)) {
+      loop::Candidate small = candidate;
+      bool capped = false;
+      for (loop::Launch& launch : small.launches)
+        launch.blocks = loop::replace(launch.blocks, [&](const loop::Term& part) -> std::optional<loop::Term> {
+          if (part != loop::integer(kMostBlocks, loop::ScalarType::i64)) return std::nullopt;
+          capped = true;
+          return loop::integer(2, loop::ScalarType::i64);
+        });
+      if (!capped || templates[candidate.template_name]++ > 0) continue;
+      const std::int64_t many = 4'000'000'000;
+      loop::Values values = {{loop::kSms, 132}};
+      for (const loop::Parameter& parameter : test::verdict_of(own).function.parameters)
+        if (!parameter.pointer) values[parameter.name] = many;
+      for (const loop::Launch& launch : candidate.launches)
+        if (const auto blocks = loop::evaluate(launch.blocks, values)) CHECK_MESSAGE(*blocks <= kMostBlocks, own.name);
+      trials.push_back({&own, std::move(small), std::make_shared<test::Data>(own, port::Level::quick), {}, {}});
+    }
+  }
+  for (const char* name : {"map", "scatter", "lines", "reorder"}) CHECK_MESSAGE(templates[name] > 0, std::string(name));
+  test::prove(trials, 1);
+  for (const test::Trial& trial : trials) CHECK_MESSAGE(trial.right(), trial.text());
+}
+
 TEST_CASE("corpus: every own loop has a serial kernel, nine of ten a parallel one") {
   std::size_t parallel = 0;
   std::string without;

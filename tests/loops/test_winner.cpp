@@ -1,6 +1,7 @@
 // What the store keeps of a loop: texts there and back, keys, images with their checksums.
 #include <doctest/doctest.h>
 
+#include "ak/types.hpp"
 #include "loop/winner.hpp"
 
 using namespace ak::loop;
@@ -56,6 +57,10 @@ TEST_CASE("loop record: texts there and back") {
   CHECK(read_winner(write_json(example())) == example());
   KnownSource source{{{"a/b.h", "00"}}, triangle(), {"k"}, "", ""};
   CHECK(read_known_source(write_json(source)) == source);
+  for (const char* wrong :
+       {R"({"kernels":[{}],"sizes":[{"kernel":1}]})", R"({"kernels":[{}],"sizes":[{"kernel_us":-1}]})",
+        R"({"kernels":[{}],"sizes":[{"moved_us":1e300}]})", R"({"tried":-1})", R"({"seconds":-0.5})", R"({"unix_time":-1})"})
+    CHECK_THROWS_AS(read_winner(wrong), ak::Error);
   CHECK_THROWS_WITH(read_winner(R"({"kernels":[{"knobs":{"block":"x"}}]})"),
                     "loop.kernels[0].knobs.block is not an integer that fits");
 }

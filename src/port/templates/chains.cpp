@@ -153,6 +153,7 @@ std::vector<Stage> chains_stages(const Work& work) {
     const Term wide = loop::integer(block, loop::ScalarType::i64);
     kernel.blocks = loop::binary("/", loop::binary("+", threads, loop::binary("-", wide, loop::integer(1))), wide);
     kernel.threads = block;
+    kernel.strides = true;
     stage.kernels.push_back(std::move(kernel));
     stages.push_back(std::move(stage));
   }

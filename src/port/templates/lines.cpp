@@ -100,6 +100,7 @@ std::vector<Stage> lines_stages(const Work& work) {
     Kernel kernel;
     kernel.body = std::move(text);
     kernel.threads = block;
+    kernel.strides = true;
     kernel.blocks = loop::binary("/", loop::binary("+", lines, loop::integer(block - 1)), loop::integer(block));
     stage.kernels.push_back(std::move(kernel));
     stages.push_back(std::move(stage));

@@ -19,6 +19,7 @@ Kernel map_kernel(const Work& work, const Sweep& sweep, const std::vector<loop::
                   const Packs* packs) {
   Kernel kernel;
   kernel.threads = block;
+  kernel.strides = true;
   kernel.blocks = blocks_for(work, sweep, block * unroll * (packs ? packs->count() : 1));
   kernel.body = opening(work) + warm_up_opening(work, sweep);
   // Without an iteration, what was there before stays.

@@ -40,6 +40,7 @@ std::optional<Stage> with_copies(const Work& work, const Sweep& sweep, const Haz
   Kernel copies;
   copies.threads = 256;
   copies.blocks = loop::integer(1);
+  copies.strides = true;
   for (const auto& [array, length] : lengths) {
     copies.body += fmt::format("  for (long long at_ = ak::thread(); at_ < {}; at_ += ak::threads()) {}[at_] = {}[at_];\n",
                                loop::c_text(length), name(array), array);
@@ -94,6 +95,7 @@ class Tiles {
     Kernel kernel;
     const Term all = loop::binary("*", loop::binary("-", tiles, loop::integer(1)), loop::integer(reach_));
     kernel.blocks = loop::binary("/", loop::binary("+", all, loop::integer(255)), loop::integer(256));
+    kernel.strides = true;
     kernel.body = head(tile);
     kernel.body += fmt::format(
         "  for (long long at_ = ak::thread(); at_ < (tiles_ - 1) * {0}; at_ += ak::threads()) {{\n"
@@ -109,6 +111,7 @@ class Tiles {
     Kernel kernel;
     kernel.threads = block;
     kernel.blocks = tiles;
+    kernel.strides = true;
     const auto iterations = [&](const std::string& body) {
       return fmt::format(
           "#pragma unroll\n    for (int turn_ = 0; turn_ < {}; ++turn_) {{\n      const int place_ = turn_ * {} + "

@@ -483,6 +483,7 @@ class Scatter {
         one.blocks = {Term::Kind::choose, ScalarType::i64, {}, {loop::binary("<", one.blocks, most), one.blocks, most}};
       }
       one.threads = block;
+      one.strides = true;
       stage.kernels.push_back(std::move(one));
     };
     Term count = loop::convert(ScalarType::i64, row_count(work_, nest_));

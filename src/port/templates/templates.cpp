@@ -23,6 +23,13 @@ Template* const kTemplates[] = {lines_stages,  map_stages,  reorder_stages, redu
 Template* const kOtherwise[] = {meeting_stages, rounds_stages};
 
 constexpr std::size_t kMost = 30;
+constexpr std::int64_t kMostBlocks = 2147483647;  // of a grid
+
+loop::Term at_most(const loop::Term& value, std::int64_t most) {
+  if (const auto known = loop::evaluate(value, {})) return *known <= most ? value : loop::integer(most, loop::ScalarType::i64);
+  const loop::Term limit = loop::integer(most, loop::ScalarType::i64);
+  return {loop::Term::Kind::choose, loop::ScalarType::i64, {}, {loop::binary("<", value, limit), value, limit}};
+}
 
 std::vector<Stage> stages_of(std::span<Template* const> templates, const Work& work) {
   std::vector<Stage> all;
@@ -73,8 +80,9 @@ class Assembly {
       for (const Kernel& kernel : stage.kernels) {
         kernels.push_back(&kernel);
         const bool follows = !all.launches.empty();
+        const loop::Term blocks = kernel.strides ? at_most(kernel.blocks, kMostBlocks) : kernel.blocks;
         all.launches.push_back(
-            {fmt::format("{}_{}_{}_", loop::name_on_device(function_.name), stage.template_name, kernels.size()), kernel.blocks,
+            {fmt::format("{}_{}_{}_", loop::name_on_device(function_.name), stage.template_name, kernels.size()), blocks,
              kernel.threads, kernel.shared_bytes, kernel.waits, follows});
       }
     }

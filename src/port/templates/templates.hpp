@@ -22,6 +22,7 @@ struct Kernel {
   int threads = 256;
   int shared_bytes = 0;
   bool waits = false;
+  bool strides = false;  // any number of blocks does the same
 };
 
 /// One way to run one group.
