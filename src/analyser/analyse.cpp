@@ -6,6 +6,7 @@
 
 #include "analyser/findings.hpp"
 #include "analyser/flow.hpp"
+#include "analyser/modules/last_write.hpp"
 #include "analyser/modules/loop_unrolling.hpp"
 #include "analyser/modules/modules.hpp"
 #include "analyser/nest.hpp"
@@ -120,6 +121,13 @@ bool changes(const std::string& module, const loop::Verdict& verdict, const flow
   return loop::text(other) != loop::text(verdict);
 }
 
+constexpr const char* kLastWrites = "overwrites: last writes";  // switched off where they have been kept
+
+std::set<std::string> with_all(std::set<std::string> names, const std::set<std::string>& more) {
+  names.insert(more.begin(), more.end());
+  return names;
+}
+
 bool is_sequential(const loop::Verdict& verdict) {
   for (const loop::Group& group : verdict.groups)
     for (const loop::LoopRole& role : group.loops)
@@ -159,6 +167,16 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     verdict.refused = flow::left_row(model, facts, verdict.function);
     if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return verdict;
+    if (!without.contains(kLastWrites)) {
+      loop::Function kept = verdict.function;
+      std::vector<loop::Note> moved = all_notes;
+      if (const auto found = flow::keep_last_writes(kept, moved); !found.empty()) {
+        loop::Verdict parts =
+            analyse(std::move(kept), facts, moved, with_all(without, {kLastWrites, "loop unrolling"}), limits);
+        parts.findings.insert(parts.findings.end(), found.begin(), found.end());
+        return parts;
+      }
+    }
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
     verdict.dependences = predicted(model, dependences);

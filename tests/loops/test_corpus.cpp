@@ -222,6 +222,19 @@ TEST_CASE("corpus: loops that went wrong once, with all of their candidates") {
   });
 }
 
+TEST_CASE("corpus: what counts in memory, under a condition or in two loops, is a reduction") {
+  std::vector<const OwnLoop*> counting;
+  for (const OwnLoop& own : test::own_loops())
+    if (own.name == "count_loud_samples" || own.name == "count_both_sides") counting.push_back(&own);
+  REQUIRE(counting.size() == 2);
+  for (const OwnLoop* own : counting) CHECK(test::candidates_of(*own)[0].template_name == "reduce");
+  all_right(counting, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> all = test::candidates_of(own);
+    if (!test::takes_all()) all.resize(2);
+    return all;
+  });
+}
+
 TEST_CASE("corpus: the data takes every side of every branch, or says which it does not") {
   const std::map<std::string, std::string> expected = {
       // Of loops cut in two, the iterations of a part are counted; there are never less than none.

@@ -39,12 +39,25 @@ bool sets_outright(const std::vector<Node>& body, const Term& target) {
                      [&](const Node& node) { return node.kind == Node::Kind::assign && node.target == target; });
 }
 
-/// Whether an array is touched only as this element.
-bool only_as(const std::vector<Node>& body, const Term& element) {
+/// Whether an element is there whatever the sizes are: then it may be read where C would not.
+bool is_there(const loop::Function& function, const Term& element) {
+  const loop::Parameter* array = loop::find_parameter(function, element.text);
+  if (!array || !array->length_known || array->extents.size() != 1 || element.terms.size() != 1) return false;
+  const auto at = loop::evaluate(element.terms[0], {}), length = loop::evaluate(array->extents[0], {});
+  return at && length && *at >= 0 && *at < *length;
+}
+
+/// Whether an array is touched only as this element, and as others that are known to be others and are reduced into too.
+bool only_as(const std::vector<Node>& body, const Term& element, const std::vector<loop::Reduction>& reductions) {
+  const auto is_another = [&](const Term& part) {
+    const bool reduced = std::ranges::any_of(reductions, [&](const loop::Reduction& one) { return one.target == part; });
+    const auto at = loop::evaluate(part.terms[0], {}), own = loop::evaluate(element.terms[0], {});
+    return reduced && at && own && *at != *own;
+  };
   bool only = true;
   const auto look = [&](const Term& term) {
     loop::for_each(term, [&](const Term& part) {
-      only = only && (part.kind != Term::Kind::element || part.text != element.text || part == element);
+      only = only && (part.kind != Term::Kind::element || part.text != element.text || part == element || is_another(part));
     });
   };
   loop::for_each_node(body, [&](const Node& node) {
@@ -142,7 +155,10 @@ void Partials::add(const Work& work, const loop::Reduction& reduction) {
   if (reduction.target.kind == Term::Kind::element) {
     item.name = fmt::format("sum{}_{}_", items_.size(), tag_);
     item.element = reduction.target;
-    ok_ = ok_ && !item.position && sets_outright(body_, reduction.target) && only_as(body_, reduction.target);
+    const bool outright = sets_outright(body_, reduction.target);
+    item.rarely = is_there(*work.function, reduction.target) && (!outright || work.group.loops.size() > 1);
+    ok_ = ok_ && !item.position && (outright || item.rarely);
+    ok_ = ok_ && only_as(body_, reduction.target, work.group.reductions);
     for (const std::string& scalar : scalars_of(reduction.target)) ok_ = ok_ && !assigned_scalars(body_).count(scalar);
     ok_ = ok_ && !intersect(arrays_of(reduction.target.terms[0]), written_arrays(work.body));
     body_ = replace_all(std::move(body_), [&](const Term& term) {
@@ -191,6 +207,10 @@ bool Partials::ordered() const {
 
 bool Partials::has_elements() const {
   return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.element.has_value(); });
+}
+
+bool Partials::needs_iterations() const {
+  return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.element && !item.rarely; });
 }
 
 bool Partials::watches() const {
@@ -322,8 +342,11 @@ std::string Partials::merge(int indent, const std::string& total) const {
 
 std::string Partials::store(int indent) const {
   std::string text;
-  for (const Item& item : items_)
-    if (item.element) text += fmt::format("{:{}}{} = {};\n", "", indent, loop::c_text(*item.element), item.name);
+  for (const Item& item : items_) {
+    if (!item.element) continue;
+    const std::string changed = item.rarely ? fmt::format("if ({0} != {0}_first_) ", item.name) : "";
+    text += fmt::format("{:{}}{}{} = {};\n", "", indent, changed, loop::c_text(*item.element), item.name);
+  }
   return text;
 }
 

@@ -17,7 +17,8 @@ class Partials {
 
   bool ok() const { return ok_; }
   bool ordered() const;       // needs order_, the iteration's number as a long long that rises in C's order
-  bool has_elements() const;  // reduces into elements: to be asked for only where there is an iteration
+  bool has_elements() const;  // reduces into elements
+  bool needs_iterations() const;  // ... to be asked for only where there is an iteration
   /// Whether the parts may be of no use, because no numbers came that are not left out: then C's own loop is to be run, where
   /// strange(total) holds, instead of finish().
   bool watches() const;
@@ -53,6 +54,7 @@ class Partials {
     std::string strange() const { return name + "_strange_"; }
     std::vector<std::pair<std::string, loop::ScalarType>> positions;
     std::optional<loop::Term> element;
+    bool rarely = false;  // the element is there at all sizes, and is stored where it has changed: it may stay untouched
   };
   void add(const Work& work, const loop::Reduction& reduction);
   void add_last(const std::string& scalar, loop::ScalarType type);

@@ -66,7 +66,8 @@ std::vector<Stage> whole_stages(const Work& work) {
   const Partials partials(work, sweep->body);
   if (!partials.ok() || (partials.ordered() && !in_order(work, *sweep))) return {};
   if (partials.words() == 0) return {};  // what comes after the loop takes nothing out of it
-  if (partials.has_elements() && (!sweep->single() || !sweep->guards.empty() || moved(work, *sweep))) return {};
+  if (partials.has_elements() && moved(work, *sweep)) return {};
+  if (partials.needs_iterations() && (!sweep->single() || !sweep->guards.empty())) return {};
   if (partials.watches() && writes_more(work)) return {};
   const Whole whole{work, *sweep, partials};
   const Packs packs(work, *sweep, partials.body());

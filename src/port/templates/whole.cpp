@@ -113,7 +113,7 @@ Stage Whole::empty() const {
 
 /// Where there is no iteration, the elements are not touched.
 std::string Whole::only_if_any(bool closes) const {
-  if (!partials.has_elements()) return {};
+  if (!partials.needs_iterations()) return {};
   const std::string close = closes ? "    if (threadIdx.x == 0) {\n" + closing(work, 6) + "    }\n" : "";
   return fmt::format("  if ({} <= 0) {{\n{}    return;\n  }}\n", trips_text(sweep.col), close);
 }
