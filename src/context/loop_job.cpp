@@ -64,7 +64,9 @@ void LoopJob::port(const Turn& turn) {
 
   const std::string key = winner_key(known_, memory_.call, device_);
   const auto start = Clock::now();
-  const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::Tried& tried) {
+  const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::PortStep& step) {
+    if (!step.ended) return;
+    const port::Tried& tried = *step.ended;
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
         tried.why.empty() ? "" : ": ", tried.why);
   });

@@ -126,6 +126,24 @@ Works::Works(const loop::Verdict& verdict, const Setting& setting)
     const auto again = [&](const Node& node) { return computed_again({i, &node}); };
     vanishes_.push_back(std::all_of(bodies_[i].begin(), bodies_[i].end(), again));
   }
+  for (std::size_t i = size(); i-- > 0;) vanishes_[i] = vanishes_[i] || is_for_nobody(i);
+}
+
+/// Whether the groups that have to be run read nothing that this one leaves.
+bool Works::is_for_nobody(std::size_t group) const {
+  if (has_exit(bodies_[group])) return false;
+  Names read, exposed;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (i == group || (i > group && vanishes_[i] && !straight(i))) continue;
+    read.merge(read_arrays(bodies_[i]));
+    if (i > group) exposed.merge(scalar_flow(bodies_[i]).exposed);
+  }
+  const Names written = written_arrays(bodies_[group]);
+  const auto local = [&](const std::string& array) {
+    return std::ranges::any_of(function_.locals, [&](const loop::Local& one) { return one.name == array; });
+  };
+  return std::ranges::all_of(written, local) && !intersect(written, read) &&
+         !intersect(assigned_scalars(bodies_[group]), exposed);
 }
 
 bool Works::is_own(const loop::Local& local) const {
