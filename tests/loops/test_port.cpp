@@ -183,3 +183,9 @@ TEST_CASE("port: a host that ignores the ends of its children gets what others g
   CAPTURE(tried.why);
   CHECK(tried.passed());
 }
+
+TEST_CASE("port: what is being done, for who waits") {
+  CHECK(text(port::PortStep{"proof", 2, 12, 1}) == "proof 3 of 12, 1 right");
+  CHECK(text(port::PortStep{"proof", 12, 12, 0}) == "proof 12 of 12");
+  CHECK(text(port::PortStep{"timing", 0, 3}) == "timing 1 of 3");
+}

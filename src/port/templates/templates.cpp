@@ -8,6 +8,7 @@
 #include "loop/cpp_words.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/kernel_names.hpp"
+#include "port/templates/spread.hpp"
 #include "port/templates/work.hpp"
 
 namespace ak::port {
@@ -151,7 +152,7 @@ loop::Verdict with_machine_conversions(loop::Verdict verdict) {
 }  // namespace
 
 std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
-  const loop::Verdict verdict = with_machine_conversions(of);
+  const loop::Verdict verdict = with_values_spread(with_machine_conversions(of));
   const KernelNames names(verdict.function);
   if (names.empty()) return made(verdict, setting);
   std::vector<Candidate> all = made(names.renamed(verdict), setting);
@@ -162,7 +163,7 @@ std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& settin
 std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict) {
   std::vector<std::size_t> groups;
   if (!verdict.refused.empty()) return groups;
-  for (const Step& one : steps_of(Works(verdict, {}))) groups.push_back(one.first);
+  for (const Step& one : steps_of(Works(with_values_spread(verdict), {}))) groups.push_back(one.first);
   return groups;
 }
 

@@ -33,6 +33,7 @@ class Works {
  private:
   void close(std::size_t group);
   bool is_own(const loop::Local& local) const;
+  bool sets_again(std::size_t group, const loop::Node& node, const std::string& scalar) const;
   bool is_for_nobody(std::size_t group) const;
   bool keeps_order(std::size_t earlier, std::size_t later) const;
   /// The last statement, or what holds it, that sets a scalar in the groups before one.
