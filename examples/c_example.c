@@ -13,7 +13,7 @@ static void check(ak_status status) {
 static void* zeros(size_t bytes) {
   void* data = NULL;
   if (cudaMalloc(&data, bytes) != cudaSuccess || cudaMemset(data, 0, bytes) != cudaSuccess) {
-    fprintf(stderr, "no GPU, or not enough of its memory\n");
+    fprintf(stderr, "no GPU, or not enough of its memory; `ak doctor` says what a machine lacks\n");
     exit(3);
   }
   return data;

@@ -1,4 +1,5 @@
-// What the examples with their own GPU memory share: an error ends them, and arrays are filled with something.
+// What the examples with their own GPU memory share: an error ends them with a pointer to the remedy, and arrays are filled
+// with something.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,7 +12,8 @@
 
 inline void check(cudaError_t error) {
   if (error == cudaSuccess) return;
-  std::fprintf(stderr, "%s: %s\n", program_invocation_short_name, cudaGetErrorString(error));
+  std::fprintf(stderr, "%s: %s; `ak doctor` says what a machine lacks\n", program_invocation_short_name,
+               cudaGetErrorString(error));
   std::exit(3);
 }
 

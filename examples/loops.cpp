@@ -10,15 +10,10 @@
 #include <vector>
 
 #include "ak/loop.hpp"
+#include "device_memory.hpp"
 #include "filters.h"
 
 namespace {
-
-void check(cudaError_t result) {
-  if (result == cudaSuccess) return;
-  std::fprintf(stderr, "CUDA: %s\n", cudaGetErrorString(result));
-  std::exit(3);
-}
 
 struct Samples {
   explicit Samples(int count) { check(cudaMalloc(&data, sizeof(float) * static_cast<std::size_t>(count))); }
@@ -77,6 +72,6 @@ int main(int argc, char** argv) try {
   std::printf("%d differences from the C functions\n", wrong);
   return wrong ? 1 : 0;
 } catch (const ak::Error& error) {
-  std::fprintf(stderr, "%s\n", error.what());
+  std::fprintf(stderr, "loops: %s; `ak doctor` says what a machine lacks\n", error.what());
   return 3;
 }

@@ -60,7 +60,7 @@ long size_of(const char* text) {
 
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  std::fprintf(stderr, "quickstart: %s: %s\n", what, cudaGetErrorString(error));
+  std::fprintf(stderr, "quickstart: %s: %s; `ak doctor` says what a machine lacks\n", what, cudaGetErrorString(error));
   std::exit(3);
 }
 

@@ -9,6 +9,8 @@
 // alike, and gives all of them the same result unless it says otherwise; room may be used again at once after it.
 #pragma once
 
+#pragma nv_diag_suppress 177  // declared but never referenced: no kernel needs all of this, nor a loop's variable always
+
 namespace ak {
 
 constexpr int kRoom = 32;

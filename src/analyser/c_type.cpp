@@ -1,5 +1,7 @@
 #include "analyser/c_type.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "base/text.hpp"
@@ -30,7 +32,8 @@ void read_words(std::string_view text, const Typedefs& typedefs, int depth, CTyp
   for (const std::string_view word : words(text)) {
     if (word == "const") {
       type.constant = true;
-    } else if (word == "volatile" || word == "_Atomic") {
+    } else if (word == "volatile" || word.starts_with("_Atomic")) {
+      type.means = word;
       return;
     } else if (word != "restrict" && word != "__restrict" && word != "static") {
       if (!name.empty()) name += ' ';
@@ -46,8 +49,13 @@ void read_words(std::string_view text, const Typedefs& typedefs, int depth, CTyp
       type.is_narrow = known.is_unsigned && known.name == "unsigned int";
       return;
     }
+  type.means = name;
   const auto alias = typedefs.find(name);
-  if (alias != typedefs.end() && depth < 32) read_words(alias->second, typedefs, depth + 1, type);
+  if (alias == typedefs.end()) return;
+  if (alias->second == name || depth >= 32)
+    type.means = "struct " + name;  // or a union, without a name of its own
+  else
+    read_words(alias->second, typedefs, depth + 1, type);
 }
 
 std::vector<std::optional<std::int64_t>> read_extents(std::string_view text) {
@@ -93,6 +101,27 @@ CType c_type(std::string_view text, const Typedefs& typedefs) {
   else if (!type.extents.empty())
     type.shape = CType::Shape::array;
   return type;
+}
+
+std::string remedy(const CType& type) {
+  const bool several = type.spelled.find_first_of("*[") != type.spelled.npos;
+  const auto has = [&](std::string_view word) {
+    return type.spelled.find(word) != type.spelled.npos || type.means.find(word) != type.means.npos;
+  };
+  const auto make = [&](std::string_view what) { return fmt::format(": make {} {}", several ? "them" : "it", what); };
+  if (has("(*)(")) return ": call the function by its name";
+  if (has("**") || has("*[")) return ": pass each array as a parameter of its own";
+  if (has("volatile") || has("_Atomic")) return ": leave that out, as a kernel's data are nobody else's while it runs";
+  if (has("vector_size") || has("vector_type")) return ": make it an array of its elements";
+  if (has("struct") || has("union")) return ": pass its members as parameters of their own";
+  if (has("_Complex")) return ": pass real and imaginary parts as arrays of their own";
+  if (has("long double") || has("float128")) return make("double");
+  if (has("_Float16") || has("__fp16") || has("bf16")) return make("float");
+  if (has("__int128")) return make("long long");
+  if (type.is_unsigned) return make("int or long long");
+  for (const std::string_view small : {"char", "short", "bool", "_Bool", "enum", "int8", "int16"})
+    if (has(small)) return make("int");
+  return {};
 }
 
 }  // namespace ak::analyser

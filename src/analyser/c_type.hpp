@@ -22,6 +22,7 @@ struct CType {
   // Of an array: all; of a pointer: those of what it points to. Nothing where it is not a number.
   std::vector<std::optional<std::int64_t>> extents;
   std::string spelled;  // for a refusal
+  std::string means;    // of Shape::other: the last name that typedefs lead to
 
   bool is_scalar() const { return shape == Shape::scalar; }
   bool is_pointer() const { return shape == Shape::pointer; }
@@ -32,5 +33,8 @@ using Typedefs = std::map<std::string, std::string, std::less<>>;
 
 /// From "const real_t *restrict", "float (*)[256]", "float[n][8]". What is not known, structs among it, is Shape::other.
 CType c_type(std::string_view text, const Typedefs& typedefs);
+
+/// What to do about a type that is not supported: ": make it int"; empty where nothing is known.
+std::string remedy(const CType& type);
 
 }  // namespace ak::analyser

@@ -128,7 +128,7 @@ bool Lowering::does_not_return(const Ast& node) const {
 std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
   const std::string name(callee.name());
   if (name == choice_.function || std::find(callees_.begin(), callees_.end(), name) != callees_.end())
-    refuse(node, fmt::format("{} calls itself", name));
+    refuse(node, fmt::format("{} calls itself: write it as a loop", name));
   if (callees_.size() >= kDeepestCalls) refuse(node, fmt::format("calls are nested more than {} deep", kDeepestCalls));
   if (++inlined_ > kMostInlined) refuse(node, fmt::format("more than {} calls would have to be inlined", kMostInlined));
   const auto parts = node.children();
@@ -153,7 +153,7 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
   const std::string_view type = callee.type_text();
   const CType returns = unit_.type_of(type.substr(0, type.find('(')));
   if (returns.shape != CType::Shape::nothing && !returns.is_scalar())
-    refuse(node, fmt::format("{} returns {}, which is not supported", name, returns.spelled));
+    refuse(node, fmt::format("{} returns {}, which is not supported{}", name, returns.spelled, remedy(returns)));
 
   finish_effects();  // a call comes after its arguments
   callees_.push_back(name);
@@ -228,7 +228,7 @@ void Lowering::bind(const Ast& parameter, const Ast& argument, const std::option
       add(assign(made.place.term(), std::move(given), line(argument)));
     }
   } else {
-    refuse(argument, fmt::format("{} is of type {}, which is not supported", parameter.name(), type.spelled));
+    refuse(argument, fmt::format("{} is of type {}, which is not supported{}", parameter.name(), type.spelled, remedy(type)));
   }
   variables_[id] = std::move(made);
 }

@@ -1,6 +1,7 @@
 #include "analyser/clang.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 #include "ak/types.hpp"
 #include "base/child.hpp"
@@ -26,6 +28,23 @@ constexpr std::uint64_t kMostMemory = std::uint64_t{4} << 30;
 
 [[noreturn]] void fail(const std::string& line) { throw Error(ErrorCode::invalid_argument, one_line(line, 500)); }
 
+/// The files that include each other, of "In file included from ./a.h:1:" and more of its kind.
+std::string included_again(const std::string& words) {
+  constexpr std::string_view kFrom = "In file included from ";
+  std::map<std::string_view, int> times;
+  for (std::string_view line : split(words, '\n')) {
+    if (!line.starts_with(kFrom)) continue;
+    line.remove_prefix(kFrom.size());
+    ++times[line.substr(0, line.rfind(':', line.size() - 2))];
+  }
+  std::vector<std::string_view> again;
+  for (const auto& [file, count] : times)
+    if (count > 1) again.push_back(file);
+  if (again.empty()) return {};
+  return fmt::format(": {} {}: give {} an include guard (#pragma once)", fmt::join(again, " and "),
+                     again.size() > 1 ? "include each other" : "includes itself", again.size() > 1 ? "each" : "it");
+}
+
 /// The first line that says "error", without the colours that nobody asked for.
 std::string first_error(const std::string& words) {
   std::string_view found;
@@ -37,6 +56,7 @@ std::string first_error(const std::string& words) {
     }
   }
   if (found.empty()) return "clang gave no reason";
+  if (found.ends_with("#include nested too deeply")) return std::string(found) + included_again(words);
   const bool lacks_file = found.ends_with("file not found");
   return std::string(found) + (lacks_file ? ": give its folder as a compiler's flag, -IFOLDER (behind --)" : "");
 }

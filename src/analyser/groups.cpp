@@ -1,10 +1,12 @@
 // Pieces side by side become groups, as far as that is right without a barrier between them.
-#include "analyser/nest.hpp"
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "analyser/modules/modules.hpp"
+#include "analyser/nest.hpp"
 
 namespace ak::analyser::flow {
 
@@ -54,6 +56,7 @@ class Between {
       for (const int s : from->statements) follow(s, to->statements, false, {});
   }
   bool carried_array = false, scalar_forward = false, scalar = false, carried_scalar = false;
+  std::string array;  // that is carried
 
  private:
   void follow(int from, const std::set<int>& goal, bool carried, std::set<int> seen) {
@@ -65,7 +68,7 @@ class Between {
           scalar = true;
           carried_scalar |= edge.carried();
         } else if (edge.carried() || carried) {
-          carried_array = true;
+          carried_array = true, array = edge.name;
         }
       } else if (nest_.followers.contains(edge.to) && seen.insert(edge.to).second) {
         if (own_scalar) scalar = true;
@@ -169,7 +172,8 @@ std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
     Growing all = std::move(groups[from]);
     const auto absorb = [&](Growing other) {
       const Between between(nest, all, other);
-      if (between.carried_array) all.conflict = "what one iteration leaves decides of a later one";
+      if (between.carried_array)
+        all.conflict = fmt::format("what one iteration leaves in {} decides of a later one", between.array);
       join(all, std::move(other));
     };
     for (int i = from + 1; i < static_cast<int>(groups.size()); ++i) absorb(std::move(groups[i]));
@@ -181,7 +185,8 @@ std::vector<Growing> joined(const Nest& nest, std::vector<Piece> pieces) {
 }
 
 /// A read that needs what one group made and what another one destroys can stand in neither order: all run in the text's.
-bool is_torn(const Nest& nest, const std::vector<Growing>& groups, std::size_t reader, std::size_t& first) {
+/// `read`: which, in words.
+bool is_torn(const Nest& nest, const std::vector<Growing>& groups, std::size_t reader, std::size_t& first, std::string& read) {
   const auto earlier = [&](int statement) {
     for (std::size_t g = 0; g < reader; ++g)
       if (groups[g].statements.contains(statement)) return g;
@@ -197,9 +202,12 @@ bool is_torn(const Nest& nest, const std::vector<Growing>& groups, std::size_t r
         if (const std::size_t g = earlier(flow ? one.from : one.to); groups[reader].statements.contains(user) && g < reader)
           (flow ? made : destroyed).emplace(std::pair(flow ? one.to : one.from, one.reference), g);
   }
-  for (const auto& [read, g] : made)
-    if (const auto other = destroyed.find(read); other != destroyed.end()) {
+  for (const auto& [place, g] : made)
+    if (const auto other = destroyed.find(place); other != destroyed.end()) {
       first = std::min(g, other->second);
+      const Statement& statement = nest.at(place.first);
+      read = fmt::format("line {} reads elements of {}", statement.node->line,
+                         statement.references[static_cast<std::size_t>(place.second)].name);
       return true;
     }
   return false;
@@ -208,9 +216,10 @@ bool is_torn(const Nest& nest, const std::vector<Growing>& groups, std::size_t r
 void join_torn(const Nest& nest, std::vector<Growing>& groups) {
   for (std::size_t reader = 0; reader < groups.size(); ++reader) {
     std::size_t first = 0;
-    if (!is_torn(nest, groups, reader, first)) continue;
+    std::string read;
+    if (!is_torn(nest, groups, reader, first, read)) continue;
     for (std::size_t g = first + 1; g <= reader; ++g) join(groups[first], std::move(groups[g]));
-    groups[first].conflict = "a read needs what an earlier iteration made and a later one destroys";
+    groups[first].conflict = read + " that an earlier iteration makes and a later one destroys";
     groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(first) + 1, groups.begin() + static_cast<std::ptrdiff_t>(reader) + 1);
     reader = first;
   }
@@ -266,9 +275,9 @@ class Finish {
     });
   }
 
-  /// Whether the loop carries values between statements that are not in one of the cycles told of.
-  bool mixes(int level, const std::vector<const Piece*>& carriers) const {
-    return std::any_of(nest_.edges.begin(), nest_.edges.end(), [&](const Edge& edge) {
+  /// A value that the loop carries between statements that are not in one of the cycles told of; null: there is none.
+  const Edge* mixed(int level, const std::vector<const Piece*>& carriers) const {
+    const auto found = std::find_if(nest_.edges.begin(), nest_.edges.end(), [&](const Edge& edge) {
       if (edge.level != level || !growing_.statements.contains(edge.from) || !growing_.statements.contains(edge.to))
         return false;
       if (growing_.loops[level] != nest_.at(edge.from).loops[level]) return false;
@@ -278,23 +287,41 @@ class Finish {
                std::count(piece->statements.begin(), piece->statements.end(), edge.to);
       });
     });
+    return found == nest_.edges.end() ? nullptr : &*found;
+  }
+
+  /// What goes round, of each piece.
+  static std::string names_of(const std::vector<const Piece*>& carriers) {
+    std::set<std::string> names;
+    for (const Piece* piece : carriers) {
+      if (piece->recurrence) names.insert(piece->recurrence->target);
+      if (piece->reduction) names.insert(piece->reduction->target.text);
+      if (piece->counter) names.insert(piece->counter->name);
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
   }
 
   loop::Role role(int level) {
     std::vector<const Piece*> carriers;
     for (const Piece& piece : growing_.pieces) add_carriers(piece, level, carriers);
-    if (mixes(level, carriers)) return sequential("values go from one of its statements to a later iteration of another");
+    if (const Edge* edge = mixed(level, carriers))
+      return sequential(fmt::format("line {} takes {} that line {} has set in an earlier iteration",
+                                    nest_.at(edge->to).node->line, edge->name, nest_.at(edge->from).node->line));
     if (!growing_.conflict.empty() && level < common_level()) return sequential(growing_.conflict);
     const bool reduces =
         std::all_of(carriers.begin(), carriers.end(), [](const Piece* one) { return one->kind == PieceKind::reduce; });
     if (is_left(level)) {
       if (!nest_.uses("early exit")) return sequential("the loop may be left early");
       if (reduces && scattered(level).empty()) return loop::Role::exit;
-      return sequential("the loop may be left early, and its iterations depend on each other");
+      const std::set<std::string> unknown = scattered(level);
+      return sequential(
+          reduces ? fmt::format("the loop may be left early, and which elements of {} it has written by then is not known",
+                                fmt::join(unknown, ", "))
+                  : fmt::format("the loop may be left early, and {} goes from iteration to iteration", names_of(carriers)));
     }
     if (carriers.empty()) return scatter_or_parallel(level);
     if (reduces) return scattered(level).empty() ? loop::Role::reduce : loop::Role::scatter;
-    if (carriers.size() > 1) return sequential("several recurrences");
+    if (carriers.size() > 1) return sequential(fmt::format("several recurrences: {}", names_of(carriers)));
     switch (carriers.front()->kind) {
       case PieceKind::scan:
         return loop::Role::scan;
@@ -352,7 +379,8 @@ class Finish {
   loop::Role scatter_or_parallel(int level) {
     const auto names = scattered(level);
     if (names.empty()) return loop::Role::parallel;
-    if (!nest_.uses("aliasing, indirection, thresholds")) return sequential("writes through unknown subscripts");
+    if (!nest_.uses("aliasing, indirection, thresholds"))
+      return sequential(fmt::format("unknown subscripts of {}", fmt::join(names, ", ")));
     for (const std::string& name : names)
       if (!std::count(group_.scattered.begin(), group_.scattered.end(), name)) group_.scattered.push_back(name);
     return loop::Role::scatter;

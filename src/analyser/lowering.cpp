@@ -32,16 +32,6 @@ std::string those_there_are(const Unit& unit) {
   return one_line(names, 300);
 }
 
-/// For a parameter that no kernel takes.
-std::string remedy(const CType& type) {
-  const auto has = [&](std::string_view word) { return type.spelled.find(word) != type.spelled.npos; };
-  if (has("**") || has("*[")) return ": pass each array as a parameter of its own";
-  if (has("struct") || has("union")) return ": pass its members as parameters of their own";
-  for (const std::string_view small : {"char", "short", "bool", "_Bool", "enum", "int8", "int16"})
-    if (has(small)) return has("*") ? ": make them int" : ": make it int";
-  return {};
-}
-
 }  // namespace
 
 Term Place::term() const {
@@ -57,7 +47,8 @@ ScalarType Lowering::scalar_type(const Ast& node, const char* key) const {
   const CType type = unit_.type(node, key);
   if (type.shape == CType::Shape::nothing) return ScalarType::none;
   if (!type.is_scalar())
-    refuse(node, fmt::format("the type {} is not supported: float, double, int and long long are", type.spelled));
+    refuse(node,
+           fmt::format("the type {} is not supported: float, double, int and long long are{}", type.spelled, remedy(type)));
   return type.scalar;
 }
 
@@ -82,7 +73,10 @@ void Lowering::refuse_kind(const Ast& node) const {
   std::string_view found = node.kind();
   for (const auto& [kind, words] : kWords)
     if (kind == node.kind()) found = words;
-  refuse(node, fmt::format("{} is not supported", found));
+  refuse(node, fmt::format("{} is not supported{}", found,
+                           node.is("GCCAsmStmt") ? ": write it in C"
+                           : node.is("StmtExpr") ? ": make it a function"
+                                                 : ""));
 }
 
 Draft Lowering::run() {
@@ -140,8 +134,8 @@ void Lowering::whole(const Ast& function) {
   const std::string_view type = function.type_text();
   const CType returns = unit_.type_of(type.substr(0, type.find('(')));
   if (returns.shape != CType::Shape::nothing && (!returns.is_scalar() || returns.is_unsigned))
-    refuse(function,
-           fmt::format("it returns {}: nothing, float, double, int and long long are supported", trimmed(returns.spelled)));
+    refuse(function, fmt::format("it returns {}: nothing, float, double, int and long long are supported{}",
+                                 trimmed(returns.spelled), remedy(returns)));
   if (function.flag("variadic")) refuse(function, "its arguments vary in number: give it a fixed list");
   draft_.function.returns = returns.scalar;
   Ast body;
@@ -240,9 +234,12 @@ Variable& Lowering::variable(const Ast& reference) {
   const auto found = variables_.find(to.id());
   if (found != variables_.end()) {
     if (found->second.type.shape == CType::Shape::other)
-      refuse(reference, fmt::format("{} is of type {}, which is not supported", to.name(), found->second.type.spelled));
+      refuse(reference, fmt::format("{} is of type {}, which is not supported{}", to.name(), found->second.type.spelled,
+                                    remedy(found->second.type)));
     return found->second;
   }
+  if (to.is("EnumConstantDecl"))
+    refuse(reference, fmt::format("{} is of an enum inside the function: declare that before it", to.name()));
   if (!unit_.is_file_scope(to)) refuse(reference, fmt::format("{} is not a variable that can be followed", to.name()));
   return file_scope(reference, to.name());
 }
@@ -255,7 +252,8 @@ Variable& Lowering::file_scope(const Ast& reference, std::string_view name) {
   const bool assigned = assigned_.contains(std::string(name));
   variable.type = type;
   if (type.shape == CType::Shape::other || type.is_unsigned)
-    refuse(reference, fmt::format("the file-scope variable {} is of type {}, which is not supported", name, type.spelled));
+    refuse(reference,
+           fmt::format("the file-scope variable {} is of type {}, which is not supported{}", name, type.spelled, remedy(type)));
   loop::Parameter made;
   made.name = name;
   made.type = type.scalar;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "analyser/counters.hpp"
-#include "analyser/rows.hpp"
+#include "analyser/flat_rows.hpp"
 
 namespace ak::analyser::flow {
 

@@ -68,6 +68,9 @@ Place Lowering::pointer(const Ast& given) {
       const CType from = unit_.type(node.child(0)), to = unit_.type(node);
       if (from.is_pointer() && to.is_pointer() && from.scalar == to.scalar && from.extents == to.extents)
         return pointer(node.child(0));
+      if (from.spelled == "void *")
+        refuse(node,
+               fmt::format("memory of no type is made a {}: make it a parameter, which the caller allocates", to.spelled));
       refuse(node, fmt::format("a {} is made a {}: what it points to would change its type", from.spelled, to.spelled));
     }
   }

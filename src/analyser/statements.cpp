@@ -218,8 +218,8 @@ void Lowering::declare(const Ast& declaration) {
     draft_.function.locals.push_back(std::move(local));
     if (has_value) initial_values(made.place, type, declaration.children().back());
   } else {
-    refuse(declaration,
-           fmt::format("{} is of type {}, which is not supported: float, double, int and long long are", name, type.spelled));
+    refuse(declaration, fmt::format("{} is of type {}, which is not supported: float, double, int and long long are{}", name,
+                                    type.spelled, remedy(type)));
   }
 }
 

@@ -83,6 +83,7 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
     spawn();
   }
   if (error) throw failed(command[0], error);
+  at_interruption_.set([pid = pid_] { ::kill(-pid, SIGKILL); });
   const auto limit = [this](__rlimit_resource resource, std::uint64_t most) {
     const rlimit value{most, most};
     ::prlimit(pid_, resource, &value, nullptr);
@@ -102,6 +103,7 @@ std::optional<int> Child::wait(Deadline deadline) {
     const pid_t got = ::waitpid(pid_, &status, WNOHANG);
     if (got == pid_) status_ = status;
     if (got < 0 && errno != EINTR) status_ = -1;
+    if (status_) at_interruption_.forget();
     if (!status_ && deadline.passed()) return std::nullopt;
   }
   return status_;

@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
+#include "base/interruption.hpp"
 
 namespace ak {
 
@@ -40,6 +41,7 @@ class Child {
   Descriptor handle_;
   int pid_ = 0;
   std::optional<int> status_;
+  AtInterruption at_interruption_;
 };
 
 /// A program that is waited for later: others run meanwhile.

@@ -1,11 +1,18 @@
 #include "base/temporary_folder.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <set>
 #include <system_error>
 
 #include "ak/types.hpp"
@@ -13,16 +20,60 @@
 
 namespace ak {
 
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kUnique = "XXXXXX";
+constexpr time_t kLeftAlone = 3600;  // seconds: whoever made it has locked it long since
+constexpr int kTries = 20;
+
+Descriptor open_folder(const std::string& path) {
+  return Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+bool take(const Descriptor& folder) { return folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0; }
+
+void sweep(const std::string& parent, const std::string& name) {
+  std::error_code error;
+  for (const auto& one : fs::directory_iterator(parent, fs::directory_options::skip_permission_denied, error)) {
+    const std::string file = one.path().filename().string();
+    if (file.size() != name.size() + 1 + kUnique.size() || !file.starts_with(name + "-")) continue;
+    const Descriptor folder = open_folder(one.path().string());
+    struct stat status {};
+    if (!folder || ::fstat(folder.get(), &status) || status.st_uid != ::geteuid()) continue;
+    if (::time(nullptr) - status.st_mtime < kLeftAlone || !take(folder)) continue;
+    fs::remove_all(one.path(), error);
+  }
+}
+
+void sweep_once(const std::string& parent, const std::string& name) {
+  static std::mutex mutex;
+  static auto* const swept = new std::set<std::pair<std::string, std::string>>;
+  const std::lock_guard lock(mutex);
+  if (swept->emplace(parent, name).second) sweep(parent, name);
+}
+
+}  // namespace
+
 TemporaryFolder::TemporaryFolder(const std::string& name) {
-  const std::string chosen = environment("TMPDIR");
-  path_ = fmt::format("{}/{}-XXXXXX", chosen.empty() ? "/tmp" : chosen, name);
+  const std::string chosen = environment("TMPDIR"), parent = chosen.empty() ? "/tmp" : chosen;
+  sweep_once(parent, name);
+  path_ = fmt::format("{}/{}-{}", parent, name, kUnique);
   if (!::mkdtemp(path_.data()))
     throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", path_, std::strerror(errno)));
+  lock_ = open_folder(path_);
+  take(lock_);
+  // Who was killed just now may yet have written a file.
+  at_interruption_.set([path = path_] {
+    std::error_code error;
+    for (int i = 0; i < kTries && (fs::remove_all(path, error), error); ++i) ::usleep(10000);
+  });
 }
 
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
+  fs::remove_all(path_, ignored);
 }
 
 }  // namespace ak

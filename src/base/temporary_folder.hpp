@@ -3,11 +3,15 @@
 
 #include <string>
 
+#include "base/descriptor.hpp"
+#include "base/interruption.hpp"
+
 namespace ak {
 
 class TemporaryFolder {
  public:
-  /// Its name begins with that. Throws Error{unsupported}.
+  /// Its name begins with that. The first one of a name in the process also removes what processes that were killed have left
+  /// of this name for an hour. Throws Error{unsupported}.
   explicit TemporaryFolder(const std::string& name);
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
@@ -17,6 +21,8 @@ class TemporaryFolder {
 
  private:
   std::string path_;
+  Descriptor lock_;  // of the folder itself: who finds it held leaves the folder alone
+  AtInterruption at_interruption_;
 };
 
 }  // namespace ak

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/interruption.hpp"
 #include "base/log.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"
@@ -47,27 +48,28 @@ int run(int argc, char** argv) {
   return program.run(argc, argv, kUsage);
 }
 
-// With --json there is JSON on stdout, whatever came of it.
-void report(const char* why, int argc, char** argv) {
-  fmt::print(stderr, "ak: {}\n", printable(why));
+// With --json there is JSON on stdout, whatever came of it, and says it once.
+void report(const char* why, int code, int argc, char** argv) {
   const std::vector<std::string_view> words(argv, argv + argc);
-  if (std::ranges::find(words, "--json") != words.end()) print_json(Json{{"error", why}});
+  if (std::ranges::find(words, "--json") != words.end()) return print_json(Json{{"error", why}});
+  fmt::print(stderr, "ak: {}\n", printable(why));
+  if (code == kUnavailable)
+    fmt::print(stderr, "`ak doctor` says what to do; with --recording tune, warm and bench work without a GPU\n");
 }
 
 }  // namespace
 }  // namespace ak::cli
 
 int main(int argc, char** argv) {
+  ak::tidy_when_interrupted();
   try {
     return ak::cli::run(argc, argv);
   } catch (const ak::Error& error) {
-    ak::cli::report(error.what(), argc, argv);
     const int code = ak::cli::exit_code(error.code());
-    if (code == ak::cli::kUnavailable)
-      fmt::print(stderr, "`ak doctor` says what to do; with --recording tune, warm and bench work without a GPU\n");
+    ak::cli::report(error.what(), code, argc, argv);
     return code;
   } catch (const std::exception& error) {
-    ak::cli::report(error.what(), argc, argv);
+    ak::cli::report(error.what(), ak::cli::kFailed, argc, argv);
     return ak::cli::kFailed;
   }
 }

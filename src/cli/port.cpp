@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <mutex>
+#include <tuple>
 
 #include "base/cores.hpp"
 #include "cli/cli.hpp"
@@ -21,7 +22,7 @@
 #include "context/common.hpp"
 #include "context/context.hpp"
 #include "context/describe.hpp"
-#include "context/loop_calls.hpp"
+#include "context/loop_state.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -49,6 +50,8 @@ struct PortState {
   double seconds = 60;
   bool all = false, verdict = false, json = false, quick = false;
 };
+
+constexpr const char* kAnalysis = "analysis";
 
 [[noreturn]] void refuse(const std::string& option, const std::string& word, std::string_view what) {
   throw Error(ErrorCode::invalid_argument, fmt::format("{}: '{}' is not {}", option, word, what));
@@ -115,7 +118,19 @@ class Ports {
                   fmt::format("name a function of {}, or give --all; it has: {}", state_.file,
                               fmt::join(port::functions_of(asked_.source, tools_, deadline), ", ")));
     check_names(functions);
-    if (writes()) make_folder();
+    if (!writes()) return run_each(functions);
+    const bool made = make_folder();
+    try {
+      return run_each(functions);
+    } catch (const Error&) {
+      std::error_code not_empty;
+      if (made) std::filesystem::remove(state_.out, not_empty);
+      throw;
+    }
+  }
+
+ private:
+  int run_each(const std::vector<std::string>& functions) {
     int failed = 0;
     for (std::size_t i = 0; i < functions.size(); ++i) {
       if (std::find(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i), functions[i]) !=
@@ -128,7 +143,6 @@ class Ports {
     return failed ? kFailed : kOk;
   }
 
- private:
   // Of several functions each has the lengths that are its own.
   port::LoopSource source_of(const SizedSource& of, const std::string& function) const {
     port::LoopSource source = of.source;
@@ -182,34 +196,63 @@ class Ports {
     return asked_.aliases.empty() ? plain.steering : loop::steering_parameters(plain.function);
   }
 
-  loop::CallClass call_of(const loop::Verdict& plain, const loop::Values& values) const {
+  // The verdict for a call with these values of what steers it, and the call that it then holds for: none where they say no
+  // more.
+  std::pair<loop::Verdict, loop::CallClass> for_call(const port::LoopSource& source, const loop::Verdict& plain,
+                                                     const loop::Values& values, Deadline deadline) const {
     loop::CallClass call;
     call.aliases = asked_.aliases;
-    for (const std::string& name : steering_of(plain)) call.values.emplace_back(name, values.at(name));
-    return call;
+    for (const std::string& name : steering_of(plain))
+      if (const auto value = values.find(name); value != values.end()) call.values.emplace_back(name, value->second);
+    if (call == loop::CallClass{}) return {plain, call};
+    loop::Verdict verdict = port::analyse(source, call, tools_, deadline);
+    if (call.aliases.empty() && text(verdict) == text(plain)) return {plain, {}};
+    return {std::move(verdict), std::move(call)};
   }
 
   static constexpr double kObserveSeconds = 5;  // an addition, for which nobody waits longer than for the verdict
 
   // For the first of the calls that are asked for.
-  int show_verdict(const std::string& function, bool alone) const {
-    const port::LoopSource source = source_of(sources_[0], function);
-    loop::CallClass call;
-    for (const auto& [name, value] : sources_[0].calls[0]) call.values.emplace_back(name, value);
-    call.aliases = asked_.aliases;
+  int show_verdict(const std::string& function, bool alone) {
     const Deadline deadline = Deadline::in(state_.seconds);
-    loop::Verdict verdict = port::analyse(source, call, tools_, deadline);
-    check_aliases(verdict.function);
-    if (std::ranges::any_of(verdict.dependences, [](const loop::Dependence& one) { return !one.exact; }) || verdict.in_order)
-      observe(verdict, source, call, deadline.sooner(kObserveSeconds));
-    if (state_.json)
+    loop::Verdict plain, verdict;
+    {
+      doing(kAnalysis);
+      const SignOfLife life = sign_of_life(function);
+      for (const SizedSource& sized : sources_) {
+        loop::Verdict read = port::analyse(source_of(sized, function), {}, tools_, deadline);
+        check_aliases(read.function);
+        if (read.refused.empty()) {
+          check_flags(sized.source, deadline);
+          calls_by_class(read.function, steering_of(read), sized.calls);  // which refuses values
+        }
+        if (&sized == &sources_[0]) plain = std::move(read);
+      }
+      const port::LoopSource source = source_of(sources_[0], function);
+      loop::CallClass call;
+      std::tie(verdict, call) =
+          plain.refused.empty() ? for_call(source, plain, sources_[0].calls[0], deadline) : std::pair(plain, call);
+      if (std::ranges::any_of(verdict.dependences, [](const loop::Dependence& one) { return !one.exact; }) || verdict.in_order)
+        observe(verdict, source, call, deadline.sooner(kObserveSeconds));
+    }
+    if (state_.json) {
       fmt::print("{}\n", loop::write_json(verdict));
-    else
+    } else {
       fmt::print("{}{}{}", alone ? "" : function + ": ", printable(loop::explain(verdict)), alone ? "" : "\n");
-    if (!state_.json)
-      for (const std::string& name : verdict.steering)
-        fmt::print("a value of {0} would say more: --size {0}=NUMBER\n", printable(name));
+      for (const std::string& name : plain.steering)
+        if (!sources_[0].calls[0].contains(name))
+          fmt::print("a value of {0} would say more: --size {0}=NUMBER\n", printable(name));
+    }
     return verdict.refused.empty() ? 0 : 1;
+  }
+
+  // That the C compiler takes them, as a port needs. Where there is none the verdict stands alone.
+  void check_flags(const port::LoopSource& source, Deadline deadline) const {
+    try {
+      port::preprocessed({source.text, source.file}, {.compiler = settings_.compiler, .flags = source.flags}, deadline);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unsupported) throw;
+    }
   }
 
   // Beside what the analysis cannot decide, what a run shows. Where there is no C compiler the verdict stands alone.
@@ -234,19 +277,30 @@ class Ports {
       }
   }
 
+  void doing(const std::string& step) {
+    const std::lock_guard lock(step_mutex_);
+    step_ = step;
+  }
+
+  SignOfLife sign_of_life(const std::string& function) {
+    return SignOfLife(state_.seconds, [this, function](double elapsed) {
+      const std::lock_guard lock(step_mutex_);
+      return fmt::format("{}  {:.1f} s  {}", function, elapsed, step_);
+    });
+  }
+
   // What fails is an entry too, so that results.json has every function.
   int port_entry(const std::string& function, bool alone) {
     port::Entry entry;
     entry.name = function, entry.file = state_.file;
-    tried_ = 0, right_ = 0;
+    doing(kAnalysis);
     try {
       if (writes()) remove_earlier(function);
-      const SignOfLife life(state_.seconds, [&](double elapsed) {
-        return fmt::format("{}  {:.1f} s  {}, {} right", function, elapsed, counted(tried_.load(), "candidate"), right_.load());
-      });
+      const SignOfLife life = sign_of_life(function);
       port_one(function, entry);
     } catch (const Error& error) {
-      if (alone && state_.out.empty()) throw;
+      const bool of_source = error.code() == ErrorCode::invalid_argument;  // or of the command line
+      if (alone && (state_.out.empty() || of_source)) throw;
       entry.status = error.code() == ErrorCode::unsupported ? port::Status::budget : port::Status::refused;
       entry.why = error.what();
     }
@@ -297,11 +351,8 @@ class Ports {
     request.source = source, request.function = plain.function, request.integers = calls[0];
     if (asked_.sizes.lists()) request.sizes = calls;
     check_aliases(plain.function);
-    request.call = call_of(plain, request.integers);
+    std::tie(request.verdict, request.call) = for_call(request.source, plain, request.integers, deadline);
     request.called = !asked_.sizes.parameters(asked_.source).empty();
-    const bool facts = !request.call.values.empty() || !request.call.aliases.empty();
-    request.verdict = facts ? port::analyse(request.source, request.call, tools_, deadline) : plain;
-    if (request.call.aliases.empty() && text(request.verdict) == text(plain)) request.verdict = plain, request.call = {};
     if (const std::string only = text(request.call); !only.empty()) entry.only += (entry.only.empty() ? "" : ", ") + only;
     if (first_part(entry)) {
       entry.verdict = text(request.verdict);
@@ -313,10 +364,7 @@ class Ports {
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of(request);
-    const auto progress = [this](const port::Tried& one) {
-      ++tried_;
-      if (one.passed()) ++right_;
-    };
+    const auto progress = [this](const port::PortStep& step) { doing(text(step)); };
     finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline, progress), entry);
     if (entry.status == port::Status::budget && deadline.passed())
       entry.why += fmt::format("{}--seconds gives it more", entry.why.empty() ? "" : ": ");
@@ -368,7 +416,7 @@ class Ports {
     const loop::Winner& winner = ported.winner;
     const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
     if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
-    if (first) entry.one_thread = port::why_one_thread(request.verdict, ported.tried, chosen);
+    if (first && ported.unpredicted.empty()) entry.one_thread = port::why_one_thread(request.verdict, ported.tried, chosen);
     entry.right += best->right, entry.cases += best->cases;
     if (first) entry.note = ported.note;
     if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
@@ -404,27 +452,27 @@ class Ports {
     }
   }
 
-  bool writes() const { return !state_.out.empty() && !state_.verdict; }
+  bool writes() const { return !state_.out.empty(); }
 
-  // Before anything that takes long.
-  void make_folder() const {
+  // Before anything that takes long. Whether it was not there.
+  bool make_folder() const {
     std::error_code error;
-    std::filesystem::create_directories(state_.out, error);
+    const bool made = std::filesystem::create_directories(state_.out, error);
     if (error)
       throw Error(ErrorCode::invalid_argument, fmt::format("--out: '{}' cannot be made: {}", state_.out, error.message()));
     if (access(state_.out.c_str(), W_OK | X_OK) != 0)
       throw Error(ErrorCode::invalid_argument,
                   fmt::format("--out: '{}' cannot be written: {}", state_.out, std::strerror(errno)));
+    return made;
   }
 
   void save() {
     results_.date = fmt::format("{:%Y-%m-%d %H:%M} UTC", fmt::gmtime(std::time(nullptr)));
     if (resources_) results_.gpu = describe(hardware_);
-    if (results_.compiler.empty()) {
-      const port::CompilerOptions compiler{.compiler = settings_.compiler, .flags = asked_.source.flags};
-      results_.compiler = port::compiler_version(compiler, Deadline::in(10));
-    }
-    results_.flags = fmt::format("{}", fmt::join(port::CBench::plain(), " "));
+    const port::CompilerOptions compiler{
+        .compiler = settings_.compiler, .flags = asked_.source.flags, .optimize = port::CBench::plain()};
+    results_.flags = fmt::format("{}", fmt::join(port::c_flags(compiler), " "));
+    if (results_.compiler.empty()) results_.compiler = port::compiler_version(compiler, Deadline::in(10));
     results_.cpu = port::cpu_name();
     results_.cores = usable_cores();
     port::save_results((std::filesystem::path(state_.out) / "results.json").string(), results_);
@@ -437,7 +485,8 @@ class Ports {
   std::vector<SizedSource> sources_;
   std::map<std::string, loop::Function> prototypes_;  // of several functions, where lengths are given
   port::Results results_;
-  std::atomic<int> tried_ = 0, right_ = 0;  // candidates of the function that is ported now
+  std::mutex step_mutex_;
+  std::string step_;  // that is being done
   std::optional<ContextScope> context_;
   std::unique_ptr<Context::Impl> caller_;
   Resources* resources_ = nullptr;
@@ -472,6 +521,7 @@ void add_port(Program& program) {
   state->search.add_cache_to(command);
   command.on_run([state] {
     if (state->json && !state->verdict) throw Error(ErrorCode::invalid_argument, "--json: it goes with --verdict");
+    if (state->verdict && !state->out.empty()) throw Error(ErrorCode::invalid_argument, "--out: it does not go with --verdict");
     return Ports(*state).run();
   });
 }

@@ -8,7 +8,6 @@
 #include "base/log.hpp"
 #include "base/profile.hpp"
 #include "context/job.hpp"
-#include "context/loop_calls.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
@@ -64,18 +63,16 @@ void LoopJob::port(const Turn& turn) {
     gpu.worker = &Worker::of(program, device_uuid());
   if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host(arguments); };
   gpu.turn = turns_on_device(common_.store->folder(), device_uuid());
-  gpu.calls = [this](const LoopPlan* plan) {
-    const auto here = [this]() -> DeviceState& { return device_; };
-    const LoopHost host = plan ? LoopHost() : idle_host();
-    return loop_calls(std::make_shared<Loop::State>(common_, service_, here, known_.source, host), known_, memory_.call, plan);
-  };
+  gpu.calls = calls_;
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
   const std::string key = winner_key(known_, memory_.call, device_);
   Spending spending(allowance);
   gpu.rest = [&](double used) { spending.rest(used); };
-  const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::Tried& tried) {
+  const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::PortStep& step) {
+    if (!step.ended) return;
+    const port::Tried& tried = *step.ended;
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
         tried.why.empty() ? "" : ": ", tried.why);
   });

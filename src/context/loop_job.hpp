@@ -1,6 +1,7 @@
 // LoopJob: what a loop costs that no record serves: a port within its budget, and the record that it leaves.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -12,17 +13,19 @@
 
 namespace ak {
 
+/// Whole calls by a plan, or where that is null by a C function that does nothing; on values' addresses.
+using LoopCalls = std::function<std::function<void(void* const* values)>(const LoopPlan*)>;
+
 class LoopJob final : public TuningWork {
  public:
-  /// common, service and device outlive it. behind: nobody waits for it, so that it rests (kDutyBehind).
-  LoopJob(Common& common, TuningService& service, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory,
-          bool behind)
+  /// common and device outlive it. calls: as PortGpu has them. behind: nobody waits for it, so that it rests (kDutyBehind).
+  LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory, LoopCalls calls, bool behind)
       : common_(common),
-        service_(service),
         device_(device),
         shared_(std::move(known)),
         known_(*shared_),
         memory_(memory),
+        calls_(std::move(calls)),
         behind_(behind) {}
   void run(const Turn& turn) override;
   /// Null where no kernel serves: why().
@@ -35,11 +38,11 @@ class LoopJob final : public TuningWork {
   void port(const Turn& turn);
 
   Common& common_;
-  TuningService& service_;
   DeviceState& device_;
   const LoopKnownPtr shared_;
   const LoopKnown& known_;
   const LoopMemory memory_;
+  const LoopCalls calls_;
   const bool behind_;
   LoopServedPtr served_;
   std::string why_;

@@ -421,7 +421,13 @@ std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPt
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
                                     LoopServedPtr until_then, bool behind) {
   const double budget = common_.settings.loop_budget_s;
-  const auto job = std::make_shared<LoopJob>(common_, service_, device, shared(known), memory, behind);
+  const LoopKnownPtr own = shared(known);  // the work may go on when nobody waits for it any more
+  const auto calls = [&common = common_, &service = service_, &device, own, call = memory.call](const LoopPlan* plan) {
+    const LoopHost host = plan ? LoopHost() : idle_host();
+    const auto here = [&device]() -> DeviceState& { return device; };
+    return loop_calls(std::make_shared<State>(common, service, here, own->source, host), *own, call, plan);
+  };
+  const auto job = std::make_shared<LoopJob>(common_, device, own, memory, calls, behind);
   const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;
@@ -549,6 +555,28 @@ std::uint64_t Loop::State::changes() const {
 std::vector<LoopType> Loop::State::types() {
   const auto types = known(Deadline::in(common_.settings.loop_budget_s)).prototype.types();
   return {types.begin(), types.end()};
+}
+
+LoopHost idle_host() {
+  LoopHost host;
+  host.function = [] {};
+  host.run = [](void (*of)(), void* const*) { of(); };
+  return host;
+}
+
+std::function<void(void* const* values)> loop_calls(std::shared_ptr<Loop::State> state, LoopKnown known,
+                                                    const loop::CallClass& call, const LoopPlan* plan) {
+  for (loop::Parameter& parameter : known.function.parameters) parameter.implicit = false;  // the C function takes all of them
+  known.prototype = LoopPrototype(known.function);
+  known.steering.clear();
+  for (const auto& [name, value] : call.values) known.steering.push_back(name);
+  auto served = std::make_shared<LoopServed>();
+  if (plan) served->plans.push_back({std::shared_ptr<const LoopPlan>(), plan});  // the caller's
+  state->serve(std::move(known), call, std::move(served));
+  const auto stream = std::make_shared<OwnedStream>(OwnedStream::make());
+  return [state, stream, types = state->types()](void* const* values) {
+    state->call(stream->get(), types.data(), values, types.size());
+  };
 }
 
 }  // namespace ak

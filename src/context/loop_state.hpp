@@ -92,4 +92,14 @@ class Loop::State {
   std::vector<LoopServedPtr> retired_;                                                 // a graph may hold them
 };
 
+/// A C function that does nothing, whatever the loop's arguments are.
+LoopHost idle_host();
+
+/// Whole calls on arrays in the host's memory, all of this class, as a program makes them, for who times what they cost beside
+/// a kernel or the C function. Each takes the address of each value, the result's pointer first, and returns when it is done.
+/// By the plan, with copies there and back; null: by the C function that `state` was opened with. known: without a host. Looks
+/// in no store, starts no search.
+std::function<void(void* const* values)> loop_calls(std::shared_ptr<Loop::State> state, LoopKnown known,
+                                                    const loop::CallClass& call, const LoopPlan* plan);
+
 }  // namespace ak

@@ -96,16 +96,6 @@ std::string note_text(const Note& note) {
   return {};
 }
 
-std::string group_text(const Group& group, const Function& function) {
-  std::vector<std::string> words;
-  for (const LoopRole& loop : group.loops) words.push_back(loop.variable + ":" + role_text(group, loop.role, find_node(function, loop.loop)));
-  std::set<std::string> seen;
-  for (int kind = 0; kind <= static_cast<int>(Note::Kind::structured); ++kind)
-    for (const Note& note : group.notes)
-      if (static_cast<int>(note.kind) == kind && seen.insert(note_text(note)).second) words.push_back(note_text(note));
-  return fmt::format("{}", fmt::join(words, " "));
-}
-
 /// What must hold for the node to run, beside its loops: "if (x[i] > 0) ".
 std::string conditions_text(const std::vector<Node>& body, int id) {
   for (const Node& node : body) {
@@ -133,11 +123,22 @@ std::string statement_text(const Function& function, const Node& node) {
 
 }  // namespace
 
+std::string text(const Group& group, const Function& function) {
+  std::vector<std::string> words;
+  for (const LoopRole& loop : group.loops)
+    words.push_back(loop.variable + ":" + role_text(group, loop.role, find_node(function, loop.loop)));
+  std::set<std::string> seen;
+  for (int kind = 0; kind <= static_cast<int>(Note::Kind::structured); ++kind)
+    for (const Note& note : group.notes)
+      if (static_cast<int>(note.kind) == kind && seen.insert(note_text(note)).second) words.push_back(note_text(note));
+  return fmt::format("{}", fmt::join(words, " "));
+}
+
 std::string text(const Verdict& verdict) {
   if (!verdict.refused.empty()) return "refused";
   std::vector<std::string> texts;
   for (const Group& group : verdict.groups)
-    if (!group.loops.empty()) texts.push_back(group_text(group, verdict.function));
+    if (!group.loops.empty()) texts.push_back(text(group, verdict.function));
   return texts.empty() ? "straight" : fmt::format("{}", fmt::join(texts, "; "));
 }
 
@@ -155,7 +156,7 @@ std::string explain(const Verdict& verdict) {
   for (const Group& group : verdict.groups) {
     ++number;
     all += fmt::format("\ngroup {}{}{}\n", number, group.loops.empty() ? ", outside of loops" : ": ",
-                       group.loops.empty() ? "" : group_text(group, verdict.function));
+                       group.loops.empty() ? "" : text(group, verdict.function));
     if (!group.cause.empty()) all += "  because " + group.cause + "\n";
     for (int id : group.statements)
       if (const Node* node = find_node(verdict.function, id))

@@ -155,6 +155,8 @@ struct Verdict {
 
 /// The one line of tests/loops/README.md.
 std::string text(const Verdict& verdict);
+/// A group's part of it.
+std::string text(const Group& group, const Function& function);
 
 /// Every term, whole: of the function and of the groups.
 void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit);

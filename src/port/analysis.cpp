@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include <filesystem>
+
 #include "ak/types.hpp"
 #include "base/child.hpp"
 #include "base/terminal.hpp"
@@ -12,6 +14,8 @@
 
 namespace ak::port {
 
+namespace fs = std::filesystem;
+
 namespace {
 
 constexpr int kLacksProgram = 4;  // the analyser's exit code where there is no clang
@@ -20,6 +24,15 @@ std::string first_line(const std::string& text) {
   const auto begin = text.find_first_not_of(" \n");
   if (begin == text.npos) return {};
   return printable(text.substr(begin, text.find('\n', begin) - begin));
+}
+
+/// What loops are read as is C, whatever the file is called.
+std::string of_another_language(const std::string& file) {
+  const std::string ending = fs::path(file).extension().string();
+  for (const std::string_view other : {".cpp", ".cc", ".cxx", ".C", ".hpp", ".cu", ".cuh"})
+    if (ending == other)
+      return fmt::format(": loops are read as C, which a {} may not be: put the function into a .c file", ending);
+  return {};
 }
 
 // What the program printed. Throws with its words.
@@ -39,9 +52,23 @@ std::string run_analyser(const std::vector<std::string>& arguments, const LoopSo
     const bool lacks =
         unknown ? words.find("there is no program") != words.npos : WIFEXITED(*status) && WEXITSTATUS(*status) == kLacksProgram;
     throw Error(lacks ? ErrorCode::missing_library : ErrorCode::invalid_argument,
-                words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status)) : words);
+                words.empty() ? fmt::format("{}: the analyser ended by {}", source.function, ending(*status))
+                              : words + (lacks ? "" : of_another_language(source.file)));
   }
   return run.output();
+}
+
+std::string why_no_source(const std::string& file) {
+  std::error_code error;
+  const fs::file_status status = fs::status(file, error);
+  if (!fs::exists(status))
+    return "is not there" + (error && error != std::errc::no_such_file_or_directory ? ": " + error.message() : "");
+  if (fs::is_directory(status)) return "is a folder: name a C source in it";
+  if (!fs::is_regular_file(status)) return "is no file but a device or a pipe: name a C source";
+  if (fs::file_size(file, error) > kLargestSource)
+    return fmt::format("has more than {} MiB: put the functions that are to be ported into a file of their own",
+                       kLargestSource >> 20);
+  return "cannot be read: it gives no permission";
 }
 
 std::vector<std::string> arguments_of(const LoopSource& source) {
@@ -65,9 +92,7 @@ std::string find_analyser(const std::string& chosen) {
 std::string read_source(const LoopSource& source) {
   if (!source.text.empty()) return source.text;
   auto text = content_of(source.file);
-  if (!text)
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("'{}' is no file that can be read, or too large for a source", source.file));
+  if (!text) throw Error(ErrorCode::invalid_argument, fmt::format("'{}' {}", source.file, why_no_source(source.file)));
   return *std::move(text);
 }
 

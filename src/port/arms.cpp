@@ -112,7 +112,7 @@ class Arms {
 
  private:
   // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
-  std::unique_ptr<CBench> c_bench(const std::vector<std::string>& optimize) {
+  std::unique_ptr<CBench> c_bench(const CompilerOptions::Optimization& optimize) {
     if (!of_.request.bench) return nullptr;
     try {
       CompilerOptions options = of_.request.c_compiler();

@@ -173,8 +173,8 @@ class Texts {
     if (const auto once = text.find("#pragma once\n"); once != text.npos) text.erase(once, 13);
     return fmt::format("// {0}: {1}\n// {2}\n#include <cuda_runtime.h>\n\n#include \"{0}.h\"\n\n", name_, artifact_.tactic,
                        artifact_.verdict) +
-           "#pragma nv_diagnostic push\n#pragma nv_diag_suppress 177  // not all of this is used\n" + text +
-           "#pragma nv_diagnostic pop\n\n" + embedded("artifact_launcher.cuh") + "\n" + launcher();
+           "#pragma nv_diagnostic push\n" + text + "#pragma nv_diagnostic pop\n\n" + embedded("artifact_launcher.cuh") + "\n" +
+           launcher();
   }
 
   std::string launcher() const {

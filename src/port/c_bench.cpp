@@ -85,7 +85,8 @@ CBench::CBench(const loop::Function& function, const std::optional<Source>& sour
   find_compiler(options.compiler);
   if (source) {
     CompilerOptions seen = options;  // whose macros the text may ask for
-    seen.flags.insert(seen.flags.end(), options.optimize.begin(), options.optimize.end());
+    seen.flags.insert(seen.flags.begin(), options.optimize.before.begin(), options.optimize.before.end());
+    seen.flags.insert(seen.flags.end(), options.optimize.behind.begin(), options.optimize.behind.end());
     compile(changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
                 bench_text(function, function.name, false),
             options, deadline);

@@ -35,9 +35,9 @@ class CBench {
   /// program, or the deadline leaves no time for a single run.
   Arm time(const Case& given, const BenchLimits& limits, Deadline deadline);
 
-  static std::vector<std::string> plain() { return {"-O3", "-march=native"}; }
-  static std::vector<std::string> fast_math() { return {"-O3", "-march=native", "-ffast-math"}; }
-  static std::vector<std::string> openmp() { return {"-O3", "-march=native", "-fopenmp"}; }
+  static CompilerOptions::Optimization plain() { return {{"-O3", "-march=native"}, {}}; }
+  static CompilerOptions::Optimization fast_math() { return {{"-O3", "-march=native"}, {"-ffast-math"}}; }
+  static CompilerOptions::Optimization openmp() { return {{"-O3", "-march=native"}, {"-fopenmp"}}; }
 
  private:
   void compile(const std::string& text, const CompilerOptions& options, Deadline deadline);

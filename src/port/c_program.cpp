@@ -116,6 +116,13 @@ std::string find_compiler(const std::string& chosen) {
       "no C compiler, which a loop's proof needs: none of cc, gcc, clang is on PATH; install one or name it with AK_CC");
 }
 
+std::vector<std::string> c_flags(const CompilerOptions& options) {
+  std::vector<std::string> all = options.optimize.before;
+  for (std::string& flag : without_preprocessor(flags_of_meaning(options.flags))) all.push_back(std::move(flag));
+  all.insert(all.end(), options.optimize.behind.begin(), options.optimize.behind.end());
+  return all;
+}
+
 std::string preprocessed(const Source& source, const CompilerOptions& options, Deadline deadline) {
   const TemporaryFolder folder("ak-oracle");
   const std::string input = folder.path() + "/source.c", output = folder.path() + "/source.i";
@@ -149,8 +156,7 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
   const std::vector<std::string> links{"-no-pie", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"};
   const std::string compiler = find_compiler(options.compiler);
   std::vector<std::string> command{compiler};
-  for (std::string& flag : without_preprocessor(flags_of_meaning(options.flags))) command.push_back(std::move(flag));
-  command.insert(command.end(), options.optimize.begin(), options.optimize.end());
+  for (std::string& flag : c_flags(options)) command.push_back(std::move(flag));
   command.insert(command.end(), {"-w", "-x", "c", input, "-fno-pie", "-ffunction-sections", "-fdata-sections"});
   if (beside.empty()) {
     command.insert(command.end(), {"-o", path});

@@ -21,8 +21,15 @@ struct CompilerOptions {
   std::string compiler;            // a name on PATH, or a path; empty: the first of cc, gcc, clang
   std::vector<std::string> flags;  // the user's: -I, -D, -std
   double seconds = 20;             // for one run of it
-  std::vector<std::string> optimize{"-O2", "-fno-fast-math", "-ffp-contract=off"};  // of a CProgram, behind the flags
+  /// Of a CProgram: what the user's flags may change, and what holds whatever they say.
+  struct Optimization {
+    std::vector<std::string> before, behind;
+  };
+  Optimization optimize{{"-O2"}, {"-fno-fast-math", "-ffp-contract=off"}};
 };
+
+/// What a text that is preprocessed is compiled with.
+std::vector<std::string> c_flags(const CompilerOptions& options);
 
 /// A function's text as its file has it.
 struct Source {

@@ -7,11 +7,9 @@
 #include "jit/compiler.hpp"
 #include "loop/launch.hpp"
 #include "loop/verdict.hpp"
+#include "port/templates/templates.hpp"
 
 namespace ak::port {
-
-/// The template that every function has: all of it on one thread.
-inline constexpr const char* kSerial = "serial";
 
 /// Whether C and CUDA give the same bits: what IEEE 754 rounds correctly, and no function that each has its own approximation
 /// of.

@@ -104,11 +104,14 @@ class Planner {
       const Expected expected = oracle_.run(made, deadline_);
       turned_ = turned_ || !walk || walk->turns;
       if (!walk) return {true, false};
-      if (const auto apart = oracle_.disagreement(made, expected, *walk))
-        throw Error(ErrorCode::internal,
-                    fmt::format("the analysis has misread '{}': {} ({}); or C leaves it undefined: the function reads what was "
-                                "never set, or overflows an integer",
-                                plan.function.name, *apart, made.name));
+      if (const auto apart = oracle_.disagreement(made, expected, *walk)) {
+        if (oracle_.overflows(made, deadline_))
+          throw Error(ErrorCode::invalid_argument,
+                      fmt::format("'{}': {} ({}): {}", plan.function.name, *apart, made.name, kOverflow));
+        throw Error(ErrorCode::internal, fmt::format("the analysis has misread '{}': {} ({}); or C leaves it undefined: the "
+                                                     "function reads what was never set",
+                                                     plan.function.name, *apart, made.name));
+      }
       return {true, note(*walk, made)};
     } catch (const Unfit& unfit) {
       return leave_out(unfit.what());

@@ -13,7 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uintmax_t kLargestSource = 16 << 20;
 constexpr int kMostIncludes = 1000;
 
 }  // namespace

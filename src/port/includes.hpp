@@ -1,6 +1,7 @@
 // Where the files lie that a C text includes, without a preprocessor.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,6 +13,8 @@
 #include "port/analysis.hpp"
 
 namespace ak::port {
+
+inline constexpr std::uintmax_t kLargestSource = 16 << 20;  // bytes
 
 /// Nothing where it is no regular file, or too large for a source.
 std::optional<std::string> content_of(const std::string& file);

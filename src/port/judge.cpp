@@ -94,7 +94,7 @@ Judgement judge(const Case& given, const Expected& expected, const std::vector<M
       if (!is_real(c.type)) {
         // An integer that rounding decides may be either.
         if (same_bits || after.integer(i) != d.integer(i))
-          return wrong(near_overflow(after, i) || near_overflow(c, i) ? " (an integer that overflows is undefined in C)" : "");
+          return wrong(near_overflow(after, i) || near_overflow(c, i) ? fmt::format(" ({})", kOverflow) : "");
         weak = true;
       } else {
         if (same_bits && after.real(i) == c.real(i)) return wrong(" (by the sign of zero)");

@@ -10,6 +10,9 @@
 
 namespace ak::port {
 
+/// What to do where C and a kernel differ for that.
+inline constexpr const char* kOverflow = "an integer that overflows is undefined in C: -- -fwrapv makes it wrap around";
+
 /// What a case must leave in its memories.
 struct Expected {
   std::vector<Memory> c;          // by the C function

@@ -37,7 +37,7 @@ bool either_zero(const Function& function) {
 }
 
 Oracle::Oracle(const Function& function, const std::optional<Source>& source, CompilerOptions options, Deadline deadline)
-    : name_(function.name) {
+    : name_(function.name), options_(options) {
   find_compiler(options.compiler);  // says so before anything else
   if (!source && function.body.empty())
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}' has neither a text nor a normal form", function.name));
@@ -57,8 +57,8 @@ Oracle::Oracle(const Function& function, const std::optional<Source>& source, Co
   if (source) {
     text_ = preprocessed(*source, options, deadline);
     const bool without_const = has_constant_tables(function);
-    const std::string own = changed(text_, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
-    source_ = compiled(own, 1);
+    called_ = changed(text_, {false, without_const}) + "\n" + entry(0, function, function.name, false, false);
+    source_ = compiled(called_, 1);
     if (function.body.empty())
       source_in_double_ = compiled(changed(text_, {true, without_const}) + "\n" +
                                        changed(entry(0, function, function.name, false, false), {true, false}),
@@ -110,6 +110,21 @@ std::optional<Oracle::Walk> Oracle::walk(const Case& given, Deadline deadline) {
     walk.outside = fmt::format("line {}: subscript {}", node ? node->line : 0, counts[Instrumented::kSubscript]);
   }
   return walk;
+}
+
+bool Oracle::overflows(const Case& given, Deadline deadline) {
+  if (called_.empty()) return false;
+  CompilerOptions options = options_;
+  options.optimize = {{"-O1"}, {"-fsanitize=signed-integer-overflow", "-fsanitize-undefined-trap-on-error"}};
+  try {
+    CProgram program(called_, 1, options);
+    program.await(deadline);
+    call(program, 0, given, given.memories, false, nullptr, deadline);
+  } catch (const Unfit&) {
+    return true;
+  } catch (const Error&) {
+  }
+  return false;
 }
 
 std::optional<std::string> Oracle::disagreement(const Case& given, const Expected& expected, const Walk& walk) const {

@@ -49,6 +49,10 @@ class Oracle {
   std::optional<Walk> walk(const Case& given, Deadline deadline);
   const std::vector<Condition>& conditions() const { return instrumented_.conditions; }
 
+  /// Whether an integer overflows on the case, which C leaves undefined. Compiles the text anew, for what has gone wrong; false
+  /// where there is none, or nothing to see it with.
+  bool overflows(const Case& given, Deadline deadline);
+
   /// The function's file after the preprocessor; empty where there is no text.
   const std::string& preprocessed_text() const { return text_; }
 
@@ -64,6 +68,8 @@ class Oracle {
                            std::vector<std::int64_t>* counts, Deadline deadline);
 
   std::string name_, text_;
+  CompilerOptions options_;
+  std::string called_;  // the text with the entry that source_ has
   bool either_zero_ = false;
   Instrumented instrumented_;
   std::unique_ptr<loop::Function> normal_;               // for places in its text

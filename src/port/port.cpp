@@ -252,6 +252,10 @@ class Porting {
     return {made.integers(), largest.recipe};
   }
 
+  void say(const PortStep& step) {
+    if (progress_) progress_(step);
+  }
+
   // In threads, in order; each compiles a candidate for the emulator, runs the cases, then compiles it for the GPU. `serial` is
   // as good as sure to pass: what is slow to prove leaves it time.
   void prove_without_gpu(Deadline deadline) {
@@ -268,6 +272,8 @@ class Porting {
       if (i == serial && took_serial.exchange(true)) i = next++;
       return i;
     };
+    PortStep step{"proof", 0, static_cast<int>(count)};
+    say(step);
     const auto work = [&] {
       for (std::size_t i; (i = take()) < count;) {
         if (deadline.passed()) return;
@@ -275,7 +281,8 @@ class Porting {
         if (ported_.tried[i].passed()) any_passed = true;
         if (gpu_ && ported_.tried[i].passed()) compile_one(ported_.tried[i]);
         const std::lock_guard lock(mutex_);
-        if (progress_) progress_(ported_.tried[i]);
+        ++step.done, step.right += ported_.tried[i].passed(), step.ended = &ported_.tried[i];
+        say(step);
       }
     };
     std::vector<std::thread> threads;
@@ -302,6 +309,9 @@ class Porting {
       const Proof proof = prove(cases_, tried.candidate.same_bits, request_.quick ? 2 : kOrders, run, deadline);
       tried.right = proof.done, tried.cases = proof.cases;
       tried.why = proof.why;
+      if (proof.cause == Cause::incorrect && tried.why.find(kOverflow) == std::string::npos &&
+          overflows(cases_.at(static_cast<std::size_t>(proof.done), deadline).given, deadline))
+        tried.why += fmt::format("; {}", kOverflow);
       tried.status = proof.right() ? Status::passed : proof.cause == Cause::none ? Status::budget : status_of(proof.cause);
     } catch (const Error& error) {
       tried.why = error.what();
@@ -309,6 +319,12 @@ class Porting {
     } catch (const TimedOut&) {
       tried.status = Status::budget, tried.why = "its proof has not ended in time";
     }
+  }
+
+  // Asked once: where it does, candidates that differ from C are no fault of theirs.
+  bool overflows(const Case& given, Deadline deadline) {
+    std::call_once(looked_, [&] { overflows_ = (small_oracle_ ? *small_oracle_ : oracle_).overflows(given, deadline); });
+    return overflows_;
   }
 
   void compile_one(Tried& tried) {
@@ -369,20 +385,28 @@ class Porting {
   void on_gpu() {
     const std::string whole = subject();
     std::vector<Tried*> passed;
+    PortStep step{"proof on the GPU", 0, static_cast<int>(std::ranges::count_if(ported_.tried, &Tried::passed))};
     for (Tried& tried : ported_.tried) {
       if (!tried.passed()) continue;
       if (deadline_.passed() && !passed.empty()) {
         tried.status = Status::budget, ported_.winner.unfinished = true;
         continue;
       }
+      say(step);
       prove_on_gpu(tried, whole);
       if (tried.passed()) passed.push_back(&tried);
+      ++step.done, step.right = static_cast<int>(passed.size());
     }
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
     if (passed.empty()) return;
     time_arms(
         {request_, *gpu_, roles_, facts_, own_size_cases(), deadline_, [&](const std::string& what) { add_note(what); }},
-        sizes_, [&](const TimedSize& size) { return is_timed(size); }, passed, ported_);
+        sizes_,
+        [&](const TimedSize& size) {
+          say({"timing", static_cast<int>(&size - sizes_.data()), static_cast<int>(sizes_.size())});
+          return is_timed(size);
+        },
+        passed, ported_);
   }
 
   void add_note(const std::string& what) {
@@ -408,10 +432,17 @@ class Porting {
   const bool exact_;
   std::size_t known_ = 0;  // of the candidates: that go first
   std::mutex mutex_;       // of progress
+  std::once_flag looked_;
+  bool overflows_ = false;
   Ported ported_;
 };
 
 }  // namespace
+
+std::string text(const PortStep& step) {
+  return fmt::format("{} {} of {}{}", step.what, std::min(step.done + 1, step.of), step.of,
+                     step.right > 0 ? fmt::format(", {} right", step.right) : "");
+}
 
 Ported port(const PortRequest& request, const PortGpu* gpu, Deadline deadline, const PortProgress& progress) {
   if (!request.verdict.refused.empty()) throw Error(ErrorCode::unsupported, request.verdict.refused);

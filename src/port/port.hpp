@@ -96,8 +96,17 @@ struct Ported {
   std::vector<std::pair<loop::Values, Recipe>> timed;  // of the calls that are timed, or were with a GPU: integers and data
 };
 
-/// For each candidate that has ended.
-using PortProgress = std::function<void(const Tried&)>;
+/// What is being done: "proof", of which so many of so many have ended, some right. Before there is one: analysis.
+struct PortStep {
+  std::string_view what;
+  int done = 0, of = 0, right = 0;
+  const Tried* ended = nullptr;  // a candidate's proof without a GPU has just ended
+};
+/// "proof 3 of 12, 2 right".
+std::string text(const PortStep& step);
+
+/// One call at a time, from any thread.
+using PortProgress = std::function<void(const PortStep&)>;
 
 /// What does not end by the deadline is left for another time (Winner::unfinished). Throws Error for what keeps all of it from
 /// happening: no C compiler, no NVRTC.

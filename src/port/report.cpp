@@ -238,10 +238,10 @@ class Report {
     constexpr std::size_t kShown = 10;
     std::array<std::size_t, kShown + 1> by_template{}, by_llm{};
     Causes causes;
-    std::size_t tried = 0;
+    std::size_t tried = 0, late = 0;
     for (const Entry& e : results_.entries) {
       tried += !e.attempts.empty();
-      for (const Attempt& a : e.attempts) causes.add(a.status);
+      for (const Attempt& a : e.attempts) causes.add(a.status), late += a.late();
       std::size_t first = 0;
       while (first < e.attempts.size() && e.attempts[first].status != Status::passed) ++first;
       if (first < e.attempts.size()) ++(e.attempts[first].llm ? by_llm : by_template)[std::min(first, kShown)];
@@ -250,6 +250,7 @@ class Report {
     Section& s = add("Attempts", "first to pass|>by template|>by LLM|>share|>so far|>share so far");
     s.line(fmt::format("{} with attempts; {} failed{}", counted(tried, "function"), counted(causes.all, "attempt"),
                        causes.shown()));
+    if (late) s.line(fmt::format("{} not tried in time: --seconds gives them more", counted(late, "candidate")));
     std::size_t so_far = 0;
     for (std::size_t i = 0; i <= kShown; ++i) {
       const std::size_t here = by_template[i] + by_llm[i];
@@ -371,7 +372,10 @@ std::string summary(const Entry& e) {
   }
   if (!e.only.empty()) add("  only for ", e.only);
   if (e.kept) add("  ", "kept");
-  add("  one GPU thread, because ", e.one_thread);
+  if (const auto late = std::ranges::count_if(e.attempts, &Attempt::late))
+    add("  ", fmt::format("{} of {} not tried in time (--seconds)", late, counted(e.attempts.size(), "candidate")));
+  add(e.work_class.find('+') == e.work_class.npos ? "  one GPU thread, because " : "  one GPU thread for a part, because ",
+      e.one_thread);
   return out;
 }
 

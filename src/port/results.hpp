@@ -68,6 +68,8 @@ struct Attempt {
   Status status = Status::passed;
   std::string why;  // of a failure, for a person
 
+  /// Whether time alone was lacking.
+  bool late() const { return status == Status::budget && (why.empty() || why.ends_with("in time")); }
   bool operator==(const Attempt&) const = default;
 };
 

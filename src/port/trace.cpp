@@ -47,7 +47,7 @@ Tracer::Tracer(const Function& function, const std::string& preprocessed, const 
   Marked text = marked(changed(preprocessed, {false, has_constant_tables(function)}));
   marks_ = std::move(text.marks);
   CompilerOptions own = options;
-  own.optimize = {"-O0", "-fsanitize=thread"};  // every access is one of the text's
+  own.optimize = {{}, {"-O0", "-fsanitize=thread"}};  // every access is one of the text's
   program_ = std::make_unique<CProgram>(text.text + "\n" + entry_text(function), 1, own,
                                         std::string(embedded_text("trace_runtime.c")));
 }

@@ -169,6 +169,7 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   start_as_orphan(spawn);
   if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
   pid_ = spawn.pid, handle_ = Descriptor(spawn.handle);
+  at_interruption_.set([pid = pid_] { ::kill(-pid, SIGKILL); });
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
 
   channel_ = Channel(std::move(ours));
@@ -184,6 +185,7 @@ void WorkerProcess::end() {
   const bool lives = handle_ ? ::syscall(SYS_pidfd_send_signal, handle_.get(), 0, nullptr, 0) == 0 : channel_.connected();
   if (lives) ::kill(-pid_, SIGKILL);  // with what it may have started
   if (handle_) reap(handle_.get());
+  at_interruption_.forget();
   channel_ = Channel(), handle_ = Descriptor();
   pid_ = 0;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/interruption.hpp"
 #include "worker/channel.hpp"
 #include "worker/messages.hpp"
 
@@ -33,6 +34,7 @@ class WorkerProcess {
   Channel channel_;
   Descriptor handle_;  // of the process (pidfd); its number may be another's by the time it is to be killed
   int pid_ = 0;        // and its session's, of which it is the first process
+  AtInterruption at_interruption_;
 };
 
 /// Where the worker's program is: `chosen` if not empty, else beside the library or in the libexec folder of where that is

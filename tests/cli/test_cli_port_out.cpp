@@ -131,7 +131,79 @@ TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than 
   seen.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
   close(terminal);
   CHECK_MESSAGE(has(seen, "] doubled  2."), seen);
-  CHECK(has(seen, " s  0 candidates, 0 right"));
+  CHECK_MESSAGE(has(seen, " s  analysis"), seen);
+}
+
+TEST_CASE("port that is interrupted ends what it has started and leaves no folder") {
+  const OutFolder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
+  const std::string seconds = fmt::format("600.{}", getpid());  // that no other sleep has
+  const std::string slow = folder.file("cc", fmt::format("#!/bin/sh\nsleep {}\n", seconds));
+  for (const std::string& program : {analyser, slow}) fs::permissions(program, fs::perms::owner_all);
+  for (const char* signal : {"INT", "TERM"}) {
+    const fs::path temporary = folder.path / signal;
+    fs::create_directory(temporary);
+    const Result r = run_command(fmt::format(
+        "env --default-signal AK_CACHE_DIR= TMPDIR='{0}' AK_ANALYSER='{1}' AK_CC='{2}' '{3}/ak' port '{4}' doubled & ak=$!; "
+        "until pgrep -ax sleep | grep -q {5}; do kill -0 $ak || break; sleep 0.05; done; ls '{0}'; kill -{6} $ak; wait $ak; "
+        "echo code $?; ls '{0}'; pgrep -ax sleep | grep {5}; echo then",
+        temporary.string(), analyser, slow, AK_BINARY_DIR, source, seconds, signal));
+    CHECK_MESSAGE(has(r.output, "ak-oracle-"), r.output);  // before
+    CHECK_MESSAGE(r.output.ends_with(fmt::format("code {}\nthen\n", signal[0] == 'I' ? 130 : 143)), r.output);
+  }
+}
+
+TEST_CASE("port --verdict refuses what the port refuses") {
+  const OutFolder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
+  fs::permissions(analyser, fs::perms::owner_all);
+  const auto refused = [&](const std::string& words) {
+    const Result port = run_ak(fmt::format("port {} doubled {}", source, words), "AK_ANALYSER=" + analyser),
+                 read = run_ak(fmt::format("port {} doubled --verdict {}", source, words), "AK_ANALYSER=" + analyser);
+    CHECK_MESSAGE(port.code == 2, port.output);
+    CHECK(read.code == port.code);
+    CHECK(read.output == port.output);
+  };
+  refused("--size n=-1");
+  refused("--size n=3000000000");
+  refused("--size m=5");
+  refused("--size n=1,x");
+  refused("--alias q=a+1");
+  refused("-- --no-such-flag");
+  CHECK(has(run_ak(fmt::format("port {} doubled --verdict --out x", source), "AK_ANALYSER=" + analyser).output,
+            "--out: it does not go with --verdict"));
+}
+
+TEST_CASE("port: a file that is no source is told apart from one that is not there") {
+  const OutFolder folder;
+  const auto said = [&](const std::string& file) {
+    const Result r = run_ak(fmt::format("port '{}' f", file));
+    CHECK(r.code == 2);
+    return r.output;
+  };
+  const std::string large = folder.file("large.c", "");
+  fs::resize_file(large, (16 << 20) + 1);
+  CHECK(said((folder.path / "none.c").string()).ends_with("none.c' is not there\n"));
+  CHECK(said(folder.path.string()).ends_with("' is a folder: name a C source in it\n"));
+  CHECK(said("/dev/null").ends_with("' is no file but a device or a pipe: name a C source\n"));
+  CHECK(said(large).ends_with("' has more than 16 MiB: put the functions that are to be ported into a file of their own\n"));
+
+  const std::string failing = folder.file("fail", "#!/bin/sh\necho 'd.cpp:1:8: error: expected identifier' >&2; exit 3\n");
+  fs::permissions(failing, fs::perms::owner_all);
+  const std::string cpp = folder.file("d.cpp", "extern \"C\" void f() {}\n");
+  const fs::path out = folder.path / "out";
+  const Result r = run_ak(fmt::format("port {} f --out {}", cpp, out.string()), "AK_ANALYSER=" + failing);
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "expected identifier: loops are read as C, which a .cpp may not be: put the function into a .c file\n"));
+  CHECK(!fs::exists(out));  // nothing was ported
+  CHECK(run_ak(fmt::format("port {} f --verdict --json", cpp), "AK_ANALYSER=" + failing).output.find("ak: ") ==
+        std::string::npos);
 }
 
 TEST_CASE("port --size: lists of numbers for parameters and macros; what is wrong is said by its name") {

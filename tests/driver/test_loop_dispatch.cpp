@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "context/context.hpp"
-#include "context/loop_calls.hpp"
+#include "context/loop_state.hpp"
 #include "gpu/device.hpp"
 #include "loop/dispatch.hpp"
 #include "loop_scene.hpp"

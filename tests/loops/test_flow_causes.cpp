@@ -5,6 +5,8 @@
 
 #include "base/temporary_folder.hpp"
 #include "own_loops.hpp"
+#include "port/candidates.hpp"
+#include "port/one_thread.hpp"
 
 using namespace ak;
 
@@ -33,10 +35,64 @@ void delayed(int n, float x[n], int delay) { for (int i = delay; i < n; i++) x[i
     for (const loop::Group& group : test::verdict_of({path, function, {}, {}}).groups) all += group.cause;
     return all;
   };
-  CHECK(cause("two_states") == "z1 and z2 depend on earlier values of each other");
+  CHECK(cause("two_states") ==
+        "z1 and z2 depend on earlier values of each other: as one recurrence of order two, y[i] of y[i - 1] and y[i - 2], they "
+        "may be a scan");
   CHECK(
       cause("place_of_highest") ==
       "at is not an affine function of its earlier values: with x[at] kept in a scalar of its own it would be a search for an "
       "extreme");
   CHECK(cause("delayed") == "how far back x is read is no known constant: a size that is given (--size) may make it one");
+}
+
+TEST_CASE("flow: what runs as one GPU thread, or a part of it, says why with line, names and kind of dependence") {
+  const TemporaryFolder folder("ak-causes");
+  const std::string path = folder.path() + "/alone.c";
+  std::ofstream(path) << R"(
+void filled_for_nobody(int n, float dx, float y[n], const float x[n]) {
+  float t[4096];
+  for (int i = 0; i < n; i++) t[i] = x[i] * dx;
+  float s = 0;
+  for (int i = 0; i < n; i++) { s = s * s + x[i]; y[i] = s; }
+}
+void filled_and_integrated(int n, float dx, float y[n], const float x[n], float w[n]) {
+  for (int i = 0; i < n; i++) w[i] = x[i] * dx;
+  float s = 0;
+  for (int i = 0; i < n; i++) { s = s * s + x[i]; y[i] = s; }
+}
+void until_negative(int n, float a[n + 1]) {
+  for (int i = 0; i < n; i++) {
+    if (a[i] < 0) break;
+    a[i] = a[i + 1] * 2;
+  }
+}
+void binomial(int steps, float q, float v[steps + 1]) {
+  for (int t = steps - 1; t >= 0; t--)
+    for (int i = 0; i <= t; i++) v[i] = q * v[i] + (1 - q) * v[i + 1];
+}
+void squares_along_rows(int n, int m, float y[n][m]) {
+  for (int i = 0; i < n; i++)
+    for (int j = 1; j < m; j++) y[i][j] = y[i][j - 1] * y[i][j - 1] + 1;
+}
+)";
+  const auto said = [&](const char* function, const char* tactic) {
+    const loop::Verdict& verdict = test::verdict_of({path, function, {}, {}});
+    std::vector<port::Tried> tried;
+    for (loop::Candidate& one : port::port_candidates(verdict, false))
+      tried.push_back({std::move(one), port::Status::passed, {}, 1, 1, {}, {}});
+    CHECK(tried[0].candidate.template_name == tactic);
+    return port::why_one_thread(verdict, tried, tried[0].candidate);
+  };
+  CHECK(said("filled_for_nobody", "sequential") ==
+        "line 6: s is not an affine function of its earlier values (flow dependence: s of the iteration before)");
+  CHECK(said("filled_and_integrated", "map+sequential") ==
+        "i:sequential(s), line 11: s is not an affine function of its earlier values (flow dependence: s of the iteration "
+        "before)");
+  CHECK(
+      said("until_negative", "serial") ==
+      "no template runs i:exit anti(a:1): line 15 leaves the loop early; line 16 reads elements of a that line 16 overwrites 1 "
+      "iteration later (anti dependence)");
+  CHECK(said("binomial", "serial")
+            .ends_with("; line 21 reads elements of v that line 21 overwrites 1 iteration later (anti dependence)"));
+  CHECK(said("squares_along_rows", "map") == "");  // a thread for each row
 }

@@ -137,7 +137,8 @@ TEST_CASE("judge: integers are exact") {
   got[0].set<std::int32_t>(2, 1000003);
   CHECK(judge(given, expected, got, false).fault == "k[2] is 1000003, not 1000002");
   got[0].set<std::int32_t>(2, -2147471304);
-  CHECK(judge(given, expected, got, false).fault.ends_with("not 1000002 (an integer that overflows is undefined in C)"));
+  CHECK(judge(given, expected, got, false)
+            .fault.ends_with("not 1000002 (an integer that overflows is undefined in C: -- -fwrapv makes it wrap around)"));
 }
 
 TEST_CASE("judge: arrays that overlap lie in one memory") {

@@ -26,9 +26,9 @@ TEST_CASE("one thread: the parallel kernels that failed, the verdict, or the clo
   group.recurrences.push_back({});
   group.recurrences[0].target = "y", group.recurrences[0].distances = {1, 2};
   verdict.groups = {group};
-  CHECK(why({serial}) == "no template runs i:scan(y:1,2)");
+  CHECK(why({serial}) == "no template runs i:scan(y:1,2): a statement takes y of 1 and 2 iterations before (flow dependence)");
   verdict.groups[0].cause = "y is no affine function of its earlier values";
-  CHECK(why({serial}) == "y is no affine function of its earlier values");
+  CHECK(why({serial}) == "y is no affine function of its earlier values (flow dependence: y of 1 and 2 iterations before)");
   CHECK(why({tried("reduce", Status::compile, "no"), serial}) == "reduce failed: compile: no");
   CHECK(why({tried("reduce", Status::race), tried("map", Status::passed), serial}) == "it was the fastest");
   const Tried map = tried("map", Status::passed);

@@ -49,7 +49,7 @@ std::string pragma_of(const loop::Verdict& of) {
 
 port::CompilerOptions on_all_cores() {
   port::CompilerOptions options;
-  options.optimize = {"-O1", "-ffp-contract=off", "-fopenmp"};
+  options.optimize = {{}, {"-O1", "-ffp-contract=off", "-fopenmp"}};
   return options;
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("openmp: it is compiled and timed like the other arms; a compiler with
   CHECK(arm.runs >= 3);
   CHECK(arm.us > 0);
   port::CompilerOptions without = on_all_cores();
-  without.optimize.pop_back();
+  without.optimize.behind.pop_back();
   std::string why;
   try {
     port::CBench(of.function, made.text, without, Deadline::in(60));

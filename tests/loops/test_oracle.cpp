@@ -189,6 +189,39 @@ TEST_CASE("oracle: the walk counts each side of each condition and finds what le
   CHECK(oracle.walk(given, kSoon)->outside == "line 4: subscript 10");
 }
 
+TEST_CASE("oracle: the user's flags have the last word of how far the compiler goes, not of how it rounds") {
+  const auto first = [](std::vector<std::string> flags) {
+    CompilerOptions options;
+    options.flags = std::move(flags);
+    Oracle oracle(prototype(made::halved()),
+                  Source{"void halved(int n, float* b, const float* a) { int k = 3; b[0] = __builtin_constant_p(k); }", ""},
+                  options, kSoon);
+    return oracle.run(halved_case(3), kSoon).c[0].get<float>(0);
+  };
+  CHECK(first({}) == 1);
+  CHECK(first({"-O0"}) == 0);
+  CompilerOptions options;
+  options.flags = {"-O1", "-ffast-math", "-Ix"};
+  CHECK(c_flags(options) == std::vector<std::string>{"-O2", "-O1", "-ffast-math", "-fno-fast-math", "-ffp-contract=off"});
+}
+
+TEST_CASE("oracle: an integer that overflows is seen, and -fwrapv makes it none") {
+  const auto overflows = [](std::vector<std::string> flags, const char* by) {
+    CompilerOptions options;
+    options.flags = std::move(flags);
+    Oracle oracle(prototype(made::halved()),
+                  Source{fmt::format("void halved(int n, float* b, const float* a) {{ int k = n; "
+                                     "for (int i = 0; i < 20; i++) k *= {}, b[0] = k; }}",
+                                     by),
+                         ""},
+                  options, kSoon);
+    return oracle.overflows(halved_case(3), kSoon);
+  };
+  CHECK(overflows({}, "7"));
+  CHECK(!overflows({}, "1"));
+  CHECK(!overflows({"-fwrapv"}, "7"));
+}
+
 TEST_CASE("oracle: a function that crashes or never ends takes nothing with it") {
   const Source source{
       "void halved(int n, float* b, const float* a) { volatile int zero = 0; if (n == 1) zero = (n + 9) / zero; if (n == 2) "

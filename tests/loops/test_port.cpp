@@ -48,7 +48,9 @@ port::Ported ported(std::vector<Candidate> known, int tried = 0, const std::stri
   request.quick = true;
   request.known = std::move(known), request.tried = tried;
   std::stop_source stop;
-  return port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](const port::Tried&) { stop.request_stop(); });
+  return port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](const port::PortStep& step) {
+    if (step.ended) stop.request_stop();
+  });
 }
 
 std::vector<Candidate> order(const port::Ported& of) {
@@ -142,7 +144,9 @@ TEST_CASE("port: one thread is tried before the time is over, however many other
   const Deadline deadline = Deadline::in(12);
   std::stop_source stop;
   std::vector<std::string> tried;
-  port::port(request, nullptr, Deadline::in(12, stop.get_token()), [&](const port::Tried& one) {
+  port::port(request, nullptr, Deadline::in(12, stop.get_token()), [&](const port::PortStep& step) {
+    if (!step.ended) return;
+    const port::Tried& one = *step.ended;
     tried.push_back(one.candidate.template_name + " " + std::string(name(one.status)));
     if (tried.size() == 1) std::this_thread::sleep_for(std::chrono::duration<double>(0.52 * deadline.remaining()));
     if (tried.size() == 2) stop.request_stop();
@@ -178,4 +182,10 @@ TEST_CASE("port: a host that ignores the ends of its children gets what others g
   const port::Tried tried = ported({}, 0, AK_BINARY_DIR "/ak-worker").tried.at(0);
   CAPTURE(tried.why);
   CHECK(tried.passed());
+}
+
+TEST_CASE("port: what is being done, for who waits") {
+  CHECK(text(port::PortStep{"proof", 2, 12, 1}) == "proof 3 of 12, 1 right");
+  CHECK(text(port::PortStep{"proof", 12, 12, 0}) == "proof 12 of 12");
+  CHECK(text(port::PortStep{"timing", 0, 3}) == "timing 1 of 3");
 }

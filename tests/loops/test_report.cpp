@@ -577,6 +577,13 @@ TEST_CASE("a function in one line") {
   CHECK(summary(failed("racy", "scan", Status::race, "a[1]")) == "racy  i:scan  race: a[1]");
   e.one_thread = "no template runs i:scan(y:1,2)";
   CHECK(summary(e).ends_with("proven, not timed  only for k=3  one GPU thread, because no template runs i:scan(y:1,2)"));
+  e.work_class = "map+serial";
+  CHECK(summary(e).ends_with("  one GPU thread for a part, because no template runs i:scan(y:1,2)"));
+  e.attempts = {{false, "map", Status::passed, {}},
+                {false, "map", Status::budget, {}},
+                {false, "map", Status::budget, "its proof has not ended in time"},
+                {false, "map", Status::budget, "no memory"}};
+  CHECK(has(summary(e), "  2 of 4 candidates not tried in time (--seconds)  one GPU thread"));
   Entry refused = failed("hard", "", Status::refused, "it calls rand" + std::string(300, '.') + "remedy");
   refused.verdict = "refused";
   CHECK(summary(refused).starts_with("hard  refused: it calls rand.."));

@@ -67,7 +67,9 @@ TEST_CASE("port: a function that takes too long at every size is proven with sma
   request.source.text = text("1");
   request.quick = true;
   std::stop_source stop;
-  const auto first = [&](const port::Tried&) { stop.request_stop(); };
+  const auto first = [&](const port::PortStep& step) {
+    if (step.ended) stop.request_stop();
+  };
   const port::Ported ported = port::port(request, nullptr, Deadline::in(300, stop.get_token()), first);
   REQUIRE(!ported.tried.empty());
   CHECK_MESSAGE(ported.tried[0].passed(), ported.tried[0].why);

@@ -54,10 +54,38 @@ class Finder {
     for (const int s : piece_.statements)
       if (nest_.at(s).loops != piece_.loops) return fmt::format("the cycle through {} spans more than one loop", name_);
     if (!beside_.empty())
-      return fmt::format("{} and {} depend on earlier values of each other", fmt::join(beside_, ", "), name_);
+      return fmt::format(
+          "{} and {} depend on earlier values of each other{}", fmt::join(beside_, ", "), name_,
+          two_affine() ? ": as one recurrence of order two, y[i] of y[i - 1] and y[i - 2], they may be a scan" : "");
     if (!constant_)
       return fmt::format("how far back {} is read is no known constant: a size that is given (--size) may make it one", name_);
     return fmt::format("{} is no expression of its earlier values", name_);
+  }
+
+  /// Whether two scalars are sums of each other's earlier values times what these do not change: the states of a filter.
+  bool two_affine() const {
+    if (beside_.size() != 1 || target_->kind != Term::Kind::scalar) return false;
+    const Term other = loop::scalar(*beside_.begin(), target_->type);
+    Symbolic body([this](int id) { return takes_part(id); },
+                  [&](const Term& term) -> std::optional<Term> {
+                    if (term.kind != Term::Kind::scalar || (term.text != name_ && term.text != other.text)) return std::nullopt;
+                    return previous(term.text == name_ ? 1 : 2, term.type);
+                  });
+    body.run(piece_.loops.back()->body);
+    const auto affine = [&](const Term& scalar) {
+      const auto value = body.value(scalar);
+      return value && affine_form(*value);
+    };
+    return body.understood() && affine(*target_) && affine(other);
+  }
+
+  /// The assignment, by its node, is in the cycle or gives it something in the same iteration.
+  bool takes_part(int id) const {
+    for (const int s : piece_.statements)
+      if (nest_.at(s).node->id == id) return true;
+    for (const int s : nest_.followers)
+      if (nest_.at(s).node->id == id && nest_.at(s).loops == piece_.loops && feeds_now(s)) return true;
+    return false;
   }
 
   /// `if (x[i] > x[at]) at = i;`
@@ -134,25 +162,18 @@ class Finder {
       if (nest_.at(s).loops != piece_.loops) return std::nullopt;
     bool known = true;
     std::map<std::int64_t, Term> at_distance;  // two elements of one iteration are no single earlier value
-    Symbolic body(
-        [this](int id) {
-          for (const int s : piece_.statements)
-            if (nest_.at(s).node->id == id) return true;
-          for (const int s : nest_.followers)
-            if (nest_.at(s).node->id == id && nest_.at(s).loops == piece_.loops && feeds_now(s)) return true;
-          return false;
-        },
-        [&](const Term& term) -> std::optional<Term> {
-          if (term.text != target_->text) return std::nullopt;
-          if (term.kind == Term::Kind::scalar) return previous(1, term.type);
-          if (term.kind != Term::Kind::element) return std::nullopt;
-          const auto distance = distance_of(term);
-          if (!distance) known = false;
-          if (!distance || *distance == 0) return std::nullopt;
-          const auto [entry, fresh] = at_distance.emplace(*distance, term);
-          if (!fresh && !(entry->second == term)) known = false;
-          return previous(*distance, term.type);
-        });
+    Symbolic body([this](int id) { return takes_part(id); },
+                  [&](const Term& term) -> std::optional<Term> {
+                    if (term.text != target_->text) return std::nullopt;
+                    if (term.kind == Term::Kind::scalar) return previous(1, term.type);
+                    if (term.kind != Term::Kind::element) return std::nullopt;
+                    const auto distance = distance_of(term);
+                    if (!distance) known = false;
+                    if (!distance || *distance == 0) return std::nullopt;
+                    const auto [entry, fresh] = at_distance.emplace(*distance, term);
+                    if (!fresh && !(entry->second == term)) known = false;
+                    return previous(*distance, term.type);
+                  });
     body.run(piece_.loops.back()->body);
     const auto value = body.value(*target_);
     if (!value || !known || !body.understood()) return std::nullopt;

@@ -132,7 +132,7 @@ std::vector<Stage> chains_stages(const Work& work) {
   const Term threads = loop::binary("*", row_count(work, *rows), loop::integer(chains, loop::ScalarType::i64));
   for (const int block : alone ? std::vector<int>{32} : std::vector<int>{32, 128}) {
     Stage stage;
-    stage.template_name = chains == 1 ? "sequential" : "chains";
+    stage.template_name = chains == 1 ? kSequential : "chains";
     stage.knobs = {{"block", block}};
     stage.scratch = kept_scratch(work);
     std::string text = opening(work);

@@ -211,7 +211,7 @@ std::string opening(const Work& work) {
   std::string text;
   for (const loop::Local& local : work.function->locals)
     if (local.extents.empty() && named.count(local.name))
-      text += fmt::format("  {} {} = 0;\n", loop::c_name(local.type), local.name);
+      text += fmt::format("  [[maybe_unused]] {} {} = 0;\n", loop::c_name(local.type), local.name);  // not by each kernel
   for (const loop::Local& local : work.function->locals)
     if (work.own.count(local.name) && (read_arrays(work.body).count(local.name) || written_arrays(work.body).count(local.name)))
       text += fmt::format("  {} {}[{}];\n", loop::c_name(local.type), local.name, loop::c_text(local.extents[0]));

@@ -5,7 +5,7 @@ namespace ak::port {
 
 std::vector<Stage> serial_stages(const Work& work) {
   Stage stage;
-  stage.template_name = "serial";
+  stage.template_name = kSerial;
   stage.scratch = kept_scratch(work);
   Kernel kernel;
   kernel.threads = 32;

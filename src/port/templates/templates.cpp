@@ -8,6 +8,7 @@
 #include "loop/cpp_words.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/kernel_names.hpp"
+#include "port/templates/spread.hpp"
 #include "port/templates/work.hpp"
 
 namespace ak::port {
@@ -41,6 +42,7 @@ std::vector<Stage> stages_of(std::span<Template* const> templates, const Work& w
 struct Step {
   std::vector<Stage> stages;
   std::size_t last;  // group that it comes to
+  std::size_t first = 0;
 };
 
 /// The ways to run a group, with as many of the straight groups behind it as one launch can do.
@@ -110,22 +112,25 @@ class Assembly {
   const Setting& setting_;
 };
 
+std::vector<Step> steps_of(const Works& works) {
+  std::vector<Step> steps;
+  if (!works.separable()) return steps;
+  for (std::size_t group = 0; group < works.size(); ++group) {
+    if (works.vanishes(group)) continue;
+    steps.push_back(step(works, group));
+    steps.back().first = group;
+    group = steps.back().last;
+  }
+  return steps;
+}
+
 std::vector<Candidate> made(const loop::Verdict& verdict, const Setting& setting) {
   std::vector<Candidate> all;
   if (!verdict.refused.empty()) return all;
   const Works works(verdict, setting);
   const Assembly assembly(works, setting);
-  std::vector<Step> steps;
-  if (works.separable())
-    for (std::size_t group = 0; group < works.size(); group = steps.back().last + 1) {
-      if (works.vanishes(group)) {
-        steps.push_back({{}, group});
-        continue;
-      }
-      steps.push_back(step(works, group));
-    }
-  std::erase_if(steps, [](const Step& one) { return one.stages.empty(); });
-  const auto parallel = [](const Step& one) { return one.stages[0].template_name != "serial"; };
+  const std::vector<Step> steps = steps_of(works);
+  const auto parallel = [](const Step& one) { return one.stages[0].template_name != kSerial; };
   if (std::any_of(steps.begin(), steps.end(), parallel)) {
     std::size_t variants = 0;
     for (const Step& one : steps) variants = std::max(variants, one.stages.size());
@@ -155,12 +160,23 @@ loop::Verdict with_machine_conversions(loop::Verdict verdict) {
 }  // namespace
 
 std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
-  const loop::Verdict verdict = with_machine_conversions(of);
+  const loop::Verdict verdict = with_values_spread(with_machine_conversions(of));
   const KernelNames names(verdict.function);
   if (names.empty()) return made(verdict, setting);
   std::vector<Candidate> all = made(names.renamed(verdict), setting);
   for (Candidate& candidate : all) names.restore(candidate);
   return all;
+}
+
+std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict) {
+  std::vector<std::size_t> groups;
+  if (!verdict.refused.empty()) return groups;
+  for (const Step& one : steps_of(Works(with_values_spread(verdict), {}))) groups.push_back(one.first);
+  return groups;
+}
+
+bool runs_alone(std::string_view part, const loop::Group& group) {
+  return (part == kSerial && !group.loops.empty()) || (part == kSequential && group.loops.size() == 1);
 }
 
 }  // namespace ak::port

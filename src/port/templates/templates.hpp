@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "loop/launch.hpp"
@@ -64,7 +65,15 @@ Template scan_stages, compact_stages, chains_stages, wavefront_stages, scatter_s
 /// roles other than scatter, and not enough for kernels without atomics.
 Template rounds_stages, meeting_stages;
 
+inline constexpr const char* kSerial = "serial";          // one thread, in C's order: every function has it
+inline constexpr const char* kSequential = "sequential";  // a thread for each iteration of the loops around
+
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});
+
+/// Of a candidate that is not `serial` alone: the group that each part of its name (joined by +) begins with.
+std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict);
+/// Whether a part of that name leaves a loop of its group to one thread.
+bool runs_alone(std::string_view part, const loop::Group& group);
 
 }  // namespace ak::port

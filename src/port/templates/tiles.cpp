@@ -124,7 +124,7 @@ class Printer {
     }
     if (!one_launch) {
       flat_opening(false);
-      first_phase();
+      first_phase(false);
       for (const Carried& carried : phases_.carried)
         line(fmt::format("if (threadIdx.x == 0) (({}*){})[blockIdx.x] = {}_block_.total;", state_of(carried), values(carried),
                          carried.name));
@@ -339,24 +339,26 @@ class Printer {
                        first(carried), first2));
   }
 
-  void first_phase() {
+  /// `keeps`: what a second one needs of each item.
+  void first_phase(bool keeps) {
     line(fmt::format("const long long first_ = tile_ * {}LL + ak::warp() * {} + ak::lane();", tile(), 32 * shape_.items));
     for (const Saved& saved : phases_.saved)
       line(fmt::format("{} {}[{}];", loop::c_name(saved.read.type), saved.name, shape_.items));
     for (const Carried& carried : phases_.carried)
-      line(fmt::format("{0} {1}_own_[{2}], {1}_carry_ = {3}.identity();", state_of(carried), carried.name, shape_.items,
-                       op_of(carried)));
+      line(fmt::format("{0} {1}{2}_carry_ = {3}.identity();", state_of(carried),
+                       keeps ? fmt::format("{}_own_[{}], ", carried.name, shape_.items) : "", carried.name, op_of(carried)));
     items(false);
-    scan_own("k_", [](const Carried& carried) { return carried.step(); });
+    scan_own(keeps ? "k_" : nullptr, [](const Carried& carried) { return carried.step(); });
     close();
     scan_warps();
   }
 
+  /// `index`: where an item's is kept; null: nowhere.
   void scan_own(const char* index, const std::function<std::string(const Carried&)>& value) {
     for (const Carried& carried : phases_.carried) {
       const std::string &name = carried.name, op = op_of(carried);
       line(fmt::format("const ak::Scanned<{}> {}_warp_ = ak::warp_scan({}, {});", state_of(carried), name, value(carried), op));
-      line(fmt::format("{0}_own_[{2}] = {1}({0}_carry_, {0}_warp_.before);", name, op, index));
+      if (index) line(fmt::format("{0}_own_[{2}] = {1}({0}_carry_, {0}_warp_.before);", name, op, index));
       line(fmt::format("{0}_carry_ = {1}({0}_carry_, {0}_warp_.total);", name, op));
     }
   }
@@ -390,7 +392,7 @@ class Printer {
   }
 
   void one_tile() {
-    first_phase();
+    first_phase(true);
     await_tiles();
     items(true);
     close();

@@ -126,6 +126,34 @@ Works::Works(const loop::Verdict& verdict, const Setting& setting)
     const auto again = [&](const Node& node) { return computed_again({i, &node}); };
     vanishes_.push_back(std::all_of(bodies_[i].begin(), bodies_[i].end(), again));
   }
+  for (std::size_t i = size(); i-- > 0;) vanishes_[i] = vanishes_[i] || is_for_nobody(i);
+}
+
+/// Whether a group runs the node's loop too and sets the scalar in it, so that it begins with what that held before.
+bool Works::sets_again(std::size_t group, const Node& node, const std::string& scalar) const {
+  return std::ranges::any_of(bodies_[group], [&](const Node& own) {
+    return own.id == node.id && node.kind == Node::Kind::loop && assigned_scalars({own}).count(scalar);
+  });
+}
+
+/// Whether the groups that have to be run read nothing that this one leaves.
+bool Works::is_for_nobody(std::size_t group) const {
+  if (has_exit(bodies_[group])) return false;
+  Names read, exposed;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (i == group || (i > group && vanishes_[i] && !straight(i))) continue;
+    read.merge(read_arrays(bodies_[i]));
+    if (i <= group) continue;
+    for (const std::string& scalar : scalar_flow(bodies_[i]).exposed)
+      if (std::ranges::none_of(bodies_[group], [&](const Node& node) { return sets_again(i, node, scalar); }))
+        exposed.insert(scalar);
+  }
+  const Names written = written_arrays(bodies_[group]);
+  const auto local = [&](const std::string& array) {
+    return std::ranges::any_of(function_.locals, [&](const loop::Local& one) { return one.name == array; });
+  };
+  return std::ranges::all_of(written, local) && !intersect(written, read) &&
+         !intersect(assigned_scalars(bodies_[group]), exposed);
 }
 
 bool Works::is_own(const loop::Local& local) const {
@@ -282,7 +310,7 @@ std::vector<Node> Works::incoming(Names wanted, std::size_t before) const {
         wanted.merge(scalars_of(node->condition));
       }
       for (const std::string& scalar : assigned_scalars({*node})) {
-        if (wanted.erase(scalar) == 0) continue;
+        if (sets_again(before, *node, scalar) || wanted.erase(scalar) == 0) continue;
         if (computed_again({group, &*node})) {
           nodes.push_back(*node);
           wanted.merge(scalars_of(node->value));

@@ -20,7 +20,7 @@ class Works {
   bool separable() const { return separable_; }
   std::size_t size() const { return groups_.size(); }
   bool straight(std::size_t group) const;
-  /// Whether nothing of the group has to be run, because those after it compute its scalars themselves.
+  /// Whether nothing of the group has to be run, because those after it compute its scalars themselves, or read none of it.
   bool vanishes(std::size_t group) const { return vanishes_[group]; }
   /// The group, with the straight ones up to `last` as its `after`.
   Work work(std::size_t group, std::size_t last) const;
@@ -33,6 +33,8 @@ class Works {
  private:
   void close(std::size_t group);
   bool is_own(const loop::Local& local) const;
+  bool sets_again(std::size_t group, const loop::Node& node, const std::string& scalar) const;
+  bool is_for_nobody(std::size_t group) const;
   bool keeps_order(std::size_t earlier, std::size_t later) const;
   /// The last statement, or what holds it, that sets a scalar in the groups before one.
   struct Source {

@@ -1,4 +1,4 @@
-#include "analyser/rows.hpp"
+#include "analyser/flat_rows.hpp"
 
 #include <algorithm>
 #include <iterator>

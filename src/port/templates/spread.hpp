@@ -1,0 +1,12 @@
+// Values of a scalar that a scan makes and another group of its loop takes: through an array, so that each stands alone.
+#pragma once
+
+#include "loop/verdict.hpp"
+
+namespace ak::port {
+
+/// The same verdict with a local array for each such scalar, of the loop's iterations: the scan's group writes it where the
+/// scalar is read, the other reads it there. Groups that one thread runs all the same take their scalars as they are.
+loop::Verdict with_values_spread(loop::Verdict verdict);
+
+}  // namespace ak::port
