@@ -21,7 +21,7 @@ int gpus() {
   return count;
 }
 
-Options options() {
+Options two_seconds() {
   Options o;
   o.cache_dir = "", o.shipped = false, o.budget_s = 2;
   return o;
@@ -34,7 +34,7 @@ TEST_CASE("devices: two GPUs search at once and serve each other's like; another
     MESSAGE("skipped: one GPU");
     return;
   }
-  Context context(options());
+  Context context(two_seconds());
   std::array<Explanation, 2> found;
   std::vector<std::thread> threads;
   for (int gpu = 0; gpu < 2; ++gpu)
@@ -80,7 +80,7 @@ TEST_CASE("devices: a context that is not the primary one is served, with memory
   cuda.bind(destroy, "cuCtxDestroy_v2");
   check(create(&own, 0, 0), "creating a context");
   {
-    Context context(options());
+    Context context(two_seconds());
     LinearLayer layer(64, 512, 1024, Activation::relu);
     layer.call(context, nullptr);
     check(driver().cuStreamSynchronize(nullptr), "waiting");

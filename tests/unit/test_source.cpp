@@ -12,6 +12,7 @@
 #include "../allocations.hpp"
 #include "base/environment.hpp"
 #include "base/text.hpp"
+#include "core/activation.hpp"
 #include "families/family.hpp"
 #include "jit/compiler.hpp"
 #include "jit/source.hpp"
@@ -98,7 +99,9 @@ TEST_CASE("a kernel's symbol names family, tile, types and epilogue; what a reco
         "ak_sm90_128x256x64_c2x1_bf16_gelu_tanh_bias");
   CHECK(named("1x64x64 f16 out=f32 silu gated aux scale=row", "skinny tile_m=1 tile_n=2 split_k=3") ==
         "ak_skinny_1x2_split3_f16_to_f32_silu_gated_aux_scaled");
-  CHECK(named("64x64x64 bf16 x*x+1 c", "sm90 tile_m=64 tile_n=8 tile_k=64 swap_ab=1") ==
+  Problem own = parse_problem("64x64x64 bf16 c");
+  own.epilogue.activation = own_activation("x * x + 1");
+  CHECK(kernel_name(own, parse_tactic("sm90 tile_m=64 tile_n=8 tile_k=64 swap_ab=1")) ==
         "ak_sm90_64x8x64_swap_bf16_own_plus_c");  // whichever number this process gives the expression
 
   Problem longest = parse_problem("64x64x64 bf16 out=f32 bias=column aux scale=both gated");
