@@ -106,6 +106,19 @@ Term collected(const Term& term) {
   });
 }
 
+std::optional<Term> counted_step(const Term& iterations) {
+  if (iterations.kind != Term::Kind::choose || constant(iterations.terms[2]) != 0) return std::nullopt;
+  const Term &runs = iterations.terms[0], &count = iterations.terms[1];
+  if (runs.kind != Term::Kind::binary || runs.text != "<" || count.kind != Term::Kind::binary || count.text != "/")
+    return std::nullopt;
+  const Term& step = count.terms[1];
+  if (constant(step)) return std::nullopt;
+  const Term span = loop::binary("-", runs.terms[1], runs.terms[0]);
+  const auto rest =
+      linear(loop::binary("-", count.terms[0], loop::binary("+", span, loop::binary("-", step, loop::integer(1)))));
+  return rest && rest->factors.empty() && rest->constant == 0 ? std::optional(step) : std::nullopt;
+}
+
 std::optional<std::pair<Term, Term>> linear_in(const Term& term, const std::string& name) {
   if (!loop::mentions(term, name)) return std::pair(loop::integer(0, term.type), term);
   if (term.kind == Term::Kind::scalar) return std::pair(loop::integer(1, term.type), loop::integer(0, term.type));

@@ -4,6 +4,7 @@
 
 #include "analyser/counters.hpp"
 #include "analyser/flat_rows.hpp"
+#include "analyser/integer_sum.hpp"
 
 namespace ak::analyser::flow {
 
@@ -56,6 +57,8 @@ std::vector<Term> set_on_both_sides(const Node& branch) {
   });
   return found;
 }
+
+bool is_zero(const Term& term) { return loop::evaluate(term, {}) == 0; }
 
 class Builder {
  public:
@@ -118,6 +121,10 @@ class Builder {
       if (end) domain = domain.intersect(loop.step > 0 ? value.lt_set(*end) : value.gt_set(*end));
       scope.unknown.erase(loop.variable);
       scope.variables.insert_or_assign(loop.variable, value);
+      // A loop that ends has a step above 0; what runs once at most has nothing that its iterations carry.
+      if (const auto step = loop.step == 1 ? counted_step(loop.end) : std::nullopt)
+        if (const auto by = affine(*step, scope); by && is_zero(loop.begin))
+          domain = domain.intersect(by->ge_set(constant(scope.space, 1)));
     }
     for (const auto& [condition, side] : context_of_.conditions)
       if (const auto where = holds(*condition, scope)) domain = side ? domain.intersect(*where) : domain.subtract(*where);

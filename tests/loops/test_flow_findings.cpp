@@ -61,11 +61,15 @@ TEST_CASE("findings: an index array of which nothing is known is named") {
   CHECK(says(verdict, "nothing is known of the elements of k: two may be equal"));
 }
 
-TEST_CASE("findings: a step whose value is not known is named") {
-  const std::string text = "void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n";
-  const loop::Verdict without = verdict_of(text);
-  CHECK(loop::text(without) == "i:scatter(a)");
-  CHECK(says(without, "give --size inc=..."));
+TEST_CASE("findings: a loop that ends has a step above 0; a stride that may be 0 is named") {
+  const loop::Verdict without =
+      verdict_of("void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n");
+  CHECK(loop::text(without) == "i:parallel");
+  CHECK_FALSE(says(without, "give --size"));
+  const std::string text = "void f(int n, int inc, float a[n * inc]) {\n  for (int i = 0; i < n; i++) a[i * inc] = 0;\n}\n";
+  const loop::Verdict strided = verdict_of(text);
+  CHECK(loop::text(strided) == "i:scatter(a)");
+  CHECK(says(strided, "give --size inc=..."));
   const loop::Verdict known = verdict_of(text, given("inc", 2));
   CHECK(loop::text(known) == "i:parallel");
   CHECK(known.used == std::vector<std::string>{"inc"});

@@ -971,6 +971,7 @@ void volume(int n, int k, float* a) {
       for (int x = 0; x < n; x++) a[(z * k + y) * n + x] *= 2;
 }
 void all(int n, int k, float* a) { for (int i = 0; i < n * k; i++) a[i] = 0; }
+void by_step(int n, int k, float* a) { for (int i = 0; i < n; i += k) a[i + 1] = 0; }
 int keep(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; i++) if (a[i] > 0) b[m++] = a[i]; return m; }
 void keep_two(int n, int k, const float* a, float* b) {
   int m = 1;
@@ -1009,6 +1010,8 @@ int repeat(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; 
   CHECK(lengths("clamped", 5, 7) == Lengths{35, 35});
   CHECK(lengths("volume", 5, 7) == Lengths{5 * 7 * 3});
   CHECK(lengths("all", 5, 7) == Lengths{35});
+  CHECK(lengths("by_step", 5, 3) == Lengths{6});
+  CHECK(lengths("by_step", 5, 0) == Lengths{6});
   CHECK(lengths("keep", 5, 0) == Lengths{5, 5});
   CHECK(lengths("keep_two", 5, 7) == Lengths{35, 71});
   CHECK(lengths("repeat", 5, 0) == Lengths{5, 5});

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "analyser/counters.hpp"
+#include "analyser/integer_sum.hpp"
 #include "analyser/modules/modules.hpp"
 #include "analyser/polynomial.hpp"
 
@@ -35,6 +36,11 @@ std::optional<Term> named(const loop::Function& function, const std::string& nam
   if (found)
     loop::for_each(*found, [&](const Term& part) {
       parameters = parameters && (part.kind != Term::Kind::scalar || loop::find_parameter(function, part.text));
+    });
+  if (found)  // which a call may not be able to compute
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::binary || (part.text != "/" && part.text != "%") ||
+                                  loop::evaluate(part.terms[1], {}).value_or(0) != 0);
     });
   return parameters ? found : std::nullopt;
 }
@@ -176,7 +182,10 @@ bool is_box(const isl::set& domain, int depth) {
 /// Of the values that loops around a statement give to it: what each loop's variable is, and how often the loop may run on.
 struct Counts {
   Meanings variables, most;
+  std::map<std::string, std::string> steps;  // of a count whose loop steps by a parameter, that: both together have a `most`
 };
+
+std::string together(const std::string& count, const std::string& step) { return count + "*" + step; }
 
 /// Of the loops from `first` on.
 std::optional<Counts> counts_of(const loop::Function& function, const Statement& statement, int first = 0) {
@@ -185,13 +194,42 @@ std::optional<Counts> counts_of(const loop::Function& function, const Statement&
   for (int level = first; level < statement.depth(); ++level) {
     const loop::Node& loop = *statement.loops[level];
     const auto begin = sum_of(loop.begin, function, statement.scope, all.variables);
+    const std::string name = "#" + loop.variable;
+    if (const auto step = counted_step(loop.end); step && step->kind == Term::Kind::scalar && begin && begin->empty()) {
+      const Term& runs = loop.end.terms[0];
+      const auto span = sum_of(loop::binary("-", runs.terms[1], runs.terms[0]), function, statement.scope, {});
+      if (!span) return std::nullopt;
+      all.variables[loop.variable] = {{{name}, 1}};
+      all.steps[name] = step->text;
+      all.most[together(name, step->text)] = plus(*span, {{{}, -1}});
+      continue;
+    }
     const auto last = greatest(statement.domain, static_cast<unsigned>(level));
     const auto term = last ? as_term(function, *last) : std::nullopt;
     const auto count = term ? sum_of(*term, function, statement.scope, {}) : std::nullopt;
     if (!begin || !count) return std::nullopt;
-    const std::string name = "#" + loop.variable;
     all.variables[loop.variable] = plus(*begin, {{{name}, loop.step}});
     all.most[name] = *count;
+  }
+  return all;
+}
+
+/// With count and step as one name; nothing where the count stands without it.
+std::optional<Polynomial> with_steps(const Polynomial& of, const std::string& count, const std::string& step) {
+  Polynomial all;
+  for (const auto& [names, factor] : of) {
+    Monomial monomial = names;
+    if (std::ranges::find(monomial, count) != monomial.end()) {
+      for (const std::string& name : {count, step}) {
+        const auto at = std::ranges::find(monomial, name);
+        if (at == monomial.end()) return std::nullopt;
+        monomial.erase(at);
+      }
+      if (std::ranges::find(monomial, count) != monomial.end()) return std::nullopt;
+      monomial.push_back(together(count, step));
+      std::ranges::sort(monomial);
+    }
+    all = plus(std::move(all), {{monomial, factor}});
   }
   return all;
 }
@@ -199,7 +237,9 @@ std::optional<Counts> counts_of(const loop::Function& function, const Statement&
 /// The greatest value of a subscript that rises or falls with each loop, plus one: y * w + x with y < h and x < w is h * w.
 std::optional<Polynomial> product_reach(const loop::Function& function, const Statement& statement, const Term& subscript) {
   auto counts = counts_of(function, statement);
-  const auto all = counts ? sum_of(subscript, function, statement.scope, counts->variables) : std::nullopt;
+  auto all = counts ? sum_of(subscript, function, statement.scope, counts->variables) : std::nullopt;
+  for (const auto& [count, step] : counts ? counts->steps : std::map<std::string, std::string>{})
+    all = all ? with_steps(*all, count, step) : std::nullopt;
   if (!all) return std::nullopt;
   Meanings& most = counts->most;
   // Of a loop along which it falls the first iteration has the greatest.
@@ -225,7 +265,7 @@ std::optional<Polynomial> counted_reach(const loop::Function& function, const Mo
     for (const int count : counter.counts) {
       const Statement& one = model.statements[count];
       const auto counts = count > counter.starts.front() ? counts_of(function, one) : std::nullopt;
-      if (!counts) return std::nullopt;
+      if (!counts || !counts->steps.empty()) return std::nullopt;
       Polynomial times{{{}, 1}};
       for (const auto& [loop, last] : counts->most) times = product(times, plus(last, {{{}, 1}}));
       // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
