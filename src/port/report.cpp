@@ -250,7 +250,7 @@ class Report {
     Section& s = add("Attempts", "first to pass|>by template|>by LLM|>share|>so far|>share so far");
     s.line(fmt::format("{} with attempts; {} failed{}", counted(tried, "function"), counted(causes.all, "attempt"),
                        causes.shown()));
-    if (late) s.line(fmt::format("{} not tried in time: --seconds gives them more", counted(late, "candidate")));
+    if (late) s.line(fmt::format("{} not tried in time: --seconds gives more", counted(late, "candidate")));
     std::size_t so_far = 0;
     for (std::size_t i = 0; i <= kShown; ++i) {
       const std::size_t here = by_template[i] + by_llm[i];

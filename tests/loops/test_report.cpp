@@ -416,6 +416,7 @@ TEST_CASE("which attempt was the first to pass") {
   CHECK(section(text, "Attempts") ==
         "Attempts\n"
         "  5 functions with attempts; 15 attempts failed: 13 compile, 1 race, 1 budget\n"
+        "  1 candidate not tried in time: --seconds gives more\n"
         "  first to pass  by template  by LLM   share  so far  share so far\n"
         "  try 1                    2       0  40.0 %       2        40.0 %\n"
         "  try 2                    0       1  20.0 %       3        60.0 %\n"
