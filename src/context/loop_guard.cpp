@@ -14,7 +14,7 @@
 #include "context/device_state.hpp"
 #include "context/loop_stored.hpp"
 #include "gpu/driver.hpp"
-#include "port/port.hpp"
+#include "port/candidates.hpp"
 
 namespace ak {
 namespace {
