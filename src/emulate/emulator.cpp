@@ -126,7 +126,7 @@ Emulator::Emulator(const std::string& text, const std::vector<std::string>& kern
   const auto reply = impl_->ask(message, options.seconds);
   if (!reply)
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("the kernels are not compiled within {} s by '{}'", options.seconds, message.compiler));
+                fmt::format("the kernels are not compiled within {:.2g} s by '{}'", options.seconds, message.compiler));
   if (!reply->refused.empty()) throw Error(ErrorCode::invalid_argument, "the kernels are not compiled: " + reply->refused);
   impl_->load();
 }

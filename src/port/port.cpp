@@ -315,7 +315,9 @@ class Porting {
       tried.status = proof.right() ? Status::passed : proof.cause == Cause::none ? Status::budget : status_of(proof.cause);
     } catch (const Error& error) {
       tried.why = error.what();
-      tried.status = error.code() == ErrorCode::invalid_argument ? Status::compile : Status::budget;
+      // A compiler that had no time left has refused nothing: another call goes on with it.
+      const bool refused = error.code() == ErrorCode::invalid_argument && !deadline.passed();
+      tried.status = refused ? Status::compile : Status::budget;
     } catch (const TimedOut&) {
       tried.status = Status::budget, tried.why = "its proof has not ended in time";
     }

@@ -3,12 +3,18 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "ak/types.hpp"
+#include "base/environment.hpp"
+#include "base/temporary_folder.hpp"
 #include "loop/verdict.hpp"
 #include "made.hpp"
 #include "port/analysis.hpp"
@@ -164,6 +170,34 @@ TEST_CASE("port: kernels are compiled without contraction, which the proof of eq
   REQUIRE(apart.failure == "");
   CHECK(apart.cubin == port::compile_kernels(text, "sm_90a").cubin);
   CHECK(apart.cubin != compile(text, "sm_90a").cubin);
+}
+
+TEST_CASE("port: kernels for whose compiler the time was too short are left for later, not given up") {
+  const TemporaryFolder folder("ak-slow");
+  const std::string program = folder.path() + "/slow-g++";
+  std::ofstream(program) << "#!/bin/sh\nexec sleep 60\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const char* const before = std::getenv("CXX");
+  const std::optional<std::string> kept = before ? std::optional<std::string>(before) : std::nullopt;
+  setenv("CXX", program.c_str(), 1);
+  read_environment();
+  port::PortRequest request;
+  request.verdict = parallel(), request.function = request.verdict.function;
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text =
+      "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.integers = {{"n", 1000}};
+  request.quick = true, request.tools.worker = AK_BINARY_DIR "/ak-worker";
+  std::optional<port::Ported> done;
+  for (double seconds = 2; !done && seconds < 100; seconds *= 2) try {  // a busy machine has not even read the function by then
+      done = port::port(request, nullptr, Deadline::in(seconds));
+    } catch (const Error&) {
+    }
+  kept ? setenv("CXX", kept->c_str(), 1) : unsetenv("CXX");
+  read_environment();
+  REQUIRE(done);
+  CHECK(done->tried[0].why.find("not compiled within") != std::string::npos);
+  for (const port::Tried& tried : done->tried) CHECK_MESSAGE(tried.status == port::Status::budget, tried.why);
 }
 
 TEST_CASE("port: a host that ignores the ends of its children gets what others get") {
