@@ -3,6 +3,7 @@
 #include <set>
 #include <thread>
 
+#include "context/context.hpp"
 #include "loop_scene.hpp"
 
 using namespace ak;
