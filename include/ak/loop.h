@@ -1,5 +1,5 @@
-/* Loops in C: a C function's loops as GPU kernels that are proven against the function, kept, and launched like it is called. The
- * words and rules are those of ak/loop.hpp. */
+/* Loops in C: a C function's loops as GPU kernels that are proven against the function, kept, and launched like it is called.
+ * The words and rules are those of ak/loop.hpp. */
 #ifndef AK_LOOP_H
 #define AK_LOOP_H
 
@@ -12,10 +12,12 @@ extern "C" {
 typedef struct ak_loop ak_loop; /* thread-safe; must not outlive its context */
 
 /* host: the caller's compiled function behind a line that takes the address of each value, in C's order, before them that of
- * what it returns; or null: static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const
- * float**)v[2]); } text: the source itself; the file then only names it. flags: the compiler's, one a word: "-Iinclude",
- * "-DTAPS=5". lengths: "a=n+1", in elements, for parameters whose length neither their text nor their subscripts tell. All of
- * it is copied. */
+ * what it returns; or null. Of smooth, say:
+ *
+ *   static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const float**)v[2]); }
+ *
+ * text: the source itself; the file then only names it. flags: the compiler's, one a word: "-Iinclude", "-DTAPS=5". lengths:
+ * "a=n+1", in elements, for parameters whose length neither their text nor their subscripts tell. All of it is copied. */
 typedef struct ak_loop_options {
   size_t size;
   void (*host)(void* const* values);
@@ -48,7 +50,8 @@ AK_API ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_
 /* What serves such a call, why, against what: us is the kernel's time, vendor_us the C function's, in microseconds, 0 where
  * they were not measured. Starts nothing. explanation may be null. Fails as a call does. */
 AK_API ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation);
-/* Grows when other kernels, or the C function, come to serve some of its calls: graphs that hold them are worth capturing again. */
+/* Grows when other kernels, or the C function, come to serve some of its calls: graphs that hold them are worth capturing
+ * again. */
 AK_API ak_status ak_loop_epoch(const ak_loop* loop, uint64_t* epoch);
 
 #ifdef __cplusplus

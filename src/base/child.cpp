@@ -58,8 +58,9 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
 
   std::vector<std::string> words = command, variables = environment_lines();
   const auto anew = [&](const std::string& variable) {
-    return std::ranges::any_of(options.variables, [name = variable.substr(0, variable.find('=') + 1)](
-                                                      const std::string& own) { return own.starts_with(name); });
+    return std::ranges::any_of(options.variables, [name = variable.substr(0, variable.find('=') + 1)](const std::string& own) {
+      return own.starts_with(name);
+    });
   };
   std::erase_if(variables, [&](const std::string& variable) { return !inherited(variable) || anew(variable); });
   variables.push_back("LC_ALL=C");
@@ -73,17 +74,19 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::pai
   const auto spawn = [&] {
     error = posix_spawn(&pid_, command[0].c_str(), actions.get(), attributes.get(), arguments.data(), environment.data());
   };
-  if (options.restrict) {
-    try {
-      start_thread([&] { options.restrict(), spawn(); }).join();
-    } catch (const std::system_error&) {
-      error = EAGAIN;
+  at_interruption_.set_with([&]() -> std::function<void()> {
+    if (options.restrict) {
+      try {
+        start_thread([&] { options.restrict(), spawn(); }).join();
+      } catch (const std::system_error&) {
+        error = EAGAIN;
+      }
+    } else {
+      spawn();
     }
-  } else {
-    spawn();
-  }
-  if (error) throw failed(command[0], error);
-  at_interruption_.set([pid = pid_] { ::kill(-pid, SIGKILL); });
+    if (error) throw failed(command[0], error);
+    return [pid = pid_] { ::kill(-pid, SIGKILL); };
+  });
   const auto limit = [this](__rlimit_resource resource, std::uint64_t most) {
     const rlimit value{most, most};
     ::prlimit(pid_, resource, &value, nullptr);

@@ -40,8 +40,14 @@ Actions& actions() {
 }  // namespace
 
 void AtInterruption::set(std::function<void()> action) {
+  set_with([&] { return std::move(action); });
+}
+
+void AtInterruption::set_with(const std::function<std::function<void()>()>& start) {
   forget();
   const std::lock_guard lock(actions().mutex);
+  std::function<void()> action = start();
+  if (!action) return;
   number_ = ++actions().last;
   actions().by_number.emplace(number_, std::move(action));
 }

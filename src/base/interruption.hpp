@@ -16,6 +16,9 @@ class AtInterruption {
 
   /// `action`: uses nothing that ends before this does.
   void set(std::function<void()> action);
+  /// `start` begins something and says what ends it, or nothing where it failed; no signal ends the program in between. It
+  /// makes no AtInterruption.
+  void set_with(const std::function<std::function<void()>()>& start);
   void forget();
 
  private:

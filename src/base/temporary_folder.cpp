@@ -36,14 +36,17 @@ bool take(const Descriptor& folder) { return folder && ::flock(folder.get(), LOC
 
 void sweep(const std::string& parent, const std::string& name) {
   std::error_code error;
-  for (const auto& one : fs::directory_iterator(parent, fs::directory_options::skip_permission_denied, error)) {
+  fs::directory_iterator at(parent, fs::directory_options::skip_permission_denied, error);
+  for (; !error && at != fs::directory_iterator(); at.increment(error)) {
+    const auto& one = *at;
     const std::string file = one.path().filename().string();
     if (file.size() != name.size() + 1 + kUnique.size() || !file.starts_with(name + "-")) continue;
     const Descriptor folder = open_folder(one.path().string());
     struct stat status {};
     if (!folder || ::fstat(folder.get(), &status) || status.st_uid != ::geteuid()) continue;
     if (::time(nullptr) - status.st_mtime < kLeftAlone || !take(folder)) continue;
-    fs::remove_all(one.path(), error);
+    std::error_code stays;
+    fs::remove_all(one.path(), stays);
   }
 }
 
@@ -60,15 +63,17 @@ TemporaryFolder::TemporaryFolder(const std::string& name) {
   const std::string chosen = environment("TMPDIR"), parent = chosen.empty() ? "/tmp" : chosen;
   sweep_once(parent, name);
   path_ = fmt::format("{}/{}-{}", parent, name, kUnique);
-  if (!::mkdtemp(path_.data()))
-    throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", path_, std::strerror(errno)));
+  at_interruption_.set_with([&]() -> std::function<void()> {
+    if (!::mkdtemp(path_.data()))
+      throw Error(ErrorCode::unsupported, fmt::format("no folder '{}' can be made: {}", path_, std::strerror(errno)));
+    // Who was killed just now may yet have written a file.
+    return [path = path_] {
+      std::error_code error;
+      for (int i = 0; i < kTries && (fs::remove_all(path, error), error); ++i) ::usleep(10000);
+    };
+  });
   lock_ = open_folder(path_);
   take(lock_);
-  // Who was killed just now may yet have written a file.
-  at_interruption_.set([path = path_] {
-    std::error_code error;
-    for (int i = 0; i < kTries && (fs::remove_all(path, error), error); ++i) ::usleep(10000);
-  });
 }
 
 TemporaryFolder::~TemporaryFolder() {

@@ -166,10 +166,12 @@ WorkerProcess::WorkerProcess(const std::string& program, const std::string& devi
   std::string argument = role;
   char* arguments[] = {name, role.empty() ? nullptr : argument.data(), nullptr};
   Spawn spawn{program.c_str(), actions.get(), attributes.get(), arguments, given.data()};
-  start_as_orphan(spawn);
-  if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
+  at_interruption_.set_with([&]() -> std::function<void()> {
+    start_as_orphan(spawn);
+    if (spawn.error) throw failed(fmt::format("cannot be started: {}", std::strerror(spawn.error)));
+    return [pid = spawn.pid] { ::kill(-pid, SIGKILL); };
+  });
   pid_ = spawn.pid, handle_ = Descriptor(spawn.handle);
-  at_interruption_.set([pid = pid_] { ::kill(-pid, SIGKILL); });
   theirs = Descriptor(), end = Descriptor();  // only the worker holds it, so that its end is seen
 
   channel_ = Channel(std::move(ours));
