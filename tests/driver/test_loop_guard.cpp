@@ -125,6 +125,21 @@ TEST_CASE("loop guard: a mismatch is met again before a kernel is accused; then 
   CHECK(scale.explain(kCount, 2.f, guarded.a.data(), guarded.b.data()).source == "serial");
 }
 
+TEST_CASE("loop guard: the record of an older build, whose text has fewer fields, is accused as well") {
+  GuardedLoop guarded("loop_guard_older");
+  auto older = guarded.store()->find_work(loop::kLoop, guarded.key(scale_function()));
+  REQUIRE(older);
+  const std::string younger = R"(,"moved_us":0.0,"call_us":0.0)";
+  const auto at = older->text.find(younger);
+  REQUIRE(at != older->text.npos);
+  older->text.erase(at, younger.size());
+  guarded.store()->put_work(*older);
+  guarded.wrong_checks = 1000;
+  CHECK(guarded.calls_until([](const Counters& c) { return c.guard_demotions == 1; }));
+  for (const Deadline deadline = Deadline::in(30); guarded.record().first && !deadline.passed();) nap();
+  CHECK_FALSE(guarded.record().first);
+}
+
 TEST_CASE("loop guard: one mismatch alone accuses nobody") {
   GuardedLoop guarded("loop_guard_once");
   REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));
