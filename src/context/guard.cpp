@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstring>
-#include <thread>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/arithmetic.hpp"
 #include "base/log.hpp"
@@ -20,13 +21,8 @@
 namespace ak {
 namespace {
 
-constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;  // of three results
-constexpr int kOfFree = 4;                                    // and no more than one in so many of what is free
 constexpr std::int64_t kLookedAt = std::int64_t{1} << 20;  // bytes of a result that are compared: rows that follow each other
-constexpr int kConfirm = 2;                                // mismatches, one after the other, that accuse a kernel
-constexpr std::size_t kTimes = 8;                          // checks that tell whether a kernel is slower
-constexpr double kSlower = 1.05;                           // than cuBLASLt's, at the median
-constexpr double kPatience = 10, kProof = 10;              // seconds
+constexpr double kProof = 10;                              // seconds
 
 double half_ulp(DType type) { return type == DType::f16 ? 0x1p-11 : type == DType::bf16 ? 0x1p-8 : 0x1p-24; }  // relative
 double largest(DType type) { return type == DType::f16 ? 65504.0 : 3.38e38; }
@@ -66,122 +62,72 @@ bool differ(float own, float rival, double root_mean_square, DType type) {
 
 }  // namespace
 
-class Guard::Preparation final : public TuningWork {
- public:
-  Preparation(Guard& guard, const Problem& problem, std::int64_t bytes) : guard_(guard), problem_(problem), bytes_(bytes) {}
-  void run(const Turn&) override { guard_.prepare(problem_, bytes_); }
-
- private:
-  Guard& guard_;
-  const Problem problem_;
-  const std::int64_t bytes_;
-};
-
-class Guard::Judgement final : public TuningWork {
- public:
-  Judgement(Guard& guard, Sample sample) : guard_(guard), sample_(std::move(sample)) {}
-  void run(const Turn& turn) override { guard_.judge(sample_, turn); }
-
- private:
-  Guard& guard_;
-  const Sample sample_;
-};
-
 Guard::Guard(Common& common, TuningService& service, DeviceState& device, int every)
-    : common_(common), service_(service), device_(device), sampling_(every) {}
-
-// What it enqueued may still use its memory.
-Guard::~Guard() {
-  if (!busy_ || !events_[2] || !events_[2].alive()) return;
-  try {
-    const RelaxedCapture relaxed;
-    events_[2].synchronize();
-  } catch (const Error&) {
-  }
-}
-
-void Guard::start(std::shared_ptr<TuningWork> work) {
-  busy_ = true;
-  const Digest key = Hasher().field("guard", fmt::format("{}", ++works_)).digest();
-  service_.enqueue({.place = this,
-                    .key = key,
-                    .device = device_.machine->device_ordinal(),
-                    .work = std::move(work),
-                    .leased = false,
-                    .kept = true},
-                   Deadline::never());
-}
+    : common_(common), device_(device), bench_("the guard", service, device, every, 3) {}
 
 void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan& plan) {
   if (is_vendor(plan.tactic()) || problem.k == 0 || TuningService::inside() || device_.machine->capturing(stream)) return;
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock || busy_) return;
-  if (sampling_.suspects() && !(problem == suspect_)) return;
-  Sample sample{problem, plan.tactic(), args};
+  const auto lock = bench_.enter();
+  if (!lock || (bench_.sampling.suspects() && !(problem == suspect_))) return;
+  const auto sample = std::make_shared<Sample>(Sample{problem, plan.tactic(), args});
   const auto size = static_cast<std::int64_t>(size_of(problem.epilogue.out));
-  sample.aux_at = round_up(problem.m * args.d.ld * size, std::int64_t{256});
-  sample.bytes = sample.aux_at + (problem.epilogue.aux ? round_up(problem.m * args.aux.ld * size, std::int64_t{256}) : 0);
+  sample->aux_at = round_up(problem.m * args.d.ld * size, std::int64_t{256});
+  sample->bytes = sample->aux_at + (problem.epilogue.aux ? round_up(problem.m * args.aux.ld * size, std::int64_t{256}) : 0);
   const auto known = rivals_.find(problem);
-  if (known == rivals_.end() || (known->second.plan && known->second.bytes < sample.bytes))
-    return start(std::make_shared<Preparation>(*this, problem, sample.bytes));
+  if (known == rivals_.end() || (known->second.plan && known->second.bytes < sample->bytes))
+    return bench_.prepare([this, problem, bytes = sample->bytes] { prepare(problem, bytes); });
   const Rival& rival = known->second;
   if (!rival.plan) return;
 
   const auto launch = [&](const LaunchPlan& which, Result to, bool caller_scratch) {
     CallArgs into = args;
-    char* const memory = memory_.data<char>() + to * sample.bytes;
+    char* const memory = bench_.memory.data<char>() + to * sample->bytes;
     into.d.data = memory;
-    if (problem.epilogue.aux) into.aux.data = memory + sample.aux_at;
+    if (problem.epilogue.aux) into.aux.data = memory + sample->aux_at;
     if (!caller_scratch) into.workspace = nullptr, into.workspace_bytes = 0;
     return which.try_launch(stream, into);
   };
-  try {
+  const auto enqueue = [&] {
     bool whole = launch(plan, Result::first, true);
-    events_[0].record(stream);
+    bench_.events[0].record(stream);
     whole = whole && launch(*rival.plan, Result::rivals, false);
-    events_[1].record(stream);
+    bench_.events[1].record(stream);
     whole = whole && launch(plan, Result::again, true);
-    events_[2].record(stream);
-    if (!whole) sample.bytes = 0;  // nothing to judge, but the memory is free only then
-    start(std::make_shared<Judgement>(*this, std::move(sample)));
-  } catch (const Error& error) {  // the call itself says what is wrong; who knows when the memory is free again
-    busy_ = true;
-    log(LogLevel::warn, "the guard checks nothing on this device any more: {}", error.what());
-  }
+    bench_.events[2].record(stream);
+    if (!whole) sample->bytes = 0;  // nothing to judge, but the memory is free only then
+  };
+  bench_.check(enqueue, [this, sample](const Turn& turn) { judge(*sample, turn); });
 }
 
 void Guard::prepare(const Problem& problem, std::int64_t bytes) {
-  const auto entered = device_.machine->enter();
   Rival rival;
   std::string why;
   try {
-    if (!stream_) {
-      stream_ = OwnedStream::make();
-      for (Event& event : events_) event = Event::make();
-    }
-    const std::int64_t most = std::min(kMostBytes, device_.machine->device_bytes() / kOfFree);
+    const std::int64_t most = bench_.most_bytes();
     if (kResults * bytes > most)
       why = fmt::format("three results take {} bytes, {} may be taken", kResults * bytes, most);
     else
       rival.plan = device_.machine->vendor(problem, why);
-    if (rival.plan && static_cast<std::int64_t>(memory_.bytes()) < kResults * bytes) {
-      memory_ = Buffer();
-      memory_ = Buffer::make(static_cast<std::size_t>(kResults * bytes));
-    }
     if (rival.plan) {
-      ak::check(driver().cuMemsetD8Async(memory_.get(), 0xff, memory_.bytes(), stream_.get()), "preparing the guard's memory");
-      stream_.synchronize();
+      bench_.make_room(kResults * bytes);
+      poison();
     }
   } catch (const Error& error) {
     why = error.what(), rival.plan = nullptr;
   }
   rival.bytes = bytes;
   if (!rival.plan) log(LogLevel::info, "{}: not guarded: {}", to_string(problem), why);
-  const std::lock_guard lock(mutex_);
-  if (memory_.bytes() == 0)
+  const std::lock_guard lock(bench_.mutex);
+  if (bench_.memory.bytes() == 0)
     for (auto& [other, its] : rivals_) its.plan = nullptr;  // it lost its memory, and so did they
   rivals_.insert_or_assign(problem, std::move(rival));
-  busy_ = false;
+}
+
+// So that what a kernel leaves out is seen.
+void Guard::poison() {
+  ak::check(driver().cuMemsetD8Async(bench_.memory.get(), 0xff, bench_.memory.bytes(), bench_.stream.get()),
+            "preparing the guard's memory");
+  bench_.stream.synchronize();
 }
 
 // Empty where they agree; not sure where the inputs changed between the kernel's two runs, which are the same to the bit.
@@ -193,17 +139,17 @@ std::string Guard::difference(const Sample& sample, bool& sure) {
   const auto look = [&](const char* name, std::int64_t at, std::int64_t ld, std::int64_t columns) {
     const std::int64_t pitch = ld * size, rows = std::clamp<std::int64_t>(kLookedAt / pitch, 1, p.m);
     const std::int64_t row =
-        (p.m - rows) > 0 ? static_cast<std::int64_t>(works_ * 0x9e3779b97f4a7c15ull >> 33) % (p.m - rows + 1) : 0;
+        (p.m - rows) > 0 ? static_cast<std::int64_t>(bench_.works() * 0x9e3779b97f4a7c15ull >> 33) % (p.m - rows + 1) : 0;
     const auto bytes = static_cast<std::size_t>((rows - 1) * pitch + columns * size);
     std::array<std::vector<char>, kResults> of;
     for (int i = 0; i < kResults; ++i) {
       of[i].resize(bytes);
-      ak::check(driver().cuMemcpyDtoHAsync(of[i].data(),
-                                           memory_.get() + static_cast<std::uint64_t>(i * sample.bytes + at + row * pitch),
-                                           bytes, stream_.get()),
+      ak::check(driver().cuMemcpyDtoHAsync(
+                    of[i].data(), bench_.memory.get() + static_cast<std::uint64_t>(i * sample.bytes + at + row * pitch), bytes,
+                    bench_.stream.get()),
                 "reading a result");
     }
-    stream_.synchronize();
+    bench_.stream.synchronize();
     double squares = 0;
     const auto each = [&](auto&& visit) {
       for (std::int64_t r = 0; r < rows; ++r)
@@ -227,42 +173,26 @@ std::string Guard::difference(const Sample& sample, bool& sure) {
 }
 
 void Guard::judge(const Sample& sample, const Turn& turn) {
-  const auto entered = device_.machine->enter();
-  const Deadline patient = Deadline::in(kPatience, turn.by.stop());
-  while (!events_[2].done()) {
-    if (patient.passed()) return;  // the memory stays the stream's: nothing is checked on this device any more
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
   bool sure = false;
   std::string what;
   double ratio = 0;
   if (sample.bytes > 0) {
     what = difference(sample, sure);
-    const double own = events_[2].us_since(events_[1]), rival = events_[1].us_since(events_[0]);
+    const double own = bench_.events[2].us_since(bench_.events[1]), rival = bench_.events[1].us_since(bench_.events[0]);
     ratio = rival > 0 ? own / rival : 0;
-    ak::check(driver().cuMemsetD8Async(memory_.get(), 0xff, memory_.bytes(), stream_.get()), "preparing the guard's memory");
-    stream_.synchronize();
+    poison();
   }
   bool wrong = false;
   std::string slower;
-  {
-    const std::lock_guard lock(mutex_);
-    Rival& rival = rivals_[sample.problem];
-    if (sample.bytes > 0 && sure) {
-      rival.mismatches = what.empty() ? 0 : rival.mismatches + 1;
-      wrong = rival.mismatches == kConfirm;
-      if (what.empty() && ratio > 0) rival.ratios.push_back(ratio);
-      if (rival.ratios.size() == kTimes) {
-        std::ranges::nth_element(rival.ratios, rival.ratios.begin() + kTimes / 2);
-        if (const double median = rival.ratios[kTimes / 2]; median > kSlower)
-          slower = fmt::format("its calls took {:.2f} of cuBLASLt's time", median);
-        rival.ratios.clear();
-      }
-      suspect_ = sample.problem;
-      sampling_.suspect(rival.mismatches > 0 && !wrong);
-    } else {
-      sampling_.missed();
-    }
+  if (sample.bytes > 0 && sure) {
+    const std::lock_guard lock(bench_.mutex);
+    Findings& findings = rivals_[sample.problem].findings;
+    if (!what.empty())
+      wrong = findings.mismatch();
+    else if (const double median = findings.match(ratio); median > 0)
+      slower = fmt::format("its calls took {:.2f} of cuBLASLt's time", median);
+    suspect_ = sample.problem;
+    bench_.sampling.suspect(!what.empty() && !wrong);
   }
   common_.ledger.count([&](Counters& c) {
     c.guarded += sample.bytes > 0, c.guard_unsure += sample.bytes > 0 && !sure, c.guard_mismatches += sure && !what.empty();
@@ -277,8 +207,6 @@ void Guard::judge(const Sample& sample, const Turn& turn) {
     demote(sample, slower);
     keep_provisional(sample, slower);
   }
-  const std::lock_guard lock(mutex_);
-  busy_ = false;
 }
 
 // For this context; of what another search has put in its place nothing was seen.
@@ -287,7 +215,7 @@ void Guard::demote(const Sample& sample, const std::string& why) {
   if (!serves || !serves->plan || !(serves->plan->tactic() == sample.tactic)) return;
   Served vendor;
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(bench_.mutex);
     vendor.plan = rivals_[sample.problem].plan;
   }
   vendor.source = "guard";

@@ -4,17 +4,13 @@
 
 #include <cuda.h>
 
-#include <array>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <vector>
 
+#include "context/check_bench.hpp"
 #include "context/common.hpp"
-#include "context/sampling.hpp"
+#include "context/findings.hpp"
 #include "context/served.hpp"
-#include "gpu/owners.hpp"
 #include "plan/call_args.hpp"
 #include "tune/service.hpp"
 
@@ -26,23 +22,19 @@ class Guard {
  public:
   /// All of it outlives the guard, which outlives what its service runs.
   Guard(Common& common, TuningService& service, DeviceState& device, int every);
-  ~Guard();
 
   /// Whether this call is one to check: one in `every`.
-  bool due() { return sampling_.due(); }
+  bool due() { return bench_.sampling.due(); }
   /// Enqueues the plan, cuBLASLt's, and the plan again. The call's own launch follows. Nothing where the plan is cuBLASLt's, in
   /// a capture, and while another check of the device is under way.
   void check(Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan& plan);
 
  private:
-  class Preparation;
-  class Judgement;
   /// What a problem's calls are held to.
   struct Rival {
-    PlanPtr plan;                // null: nothing is
-    std::int64_t bytes = 0;      // of one result that there is room for
-    std::vector<double> ratios;  // own time over its
-    int mismatches = 0;          // one after the other
+    PlanPtr plan;            // null: nothing is
+    std::int64_t bytes = 0;  // of one result that there is room for
+    Findings findings;       // of the own kernel beside it
   };
   /// A check under way.
   struct Sample {
@@ -53,8 +45,8 @@ class Guard {
   };
   enum Result { first, rivals, again, kResults };
 
-  void start(std::shared_ptr<TuningWork> work);
   void prepare(const Problem& problem, std::int64_t bytes);
+  void poison();
   void judge(const Sample& sample, const Turn& turn);
   std::string difference(const Sample& sample, bool& sure);
   void demote(const Sample& sample, const std::string& why);
@@ -62,17 +54,10 @@ class Guard {
   void keep_provisional(const Sample& sample, const std::string& why);
 
   Common& common_;
-  TuningService& service_;
   DeviceState& device_;
-  Sampling sampling_;  // a suspect: a problem is to be met again soon
-  std::mutex mutex_;   // of what follows
-  bool busy_ = false;  // a check or a preparation is under way, and has the memory
-  Problem suspect_;
+  Problem suspect_;  // under the bench's lock, as what follows
   PerProblem<Rival> rivals_;
-  std::uint64_t works_ = 0;
-  Buffer memory_;  // three results
-  OwnedStream stream_;
-  std::array<Event, 3> events_;  // before cuBLASLt's, after it, after all
+  CheckBench bench_;  // memory: three results; events: before cuBLASLt's, after it, after all
 };
 
 }  // namespace ak

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
-#include <thread>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -19,13 +18,7 @@
 namespace ak {
 namespace {
 
-constexpr std::int64_t kMostMemory = std::int64_t{512} << 20;  // of both copies
-constexpr int kPartOfFree = 4;                                 // and no more than one in so many of what is free
-constexpr std::int64_t kPlace = 256;                           // bytes, which what lies together keeps its place in
-constexpr int kAccused = 2;                                    // mismatches, one after the other, that accuse a kernel
-constexpr std::size_t kTimings = 8;                            // checks that tell whether a kernel is slower
-constexpr double kLonger = 1.05;                               // than the C function with its copies, at the median
-constexpr double kPatientFor = 10;                             // seconds
+constexpr std::int64_t kPlace = 256;  // bytes, which what lies together keeps its place in
 
 // What arrays that overlap take together; the others each.
 struct Block {
@@ -106,123 +99,65 @@ struct LoopGuard::Sample {
   bool whole = true;  // else there is nothing to judge, but the memory is free only then
 };
 
-class LoopGuard::Preparation final : public TuningWork {
- public:
-  Preparation(LoopGuard& guard, std::int64_t bytes) : guard_(guard), bytes_(bytes) {}
-  void run(const Turn&) override { guard_.prepare(bytes_); }
-
- private:
-  LoopGuard& guard_;
-  const std::int64_t bytes_;
-};
-
-class LoopGuard::Judgement final : public TuningWork {
- public:
-  Judgement(LoopGuard& guard, std::unique_ptr<Sample> sample) : guard_(guard), sample_(std::move(sample)) {}
-  void run(const Turn& turn) override {
-    const Deadline patient = Deadline::in(kPatientFor, turn.by.stop());
-    const auto entered = guard_.device_.machine->enter();
-    while (!guard_.events_[1].done()) {
-      if (patient.passed()) return;  // the memory stays the stream's: nothing is checked on this device any more
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    if (sample_->whole) guard_.judge(*sample_);
-    const std::lock_guard lock(guard_.mutex_);
-    guard_.busy_ = false;
-  }
-
- private:
-  LoopGuard& guard_;
-  const std::unique_ptr<Sample> sample_;
-};
-
 LoopGuard::LoopGuard(Common& common, TuningService& service, DeviceState& device, int every)
-    : common_(common), service_(service), device_(device), sampling_(every) {}
-
-// What it enqueued may still use its memory.
-LoopGuard::~LoopGuard() {
-  if (!busy_ || !events_[1] || !events_[1].alive()) return;
-  try {
-    const RelaxedCapture relaxed;
-    events_[1].synchronize();
-  } catch (const Error&) {
-  }
-}
-
-void LoopGuard::start(std::shared_ptr<TuningWork> work) {
-  busy_ = true;
-  const Digest key = Hasher().field("loop guard", fmt::format("{}", ++works_)).digest();
-  service_.enqueue({.place = this,
-                    .key = key,
-                    .device = device_.machine->device_ordinal(),
-                    .work = std::move(work),
-                    .leased = false,
-                    .kept = true},
-                   Deadline::never());
-}
+    : common_(common), device_(device), bench_("the guard of loops", service, device, every, 2) {}
 
 void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memory, const LoopValues& values,
                       LoopServedPtr served, const LoopPlan& plan) {
   if (!known->host_serves || memory.where != LoopMemory::Where::device || !memory.unmeasured.empty() || TuningService::inside())
     return;
-  const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock || busy_) return;
-  if (sampling_.suspects() && served->findings->mismatches == 0) return sampling_.missed();
+  const auto lock = bench_.enter();
+  if (!lock || (bench_.sampling.suspects() && served->findings->mismatches == 0)) return;
   std::int64_t bytes = 0;
   const std::vector<Block> blocks = blocks_of(memory, bytes);
   if (bytes == 0 || 2 * bytes > most_) return;
-  if (static_cast<std::int64_t>(memory_.bytes()) < 2 * bytes) return start(std::make_shared<Preparation>(*this, 2 * bytes));
+  if (static_cast<std::int64_t>(bench_.memory.bytes()) < 2 * bytes)
+    return bench_.prepare([this, bytes] { prepare(2 * bytes); });
 
-  char* const copies = memory_.data<char>();
-  auto sample = std::make_unique<Sample>(std::move(known), std::move(served), plan, memory, values, blocks, copies, bytes);
+  char* const copies = bench_.memory.data<char>();
+  const auto sample =
+      std::make_shared<Sample>(std::move(known), std::move(served), plan, memory, values, blocks, copies, bytes);
   const auto on = static_cast<CUstream>(stream);
   const auto copy = [&](char* to, const char* from, std::int64_t size) {
     ak::check(driver().cuMemcpyDtoDAsync(reinterpret_cast<CUdeviceptr>(to), reinterpret_cast<CUdeviceptr>(from),
                                          static_cast<std::size_t>(size), on),
               "copying arrays for the guard");
   };
-  try {
+  const auto enqueue = [&] {
     for (const Block& block : blocks) {
       copy(copies + block.at, block.begin, block.bytes);
       copy(copies + bytes + block.at, copies + block.at, block.bytes);
     }
-    events_[0].record(on);
+    bench_.events[0].record(on);
     sample->whole = plan.try_launch(stream, sample->after.values.span());
-    events_[1].record(on);
-    start(std::make_shared<Judgement>(*this, std::move(sample)));
-  } catch (const Error& error) {  // the call itself says what is wrong; who knows when the memory is free again
-    busy_ = true;
-    log(LogLevel::warn, "the guard of loops checks nothing on this device any more: {}", error.what());
-  }
+    bench_.events[1].record(on);
+  };
+  bench_.check(enqueue, [this, sample](const Turn&) {
+    if (sample->whole) judge(*sample);
+  });
 }
 
 void LoopGuard::prepare(std::int64_t bytes) {
-  const auto entered = device_.machine->enter();
   std::int64_t most = 0;
   try {
-    if (!stream_) {
-      stream_ = OwnedStream::make();
-      for (Event& event : events_) event = Event::make();
-    }
-    memory_ = Buffer();
-    most = std::min(kMostMemory, device_.machine->device_bytes() / kPartOfFree);
-    if (bytes <= most) memory_ = Buffer::make(static_cast<std::size_t>(bytes));
+    most = bench_.most_bytes();
+    if (bytes <= most) bench_.make_room(bytes);
   } catch (const Error& error) {
     most = std::min(most, bytes - 1);
     log(LogLevel::info, "a loop is not guarded: {}", error.what());
   }
-  const std::lock_guard lock(mutex_);
-  most_ = most, busy_ = false;
+  const std::lock_guard lock(bench_.mutex);
+  most_ = most;
 }
 
 void LoopGuard::judge(const Sample& sample) {
   const LoopPrototype& prototype = sample.known->prototype;
   auto began = Clock::now();
-  LoopCopies c(LoopCopies::To::host, prototype, sample.before.memory, sample.before.values, stream_.get());
+  LoopCopies c(LoopCopies::To::host, prototype, sample.before.memory, sample.before.values, bench_.stream.get());
   sample.known->run_host(c.values().addresses.data());
-  LoopCopies kernel(LoopCopies::To::host, prototype, sample.after.memory, sample.after.values, stream_.get());
+  LoopCopies kernel(LoopCopies::To::host, prototype, sample.after.memory, sample.after.values, bench_.stream.get());
   const double in_place_us = seconds_since(began) * 1e6;  // as much is copied as a call in place copies
-  const double kernel_us = events_[1].us_since(events_[0]);
+  const double kernel_us = bench_.events[1].us_since(bench_.events[0]);
 
   std::string what;
   for (const LoopMemory::Region& region : sample.before.memory.regions) {
@@ -249,20 +184,9 @@ void LoopGuard::judge(const Sample& sample) {
   }
 
   LoopFindings& findings = *sample.served->findings;
-  bool wrong = false;
-  double slower = 0;
-  if (!what.empty()) {
-    wrong = ++findings.mismatches == kAccused;
-  } else {
-    findings.mismatches = 0;
-    findings.ratios.push_back(kernel_us / in_place_us);
-    if (findings.ratios.size() == kTimings) {
-      std::ranges::nth_element(findings.ratios, findings.ratios.begin() + kTimings / 2);
-      if (findings.ratios[kTimings / 2] > kLonger) slower = findings.ratios[kTimings / 2];
-      findings.ratios.clear();
-    }
-  }
-  sampling_.suspect(!what.empty() && !wrong);
+  const bool wrong = !what.empty() && findings.mismatch();
+  const double slower = what.empty() ? findings.match(kernel_us / in_place_us) : 0;
+  bench_.sampling.suspect(!what.empty() && !wrong);
   common_.ledger.count([&](Counters& counters) { ++counters.guarded, counters.guard_mismatches += !what.empty(); });
   if (!what.empty())
     log(LogLevel::warn, "{}: the guard: {}{}", sample.known->function.name, what,
@@ -288,7 +212,8 @@ void LoopGuard::demote(const Sample& sample, const std::string& why) {
 void LoopGuard::distrust_record(const Sample& sample, bool wrong) {
   const std::string key = winner_key(*sample.known, sample.before.memory.call, device_);
   auto record = common_.store->find_work(loop::kLoop, key);
-  if (!record || record->text != loop::write_json(sample.served->winner)) return;
+  // Its text may be of a build that wrote other fields.
+  if (!record || !(loop::read_winner(record->text) == sample.served->winner)) return;
   if (wrong) {
     record->local.clear();
   } else {

@@ -3,20 +3,15 @@
 // the C function on what the arrays held, later. A kernel that leaves something else, or takes longer, makes way.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <mutex>
 #include <string>
 
+#include "context/check_bench.hpp"
 #include "context/common.hpp"
 #include "context/loop_known.hpp"
 #include "context/loop_served.hpp"
-#include "context/sampling.hpp"
-#include "gpu/owners.hpp"
-#include "tune/service.hpp"
 
 namespace ak {
 
@@ -26,9 +21,8 @@ class LoopGuard {
  public:
   /// All of it outlives the guard, which outlives what its service runs.
   LoopGuard(Common& common, TuningService& service, DeviceState& device, int every);
-  ~LoopGuard();
 
-  bool due() { return sampling_.due(); }
+  bool due() { return bench_.sampling.due(); }
   /// How many kernels have made way so far: who remembers what serves a call looks again when it grows.
   std::uint64_t demotions() const { return demotions_.load(std::memory_order_acquire); }
   /// Of a call that is not captured, before the plan, one of served's, does it. Nothing where the C function cannot be run on
@@ -37,28 +31,18 @@ class LoopGuard {
              const LoopPlan& plan);
 
  private:
-  class Preparation;
-  class Judgement;
   struct Sample;
 
-  void start(std::shared_ptr<TuningWork> work);
   void prepare(std::int64_t bytes);
   void judge(const Sample& sample);
   void demote(const Sample& sample, const std::string& why);
   void distrust_record(const Sample& sample, bool wrong);
 
   Common& common_;
-  TuningService& service_;
   DeviceState& device_;
-  Sampling sampling_;
   std::atomic<std::uint64_t> demotions_{0};
-  std::mutex mutex_;                                              // of what follows
-  bool busy_ = false;                                             // a check or a preparation is under way, and has the memory
-  std::int64_t most_ = std::numeric_limits<std::int64_t>::max();  // bytes that it may have
-  std::uint64_t works_ = 0;
-  Buffer memory_;  // what the arrays held, and what the kernel left
-  OwnedStream stream_;
-  std::array<Event, 2> events_;  // around the kernel
+  std::int64_t most_ = std::numeric_limits<std::int64_t>::max();  // bytes that it may have; under the bench's lock
+  CheckBench bench_;                                              // its memory: what the arrays held, and what the kernel left
 };
 
 }  // namespace ak

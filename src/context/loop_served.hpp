@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "context/findings.hpp"
 #include "context/loop_arguments.hpp"
 #include "context/served.hpp"
 #include "loop/winner.hpp"
@@ -14,11 +15,9 @@
 
 namespace ak {
 
-/// What the guard has found of kernels that serve; of the device's tuner thread, but for what is atomic.
-struct LoopFindings {
-  std::atomic<int> mismatches{0};  // one after the other
-  std::vector<double> ratios;      // their time over the C function's
-  std::string why;                 // they were demoted; before that is said
+/// What the guard has found of kernels that serve, beside the C function; of who has its bench, but for what is atomic.
+struct LoopFindings : Findings {
+  std::string why;  // they were demoted; before that is said
   std::atomic<bool> demoted{false};
 };
 

@@ -49,6 +49,12 @@ std::string only_serial(const LoopKnown& known, const LoopMemory& memory) {
   return known.why;
 }
 
+// Whether the same kernel serves each size; times may differ.
+bool same_kernels(const loop::Winner& one, const loop::Winner& other) {
+  const auto same = [](const loop::SizeRow& a, const loop::SizeRow& b) { return a.size == b.size && a.kernel == b.kernel; };
+  return one.kernels == other.kernels && (one.kernels.size() < 2 || std::ranges::equal(one.sizes, other.sizes, same));
+}
+
 }  // namespace
 
 // How the last calls of this thread went. One with the same values goes so again, with no question to the driver where its
@@ -358,7 +364,7 @@ void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedP
   Kept& kept = kept_[{device.context_id, call}];
   const int times = kept.served ? kept.times + 1 : 0;
   // What was captured before something was kept is one thread's, which has no kernels in its winner either.
-  if (served->winner.kernels != (kept.served ? kept.served->winner.kernels : std::vector<loop::Candidate>())) ++changes_;
+  if (!same_kernels(served->winner, kept.served ? kept.served->winner : loop::Winner())) ++changes_;
   if (kept.served && kept.served != served) retired_.push_back(std::move(kept.served));
   kept = {std::move(served), Clock::now() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
   epoch_.fetch_add(1, std::memory_order_release);

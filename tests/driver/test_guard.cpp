@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "ak/ak.hpp"
+#include "base/log.hpp"
 #include "cache/store.hpp"
 #include "context/context.hpp"
+#include "context/sampling.hpp"
 #include "context/stored_quarantine.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
@@ -221,4 +223,31 @@ TEST_CASE("guard: a launch that fails in a check is not the caller's") {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   fake::fail("cuEventRecord", CUDA_ERROR_UNKNOWN, -1);
   for (int i = 0; i < 5; ++i) CHECK_NOTHROW(guarded.call());
+}
+
+TEST_CASE("guard: a check that fails later is logged and the next one follows") {
+  std::atomic<bool> logged{false};
+  const ScopedLogSink sink([&](LogLevel, std::string_view line) {
+    if (line.find("a check came to nothing: reading event times") != line.npos) logged = true;
+  });
+  set_log_level(LogLevel::warn);
+  Guarded guarded;
+  guarded.until(1);
+  fake::fail("cuEventElapsedTime", CUDA_ERROR_UNKNOWN);
+  for (int i = 0; i < 5000 && !logged; ++i) guarded.call(), guarded.nap();
+  CHECK(logged);
+  guarded.until(3);
+  set_log_level(LogLevel::off);
+}
+
+TEST_CASE("guard: a suspect that is never met again makes calls slow for so long only") {
+  Sampling sampling(1 << 30);
+  CHECK(sampling.due());  // the first of so many
+  CHECK_FALSE(sampling.due());
+  sampling.suspect(true);
+  int calls = 0;
+  while (calls < 100000 && sampling.due()) ++calls;
+  CHECK(calls > 100);
+  CHECK(calls < 100000);
+  CHECK_FALSE(sampling.suspects());
 }

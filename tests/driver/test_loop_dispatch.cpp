@@ -141,6 +141,23 @@ TEST_CASE("loop: the C function is chosen by what whole calls take") {
   CHECK(loop::read_winner(loop::write_json(winner)) == winner);
 }
 
+TEST_CASE("loop: graphs are worth capturing again when another kernel serves a size, not when its times alone are others") {
+  Scene scene("loop_epoch");
+  Context::Impl context(scene.settings);
+  const auto loop = context.loop(scene.source(), {});
+  const auto epoch_with = [&](std::vector<SizeRow> sizes) {
+    auto served = std::make_shared<LoopServed>();
+    served->winner.kernels = {kernel("small"), kernel("large")};
+    served->winner.sizes = std::move(sizes);
+    loop->serve({scene.source(), scale_function(), {}, LoopPrototype(scale_function()), {}, false, {}, {}, {}}, {}, served);
+    return loop->changes();
+  };
+  CHECK(epoch_with({{10, 0, 50}, {1000, 1, 60}}) == 1);
+  CHECK(epoch_with({{10, 0, 51}, {1000, 1, 59}}) == 1);
+  CHECK(epoch_with({{10, 0, 50}, {1000, 0, 60}}) == 2);
+  CHECK(epoch_with({{10, 0, 50}, {500, 0, 60}}) == 3);
+}
+
 TEST_CASE("loop: each size has its own grid and scratch, however often and in whatever order it is called") {
   Scene scene("loop_sizes");
   scene.know(scale_function(), scene.source());

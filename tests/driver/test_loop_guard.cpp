@@ -1,8 +1,11 @@
 // The guard of loops: one call in so many is checked against the C function.
 #include <chrono>
+#include <mutex>
 #include <set>
+#include <string>
 #include <thread>
 
+#include "base/log.hpp"
 #include "context/context.hpp"
 #include "loop_scene.hpp"
 
@@ -125,6 +128,21 @@ TEST_CASE("loop guard: a mismatch is met again before a kernel is accused; then 
   CHECK(scale.explain(kCount, 2.f, guarded.a.data(), guarded.b.data()).source == "serial");
 }
 
+TEST_CASE("loop guard: the record of an older build, whose text has fewer fields, is accused as well") {
+  GuardedLoop guarded("loop_guard_older");
+  auto older = guarded.store()->find_work(loop::kLoop, guarded.key(scale_function()));
+  REQUIRE(older);
+  const std::string younger = R"(,"moved_us":0.0,"call_us":0.0)";
+  const auto at = older->text.find(younger);
+  REQUIRE(at != older->text.npos);
+  older->text.erase(at, younger.size());
+  guarded.store()->put_work(*older);
+  guarded.wrong_checks = 1000;
+  CHECK(guarded.calls_until([](const Counters& c) { return c.guard_demotions == 1; }));
+  for (const Deadline deadline = Deadline::in(30); guarded.record().first && !deadline.passed();) nap();
+  CHECK_FALSE(guarded.record().first);
+}
+
 TEST_CASE("loop guard: one mismatch alone accuses nobody") {
   GuardedLoop guarded("loop_guard_once");
   REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));
@@ -171,4 +189,35 @@ TEST_CASE("loop guard: without a C function, in a capture and on the host's own 
   for (int i = 0; i < 20; ++i) (*checked.scale)(nullptr, kCount, 2.f, x.data(), y.data()), nap();
   CHECK(fake::launches().size() <= 20);
   CHECK(fake::count("cuMemcpyDtoDAsync") == 0);
+}
+
+TEST_CASE(
+    "loop guard: a check that fails later is logged and the next one follows; where its stream fails, none, and that is said") {
+  std::mutex mutex;
+  std::string lines;
+  const ScopedLogSink sink([&](LogLevel, std::string_view line) {
+    const std::lock_guard lock(mutex);
+    lines += std::string(line) + "\n";
+  });
+  const auto logged = [&](const char* what) {
+    const std::lock_guard lock(mutex);
+    return lines.find(what) != lines.npos;
+  };
+  set_log_level(LogLevel::warn);
+  GuardedLoop guarded("loop_guard_fails");
+  REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));
+  fake::fail("cuEventElapsedTime", CUDA_ERROR_UNKNOWN);
+  CHECK(guarded.calls_until([&](const Counters&) { return logged("a check came to nothing: reading event times"); }));
+  const auto met = guarded.context->counters().guarded;
+  CHECK(guarded.calls_until([&](const Counters& c) { return c.guarded >= met + 2; }));
+  CHECK_FALSE(logged("any more"));
+
+  fake::fail("cuEventQuery", CUDA_ERROR_UNKNOWN);
+  CHECK(guarded.calls_until(
+      [&](const Counters&) { return logged("the guard of loops checks nothing on this device any more"); }));
+  const int to_caller = guarded.to_caller, launched = guarded.launched;
+  for (int i = 0; i < 20; ++i) guarded.call(), nap();
+  CHECK(guarded.to_caller == to_caller + 20);
+  CHECK(guarded.launched == launched + 20);
+  set_log_level(LogLevel::off);
 }
