@@ -16,6 +16,11 @@ bool sets(const Statement& statement, const std::string& name) {
 
 bool below(const Statement& statement, int root) { return !statement.loops.empty() && statement.loops.front()->id == root; }
 
+/// What other loops count is where this one starts.
+bool counts_before(const Statement& statement, int root, const Counting& counter) {
+  return !below(statement, root) && statement.index < counter.counts.front();
+}
+
 bool is_subscript(const Model& model, int root, const std::string& name) {
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references)
@@ -105,11 +110,12 @@ std::map<std::string, Counting> find_counters(const Model& model, int root) {
   }
   for (auto& [name, counter] : found)
     for (int s = 0; s < static_cast<int>(model.statements.size()); ++s)
-      if (sets(model.statements[s], name) && !step_of(model.statements[s])) counter.starts.push_back(s);
+      if (sets(model.statements[s], name) && (!step_of(model.statements[s]) || counts_before(model.statements[s], root, counter)))
+        counter.starts.push_back(s);
   std::erase_if(found, [&](const auto& entry) {
     const Counting& counter = entry.second;
     for (const int start : counter.starts)
-      if (mentions(model.statements[start].node->value, counter.name)) return true;
+      if (!step_of(model.statements[start]) && mentions(model.statements[start].node->value, counter.name)) return true;
     for (const int count : counter.counts)
       if ((*step_of(model.statements[count]) > 0) != (counter.step > 0)) return true;
     return !is_subscript(model, root, counter.name);

@@ -12,7 +12,7 @@ namespace ak::analyser::flow {
 struct Counting {
   std::string name;
   std::vector<int> counts;   // statements k = k + constant, all in one direction
-  std::vector<int> starts;   // statements k = something else
+  std::vector<int> starts;   // statements k = something else; also what counts before the loop
   std::int64_t step = 1;     // of the first count
 };
 

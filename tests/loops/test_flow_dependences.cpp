@@ -6,6 +6,7 @@
 
 #include "analyser/analyse.hpp"
 #include "interpreter.hpp"
+#include "made.hpp"
 #include "random_function.hpp"
 
 using namespace ak;
@@ -90,4 +91,22 @@ TEST_CASE("flow: every dependence that happens was predicted, and no verdict bre
 TEST_CASE("flow: rows of flat arrays are told apart only where they are, whatever their length") {
   for (unsigned seed = 0; seed < 150; ++seed)
     check(test::random_image(seed), seed, {{3, 0}, {3, 1}, {4, 2}, {2, 3}, {3, 5}, {5, 4}});
+}
+
+TEST_CASE("flow: a counter that an earlier loop moved on reaches elements behind its second loop's own count") {
+  // int k = 0; for (i < n) if (a[i] > 0) { b[k] = a[i]; k++; } for (i < n) if (a[i] > 0) { b[k] = b[i + 3]; k++; }
+  using namespace made;
+  const auto pack = [](int id, Term value) {
+    return made::loop(id, "i", integer(0), i32("n"),
+                      {branch(id + 1, binary(">", at("a", i32("i")), integer(0)),
+                              {assign(id + 2, at("b", i32("k")), std::move(value)),
+                               assign(id + 3, i32("k"), binary("+", i32("k"), integer(1)))})});
+  };
+  const Term length = binary("+", binary("*", integer(2), i32("n")), integer(3));
+  loop::Function function =
+      made::function("pack_twice", {size("n"), array("a", i32("n"), true), array("b", length)},
+                     {assign(1, i32("k"), integer(0)), pack(2, at("a", i32("i"))),
+                      pack(6, at("b", binary("+", i32("i"), integer(3))))});
+  function.locals = {{"k", ScalarType::i32, {}}};
+  for (unsigned seed = 0; seed < 20; ++seed) check(function, seed, {{8, 0}});
 }

@@ -980,6 +980,20 @@ void keep_two(int n, int k, const float* a, float* b) {
       if (a[y * n + x] > 0) b[m++] = a[y * n + x], b[m++] = 0;
 }
 int repeat(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; i++) { b[m] = a[i]; if (a[i] > 0) m++; } return m; }
+void keep_both(int n, const float* a, float* b) {
+  int m = 0;
+  for (int i = 0; i < n; i++)
+    if (a[i] > 0) b[m++] = a[i];
+  for (int i = 0; i < n; i++)
+    if (a[i] < 0) b[m++] = a[i];
+}
+void keep_behind(int n, const float* a, float* b) {
+  int m = 0;
+  for (int i = 0; i < n; i++)
+    if (a[i] < 0) m++;
+  for (int i = 0; i < n; i++)
+    if (a[i] > 0) b[m++] = a[i];
+}
 )");
   const auto verdict = [&](const std::string& name) {
     Front front = text.front(name);
@@ -1015,6 +1029,9 @@ int repeat(int n, const float* a, float* b) { int m = 0; for (int i = 0; i < n; 
   CHECK(lengths("keep", 5, 0) == Lengths{5, 5});
   CHECK(lengths("keep_two", 5, 7) == Lengths{35, 71});
   CHECK(lengths("repeat", 5, 0) == Lengths{5, 5});
+  // A counter that has counted before its loop starts anywhere.
+  CHECK(lengths("keep_both", 5, 0) == Lengths{5});
+  CHECK(lengths("keep_behind", 5, 0) == Lengths{5});
   // Where a loop depends on another more than the products' ends would have to be known.
   CHECK(lengths("triangle", 5, 7) == Lengths{});
 }
