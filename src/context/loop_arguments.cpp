@@ -240,4 +240,27 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
   return memory;
 }
 
+std::vector<LoopBlock> blocks_of(const LoopPrototype& prototype, const LoopMemory& memory) {
+  std::vector<LoopMemory::Region> regions = memory.regions;
+  std::ranges::sort(regions, {}, &LoopMemory::Region::begin);
+  std::vector<LoopBlock> blocks;
+  for (const LoopMemory::Region& region : regions) {
+    if (blocks.empty() || region.begin >= blocks.back().begin + blocks.back().bytes) blocks.push_back({.begin = region.begin});
+    LoopBlock& block = blocks.back();
+    block.bytes = std::max<std::int64_t>(block.bytes, region.begin + region.bytes - block.begin);
+    block.written |= !prototype.arguments()[region.argument].constant;
+  }
+  return blocks;
+}
+
+void move_to_copies(const std::vector<LoopBlock>& blocks, std::vector<LoopMemory::Region>& regions, LoopValues& values) {
+  for (LoopMemory::Region& region : regions) {
+    const auto behind = std::ranges::upper_bound(blocks, region.begin, {}, &LoopBlock::begin);
+    const LoopBlock& block = *(behind - 1);
+    region.begin = block.copy + (region.begin - block.begin);
+    values.bits[region.argument] = reinterpret_cast<std::uint64_t>(region.begin);
+  }
+  for (std::size_t i = 0; i < values.count; ++i) values.addresses[i] = &values.bits[i];
+}
+
 }  // namespace ak

@@ -95,4 +95,16 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
 /// Throws Error{invalid_argument} that says how to give the array's length.
 [[noreturn]] void refuse_length(const LoopPrototype& prototype, const std::string& name);
 
+/// What arrays of a call that overlap take together; the others each.
+struct LoopBlock {
+  char* begin = nullptr;
+  std::int64_t bytes = 0;
+  bool written = false;  // by the function, or it may be
+  char* copy = nullptr;  // of it, for who makes one
+};
+/// By address.
+std::vector<LoopBlock> blocks_of(const LoopPrototype& prototype, const LoopMemory& memory);
+/// The same call on the blocks' copies.
+void move_to_copies(const std::vector<LoopBlock>& blocks, std::vector<LoopMemory::Region>& regions, LoopValues& values);
+
 }  // namespace ak

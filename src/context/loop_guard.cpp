@@ -20,40 +20,21 @@ namespace {
 
 constexpr std::int64_t kPlace = 256;  // bytes, which what lies together keeps its place in
 
-// What arrays that overlap take together; the others each.
-struct Block {
-  char* begin;
-  std::int64_t bytes, at;  // at: in a copy; the address keeps its place in kPlace bytes
-};
-
-std::vector<Block> blocks_of(const LoopMemory& memory, std::int64_t& all) {
-  std::vector<LoopMemory::Region> regions = memory.regions;
-  std::ranges::sort(regions, {}, &LoopMemory::Region::begin);
-  std::vector<Block> blocks;
-  for (const LoopMemory::Region& region : regions) {
-    if (blocks.empty() || region.begin >= blocks.back().begin + blocks.back().bytes) blocks.push_back({region.begin, 0, 0});
-    Block& block = blocks.back();
-    block.bytes = std::max<std::int64_t>(block.bytes, region.begin + region.bytes - block.begin);
+// The copies follow each other from there, each at its block's place; how many bytes they take.
+std::int64_t place_copies(std::vector<LoopBlock>& blocks, std::uintptr_t from) {
+  std::int64_t all = 0;
+  for (LoopBlock& block : blocks) {
+    const std::int64_t at = all + static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(block.begin) % kPlace);
+    block.copy = reinterpret_cast<char*>(from + static_cast<std::uintptr_t>(at));
+    all = (at + block.bytes + kPlace - 1) / kPlace * kPlace;
   }
-  all = 0;
-  for (Block& block : blocks) {
-    block.at = all + static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(block.begin) % kPlace);
-    all = (block.at + block.bytes + kPlace - 1) / kPlace * kPlace;
-  }
-  return blocks;
+  return all;
 }
 
 // A call on a copy of its arrays.
 struct OnCopy {
-  OnCopy(const LoopMemory& of, const LoopValues& given, const std::vector<Block>& blocks, char* copy)
-      : memory(of), values(given) {
-    for (LoopMemory::Region& region : memory.regions) {
-      const auto block = std::ranges::find_if(
-          blocks, [&](const Block& each) { return region.begin >= each.begin && region.begin < each.begin + each.bytes; });
-      region.begin = copy + block->at + (region.begin - block->begin);
-      values.bits[region.argument] = reinterpret_cast<std::uint64_t>(region.begin);
-    }
-    for (std::size_t i = 0; i < values.count; ++i) values.addresses[i] = &values.bits[i];
+  OnCopy(const LoopMemory& of, const LoopValues& given, const std::vector<LoopBlock>& blocks) : memory(of), values(given) {
+    move_to_copies(blocks, memory.regions, values);
   }
   OnCopy(const OnCopy&) = delete;  // the values point into themselves
   LoopMemory memory;
@@ -86,12 +67,12 @@ std::string difference(const char* name, const T* kernel, const T* c, std::int64
 
 struct LoopGuard::Sample {
   Sample(LoopKnownPtr known, LoopServedPtr served, const LoopPlan& plan, const LoopMemory& memory, const LoopValues& values,
-         const std::vector<Block>& blocks, char* copies, std::int64_t bytes)
+         const std::vector<LoopBlock>& first, const std::vector<LoopBlock>& second)
       : known(std::move(known)),
         served(std::move(served)),
         plan(plan),
-        before(memory, values, blocks, copies),
-        after(memory, values, blocks, copies + bytes) {}
+        before(memory, values, first),
+        after(memory, values, second) {}
   const LoopKnownPtr known;
   const LoopServedPtr served;
   const LoopPlan& plan;
@@ -108,15 +89,15 @@ void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memor
     return;
   const auto lock = bench_.enter();
   if (!lock || (bench_.sampling.suspects() && served->findings->mismatches == 0)) return;
-  std::int64_t bytes = 0;
-  const std::vector<Block> blocks = blocks_of(memory, bytes);
+  std::vector<LoopBlock> first = blocks_of(known->prototype, memory), second = first;
+  const auto copies = static_cast<std::uintptr_t>(bench_.memory.get());
+  const std::int64_t bytes = place_copies(first, copies);
   if (bytes == 0 || 2 * bytes > most_) return;
   if (static_cast<std::int64_t>(bench_.memory.bytes()) < 2 * bytes)
     return bench_.prepare([this, bytes] { prepare(2 * bytes); });
 
-  char* const copies = bench_.memory.data<char>();
-  const auto sample =
-      std::make_shared<Sample>(std::move(known), std::move(served), plan, memory, values, blocks, copies, bytes);
+  place_copies(second, copies + static_cast<std::uintptr_t>(bytes));
+  const auto sample = std::make_shared<Sample>(std::move(known), std::move(served), plan, memory, values, first, second);
   const auto on = static_cast<CUstream>(stream);
   const auto copy = [&](char* to, const char* from, std::int64_t size) {
     ak::check(driver().cuMemcpyDtoDAsync(reinterpret_cast<CUdeviceptr>(to), reinterpret_cast<CUdeviceptr>(from),
@@ -124,9 +105,9 @@ void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memor
               "copying arrays for the guard");
   };
   const auto enqueue = [&] {
-    for (const Block& block : blocks) {
-      copy(copies + block.at, block.begin, block.bytes);
-      copy(copies + bytes + block.at, copies + block.at, block.bytes);
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      copy(first[i].copy, first[i].begin, first[i].bytes);
+      copy(second[i].copy, first[i].copy, first[i].bytes);
     }
     bench_.events[0].record(on);
     sample->whole = plan.try_launch(stream, sample->after.values.span());

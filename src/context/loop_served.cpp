@@ -45,31 +45,15 @@ LoopServedPtr load_loop(Resources& resources, Workspaces* scratch, const loop::F
 }
 
 LoopCopies::LoopCopies(To to, const LoopPrototype& prototype, const LoopMemory& memory, const LoopValues& values, Stream stream)
-    : to_(to), stream_(stream), values_(values) {
-  std::vector<LoopMemory::Region> regions = memory.regions;
-  std::sort(regions.begin(), regions.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
-  std::vector<std::pair<std::size_t, std::size_t>> spans_of;  // argument, span
-  for (const LoopMemory::Region& region : regions) {
-    if (spans_.empty() || region.begin >= spans_.back().original + spans_.back().bytes)
-      spans_.push_back({region.begin, 0, false, {}, {}});
-    Span& span = spans_.back();
-    span.bytes = std::max<std::int64_t>(span.bytes, region.begin + region.bytes - span.original);
-    span.written |= !prototype.arguments()[region.argument].constant;
-    spans_of.emplace_back(region.argument, spans_.size() - 1);
-  }
-  for (Span& span : spans_) {
-    if (to_ == To::device)
-      span.device = Buffer::make(static_cast<std::size_t>(span.bytes));
-    else
-      span.host.resize(static_cast<std::size_t>(span.bytes));
-    copy(span, false);
+    : to_(to), stream_(stream), blocks_(blocks_of(prototype, memory)), values_(values) {
+  for (LoopBlock& block : blocks_) {
+    const auto bytes = static_cast<std::size_t>(block.bytes);
+    block.copy = to_ == To::device ? device_.emplace_back(Buffer::make(bytes)).data<char>() : host_.emplace_back(bytes).data();
+    copy(block, false);
   }
   if (to_ == To::host) check(driver().cuStreamSynchronize(static_cast<CUstream>(stream_)), "waiting for the arrays of a loop");
-  for (const auto& [argument, which] : spans_of) {
-    char* const at = spans_[which].copy() + (static_cast<char*>(values.pointer(argument)) - spans_[which].original);
-    values_.bits[argument] = reinterpret_cast<std::uint64_t>(at);
-  }
-  for (std::size_t i = 0; i < values_.count; ++i) values_.addresses[i] = &values_.bits[i];
+  std::vector<LoopMemory::Region> regions = memory.regions;
+  move_to_copies(blocks_, regions, values_);
 }
 
 // Device memory must outlive the work on it.
@@ -77,20 +61,20 @@ LoopCopies::~LoopCopies() {
   if (to_ == To::device) driver().cuStreamSynchronize(static_cast<CUstream>(stream_));
 }
 
-void LoopCopies::copy(Span& span, bool back) {
+void LoopCopies::copy(const LoopBlock& block, bool back) {
   const bool up = (to_ == To::device) != back;
   const CUstream on = static_cast<CUstream>(stream_);
-  const auto bytes = static_cast<std::size_t>(span.bytes);
-  char* const device = to_ == To::device ? span.copy() : span.original;
-  char* const host = to_ == To::device ? span.original : span.copy();
+  const auto bytes = static_cast<std::size_t>(block.bytes);
+  char* const device = to_ == To::device ? block.copy : block.begin;
+  char* const host = to_ == To::device ? block.begin : block.copy;
   check(up ? driver().cuMemcpyHtoDAsync(reinterpret_cast<CUdeviceptr>(device), host, bytes, on)
            : driver().cuMemcpyDtoHAsync(host, reinterpret_cast<CUdeviceptr>(device), bytes, on),
         "copying the arrays of a loop");
 }
 
 void LoopCopies::copy_back() {
-  for (Span& span : spans_)
-    if (span.written) copy(span, true);
+  for (const LoopBlock& block : blocks_)
+    if (block.written) copy(block, true);
   check(driver().cuStreamSynchronize(static_cast<CUstream>(stream_)), "waiting for the arrays of a loop");
 }
 

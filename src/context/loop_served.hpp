@@ -58,19 +58,13 @@ class LoopCopies {
   void copy_back();
 
  private:
-  struct Span {
-    char* original = nullptr;
-    std::int64_t bytes = 0;
-    bool written = false;
-    Buffer device;
-    std::vector<char> host;
-    char* copy() { return host.empty() ? device.data<char>() : host.data(); }
-  };
-  void copy(Span& span, bool back);
+  void copy(const LoopBlock& block, bool back);
 
   const To to_;
   const Stream stream_;
-  std::vector<Span> spans_;
+  std::vector<LoopBlock> blocks_;
+  std::vector<Buffer> device_;           // of their copies, or
+  std::vector<std::vector<char>> host_;  // of these
   LoopValues values_;
 };
 
