@@ -121,6 +121,15 @@ bool changes(const std::string& module, const loop::Verdict& verdict, const flow
   return loop::text(other) != loop::text(verdict);
 }
 
+/// Whether a loop that was rolled writes a sum to memory between its terms, all of which the text reads before.
+bool writes_between(const loop::Function& before, const loop::Function& after, const std::vector<loop::Note>& rolled) {
+  return std::ranges::any_of(rolled, [&](const loop::Note& note) {
+    const Node* const was = find_node(before, note.from);
+    const Node* const is = find_node(after, note.from);
+    return is->target.kind == loop::Term::Kind::element && was->value != is->value;
+  });
+}
+
 constexpr const char* kLastWrites = "overwrites: last writes";  // switched off where they have been kept
 
 std::set<std::string> with_all(std::set<std::string> names, const std::set<std::string>& more) {
@@ -148,16 +157,21 @@ void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<fl
   }
 }
 
-}  // namespace
-
-loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
-                      const std::set<std::string>& without, const Limits& limits) {
+loop::Verdict analysed(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
+                       const std::set<std::string>& without, const Limits& limits) {
   loop::Verdict verdict;
   verdict.function = std::move(function);
   std::vector<loop::Note> all_notes = notes;
   if (!without.contains("loop unrolling")) {
     std::vector<loop::Note> rolled;
+    const loop::Function before = verdict.function;
     verdict.function = rerolled(std::move(verdict.function), rolled);
+    if (writes_between(before, verdict.function, rolled)) {
+      if (facts.aliases.empty())
+        verdict.as_read = before;
+      else
+        verdict.function = before, rolled.clear();
+    }
     all_notes.insert(all_notes.end(), rolled.begin(), rolled.end());
   }
   flow::set_given_lengths(facts, verdict.function);  // which hold whatever the analysis makes of the rest
@@ -167,13 +181,14 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     verdict.refused = flow::left_row(model, facts, verdict.function);
     if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return verdict;
-    if (!without.contains(kLastWrites)) {
+    if (!without.contains(kLastWrites) && facts.aliases.empty()) {
       loop::Function kept = verdict.function;
       std::vector<loop::Note> moved = all_notes;
       if (const auto found = flow::keep_last_writes(kept, moved); !found.empty()) {
         loop::Verdict parts =
-            analyse(std::move(kept), facts, moved, with_all(without, {kLastWrites, "loop unrolling"}), limits);
+            analysed(std::move(kept), facts, moved, with_all(without, {kLastWrites, "loop unrolling"}), limits);
         parts.findings.insert(parts.findings.end(), found.begin(), found.end());
+        parts.as_read = for_every_call(verdict);
         return parts;
       }
     }
@@ -183,8 +198,9 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
       loop::Function cut = verdict.function;
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
-        loop::Verdict parts = analyse(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"}, limits);
+        loop::Verdict parts = analysed(std::move(cut), facts, moved, {"aliasing, indirection, thresholds"}, limits);
         if (!is_sequential(parts)) {
+          parts.as_read = std::move(verdict.as_read);
           parts.findings.push_back({"aliasing, indirection, thresholds", parts.groups.front().statements.front(),
                                     "cut in two where all that iterations leave to others has been made", true});
           return parts;
@@ -207,6 +223,15 @@ loop::Verdict analyse(loop::Function function, const Facts& facts, const std::ve
     verdict.groups = in_order(verdict.function, cause);
     add_notes(verdict, all_notes);
   }
+  return verdict;
+}
+
+}  // namespace
+
+loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
+                      const std::set<std::string>& without, const Limits& limits) {
+  loop::Verdict verdict = analysed(std::move(function), facts, notes, without, limits);
+  if (verdict.as_read) verdict.as_read->parameters = verdict.function.parameters;  // with their lengths
   return verdict;
 }
 

@@ -193,7 +193,7 @@ class Ports {
   }
 
   std::vector<std::string> steering_of(const loop::Verdict& plain) const {
-    return asked_.aliases.empty() ? plain.steering : loop::steering_parameters(plain.function);
+    return asked_.aliases.empty() ? plain.steering : loop::steering_parameters(for_every_call(plain));
   }
 
   // The verdict for a call with these values of what steers it, and the call that it then holds for: none where they say no
@@ -348,7 +348,7 @@ class Ports {
                   const std::vector<loop::Values>& calls, port::Entry& entry) {
     const Deadline deadline = Deadline::in(state_.seconds);
     port::PortRequest request;
-    request.source = source, request.function = plain.function, request.integers = calls[0];
+    request.source = source, request.function = for_every_call(plain), request.integers = calls[0];
     if (asked_.sizes.lists()) request.sizes = calls;
     check_aliases(plain.function);
     std::tie(request.verdict, request.call) = for_call(request.source, plain, request.integers, deadline);

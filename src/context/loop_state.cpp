@@ -234,7 +234,7 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
   if (!found) {
     try {
       const loop::Verdict verdict = port::analyse(source, {}, loop_tools(common_.settings), deadline);
-      found = {files, verdict.function, verdict.steering, verdict.refused, std::string(build_digest())};
+      found = {files, for_every_call(verdict), verdict.steering, verdict.refused, std::string(build_digest())};
     } catch (const Error& error) {
       if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
       if (!of_other_build) return remember(read_bare(std::move(source), error));

@@ -173,6 +173,8 @@ std::string explain(const Verdict& verdict) {
   return all;
 }
 
+const Function& for_every_call(const Verdict& verdict) { return verdict.as_read ? *verdict.as_read : verdict.function; }
+
 void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit) {
   const auto all = [&](std::vector<Term>& terms) {
     for (Term& term : terms) visit(term);

@@ -138,6 +138,7 @@ struct Observed {
 
 struct Verdict {
   Function function;  // in the form that the groups speak of: rerolled, structured, inductions replaced
+  std::optional<Function> as_read;  // where `function` makes accesses in another order, which is wrong where arrays overlap
   std::vector<Group> groups;
   std::vector<Finding> findings;
   std::vector<Access> accesses;
@@ -152,6 +153,9 @@ struct Verdict {
 
   bool operator==(const Verdict&) const = default;
 };
+
+/// What is right for every call, however its arrays overlap.
+const Function& for_every_call(const Verdict& verdict);
 
 /// The one line of tests/loops/README.md.
 std::string text(const Verdict& verdict);

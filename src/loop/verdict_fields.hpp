@@ -100,7 +100,8 @@ void fields(V& v, Observed& o) {
 }
 template <class V>
 void fields(V& v, Verdict& w) {
-  v("function", w.function), v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("used", w.used);
+  v("function", w.function), v("as_read", w.as_read);
+  v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("used", w.used);
   v("dependences", w.dependences), v("in_order", w.in_order), v("observed", w.observed);
   v("steering", w.steering);
   v("bytes", w.bytes), v("operations", w.operations), v("refused", w.refused);

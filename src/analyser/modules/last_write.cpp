@@ -128,12 +128,18 @@ Node last_of_all(const Node& loop, const Node& write, const Move& move) {
   return branch;
 }
 
+/// Where what is said of its bounds behind the loop is what held before it.
 bool is_plain(const Node& loop) {
   if (loop.kind != Node::Kind::loop || (loop.step != 1 && loop.step != -1)) return false;
   bool plain = true;
   loop::for_each_node(loop.body, [&](const Node& node) {
     plain = plain && (node.kind == Node::Kind::assign || node.kind == Node::Kind::branch);
   });
+  for (const Term* bound : {&loop.begin, &loop.end})
+    loop::for_each(*bound, [&](const Term& part) {
+      const bool named = part.kind == Term::Kind::scalar || part.kind == Term::Kind::element;
+      plain = plain && (!named || writes_of(loop.body, part.text) == 0);
+    });
   return plain;
 }
 
