@@ -24,7 +24,8 @@ struct Reference {
   bool exact = false;  // the map is the element itself; otherwise one of many
   loop::Term term;     // as it stands in the text
   isl::map map;        // instances -> elements
-  // Of a flat array of rows, where row and place in it are known (flat_rows.hpp): the same with a dimension for each, and as terms.
+  // Of a flat array of rows, where row and place in it are known (flat_rows.hpp): the same with a dimension for each, and as
+  // terms.
   std::optional<isl::map> in_rows;
   std::vector<loop::Term> rows;
   bool known() const { return exact || in_rows; }
