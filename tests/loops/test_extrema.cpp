@@ -9,7 +9,7 @@ using namespace ak;
 
 TEST_CASE("extrema: of zeros of both signs every candidate has C's") {
   const std::vector<std::string> names = {"top_of_every_other", "latest_top", "lowest_by_columns", "lowest_below_diagonal",
-                                          "latest_high"};
+                                          "latest_high",       "latest_top_so_far"};
   const std::vector<std::string> by_index = {"largest_per_class", "lowest_of_each_group", "top_of_chosen"};
   std::vector<test::Trial> trials;
   for (const test::OwnLoop& own : test::own_loops()) {

@@ -344,7 +344,10 @@ std::string Partials::store(int indent) const {
   std::string text;
   for (const Item& item : items_) {
     if (!item.element) continue;
-    const std::string changed = item.rarely ? fmt::format("if ({0} != {0}_first_) ", item.name) : "";
+    // Of an extremum the other zero is a change; a sum of nothing may be one without having been made.
+    const char* const differs =
+        item.position && is_real(item.type) ? "if (ak::bits_of({0}) != ak::bits_of({0}_first_)) " : "if ({0} != {0}_first_) ";
+    const std::string changed = item.rarely ? fmt::format(fmt::runtime(differs), item.name) : "";
     text += fmt::format("{:{}}{}{} = {};\n", "", indent, changed, loop::c_text(*item.element), item.name);
   }
   return text;
