@@ -8,8 +8,8 @@
 #include <string>
 
 #include "context/check_bench.hpp"
+#include "context/check_findings.hpp"
 #include "context/common.hpp"
-#include "context/findings.hpp"
 #include "context/served.hpp"
 #include "plan/call_args.hpp"
 #include "tune/service.hpp"

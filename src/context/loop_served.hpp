@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "context/findings.hpp"
+#include "context/check_findings.hpp"
 #include "context/loop_arguments.hpp"
 #include "context/served.hpp"
 #include "loop/winner.hpp"
