@@ -53,15 +53,19 @@ class TensorMaps {
 
   /// Made by the thread's first call; null where there is no memory for it, or the thread is ending.
   static TensorMaps* of_thread();
-  /// Where the kernel's map of that place among its maps is, or is to be.
+  /// Where the kernel's map of that place among its maps is, or is to be: one of two, the newer of which a third leaves.
   Entry& at(std::size_t place, const Key& key) {
     const std::uint64_t bits = (reinterpret_cast<std::uintptr_t>(key.base) ^ key.plan << 48) * 0x9e3779b97f4a7c15ull;
-    return entries_[place][bits >> (64 - kBits)];
+    Entry* const both = entries_[place][bits >> (64 - kBits)];
+    if (both[0].key == key) return both[0];
+    if (both[1].key == key) return both[1];
+    both[1] = both[0];
+    return both[0];
   }
 
  private:
-  static constexpr int kBits = 5;
-  Entry entries_[kMost][1 << kBits]{};
+  static constexpr int kBits = 4;
+  Entry entries_[kMost][1 << kBits][2]{};
 };
 
 }  // namespace ak
