@@ -12,7 +12,7 @@ using namespace ak;
 
 namespace {
 
-loop::Verdict verdict_of(const std::string& text, const loop::CallClass& call = {}) {
+loop::Verdict verdict_for(const std::string& text, const loop::CallClass& call = {}) {
   port::LoopSource source;
   source.text = text, source.function = "f";
   return port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, Deadline::in(60));
@@ -40,22 +40,22 @@ for (int i = 0; i < n; ++i) {
   }
 }
 )";
-  const loop::Verdict apart = verdict_of(kUntilKept);
+  const loop::Verdict apart = verdict_for(kUntilKept);
   CHECK(body(apart.function) != as_written);
   CHECK(body(for_every_call(apart)) == as_written);
   CHECK(for_every_call(apart).parameters == apart.function.parameters);
   const std::string serial = port::serial_candidate(for_every_call(apart), true).text;
   CHECK(serial.find("b[k] = a[i]") < serial.find("if (c[i] > 0)"));
-  const loop::Verdict overlapping = verdict_of(kUntilKept, {{}, {{"b", "a", 0}}});
+  const loop::Verdict overlapping = verdict_for(kUntilKept, {{}, {{"b", "a", 0}}});
   CHECK(body(overlapping.function) == as_written);
   CHECK(!overlapping.as_read);
 }
 
 TEST_CASE("flow: where arrays may overlap, a sum's terms are read before it is written") {
-  const loop::Verdict apart = verdict_of(kSumByPairs);
+  const loop::Verdict apart = verdict_for(kSumByPairs);
   CHECK(body(apart.function).find("b[0] = b[0] + a[i];") != std::string::npos);
   CHECK(body(for_every_call(apart)).find("a[i + 1]") != std::string::npos);
-  CHECK(body(verdict_of(kSumByPairs, {{}, {{"b", "a", 1}}}).function).find("a[i + 1]") != std::string::npos);
+  CHECK(body(verdict_for(kSumByPairs, {{}, {{"b", "a", 1}}}).function).find("a[i + 1]") != std::string::npos);
 }
 
 TEST_CASE("flow: where a loop begins at its counter, nothing is said of its begin behind it") {
