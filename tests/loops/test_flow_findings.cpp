@@ -3,17 +3,11 @@
 
 #include <algorithm>
 
-#include "port/analysis.hpp"
+#include "text_verdict.hpp"
 
 using namespace ak;
 
 namespace {
-
-loop::Verdict verdict_of(const std::string& text, const loop::CallClass& call = {}) {
-  port::LoopSource source;
-  source.text = text, source.function = "f";
-  return port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, Deadline::in(60));
-}
 
 bool says(const loop::Verdict& verdict, const std::string& words) {
   return std::ranges::any_of(verdict.findings,
@@ -55,22 +49,22 @@ TEST_CASE("findings: a value that a sequential loop lacks is named, and given ma
 }
 
 TEST_CASE("findings: an index array of which nothing is known is named") {
-  const loop::Verdict verdict =
-      verdict_of("void f(int n, float a[n], const int k[n]) {\n  for (int i = 0; i < n; i++) a[k[i]] = 0.5f * a[i];\n}\n");
+  const loop::Verdict verdict = test::verdict_of_text(
+      "void f(int n, float a[n], const int k[n]) {\n  for (int i = 0; i < n; i++) a[k[i]] = 0.5f * a[i];\n}\n");
   CHECK(loop::text(verdict) == "i:sequential(a)");
   CHECK(says(verdict, "nothing is known of the elements of k: two may be equal"));
 }
 
 TEST_CASE("findings: a loop that ends has a step above 0; a stride that may be 0 is named") {
   const loop::Verdict without =
-      verdict_of("void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n");
+      test::verdict_of_text("void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n");
   CHECK(loop::text(without) == "i:parallel");
   CHECK_FALSE(says(without, "give --size"));
   const std::string text = "void f(int n, int inc, float a[n * inc]) {\n  for (int i = 0; i < n; i++) a[i * inc] = 0;\n}\n";
-  const loop::Verdict strided = verdict_of(text);
+  const loop::Verdict strided = test::verdict_of_text(text);
   CHECK(loop::text(strided) == "i:scatter(a)");
   CHECK(says(strided, "give --size inc=..."));
-  const loop::Verdict known = verdict_of(text, given("inc", 2));
+  const loop::Verdict known = test::verdict_of_text(text, given("inc", 2));
   CHECK(loop::text(known) == "i:parallel");
   CHECK(known.used == std::vector<std::string>{"inc"});
 }
@@ -80,14 +74,15 @@ TEST_CASE("findings: used are the values that the verdict took, and no other") {
       "void f(int n, int m, int scale, float a[n]) {\n  for (int i = m; i < n; i++) a[i] = a[i - m] * scale;\n}\n";
   loop::CallClass call = given("m", 2);
   call.values.emplace_back("scale", 3);
-  CHECK(verdict_of(text, call).used == std::vector<std::string>{"m"});
-  CHECK(verdict_of("void f(int n, int m, float a[n]) {\n  for (int i = 0; i < n; i++) a[i] *= m;\n}\n", given("m", 2))
-            .used.empty());
+  CHECK(test::verdict_of_text(text, call).used == std::vector<std::string>{"m"});
+  CHECK(
+      test::verdict_of_text("void f(int n, int m, float a[n]) {\n  for (int i = 0; i < n; i++) a[i] *= m;\n}\n", given("m", 2))
+          .used.empty());
 }
 
 TEST_CASE("findings: a subscript that leaves the declared extent is found") {
   const auto found = [](const std::string& body, const std::string& parameters = "int n, float a[n], const float b[n]") {
-    return out_of_extents(verdict_of("void f(" + parameters + ") {\n" + body + "\n}\n"));
+    return out_of_extents(test::verdict_of_text("void f(" + parameters + ") {\n" + body + "\n}\n"));
   };
   using List = std::vector<std::string>;
   CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i + 1];") == List{"the subscript i + 1 leaves the extent n of b"});
