@@ -33,6 +33,13 @@ struct OutFolder {
     std::ofstream(path / name) << text;
     return (path / name).string();
   }
+  // A program that answers kVerdict, behind a line of shell.
+  std::string analyser(const std::string& before = {}) const {
+    const std::string verdict = file("verdict.json", kVerdict);
+    const std::string program = file("analyse", fmt::format("#!/bin/sh\n{}\ncat '{}'\n", before, verdict));
+    fs::permissions(program, fs::perms::owner_all);
+    return program;
+  }
 };
 
 }  // namespace
@@ -41,9 +48,7 @@ TEST_CASE("port --out leaves a folder for each function that passed, and says at
   const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
-  fs::permissions(analyser, fs::perms::owner_all);
+  const std::string analyser = folder.analyser();
   const std::string environment = "AK_ANALYSER=" + analyser;
 
   Result r = run_ak(fmt::format("port {} doubled --out {}/x", source, source), environment);
@@ -65,10 +70,7 @@ TEST_CASE("port --out that is killed keeps what it had done") {
   const std::string source = folder.file("d.c",
                                          "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n"
                                          "void last(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 1.0f; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser =
-      folder.file("analyse", fmt::format("#!/bin/sh\ncase \"$*\" in *last*) kill -KILL $PPID ;; esac\ncat '{}'\n", verdict));
-  fs::permissions(analyser, fs::perms::owner_all);
+  const std::string analyser = folder.analyser("case \"$*\" in *last*) kill -KILL $PPID ;; esac");
   const fs::path out = folder.path / "ported";
   const Result r =
       run_ak(fmt::format("port {} doubled last --quick --out {}", source, out.string()), "AK_ANALYSER=" + analyser);
@@ -84,8 +86,7 @@ TEST_CASE("port --out into an older run's folder: what that left of the function
   const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
+  const std::string analyser = folder.analyser();
   const std::string refusing = folder.file(
       "refuse",
       "#!/bin/sh\necho '{\"function\": {\"name\": \"doubled\", \"returns\": \"void\"}, \"refused\": \"a reason\"}'\n");
@@ -138,8 +139,7 @@ TEST_CASE("port that is interrupted ends what it has started and leaves no folde
   const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
+  const std::string analyser = folder.analyser();
   const std::string seconds = fmt::format("600.{}", getpid());  // that no other sleep has
   const std::string slow = folder.file("cc", fmt::format("#!/bin/sh\nsleep {}\n", seconds));
   for (const std::string& program : {analyser, slow}) fs::permissions(program, fs::perms::owner_all);
@@ -160,9 +160,7 @@ TEST_CASE("port --verdict refuses what the port refuses") {
   const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser = folder.file("analyse", fmt::format("#!/bin/sh\ncat '{}'\n", verdict));
-  fs::permissions(analyser, fs::perms::owner_all);
+  const std::string analyser = folder.analyser();
   const auto refused = [&](const std::string& words) {
     const Result port = run_ak(fmt::format("port {} doubled {}", source, words), "AK_ANALYSER=" + analyser),
                  read = run_ak(fmt::format("port {} doubled --verdict {}", source, words), "AK_ANALYSER=" + analyser);
@@ -271,10 +269,7 @@ TEST_CASE("port: what is wrong with its words is said by name") {
   const OutFolder folder;
   const std::string source =
       folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
-  const std::string verdict = folder.file("verdict.json", kVerdict);
-  const std::string analyser =
-      folder.file("analyse", fmt::format("#!/bin/sh\nfor w; do [ $w = --list ] && exit; done\ncat '{}'\n", verdict));
-  fs::permissions(analyser, fs::perms::owner_all);
+  const std::string analyser = folder.analyser("for w; do [ $w = --list ] && exit; done");
   const auto said = [&](const std::string& words) {
     return run_ak(fmt::format("port {} {}", source, words), "AK_ANALYSER=" + analyser).output;
   };
