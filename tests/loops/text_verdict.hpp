@@ -5,13 +5,13 @@
 
 #include "port/analysis.hpp"
 
-namespace test {
+namespace ak::test {
 
 /// Of its function f, in a call of that class.
-inline ak::loop::Verdict verdict_of_text(const std::string& text, const ak::loop::CallClass& call = {}) {
-  ak::port::LoopSource source;
+inline loop::Verdict verdict_of_text(const std::string& text, const loop::CallClass& call = {}) {
+  port::LoopSource source;
   source.text = text, source.function = "f";
-  return ak::port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, ak::Deadline::in(60));
+  return port::analyse(source, call, {AK_BINARY_DIR "/ak-analyse", {}, {}}, Deadline::in(60));
 }
 
-}  // namespace test
+}  // namespace ak::test
