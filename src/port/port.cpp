@@ -353,14 +353,12 @@ class Porting {
   }
 
   // Launched for the first time: in the worker; where there is none, here, as templates are reviewed.
-  void prove_on_gpu(Tried& tried, const std::string& subject) {
-    ProofRequest request;
-    request.tag = loop::kLoop, request.subject = subject, request.image = tried.image;
+  void prove_on_gpu(Tried& tried, ProofRequest& request) {
+    request.image = tried.image;
     loop::Candidate launches = tried.candidate;
     launches.text.clear();
     launches.same_bits = launches.same_bits && exact_;
     request.launch = write_json(launches);
-    request.effort = Effort::full;
     const GpuUse use(*gpu_, deadline_);
     try {
       if (gpu_->worker) {
@@ -371,7 +369,7 @@ class Porting {
           add_note("proven in this process: " + absent.why);
         }
       }
-      loop_kind().open(subject, {})->prove(request, deadline_.later(5));
+      loop_kind().open(request.subject, {})->prove(request, deadline_.later(5));
     } catch (const Failed& failed) {
       tried.why = failed.why;
       tried.status = failed.outcome == Outcome::incorrect ? Status::incorrect : Status::fault;
@@ -385,7 +383,8 @@ class Porting {
   }
 
   void on_gpu() {
-    const std::string whole = subject();
+    ProofRequest whole;
+    whole.tag = loop::kLoop, whole.subject = subject(), whole.effort = Effort::full;
     std::vector<Tried*> passed;
     PortStep step{"proof on the GPU", 0, static_cast<int>(std::ranges::count_if(ported_.tried, &Tried::passed))};
     for (Tried& tried : ported_.tried) {

@@ -66,7 +66,7 @@ Proven WorkerProver::ask(ProofRequest request, const Kernel& kernel, Deadline de
   request.tag = kGemm, request.subject = subject_;
   request.launch = to_string(kernel.tactic), request.image = kernel.cubin;
   request.device_bytes = allowance_.device_bytes, request.scratch_bytes = allowance_.scratch_bytes;
-  return worker_.prove(std::move(request), deadline);
+  return worker_.prove(request, deadline);
 }
 
 }  // namespace ak

@@ -39,6 +39,7 @@ std::string encode(const ProofRequest& request) {
   ByteWriter writer;
   writer.put(static_cast<std::uint8_t>(request.kind));
   writer.put(std::string_view(request.tag)), writer.put(std::string_view(request.subject));
+  writer.put(request.same_subject);
   writer.put(std::string_view(request.launch)), writer.put(std::string_view(request.image));
   writer.put(static_cast<std::uint8_t>(request.effort)), writer.put(request.whole), writer.put(request.seconds);
   writer.put(request.device_bytes), writer.put(request.scratch_bytes);
@@ -48,8 +49,9 @@ std::string encode(const ProofRequest& request) {
 std::optional<ProofRequest> decode_request(std::string_view bytes) {
   ByteReader reader(bytes);
   ProofRequest request;
-  request.kind = value(reader, Asked::close);
+  request.kind = value(reader, Asked::subject);
   request.tag = reader.text(), request.subject = reader.text();
+  request.same_subject = reader.flag();
   request.launch = reader.text(), request.image = reader.text();
   request.effort = value(reader, Effort::full);
   request.whole = reader.flag();

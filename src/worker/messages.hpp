@@ -16,13 +16,15 @@ struct Hello {
 };
 
 /// What the host asks. Kinds to come, which need no GPU: compile, emulate.
-enum class Asked : std::uint8_t { ready, prove, close };
+enum class Asked : std::uint8_t { ready, prove, close, subject };
 
 struct ProofRequest {
-  // ready: the GPU is opened; close: what proofs left is let go, without a reply. Nothing else is read then.
+  // ready: the GPU is opened; close: what proofs left is let go, without a reply. Nothing else is read then. subject: more of
+  // what the next proof is of, without a reply.
   Asked kind = Asked::prove;
-  std::string tag;      // of its WorkKind
-  std::string subject;  // what is computed, in the words of that kind
+  std::string tag;           // of its WorkKind
+  std::string subject;       // what is computed, in the words of that kind
+  bool same_subject = false;  // as the last proof's, or what came since in parts; none is said then
   std::string launch;   // how the image is launched, in its words too
   std::string image;
   Effort effort = Effort::quick;

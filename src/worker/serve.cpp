@@ -28,10 +28,10 @@ constexpr double kHangs = 2;     // seconds since its launch: others' work may d
 
 // One subject's proofs; the next subject's take their place.
 struct OpenSession {
-  OpenSession(const WorkKind& kind, const ProofRequest& request)
-      : kind(kind), subject(request.subject), allowance(allowance_of(request)), session(kind.open(subject, allowance)) {}
+  OpenSession(const WorkKind& kind, const std::string& subject, const ProofRequest& request)
+      : kind(kind), allowance(allowance_of(request)), session(kind.open(subject, allowance)) {}
   bool serves(const ProofRequest& request) const {
-    return kind.tag == request.tag && subject == request.subject && allowance.device_bytes == request.device_bytes &&
+    return kind.tag == request.tag && allowance.device_bytes == request.device_bytes &&
            allowance.scratch_bytes == request.scratch_bytes;
   }
   static Allowance allowance_of(const ProofRequest& request) {
@@ -40,7 +40,6 @@ struct OpenSession {
     return allowance;
   }
   const WorkKind& kind;
-  const std::string subject;
   const Allowance allowance;
   const std::unique_ptr<ProofSession> session;
 };
@@ -97,7 +96,14 @@ class Server {
   std::optional<ProofReply> answer(const std::string& frame) {
     const auto request = decode_request(frame);
     if (!request) std::_Exit(1);
-    if (request->kind == Asked::close) return open_.reset(), std::nullopt;
+    if (request->kind == Asked::close) return take_subject({}), std::nullopt;
+    if (request->kind == Asked::subject) {
+      if (request->same_subject)
+        subject_.append(request->subject);
+      else
+        take_subject(request->subject);
+      return std::nullopt;
+    }
     ProofReply reply;
     try {
       resources();
@@ -112,6 +118,8 @@ class Server {
     return reply;
   }
 
+  void take_subject(std::string subject) { open_.reset(), subject_ = std::move(subject); }
+
   ProofReply prove(const WorkKind& kind, const ProofRequest& request) {
     ProofReply reply;
     const auto asked = Clock::now();
@@ -119,9 +127,10 @@ class Server {
     const auto its_own = [&] { return open_->session->launched() >= asked; };
     const auto ended = [&](Outcome outcome, std::string why) { reply.outcome = outcome, reply.why = std::move(why); };
     try {
+      if (!request.same_subject && request.subject != subject_) take_subject(request.subject);
       if (!open_ || !open_->serves(request)) {
         open_.reset();
-        open_ = std::make_unique<OpenSession>(kind, request);
+        open_ = std::make_unique<OpenSession>(kind, subject_, request);
       }
       const ReplyDue due;  // a crash before this is no kernel's
       const Proven proven = open_->session->prove(request, Deadline::in(request.seconds));
@@ -148,7 +157,8 @@ class Server {
   Channel channel_;
   const std::span<const WorkKind> kinds_;
   const ServeOptions options_;
-  std::unique_ptr<OpenSession> open_;
+  std::string subject_;
+  std::unique_ptr<OpenSession> open_;  // of it
 };
 
 }  // namespace

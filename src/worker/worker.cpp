@@ -11,6 +11,7 @@ namespace {
 constexpr double kOpenSeconds = 20;   // for a driver and a context on a cold machine
 constexpr double kGraceSeconds = 3;   // beyond a proof's deadline, for an answer: who hangs is known within 2
 constexpr double kAgainSeconds = 30;  // after it could not be had
+constexpr std::size_t kPart = std::size_t{16} << 20;  // of a subject, a frame each
 
 }  // namespace
 
@@ -38,7 +39,7 @@ void Worker::begin() {
 }
 
 void Worker::end() {
-  process_.reset();
+  process_.reset(), subject_.reset();
   ready_ = false, pid_ = 0;
 }
 
@@ -84,13 +85,38 @@ void Worker::await_open(Deadline deadline) {
 void Worker::close() {
   const std::lock_guard lock(mutex_);
   if (!process_ || !ready_) return;
+  subject_.reset();
   ProofRequest close;
   close.kind = Asked::close;
   if (!process_->channel().send(encode(close), Deadline::in(kGraceSeconds))) end();
 }
 
+// Its subject in parts, where the process does not have it, and then the rest.
+bool Worker::send(const ProofRequest& request, Deadline deadline) {
+  const Deadline grace = Deadline::in(std::max(kGraceSeconds, deadline.remaining()), deadline.stop());
+  const Digest subject = digest(request.subject);
+  for (std::size_t at = 0; subject_ != subject && at < request.subject.size(); at += kPart) {
+    ProofRequest part;
+    part.kind = Asked::subject, part.subject = request.subject.substr(at, kPart), part.same_subject = at > 0;
+    if (!process_->channel().send(encode(part), grace)) return false;
+  }
+  ProofRequest rest{.tag = request.tag,
+                    .subject = {},
+                    .same_subject = subject_ == subject || !request.subject.empty(),
+                    .launch = request.launch,
+                    .image = request.image,
+                    .effort = request.effort,
+                    .whole = request.whole,
+                    .seconds = deadline.remaining(),
+                    .device_bytes = request.device_bytes,
+                    .scratch_bytes = request.scratch_bytes};
+  if (!process_->channel().send(encode(rest), grace)) return false;
+  subject_ = subject;
+  return true;
+}
+
 // nullopt: it left for want of work before it read the request.
-std::optional<ProofReply> Worker::ask_once(ProofRequest& request, Deadline deadline) {
+std::optional<ProofReply> Worker::ask_once(const ProofRequest& request, Deadline deadline) {
   const auto silent = [&] {
     ProofReply reply;
     // Who says no word may have been stopped or ended by somebody, for want of memory say: no kernel is to blame.
@@ -110,8 +136,7 @@ std::optional<ProofReply> Worker::ask_once(ProofRequest& request, Deadline deadl
   } catch (const Error& error) {
     throw Unavailable{error.what()};
   }
-  request.seconds = deadline.remaining();
-  if (!process_->channel().send(encode(request), Deadline::in(kGraceSeconds, deadline.stop()))) {
+  if (!send(request, deadline)) {
     end();
     return std::nullopt;
   }
@@ -122,7 +147,7 @@ std::optional<ProofReply> Worker::ask_once(ProofRequest& request, Deadline deadl
 }
 
 // Who ended the worker is asked once more, as that may be chance, and until then not blamed; never is it launched elsewhere.
-ProofReply Worker::ask(ProofRequest request, Deadline deadline) {
+ProofReply Worker::ask(const ProofRequest& request, Deadline deadline) {
   const std::lock_guard lock(mutex_);
   std::optional<ProofReply> ended;
   for (int attempt = 0; attempt < 3 && !(ended && deadline.passed()); ++attempt) {
@@ -142,8 +167,8 @@ ProofReply Worker::ask(ProofRequest request, Deadline deadline) {
   return *ended;
 }
 
-Proven Worker::prove(ProofRequest request, Deadline deadline) {
-  const ProofReply reply = ask(std::move(request), deadline);
+Proven Worker::prove(const ProofRequest& request, Deadline deadline) {
+  const ProofReply reply = ask(request, deadline);
   if (reply.kind == Answered::unready) throw Unavailable{reply.why};
   if (reply.outcome != Outcome::correct) throw Failed{reply.outcome, reply.why, reply.harms};
   return {reply.error, reply.whole};

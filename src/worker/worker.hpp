@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ak/types.hpp"
+#include "base/hash.hpp"
 #include "proof/prover.hpp"
 #include "worker/messages.hpp"
 #include "worker/process.hpp"
@@ -27,9 +28,9 @@ class Worker {
   void await_open(Deadline deadline);
   /// A proof in it, by the deadline. Throws Failed, also where it said no word: it ended by itself, or did not answer in time
   /// and was ended, or at a stop. Throws Unavailable when it cannot be started or used, or does not know the kind of work.
-  Proven prove(ProofRequest request, Deadline deadline);
+  Proven prove(const ProofRequest& request, Deadline deadline);
   /// The same, as its answer.
-  ProofReply ask(ProofRequest request, Deadline deadline);
+  ProofReply ask(const ProofRequest& request, Deadline deadline);
   /// What the last proofs left is let go: operands, references. Waits for a proof that runs, for nothing else.
   void close();
   /// Whether it runs and has opened its GPU: then its context is among what the device holds. Waits for no proof.
@@ -43,11 +44,13 @@ class Worker {
   [[noreturn]] void fail(const std::string& why);
   bool opens(Deadline deadline);
   std::optional<ProofReply> next(Deadline deadline);
-  std::optional<ProofReply> ask_once(ProofRequest& request, Deadline deadline);
+  std::optional<ProofReply> ask_once(const ProofRequest& request, Deadline deadline);
+  bool send(const ProofRequest& request, Deadline deadline);
 
   const std::string program_, device_;
   std::mutex mutex_;
   std::unique_ptr<WorkerProcess> process_;
+  std::optional<Digest> subject_;  // that the process has: one may be of hundreds of megabytes, and is proven many times
   std::optional<Error> failure_;  // why it could not be started or used, and when: each try may take seconds
   Clock::time_point failed_at_;
   std::atomic<bool> ready_ = false;  // its answer to `open` was read

@@ -1,6 +1,7 @@
 // A second kind of work, a vector add, of the library's own parts: those that src/ADDING.md names for "A kind of work".
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <charconv>
@@ -299,6 +300,27 @@ TEST_CASE("a crash of the worker before anything is launched is held against no 
   const ProofReply reply = worker.ask(request, Deadline::in(10));
   CHECK(reply.outcome == Outcome::timeout);
   CHECK(!reply.harms);
+}
+
+TEST_CASE("a subject of any length comes to the worker whole, once for all its proofs") {
+  FakeKernels kernels;
+  Worker worker(kWorker, device_uuid());
+  const std::string long_one = std::string(std::size_t{40} << 20, '0') + fmt::to_string(kSize);
+  const auto outcome = [&](const std::string& subject) {
+    ProofRequest request;
+    request.tag = vector_add::kTag, request.subject = subject, request.launch = "128", request.image = "an image";
+    return worker.ask(request, Deadline::in(20)).why;
+  };
+  const std::string right = outcome(fmt::to_string(kSize));  // what its image has for a reason
+  CHECK(right.find("elements") == right.npos);
+  for (const auto& before : std::vector<std::function<void()>>{[] {}, [] {}, [&] { worker.close(); }, [&] { outcome("7"); },
+                                                               [&] { ::kill(worker.pid(), SIGKILL); }}) {
+    before();
+    CHECK(outcome(long_one) == right);
+  }
+  CHECK(outcome("7") == "'7' elements");
+  CHECK(outcome("") == "'' elements");
+  CHECK(outcome(fmt::to_string(kSize)) == right);
 }
 
 TEST_CASE("a second process serves what the first one found" * doctest::skip()) {
