@@ -10,7 +10,6 @@
 #include "gpu/device.hpp"
 #include "loop/dispatch.hpp"
 #include "plan/resources.hpp"
-#include "port/c_bench.hpp"
 #include "port/candidates.hpp"
 #include "port/gpu_use.hpp"
 #include "port/openmp.hpp"
@@ -21,10 +20,11 @@ namespace ak::port {
 namespace {
 
 constexpr std::size_t kFinalists = 3;
+constexpr char kNoOpenMp[] = "no OpenMP arm: ";
 
 class Arms {
  public:
-  Arms(const ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
+  Arms(ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
        Ported& ported)
       : of_(of), sizes_(sizes), bears_(bears), ported_(ported) {}
 
@@ -37,7 +37,7 @@ class Arms {
       plans.push_back(std::make_unique<LoopPlan>(resources, tried->image.data(), function, tried->candidate));
     std::vector<std::vector<double>> us(sizes_.size(), std::vector<double>(passed.size()));
     loop::Winner& winner = ported_.winner;
-    const auto plain = c_bench(CBench::plain()), fast_math = c_bench(CBench::fast_math()), openmp = openmp_bench();
+    if (of_.c.openmp) prove_openmp();
     std::vector<std::size_t> best;  // of each size, which of `passed`
     std::vector<const LoopPlan*> all;
     for (const auto& plan : plans) all.push_back(plan.get());
@@ -71,10 +71,10 @@ class Arms {
       Timing timing;
       for (const auto& [name, value] : sizes_[s].integers)
         timing.size += fmt::format("{}{}={}", timing.size.empty() ? "" : " ", name, value);
-      timing[ArmId::kernel] = arms[fastest], timing[ArmId::c] = time_c(plain.get(), sizes_[s]);
+      timing[ArmId::kernel] = arms[fastest], timing[ArmId::c] = time_c(of_.c.plain.get(), sizes_[s]);
       if (s == 0) {  // a comparison that one size is enough for
-        timing[ArmId::fast_math] = time_c(fast_math.get(), sizes_[s]);
-        timing[ArmId::openmp] = time_c(openmp.get(), sizes_[s]);
+        timing[ArmId::fast_math] = time_c(of_.c.fast_math.get(), sizes_[s]);
+        timing[ArmId::openmp] = time_c(of_.c.openmp.get(), sizes_[s]);
       }
       if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
       combine(timing, row);
@@ -112,42 +112,25 @@ class Arms {
 
  private:
   // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
-  std::unique_ptr<CBench> c_bench(const CompilerOptions::Optimization& optimize) {
-    if (!of_.request.bench) return nullptr;
+  // The compiler may have no OpenMP, and what it makes of it need not be right.
+  void prove_openmp() {
+    CBench& bench = *of_.c.openmp;
+    const Deadline deadline = of_.deadline.later(2);
+    std::string why;
     try {
-      CompilerOptions options = of_.request.c_compiler();
-      options.optimize = optimize;
-      return std::make_unique<CBench>(of_.request.verdict.function, of_.request.c_source(), options, of_.deadline);
-    } catch (const Error& error) {
-      of_.note(error.what());
-      return nullptr;
-    }
-  }
-
-  // Null where the verdict does not allow it, the compiler has no OpenMP, or what it makes is not right.
-  std::unique_ptr<CBench> openmp_bench() {
-    if (!of_.request.bench) return nullptr;
-    const OpenMp made = with_openmp(of_.request.verdict, CBench::kDefined);
-    std::string why = made.why;
-    try {
-      if (why.empty()) {
-        CompilerOptions options = of_.request.c_compiler();
-        options.optimize = CBench::openmp();
-        auto bench = std::make_unique<CBench>(of_.request.verdict.function, made.text, options, of_.deadline);
-        const RunKernels run = [&](const Case& given, int) {
-          return KernelRun{Cause::none, {}, bench->run(given, of_.deadline.sooner(10))};
-        };
-        const Proof proof = prove(of_.cases, false, 1, run, of_.deadline);
-        if (proof.right()) return bench;
-        why = proof.text();
-      }
+      const RunKernels run = [&](const Case& given, int) {
+        return KernelRun{Cause::none, {}, bench.run(given, deadline.sooner(10))};
+      };
+      const Proof proof = prove(of_.cases, false, 1, run, deadline);
+      if (proof.right()) return;
+      why = proof.text();
     } catch (const Error& error) {
       why = error.what();
     } catch (const TimedOut&) {
       why = "its runs have not ended in time";
     }
-    of_.note("no OpenMP arm: " + why);
-    return nullptr;
+    of_.c.openmp.reset();
+    of_.note(kNoOpenMp + why);
   }
 
   port::Arm time_c(CBench* bench, const TimedSize& size) {
@@ -201,7 +184,7 @@ class Arms {
       timing[ArmId::dispatched] = copied(loop::moved_us(row), kernel);
   }
 
-  const ArmsOf& of_;
+  ArmsOf& of_;
   const std::vector<TimedSize>& sizes_;
   const std::function<bool(const TimedSize&)>& bears_;
   Ported& ported_;
@@ -209,7 +192,30 @@ class Arms {
 
 }  // namespace
 
-void time_arms(const ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
+CArms c_arms(const PortRequest& request, Deadline deadline, const std::function<void(const std::string&)>& note) {
+  if (!request.bench) return {};
+  const loop::Function& function = request.verdict.function;
+  const auto made = [&](const CompilerOptions::Optimization& optimize, const std::string* definition) {
+    CompilerOptions options = request.c_compiler();
+    options.optimize = optimize;
+    try {
+      return definition ? std::make_unique<CBench>(function, *definition, options)
+                        : std::make_unique<CBench>(function, request.c_source(), options, deadline);
+    } catch (const Error& error) {
+      note(error.what());
+      return std::unique_ptr<CBench>();
+    }
+  };
+  CArms arms{made(CBench::plain(), nullptr), made(CBench::fast_math(), nullptr), nullptr};
+  const OpenMp openmp = with_openmp(request.verdict, CBench::kDefined);
+  if (openmp.why.empty())
+    arms.openmp = made(CBench::openmp(), &openmp.text);
+  else
+    note(kNoOpenMp + openmp.why);
+  return arms;
+}
+
+void time_arms(ArmsOf of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
                const std::vector<Tried*>& passed, Ported& ported) {
   Arms(of, sizes, bears, ported).time_all(passed);
 }

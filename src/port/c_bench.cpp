@@ -87,29 +87,28 @@ CBench::CBench(const loop::Function& function, const std::optional<Source>& sour
     CompilerOptions seen = options;  // whose macros the text may ask for
     seen.flags.insert(seen.flags.begin(), options.optimize.before.begin(), options.optimize.before.end());
     seen.flags.insert(seen.flags.end(), options.optimize.behind.begin(), options.optimize.behind.end());
-    compile(changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
-                bench_text(function, function.name, false),
-            options, deadline);
+    program_ = std::make_unique<CProgram>(
+        changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
+            bench_text(function, function.name, false),
+        1, options);
   } else {
-    compile(defined_text(function, c_function(loop::flattened(function), kDefined)), without_standard(options), deadline);
+    program_ = std::make_unique<CProgram>(defined_text(function, c_function(loop::flattened(function), kDefined)), 1,
+                                          without_standard(options));
   }
 }
 
-CBench::CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options, Deadline deadline)
-    : name_(function.name) {
-  compile(defined_text(function, definition), without_standard(options), deadline);
-}
+CBench::CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options)
+    : name_(function.name),
+      program_(std::make_unique<CProgram>(defined_text(function, definition), 1, without_standard(options))) {}
 
-void CBench::compile(const std::string& text, const CompilerOptions& options, Deadline deadline) {
-  program_ = std::make_unique<CProgram>(text, 1, options);
-  program_->await(deadline);
-}
+void CBench::await(Deadline deadline) { program_->await(deadline); }
 
 CBench::~CBench() = default;
 
 // In microseconds. Throws TimedOut.
 std::vector<double> CBench::runs(const Case& given, std::vector<Memory>& memories, int warm_up, int most, int least,
                                  double seconds, Deadline deadline) {
+  await(deadline);
   memories = given.memories;
   std::vector<Memory> copies = given.memories;
   std::vector<std::uint64_t> values;
@@ -145,6 +144,7 @@ Arm CBench::time(const Case& given, const BenchLimits& limits, Deadline deadline
   std::vector<double> times;
   std::vector<Memory> left;
   bool timed_out = false;
+  await(deadline);
   try {
     times = runs(given, left, 0, 1, 1, 0, deadline.sooner(limits.run_seconds));
     const double first = times[0] / 1e6;

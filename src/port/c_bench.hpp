@@ -21,14 +21,18 @@ struct BenchLimits {
 class CBench {
  public:
   /// options.optimize: plain() or fast_math(), say. As Oracle has it: the function's text, or its normal form where there is
-  /// none. Throws Error{unsupported} without a compiler, Error{invalid_argument} with the compiler's first error.
+  /// none. Its compilation begins. Throws Error{unsupported} without a compiler, Error{invalid_argument} with the preprocessor's
+  /// first error.
   CBench(const loop::Function& function, const std::optional<Source>& source, const CompilerOptions& options,
          Deadline deadline);
   /// Of `definition` instead, as OpenMp::text has it, which defines a function of the name kDefined.
-  CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options, Deadline deadline);
+  CBench(const loop::Function& function, const std::string& definition, const CompilerOptions& options);
   static constexpr const char* kDefined = "ak_normal";
   ~CBench();
 
+  /// Returns once it is compiled, which run() and time() wait for too. Throws Error{invalid_argument} with the compiler's first
+  /// error, or when it takes too long.
+  void await(Deadline deadline);
   /// What one call leaves of the case's memories. Throws as time() does, and TimedOut.
   std::vector<Memory> run(const Case& given, Deadline deadline);
   /// The median. Fewer runs than asked for where time ran out. Throws Error{invalid_argument} when the function ends the
@@ -40,7 +44,6 @@ class CBench {
   static CompilerOptions::Optimization openmp() { return {{"-O3", "-march=native"}, {"-fopenmp"}}; }
 
  private:
-  void compile(const std::string& text, const CompilerOptions& options, Deadline deadline);
   std::vector<double> runs(const Case& given, std::vector<Memory>& memories, int warm_up, int most, int least, double seconds,
                            Deadline deadline);
 

@@ -91,7 +91,7 @@ std::vector<std::string> without_preprocessor(const std::vector<std::string>& fl
 void await_compiler(Run& compiler, double seconds, Deadline deadline, const std::string& result) {
   const double given = std::min(seconds, deadline.remaining());
   const auto status = compiler.wait(deadline.sooner(seconds));
-  if (!status) throw Error(ErrorCode::invalid_argument, fmt::format("the C compiler did not end in time ({:.2g} s)", given));
+  if (!status) throw Error(code_of_late(deadline), fmt::format("the C compiler did not end in time ({:.2g} s)", given));
   if (*status == 0 || (*status == -1 && fs::exists(result))) return;
   const std::string output = compiler.output();
   std::string_view first;
@@ -103,6 +103,10 @@ void await_compiler(Run& compiler, double seconds, Deadline deadline, const std:
 }
 
 }  // namespace
+
+ErrorCode code_of_late(const Deadline& deadline) {
+  return deadline.passed() ? ErrorCode::unsupported : ErrorCode::invalid_argument;
+}
 
 std::string find_compiler(const std::string& chosen) {
   std::vector<std::string> names{"cc", "gcc", "clang"};
@@ -173,6 +177,7 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
 }
 
 void CProgram::await(Deadline deadline) {
+  if (!compiler_) return;
   const std::string path = folder_.path() + "/oracle";
   await_compiler(*compiler_, compile_seconds_, deadline, linker_.empty() ? path : path + ".o");
   compiler_.reset();

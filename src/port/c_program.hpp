@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ak/types.hpp"
 #include "base/clock.hpp"
 #include "base/temporary_folder.hpp"
 #include "worker/channel.hpp"
@@ -37,6 +38,10 @@ struct Source {
   std::string file;  // whose text it is: for messages, and quoted includes are looked for beside it; may be empty
 };
 
+/// Of what did not end in time: unsupported where the deadline has passed, with more time it may; invalid_argument where the
+/// limit of what was to end has.
+ErrorCode code_of_late(const Deadline& deadline);
+
 /// The compiler's path. Throws Error{unsupported} that says what to do when there is none.
 std::string find_compiler(const std::string& chosen);
 
@@ -59,7 +64,7 @@ class CProgram {
   CProgram(const CProgram&) = delete;
   CProgram& operator=(const CProgram&) = delete;
 
-  /// Returns once it is compiled. Throws Error{invalid_argument} with the compiler's first error, or when it takes too long.
+  /// Returns once it is compiled, however often it is asked. Throws Error{invalid_argument} with the compiler's first error, or when it takes too long.
   void await(Deadline deadline);
 
   struct Block {

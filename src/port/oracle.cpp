@@ -81,7 +81,7 @@ std::vector<Memory> Oracle::call(CProgram& program, int number, const Case& give
   } catch (const Ended& ended) {
     throw Unfit(fmt::format("the C function '{}' ended by {} ({})", name_, ended.how, given.name));
   } catch (const TimedOut&) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("the C function '{}' did not end in time ({})", name_, given.name));
+    throw Error(code_of_late(deadline), fmt::format("the C function '{}' did not end in time ({})", name_, given.name));
   }
   return memories;
 }

@@ -35,7 +35,7 @@ class Oracle {
   double call_seconds = 5;
 
   /// What the case leaves. Throws Unfit when the C function ends the program on it, Error{invalid_argument} when it does not
-  /// end.
+  /// end, Error{unsupported} when the deadline leaves it no time.
   Expected run(const Case& given, Deadline deadline);
 
   /// The case through the normal form, step by step.

@@ -32,6 +32,7 @@ constexpr int kOrders = 3;
 constexpr std::int64_t kMostOwnBytes = std::int64_t{128} << 20;
 constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
 constexpr double kMostTimedIterations = 64e6;
+constexpr double kMostQuickIterations = 250e3;  // of a function of constant sizes, within a call's budget
 constexpr double kTraceSeconds = 5;
 constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
 
@@ -120,6 +121,7 @@ class Porting {
     ported_.facts = facts_;
     for (const CasePlan::Planned& one : plan_.cases) ported_.cases.emplace_back(one.sizes, one.recipe);
     trace();
+    if (gpu_) c_arms_ = c_arms(request_, deadline_, [&](const std::string& what) { add_note(what); });
     if (!small_) {
       const CasePlan::Planned own = own_call();
       if (request_.sizes.empty() && own.sizes != request_.integers)
@@ -165,8 +167,9 @@ class Porting {
   // Where no size ends soon.
   std::optional<loop::Verdict> small_verdict() {
     const loop::Function& function = request_.verdict.function;
-    if (!facts_.overlaps.empty() || !sizes_of(function, roles_, facts_).empty()) return std::nullopt;
-    std::optional<loop::Verdict> small = shrunk(request_.verdict, kMostIterations / 4);
+    const double most = request_.quick && roles_.sizes.empty() ? kMostQuickIterations : kMostIterations;
+    if (!facts_.overlaps.empty() || !sizes_of(function, roles_, facts_, most).empty()) return std::nullopt;
+    std::optional<loop::Verdict> small = shrunk(request_.verdict, most / 4);
     oracle_.call_seconds = 30;
     if (small) small_oracle_.emplace(small->function, std::nullopt, compiler_, deadline_);
     return small;
@@ -387,9 +390,11 @@ class Porting {
     whole.tag = loop::kLoop, whole.subject = subject(), whole.effort = Effort::full;
     std::vector<Tried*> passed;
     PortStep step{"proof on the GPU", 0, static_cast<int>(std::ranges::count_if(ported_.tried, &Tried::passed))};
+    // What is proven and not timed is of no use.
+    const double for_timing = deadline_.remaining() / 2;
     for (Tried& tried : ported_.tried) {
       if (!tried.passed()) continue;
-      if (deadline_.passed() && !passed.empty()) {
+      if (deadline_.remaining() < for_timing && !passed.empty()) {
         tried.status = Status::budget, ported_.winner.unfinished = true;
         continue;
       }
@@ -401,7 +406,7 @@ class Porting {
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
     if (passed.empty()) return;
     time_arms(
-        {request_, *gpu_, roles_, facts_, own_size_cases(), deadline_, [&](const std::string& what) { add_note(what); }},
+        {request_, *gpu_, roles_, facts_, std::move(c_arms_), own_size_cases(), deadline_, [&](const std::string& what) { add_note(what); }},
         sizes_,
         [&](const TimedSize& size) {
           say({"timing", static_cast<int>(&size - sizes_.data()), static_cast<int>(sizes_.size())});
@@ -431,6 +436,7 @@ class Porting {
   std::optional<CasePlan> own_size_;  // of what small_ stands for
   std::optional<ExpectedCases> own_cases_;
   const bool exact_;
+  CArms c_arms_;
   std::size_t known_ = 0;  // of the candidates: that go first
   std::mutex mutex_;       // of progress
   std::once_flag looked_;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <set>
+#include <string>
 
 #include "port/roles.hpp"
 
@@ -18,7 +20,21 @@ constexpr std::int64_t kSmall = 64, kNextTo = 8, kLargestDivisor = 4096;
 
 class Shrinking {
  public:
-  explicit Shrinking(std::int64_t divisor) : divisor_(divisor) {}
+  Shrinking(const loop::Function& function, std::int64_t divisor) : divisor_(divisor) {
+    const auto say = [this](const Term& place) {
+      loop::for_each(place, [this](const Term& part) {
+        if (part.kind == Term::Kind::scalar) say_where_.insert(part.text);
+      });
+    };
+    loop::for_each_node(function.body, [&](const loop::Node& node) {
+      say(node.begin), say(node.end);
+      for (const Term* term : {&node.target, &node.value, &node.condition})
+        loop::for_each(*term, [&](const Term& part) {
+          if (part.kind != Term::Kind::element) return;
+          for (const Term& subscript : part.terms) say(subscript);
+        });
+    });
+  }
 
   Verdict of(Verdict verdict) const {
     for (loop::Parameter& parameter : verdict.function.parameters) places(parameter.extents);
@@ -84,7 +100,8 @@ class Shrinking {
 
   void body(std::vector<loop::Node>& nodes) const {
     for (loop::Node& node : nodes) {
-      value(node.target), value(node.value), condition(node.condition);
+      const bool says_where = node.target.kind == Term::Kind::scalar && say_where_.contains(node.target.text);
+      value(node.target), says_where ? place(node.value) : value(node.value), condition(node.condition);
       place(node.begin), place(node.end);
       body(node.body);
       body(node.otherwise);
@@ -92,6 +109,7 @@ class Shrinking {
   }
 
   const std::int64_t divisor_;
+  std::set<std::string> say_where_;  // scalars that subscripts and loops' ends consist of
 };
 
 }  // namespace
@@ -102,7 +120,7 @@ std::optional<Verdict> shrunk(const Verdict& verdict, double most_iterations) {
     for (const Term& extent : parameter.extents) largest = std::max(largest, loop::evaluate(extent, {}).value_or(0));
   for (std::int64_t divisor = 2; divisor <= kLargestDivisor; ++divisor) {
     if (largest % divisor) continue;  // a size stays one, and half of it the half
-    Verdict made = Shrinking(divisor).of(verdict);
+    Verdict made = Shrinking(verdict.function, divisor).of(verdict);
     if (iterations(made.function, {}) <= most_iterations && elements(made.function, {}) < most_iterations) return made;
   }
   return std::nullopt;

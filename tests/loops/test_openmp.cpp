@@ -86,7 +86,7 @@ TEST_CASE("openmp: what keeps it from a loop is said") {
 TEST_CASE("openmp: it is compiled and timed like the other arms; a compiler without it is said") {
   const loop::Verdict of = scaled();
   const port::OpenMp made = port::with_openmp(of, port::CBench::kDefined);
-  port::CBench bench(of.function, made.text, on_all_cores(), Deadline::in(60));
+  port::CBench bench(of.function, made.text, on_all_cores());
   port::Case given = port::laid_out(of.function, {{"n", 1000}});
   for (port::Memory& memory : given.memories)
     for (std::int64_t i = 0; i < memory.elements; ++i) memory.set_real(i, 3);
@@ -100,7 +100,7 @@ TEST_CASE("openmp: it is compiled and timed like the other arms; a compiler with
   without.optimize.behind.pop_back();
   std::string why;
   try {
-    port::CBench(of.function, made.text, without, Deadline::in(60));
+    port::CBench(of.function, made.text, without).await(Deadline::in(60));
   } catch (const Error& error) {
     why = error.what();
   }
@@ -117,7 +117,7 @@ TEST_CASE("openmp: own loops are right on all cores, or said why they have no su
     CHECK(made.why.empty() != made.text.empty());
     if (!made.why.empty()) continue;
     test::Data data(*own, port::Level::quick);
-    port::CBench bench(verdict.function, made.text, on_all_cores(), Deadline::in(60));
+    port::CBench bench(verdict.function, made.text, on_all_cores());
     const port::Proof proof = port::prove(
         data.cases(), false, 2,
         [&](const port::Case& given, int) {

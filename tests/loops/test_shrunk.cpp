@@ -52,6 +52,21 @@ TEST_CASE("shrunk: sizes are divided alike, what lies next to one still does, va
   CHECK(!port::shrunk(verdict, 1));
 }
 
+TEST_CASE("shrunk: an integer that says where is a place, another is a value") {
+  loop::Verdict verdict;
+  verdict.function = function("f", {array("a", integer(4000)), array("b", integer(4000), true), array("k", integer(4000))},
+                              {assign(1, i32("last"), integer(3999)), assign(2, i32("sum"), integer(3999)),
+                               made::loop(3, "i", integer(0), integer(4000),
+                                          {assign(4, at("a", i32("i")), at("b", i32("last"))), assign(5, i32("last"), i32("i"))})});
+  const auto small = port::shrunk(verdict, 5000);
+  REQUIRE(small);
+  const std::string text = loop::c_text(small->function.body, 0);
+  const std::int64_t size = *loop::evaluate(small->function.parameters[0].extents[0], {});
+  CHECK(size < 4000);
+  CHECK_MESSAGE(text.find(fmt::format("last = {};", size - 1)) != text.npos, text);
+  CHECK_MESSAGE(text.find("sum = 3999;") != text.npos, text);
+}
+
 TEST_CASE("port: a function that takes too long at every size is proven with smaller ones, and read right at its own") {
   port::PortRequest request;
   request.verdict = convolution(), request.function = request.verdict.function;
