@@ -302,6 +302,7 @@ Grid::Block* Grid::begin_block(std::uint32_t index) {
   block->touched.assign(object_.shared().size(), false);
   block->saved.clear();
   block->threads.resize(threads);
+  block->warps.assign((threads + kWarp - 1) / kWarp, {});
   const Time first = launch_->dependent ? previous_base_ : base_;
   for (std::size_t t = 0; t < threads; ++t) {
     Thread& thread = block->threads[t];
@@ -417,6 +418,7 @@ void Grid::resume(Block& block, Thread& thread) {
     ++block.done, ++progress_;
     // Those of its warp that waited for it do so no longer.
     const int first = thread.index / kWarp * kWarp;
+    block.warps[static_cast<std::size_t>(thread.index / kWarp)].done |= 1u << thread.index % kWarp;
     for (int t = first; t < std::min(first + kWarp, static_cast<int>(block.threads.size())); ++t)
       if (Thread& other = block.threads[static_cast<std::size_t>(t)]; other.state == State::warp)
         complete_warp_op(block, other);
@@ -496,7 +498,10 @@ std::uint64_t Grid::warp_op(WarpOp op, unsigned mask, std::uint64_t value, int s
     stop(std::move(found));
   };
   if (!(mask >> lane & 1)) diverged(fmt::format("its mask {:#x} leaves out its own lane {}", mask, lane), -1);
-  for (int t = first; t < std::min(first + kWarp, static_cast<int>(block_->threads.size())); ++t) {
+  Warp& warp = block_->warps[static_cast<std::size_t>(thread.index / kWarp)];
+  const Thread* const met = warp.waiting ? &block_->threads[static_cast<std::size_t>(first + std::countr_zero(warp.waiting))] : nullptr;
+  warp.alike = !met || (warp.alike && met->op == op && met->mask == mask && (op == WarpOp::barrier || met->line == line));
+  for (int t = first; !warp.alike && t < std::min(first + kWarp, static_cast<int>(block_->threads.size())); ++t) {
     const Thread& other = block_->threads[static_cast<std::size_t>(t)];
     if (other.state != State::warp || !(mask >> (t - first) & 1) || !(other.mask >> lane & 1)) continue;
     if (other.op != op || (op != WarpOp::barrier && other.line != line))
@@ -506,6 +511,7 @@ std::uint64_t Grid::warp_op(WarpOp op, unsigned mask, std::uint64_t value, int s
     if (other.mask != mask) diverged(fmt::format("its mask is {:#x}, that of thread {} {:#x}", mask, t, other.mask), t);
   }
   thread.state = State::warp;
+  warp.waiting |= 1u << lane;
   if (!complete_warp_op(*block_, thread)) leave(State::warp);
   return thread.result;
 }
@@ -513,8 +519,13 @@ std::uint64_t Grid::warp_op(WarpOp op, unsigned mask, std::uint64_t value, int s
 bool Grid::complete_warp_op(Block& block, Thread& thread) {
   const int first = thread.index / kWarp * kWarp, count = std::min(kWarp, static_cast<int>(block.threads.size()) - first);
   Thread* const lanes = &block.threads[static_cast<std::size_t>(first)];
+  Warp& warp = block.warps[static_cast<std::size_t>(thread.index / kWarp)];
   unsigned there = 0;
-  for (int lane = 0; lane < count; ++lane) {
+  if (warp.alike) {
+    there = thread.mask & ~warp.done & (~0u >> (kWarp - count));
+    if (warp.waiting != there) return false;
+  }
+  for (int lane = 0; !warp.alike && lane < count; ++lane) {
     const Thread& other = lanes[lane];
     if (!(thread.mask >> lane & 1) || other.state == State::done) continue;
     if (other.state != State::warp || other.mask != thread.mask || other.op != thread.op) return false;
@@ -530,6 +541,7 @@ bool Grid::complete_warp_op(Block& block, Thread& thread) {
     other.result = thread.op == WarpOp::ballot ? votes : there >> source & 1 ? lanes[source].value : ~std::uint64_t{0};
     other.state = State::ready;
   }
+  warp.waiting &= ~there;
   if (thread.op != WarpOp::barrier) return true;  // these say nothing of memory
   if (block.warp_known.empty()) block.warp_known.assign(block.threads.size() * kWarp, 0);
   Time all[kWarp] = {}, base = 0;

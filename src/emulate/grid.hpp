@@ -74,9 +74,15 @@ class Grid {
     int polls = 0;
   };
 
+  struct Warp {
+    unsigned waiting = 0, done = 0;  // lanes
+    bool alike = false;              // those that wait do so at one place, with one mask
+  };
+
   struct Block {
     std::uint32_t index = 0, serial = 0;
     std::vector<Thread> threads;
+    std::vector<Warp> warps;
     std::vector<int> order;
     Time epoch = 0;
     KnownClock known;
