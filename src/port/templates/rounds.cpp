@@ -8,6 +8,7 @@
 #include "port/templates/hazards.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/partials.hpp"
+#include "port/templates/reach.hpp"
 #include "port/templates/rows.hpp"
 #include "port/templates/sharing.hpp"
 
@@ -200,10 +201,13 @@ class Rounds {
                  : std::nullopt;
     });
     nodes_ = stored_too(nodes_, carried);
-    for (const std::string& array : carried)
-      locals_ +=
-          fmt::format("  double {} = 0;\n  for (long long at_ = threadIdx.x; at_ < {}; at_ += blockDim.x) {}[at_] = {}[at_];\n",
-                      now(array), loop::c_text(*length_of(work_, array)), wide(array), array);
+    for (const std::string& array : carried) {
+      const Reach reach = reach_of(nodes_, wide(array), *length_of(work_, array));
+      locals_ += fmt::format(
+          "  double {} = 0;\n  for (long long at_ = {} + threadIdx.x, end_ = {}; at_ < end_; at_ += blockDim.x) {}[at_] = "
+          "{}[at_];\n",
+          now(array), loop::c_text(reach.first), loop::c_text(reach.behind), wide(array), array);
+    }
   }
 
   std::string wide(const std::string& array) const { return "wide_" + array + "_" + work_.tag + "_"; }
@@ -349,11 +353,15 @@ class Rounds {
     std::string lengths, pointers, in, back, there, here, end = "0";
     for (const Held& held : all) {
       const auto type = loop::c_name(held.type);
-      const std::string &name = held.name, length = loop::c_text(held.length);
-      lengths += fmt::format("  const long long {0}_count_ = {1} > 0 ? {1} : 0, {0}_end_ = {2} + ({0}_count_ * {3} + 7) / 8;\n",
-                             name, "(" + length + ")", end, size_of(held.type));
-      pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2});\n", type, name, end);
-      const std::string each = fmt::format("    for (long long at_ = threadIdx.x; at_ < {}_count_; at_ += blockDim.x) ", name);
+      const std::string& name = held.name;
+      const Reach reach = reach_of(nodes_, name, held.length);
+      lengths += fmt::format(
+          "  const long long {0}_first_ = {1}, {0}_behind_ = {2}, {0}_count_ = {0}_behind_ - {0}_first_;\n"
+          "  const long long {0}_end_ = {3} + ({0}_count_ > 0 ? {0}_count_ * {4} + 7 : 0) / 8;\n",
+          name, loop::c_text(reach.first), loop::c_text(reach.behind), end, size_of(held.type));
+      pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2}) - {1}_first_;\n", type, name, end);
+      const std::string each =
+          fmt::format("    for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) ", name);
       in += fmt::format("{0}{1}_held_[at_] = {1}[at_];\n", each, name);
       if (!held.scratch) back += fmt::format("{0}ak::put(&{1}[at_], {1}_held_[at_]);\n", each, name);
       there += (there.empty() ? "" : ", ") + name + "_held_";
