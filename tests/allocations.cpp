@@ -26,7 +26,7 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
   throw std::bad_alloc();
 }
 void* operator new(std::size_t bytes, std::align_val_t alignment,
-                   const std::nothrow_t&) noexcept {  // of a thread's tensor maps
+                   const std::nothrow_t&) noexcept {
   ++count, all_bytes += bytes;
   const auto a = static_cast<std::size_t>(alignment);
   return std::aligned_alloc(a, (bytes + a - 1) / a * a);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "ak/types.hpp"
@@ -41,14 +42,16 @@ constexpr std::int64_t packed_row_bytes(std::int64_t inner, int element_bytes) {
   return (inner * element_bytes + 127) / 128 * 128;
 }
 
+constexpr std::size_t kMostMaps = 5;
+
 struct Geometry {
   std::array<std::uint32_t, 3> grid{1, 1, 1};
   std::uint32_t threads = 1;  // per CTA
   std::array<std::uint32_t, 3> cluster{1, 1, 1};
-  std::uint32_t smem_bytes = 0;      // dynamic
-  std::int64_t workspace_bytes = 0;  // 0, or kCounterBytes (kernels/args.cuh) and the scratch after them
-  std::int32_t map_count = 0;        // tensor maps follow the KernelArgs as kernel parameters 1..map_count
-  std::array<TensorMapSpec, 5> maps{};
+  std::uint32_t smem_bytes = 0;                 // dynamic
+  std::int64_t workspace_bytes = 0;             // 0, or kCounterBytes (kernels/args.cuh) and the scratch after them
+  std::int32_t map_count = 0;                   // tensor maps follow the KernelArgs as kernel parameters 1..map_count
+  std::array<TensorMapSpec, kMostMaps> maps{};  // each of another operand
   bool operator==(const Geometry&) const = default;
 };
 

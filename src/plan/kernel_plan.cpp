@@ -2,14 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-
 namespace ak {
-namespace {
-
-std::atomic<std::uint64_t> plans{0};
-
-}  // namespace
 
 KernelPlan::KernelPlan(Resources& resources, const void* cubin, const Problem& problem, const Tactic& tactic,
                        const Geometry& geometry, Workspaces* scratch)
@@ -21,7 +14,6 @@ KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> modul
       tactic_(tactic),
       geometry_(geometry),
       workspaces_(scratch ? *scratch : resources.workspaces()),
-      number_(++plans),
       module_(std::move(module)) {
   const ContextScope scope(resources.context());
   function_ = module_->only();
@@ -32,6 +24,8 @@ KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> modul
     check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),
           "allowing a large cluster");
 
+  for (std::size_t i = 0; i < static_cast<std::size_t>(geometry.map_count); ++i)
+    forms_[i] = tensor_map_form(geometry.maps[i], problem, resources.facts().compute());
   launch_.gridDimX = geometry.grid[0], launch_.gridDimY = geometry.grid[1], launch_.gridDimZ = geometry.grid[2];
   launch_.blockDimX = geometry.threads, launch_.blockDimY = 1, launch_.blockDimZ = 1;
   launch_.sharedMemBytes = geometry.smem_bytes;
@@ -49,22 +43,19 @@ KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> modul
   }
 }
 
-// Of the thread's lately used ones, or made now.
-const CUtensorMap* KernelPlan::tensor_map(std::size_t place, const CallArgs& args, const void* workspace,
-                                          CUtensorMap& own) const {
-  const TensorMapSpec& spec = geometry_.maps[place];
-  const auto encoded = [&] { return encode_tensor_map(tensor_map_shape(spec, problem_, args, workspace)); };
-  TensorMaps* const lately = TensorMaps::of_thread();
-  if (!lately) return own = encoded(), &own;
-  const Operand<const void> operand = operand_of(spec.operand, args);
-  const TensorMaps::Key key{number_, spec.packed_at ? workspace : operand.data, operand.ld, args.m, args.n, args.k};
-  TensorMaps::Entry& entry = lately->at(place, key);
-  if (!(entry.key == key)) [[unlikely]] {
-    entry.key = {};  // encoding may throw
-    entry.map = encoded();
-    entry.key = key;
+// The thread's, or encoded now. own: where a thread without any has them.
+void KernelPlan::add_maps(void** parameters, const CallArgs& args, const void* workspace, CUtensorMap* own) const {
+  TensorMaps* const known = TensorMaps::of_thread();
+  for (std::size_t i = 0; i < static_cast<std::size_t>(geometry_.map_count); ++i) {
+    const TensorMapSpec& spec = geometry_.maps[i];
+    const TensorMapKey key(spec, forms_[i], args, workspace);
+    const CUtensorMap* map = known ? known->find(spec.operand, key) : nullptr;
+    if (!map) [[unlikely]] {
+      map = &(own[i] = encode_tensor_map(tensor_map_shape(spec, problem_, args, workspace)));
+      if (known) map = known->keep(spec.operand, key, *map);
+    }
+    parameters[i] = const_cast<CUtensorMap*>(map);
   }
-  return &entry.map;
 }
 
 bool KernelPlan::try_launch(Stream stream, const CallArgs& args) const {
@@ -81,10 +72,9 @@ bool KernelPlan::try_launch(Stream stream, const CallArgs& args) const {
     }
   }
   KernelArgs to_kernel = kernel_args(args, workspace);
-  CUtensorMap maps[TensorMaps::kMost];
-  void* parameters[1 + std::size(maps)] = {&to_kernel};
-  for (std::size_t i = 0; i < static_cast<std::size_t>(geometry_.map_count); ++i)
-    parameters[1 + i] = const_cast<CUtensorMap*>(tensor_map(i, args, workspace, maps[i]));
+  CUtensorMap maps[kMostMaps];
+  void* parameters[1 + kMostMaps] = {&to_kernel};
+  if (geometry_.map_count > 0) add_maps(parameters + 1, args, workspace, maps);
   CUlaunchConfig launch = launch_;
   launch.hStream = stream;
   check(driver().cuLaunchKernelEx(&launch, function_, parameters, nullptr), "launching a kernel");

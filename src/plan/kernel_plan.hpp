@@ -29,14 +29,14 @@ class KernelPlan : public LaunchPlan {
   CUfunction function() const { return function_; }
 
  private:
-  const CUtensorMap* tensor_map(std::size_t place, const CallArgs& args, const void* workspace, CUtensorMap& own) const;
+  void add_maps(void** parameters, const CallArgs& args, const void* workspace, CUtensorMap* own) const;
 
   Problem problem_;
   Tactic tactic_;
   Geometry geometry_;
   Workspaces& workspaces_;
-  const std::uint64_t number_;  // no other plan gets it
-  CUlaunchConfig launch_{};     // but the stream
+  std::array<std::uint64_t, kMostMaps> forms_{};  // of the geometry's maps
+  CUlaunchConfig launch_{};                       // but the stream
   CUlaunchAttribute attributes_[2]{};
   std::shared_ptr<const Module> module_;
   CUfunction function_ = nullptr;

@@ -1,6 +1,8 @@
 #include "plan/tensor_maps.hpp"
 
-#include <new>
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "gpu/driver.hpp"
@@ -35,23 +37,6 @@ CUtensorMapSwizzle swizzle(std::int32_t bytes) {
 
 }  // namespace
 
-Operand<const void> operand_of(OperandId which, const CallArgs& args) {
-  const auto read = [](const Operand<void>& x) { return Operand<const void>{x.data, x.ld, x.batch_stride}; };
-  switch (which) {
-    case OperandId::a:
-      return args.a;
-    case OperandId::b:
-      return args.b;
-    case OperandId::d:
-      return read(args.d);
-    case OperandId::b2:
-      return args.b2;
-    case OperandId::aux:
-      return read(args.aux);
-  }
-  return {};
-}
-
 CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
   CUtensorMap map{};
   if (shape.box[0] == 0) return map;  // the kernel does not use it
@@ -66,26 +51,32 @@ CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
 
 TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
                                 const void* workspace) {
+  const auto read = [](const Operand<void>& x) { return Operand<const void>{x.data, x.ld, x.batch_stride}; };
   const auto m = static_cast<std::uint64_t>(args.m), n = static_cast<std::uint64_t>(args.n),
              k = static_cast<std::uint64_t>(args.k);
-  const Operand<const void> operand = operand_of(spec.operand, args);
+  Operand<const void> operand;
   TensorMapShape shape;
-  shape.base = operand.data, shape.dtype = problem.in;
+  shape.dtype = problem.in;
   switch (spec.operand) {
     case OperandId::a:
+      operand = args.a;
       shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
       break;
     case OperandId::b:
     case OperandId::b2:
+      operand = spec.operand == OperandId::b ? args.b : args.b2;
       shape.extent = problem.b_major == Major::k ? std::array{k, n} : std::array{n, k};
       break;
     case OperandId::d:
+      operand = read(args.d);
       shape.dtype = problem.epilogue.out, shape.extent = {n, m};
       break;
     case OperandId::aux:
+      operand = read(args.aux);
       shape.dtype = problem.epilogue.out, shape.extent = {problem.epilogue.gated ? 2 * n : n, m};
       break;
   }
+  shape.base = operand.data;
   shape.row_bytes = static_cast<std::uint64_t>(operand.ld) * static_cast<std::uint64_t>(size_of(shape.dtype));
   shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
   shape.swizzle_bytes = spec.swizzle_bytes;
@@ -95,6 +86,30 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
         static_cast<std::uint64_t>(packed_row_bytes(static_cast<std::int64_t>(shape.extent[0]), size_of(shape.dtype)));
   }
   return shape;
+}
+
+std::uint64_t tensor_map_form(const TensorMapSpec& spec, const Problem& problem, int compute) {
+  const bool output = spec.operand == OperandId::d || spec.operand == OperandId::aux;
+  const Major major = spec.operand == OperandId::a ? problem.a_major : problem.b_major;
+  std::uint64_t form = 1;
+  const auto add = [&](int bits, auto value) { form = form << bits | static_cast<std::uint64_t>(value); };
+  add(3, spec.operand), add(2, output ? problem.epilogue.out : problem.in), add(1, !output && major == Major::mn);
+  add(1, spec.operand == OperandId::aux && problem.epilogue.gated), add(1, spec.packed_at != 0);
+  add(8, spec.swizzle_bytes), add(16, spec.box_inner), add(16, spec.box_outer), add(8, compute);
+  return form;
+}
+
+const CUtensorMap* TensorMaps::keep(OperandId operand, const TensorMapKey& key, const CUtensorMap& map) {
+  Table& table = tables_[static_cast<std::size_t>(operand)];
+  if (table.used == kMost) {
+    std::ranges::fill(table.keys, TensorMapKey());
+    table.used = 0;
+  }
+  std::size_t i = first(key);
+  while (table.keys[i].form) i = next(i);
+  ++table.used;
+  table.keys[i] = key;
+  return &(table.maps[i] = map);
 }
 
 namespace {
@@ -109,11 +124,15 @@ TensorMaps* TensorMaps::of_thread() {
   if (maps || ended) [[likely]]
     return maps;
   struct Owner {
-    ~Owner() { delete std::exchange(maps, nullptr), ended = true; }
+    ~Owner() {
+      if (maps) ::munmap(std::exchange(maps, nullptr), sizeof *maps);
+      ended = true;
+    }
   };
   static thread_local const Owner owner;
   static_cast<void>(owner);
-  return maps = new (std::nothrow) TensorMaps;
+  void* const pages = ::mmap(nullptr, sizeof *maps, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return maps = pages == MAP_FAILED ? nullptr : static_cast<TensorMaps*>(pages);
 }
 
 }  // namespace ak

@@ -1,12 +1,11 @@
-// Tensor maps: what a kernel is told of an operand's memory, for TMA. The driver is asked to encode one only when it differs
-// from those that the thread used lately.
+// Tensor maps: what a kernel is told of an operand's memory, for TMA. A thread keeps those that its calls needed, so that the
+// driver encodes none twice.
 #pragma once
 
 #include <cuda.h>
 
 #include <array>
 #include <cstdint>
-#include <tuple>
 
 #include "core/geometry.hpp"
 #include "core/problem.hpp"
@@ -26,46 +25,92 @@ struct TensorMapShape {
   bool operator==(const TensorMapShape&) const = default;
 };
 
-Operand<const void> operand_of(OperandId which, const CallArgs& args);
 /// workspace: where packed copies lie.
 TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& problem, const CallArgs& args,
                                 const void* workspace = nullptr);
 CUtensorMap encode_tensor_map(const TensorMapShape& shape);
 
-/// The maps that one thread used lately. Those of one kernel are not in each other's way.
+/// What no call of a kernel changes of a map's shape: operand, types, order of the axes, box, swizzle. compute: of the device
+/// (DeviceFacts), as another architecture may encode otherwise. Never 0.
+std::uint64_t tensor_map_form(const TensorMapSpec& spec, const Problem& problem, int compute);
+
+/// All that a map depends on. An equal key is an equal map, whatever kernel it was encoded for: a weight's serves every m.
+struct TensorMapKey {
+  std::uintptr_t base = 0;
+  std::uint64_t ld = 0;  // 0 of a packed copy
+  std::uint64_t extents = 0;
+  std::uint64_t form = 0;  // 0: of no map
+
+  TensorMapKey() = default;
+  TensorMapKey(const TensorMapSpec& spec, std::uint64_t form, const CallArgs& args, const void* workspace) : form(form) {
+    const auto of = [&](const auto& operand, int lines, int width) {
+      base = reinterpret_cast<std::uintptr_t>(operand.data), ld = static_cast<std::uint64_t>(operand.ld);
+      extents = static_cast<std::uint64_t>(lines) << 32 | static_cast<std::uint32_t>(width);
+    };
+    switch (spec.operand) {
+      case OperandId::a:
+        of(args.a, args.m, args.k);
+        break;
+      case OperandId::b:
+        of(args.b, args.n, args.k);
+        break;
+      case OperandId::d:
+        of(args.d, args.m, args.n);
+        break;
+      case OperandId::b2:
+        of(args.b2, args.n, args.k);
+        break;
+      case OperandId::aux:
+        of(args.aux, args.m, args.n);
+        break;
+    }
+    if (spec.packed_at) [[unlikely]]
+      base = reinterpret_cast<std::uintptr_t>(workspace) + static_cast<std::uint64_t>(spec.packed_at), ld = 0;
+  }
+  // One branch, and none for each word.
+  bool operator==(const TensorMapKey& other) const {
+    return ((base ^ other.base) | (ld ^ other.ld) | (extents ^ other.extents) | (form ^ other.form)) == 0;
+  }
+  std::uint64_t hash() const {
+    return (base ^ ld * 0xc2b2ae3d27d4eb4full ^ extents * 0x165667b19e3779f9ull ^ form * 0xd6e8feb86659fd93ull) *
+           0x9e3779b97f4a7c15ull;
+  }
+};
+
+/// The maps that one thread's calls needed, each operand's in a table of its own: however activations move, weights keep
+/// theirs. A full table is emptied, so that what is no longer used goes.
 class TensorMaps {
  public:
-  static constexpr std::size_t kMost = std::tuple_size_v<decltype(Geometry::maps)>;  // of one kernel
-
-  /// What a kernel's map depends on.
-  struct Key {
-    std::uint64_t plan = 0;  // a number that no other plan has; 0: of none
-    const void* base = nullptr;
-    std::int64_t ld = 0;
-    int m = 0, n = 0, k = 0;
-
-    bool operator==(const Key&) const = default;
-  };
-  struct Entry {
-    Key key;
-    CUtensorMap map;
-  };
+  static constexpr std::size_t kOperands = static_cast<std::size_t>(OperandId::aux) + 1;
+  static constexpr std::size_t kMost = 1536;  // of one operand
 
   /// Made by the thread's first call; null where there is no memory for it, or the thread is ending.
   static TensorMaps* of_thread();
-  /// Where the kernel's map of that place among its maps is, or is to be: one of two, the newer of which a third leaves.
-  Entry& at(std::size_t place, const Key& key) {
-    const std::uint64_t bits = (reinterpret_cast<std::uintptr_t>(key.base) ^ key.plan << 48) * 0x9e3779b97f4a7c15ull;
-    Entry* const both = entries_[place][bits >> (64 - kBits)];
-    if (both[0].key == key) return both[0];
-    if (both[1].key == key) return both[1];
-    both[1] = both[0];
-    return both[0];
+
+  /// Null where there is none. It stays where it is until the next keep() of that operand.
+  const CUtensorMap* find(OperandId operand, const TensorMapKey& key) const {
+    const Table& table = tables_[static_cast<std::size_t>(operand)];
+    for (std::size_t i = first(key);; i = next(i)) {  // never full
+      if (table.keys[i] == key) [[likely]]
+        return &table.maps[i];
+      if (!table.keys[i].form) return nullptr;
+    }
   }
+  /// Of a key that find() does not know.
+  const CUtensorMap* keep(OperandId operand, const TensorMapKey& key, const CUtensorMap& map);
 
  private:
-  static constexpr int kBits = 4;
-  Entry entries_[kMost][1 << kBits][2]{};
+  static constexpr int kBits = 11;
+  static constexpr std::size_t kEntries = std::size_t{1} << kBits;
+  static std::size_t first(const TensorMapKey& key) { return key.hash() >> (64 - kBits); }
+  static std::size_t next(std::size_t i) { return (i + 1) % kEntries; }
+
+  struct Table {
+    TensorMapKey keys[kEntries];
+    CUtensorMap maps[kEntries];
+    std::size_t used;
+  };
+  Table tables_[kOperands];  // zero at first; pages that no map lies in take no memory
 };
 
 }  // namespace ak

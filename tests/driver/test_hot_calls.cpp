@@ -83,22 +83,6 @@ TEST_CASE("hot call: one launch, one question of the context where no plan knows
   }
 }
 
-TEST_CASE("hot call: the maps of two kernels are in nobody's way, wherever their operands lie") {
-  TensorMaps* const maps = TensorMaps::of_thread();
-  REQUIRE(maps);
-  const auto key = [](std::uint64_t plan, std::uintptr_t base) {
-    return TensorMaps::Key{plan, reinterpret_cast<const void*>(base), 64, 64, 64, 64};
-  };
-  for (std::uint64_t other = 2; other < 200; ++other) {
-    const TensorMaps::Key one = key(1, 0x7f0000000000), two = key(other, 0x7f0000000000 + other % 3 * 4096);
-    maps->at(0, one).key = one;
-    maps->at(0, two).key = two;
-    CHECK(maps->at(0, one).key == one);
-    CHECK(maps->at(0, two).key == two);
-    maps->at(0, one).key = {}, maps->at(0, two).key = {};
-  }
-}
-
 TEST_CASE("hot call: no allocation, no lock") {
   for (const bool scratch : {false, true}) {
     CAPTURE(scratch);

@@ -35,6 +35,12 @@ struct Launch {
   bool cooperative = false, programmatic = false;  // its attributes
 };
 
+/// What a tensor map is here: what the driver was told.
+struct TensorMap {
+  std::uint64_t base = 0, extent[2]{}, row_bytes = 0;
+  unsigned box[2]{}, type = 0, swizzle = 0;
+};
+
 /// One device of 16 GiB, no failures, nothing recorded. Contexts, numbers and threads go on.
 void reset();
 

@@ -134,7 +134,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
   state().launches.push_back(launch);
   if (scripted == "crashes") std::abort();
   if (scripted == "is killed") ::kill(::getpid(), SIGKILL);  // as by one who frees memory
-  if (scripted == "starves") throw std::bad_alloc();  // no host memory is left
+  if (scripted == "starves") throw std::bad_alloc();         // no host memory is left
   if (scripted == "hangs") stream->busy = true;
   if (scripted == "lasts") stream->busy_until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
   if (scripted == "faults") state().lost = CUDA_ERROR_ILLEGAL_ADDRESS;
@@ -151,10 +151,13 @@ CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction, const CUlaunchC
   return *clusters = 1, frame(CUDA_SUCCESS);
 }
 
-CUresult cuTensorMapEncodeTiled(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void* base, const cuuint64_t*, const cuuint64_t*,
-                                const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
-                                CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
+CUresult cuTensorMapEncodeTiled(CUtensorMap* map, CUtensorMapDataType type, cuuint32_t, void* base, const cuuint64_t* extent,
+                                const cuuint64_t* stride, const cuuint32_t* box, const cuuint32_t*, CUtensorMapInterleave,
+                                CUtensorMapSwizzle swizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill) {
   FAKE_FRAME("cuTensorMapEncodeTiled", nullptr, number(base));
+  const TensorMap told{number(base), {extent[0], extent[1]}, stride[0], {box[0], box[1]}, type, swizzle};
+  static_assert(sizeof told <= sizeof *map);
+  std::memcpy(map, &told, sizeof told);
   return frame(CUDA_SUCCESS);
 }
 

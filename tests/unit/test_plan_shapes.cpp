@@ -1,7 +1,9 @@
 // The arithmetic of plans: what needs no GPU.
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <set>
+#include <vector>
 
 #include "core/activation.hpp"
 #include "gpu/driver.hpp"
@@ -80,6 +82,50 @@ TEST_CASE("a tensor map of more than 2^32 bytes keeps its stride") {
   const auto map = tensor_map_shape({OperandId::a, 64, 64, 128}, p, args);
   CHECK(map.extent[0] == 2000000000ull);
   CHECK(map.row_bytes == 8000000000ull);
+}
+
+TEST_CASE("an equal key is an equal tensor map, whatever differs; a weight's has nothing of m in it") {
+  struct Case {
+    TensorMapKey key;
+    TensorMapShape shape;
+  };
+  std::vector<Case> all;
+  const auto add = [&](const TensorMapSpec& spec, const Problem& p, const CallArgs& args, std::uintptr_t workspace) {
+    void* const at = reinterpret_cast<void*>(workspace);
+    all.push_back({{spec, tensor_map_form(spec, p, 90), args, at}, tensor_map_shape(spec, p, args, at)});
+  };
+  for (const OperandId operand : {OperandId::a, OperandId::b, OperandId::d, OperandId::b2, OperandId::aux})
+    for (const Major major : {Major::k, Major::mn})
+      for (const DType type : {DType::f16, DType::bf16})
+        for (const bool gated : {false, true})
+          for (const int other : {0, 1, 2, 3, 4, 5, 6, 7, 8}) {
+            Problem p = shape(major, major);
+            p.in = type, p.epilogue.out = type, p.epilogue.gated = gated;
+            CallArgs args = call(p);
+            args.b2 = args.b, args.aux = args.d;
+            TensorMapSpec spec{operand, 64, 128, 128};
+            if (other == 1) args.m = 99;
+            if (other == 2) args.n = 199;
+            if (other == 3) args.k = 299;
+            if (other == 4) args.a.ld = args.b.ld = args.b2.ld = args.d.ld = args.aux.ld = 1 << 20;
+            if (other == 5) spec.box_inner = 32;
+            if (other == 6) spec.box_outer = 64;
+            if (other == 7) spec.swizzle_bytes = 64;
+            if (other == 8) spec.packed_at = 0x100;
+            add(spec, p, args, 0x10000), add(spec, p, args, 0x20000);
+          }
+  for (const Case& one : all)
+    for (const Case& two : all)
+      if (one.key == two.key) CHECK(one.shape == two.shape);
+
+  const TensorMapSpec b{OperandId::b, 64, 128, 128};
+  Problem p = shape(Major::k, Major::k), fewer = p;
+  fewer.m = 7, fewer.epilogue.activation = Activation::relu;
+  const auto key = [&](const Problem& p, int compute) {
+    return TensorMapKey(b, tensor_map_form(b, p, compute), call(p), nullptr);
+  };
+  CHECK(key(p, 90) == key(fewer, 90));
+  CHECK_FALSE(key(p, 90) == key(p, 100));
 }
 
 TEST_CASE("cuBLASLt computes the transposed product of the same memory") {
