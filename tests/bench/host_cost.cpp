@@ -40,6 +40,7 @@ using namespace ak;
 namespace {
 
 constexpr int kRounds = 400, kCalls = 200, kProfiled = 30'000'000;
+constexpr std::size_t kLayers = 256;  // of a model, each with x, w and y of its own
 
 struct Form {
   std::string name;
@@ -79,6 +80,7 @@ class Layer {
     options.cache_dir = folder, options.worker = "/nowhere/ak-worker", options.shipped = false;
     context_ = std::make_unique<Context>(options);
     plan_.emplace(context_->plan(x_, w_, y_, e_));
+    plans_.assign(kLayers, *plan_);
 
     const auto view = [](auto& to, const auto& from) {
       to.data = from.data, to.rows = from.rows, to.cols = from.cols, to.ld = from.ld;
@@ -98,12 +100,27 @@ class Layer {
     };
     add("call", [this] { context_->matmul_act(stream_, x_, w_, y_, e_); });
     add("plan", [this] { (*plan_)(stream_, x_, w_, y_, e_); });
+    add("call, layers in turn", [this] {
+      next_layer();
+      context_->matmul_act(stream_, of_layer(x_), of_layer(w_), of_layer(y_), e_);
+    });
+    add("plan, layers in turn", [this] {
+      next_layer();
+      plans_[layer_](stream_, of_layer(x_), of_layer(w_), of_layer(y_), e_);
+    });
     add("plan, own scratch", [this] { (*plan_)(stream_, x_, w_, y_, e_, {const_cast<void*>(memory(4)), 1 << 30}); });
     add("call in C", [this] { need(ak_matmul_act(c_context_, stream_, &c_x_, &c_w_, &c_y_, &c_e_)); });
     add("plan in C", [this] { need(ak_plan_call(c_plan_, stream_, &c_x_, &c_w_, &c_y_, &c_e_, nullptr, 0)); });
   }
 
  private:
+  void next_layer() { layer_ = (layer_ + 1) % kLayers; }
+  template <class Matrix>
+  Matrix of_layer(Matrix all) const {
+    all.data = reinterpret_cast<decltype(all.data)>(reinterpret_cast<std::uintptr_t>(all.data) + (layer_ << 16));
+    return all;
+  }
+
   const std::string kind_;
   ConstMatrix x_, w_;
   Matrix y_;
@@ -111,6 +128,8 @@ class Layer {
   const CUstream stream_;
   std::unique_ptr<Context> context_;
   std::optional<Plan> plan_;
+  std::vector<Plan> plans_;  // of each layer
+  std::size_t layer_ = 0;
   ak_const_matrix c_x_ = AK_CONST_MATRIX_INIT, c_w_ = AK_CONST_MATRIX_INIT;
   ak_matrix c_y_ = AK_MATRIX_INIT;
   ak_epilogue c_e_ = AK_EPILOGUE_INIT;
@@ -191,7 +210,7 @@ void print(const std::vector<Form>& forms) {
   std::vector<std::vector<double>> ns(forms.size());
   std::vector<std::string> asked;
   for (const Form& form : forms) {
-    form.call();
+    for (std::size_t i = 0; i < kLayers; ++i) form.call();
     QuickDriver::forget();
     form.call();
     asked.push_back(QuickDriver::asked());

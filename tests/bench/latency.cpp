@@ -4,8 +4,10 @@
 //   ak_latency driver                 what each question to the driver costs that a hot call may ask
 //
 // first_s is the wall time of the first ak::matmul_act until its kernel is enqueued, the CUDA context being there already:
-// a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. hot_us, plan_us (the same call by an
-// ak::Plan), moving_us (hot_us with x elsewhere each time, in 256 places) and bare_us are medians of interleaved rounds.
+// a search, a hit of the store, or a hit of the shipped pack, compiled and proven here. All others are medians of rounds in
+// which each has its turn, a call at a time: bare_us, the bare launch; hot_us, the one-line call; plan_us, the same by an
+// ak::Plan; moving_us, hot_us with x elsewhere each time, in 256 places; turn_us and turn_plan_us, 256 layers of one shape in
+// turn, as a model's, each with x, w and y of its own, and a plan of its own.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -64,7 +66,8 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   if (!cubin) return nullptr;
   auto bare = std::make_unique<BareLaunch>();
   const Geometry g = family(record->tactic.family).geometry(record->problem, record->tactic, context.impl().device());
-  bare->plan = std::make_unique<KernelPlan>(resources(), cubin->data(), call.problem, record->tactic, g);
+  // The function that hot calls launch: changing between two costs the driver something.
+  bare->plan = std::make_unique<KernelPlan>(resources(), resources().module(*cubin), call.problem, record->tactic, g);
   bare->args = kernel_args(call.args);
   if (g.workspace_bytes > 0) {
     bare->workspace = Buffer::make(static_cast<std::size_t>(g.workspace_bytes));
@@ -153,8 +156,9 @@ int run(int count, char** words) {
   }
   current_context();
   const auto elements = [](std::int64_t count) { return Buffer::make(static_cast<std::size_t>(count) * 2); };
-  constexpr std::int64_t kPlaces = 256, kApart = 128;  // of x, in elements
-  const Buffer a = elements(m * k + kPlaces * kApart), b = elements(n * k), bias = elements(n), d = elements(m * n);
+  constexpr std::int64_t kPlaces = 256, kApart = 128;  // of operands, in elements
+  const auto places = [&](std::int64_t count) { return elements(count + kPlaces * kApart); };
+  const Buffer a = places(m * k), b = places(n * k), bias = elements(n), d = places(m * n);
   const OwnedStream stream = OwnedStream::make();
   const ConstMatrix x{a.data(), m, k, k, DType::bf16, Order::row}, w{b.data(), k, n, k, DType::bf16, Order::col};
   const Matrix y{d.data(), m, n, n, DType::bf16, Order::row};
@@ -170,31 +174,51 @@ int run(int count, char** words) {
 
   const auto bare = bare_launch(context, canonicalize(x, w, y, epilogue), stream.get());
   Plan plan = context.plan(x, w, y, epilogue);
-  std::vector<double> hot_us, plan_us, moving_us, bare_us;
-  const auto time = [&](std::vector<double>& into, const std::function<void()>& enqueue) {
-    const auto from = Clock::now();
-    for (int i = 0; i < kLaunches; ++i) enqueue();
-    into.push_back(seconds_since(from) / kLaunches * 1e6);
-    stream.synchronize();
+  std::vector<Plan> plans(kPlaces, plan);
+  std::int64_t calls = 0;
+  const auto there = [&](auto matrix, std::int64_t place) {
+    matrix.data = reinterpret_cast<decltype(matrix.data)>(reinterpret_cast<std::uintptr_t>(matrix.data) +
+                                                          2 * kApart * static_cast<std::uintptr_t>(place));
+    return matrix;
   };
+  struct Arm {
+    std::function<void()> enqueue;
+    std::vector<double> us;
+  };
+  Arm hot{[&] { context.matmul_act(stream.get(), x, w, y, epilogue); }, {}};
+  Arm by_plan{[&] { plan(stream.get(), x, w, y, epilogue); }, {}};
+  Arm moving{[&] { context.matmul_act(stream.get(), there(x, ++calls % kPlaces), w, y, epilogue); }, {}};
+  Arm turn{[&, layer = std::int64_t{0}]() mutable {
+             layer = (layer + 1) % kPlaces;
+             context.matmul_act(stream.get(), there(x, layer), there(w, layer), there(y, layer), epilogue);
+           },
+           {}};
+  Arm turn_plan{[&, layer = std::int64_t{0}]() mutable {
+                  layer = (layer + 1) % kPlaces;
+                  plans[static_cast<std::size_t>(layer)](stream.get(), there(x, layer), there(w, layer), there(y, layer),
+                                                         epilogue);
+                },
+                {}};
+  Arm launch{[&] { (*bare)(); }, {}};
+  std::vector<Arm*> arms{&hot, &by_plan, &moving, &turn, &turn_plan};
+  if (bare) arms.push_back(&launch);
   for (int round = 0; round < kRounds; ++round) {
-    time(hot_us, [&] { context.matmul_act(stream.get(), x, w, y, epilogue); });
-    time(plan_us, [&] { plan(stream.get(), x, w, y, epilogue); });
-    time(moving_us, [&, place = std::int64_t{round} * kLaunches]() mutable {
-      ConstMatrix there = x;
-      there.data = a.data<const char>() + 2 * kApart * (++place % kPlaces);
-      context.matmul_act(stream.get(), there, w, y, epilogue);
-    });
-    if (bare) time(bare_us, [&] { (*bare)(); });
+    std::ranges::rotate(arms, arms.begin() + 1);  // none is always the first after a certain other
+    for (Arm* arm : arms) {
+      const auto from = Clock::now();
+      for (int i = 0; i < kLaunches; ++i) arm->enqueue();
+      arm->us.push_back(seconds_since(from) / kLaunches * 1e6);
+      stream.synchronize();
+    }
   }
   const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
-  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f},{:.3f}\n", m, n, k, csv_field(name(*activation)),
+  fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f},{:.3f},{:.3f},{:.3f}\n", m, n, k, csv_field(name(*activation)),
              spent.store_hits  ? "hit"
              : spent.pack_hits ? "pack"
                                : "search",
-             first_s, spent.trials, spent.compiles, median(hot_us), bare ? fmt::format("{:.3f}", median(bare_us)) : "",
-             e.served_by, median(plan_us), median(moving_us));
+             first_s, spent.trials, spent.compiles, median(hot.us), bare ? fmt::format("{:.3f}", median(launch.us)) : "",
+             e.served_by, median(by_plan.us), median(moving.us), median(turn.us), median(turn_plan.us));
   return 0;
 }
 

@@ -13,7 +13,7 @@ fi
 ak_forget_settings
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic,plan_us,moving_us"
+echo "m,n,k,activation,served,first_s,trials,compiles,hot_us,bare_us,tactic,plan_us,moving_us,turn_us,turn_plan_us"
 "$latency" driver >&2
 row=0
 while read -r m n k; do
