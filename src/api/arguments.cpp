@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 
-#include "base/arithmetic.hpp"
 #include "core/activation.hpp"
 
 namespace ak {
@@ -20,23 +20,33 @@ constexpr auto kInvalid = ErrorCode::invalid_argument;
 constexpr auto kUnsupported = ErrorCode::unsupported;
 constexpr std::int64_t kLargest = std::numeric_limits<std::int32_t>::max();
 
-// A matrix as it lies in memory: `lines` runs of `width` contiguous elements, `ld` elements apart.
-struct Lines {
-  std::int64_t width, lines, ld, size;
-  std::uintptr_t begin;
+// A ConstMatrix or a Matrix, as it came: a call's matrices are copied nowhere.
+template <class T>
+concept View = std::same_as<T, ConstMatrix> || std::same_as<T, Matrix>;
 
-  Lines(const ConstMatrix& x)
-      : width(x.order == Order::row ? x.cols : x.rows),
-        lines(x.order == Order::row ? x.rows : x.cols),
+// A matrix, or its transpose, as it lies in memory: `lines` runs of `width` contiguous elements, `ld` elements apart.
+struct Lines {
+  std::int64_t width = 0, lines = 0, ld = 0, size = 0;
+  std::uintptr_t begin = 0;  // 0: there is none, or nobody said where
+
+  Lines() = default;
+  Lines(const View auto& x) : Lines(x, x.cols) {}
+  // Its first columns.
+  Lines(const View auto& x, std::int64_t cols)
+      : width(x.order == Order::row ? cols : x.rows),
+        lines(x.order == Order::row ? x.rows : cols),
         ld(x.ld),
         size(size_of(x.dtype)),
         begin(reinterpret_cast<std::uintptr_t>(x.data)) {}
+  // A vector.
+  Lines(const void* data, std::int64_t elements, DType dtype)
+      : width(elements), lines(1), ld(elements), size(size_of(dtype)), begin(reinterpret_cast<std::uintptr_t>(data)) {}
 
   std::uintptr_t end() const { return begin + static_cast<std::uintptr_t>(((lines - 1) * ld + width) * size); }
   // The distance between lines; with one line there is none, and any multiple of 16 bytes that covers it will do.
   std::int64_t pitch() const {
     const std::int64_t unit = 16 / size;
-    return lines > 1 ? ld : round_up(width, unit);
+    return lines > 1 ? ld : (width + unit - 1) & -unit;  // no division
   }
   std::uint8_t alignment() const {
     const auto bits = begin | static_cast<std::uintptr_t>(pitch() * size) | 16;
@@ -44,31 +54,44 @@ struct Lines {
   }
 };
 
-void check_shape(const char* name, const ConstMatrix& x) {
-  dtype_of(static_cast<int>(x.dtype), name), order_of(static_cast<int>(x.order), name);
+[[gnu::cold, gnu::noinline]] void refuse_size(const char* name, const View auto& x) {
   if (x.rows < 0 || x.cols < 0) refuse(kInvalid, "{}: negative size {} x {}", name, x.rows, x.cols);
   if (x.batch < 0) refuse(kInvalid, "{}: a batch of {} matrices", name, x.batch);
   if (x.batch != 1) refuse(kUnsupported, "{}: a batch of {} matrices is not served yet, only of 1", name, x.batch);
-  if (x.rows > kLargest || x.cols > kLargest)
-    refuse(kUnsupported, "{}: {} x {} has a dimension over 2^31 - 1", name, x.rows, x.cols);
+  refuse(kUnsupported, "{}: {} x {} has a dimension over 2^31 - 1", name, x.rows, x.cols);
+}
+
+[[gnu::cold, gnu::noinline]] void check_far_end(const char* name, const Lines& lines) {
+  std::int64_t elements = 0;
+  if (__builtin_mul_overflow(std::max<std::int64_t>(lines.lines, 1), lines.ld, &elements) ||
+      elements > std::numeric_limits<std::int64_t>::max() / 8)
+    refuse(kInvalid, "{}: leading dimension {} puts its end outside any memory", name, lines.ld);
+}
+
+Lines check_shape(const char* name, const View auto& x) {
+  dtype_of(static_cast<int>(x.dtype), name), order_of(static_cast<int>(x.order), name);
+  if (static_cast<std::uint64_t>(x.rows | x.cols) > kLargest || x.batch != 1) refuse_size(name, x);
   const Lines lines(x);
   if (x.ld < lines.width)
     refuse(kInvalid, "{}: leading dimension {} is less than its {} contiguous elements", name, x.ld, lines.width);
-  std::int64_t elements = 0;
-  if (__builtin_mul_overflow(std::max<std::int64_t>(lines.lines, 1), x.ld, &elements) ||
-      elements > std::numeric_limits<std::int64_t>::max() / 8)
-    refuse(kInvalid, "{}: leading dimension {} puts its end outside any memory", name, x.ld);
+  if (x.ld >> 28) [[unlikely]]  // else less than 2^31 lines of it end below 2^59 elements
+    check_far_end(name, lines);
+  return lines;
+}
+
+[[gnu::cold, gnu::noinline]] void refuse_data(const char* name, const void* data, DType dtype) {
+  if (!data) refuse(kInvalid, "{}: data is null", name);
+  refuse(kInvalid, "{}: data {} is not aligned to its {} bytes of {}", name, data, size_of(dtype), ak::name(dtype));
 }
 
 void check_data(const char* name, const void* data, DType dtype, Pointers required) {
-  if (!data && required == Pointers::required) refuse(kInvalid, "{}: data is null", name);
-  if (reinterpret_cast<std::uintptr_t>(data) % size_of(dtype) != 0)
-    refuse(kInvalid, "{}: data {} is not aligned to its {} bytes of {}", name, data, size_of(dtype), ak::name(dtype));
+  const bool absent = !data && required == Pointers::required;
+  if (absent || reinterpret_cast<std::uintptr_t>(data) % static_cast<unsigned>(size_of(dtype)) != 0)
+    refuse_data(name, data, dtype);
 }
 
-// Whether two views surely share no byte: apart as ranges, or side by side in lines of the same pitch.
-bool disjoint(const Lines& x, const Lines& y) {
-  if (x.end() <= y.begin || y.end() <= x.begin) return true;
+// Of ranges that meet: whether they lie side by side in lines of the same pitch.
+[[gnu::noinline]] bool side_by_side(const Lines& x, const Lines& y) {
   // A single line has no pitch of its own and takes the other's.
   const std::int64_t x_pitch = x.ld * x.size, y_pitch = y.ld * y.size;
   if (x.lines > 1 && y.lines > 1 && x_pitch != y_pitch) return false;
@@ -79,7 +102,10 @@ bool disjoint(const Lines& x, const Lines& y) {
          offset + static_cast<std::uintptr_t>(second.width * second.size) <= pitch;
 }
 
-void check_c(const ConstMatrix& c, const ConstMatrix& d, Pointers required, const ArgumentNames& names) {
+// Whether two views surely share no byte.
+bool disjoint(const Lines& x, const Lines& y) { return x.end() <= y.begin || y.end() <= x.begin || side_by_side(x, y); }
+
+void check_c(const ConstMatrix& c, const Matrix& d, Pointers required, const ArgumentNames& names) {
   check_shape(names.c, c);
   if (c.rows != d.rows || c.cols != d.cols)
     refuse(kInvalid, "{}: {} x {} differs from {}'s {} x {}", names.c, c.rows, c.cols, names.d, d.rows, d.cols);
@@ -92,20 +118,31 @@ void check_c(const ConstMatrix& c, const ConstMatrix& d, Pointers required, cons
   if (!same && !disjoint(c, d)) refuse(kInvalid, "{}: overlaps {} without being it", names.c, names.d);
 }
 
-// A vector of `elements` that is read; it may not lie in what is written.
-void check_vector(const char* name, const void* data, std::int64_t elements, DType dtype, const ConstMatrix& d,
-                  const ConstMatrix& aux, const ArgumentNames& names) {
-  check_data(name, data, dtype, Pointers::optional);
-  const ConstMatrix vector{data, 1, elements, elements, dtype, Order::row};
-  if (d.data && !disjoint(vector, d)) refuse(kInvalid, "{}: overlaps {}", name, names.d);
-  if (aux.data && !disjoint(vector, aux)) refuse(kInvalid, "{}: overlaps {}", name, names.aux);
+// What a call writes; of no aux, an empty one.
+struct Written {
+  Lines d, aux;
+};
+
+// A matrix that is read; it may not lie in what is written.
+void check_apart(const char* name, const Lines& x, const Written& written, const ArgumentNames& names) {
+  if (!x.begin) return;
+  if (written.d.begin && !disjoint(x, written.d)) refuse(kInvalid, "{}: overlaps {}", names.d, name);
+  if (written.aux.begin && !disjoint(x, written.aux)) refuse(kInvalid, "{}: overlaps {}", names.aux, name);
 }
 
-bool given(const ConstMatrix& x) { return x.data || x.rows || x.cols; }
+// A vector of `elements`, likewise.
+void check_vector(const char* name, const void* data, std::int64_t elements, DType dtype, const Written& written,
+                  const ArgumentNames& names) {
+  check_data(name, data, dtype, Pointers::optional);
+  const Lines vector(data, elements, dtype);
+  if (written.d.begin && !disjoint(vector, written.d)) refuse(kInvalid, "{}: overlaps {}", name, names.d);
+  if (written.aux.begin && !disjoint(vector, written.aux)) refuse(kInvalid, "{}: overlaps {}", name, names.aux);
+}
+
+bool given(const View auto& x) { return x.data || x.rows || x.cols; }
 
 // The shapes of a product with B, and of a gated one with two: D has half of a packed B's columns.
-void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix& d, const Epilogue& e,
-                   const ArgumentNames& names) {
+void check_product(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, const ArgumentNames& names) {
   if (a.cols != b.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} columns", names.b, b.rows, names.a, a.cols);
   if (d.rows != a.rows) refuse(kInvalid, "{}: its {} rows differ from {}'s {} rows", names.d, d.rows, names.a, a.rows);
   if (a.dtype == DType::f32) refuse(kUnsupported, "{}: f32 inputs are not served, only f16 and bf16", names.a);
@@ -135,7 +172,7 @@ void check_product(const ConstMatrix& a, const ConstMatrix& b, const ConstMatrix
 }
 
 // Its data is checked against everything else by the caller.
-void check_aux(const ConstMatrix& aux, const ConstMatrix& d, bool gated, const ArgumentNames& names) {
+void check_aux(const Matrix& aux, const Matrix& d, bool gated, const ArgumentNames& names) {
   check_shape(names.aux, aux);
   const std::int64_t columns = gated ? 2 * d.cols : d.cols;
   if (aux.rows != d.rows || aux.cols != columns)
@@ -152,59 +189,51 @@ struct Used {
   Used(const ConstMatrix& a, const Epilogue& e)
       : inputs(a.cols > 0 && e.alpha != 0),
         c(e.beta != 0),
-        aux(given(ConstMatrix(e.aux))),
+        aux(given(e.aux)),
         row_scale(inputs && e.row_scale),
         column_scale(inputs && e.column_scale) {}
 };
 
 // That what is used is there, aligned to its elements, and apart from what is written.
 void check_memory(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, const Used& use,
-                  Pointers data, const ArgumentNames& names) {
+                  const Lines& a_lines, const Lines& b_lines, const Written& written, Pointers data,
+                  const ArgumentNames& names) {
   check_data(names.d, d.data, d.dtype, data);
   if (use.aux) {
     check_aux(e.aux, d, e.gated, names);
     check_data(names.aux, e.aux.data, e.aux.dtype, data);
+    if (d.data && e.aux.data && !disjoint(written.d, written.aux)) refuse(kInvalid, "{}: overlaps {}", names.aux, names.d);
   }
-  const auto check_apart = [&](const char* name, const ConstMatrix& x) {
-    if (!x.data) return;
-    if (d.data && !disjoint(x, ConstMatrix(d))) refuse(kInvalid, "{}: overlaps {}", names.d, name);
-    if (e.aux.data && !disjoint(x, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, name);
-  };
-  if (d.data && e.aux.data && !disjoint(ConstMatrix(d), ConstMatrix(e.aux)))
-    refuse(kInvalid, "{}: overlaps {}", names.aux, names.d);
   if (use.inputs) {
     check_data(names.a, a.data, a.dtype, data);
     check_data(names.b, b.data, b.dtype, data);
-    check_apart(names.a, a);
-    check_apart(names.b, b);
+    check_apart(names.a, a_lines, written, names);
+    check_apart(names.b, b_lines, written, names);
     if (given(e.up)) {
       check_data(names.up, e.up.data, e.up.dtype, data);
-      check_apart(names.up, e.up);
+      check_apart(names.up, e.up, written, names);
     }
   }
   if (use.c) {
     if (!given(e.c)) refuse(kInvalid, "{}: beta is {} but c is null", names.c, e.beta);
     check_c(e.c, d, data, names);
-    if (e.c.data && e.aux.data && !disjoint(e.c, ConstMatrix(e.aux))) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
+    if (e.c.data && e.aux.data && !disjoint(e.c, written.aux)) refuse(kInvalid, "{}: overlaps {}", names.aux, names.c);
   }
   const std::int64_t wide = e.gated ? 2 * d.cols : d.cols;
   if (e.bias)
-    dtype_of(static_cast<int>(e.bias_dtype), names.bias), check_vector(names.bias, e.bias, wide, e.bias_dtype, d, e.aux, names);
-  if (use.row_scale) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, d, e.aux, names);
-  if (use.column_scale) check_vector(names.column_scale, e.column_scale, wide, DType::f32, d, e.aux, names);
+    dtype_of(static_cast<int>(e.bias_dtype), names.bias), check_vector(names.bias, e.bias, wide, e.bias_dtype, written, names);
+  if (use.row_scale) check_vector(names.row_scale, e.row_scale, d.rows, DType::f32, written, names);
+  if (use.column_scale) check_vector(names.column_scale, e.column_scale, wide, DType::f32, written, names);
 }
 
-// The two matrices of canonical B: a packed one is a gate and, n columns on, an up.
-struct GateAndUp {
-  ConstMatrix gate, up;
+// The up matrix: of a packed B, which is a gate and, n columns on, an up, the second half; of a null B too, for the alignment.
+struct Up {
+  Lines lines;
+  std::int64_t batch_stride;
 
-  GateAndUp(const ConstMatrix& b, const Epilogue& e, std::int64_t n) : gate(b), up(e.up) {
-    if (!e.gated || given(e.up)) return;
-    gate.cols = n;
-    up = gate;
-    const std::int64_t elements = b.order == Order::row ? n : n * b.ld;
-    // Of a null B too, for the alignment.
-    up.data = reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(b.data) + elements * size_of(b.dtype));
+  Up(const ConstMatrix& b, const ConstMatrix& up, std::int64_t n)
+      : lines(given(up) ? Lines(up) : Lines(b, n)), batch_stride(given(up) ? up.batch_stride : b.batch_stride) {
+    if (!given(up)) lines.begin += static_cast<std::uintptr_t>((b.order == Order::row ? n : n * b.ld) * lines.size);
   }
 };
 
@@ -228,21 +257,18 @@ Activation activation_of(int value, const char* name) {
 
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Pointers data,
                            const ArgumentNames& names) {
-  check_shape(names.a, a);
-  check_shape(names.b, b);
-  check_shape(names.d, d);
+  const Lines a_lines = check_shape(names.a, a), b_lines = check_shape(names.b, b), d_lines = check_shape(names.d, d);
   check_product(a, b, d, e, names);
   activation_of(static_cast<int>(e.activation), names.activation);
 
   if (d.rows == 0 || d.cols == 0) return {{}, {}, true};
 
   const Used use(a, e);
-  check_memory(a, b, d, e, use, data, names);
+  const Lines aux_lines = use.aux ? Lines(e.aux) : Lines();
+  check_memory(a, b, d, e, use, a_lines, b_lines, {d_lines, aux_lines}, data, names);
 
   // A column-major D is its own transpose in row-major: D^T = B^T A^T.
   const bool flip = d.order == Order::col;
-  const GateAndUp weights(b, e, d.cols);
-  const ConstMatrix left = flip ? b.transposed() : a, right = flip ? a.transposed() : weights.gate;
   // In registers until all is known: a call is written once.
   Problem p;
   CallArgs args;
@@ -256,22 +282,27 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   // Where A and B are not read, all such calls are one problem; 8 elements keep the strides legal for every kernel.
   args.a.ld = args.b.ld = args.b2.ld = 8;
   if (use.inputs) {
-    const Lines a_lines(left), b_lines(right);
+    // Lines are those of a matrix and of its transpose.
+    const ConstMatrix &left = flip ? b : a, &right = flip ? a : b;
+    const Lines left_lines = flip ? b_lines : a_lines;
+    const Lines right_lines = flip ? a_lines : e.gated ? Lines(b, d.cols) : b_lines;
     p.k = a.cols;
-    p.a_major = left.order == Order::row ? Major::k : Major::mn;
-    p.b_major = right.order == Order::row ? Major::mn : Major::k;
-    p.align_a = a_lines.alignment();
-    p.align_b = b_lines.alignment();
+    p.a_major = (left.order == Order::row) != flip ? Major::k : Major::mn;
+    p.b_major = (right.order == Order::row) != flip ? Major::mn : Major::k;
+    p.align_a = left_lines.alignment();
+    p.align_b = right_lines.alignment();
     p.epilogue.unit_alpha = e.alpha == 1.0f;
     args.k = static_cast<int>(p.k);
-    args.a = {left.data, a_lines.pitch(), left.batch_stride};
-    args.b = {right.data, b_lines.pitch(), right.batch_stride};
-    args.b2 = {nullptr, args.b.ld, args.b.batch_stride};
+    args.a = {left.data, left_lines.pitch(), left.batch_stride};
+    args.b = {right.data, right_lines.pitch(), right.batch_stride};
+    args.b2.ld = args.b.ld;
+    args.b2.batch_stride = args.b.batch_stride;
     args.alpha = e.alpha;
     if (e.gated) {
-      p.align_b = std::min(p.align_b, Lines(weights.up).alignment());
-      args.b2.data = b.data ? weights.up.data : nullptr;
-      args.b2.batch_stride = weights.up.batch_stride;
+      const Up up(b, e.up, d.cols);
+      p.align_b = std::min(p.align_b, up.lines.alignment());
+      args.b2.data = b.data ? reinterpret_cast<const void*>(up.lines.begin) : nullptr;
+      args.b2.batch_stride = up.batch_stride;
     }
     // A flipped D has the caller's columns as its rows.
     p.epilogue.row_scale = flip ? use.column_scale : use.row_scale;
@@ -280,7 +311,6 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     args.column_scale = flip ? e.row_scale : e.column_scale;
   }
 
-  const Lines d_lines{ConstMatrix(d)};
   p.align_d = d_lines.alignment();
   p.epilogue.out = d.dtype;
   p.epilogue.activation = e.activation;
@@ -288,7 +318,6 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   args.d = {d.data, d_lines.pitch(), d.batch_stride};
   args.c.ld = args.d.ld;
   if (use.aux) {
-    const Lines aux_lines{ConstMatrix(e.aux)};
     p.epilogue.aux = true;
     p.align_d = std::min(p.align_d, aux_lines.alignment());
     args.aux = {e.aux.data, aux_lines.pitch(), e.aux.batch_stride};
