@@ -86,7 +86,7 @@ Lines check_shape(const char* name, const View auto& x) {
 
 void check_data(const char* name, const void* data, DType dtype, Pointers required) {
   const bool absent = !data && required == Pointers::required;
-  if (absent || reinterpret_cast<std::uintptr_t>(data) % static_cast<unsigned>(size_of(dtype)) != 0)
+  if (absent || (reinterpret_cast<std::uintptr_t>(data) & static_cast<unsigned>(size_of(dtype) - 1)) != 0)
     refuse_data(name, data, dtype);
 }
 
@@ -257,15 +257,15 @@ Activation activation_of(int value, const char* name) {
 
 CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Matrix& d, const Epilogue& e, Pointers data,
                            const ArgumentNames& names) {
-  const Lines a_lines = check_shape(names.a, a), b_lines = check_shape(names.b, b), d_lines = check_shape(names.d, d);
+  const Lines a_lines = check_shape(names.a, a), b_lines = check_shape(names.b, b);
+  const Written written{check_shape(names.d, d), given(e.aux) ? Lines(e.aux) : Lines()};
   check_product(a, b, d, e, names);
   activation_of(static_cast<int>(e.activation), names.activation);
 
   if (d.rows == 0 || d.cols == 0) return {{}, {}, true};
 
   const Used use(a, e);
-  const Lines aux_lines = use.aux ? Lines(e.aux) : Lines();
-  check_memory(a, b, d, e, use, a_lines, b_lines, {d_lines, aux_lines}, data, names);
+  check_memory(a, b, d, e, use, a_lines, b_lines, written, data, names);
 
   // A column-major D is its own transpose in row-major: D^T = B^T A^T.
   const bool flip = d.order == Order::col;
@@ -284,8 +284,8 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
   if (use.inputs) {
     // Lines are those of a matrix and of its transpose.
     const ConstMatrix &left = flip ? b : a, &right = flip ? a : b;
-    const Lines left_lines = flip ? b_lines : a_lines;
-    const Lines right_lines = flip ? a_lines : e.gated ? Lines(b, d.cols) : b_lines;
+    const Lines gate(b, e.gated ? d.cols : b.cols);
+    const Lines &left_lines = flip ? b_lines : a_lines, &right_lines = flip ? a_lines : gate;
     p.k = a.cols;
     p.a_major = (left.order == Order::row) != flip ? Major::k : Major::mn;
     p.b_major = (right.order == Order::row) != flip ? Major::mn : Major::k;
@@ -311,16 +311,16 @@ CanonicalCall canonicalize(const ConstMatrix& a, const ConstMatrix& b, const Mat
     args.column_scale = flip ? e.row_scale : e.column_scale;
   }
 
-  p.align_d = d_lines.alignment();
+  p.align_d = written.d.alignment();
   p.epilogue.out = d.dtype;
   p.epilogue.activation = e.activation;
   p.epilogue.gated = e.gated;
-  args.d = {d.data, d_lines.pitch(), d.batch_stride};
+  args.d = {d.data, written.d.pitch(), d.batch_stride};
   args.c.ld = args.d.ld;
   if (use.aux) {
     p.epilogue.aux = true;
-    p.align_d = std::min(p.align_d, aux_lines.alignment());
-    args.aux = {e.aux.data, aux_lines.pitch(), e.aux.batch_stride};
+    p.align_d = std::min(p.align_d, written.aux.alignment());
+    args.aux = {e.aux.data, written.aux.pitch(), e.aux.batch_stride};
   }
   if (use.c) {
     const Lines c_lines(e.c);

@@ -36,7 +36,8 @@ T* element(T* first, std::size_t size, std::size_t i) {
 
 template <class To, class From>
 To matrix(const From* given, const char* name) {
-  const From x = read(given, name);
+  From filled;
+  const From& x = read(given, name, filled);
   return {x.data, x.rows, x.cols, x.ld, ak::dtype_of(x.dtype, name), ak::order_of(x.order, name), x.batch, x.batch_stride};
 }
 ak::ConstMatrix matrix(const ak_const_matrix* x, const char* name) { return matrix<ak::ConstMatrix>(x, name); }
@@ -50,20 +51,25 @@ std::optional<ak::Numerics> numerics_of(std::int64_t value, const char* name) {
   return static_cast<ak::Numerics>(value - ak_numerics_fast);
 }
 
+// Each member by itself: to zero it as a whole first takes a string instruction, and as long as all else here.
 ak::Epilogue epilogue_of(const ak_epilogue* given) {
-  ak::Epilogue out;
-  if (!given) return out;
-  const ak_epilogue e = read(given, "epilogue");
-  out.activation = ak::activation_of(e.activation, "epilogue.activation");
-  out.alpha = e.alpha, out.beta = e.beta, out.slope = e.slope;
-  out.bias = e.bias, out.bias_dtype = ak::dtype_of(e.bias_dtype, "epilogue.bias_dtype");
-  out.gated = e.gated != 0;
-  if (e.c) out.c = matrix(e.c, "epilogue.c");
-  if (e.up) out.up = matrix(e.up, "epilogue.up");
-  if (e.aux) out.aux = matrix(e.aux, "epilogue.aux");
-  out.row_scale = e.row_scale, out.column_scale = e.column_scale;
-  out.numerics = numerics_of(e.numerics, "epilogue.numerics");
-  return out;
+  if (!given) return {};
+  ak_epilogue filled;
+  const ak_epilogue& e = read(given, "epilogue", filled);
+  const auto optional = [](const auto* x, const char* name) { return x ? matrix(x, name) : decltype(matrix(x, name)){}; };
+  return {.activation = ak::activation_of(e.activation, "epilogue.activation"),
+          .alpha = e.alpha,
+          .beta = e.beta,
+          .slope = e.slope,
+          .bias = e.bias,
+          .bias_dtype = ak::dtype_of(e.bias_dtype, "epilogue.bias_dtype"),
+          .c = optional(e.c, "epilogue.c"),
+          .gated = e.gated != 0,
+          .up = optional(e.up, "epilogue.up"),
+          .aux = optional(e.aux, "epilogue.aux"),
+          .row_scale = e.row_scale,
+          .column_scale = e.column_scale,
+          .numerics = numerics_of(e.numerics, "epilogue.numerics")};
 }
 
 // Converted in their order, so that the first bad one is named.
@@ -72,7 +78,8 @@ ak::Call call_of(const ak_const_matrix* a, const ak_const_matrix* b, const ak_ma
 }
 
 ak::Options options_of(const ak_options* given) {
-  const ak_options o = given ? read(given, "options") : Sized<ak_options>::init;
+  ak_options filled;
+  const ak_options& o = given ? read(given, "options", filled) : Sized<ak_options>::init;
   ak::Options options;
   const auto text = [](const char* from, std::optional<std::string>& to) {
     if (from) to = from;
@@ -208,7 +215,8 @@ ak_status ak_prepare_many(ak_context* context, const ak_call* calls, size_t coun
     std::vector<ak::Call> all;
     for (std::size_t i = 0; i < count; ++i) {
       const std::string place = fmt::format("calls[{}]", i);
-      const ak_call each = read(element(calls, stride, i), place.c_str());
+      ak_call filled;
+      const ak_call& each = read(element(calls, stride, i), place.c_str(), filled);
       if (each.size != stride) throw ak::Error(ak::ErrorCode::invalid_argument, place + ": its size differs from calls[0]'s");
       if (explanations && element(explanations, told, i)->size != told)
         throw ak::Error(ak::ErrorCode::invalid_argument,
@@ -340,7 +348,8 @@ ak_status ak_cublasGemmEpilogue(ak_context* context, ak_stream stream, int trans
                                 const void* beta, void* C, int Ctype, int ldc, int computeType, int /*algo*/,
                                 const ak_cublas_epilogue* epilogue) {
   return guard([&] {
-    const ak_cublas_epilogue e = epilogue ? read(epilogue, "epilogue") : Sized<ak_cublas_epilogue>::init;
+    ak_cublas_epilogue filled;
+    const ak_cublas_epilogue& e = epilogue ? read(epilogue, "epilogue", filled) : Sized<ak_cublas_epilogue>::init;
     ak::CanonicalCall call =
         ak::canonicalize_cublas({transa, transb, m, n, k, ak::read_scalar(alpha, stream, "alpha"), A, Atype, lda, B, Btype, ldb,
                                  ak::read_scalar(beta, stream, "beta"), C, Ctype, ldc, computeType, e});

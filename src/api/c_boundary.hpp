@@ -89,15 +89,15 @@ std::size_t size_of(const T* given, const char* name) {
   return size;
 }
 
-// What the caller has of it, the rest as it starts.
+// What the caller has of it, the rest as it starts: where it lies, or else in `filled`.
 template <class T>
-T read(const T* given, const char* name) {
+const T& read(const T* given, const char* name, T& filled) {
   const std::size_t size = size_of(given, name);
   if (size == sizeof(T)) [[likely]]
     return *given;
-  T all = Sized<T>::init;
-  std::memcpy(&all, given, std::min(size, sizeof all));
-  return all;
+  filled = Sized<T>::init;
+  std::memcpy(&filled, given, std::min(size, sizeof filled));
+  return filled;
 }
 
 // As much of it as the caller has room for; its size stays the caller's.

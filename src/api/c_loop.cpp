@@ -55,7 +55,8 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
   if (loop) *loop = nullptr;
   return guard([&] {
     named(file, "file"), named(function, "function"), required(loop, "loop");
-    const ak_loop_options given = options ? read(options, "options") : Sized<ak_loop_options>::init;
+    ak_loop_options filled;
+    const ak_loop_options& given = options ? read(options, "options", filled) : Sized<ak_loop_options>::init;
     ak::LoopOptions all;
     if (given.text) all.text = given.text;
     if (given.flag_count) required(given.flags, "options.flags");
