@@ -49,13 +49,14 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
   return found;
 }
 
-/// At most `most` bytes; whatever is not printable ASCII becomes a space.
-inline std::string one_line(std::string_view text, std::size_t most) {
-  std::string line(text.substr(0, most));
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) c = ' ';
-  return line;
-}
+/// Bytes of the UTF-8 character that begins the text: 0 where none does.
+std::size_t character(std::string_view text);
+
+/// How many characters; a byte that is part of none counts as one.
+std::size_t characters(std::string_view text);
+
+/// At most `most` bytes, no character torn; control characters become spaces, and bytes of what is not UTF-8.
+std::string one_line(std::string_view text, std::size_t most);
 
 /// Without the blanks around it, a carriage return among them.
 inline std::string_view trimmed(std::string_view text) {

@@ -18,6 +18,9 @@ namespace ak::cli {
 
 using Json = nlohmann::ordered_json;
 
+/// What the GEMM is called where kinds of work are named.
+constexpr std::string_view kGemm = "gemm";
+
 /// To stdout, always valid JSON: paths and variables may hold any bytes, and what is not UTF-8 becomes U+FFFD.
 void print_json(const Json& json);
 

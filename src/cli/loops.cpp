@@ -44,12 +44,13 @@ std::string loop_text(const WorkRecord& record) {
   const auto version = [](const std::string& of) { return of.empty() ? std::string("-") : printable_line(of); };
   all += fmt::format("made with driver {}, NVRTC {}\n", version(winner.driver), version(winner.nvrtc));
   all += fmt::format("state     {}\n", unproven(record) ? "imported, not proven on this machine yet" : "proven here");
-  all += fmt::format("\n{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  kernel\n", "iterations", "kernel", "C function", "copy in",
-                     "copy out");
+  // A moved call has its data in the host's memory: the kernel's with both copies, beside the C function's.
+  constexpr auto kRow = "{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  {:>11}  {:>11}  {}\n";
+  all += "\n" + fmt::format(kRow, "iterations", "kernel", "C function", "copy in", "copy out", "moved call", "C call", "kernel");
   for (const loop::SizeRow& row : winner.sizes) {
     const loop::Candidate* kernel = kernel_of(winner, row);
-    all += fmt::format("{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  {}\n", row.size, shown_us(row.kernel_us),
-                       row.host_us > 0 ? shown_us(row.host_us) : "-", shown_us(row.copy_in_us), shown_us(row.copy_out_us),
+    all += fmt::format(kRow, row.size, shown_us(row.kernel_us), shown_us(row.host_us), shown_us(row.copy_in_us),
+                       shown_us(row.copy_out_us), shown_us(row.moved_us), shown_us(row.call_us),
                        kernel ? port::tactic_text(*kernel) : "-");
   }
   for (const loop::Candidate& kernel : winner.kernels)

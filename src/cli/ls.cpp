@@ -25,6 +25,11 @@ std::vector<WorkRecord> sorted(const VisitWork& for_each, std::string_view kind)
   return all;
 }
 
+// What a kernel in quarantine did is a text.
+Json row_of(const WorkRecord& r) {
+  return r.kind == kQuarantine ? Json{{"kind", r.kind}, {"kernel", r.key}, {"why", r.local}} : to_json(r);
+}
+
 // One kind's records. What a kernel in quarantine did is a text; what is local of another kind is that kind's own.
 void list_work(const VisitWork& for_each, const std::string& kind, const std::string& place, bool json) {
   const bool quarantine = kind == kQuarantine;
@@ -33,7 +38,7 @@ void list_work(const VisitWork& for_each, const std::string& kind, const std::st
   for (const WorkRecord& r : sorted(for_each, kind)) {
     ++count;
     if (json)
-      rows.push_back(quarantine ? Json{{"kernel", r.key}, {"why", r.local}} : to_json(r));
+      rows.push_back(row_of(r));
     else if (quarantine)
       fmt::print("{}: {}\n", printable_line(r.key), printable_line(r.local));
     else if (kind == loop::kLoop)
@@ -49,19 +54,17 @@ void list_work(const VisitWork& for_each, const std::string& kind, const std::st
                place);
 }
 
-// "3 vector_add, 1 quarantine"; empty where there is none.
-std::string other_work(const VisitWork& for_each) {
+std::map<std::string, int> other_kinds(const VisitWork& for_each) {
   std::map<std::string, int> counts;
   for_each([&](const WorkRecord& r) { ++counts[r.kind]; });
+  return counts;
+}
+
+// "3 vector_add, 1 quarantine"; empty where there is none.
+std::string shown_kinds(const std::map<std::string, int>& counts) {
   std::string text;
   for (const auto& [kind, count] : counts) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, kind);
   return text;
-}
-
-bool holds(const VisitWork& for_each, const std::string& kind) {
-  bool found = false;
-  for_each([&](const WorkRecord& r) { found |= r.kind == kind; });
-  return found;
 }
 
 }  // namespace
@@ -78,7 +81,7 @@ void add_ls(Program& program) {
   command.option("pack", state->packs, "files that `ak pack` wrote, instead of the cache");
   command.flag("--shipped", state->shipped, "the pack that comes with the library");
   command.flag("--quarantined", state->quarantined, "the kernels that are never launched again, and what they did");
-  command.option("--kind", state->kind, "what is held of another kind of work than the GEMM, by its tag");
+  command.option("--kind", state->kind, "only the records of one kind of work, by its tag: gemm, loop, quarantine");
   state->search.add_cache_to(command);
   command.flag("--json", state->json, "JSON instead of text");
   command.on_run([state] {
@@ -116,13 +119,14 @@ void add_ls(Program& program) {
         for (const WorkRecord& record : pack.work) visit(record);
     };
     const auto done = [&] { return (store && cannot_be_read(*store)) || faults ? kFailed : kOk; };
-    if (state->quarantined || !state->kind.empty()) {
-      if (!state->kind.empty() && state->kind != kQuarantine && state->kind != loop::kLoop &&
-          !holds(for_each_work, state->kind)) {
-        const std::string others = other_work(for_each_work);
+    const bool gemm_alone = state->kind == kGemm;
+    if (state->quarantined || (!state->kind.empty() && !gemm_alone)) {
+      const auto kinds = other_kinds(for_each_work);
+      if (!state->kind.empty() && state->kind != kQuarantine && state->kind != loop::kLoop && !kinds.contains(state->kind)) {
+        const std::string others = shown_kinds(kinds);
         throw Error(ErrorCode::invalid_argument,
-                    fmt::format("--kind: there is no kind '{}': there are {}, {}{}", printable(state->kind), loop::kLoop,
-                                kQuarantine, others.empty() ? "" : "; here are " + others));
+                    fmt::format("--kind: there is no kind '{}': there are {}, {}, {}{}", printable(state->kind), kGemm,
+                                loop::kLoop, kQuarantine, others.empty() ? "" : "; here are " + others));
       }
       list_work(for_each_work, state->quarantined ? std::string(kQuarantine) : state->kind, place, state->json);
       return done();
@@ -137,14 +141,17 @@ void add_ls(Program& program) {
     }
     for (const Pack& pack : packs)
       for (const PackEntry& entry : pack.entries) list(entry.record, entry.own);
-    const std::string others = other_work(for_each_work);
-    if (!state->json)
-      for (const WorkRecord& r : sorted(for_each_work, loop::kLoop)) fmt::print("{}\n", loop_line(r));
-    if (state->json)
+    const auto kinds = gemm_alone ? std::map<std::string, int>() : other_kinds(for_each_work);
+    if (state->json) {
+      for (const auto& [kind, number] : kinds)
+        for (const WorkRecord& r : sorted(for_each_work, kind)) rows.push_back(row_of(r));
       print_json(rows);
-    else
-      fmt::print("# {} in {}\n{}", counted(count, "record"), place,
-                 others.empty() ? "" : fmt::format("# {}: of other kinds\n", others));
+      return done();
+    }
+    if (!gemm_alone)
+      for (const WorkRecord& r : sorted(for_each_work, loop::kLoop)) fmt::print("{}\n", loop_line(r));
+    fmt::print("# {} in {}\n{}", counted(count, "record"), place,
+               kinds.empty() ? "" : fmt::format("# {}: of other kinds\n", shown_kinds(kinds)));
     return done();
   });
 }

@@ -90,7 +90,8 @@ void RecordLines::end(Json counts, const std::string& text) {
 
 Json to_json(const Trial& trial) { return fields_of(trial); }
 Json to_json(const PlanRecord& record) {
-  Json json = fields_of(record);
+  Json json = {{"kind", kGemm}};
+  json.update(fields_of(record));
   json["unproven"] = unproven(record);
   return json;
 }

@@ -9,7 +9,6 @@
 namespace ak::cli {
 namespace {
 
-constexpr std::string_view kGemm = "gemm";
 constexpr std::string_view kSpare = "spare";  // goes with its problem's plan
 
 struct RmState {

@@ -59,11 +59,11 @@ std::string Section::text() const {
   if (!has_rows()) return out;
   const std::size_t columns = head_.size();
   std::vector<std::size_t> widths;
-  for (std::size_t i = 0; i < columns; ++i) widths.push_back(named(i).size());
-  for (std::size_t i = 0; i < cells_.size(); ++i) widths[i % columns] = std::max(widths[i % columns], cells_[i].size());
+  for (std::size_t i = 0; i < columns; ++i) widths.push_back(characters(named(i)));
+  for (std::size_t i = 0; i < cells_.size(); ++i) widths[i % columns] = std::max(widths[i % columns], characters(cells_[i]));
   std::string line;
   const auto add = [&](std::size_t column, std::string_view cell) {
-    const std::string gap(widths[column] - cell.size(), ' ');
+    const std::string gap(widths[column] - characters(cell), ' ');
     line += "  ";
     if (of_numbers(column)) line += gap;
     line += cell;

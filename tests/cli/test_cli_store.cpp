@@ -395,6 +395,22 @@ TEST_CASE("merge loads nothing of a folder that other users can write") {
   CHECK(has(run_ak("merge " + there + " --cache " + here).output, ": data.mdb: it is cut off"));
 }
 
+TEST_CASE("a loop's record shows what whole calls take, and its name as it is") {
+  const Folder folder("shown_loop");
+  const std::string cache = folder / "cache", key = "größe 6ad0 on H200";
+  ak::loop::Winner winner;
+  winner.verdict = "i:parallel";
+  winner.kernels = {{.template_name = "map", .text = "// größe\n"}};
+  winner.sizes = {{1000, 0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5}};
+  ak::open_store(cache)->put_work({"loop", key, write_json(winner), ""});
+  const Result r = run_ak(fmt::format("show --kind loop --key '{}' --cache {}", key, cache));
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "loop      größe 6ad0 on H200\n"));
+  CHECK(has(r.output, "  copy in     copy out   moved call       C call  kernel\n"
+                      "        1000      1.50 us      2.50 us      3.50 us      4.50 us      5.50 us      6.50 us  map"));
+  CHECK(has(run_ak("ls --cache " + cache).output, "größe 6ad0 on H200:\n    1000 iterations: map  1.50 us"));
+}
+
 TEST_CASE("loops that cannot be read are named, and neither packed, imported nor merged; keys stay on their line") {
   const Folder folder("damaged_loops");
   const std::string cache = folder / "cache", other = folder / "other", pack = folder / "loops.pack", on = " 6ad0 on H200";

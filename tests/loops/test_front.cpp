@@ -853,8 +853,9 @@ TEST_CASE("front: a text from standard input goes by its name, and what is missi
   CHECK(error([] {
           CText("#include \"audio.h\"\n");
         }).ends_with("file not found: give its folder as a compiler's flag, -IFOLDER (behind --)"));
-  const CText text("void f(void) {}\nvoid g(void) {}\nint h(void);\n");
-  CHECK(error([&] { text.front("nosuch"); }) == "there is no function nosuch with a body: there are f, g");
+  const CText text("void f(void) {}\nvoid größe(void) {}\nint h(void);\n");
+  CHECK(error([&] { text.front("nosuch"); }) == "there is no function nosuch with a body: there are f, größe");
+  CHECK(error([&] { text.front("länge"); }) == "there is no function länge with a body: there are f, größe");
   CHECK(error([] {
           ClangCall absent;
           absent.program = "no-such-clang", absent.file = AK_SOURCE_DIR "/examples/filters.c";

@@ -13,6 +13,7 @@
 #include "ak/types.hpp"
 #include "port/figures.hpp"
 #include "port/report.hpp"
+#include "port/section.hpp"
 #include "port/results.hpp"
 
 using namespace ak::port;
@@ -557,6 +558,19 @@ TEST_CASE("words from a file can neither break a table nor steer a terminal") {
   CHECK(has(text, "xxx...\n"));
   CHECK(text.find(std::string(501, 'x')) == text.npos);
   CHECK(has(text, std::string(400, 'x')));  // a remedy stands at the end
+}
+
+TEST_CASE("names beyond ASCII stand as they are, and their columns are as wide as they look") {
+  Results r = four();
+  r.entries[0].name = "größe", r.entries[0].file = "übung.c";
+  r.entries[1].name = "prefix";
+  CHECK(summary(r.entries[0]).starts_with("größe  "));
+  CHECK(has(section(report(r, nullptr, Markup::text), "Top ten, resident"),
+            "  größe     map     n=32000  100.00 us  25.00 us     4.00x  map block=256\n  prefix"));
+  r.entries[0].why = std::string(499, 'x') + "ß", r.entries[0].status = Status::refused;
+  CHECK(has(summary(r.entries[0]), std::string(499, 'x') + "..."));  // no character is torn
+  CHECK(!has(summary(r.entries[0]), "\xc3..."));
+  CHECK(plain("a\nb\x1b[1m\xff \xc2\x9b ß") == "a b [1m    ß");
 }
 
 TEST_CASE("a run of nothing has a report too") {
