@@ -13,6 +13,7 @@
 #include "analyser/refused.hpp"
 #include "analyser/region.hpp"
 #include "analyser/structure.hpp"
+#include "analyser/truth_steps.hpp"
 #include "base/text.hpp"
 
 namespace ak::analyser {
@@ -120,6 +121,7 @@ Front read_function(const Unit& unit, const Choice& choice, const loop::Values& 
   propagate(draft);
   replace_inductions(draft);
   propagate(draft);
+  count_under_conditions(draft);
   tidy(draft.body);
   name_variables(draft);
   return Finishing(std::move(draft)).run();

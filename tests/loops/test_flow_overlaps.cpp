@@ -45,6 +45,29 @@ for (int i = 0; i < n; ++i) {
   CHECK(!overlapping.as_read);
 }
 
+TEST_CASE("flow: a counter that grows by a truth value counts under that condition, where it is a subscript") {
+  const auto body_with = [](const std::string& steps, const std::string& parameter = "int n") {
+    return "int f(" + parameter + ", const float* a, const int* c, float b[4 * n + 1]) {\n  int k = 0;\n" +
+           "  for (int i = 0; i < n; i++) {\n" + steps + "  }\n  return k;\n}\n";
+  };
+  const std::string branch = loop::text(test::verdict_of_text(body_with("b[k] = a[i]; if (c[i] > 0) k++;")));
+  CHECK(branch == "i:compact(k)");
+  for (const char* step :
+       {"k += c[i] > 0;", "k = (c[i] > 0) + k;", "k += c[i] > 0 ? 1 : 0;", "k += !(c[i] <= 0);", "k += (c[i] > 0) && a[i] < 4;",
+        "k += c[i] & 1;", "k += 3 * (c[i] > 0);", "k -= -(c[i] > 0);", "k += (int)(long long)(c[i] > 0);"})
+    CHECK_MESSAGE(loop::text(test::verdict_of_text(body_with(std::string("b[k] = a[i]; ") + step))) == branch, step);
+  for (const char* flag : {"int keep = c[i] > 0;", "int keep; if (c[i] > 0) keep = 1; else keep = 0;"})
+    CHECK_MESSAGE(loop::text(test::verdict_of_text(body_with(std::string(flag) + " b[k] = a[i]; k += keep;"))).starts_with(branch),
+                  flag);
+  // What is not known to be 0 or 1, and what only counts, stays as it is written.
+  for (const char* step : {"b[k] = a[i]; k += c[i];", "int keep = c[i] > 0 ? 2 : 1; b[k] = a[i]; k += keep;",
+                           "b[k] = a[i]; k += c[i] & 3;"})
+    CHECK_MESSAGE(loop::text(test::verdict_of_text(body_with(step))).find("compact") == std::string::npos, step);
+  const loop::Verdict given = test::verdict_of_text(body_with("b[k] = a[i]; k += keep; keep = c[i] > 0;", "int n, int keep"));
+  CHECK(body(given.function).find("k = k + keep_1;") != std::string::npos);  // the call's own is any number
+  CHECK(loop::text(test::verdict_of_text(body_with("b[i] = a[i]; k += c[i] > 0;"))).find("reduce(+k)") != std::string::npos);
+}
+
 TEST_CASE("flow: where arrays may overlap, a sum's terms are read before it is written") {
   const loop::Verdict apart = test::verdict_of_text(kSumByPairs);
   CHECK(body(apart.function).find("b[0] = b[0] + a[i];") != std::string::npos);
