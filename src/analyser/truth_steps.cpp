@@ -32,8 +32,8 @@ class TruthSteps {
       const auto step = added ? step_in(*added) : std::nullopt;
       if (!step || is_real(statement.target.type)) return;
       const Term by = loop::integer(step->by, statement.target.type);
-      statement = branch(step->condition, {assign(statement.target, loop::binary("+", statement.target, by), statement.line)}, {},
-                         statement.line);
+      statement = branch(step->condition, {assign(statement.target, loop::binary("+", statement.target, by), statement.line)},
+                         {}, statement.line);
     });
   }
 

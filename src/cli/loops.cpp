@@ -46,7 +46,8 @@ std::string loop_text(const WorkRecord& record) {
   all += fmt::format("state     {}\n", unproven(record) ? "imported, not proven on this machine yet" : "proven here");
   // A moved call has its data in the host's memory: the kernel's with both copies, beside the C function's.
   constexpr auto kRow = "{:>12}  {:>11}  {:>11}  {:>11}  {:>11}  {:>11}  {:>11}  {}\n";
-  all += "\n" + fmt::format(kRow, "iterations", "kernel", "C function", "copy in", "copy out", "moved call", "C call", "kernel");
+  all +=
+      "\n" + fmt::format(kRow, "iterations", "kernel", "C function", "copy in", "copy out", "moved call", "C call", "kernel");
   for (const loop::SizeRow& row : winner.sizes) {
     const loop::Candidate* kernel = kernel_of(winner, row);
     all += fmt::format(kRow, row.size, shown_us(row.kernel_us), shown_us(row.host_us), shown_us(row.copy_in_us),

@@ -1030,9 +1030,9 @@ void keep_behind(int n, const float* a, float* b) {
   CHECK(lengths("keep", 5, 0) == Lengths{5, 5});
   CHECK(lengths("keep_two", 5, 7) == Lengths{35, 71});
   CHECK(lengths("repeat", 5, 0) == Lengths{5, 5});
-  // A counter that has counted before its loop starts anywhere.
-  CHECK(lengths("keep_both", 5, 0) == Lengths{5});
-  CHECK(lengths("keep_behind", 5, 0) == Lengths{5});
+  // What a counter has counted before its loop is behind it.
+  CHECK(lengths("keep_both", 5, 0) == Lengths{5, 10});
+  CHECK(lengths("keep_behind", 5, 0) == Lengths{5, 10});
   // Where a loop depends on another more than the products' ends would have to be known.
   CHECK(lengths("triangle", 5, 7) == Lengths{});
 }

@@ -1,8 +1,11 @@
 // Lengths of arrays that a text leaves open.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "analyser/analyse.hpp"
 #include "made.hpp"
+#include "text_verdict.hpp"
 
 using namespace ak;
 using namespace made;
@@ -49,4 +52,44 @@ TEST_CASE("lengths: what the call says holds where the subscripts are more than 
   CHECK(verdict.refused == "the length of b cannot be known: write it into the parameter's text, or give it, for example --length b=n");
   verdict = analyser::analyse(copy_function(), {}, {}, {}, {.operations = 1});
   CHECK(verdict.refused == "the length of a, b cannot be known: write it into the parameter's text, or give it, for example --length a=n --length b=n");
+}
+
+TEST_CASE("lengths: of what several loops append to, all that they count, whatever the calls' sizes are") {
+  struct Appending {
+    const char* loops;
+    std::int64_t (*longest)(std::int64_t n, std::int64_t m);  // where every condition holds
+  };
+  static constexpr auto times = [](std::int64_t n) { return std::max<std::int64_t>(n, 0); };
+  const std::string pack_a = "for (int i = 0; i < n; i++) if (a[i] > 0) y[k++] = a[i];";
+  const Appending all[] = {
+      {"for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];", [](auto n, auto m) { return times(n) + times(m); }},
+      {"for (int i = 0; i < n; i++) if (a[i] < 9) y[k++] = a[i];", [](auto n, auto) { return 2 * times(n); }},
+      {"for (int i = 0; i < m; i++) y[k++] = b[i];", [](auto n, auto m) { return times(n) + times(m); }},
+      {"for (int i = 0; i < m; i++) { y[k] = b[i]; k += b[i] > 0; }", [](auto n, auto m) { return times(n) + times(m); }},
+      {"for (int i = 0; i < m; i++) { y[k] = b[i]; k += b[i] > 0; } y[k] = -1;",
+       [](auto n, auto m) { return times(n) + times(m) + 1; }},
+      {"y[k++] = -1; for (int i = 0; i < m; i++) if (b[i] > 0) { y[k] = b[i]; y[k + 1] = i; k += 2; }",
+       [](auto n, auto m) { return times(n) + 1 + 2 * times(m); }},
+      {"k = 0; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];", [](auto n, auto m) { return std::max(times(n), times(m)); }},
+      {"for (int i = 0; i < m; i++) if (b[i] > 0 && y[i + 2] > 0) y[k++] = b[i];",
+       [](auto n, auto m) { return std::max(times(n) + times(m), times(m + 2)); }}};
+  for (const Appending& one : all) {
+    const loop::Verdict verdict = test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " +
+                                                        pack_a + one.loops + " }");
+    REQUIRE_MESSAGE(verdict.refused.empty(), one.loops << verdict.refused);
+    const Term& length = loop::find_parameter(verdict.function, "y")->extents[0];
+    for (const std::int64_t n : {-3, 0, 1, 2, 7})
+      for (const std::int64_t m : {-4, 0, 1, 2, 6})
+        CHECK_MESSAGE(std::max<std::int64_t>(0, loop::evaluate(length, {{"n", n}, {"m", m}}).value()) == one.longest(n, m),
+                      one.loops << " n=" << n << " m=" << m << ": " << loop::c_text(length));
+  }
+  // Where it is not known from where the second loop counts, or that it only rises.
+  for (const char* loops : {"if (m > 3) k = 2; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];",
+                            "k = m / n; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];",
+                            "for (int i = 0; i < m; i++) if (b[i] > 0) y[--k] = b[i];",
+                            "for (int i = 0; i < m; i++) if (b[i] > 0) { y[k] = b[i]; k += i; }"})
+    CHECK_MESSAGE(test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " + pack_a +
+                                        loops + " }")
+                          .refused.find("the length of y cannot be known") != std::string::npos,
+                  loops);
 }

@@ -1,0 +1,117 @@
+#include "analyser/modules/isl_terms.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace ak::analyser::flow {
+
+using loop::Term;
+
+namespace {
+
+std::optional<std::int64_t> taken(isl_val* val) {
+  const isl::val owned = isl::manage(val);
+  return number(owned);
+}
+
+/// What isl's parameter of that name stands for, over integer parameters: one of them, or an expression that stands for itself.
+std::optional<Term> named(const loop::Function& function, const std::string& name) {
+  if (const loop::Parameter* parameter = loop::find_parameter(function, name))
+    return loop::scalar(parameter->name, parameter->type);
+  std::optional<Term> found;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const Term* whole : {&node.begin, &node.end, &node.condition, &node.value, &node.target})
+      loop::for_each(*whole, [&](const Term& part) {
+        if (!found && part.kind == Term::Kind::binary && c_text(part) == name) found = part;
+      });
+  });
+  bool parameters = true;
+  if (found)
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::scalar || loop::find_parameter(function, part.text));
+    });
+  if (found)  // which a call may not be able to compute
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::binary || (part.text != "/" && part.text != "%") ||
+                                  loop::evaluate(part.terms[1], {}).value_or(0) != 0);
+    });
+  return parameters ? found : std::nullopt;
+}
+
+/// An affine expression over integer parameters as a term; nothing where it has divisions.
+std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff) {
+  if (isl_aff_dim(aff.get(), isl_dim_div) > 0) return std::nullopt;
+  const auto base = taken(isl_aff_get_constant_val(aff.get()));
+  if (!base) return std::nullopt;
+  std::optional<Term> sum;
+  const int parameters = static_cast<int>(isl_aff_dim(aff.get(), isl_dim_param));
+  for (int i = 0; i < parameters; ++i) {
+    const auto factor = taken(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, i));
+    if (!factor) return std::nullopt;
+    if (*factor == 0) continue;
+    const auto value = named(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
+    if (!value) return std::nullopt;
+    const Term part = loop::binary("*", loop::integer(*factor, value->type), *value);
+    sum = sum ? loop::binary("+", *sum, part) : part;
+  }
+  if (!sum) return loop::integer(*base);
+  return *base < 0 ? loop::binary("-", *sum, loop::integer(-*base)) : loop::binary("+", *sum, loop::integer(*base));
+}
+
+std::vector<isl::aff> pieces_of(const isl::pw_aff& value) {
+  std::vector<isl::aff> affs;
+  value.foreach_piece([&](const isl::set&, const isl::multi_aff& piece) {
+    const isl::aff aff = isl::manage(isl_multi_aff_get_aff(piece.get(), 0));
+    if (std::ranges::none_of(
+            affs, [&](const isl::aff& one) { return isl_aff_plain_is_equal(one.get(), aff.get()) == isl_bool_true; }))
+      affs.push_back(aff);
+  });
+  return affs;
+}
+
+}  // namespace
+
+std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension) {
+  isl_set* plain = isl_set_remove_divs(set.copy());
+  const bool bounded = isl_set_dim_has_upper_bound(plain, isl_dim_set, dimension) == isl_bool_true;
+  isl_pw_aff* most = bounded ? isl_set_dim_max(plain, static_cast<int>(dimension)) : nullptr;
+  if (!bounded) isl_set_free(plain);
+  return most ? std::optional(isl::manage(most)) : std::nullopt;
+}
+
+std::optional<Term> as_term(const loop::Function& function, const isl::pw_aff& value) {
+  constexpr std::size_t kMost = 4;
+  for (const bool greatest : {true, false}) {
+    const auto joined = [&](const std::vector<isl::aff>& affs) {
+      isl_pw_aff* all = nullptr;
+      for (const isl::aff& aff : affs) {
+        isl_pw_aff* one = isl_pw_aff_from_aff(aff.copy());
+        all = !all ? one : greatest ? isl_pw_aff_max(all, one) : isl_pw_aff_min(all, one);
+      }
+      return isl::manage(all);
+    };
+    std::vector<isl::aff> affs = pieces_of(value);
+    if (affs.empty() || affs.size() > kMost || !joined(affs).ne_set(value).is_empty()) continue;
+    for (std::size_t i = 0; i < affs.size() && affs.size() > 1;) {
+      std::vector<isl::aff> fewer = affs;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      if (joined(fewer).ne_set(value).is_empty())
+        affs = std::move(fewer);
+      else
+        ++i;
+    }
+    std::optional<Term> term;
+    for (const isl::aff& aff : affs) {
+      const auto one = as_term(function, aff);
+      if (!one) return std::nullopt;
+      const Term before = term.value_or(*one);
+      const Term asked = loop::binary(greatest ? "<" : ">", before, *one);
+      term = term ? Term{Term::Kind::choose, loop::binary("+", before, *one).type, {}, {asked, *one, before}} : *one;
+    }
+    return term;
+  }
+  return std::nullopt;
+}
+
+}  // namespace ak::analyser::flow

@@ -1,0 +1,20 @@
+// How far subscripts reach that isl does not have: products of parameters and loops' variables, and what counts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "analyser/model.hpp"
+#include "analyser/polynomial.hpp"
+
+namespace ak::analyser::flow {
+
+/// The term as a sum of products of integer parameters, and of `variables` by what they mean.
+std::optional<Polynomial> sum_of(const loop::Term& term, const loop::Function& function, const Scope& scope,
+                                 const Meanings& variables);
+loop::Term as_term(const loop::Function& function, const Polynomial& of);
+
+/// Of an array with one dimension that the text leaves open: what follows the element that its accesses reach at most.
+std::optional<loop::Term> product_length(const Model& model, const loop::Function& function, const std::string& array);
+
+}  // namespace ak::analyser::flow
