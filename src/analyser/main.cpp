@@ -176,7 +176,7 @@ int run(const CommandLine& line) {
     for (const auto& [name, text] : line.lengths) facts.lengths[name] = ak::analyser::length(front.function, name, text);
     verdict = ak::analyser::analyse(std::move(front.function), facts, front.notes, {}, limits);
     ak::analyser::name_as_written(verdict, front);
-    if (facts.values.empty()) verdict.steering = ak::analyser::steering(unit, line.choice, facts, verdict, limits);
+    if (facts.values.empty()) ak::analyser::find_steering(unit, line.choice, facts, verdict, limits);
   } catch (const ak::analyser::Refused& refused) {
     if (line.function_only) {
       fmt::print("refused: {}\n", refused.what());

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "analyser/analyse.hpp"
+#include "analyser/modules/modules.hpp"
 #include "analyser/refused.hpp"
 #include "loop/winner.hpp"
 
@@ -40,13 +41,12 @@ loop::Values examples(const loop::Function& function, const std::vector<std::str
   loop::for_each_node(function.body, [&](const loop::Node& node) {
     if (node.kind == loop::Node::Kind::loop) take(node.step < 0 ? node.begin : node.end);
   });
+  for (const std::string& margin : loop::margins(function)) sizes.erase(margin);
   loop::Values values;
   for (std::size_t i = 0; i < names.size(); ++i)
     values[names[i]] = (sizes.contains(names[i]) ? kLarge : kSmall)[i % std::size(kLarge)];
   return values;
 }
-
-}  // namespace
 
 std::vector<std::string> steering(const Unit& unit, const Choice& choice, const Facts& facts, const loop::Verdict& plain,
                                   const Limits& limits) {
@@ -78,6 +78,13 @@ std::vector<std::string> steering(const Unit& unit, const Choice& choice, const 
     return needless;
   });
   return names;
+}
+
+}  // namespace
+
+void find_steering(const Unit& unit, const Choice& choice, const Facts& facts, loop::Verdict& plain, const Limits& limits) {
+  plain.steering = steering(unit, choice, facts, plain, limits);
+  flow::name_what_steers(plain);
 }
 
 }  // namespace ak::analyser

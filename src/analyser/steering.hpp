@@ -11,9 +11,8 @@
 
 namespace ak::analyser {
 
-/// Of the function whose verdict without values is `plain`: parameters without whose values the verdict would be a poorer one,
-/// as few as will do. A verdict that leaves nothing open needs none.
-std::vector<std::string> steering(const Unit& unit, const Choice& choice, const Facts& facts, const loop::Verdict& plain,
-                                  const Limits& limits = {});
+/// Fills `steering` of the verdict without values: parameters without whose values it would be a poorer one, as few as will do.
+/// A verdict that leaves nothing open needs none. Its findings then name these.
+void find_steering(const Unit& unit, const Choice& choice, const Facts& facts, loop::Verdict& plain, const Limits& limits = {});
 
 }  // namespace ak::analyser

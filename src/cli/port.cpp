@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <tuple>
 
 #include "base/cores.hpp"
@@ -293,6 +294,7 @@ class Ports {
   int port_entry(const std::string& function, bool alone) {
     port::Entry entry;
     entry.name = function, entry.file = state_.file;
+    chosen_.clear();
     doing(kAnalysis);
     try {
       if (writes()) remove_earlier(function);
@@ -305,6 +307,9 @@ class Ports {
       entry.why = error.what();
     }
     fmt::print("{}\n", port::summary(entry));
+    if (entry.passed())
+      for (const std::string& one : chosen_)
+        fmt::print("  {} is chosen: --size {}=NUMBER says another\n", printable(one), printable(one.substr(0, one.find('='))));
     if (!entry.unpredicted.empty()) fmt::print("  {}\n", printable(entry.unpredicted));
     for (const std::string& one : entry.observed) fmt::print("  observed, not proven: {}\n", printable(one));
     std::fflush(stdout);
@@ -353,6 +358,9 @@ class Ports {
     check_aliases(plain.function);
     std::tie(request.verdict, request.call) = for_call(request.source, plain, request.integers, deadline);
     request.called = !asked_.sizes.parameters(asked_.source).empty();
+    const std::vector<std::string> given = asked_.sizes.parameters(asked_.source);
+    for (const auto& [name, value] : request.call.values)
+      if (std::ranges::find(given, name) == given.end()) chosen_.insert(fmt::format("{}={}", name, value));
     if (const std::string only = text(request.call); !only.empty()) entry.only += (entry.only.empty() ? "" : ", ") + only;
     if (first_part(entry)) {
       entry.verdict = text(request.verdict);
@@ -486,7 +494,8 @@ class Ports {
   std::map<std::string, loop::Function> prototypes_;  // of several functions, where lengths are given
   port::Results results_;
   std::mutex step_mutex_;
-  std::string step_;  // that is being done
+  std::string step_;              // that is being done
+  std::set<std::string> chosen_;  // "pitch=256": what the verdict needs and nothing gave
   std::optional<ContextScope> context_;
   std::unique_ptr<Context::Impl> caller_;
   Resources* resources_ = nullptr;

@@ -18,6 +18,8 @@ namespace ak::cli {
 namespace {
 
 constexpr std::size_t kMostCalls = 32;
+// Of sizes that nothing was said of, also where several multiply, and of how far loops stay from edges.
+constexpr std::int64_t kSize = 32000, kSizeOfMany = 256, kMargin = 3;
 
 [[noreturn]] void refuse(const std::string& word, const std::string& why) {
   throw Error(ErrorCode::invalid_argument, fmt::format("--size {}: {}", word, why));
@@ -96,14 +98,20 @@ std::vector<std::vector<loop::Values>> calls_by_class(const loop::Function& func
                                                       const std::vector<loop::Values>& asked) {
   const port::Roles roles = port::roles_of(function);
   std::vector<std::vector<loop::Values>> classes;
+  const auto in = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   for (const loop::Values& values : asked) {
     loop::Values call;
+    for (const std::string& name : roles.sizes)
+      call[name] = in(roles.margins, name) ? kMargin : roles.depth > 1 ? kSizeOfMany : kSize;
+    for (const auto& [name, value] : values)
+      if (in(roles.sizes, name) || in(roles.integers, name)) call[name] = value;
+    call.merge(port::widths_of(function, roles, call));
     for (const loop::Parameter& parameter : function.parameters) {
       if (parameter.pointer || is_real(parameter.type)) continue;
       const std::string& name = parameter.name;
-      const bool size = std::find(roles.sizes.begin(), roles.sizes.end(), name) != roles.sizes.end();
-      const auto given = values.find(name);
-      call[name] = given != values.end() ? given->second : size ? (roles.depth > 1 ? 256 : 32000) : 1;
+      const bool size = in(roles.sizes, name);
       const std::string word = fmt::format("{}={}", name, call[name]);
       if (size && call[name] < 0) refuse(word, "a size is not negative");
       if (parameter.type == loop::ScalarType::i32 && call[name] != static_cast<std::int32_t>(call[name]))

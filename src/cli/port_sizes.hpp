@@ -36,9 +36,10 @@ class AskedSizes {
   std::vector<loop::Values> calls_;
 };
 
-/// Of calls with these values, of which those of `steering` make a verdict of their own: those that one verdict and one record hold for, since they differ in mere sizes. Complete: each
-/// integer parameter has a value, where none was asked for one that fills a GPU and is proven quickly. Throws of a value that
-/// the parameter cannot have.
+/// Of calls with these values, of which those of `steering` make a verdict of their own: those that one verdict and one record
+/// hold for, since they differ in mere sizes. Complete: each integer parameter has a value, where none was asked for one that
+/// fills a GPU and is proven quickly, margins 3, strides as wide as their rows. Throws of a value that the parameter cannot
+/// have.
 std::vector<std::vector<loop::Values>> calls_by_class(const loop::Function& function, const std::vector<std::string>& steering,
                                                       const std::vector<loop::Values>& asked);
 

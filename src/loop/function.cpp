@@ -28,6 +28,60 @@ const Node* find_node(const Function& function, int id) {
 
 namespace {
 
+/// What one more of a parameter changes in loops, where parameters are about a thousand and loops' variables above that.
+class Probe {
+ public:
+  Probe(const Function& function, const std::string& name) {
+    for (const Parameter& parameter : function.parameters)
+      if (!parameter.pointer && !is_real(parameter.type)) less_[parameter.name] = 1000;
+    for_each_node(function.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::loop) less_[node.variable] = 5000;
+    });
+    more_ = less_;
+    ++more_[name];
+    visit(function.body, false);
+  }
+  bool is_margin() const { return reaches_ || (narrows_ && !widens_); }
+
+ private:
+  std::int64_t change(const Term& term) const {
+    const auto before = evaluate(term, less_), after = evaluate(term, more_);
+    return before && after ? *after - *before : 0;
+  }
+
+  void visit(const std::vector<Node>& body, bool narrowed) {
+    for (const Node& node : body) {
+      bool inside = narrowed;
+      if (node.kind == Node::Kind::loop) {
+        const bool down = node.step < 0;
+        const std::int64_t low = change(down ? node.end : node.begin), high = change(down ? node.begin : node.end);
+        reaches_ = reaches_ || low < 0;
+        widens_ = widens_ || (high > low && !narrowed);
+        narrows_ = narrows_ || high < low;
+        inside = inside || high < low;
+      }
+      visit(node.body, inside);
+      visit(node.otherwise, inside);
+    }
+  }
+
+  Values less_, more_;
+  bool reaches_ = false, narrows_ = false;
+  bool widens_ = false;  // a loop that is in none that it narrows
+};
+
+}  // namespace
+
+std::vector<std::string> margins(const Function& function) {
+  std::vector<std::string> names;
+  for (const Parameter& parameter : function.parameters)
+    if (!parameter.pointer && !is_real(parameter.type) && Probe(function, parameter.name).is_margin())
+      names.push_back(parameter.name);
+  return names;
+}
+
+namespace {
+
 bool is_constant(const std::vector<Term>& extents) {
   for (const Term& extent : extents)
     if (extent.kind != Term::Kind::integer) return false;
@@ -119,8 +173,9 @@ class Printer {
                                  : node.step < 0   ? fmt::format("{} -= {}", node.variable, -node.step)
                                                    : fmt::format("{} += {}", node.variable, node.step);
         const bool chooses = node.end.kind == Term::Kind::choose;
-        line(indent, fmt::format("for ({} {} = {}; {} {} {}{}{}; {}) {{", c_name(node.variable_type), node.variable, of(node.begin),
-                                 node.variable, node.step < 0 ? ">" : "<", chooses ? "(" : "", of(node.end), chooses ? ")" : "", step));
+        line(indent,
+             fmt::format("for ({} {} = {}; {} {} {}{}{}; {}) {{", c_name(node.variable_type), node.variable, of(node.begin),
+                         node.variable, node.step < 0 ? ">" : "<", chooses ? "(" : "", of(node.end), chooses ? ")" : "", step));
         print(node.body, indent + 2, node.id);
         line(indent, "}");
         // Out of a loop that is not the innermost: C has goto alone.

@@ -70,6 +70,10 @@ const Node* find_node(const Function& function, int id);
 /// Every node, parents before children, in text order.
 void for_each_node(const std::vector<Node>& body, const std::function<void(const Node&)>& visit);
 
+/// Integer parameters that are small beside the others where a call makes sense: how far loops stay from edges, r of
+/// `for (i = r; i < n - r; i++)`, or reach around a place, r of `for (d = -r; d <= r; d++)`.
+std::vector<std::string> margins(const Function& function);
+
 /// The name under which a kernel takes the pointer to what the function returns; it comes first.
 constexpr const char* kResult = "result_";
 

@@ -15,6 +15,7 @@ using loop::Values;
 namespace {
 
 constexpr int kGuesses = 300;
+constexpr std::int64_t kMargin = 2;
 constexpr std::size_t kMostExtra = 12;
 constexpr std::size_t kFewest = 5;  // recipes; where the C function may not be called with so many, others are looked for
 
@@ -142,7 +143,10 @@ class Planner {
     const std::int64_t wanted = (plan.roles.depth > 1 ? 33 : 257) + (plan.roles.begin > 3 ? plan.roles.begin : 0);
     const auto apart = [&](const Values& values) {
       std::int64_t most = 0;
-      for (const std::string& size : plan.roles.sizes) most = std::max(most, std::abs(values.at(size) - wanted));
+      for (const std::string& size : plan.roles.sizes) {
+        const bool margin = std::find(plan.roles.margins.begin(), plan.roles.margins.end(), size) != plan.roles.margins.end();
+        most = std::max(most, std::abs(values.at(size) - (margin ? kMargin : wanted)));
+      }
       return most;
     };
     return static_cast<std::size_t>(

@@ -272,6 +272,10 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
   std::vector<std::string> names;
   for (const std::string& size : roles.sizes)
     if (!facts.integers.count(size)) names.push_back(size);
+  const auto is_margin = [&](const std::string& name) {
+    return std::find(roles.margins.begin(), roles.margins.end(), name) != roles.margins.end();
+  };
+  const bool margins = std::any_of(names.begin(), names.end(), is_margin);
 
   std::vector<Values> made;
   const auto add = [&](auto value_of) {
@@ -282,8 +286,11 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
       made.push_back(std::move(values));
   };
   if (names.empty()) add([](std::size_t) { return std::int64_t{0}; });
+  std::int64_t margin = 0;
   for (const std::int64_t size : wanted) {
     if (names.empty()) break;
+    if (margins) add([&](std::size_t i) { return is_margin(names[i]) ? margin : size; });
+    margin = (margin + 1) % 4;
     add([&](std::size_t) { return size; });
     for (std::size_t odd = 0; names.size() > 1 && odd < names.size(); ++odd)
       add([&](std::size_t i) { return i == odd ? 1 + size / 3 : size; });
@@ -296,8 +303,8 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
 Case make_case(const Function& function, const Roles& roles, const Facts& facts, const Values& sizes, const Recipe& recipe) {
   Values integers = sizes;
   for (const auto& [name, value] : facts.integers) integers[name] = value;
-  for (const std::string& name : roles.integers)
-    if (!integers.count(name)) integers[name] = recipe.integer;
+  for (const auto& [name, width] : widths_of(function, roles, integers))  // a stride also as its rows are wide, and padded
+    integers[name] = recipe.integer == 1 || recipe.integer == 2 ? width + recipe.integer - 1 : recipe.integer;
   Case made = laid_out(function, integers, facts.overlaps);
   for (const std::string& size : roles.sizes) made.name += fmt::format("{}={} ", size, integers[size]);
   for (const std::string& other : roles.integers) made.name += fmt::format("{}={} ", other, integers[other]);

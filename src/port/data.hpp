@@ -61,7 +61,7 @@ constexpr double kMostIterations = 2e6;  // of a case, which the emulator runs t
 
 /// The integer parameters' values, smallest work first. Sizes: 0 1 2 3 31 33 255 257 1000 1023 4099 10000 32000, in two
 /// dimensions 1 2 15 17 33 64 129 256, and next to constant lengths and to constants that a loop begins with; of several sizes
-/// all equal, and each once smaller than the others. What takes more than `most_iterations` is left out.
+/// all equal, and each once smaller than the others; margins also 0 to 3. What takes more than `most_iterations` is left out.
 std::vector<loop::Values> sizes_of(const loop::Function& function, const Roles& roles, const Facts& facts,
                                    double most_iterations = kMostIterations);
 

@@ -25,7 +25,7 @@ void for_each_term(const Function& function, const Visit& visit) {
 
 class Analysis {
  public:
-  explicit Analysis(const Function& function) : function_(function) {
+  explicit Analysis(const Function& function) : function_(function), margins_(loop::margins(function)) {
     loop::for_each_node(function.body, [&](const Node& node) {
       if (node.kind == Node::Kind::assign && node.target.kind == Kind::scalar) values_[node.target.text].push_back(&node.value);
       if (node.kind == Node::Kind::loop) loops_.insert(node.variable);
@@ -96,7 +96,11 @@ class Analysis {
     for (const Parameter& parameter : function_.parameters)
       if (!parameter.pointer && !is_real(parameter.type))
         (in_sizes.count(parameter.name) ? roles.sizes : roles.integers).push_back(parameter.name);
+    for (const std::string& size : roles.sizes)
+      if (is_margin(size)) roles.margins.push_back(size);
   }
+
+  bool is_margin(const std::string& name) const { return std::find(margins_.begin(), margins_.end(), name) != margins_.end(); }
 
   template <class Take>
   void loops(const std::vector<Node>& body, int around, const Take& take) {
@@ -107,8 +111,9 @@ class Analysis {
         const Term end = resolved(node.step < 0 ? node.begin : node.end);  // where it starts may be a small number
         take(end);
         if (node.step > 0) roles.begin = std::max(roles.begin, loop::evaluate(node.begin, {}).value_or(0));
-        loop::for_each(end,
-                       [&](const Term& part) { sized = sized || part.kind == Kind::scalar || part.kind == Kind::element; });
+        loop::for_each(end, [&](const Term& part) {
+          sized = sized || (part.kind == Kind::scalar && !is_margin(part.text)) || part.kind == Kind::element;
+        });
         roles.depth = std::max(roles.depth, around + sized);
       }
       if (node.kind == Node::Kind::leave || node.kind == Node::Kind::finish) roles.exits = roles.exits || around > 0;
@@ -234,6 +239,7 @@ class Analysis {
   }
 
   const Function& function_;
+  const std::vector<std::string> margins_;
   std::map<std::string, std::vector<const Term*>> values_;
   std::set<std::string> loops_;
 };
@@ -246,6 +252,41 @@ void add_variables(const std::vector<Node>& body, bool last, Values& values) {
     const auto at = !last ? begin : end ? std::optional(*end + (node.step < 0 ? 1 : -1)) : begin;
     values[node.variable] = at.value_or(0);
   });
+}
+
+bool is_variable(const Function& function, const std::string& name) {
+  bool found = false;
+  loop::for_each_node(function.body,
+                      [&](const Node& node) { found = found || (node.kind == Node::Kind::loop && node.variable == name); });
+  return found;
+}
+
+std::int64_t width_of(const std::string& stride, const Function& function, const Values& integers) {
+  Values ends[2] = {integers, integers};
+  for (Values& values : ends) values[stride] = 0;
+  add_variables(function.body, false, ends[0]);
+  add_variables(function.body, true, ends[1]);
+  std::int64_t widest = 1;
+  for_each_term(function, [&](const Term& term) {
+    if (term.kind != Kind::element || !loop::mentions(term, stride)) return;
+    for (const Term& subscript : term.terms) {
+      // How far one more of each loop's variable leads with stride and without; each end with the others at their first.
+      std::int64_t apart = 0, span = 1;
+      for (const auto& [name, first] : ends[0]) {
+        const auto at = [&](std::int64_t value, std::int64_t step) {
+          Values values = ends[0];
+          values[name] = value, values[stride] = step;
+          return loop::evaluate(subscript, values).value_or(0);
+        };
+        if (!is_variable(function, name)) continue;
+        const std::int64_t rows = std::abs(at(first + 1, 1) - at(first, 1) - (at(first + 1, 0) - at(first, 0)));
+        if (rows == 0) span += std::abs(at(ends[1].at(name), 0) - at(first, 0));
+        if (rows && (!apart || rows < apart)) apart = rows;
+      }
+      if (apart) widest = std::max(widest, (span + apart - 1) / apart);
+    }
+  });
+  return widest;
 }
 
 double iterations(const std::vector<Node>& body, Values values) {
@@ -301,6 +342,18 @@ Range range_of(const IndexArray& array, const Function& function, const Values& 
     (fits(middle) ? range.high : bad) = middle;
   }
   return range;
+}
+
+Values widths_of(const Function& function, const Roles& roles, const Values& integers) {
+  constexpr int kMostNested = 3;  // strides of each other's widths
+  Values all = integers;
+  std::vector<std::string> strides;
+  for (const std::string& name : roles.integers)
+    if (all.emplace(name, 1).second) strides.push_back(name);
+  for (int pass = 0; pass < kMostNested; ++pass)
+    for (const std::string& name : strides) all[name] = width_of(name, function, all);
+  std::erase_if(all, [&](const auto& one) { return integers.contains(one.first); });
+  return all;
 }
 
 double iterations(const Function& function, const Values& integers) { return iterations(function.body, integers); }

@@ -23,6 +23,7 @@ struct IndexArray {
 
 struct Roles {
   std::vector<std::string> sizes;     // integer parameters in extents or in the ends of loops
+  std::vector<std::string> margins;   // those of them that are small beside the others (loop::margins)
   std::vector<std::string> integers;  // the other integer parameters, strides (a[n * stride]) among them
   std::vector<IndexArray> indices;
   std::vector<double> thresholds;     // constants that conditions compare with, and 0, ascending
@@ -41,6 +42,10 @@ struct Range {
   std::int64_t low = 0, high = 0;
 };
 Range range_of(const IndexArray& array, const loop::Function& function, const loop::Values& integers);
+
+/// Values of the integer parameters that are no sizes and have none in `integers`: of strides the least that keeps apart what
+/// their multiples separate, which of y[i * pitch + j] is how far j goes; 1 of all others.
+loop::Values widths_of(const loop::Function& function, const Roles& roles, const loop::Values& integers);
 
 /// Iterations of all innermost loops, for these sizes; what cannot be computed counts as 4.
 double iterations(const loop::Function& function, const loop::Values& integers);

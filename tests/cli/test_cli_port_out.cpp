@@ -290,3 +290,24 @@ TEST_CASE("doctor: loops lack clang where it is not on the path") {
   const Result r = run_ak("doctor", fmt::format("AK_ANALYSER={} PATH={}", analyser, folder.path.string()));
   CHECK_MESSAGE(has(r.output, "no clang on PATH"), r.output);
 }
+
+TEST_CASE("port: a stride of which nothing is said is as wide as its rows, and a line says so") {
+  if (!fs::exists(AK_BINARY_DIR "/ak-analyse")) return;
+  const OutFolder folder;
+  const std::string source = folder.file("rows.c",
+                                         "void rows(int h, int w, int pitch, float* a) {\n"
+                                         "  for (int y = 0; y < h; y++)\n"
+                                         "    for (int x = 0; x < w; x++) a[y * pitch + x] += 1;\n"
+                                         "}\n");
+  const auto line = [&](const std::string& words) {
+    const Result r = run_ak(fmt::format("port {} rows --quick {}", source, words));
+    CAPTURE(r.output);
+    CHECK(r.code == 0);
+    return r.output;
+  };
+  const std::string chosen = line("--size h=4 --size w=9");
+  CHECK(has(chosen, "  only for pitch=9\n  pitch=9 is chosen: --size pitch=NUMBER says another\n"));
+  const std::string given = line("--size h=4 --size w=9 --size pitch=12");
+  CHECK(has(given, "  only for pitch=12\n"));
+  CHECK(!has(given, "chosen"));
+}

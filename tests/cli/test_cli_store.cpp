@@ -400,7 +400,7 @@ TEST_CASE("a loop's record shows what whole calls take, and its name as it is") 
   const std::string cache = folder / "cache", key = "größe 6ad0 on H200";
   ak::loop::Winner winner;
   winner.verdict = "i:parallel";
-  winner.kernels = {{.template_name = "map", .text = "// größe\n"}};
+  winner.kernels.emplace_back().template_name = "map";
   winner.sizes = {{1000, 0, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5}};
   ak::open_store(cache)->put_work({"loop", key, write_json(winner), ""});
   const Result r = run_ak(fmt::format("show --kind loop --key '{}' --cache {}", key, cache));

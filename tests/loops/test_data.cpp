@@ -83,6 +83,62 @@ TEST_CASE("data: two dimensions have smaller sizes, equal and unlike") {
   CHECK(iterations(f, {{"n", 12}, {"m", 33}}) == 12 * 33);
 }
 
+TEST_CASE("data: how far loops stay from edges, or reach around a place, is small beside the sizes") {
+  // for (i = r; i < n - r; i++) for (d = -r; d <= r; d++) a[i] = b[i + d];
+  const Term r = i32("r"), n = i32("n");
+  const Function window = function(
+      "window", {size("n"), size("r"), array("a", n), array("b", n, true)},
+      {loop(1, "i", r, binary("-", n, r),
+            {loop(2, "d", ak::loop::unary("-", r), binary("+", r, integer(1)),
+                  {assign(3, at("a", i32("i")), at("b", binary("+", i32("i"), i32("d"))))})})});
+  CHECK(margins(window) == std::vector<std::string>{"r"});
+  const Roles roles = roles_of(window);
+  CHECK(roles.margins == std::vector<std::string>{"r"});
+  CHECK(roles.depth == 1);
+  const auto sizes = sizes_of(window, roles, {});
+  for (const std::int64_t large : {4099, 10000, 32000})
+    CHECK(std::ranges::any_of(sizes, [&](const Values& one) { return one.at("n") == large && iterations(window, one) >= large; }));
+  for (const std::int64_t margin : {0, 1, 2, 3})
+    CHECK(std::ranges::any_of(sizes, [&](const Values& one) { return one.at("n") > 30 && one.at("r") == margin; }));
+  // A size that ends one loop and begins another is none, nor one that a whole loop ends with.
+  const Function halves = function("halves", {size("n"), size("m"), array("a", i32("m"))},
+                                   {loop(1, "i", integer(0), n, {assign(2, at("a", i32("i")), real("1.0"))}),
+                                    loop(3, "i", n, i32("m"), {assign(4, at("a", i32("i")), real("2.0"))})});
+  CHECK(margins(halves).empty());
+  CHECK(margins(halved()).empty());
+}
+
+TEST_CASE("data: a stride is as wide as the rows that it separates") {
+  // for (z < d) for (i < h) for (j < w) a[(z * plane + i) * pitch + j] = 1;
+  const Term row = binary("+", binary("*", i32("z"), i32("plane")), i32("i"));
+  const Term place = binary("+", binary("*", row, i32("pitch")), i32("j"));
+  const Function f = function(
+      "pitched", {size("d"), size("h"), size("w"), size("pitch"), size("plane"), size("other"),
+                  array("a", binary("*", binary("*", i32("d"), i32("plane")), i32("pitch")))},
+      {loop(1, "z", integer(0), i32("d"),
+            {loop(2, "i", integer(0), i32("h"), {loop(3, "j", integer(0), i32("w"), {assign(4, at("a", place), real("1.0"))})})})});
+  const Roles roles = roles_of(f);
+  CHECK(roles.integers == std::vector<std::string>{"pitch", "plane", "other"});
+  const Values call{{"d", 4}, {"h", 5}, {"w", 7}};
+  CHECK(widths_of(f, roles, call) == Values{{"pitch", 7}, {"plane", 5}, {"other", 1}});
+  CHECK(widths_of(f, roles, {{"d", 4}, {"h", 5}, {"w", 7}, {"pitch", 9}}) == Values{{"plane", 5}, {"other", 1}});
+  Recipe recipe;
+  const auto made = [&](std::int64_t integer) {
+    recipe.integer = integer;
+    return make_case(f, roles, {}, call, recipe).integers();
+  };
+  CHECK(made(1).at("pitch") == 7);
+  CHECK(made(2).at("pitch") == 8);
+  CHECK(made(0).at("pitch") == 0);
+  CHECK(make_case(f, roles, {{{"pitch", 30}}, {}}, call, recipe).integers().at("pitch") == 30);
+  // What a diagonal goes along is no row: a[i * pitch + i].
+  const Function diagonal = function(
+      "diagonal", {size("n"), size("pitch"), array("a", binary("*", i32("n"), i32("pitch")))},
+      {loop(1, "i", integer(0), i32("n"),
+            {assign(2, at("a", binary("+", binary("*", i32("i"), i32("pitch")), i32("i"))), real("1.0"))})});
+  CHECK(widths_of(diagonal, roles_of(diagonal), {{"n", 1000}}) == Values{{"pitch", 1}});
+}
+
 TEST_CASE("data: the same on every call, and another for each data set") {
   const Function f = halved();
   const Roles roles = roles_of(f);

@@ -926,18 +926,37 @@ void pitched(int w, int h, int pitch, float a[h * pitch]) {
     for (int x = 0; x < w; x++) a[y * pitch + x] += 1;
 }
 void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 1] * (1 - a[i - 1]) * k; }
+void box(int h, int w, int r, const float *x, float *y) {
+  for (int i = r; i < h - r; i++)
+    for (int j = r; j < w - r; j++) {
+      float s = 0;
+      for (int dy = -r; dy <= r; dy++)
+        for (int dx = -r; dx <= r; dx++) s += x[(i + dy) * w + j + dx];
+      y[i * w + j] = s;
+    }
+}
 )");
-  const auto steers = [&](const std::string& name) {
+  const auto verdict_of = [&](const std::string& name) {
     const Choice choice{name, {}, {}};
     Front front = text.front(choice);
-    const auto verdict = analyse(std::move(front.function), {}, front.notes);
-    return steering(text.unit(), choice, {}, verdict);
+    auto verdict = analyse(std::move(front.function), {}, front.notes);
+    find_steering(text.unit(), choice, {}, verdict);
+    return verdict;
   };
+  const auto steers = [&](const std::string& name) { return verdict_of(name).steering; };
   using Names = std::vector<std::string>;
   for (const char* name : {"reverse", "gain", "last", "chaos"}) CHECK_MESSAGE(steers(name) == Names{}, name);
   CHECK(steers("echo") == Names{"delay"});
   for (const char* name : {"turn", "next_row"}) CHECK_MESSAGE(steers(name) == Names{}, name);
   CHECK(steers("pitched") == Names{"pitch"});
+  // Of a window the rows' length says nothing, how far it reaches all.
+  const auto box = verdict_of("box");
+  CHECK(box.steering == Names{"r"});
+  const auto says = [&](const std::string& words) {
+    return std::ranges::any_of(box.findings, [&](const auto& one) { return one.text.find(words) != std::string::npos; });
+  };
+  CHECK(says("give --size r=..."));
+  CHECK_FALSE(says("give --size w=..."));
 }
 
 TEST_CASE("front: the largest subscript is a pointer's length: past steps and edges, and of products of sizes") {

@@ -12,6 +12,12 @@ namespace {
 
 using loop::Term;
 
+std::string lacks(const std::string& parameter, const std::string& array) {
+  return fmt::format(
+      "neither value nor sign of {0} is known, on which it depends which elements of {1} meet: give --size {0}=...", parameter,
+      array);
+}
+
 class Missing {
  public:
   Missing(const Model& model, const std::vector<Dependence>& dependences, const Facts& facts, loop::Verdict& verdict)
@@ -51,10 +57,7 @@ class Missing {
         if (part.kind != Term::Kind::scalar || facts_.values.contains(part.text)) return;
         const loop::Parameter* parameter = loop::find_parameter(*model_.function, part.text);
         if (parameter && !parameter->pointer && !is_real(parameter->type) && !model_.written->contains(part.text))
-          add(statement,
-              fmt::format("neither value nor sign of {0} is known, on which it depends which elements of {1} meet: give "
-                          "--size {0}=...",
-                          part.text, reference.term.text));
+          add(statement, lacks(part.text, reference.term.text));
       });
   }
 
@@ -71,6 +74,27 @@ class Missing {
 };
 
 }  // namespace
+
+void name_what_steers(loop::Verdict& verdict) {
+  if (verdict.steering.empty()) return;
+  const auto steers = [&](const std::string& name) {
+    return std::ranges::find(verdict.steering, name) != verdict.steering.end();
+  };
+  std::vector<loop::Finding> found;
+  const auto add = [&](const loop::Finding& finding) {
+    if (std::ranges::find(found, finding) == found.end()) found.push_back(finding);
+  };
+  for (const loop::Finding& finding : verdict.findings) {
+    std::string other;  // the array that it is of, where it names another parameter
+    for (const loop::Parameter& parameter : verdict.function.parameters)
+      for (const loop::Parameter& array : verdict.function.parameters)
+        if (array.pointer && !steers(parameter.name) && finding.text == lacks(parameter.name, array.name)) other = array.name;
+    if (other.empty()) add(finding);
+    for (const std::string& name : verdict.steering)
+      if (!other.empty()) add({finding.module, finding.node, lacks(name, other), finding.changed});
+  }
+  verdict.findings = std::move(found);
+}
 
 void find_missing_facts(const Model& model, const std::vector<Dependence>& dependences, const Facts& facts,
                         loop::Verdict& verdict) {

@@ -42,6 +42,8 @@ void describe_accesses(const Model& model, loop::Verdict& verdict);
 /// Adds a finding for each fact of a call that a sequential or scattered group lacks, and says how to give it.
 void find_missing_facts(const Model& model, const std::vector<Dependence>& dependences, const Facts& facts,
                         loop::Verdict& verdict);
+/// Where a finding says to give a parameter and others steer the verdict (Verdict::steering), it names these.
+void name_what_steers(loop::Verdict& verdict);
 
 // extents.cpp
 /// Adds a finding for each subscript that leaves its array whenever its statement runs, but for a few small sizes.
