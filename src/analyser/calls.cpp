@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "analyser/lowering.hpp"
 #include "analyser/mathematics.hpp"
@@ -35,16 +37,22 @@ Ast last_value(const Ast& body) {
   return returns == 1 ? statements.back().child(0) : Ast();
 }
 
-/// Whether anything is assigned to; of what it calls, the visible functions' bodies count.
-bool has_effects(const Unit& unit, const Ast& node, std::size_t depth = 0) {
+/// Whether anything is assigned to; of what it calls, the visible functions' bodies count, each once.
+bool has_effects(const Unit& unit, const Ast& node, std::set<std::string_view>& seen) {
   const std::string_view op = node.text("opcode");
-  if (depth > kDeepestCalls || node.is("CompoundAssignOperator") || (node.is("BinaryOperator") && op == "=") ||
+  if (node.is("CompoundAssignOperator") || (node.is("BinaryOperator") && op == "=") ||
       (node.is("UnaryOperator") && (op == "++" || op == "--")))
     return true;
   if (const Ast to = node.part("referencedDecl"); node.is("DeclRefExpr") && to.is("FunctionDecl"))
-    if (const auto callee = unit.function(to.name()); callee && has_effects(unit, *callee, depth + 1)) return true;
+    if (const auto callee = seen.insert(to.name()).second ? unit.function(to.name()) : std::nullopt;
+        callee && has_effects(unit, *callee, seen))
+      return true;
   const auto children = node.children();
-  return std::any_of(children.begin(), children.end(), [&](const Ast& child) { return has_effects(unit, child, depth); });
+  return std::any_of(children.begin(), children.end(), [&](const Ast& child) { return has_effects(unit, child, seen); });
+}
+bool has_effects(const Unit& unit, const Ast& node) {
+  std::set<std::string_view> seen;
+  return has_effects(unit, node, seen);
 }
 
 /// The variable that a pointer comes from.
@@ -184,8 +192,7 @@ std::optional<Term> Lowering::inlined(const Ast& node, const Ast& callee) {
     add(std::move(behind));
   }
   // The value is that at the call, whatever another call in the same expression changes.
-  std::set<std::string> changed =
-      written_in({here_->begin() + static_cast<std::ptrdiff_t>(statements_before), here_->end()});
+  std::set<std::string> changed = written_in({here_->begin() + static_cast<std::ptrdiff_t>(statements_before), here_->end()});
   for (std::size_t i = locals_before; i < draft_.function.locals.size(); ++i) changed.erase(draft_.function.locals[i].name);
   if (result && result->type != ScalarType::none && (mentions_any(*result, changed) || (!only.there() && !is_plain(*result)))) {
     const Term kept = draft_.local(name, result->type);

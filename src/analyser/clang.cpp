@@ -65,7 +65,8 @@ std::string first_error(const std::string& words) {
 void await(Run& run, const std::string& program, const Deadline& deadline, double seconds) {
   const auto status = run.wait(deadline);
   if (!status)
-    fail(fmt::format("{} did not end within {} s: does the file include a pipe, or a text without an end?", program, seconds));
+    fail(fmt::format("{} did not end within {} s: does the file include a pipe, or a text or macros without an end?", program,
+                     seconds));
   if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGXFSZ)
     fail(fmt::format("what {} says of this file is more than {} MB", program, kMostOutput >> 20));
   const std::string said = run.errors();
@@ -88,8 +89,7 @@ ParsedText parsed(const ClangCall& call) {
   const Deadline deadline = Deadline::in(call.seconds);
   const std::string program = on_path(call.program);
   if (program.empty())
-    throw Error(ErrorCode::missing_library,
-                fmt::format("there is no program {}, which reads C: install clang", call.program));
+    throw Error(ErrorCode::missing_library, fmt::format("there is no program {}, which reads C: install clang", call.program));
   // Preprocessed first: then every offset of the tree leads into one text, in which macros are gone.
   const std::vector<std::string> quiet = {"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics"};
   std::vector<std::string> words = {program};

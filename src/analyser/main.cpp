@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
 #include "analyser/steering.hpp"
+#include "analyser/watchdog.hpp"
 
 namespace {
 
@@ -30,9 +32,12 @@ Prints what may run in parallel in a C function, as JSON. FILE - is standard inp
   --list           the functions with a body, one a line
   --clang PATH     default: clang
   --seconds N      clang's deadline, default 20
+  --read-seconds N of all that is made of clang's words, default 20
 
 Exit: 0 also when the function is refused (the JSON says why), 2 for a wrong command line, 3 when there is nothing to analyse.
 )";
+
+constexpr int kNothing = 3;
 
 struct Usage : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -43,6 +48,7 @@ struct CommandLine {
   ak::analyser::Choice choice;
   ak::analyser::Facts facts;
   std::map<std::string, std::string> lengths;  // as they were given
+  double read_seconds = 20;
   bool list = false, function_only = false, help = false;
 };
 
@@ -119,6 +125,8 @@ CommandLine read_command_line(const std::vector<std::string>& words) {
       line.clang.program = value();
     } else if (word == "--seconds") {
       line.clang.seconds = number<double>(word, value());
+    } else if (word == "--read-seconds") {
+      line.read_seconds = number<double>(word, value());
     } else if (word == "--int") {
       const auto [name, text] = assignment(word, value());
       line.facts.values[name] = number<std::int64_t>(word, text);
@@ -156,9 +164,23 @@ void print(const ak::loop::Function& function) {
   std::fputs(text.c_str(), stdout);
 }
 
+std::string of(const CommandLine& line) {
+  const std::string& file = line.clang.file == "-" && !line.clang.name.empty() ? line.clang.name : line.clang.file;
+  return line.list ? file : fmt::format("{} of {}", line.choice.function, file);
+}
+
 int run(const CommandLine& line) {
-  const ak::analyser::Unit unit(ak::analyser::parse(line.clang));
+  ak::analyser::ParsedText parsed = ak::analyser::parse(line.clang);
+  std::optional<ak::analyser::Watchdog> watchdog;
+  watchdog.emplace(
+      line.read_seconds,
+      fmt::format("ak-analyse: {}: reading it takes more than {} s: put what is to be ported into a file of its own, "
+                  "in smaller functions",
+                  of(line), line.read_seconds),
+      kNothing);
+  const ak::analyser::Unit unit(std::move(parsed));
   if (line.list) {
+    watchdog.reset();
     for (const ak::analyser::Ast& function : unit.functions())
       if (unit.in_main_file(function)) fmt::print("{}\n", function.name());
     return 0;
@@ -168,6 +190,7 @@ int run(const CommandLine& line) {
   try {
     ak::analyser::Front front = ak::analyser::read_function(unit, line.choice, line.facts.values);
     if (line.function_only) {
+      watchdog.reset();
       print(front.function);
       return 0;
     }
@@ -178,6 +201,7 @@ int run(const CommandLine& line) {
     ak::analyser::name_as_written(verdict, front);
     if (facts.values.empty()) ak::analyser::find_steering(unit, line.choice, facts, verdict, limits);
   } catch (const ak::analyser::Refused& refused) {
+    watchdog.reset();
     if (line.function_only) {
       fmt::print("refused: {}\n", refused.what());
       return 0;
@@ -186,7 +210,9 @@ int run(const CommandLine& line) {
     verdict.function.name = line.choice.function;
     verdict.refused = ak::analyser::with_file_name(refused.what(), line.clang);
   }
-  fmt::print("{}\n", ak::loop::write_json(verdict));
+  const std::string json = ak::loop::write_json(verdict);
+  watchdog.reset();
+  fmt::print("{}\n", json);
   return 0;
 }
 
@@ -205,9 +231,9 @@ int main(int argc, char** argv) {
     return 2;
   } catch (const ak::Error& failed) {
     fmt::print(stderr, "ak-analyse: {}\n", failed.what());
-    return failed.code() == ak::ErrorCode::missing_library ? 4 : 3;
+    return failed.code() == ak::ErrorCode::missing_library ? 4 : kNothing;
   } catch (const std::exception& failed) {
     fmt::print(stderr, "ak-analyse: {}\n", failed.what());
-    return 3;
+    return kNothing;
   }
 }

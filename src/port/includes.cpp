@@ -82,7 +82,7 @@ std::optional<Includes::Found> Includes::find(const loop::Include& include, cons
 std::vector<Includes::Found> Includes::all(const loop::Include& include, const fs::path& beside) const {
   std::vector<Found> found;
   if (include.macro) {
-    for (const loop::Include& one : meant(include.name, 8))
+    for (const loop::Include& one : meant(include.name))
       if (auto file = find(one, beside)) found.push_back(*std::move(file));
   } else if (include.next) {
     for (fs::path& place : places(include, beside))
@@ -93,15 +93,20 @@ std::vector<Includes::Found> Includes::all(const loop::Include& include, const f
   return found;
 }
 
-std::vector<loop::Include> Includes::meant(const std::string& macro, int depth) const {
+std::vector<loop::Include> Includes::meant(const std::string& macro) const {
   std::vector<loop::Include> all;
-  const auto [first, last] = macros_defined_.equal_range(macro);
-  for (auto one = first; depth > 0 && one != last; ++one) {
-    const auto tokens = loop::c_tokens(one->second);
-    if (auto include = loop::include_of(tokens))
-      all.push_back(*std::move(include));
-    else if (tokens.size() == 1)
-      for (loop::Include& inner : meant(std::string(tokens[0]), depth - 1)) all.push_back(std::move(inner));
+  std::vector<std::string> names = {macro};
+  std::set<std::string> seen = {macro};  // texts may define one in terms of another, and that of the first
+  while (!names.empty()) {
+    const auto [first, last] = macros_defined_.equal_range(names.back());
+    names.pop_back();
+    for (auto one = first; one != last; ++one) {
+      const auto tokens = loop::c_tokens(one->second);
+      if (auto include = loop::include_of(tokens))
+        all.push_back(*std::move(include));
+      else if (tokens.size() == 1 && seen.insert(std::string(tokens[0])).second)
+        names.emplace_back(tokens[0]);
+    }
   }
   return all;
 }

@@ -44,7 +44,7 @@ class Includes {
 
  private:
   std::vector<std::filesystem::path> places(const loop::Include& include, const std::filesystem::path& beside) const;
-  std::vector<loop::Include> meant(const std::string& macro, int depth) const;
+  std::vector<loop::Include> meant(const std::string& macro) const;
 
   std::vector<std::filesystem::path> quoted_, folders_;  // in the order in which they are searched
   std::multimap<std::string, std::string> macros_defined_;

@@ -1,8 +1,10 @@
 // A C text is known again by its tokens.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "loop/c_tokens.hpp"
 #include "loop/formula.hpp"
+#include "port/includes.hpp"
 
 using namespace ak::loop;
 
@@ -19,6 +21,23 @@ TEST_CASE("loop source: comments and spacing are no difference, tokens are") {
   CHECK(digest("#define N \\\n 1\nint a;") == digest("#define N 1\nint a;"));
   CHECK(digest("x /* open") == digest("x"));
   CHECK(c_tokens("'\\'' \"\\\"\" 'open").size() == 3);
+}
+
+TEST_CASE("loop source: macros that stand for each other end, and every file that one may stand for is known") {
+  std::string text = "#define A0 \"no_such_file.h\"\n";
+  for (int of = 0; of < 20; ++of)
+    for (int to = 0; to < 20; ++to) text += fmt::format("#define A{} A{}\n", of, to);
+  text += "#include A19\n";
+  ak::port::LoopSource source;
+  source.text = text, source.file = "many.c";
+  const auto files = ak::port::included_files(source, text);
+  REQUIRE(files.size() == 1);
+  CHECK(files[0].path == "A19");
+  source.text = text = "#define FIRST SECOND\n#define SECOND \"examples/filters.c\"\n#define FIRST OTHER\n#include FIRST\n";
+  source.file = AK_SOURCE_DIR "/many.c";
+  const auto known = ak::port::included_files(source, text);
+  REQUIRE(!known.empty());
+  CHECK(known[0].digest != files[0].digest);  // of a file
 }
 
 TEST_CASE("loop source: what is included") {

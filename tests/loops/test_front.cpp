@@ -1,6 +1,8 @@
 // C text -> normal form: src/analyser's front end. Every case runs clang.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,6 +12,7 @@
 #include "analyser/front.hpp"
 #include "analyser/refused.hpp"
 #include "analyser/steering.hpp"
+#include "base/child.hpp"
 #include "base/temporary_folder.hpp"
 #include "port/roles.hpp"
 
@@ -712,6 +715,31 @@ TEST_CASE("front: hostile texts end in one line") {
         "line 1: more than 3000 statements: split the function");
 }
 
+TEST_CASE("front: what is made of clang's words has a deadline: one line, and the exit code of nothing to analyse") {
+  std::string text = "void f(int n, int a[n]) {\n";
+  for (int i = 0; i < 1400; ++i) text += fmt::format("  int x{0} = n + {0};\n", i);
+  for (int i = 0; i < 1400; ++i) text += fmt::format("  a[{}] = x{};\n", i % 7, i);
+  text += "}\n";
+  for (const char* seconds : {"0", "0.001"}) {
+    ak::Run run({AK_BINARY_DIR "/ak-analyse", "-", "f", "--name", "many.c", "--read-seconds", seconds}, ak::Run::Errors::apart, text);
+    const auto status = run.wait(ak::Deadline::in(60));
+    REQUIRE(status);
+    CHECK(WIFEXITED(*status));
+    CHECK(WEXITSTATUS(*status) == 3);
+    CHECK(run.output() == "");
+    CHECK(run.errors() == fmt::format("ak-analyse: f of many.c: reading it takes more than {} s: put what is to be ported into a "
+                                      "file of its own, in smaller functions\n",
+                                      seconds));
+  }
+}
+
+TEST_CASE("front: of functions that call each other often, each is looked at once") {
+  std::string text = "static int g0(int x) { return x + 1; }\n";
+  for (int i = 1; i < 60; ++i) text += fmt::format("static int g{0}(int x) {{ return g{1}(x) + g{1}(x + 1); }}\n", i, i - 1);
+  text += "void f(int n, int a[n]) { for (int i = 0; i < n; i++) a[i] = g59(a[i]); }\n";
+  CHECK(CText(text).refusal("f") == "line 45: calls are nested more than 16 deep");
+}
+
 TEST_CASE("front: clang has a deadline, and its absence is said") {
   const ak::TemporaryFolder folder("ak-front");
   const std::string path = folder.path();
@@ -720,8 +748,8 @@ TEST_CASE("front: clang has a deadline, and its absence is said") {
   ClangCall call;
   call.file = path + "/text.c";
   call.seconds = 0.3;
-  CHECK_THROWS_WITH_AS(parse(call), "clang did not end within 0.3 s: does the file include a pipe, or a text without an end?",
-                       ak::Error);
+  CHECK_THROWS_WITH_AS(
+      parse(call), "clang did not end within 0.3 s: does the file include a pipe, or a text or macros without an end?", ak::Error);
   call.file = path + "/pipe.h";
   CHECK_THROWS_AS(parse(call), ak::Error);
   call.file = path + "/text.c";
