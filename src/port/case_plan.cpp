@@ -176,10 +176,10 @@ class Planner {
     const bool large = iterations(plan.function, size) > 5000;
     if (level == Level::quick && large && number % 2) return;
     for (std::size_t r = 0; r < recipes.size(); ++r) {
-      // Zeros tell their order where a block's threads take several rounds.
-      const bool wanted = level == Level::quick
-                              ? r == number % 2 || (!large && r == number % recipes.size())
-                              : r < basics + (plan.roles.exits ? 3 : 1) || (!large && recipes[r].tells_zeros());
+      // Zeros tell their order where a block's threads take several rounds; what an array keeps is one at every second size.
+      const bool told = recipes[r].tells_zeros() && (plan.roles.kept.empty() || recipes[r].kept == (number % 2 == 1));
+      const bool wanted = level == Level::quick ? r == number % 2 || (!large && r == number % recipes.size())
+                                                : r < basics + (plan.roles.exits ? 3 : 1) || (!large && told);
       if (!wanted) continue;
       // Every kind of index meets every data set at some size.
       Recipe recipe = recipes[r];

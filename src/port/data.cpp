@@ -109,26 +109,41 @@ std::int64_t integer_value(Random& random, const Recipe& recipe) {
   return 0;
 }
 
-void fill_values(Memory& memory, Random& random, const Recipe& recipe) {
+bool is_special(double value, Shape shape) {
+  return shape == Shape::infinite ? std::isinf(value) : shape == Shape::strange ? std::isnan(value) : value == 0;
+}
+
+/// What an array that keeps an extremum has at first: all of it what is special, or nothing.
+double kept_value(Random& random, const Recipe& recipe, ScalarType type) {
+  const bool shaped = recipe.tells_zeros() || recipe.shape == Shape::infinite || recipe.shape == Shape::strange;
+  if (recipe.shape == Shape::around && recipe.kept && recipe.spike != Spike::never) return recipe.spike_value;
+  double value = real_value(random, recipe, type);
+  while (shaped && is_special(value, recipe.shape) != recipe.kept) value = real_value(random, recipe, type);
+  return value;
+}
+
+void fill_values(Memory& memory, Random& random, const Recipe& recipe, bool keeps) {
   const bool real = is_real(memory.type);
   for (std::int64_t i = 0; i < memory.elements; ++i) {
     if (real)
-      memory.set_real(i, real_value(random, recipe, memory.type));
+      memory.set_real(i, keeps ? kept_value(random, recipe, memory.type) : real_value(random, recipe, memory.type));
     else
       memory.set_integer(i, integer_value(random, recipe));
   }
-  if (real && recipe.tells_zeros()) {  // the first and the last one have a sign of their own
+  if (keeps) return;
+  if (real && recipe.tells_zeros()) {
     std::vector<std::int64_t> zeros;
     for (std::int64_t i = 0; i < memory.elements; ++i)
       if (memory.real(i) == 0) zeros.push_back(i);
-    if (!zeros.empty()) memory.set_real(zeros.front(), 0), memory.set_real(zeros.back(), 0);
+    if (!zeros.empty()) memory.set_real(recipe.spike == Spike::first ? zeros.front() : zeros.back(), 0);
   }
   if (recipe.shape != Shape::around || recipe.spike == Spike::never || memory.elements == 0) return;
   const std::int64_t last = memory.elements - 1;
-  const std::int64_t at = recipe.spike == Spike::first   ? 0
-                          : recipe.spike == Spike::early ? std::min<std::int64_t>(2, last)
-                          : recipe.spike == Spike::late  ? last - memory.elements / 20
-                                                         : last;
+  const std::int64_t at = recipe.spike == Spike::first    ? 0
+                          : recipe.spike == Spike::early  ? std::min<std::int64_t>(2, last)
+                          : recipe.spike == Spike::middle ? memory.elements / 2
+                          : recipe.spike == Spike::late   ? last - memory.elements / 20
+                                                          : last;
   if (real)
     memory.set_real(at, recipe.spike_value);
   else
@@ -210,8 +225,10 @@ std::vector<Recipe> edge_recipes(const Roles& roles) {
       made.back().scalar = 0.75;
     }
   }
+  std::vector<std::pair<Spike, const char*>> places = {{Spike::first, "first"}, {Spike::last, "last"}};
+  if (!roles.kept.empty()) places.emplace_back(Spike::middle, "middle");
   for (const auto& [value, sign] : {std::pair{8.0, "large"}, {-8.0, "negative"}})
-    for (const auto& [spike, word] : {std::pair{Spike::first, "first"}, {Spike::last, "last"}}) {
+    for (const auto& [spike, word] : places) {
       Recipe recipe = basic("", Shape::around, Indices::permutation, 1, seed++);
       recipe.name = fmt::format("a {} {} value", sign, word);
       recipe.center = -value / 4, recipe.spike = spike, recipe.spike_value = value;
@@ -234,7 +251,17 @@ std::vector<Recipe> edge_recipes(const Roles& roles) {
   }
   if (roles.extrema)
     for (const auto& [name, shape] : {std::pair{"zeros on top", Shape::zeros_on_top}, {"zeros below", Shape::zeros_below}})
-      made.push_back(basic(name, shape, Indices::permutation, 1, seed++));
+      for (const auto& [spike, word] : {std::pair{Spike::first, "first"}, {Spike::last, "last"}}) {
+        made.push_back(basic("", shape, Indices::permutation, 1, seed++));
+        made.back().name = fmt::format("{}, the {} positive", name, word);
+        made.back().spike = spike;
+      }
+  const std::size_t once = made.size();
+  for (std::size_t i = 0; i < once && !roles.kept.empty(); ++i) {
+    Recipe recipe = made[i];
+    recipe.kept = true, recipe.name += ", kept too";
+    made.push_back(std::move(recipe));
+  }
   return made;
 }
 
@@ -310,9 +337,18 @@ Case make_case(const Function& function, const Roles& roles, const Facts& facts,
   for (const std::string& other : roles.integers) made.name += fmt::format("{}={} ", other, integers[other]);
   made.name += recipe.name;
 
+  std::int64_t longest = 0;
+  for (const Memory& memory : made.memories) longest = std::max(longest, memory.elements);
   for (std::size_t m = 0; m < made.memories.size(); ++m) {
     Random random(recipe.seed * 1000 + m);
-    fill_values(made.memories[m], random, recipe);
+    // What is as long as all others is sorted, or so: it keeps no extremum of them.
+    const std::int64_t length = made.memories[m].elements;
+    const bool keeps = (length == 1 ? longest > 1 : length * 8 <= longest) &&
+                       std::ranges::any_of(made.arguments, [&](const Argument& argument) {
+                         return argument.pointer && argument.memory == static_cast<int>(m) && is_real(argument.type) &&
+                                std::ranges::find(roles.kept, argument.name) != roles.kept.end();
+                       });
+    fill_values(made.memories[m], random, recipe, keeps);
   }
   for (std::size_t i = 0; i < made.arguments.size(); ++i) {
     Argument& argument = made.arguments[i];

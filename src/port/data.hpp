@@ -18,13 +18,13 @@ struct Recipe {
     negative,
     ties,          // of five values
     tiny,          // zeros of both signs and denormals, some ordinary ones
-    zeros_on_top,  // negative ones and zeros, whose sign tells which of them a maximum is
+    zeros_on_top,  // negative ones and -0, of which the first or the last (spike) is +0: it tells which one a maximum is
     zeros_below,
     infinite,  // ordinary ones and infinities
     strange,   // ordinary ones and what is no number
     around,    // center - spread to center + spread, with one spike perhaps
   };
-  enum class Spike : std::uint8_t { never, first, early, late, last };
+  enum class Spike : std::uint8_t { never, first, early, late, last, middle };
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
 
   std::string name = "mixed";
@@ -32,6 +32,7 @@ struct Recipe {
   double center = 0, spread = 1;
   Spike spike = Spike::never;
   double spike_value = 0;
+  bool kept = false;  // what is special, a spike or no number, stands in Roles::kept too; without, it is ordinary there
   Indices indices = Indices::permutation;
   std::int64_t integer = 1;      // of the integer parameters that are no sizes
   std::optional<double> scalar;  // of the real ones; nothing: like the arrays' elements
@@ -46,8 +47,9 @@ struct Recipe {
 std::vector<Recipe> basic_recipes();
 /// Values on one side of each constant that conditions compare with, and one early, late or nowhere on the other side or on it.
 std::vector<Recipe> threshold_recipes(const Roles& roles);
-/// Infinities and what is no number among ordinary values; one large value at the first or the last element; and where `<` and
-/// `<=` differ: values on and next to each constant that conditions compare with, and one alone on it.
+/// Infinities and what is no number among ordinary values; one large value at the first or the last element; for arrays that
+/// keep an extremum all of these twice, and one in the middle; and where `<` and `<=` differ: values on and next to each
+/// constant that conditions compare with, and one alone on it.
 std::vector<Recipe> edge_recipes(const Roles& roles);
 /// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.
 Recipe random_recipe(const Roles& roles, std::uint64_t number);

@@ -230,11 +230,20 @@ class Analysis {
   }
 
   void extrema() {
+    std::set<std::string> written;
+    loop::for_each_node(function_.body, [&](const Node& node) {
+      if (node.kind == Node::Kind::assign && node.target.kind == Kind::element) written.insert(node.target.text);
+    });
     const auto varies = [](const Term& term) { return is_real(term.type) && term.kind != Kind::real; };
     for_each_term(function_, [&](const Term& term) {
       const bool compares = term.kind == Kind::binary && (term.text[0] == '<' || term.text[0] == '>');
       const bool library = term.kind == Kind::call && (term.text.starts_with("fmin") || term.text.starts_with("fmax"));
-      if ((compares || library) && varies(term.terms[0]) && varies(term.terms[1])) roles.extrema = true;
+      if (!(compares || library) || !varies(term.terms[0]) || !varies(term.terms[1])) return;
+      roles.extrema = true;
+      for (const Term& side : term.terms)
+        if (side.kind == Kind::element && written.contains(side.text) &&
+            std::ranges::find(roles.kept, side.text) == roles.kept.end())
+          roles.kept.push_back(side.text);
     });
   }
 

@@ -32,6 +32,7 @@ struct Roles {
   int depth = 1;                      // how many sizes multiply in work or memory
   bool exits = false;                 // a loop is left early
   bool extrema = false;               // real numbers are compared with one another
+  std::vector<std::string> kept;      // arrays that have elements compared, and written
   bool strange = false;               // infinities and what is no number may be among the data: none is made an integer
 };
 

@@ -73,14 +73,18 @@ std::string plant(Function& function, int number) {
   return {};
 }
 
-/// The faults that no case refuses, by bits, one a line; `count` gets how many there were.
-std::string accepted(const Function& function, int& count) {
+/// One fault each, planted wherever it can be.
+std::vector<Mutant> mutants_of(const Function& function) {
   std::vector<Mutant> mutants;
   for (Function copy = function;; copy = function) {
     std::string what = plant(copy, static_cast<int>(mutants.size()));
-    if (what.empty()) break;
+    if (what.empty()) return mutants;
     mutants.push_back({std::move(what), std::move(copy)});
   }
+}
+
+/// The mutants that no case of the function refuses, by bits, one a line; `count` gets how many there were.
+std::string accepted(const Function& function, const std::vector<Mutant>& mutants, int& count) {
   count += static_cast<int>(mutants.size());
   Oracle oracle(function, std::nullopt, {}, kSoon);
   const CasePlan plan = plan_cases(function, oracle, Level::quick, {}, kSoon);
@@ -119,6 +123,7 @@ std::string accepted(const Function& function, int& count) {
     if (!refused(i)) found += mutants[i].what + "\n";
   return found;
 }
+std::string accepted(const Function& function, int& count) { return accepted(function, mutants_of(function), count); }
 
 Term increment(const std::string& name) { return binary("+", i32(name), integer(1)); }
 Term positive() { return binary(">", at("a", i32("i")), integer(0)); }
@@ -187,7 +192,62 @@ Function row_sums() {
                         binary("+", at("b", i32("i")), at("a", binary("+", binary("*", i32("i"), i32("m")), i32("j")))))})})});
 }
 
+const Term kTop = at("top", integer(0)), kHere = at("a", i32("i"));
+
+Function extremum(std::vector<Node> body) {
+  Function f = function("extremum", {size("n"), array("a", i32("n"), true), array("top", integer(1))}, std::move(body));
+  f.locals = {{"m", ScalarType::f32, {}}};
+  return f;
+}
+
+/// for i < n: if (a[i] op top[0]) top[0] = a[i]; where `only` holds, if it is given
+Function kept(const std::string& op, std::optional<Term> only = {}) {
+  Node keep = branch(2, binary(op, kHere, kTop), {assign(3, kTop, kHere)});
+  if (only) keep = branch(4, *only, {keep});
+  return extremum({loop(1, "i", integer(0), i32("n"), {keep})});
+}
+
+/// m = start; for i < n: if (a[i] op m) m = a[i]; and then `join`.
+Function apart(const char* start, const std::string& op, Node join) {
+  return extremum({assign(1, f32("m"), real(start)),
+                   loop(2, "i", integer(0), i32("n"), {branch(3, binary(op, kHere, f32("m")), {assign(4, f32("m"), kHere)})}),
+                   std::move(join)});
+}
+
+/// What kernels make of an extremum in memory by mistake.
+std::vector<Mutant> wrong_extrema(const std::string& op) {
+  const bool largest = op[0] == '>', last = op.size() == 2;
+  const char* const least = largest ? "-3e38" : "3e38";
+  const std::string other = last ? op.substr(0, 1) : op + "=";
+  const auto join = [](const std::string& by) { return branch(5, binary(by, f32("m"), kTop), {assign(6, kTop, f32("m"))}); };
+  const Node joined = join(op);
+  const auto but = [](const Term& place, const Term& is) { return binary("!=", place, is); };
+  const Term i = i32("i"), n = i32("n");
+  std::vector<Mutant> all = {
+      {"what it held is forgotten", apart(least, op, branch(5, binary(">", n, integer(0)), {assign(6, kTop, f32("m"))}))},
+      {"another one of equal zeros", apart(least, other, joined)},
+      {"another one of its own zero and theirs", apart(least, op, join(other))},
+      {"it starts from zero", apart("0.0", op, joined)},
+      {"its own no number is forgotten",
+       apart(least, op, branch(5, binary("||", binary(op, f32("m"), kTop), binary("!=", kTop, kTop)), {assign(6, kTop, f32("m"))}))},
+      {"-0 becomes 0", extremum({kept(op).body[0], assign(7, kTop, binary("+", kTop, real("0.0")))})},
+      {"nothing is done", extremum({})},
+      {"the middle is left out", kept(op, but(i, binary("/", n, integer(2))))},
+      {"the first is left out", kept(op, but(i, integer(0)))},
+      {"the last is left out", kept(op, but(i, binary("-", n, integer(1))))},
+      {"a lane is left out", kept(op, but(binary("%", i, integer(32)), integer(17)))},
+      {"a block is left out", kept(op, but(binary("/", i, integer(256)), integer(1)))},
+      {"only the first block", kept(op, binary("<", i, integer(256)))}};
+  return all;
+}
+
 }  // namespace
+
+TEST_CASE("mutants: an extremum in one element is told from what it is taken for") {
+  int planted = 0;
+  for (const char* op : {">", ">=", "<", "<="}) CHECK_MESSAGE(accepted(kept(op), wrong_extrema(op), planted) == "", op);
+  for (const char* op : {">", "<="}) CHECK_MESSAGE(accepted(kept(op), planted) == "", op);
+}
 
 TEST_CASE("mutants: no case accepts a planted fault") {
   int planted = 0;
