@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "analyser/findings.hpp"
+#include "analyser/flat_rows.hpp"
 #include "analyser/flow.hpp"
 #include "analyser/modules/last_write.hpp"
 #include "analyser/modules/loop_unrolling.hpp"
@@ -195,6 +196,7 @@ loop::Verdict analysed(loop::Function function, const Facts& facts, const std::v
     const auto dependences = flow::dependences(model);
     verdict.groups = all_groups(model, dependences, without);
     verdict.dependences = predicted(model, dependences);
+    verdict.in_rows = flow::accesses_in_rows(model);
     if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
       loop::Function cut = verdict.function;
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {

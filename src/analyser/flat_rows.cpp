@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
+#include <set>
 
 #include "analyser/polynomial.hpp"
 
@@ -23,7 +24,6 @@ class Rows {
           if (reference.term.terms.size() != 1) return;
           accesses_.push_back({&statement, &reference, sum_of(statement, reference.term.terms[0])});
         }
-    if (std::ranges::all_of(accesses_, [](const Access& one) { return one.reference->exact; })) return;
     find_widths();
     std::vector<Polynomial> chosen;
     search(chosen, std::vector<std::optional<Pieces>>(accesses_.size(), std::nullopt));
@@ -41,11 +41,13 @@ class Rows {
     isl::set domain;
     Polynomial rest;
     std::vector<isl::pw_aff> places;
+    std::vector<Polynomial> sums;  // the places'
   };
   using Pieces = std::vector<Piece>;
   struct Best {
     std::vector<Polynomial> widths;
     std::vector<std::optional<isl::map>> maps;  // of accesses
+    std::vector<std::optional<Pieces>> pieces;
     std::size_t known = 0;
   };
   static constexpr std::size_t kMostWidths = 6, kMostRows = 2;
@@ -64,16 +66,14 @@ class Rows {
     return affine(as_term(of, [this](const std::string& name) { return atoms_.at(name); }), statement.scope);
   }
 
-  /// A sum of parameters, which is the same everywhere.
+  /// A sum of parameters, which is the same everywhere; or a number.
   bool is_width(const Polynomial& of) const {
-    bool names = false;
     for (const auto& [monomial, factor] : of)
       for (const std::string& name : monomial) {
         const loop::Parameter* parameter = loop::find_parameter(*model_.function, name);
         if (!parameter || parameter->pointer || model_.written->contains(name)) return false;
-        names = true;
       }
-    return names;
+    return of.size() > 1 || (of.size() == 1 && (!of.begin()->first.empty() || of.begin()->second > 1));
   }
 
   /// Factors of subscripts' products; before each, that times what all rows have in common: of (y * w + x) * 3 + c it is 3 * w.
@@ -82,7 +82,7 @@ class Rows {
       if (widths_.size() < kMostWidths && std::ranges::find(widths_, width) == widths_.end()) widths_.push_back(width);
     };
     for (const Access& access : accesses_) {
-      if (!access.sum || access.reference->exact) continue;
+      if (!access.sum) continue;
       loop::for_each(access.reference->term.terms[0], [&](const Term& part) {
         if (part.kind != Term::Kind::binary || part.text != "*") return;
         for (const int side : {1, 0}) {
@@ -114,8 +114,8 @@ class Rows {
         const isl::pw_aff moved = at->sub(wide->scale(k));
         const isl::set where = piece.domain.intersect(moved.ge_set(none)).intersect(moved.lt_set(*wide));
         if (where.is_empty()) continue;
-        Piece part{where, plus(row, {{{}, k}}), piece.places};
-        part.places.push_back(moved);
+        Piece part{where, plus(row, {{{}, k}}), piece.places, piece.sums};
+        part.places.push_back(moved), part.sums.push_back(plus(place, width, -k));
         parts.push_back(std::move(part));
       }
       return parts;
@@ -126,7 +126,7 @@ class Rows {
   std::optional<Pieces> parted(const Access& access, const std::optional<Pieces>& before, const Polynomial& width) const {
     if (!access.sum) return std::nullopt;
     Pieces all;
-    for (const Piece& piece : before ? *before : Pieces{{access.statement->domain, *access.sum, {}}}) {
+    for (const Piece& piece : before ? *before : Pieces{{access.statement->domain, *access.sum, {}, {}}}) {
       auto parts = parted(*access.statement, piece, width);
       if (!parts) return std::nullopt;
       std::ranges::move(*parts, std::back_inserter(all));
@@ -166,7 +166,7 @@ class Rows {
   }
 
   void judge(const std::vector<Polynomial>& chosen, const std::vector<std::optional<Pieces>>& pieces) {
-    Best found{chosen, {}, 0};
+    Best found{chosen, {}, pieces, 0};
     for (std::size_t i = 0; i < accesses_.size(); ++i) {
       found.maps.push_back(pieces[i] ? elements(accesses_[i], *pieces[i], chosen.size() + 1) : std::nullopt);
       found.known += found.maps.back() ? 1 : 0;
@@ -174,21 +174,26 @@ class Rows {
     if (found.known > best_.known) best_ = std::move(found);
   }
 
+  /// What isl has as it stands stays so, and is in rows for templates alone.
   void apply() {
+    const bool exact = std::ranges::all_of(accesses_, [](const Access& one) { return one.reference->exact; });
     for (std::size_t i = 0; i < accesses_.size(); ++i) {
       const Access& access = accesses_[i];
       if (!best_.maps[i]) continue;
-      access.reference->in_rows = best_.maps[i]->coalesce();
+      if (!exact) access.reference->in_rows = best_.maps[i]->coalesce();
       Polynomial rest = *access.sum;
       std::vector<Polynomial> places;
       for (const Polynomial& width : best_.widths) {
         auto [row, place] = divided(rest, width);
-        places.insert(places.begin(), std::move(place));
+        places.push_back(std::move(place));
         rest = std::move(row);
       }
-      places.insert(places.begin(), std::move(rest));
-      for (const Polynomial& place : places) access.reference->rows.push_back(term(place));
+      if (access.reference->in_one_row = best_.pieces[i]->size() == 1; access.reference->in_one_row)
+        rest = best_.pieces[i]->front().rest, places = best_.pieces[i]->front().sums;
+      access.reference->rows.push_back(term(rest));
+      for (auto place = places.rbegin(); place != places.rend(); ++place) access.reference->rows.push_back(term(*place));
     }
+    if (exact) return;
     for (const Polynomial& width : best_.widths) model_.widths[array_].push_back(term(width));
   }
 
@@ -205,6 +210,23 @@ class Rows {
 };
 
 }  // namespace
+
+std::vector<loop::InRows> accesses_in_rows(const Model& model) {
+  std::vector<loop::InRows> all;
+  std::set<std::string> others;
+  for (const Statement& statement : model.statements)
+    for (const Reference& reference : statement.references) {
+      if (reference.term.kind != Term::Kind::element) continue;
+      const loop::InRows access{reference.term, loop::element(reference.name, reference.rows, reference.term.type)};
+      const auto same = std::ranges::find(all, access.flat, [](const loop::InRows& one) -> const Term& { return one.flat; });
+      if (!reference.in_one_row || (same != all.end() && *same != access))
+        others.insert(reference.name);
+      else if (same == all.end())
+        all.push_back(access);
+    }
+  std::erase_if(all, [&](const loop::InRows& one) { return others.contains(one.flat.text); });
+  return all;
+}
 
 void recover_rows(Model& model, const Facts& facts) {
   for (const std::string& array : model.arrays) {

@@ -132,7 +132,7 @@ class Builder {
   }
 
   void refer(Statement& statement, const Term& term, bool write) {
-    Reference reference{term.text, write, true, term, {}, {}, {}};
+    Reference reference{term.text, write, true, term, {}, {}, {}, false};
     std::int64_t offset = 0;
     for (const Alias& alias : facts_.aliases)
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;

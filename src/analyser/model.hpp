@@ -28,6 +28,7 @@ struct Reference {
   // terms.
   std::optional<isl::map> in_rows;
   std::vector<loop::Term> rows;
+  bool in_one_row = false;  // `rows` holds in all instances
   bool known() const { return exact || in_rows; }
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 
 #include "loop/verdict_fields.hpp"
@@ -175,6 +176,27 @@ std::string explain(const Verdict& verdict) {
 
 const Function& for_every_call(const Verdict& verdict) { return verdict.as_read ? *verdict.as_read : verdict.function; }
 
+Function by_rows(const Verdict& verdict) {
+  Verdict shaped;
+  shaped.function = verdict.function;
+  const auto found = [&](const Term& part) {
+    return std::ranges::find(verdict.in_rows, part, [](const InRows& one) -> const Term& { return one.flat; });
+  };
+  std::set<std::string> others;
+  for_each_term(shaped, [&](const Term& term) {
+    for_each(term, [&](const Term& part) {
+      if (part.kind == Term::Kind::element && found(part) == verdict.in_rows.end()) others.insert(part.text);
+    });
+  });
+  for_each_term(shaped, [&](Term& term) {
+    term = replace(term, [&](const Term& part) -> std::optional<Term> {
+      const auto access = found(part);
+      return access == verdict.in_rows.end() || others.contains(part.text) ? std::nullopt : std::optional(access->by_rows);
+    });
+  });
+  return std::move(shaped.function);
+}
+
 void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit) {
   const auto all = [&](std::vector<Term>& terms) {
     for (Term& term : terms) visit(term);
@@ -191,6 +213,7 @@ void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit) {
   for (Parameter& parameter : verdict.function.parameters) all(parameter.extents);
   for (Local& local : verdict.function.locals) all(local.extents);
   nodes(verdict.function.body);
+  for (InRows& access : verdict.in_rows) visit(access.flat), visit(access.by_rows);
   for (Group& group : verdict.groups) {
     for (Reduction& reduction : group.reductions) {
       visit(reduction.target), visit(reduction.value), maybe(reduction.condition);

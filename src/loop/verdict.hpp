@@ -136,12 +136,20 @@ struct Observed {
   bool operator==(const Observed&) const = default;
 };
 
+/// An access to a flat array of rows as it stands, and by (plane,) row and place: a[y * w + x] is a[y][x]. Of one array, two
+/// are one element where they are so by rows.
+struct InRows {
+  Term flat, by_rows;
+  bool operator==(const InRows&) const = default;
+};
+
 struct Verdict {
   Function function;  // in the form that the groups speak of: rerolled, structured, inductions replaced
   std::optional<Function> as_read;  // where `function` makes accesses in another order, which is wrong where arrays overlap
   std::vector<Group> groups;
   std::vector<Finding> findings;
   std::vector<Access> accesses;
+  std::vector<InRows> in_rows;          // each access, of arrays where that is proven of all
   std::vector<Dependence> dependences;  // that may happen, of the function; nothing where `in_order`
   bool in_order = false;                // the analysis gave up: all is sequential, whatever depends on what
   std::vector<Observed> observed;       // of the inexact ones, those that a run showed: not proven to be all
@@ -156,6 +164,10 @@ struct Verdict {
 
 /// What is right for every call, however its arrays overlap.
 const Function& for_every_call(const Verdict& verdict);
+
+/// The function with arrays of rows in the place of flat ones of which the verdict has all accesses in rows; their parameters
+/// stay flat.
+Function by_rows(const Verdict& verdict);
 
 /// The one line of tests/loops/README.md.
 std::string text(const Verdict& verdict);

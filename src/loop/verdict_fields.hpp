@@ -99,9 +99,14 @@ void fields(V& v, Observed& o) {
   v("kind", o.kind), v("name", o.name), v("from", o.from), v("to", o.to), v("loop", o.loop), v("distances", o.distances);
 }
 template <class V>
+void fields(V& v, InRows& r) {
+  v("flat", r.flat), v("by_rows", r.by_rows);
+}
+template <class V>
 void fields(V& v, Verdict& w) {
   v("function", w.function), v("as_read", w.as_read);
-  v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("used", w.used);
+  v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("in_rows", w.in_rows);
+  v("used", w.used);
   v("dependences", w.dependences), v("in_order", w.in_order), v("observed", w.observed);
   v("steering", w.steering);
   v("bytes", w.bytes), v("operations", w.operations), v("refused", w.refused);

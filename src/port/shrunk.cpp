@@ -40,6 +40,7 @@ class Shrinking {
     for (loop::Parameter& parameter : verdict.function.parameters) places(parameter.extents);
     for (loop::Local& local : verdict.function.locals) places(local.extents);
     body(verdict.function.body);
+    for (loop::InRows& access : verdict.in_rows) value(access.flat), value(access.by_rows);
     for (loop::Group& group : verdict.groups) {
       for (loop::Reduction& reduction : group.reductions) {
         value(reduction.target), value(reduction.value), condition(reduction.condition);

@@ -108,6 +108,19 @@ TEST_CASE("corpus: parallel extrema and restarts are right where what they meet 
 
 // With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
 // is a test of CTest.
+TEST_CASE("corpus: fronts over flat arrays of rows are right") {
+  std::vector<const OwnLoop*> loops;
+  for (const OwnLoop& own : test::own_loops())
+    for (const char* name : {"flat_cheapest_descent", "flat_front_from_the_corner", "flat_integral_image"})
+      if (own.name == name) loops.push_back(&own);
+  CHECK(loops.size() == 3);
+  all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    CHECK_MESSAGE(first.at(0).template_name == "wavefront", own.name);
+    return first;
+  });
+}
+
 TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }
 TEST_CASE("corpus: part 2 of all own loops is right") { part(1); }
 TEST_CASE("corpus: part 3 of all own loops is right") { part(2); }

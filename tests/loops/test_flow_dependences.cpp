@@ -93,6 +93,21 @@ TEST_CASE("flow: rows of flat arrays are told apart only where they are, whateve
     check(test::random_image(seed), seed, {{3, 0}, {3, 1}, {4, 2}, {2, 3}, {3, 5}, {5, 4}});
 }
 
+TEST_CASE("flow: accesses by rows meet where the flat ones do") {
+  std::size_t several = 0;
+  for (unsigned seed = 0; seed < 150; ++seed) {
+    const loop::Verdict found = analyser::analyse(test::random_image(seed), {});
+    const loop::Function by_rows = loop::by_rows(found);
+    several += found.in_rows.size() > 1;
+    for (const int n : {2, 3, 5})
+      for (const int m : {0, 1, 2, 5})
+        CHECK_MESSAGE(test::observe(by_rows, {{"n", n}, {"m", m}}, seed).dependences ==
+                          test::observe(found.function, {{"n", n}, {"m", m}}, seed).dependences,
+                      "function ", seed, ", n = ", n, ", m = ", m, "\n", loop::c_text(by_rows.body, 2));
+  }
+  CHECK(several > 20);
+}
+
 TEST_CASE("flow: a counter that an earlier loop moved on reaches elements behind its second loop's own count") {
   // int k = 0; for (i < n) if (a[i] > 0) { b[k] = a[i]; k++; } for (i < n) if (a[i] > 0) { b[k] = b[i + 3]; k++; }
   using namespace made;

@@ -195,6 +195,21 @@ TEST_CASE("templates: what stands behind a loop and takes nothing out of it leav
   for (const Candidate& one : all) CHECK(one.template_name.find("reduce") == std::string::npos);
 }
 
+TEST_CASE("templates: a front over a flat array is one where the verdict has all of its accesses by rows") {
+  const auto flat = [](const Term& row, const Term& place) { return at("a", {binary("+", binary("*", row, m), place)}); };
+  Verdict verdict = verdict_of({loop_over(1, i, integer(1), n,
+                                          {loop_over(2, j, integer(1), m,
+                                                     {assign(3, flat(i, j), binary("+", flat(plus(i, -1), j), flat(i, plus(j, -1))))})})},
+                               {3}, {{1, "i", Role::wavefront}, {2, "j", Role::wavefront}});
+  verdict.function.parameters[2].extents = {binary("*", n, m)};
+  CHECK_FALSE(has(verdict, "wavefront"));
+  verdict.in_rows = {{flat(i, j), at("a", {i, j})}, {flat(plus(i, -1), j), at("a", {plus(i, -1), j})}};
+  CHECK_FALSE(has(verdict, "wavefront"));
+  verdict.in_rows.push_back({flat(i, plus(j, -1)), at("a", {i, plus(j, -1)})});
+  CHECK(has(verdict, "wavefront"));
+  CHECK(has(ak::port::pinned(verdict, {{{"m", 40}}, {}}), "wavefront"));  // the size in the place of its name
+}
+
 TEST_CASE("templates: a scan far back is that many chains, and where these fill no GPU tiles too") {
   const auto delayed = [](std::int64_t by) {
     Verdict verdict = verdict_of(

@@ -103,7 +103,7 @@ void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to
 }  // namespace
 
 Works::Works(const loop::Verdict& verdict, const Setting& setting)
-    : shaped_(verdict.function), setting_(setting), groups_(verdict.groups) {
+    : shaped_(loop::by_rows(verdict)), setting_(setting), groups_(verdict.groups) {
   function_ = flattened_with(verdict.function, groups_);
   written_ = written_arrays(function_.body);
   std::set<int> all;
