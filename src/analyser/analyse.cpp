@@ -145,6 +145,40 @@ bool is_sequential(const loop::Verdict& verdict) {
   return false;
 }
 
+loop::Verdict analysed(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
+                       const std::set<std::string>& without, const Limits& limits);
+
+/// A recurrence down one column: templates know it where a call says how long rows are.
+bool is_down_a_column(const loop::Group& group) {
+  return group.loops.size() == 1 && !group.recurrences.empty() &&
+         (group.loops[0].role == loop::Role::scan || group.loops[0].role == loop::Role::chains);
+}
+
+/// With as few of the doubtful lengths of rows taken for positive as leave the least open; nothing where none does.
+std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const std::vector<loop::Term>& doubtful,
+                                               const Facts& facts, const std::vector<loop::Note>& notes,
+                                               const std::set<std::string>& without, const Limits& limits) {
+  constexpr std::size_t kMost = 4;
+  if (!facts.assumed.empty() || doubtful.empty() || doubtful.size() > kMost || left_open(plain) == 0) return std::nullopt;
+  Facts more = facts;
+  for (const loop::Term& width : doubtful) more.assumed.push_back(loop::binary(">", width, loop::integer(0)));
+  const auto assuming = [&] { return analysed(plain.function, more, notes, with_all(without, {"loop unrolling"}), limits); };
+  loop::Verdict best = assuming();
+  if (!best.refused.empty() || best.in_order || left_open(best) >= left_open(plain)) return std::nullopt;
+  if (std::ranges::any_of(best.groups, is_down_a_column)) return std::nullopt;
+  for (std::size_t i = 0; i < more.assumed.size() && more.assumed.size() > 1;) {
+    const std::vector<loop::Term> all = more.assumed;
+    more.assumed.erase(more.assumed.begin() + static_cast<std::ptrdiff_t>(i));
+    loop::Verdict fewer = assuming();
+    if (!fewer.in_order && left_open(fewer) == left_open(best))
+      best = std::move(fewer);
+    else
+      more.assumed = all, ++i;
+  }
+  best.as_read = plain.as_read;
+  return best;
+}
+
 void find(loop::Verdict& verdict, const flow::Model& model, const std::vector<flow::Dependence>& dependences,
           const std::vector<loop::Note>& notes) {
   // Inductions and gotos are gone from the nest that came: without these modules it would be another function.
@@ -197,6 +231,9 @@ loop::Verdict analysed(loop::Function function, const Facts& facts, const std::v
     verdict.groups = all_groups(model, dependences, without);
     verdict.dependences = predicted(model, dependences);
     verdict.in_rows = flow::accesses_in_rows(model);
+    if (auto assuming = with_rows_assumed(verdict, model.doubtful, facts, all_notes, without, limits))
+      return *std::move(assuming);
+    verdict.assumed = facts.assumed;
     if (is_sequential(verdict) && !without.contains("aliasing, indirection, thresholds")) {
       loop::Function cut = verdict.function;
       if (std::vector<loop::Note> moved = all_notes; flow::cut_at_threshold(model, dependences, cut, moved)) {
@@ -229,6 +266,20 @@ loop::Verdict analysed(loop::Function function, const Facts& facts, const std::v
 }
 
 }  // namespace
+
+std::size_t left_open(const loop::Verdict& verdict) {
+  std::size_t open = 0;
+  for (const loop::Group& group : verdict.groups) {
+    open += std::ranges::count_if(group.loops, [](const loop::LoopRole& one) {
+      return one.role == loop::Role::sequential || one.role == loop::Role::scatter;
+    });
+    open += std::ranges::count_if(group.recurrences, [](const auto& one) { return one.distances.empty(); });
+    open += std::ranges::count_if(group.notes, [](const loop::Note& note) {
+      return !note.distance && (note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output);
+    });
+  }
+  return open;
+}
 
 loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
                       const std::set<std::string>& without, const Limits& limits) {

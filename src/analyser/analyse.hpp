@@ -19,4 +19,7 @@ namespace ak::analyser {
 loop::Verdict analyse(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes = {},
                       const std::set<std::string>& without = {}, const Limits& limits = {});
 
+/// How much it leaves open: loops that run in order or write nobody knows where, distances that are not known.
+std::size_t left_open(const loop::Verdict& verdict);
+
 }  // namespace ak::analyser

@@ -22,6 +22,7 @@ struct Facts {
   std::vector<Alias> aliases;                 // all other pointers do not overlap
   std::map<std::string, loop::Term> lengths;  // of pointers whose own text does not say it, in elements of the outermost dimension
   std::set<std::string> walked;               // arrays of rows into which pointers lead, that may go on into the next row
+  std::vector<loop::Term> assumed{};          // conditions over integer parameters without which the verdict need not hold
 };
 
 }  // namespace ak::analyser

@@ -28,6 +28,7 @@ class Rows {
     std::vector<Polynomial> chosen;
     search(chosen, std::vector<std::optional<Pieces>>(accesses_.size(), std::nullopt));
     if (!best_.widths.empty()) apply();
+    if (best_.known < accesses_.size()) doubt();
   }
 
  private:
@@ -195,6 +196,14 @@ class Rows {
     }
     if (exact) return;
     for (const Polynomial& width : best_.widths) model_.widths[array_].push_back(term(width));
+  }
+
+  void doubt() const {
+    for (const Polynomial& width : widths_) {
+      const bool names = std::ranges::any_of(width, [](const auto& part) { return !part.first.empty(); });
+      const Term of = term(width);
+      if (names && std::ranges::find(model_.doubtful, of) == model_.doubtful.end()) model_.doubtful.push_back(of);
+    }
   }
 
   Term term(const Polynomial& of) const {

@@ -128,6 +128,8 @@ class Builder {
     }
     for (const auto& [condition, side] : context_of_.conditions)
       if (const auto where = holds(*condition, scope)) domain = side ? domain.intersect(*where) : domain.subtract(*where);
+    for (const Term& condition : facts_.assumed)
+      if (const auto where = holds(condition, scope)) domain = domain.intersect(*where);
     statement.domain = domain;
   }
 

@@ -13,20 +13,6 @@ namespace ak::analyser {
 
 namespace {
 
-using loop::Role;
-
-/// Whether it says somewhere that something is not known.
-bool leaves_open(const loop::Verdict& verdict) {
-  return std::ranges::any_of(verdict.groups, [](const loop::Group& group) {
-    return std::ranges::any_of(group.loops,
-                               [](const auto& one) { return one.role == Role::sequential || one.role == Role::scatter; }) ||
-           std::ranges::any_of(group.recurrences, [](const auto& one) { return one.distances.empty(); }) ||
-           std::ranges::any_of(group.notes, [](const loop::Note& note) {
-             return !note.distance && (note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output);
-           });
-  });
-}
-
 /// A value for each, as calls may have them: what bounds a loop or an array is large beside what does not.
 loop::Values examples(const loop::Function& function, const std::vector<std::string>& names) {
   constexpr std::int64_t kLarge[] = {1009, 1013, 1019, 1021}, kSmall[] = {3, 5, 7, 11};
@@ -52,7 +38,7 @@ std::vector<std::string> steering(const Unit& unit, const Choice& choice, const 
                                   const Limits& limits) {
   constexpr std::size_t kMost = 4;  // parameters that are tried one by one
   std::vector<std::string> names = loop::steering_parameters(plain.function);
-  if (names.empty() || !plain.refused.empty() || !leaves_open(plain)) return {};
+  if (names.empty() || !plain.refused.empty() || left_open(plain) == 0) return {};
   const auto line_with = [&](const loop::Values& values) -> std::optional<std::string> {
     try {
       Front front = read_function(unit, choice, values);

@@ -164,7 +164,8 @@ std::string explain(const Verdict& verdict) {
         all += (node->line > 0 ? fmt::format("  line {:<4} ", node->line) : std::string(12, ' ')) +
                conditions_text(verdict.function.body, id) + statement_text(verdict.function, *node);
   }
-  if (!verdict.findings.empty()) all += "\n";
+  if (!verdict.findings.empty() || !verdict.assumed.empty()) all += "\n";
+  for (const Term& condition : verdict.assumed) all += fmt::format("where not {}: one thread, in order\n", c_text(condition));
   for (const Finding& finding : verdict.findings) {
     const Node* node = find_node(verdict.function, finding.node);
     all += fmt::format("{}{}: {}\n", finding.module, node && node->line > 0 ? fmt::format(", line {}", node->line) : "",
@@ -214,6 +215,7 @@ void for_each_term(Verdict& verdict, const std::function<void(Term&)>& visit) {
   for (Local& local : verdict.function.locals) all(local.extents);
   nodes(verdict.function.body);
   for (InRows& access : verdict.in_rows) visit(access.flat), visit(access.by_rows);
+  all(verdict.assumed);
   for (Group& group : verdict.groups) {
     for (Reduction& reduction : group.reductions) {
       visit(reduction.target), visit(reduction.value), maybe(reduction.condition);

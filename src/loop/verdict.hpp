@@ -153,6 +153,8 @@ struct Verdict {
   std::vector<Dependence> dependences;  // that may happen, of the function; nothing where `in_order`
   bool in_order = false;                // the analysis gave up: all is sequential, whatever depends on what
   std::vector<Observed> observed;       // of the inexact ones, those that a run showed: not proven to be all
+  // Over integer parameters: where one is false nothing of this holds, and one thread is to run the function in order.
+  std::vector<Term> assumed;
   std::vector<std::string> used;     // integer parameters and macros whose values the verdict depends on
   // Without a call's values: integer parameters whose values would make it another one.
   std::vector<std::string> steering;

@@ -106,7 +106,7 @@ template <class V>
 void fields(V& v, Verdict& w) {
   v("function", w.function), v("as_read", w.as_read);
   v("groups", w.groups), v("findings", w.findings), v("accesses", w.accesses), v("in_rows", w.in_rows);
-  v("used", w.used);
+  v("assumed", w.assumed), v("used", w.used);
   v("dependences", w.dependences), v("in_order", w.in_order), v("observed", w.observed);
   v("steering", w.steering);
   v("bytes", w.bytes), v("operations", w.operations), v("refused", w.refused);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "ak/types.hpp"
 
@@ -62,6 +63,7 @@ class Planner {
     for (std::size_t r = 0; r < recipes.size(); ++r)
       if (at_probe[r]) plan.cases.push_back({sizes[probe], recipes[r]});
     for (const std::size_t s : order(sizes, probe)) add(sizes[s], s, recipes, basics, level);
+    if (plan.roles.depth > 1) add_zeros(std::span(others).subspan(sizes.size()), recipes.front());
     need_cases();
     // What does nothing at sizes that are left proves nothing.
     if (!turned_ && plan.left_out > 0)
@@ -134,6 +136,14 @@ class Planner {
       news = exits_.insert({static_cast<int>(side), when, sides}).second || news;
     }
     return news;
+  }
+
+  /// Sizes at which rows may all be one; those that the function does not take are no news.
+  void add_zeros(std::span<const Values> sizes, const Recipe& recipe) {
+    const int left_out = plan.left_out;
+    for (const Values& size : sizes)
+      if (look(size, recipe).fit) plan.cases.push_back({size, recipe});
+    plan.left_out = left_out;
   }
 
   bool all_taken() const { return std::find(taken_.begin(), taken_.end(), false) == taken_.end(); }

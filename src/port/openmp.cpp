@@ -31,6 +31,13 @@ void add_read(const Node& node, Names& to) {
   for (const Term& subscript : node.target.terms) add_scalars(subscript, to);
 }
 
+// " if((w > 0))", or nothing.
+std::string assumption(const std::vector<Term>& conditions) {
+  std::string all;
+  for (const Term& condition : conditions) all += fmt::format("{}({})", all.empty() ? "" : " && ", loop::c_text(condition));
+  return all.empty() ? all : fmt::format(" if({})", all);
+}
+
 class Loop {
  public:
   Loop(const loop::Verdict& verdict, const Node& node) : function_(verdict.function), node_(node) {
@@ -126,7 +133,7 @@ OpenMp with_openmp(const loop::Verdict& verdict, const std::string& name) {
       std::string why;
       const std::string clauses = Loop(flat, node).clauses(why);
       if (why.empty()) {
-        text += fmt::format("#pragma omp parallel for{}\n", clauses);
+        text += fmt::format("#pragma omp parallel for{}{}\n", assumption(flat.assumed), clauses);
         any = true;
       } else if (made.why.empty()) {
         made.why = fmt::format("the loop of line {}: {}", node.line, why);

@@ -57,6 +57,7 @@ loop::Verdict pinned(loop::Verdict verdict, const loop::CallClass& call) {
   change(verdict.function.body, with);
   for (loop::Group& group : verdict.groups) change(group, with);
   for (loop::InRows& access : verdict.in_rows) with(access.flat), with(access.by_rows);
+  std::ranges::for_each(verdict.assumed, with);
   for (loop::Parameter& parameter : verdict.function.parameters) std::ranges::for_each(parameter.extents, with);
   return verdict;
 }

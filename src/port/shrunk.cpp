@@ -41,6 +41,7 @@ class Shrinking {
     for (loop::Local& local : verdict.function.locals) places(local.extents);
     body(verdict.function.body);
     for (loop::InRows& access : verdict.in_rows) value(access.flat), value(access.by_rows);
+    places(verdict.assumed);
     for (loop::Group& group : verdict.groups) {
       for (loop::Reduction& reduction : group.reductions) {
         value(reduction.target), value(reduction.value), condition(reduction.condition);

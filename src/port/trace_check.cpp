@@ -118,6 +118,12 @@ class Check {
   std::set<int> rerolled_;
 };
 
+bool holds(const loop::Verdict& verdict, const CasePlan& plan, std::size_t of) {
+  if (verdict.assumed.empty()) return true;
+  const loop::Values values = plan.at(of).integers();
+  return std::ranges::all_of(verdict.assumed, [&](const loop::Term& one) { return loop::evaluate(one, values) != 0; });
+}
+
 loop::Observed in_text(const TracedDependence& seen) {
   return {seen.kind, seen.names[0], seen.from.line, seen.to.line, seen.loop.line, {}};
 }
@@ -150,13 +156,14 @@ TraceCheck check(const loop::Verdict& verdict, const std::vector<TracedDependenc
   return result;
 }
 
-std::vector<Case> cases_to_trace(const CasePlan& plan) {
+std::vector<Case> cases_to_trace(const CasePlan& plan, const loop::Verdict& verdict) {
   std::vector<std::size_t> chosen;
   const auto choose = [&](std::int64_t smallest) {
     for (std::size_t i = 0; i < plan.cases.size() && chosen.size() < kMostChecked; ++i) {
       const auto& sizes = plan.cases[i].sizes;
       const auto& recipe = plan.cases[i].recipe;
       if (iterations(plan.function, sizes) > kMostTraced) continue;
+      if (!holds(verdict, plan, i)) continue;
       if (std::ranges::any_of(plan.roles.sizes, [&](const std::string& size) { return sizes.at(size) < smallest; })) continue;
       std::size_t alike = 0;
       bool same_indices = false;
@@ -176,7 +183,7 @@ std::vector<Case> cases_to_trace(const CasePlan& plan) {
 
 TraceCheck check(const loop::Verdict& verdict, Tracer& tracer, const CasePlan& plan, Deadline deadline) {
   std::vector<TracedDependence> all;
-  for (const Case& given : cases_to_trace(plan))
+  for (const Case& given : cases_to_trace(plan, verdict))
     for (TracedDependence& one : tracer.run(given, deadline).dependences) all.push_back(std::move(one));
   return check(verdict, all);
 }

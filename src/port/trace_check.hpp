@@ -10,8 +10,8 @@
 
 namespace ak::port {
 
-/// Few cases that show much and are soon run.
-std::vector<Case> cases_to_trace(const CasePlan& plan);
+/// Few cases that show much and are soon run, of which the verdict holds.
+std::vector<Case> cases_to_trace(const CasePlan& plan, const loop::Verdict& verdict);
 
 /// What a trace showed that the verdict must know of.
 struct TraceCheck {

@@ -121,6 +121,23 @@ TEST_CASE("corpus: fronts over flat arrays of rows are right") {
   });
 }
 
+TEST_CASE("corpus: what holds for rows above 0 alone runs in order where they are not, and is refused without that") {
+  std::vector<Trial> trials;
+  for (const OwnLoop& own : test::own_loops())
+    for (const char* name : {"flat_row_sums", "strided_update"}) {
+      if (own.name != name) continue;
+      const auto data = std::make_shared<test::Data>(own, port::Level::quick);
+      loop::Verdict always = test::verdict_of(own);
+      CHECK_MESSAGE(always.assumed.size() == 1, own.name);
+      trials.push_back({&own, port::port_candidates(always, false).front(), data, {}, {}});
+      always.assumed.clear();
+      trials.push_back({&own, port::port_candidates(always, false).front(), data, {}, {}});
+    }
+  CHECK(trials.size() == 4);
+  test::prove(trials, 1);
+  for (std::size_t i = 0; i < trials.size(); ++i) CHECK_MESSAGE(trials[i].right() == (i % 2 == 0), trials[i].text());
+}
+
 TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }
 TEST_CASE("corpus: part 2 of all own loops is right") { part(1); }
 TEST_CASE("corpus: part 3 of all own loops is right") { part(2); }

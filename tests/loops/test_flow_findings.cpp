@@ -60,13 +60,27 @@ TEST_CASE("findings: a loop that ends has a step above 0; a stride that may be 0
       test::verdict_of_text("void f(int n, int inc, float a[n]) {\n  for (int i = 0; i < n; i += inc) a[i] = 0;\n}\n");
   CHECK(loop::text(without) == "i:parallel");
   CHECK_FALSE(says(without, "give --size"));
-  const std::string text = "void f(int n, int inc, float a[n * inc]) {\n  for (int i = 0; i < n; i++) a[i * inc] = 0;\n}\n";
-  const loop::Verdict strided = test::verdict_of_text(text);
-  CHECK(loop::text(strided) == "i:scatter(a)");
+  const auto text = [](const std::string& statement) {
+    return "void f(int n, int inc, float a[n * inc]) {\n  for (int i = 1; i < n; i++) " + statement + ";\n}\n";
+  };
+  const loop::Verdict assumed = test::verdict_of_text(text("a[i * inc] = 0"));
+  CHECK(loop::text(assumed) == "i:parallel");
+  REQUIRE(assumed.assumed.size() == 1);
+  CHECK(loop::c_text(assumed.assumed[0]) == "inc > 0");
+  CHECK(loop::explain(assumed).find("where not inc > 0: one thread, in order") != std::string::npos);
+  const loop::Verdict strided = test::verdict_of_text(text("a[i * inc] += a[(i - 1) * inc]"));
+  CHECK(loop::text(strided) == "i:sequential(a)");
+  CHECK(strided.assumed.empty());
   CHECK(says(strided, "give --size inc=..."));
-  const loop::Verdict known = test::verdict_of_text(text, given("inc", 2));
-  CHECK(loop::text(known) == "i:parallel");
+  const loop::Verdict known = test::verdict_of_text(text("a[i * inc] += a[(i - 1) * inc]"), given("inc", 2));
+  CHECK(loop::text(known) == "i:scan(a:1)");
   CHECK(known.used == std::vector<std::string>{"inc"});
+}
+
+TEST_CASE("findings: a recurrence for some values of a parameter alone is no scan") {
+  CHECK(loop::text(test::verdict_of_text("void f(int n, int k, float a[n]) {\n"
+                                         "  for (int i = 1; i < n; i++) a[i] = a[i - (k > 1 ? 1 : 0)] + 1;\n}\n")) ==
+        "i:sequential(a)");
 }
 
 TEST_CASE("findings: used are the values that the verdict took, and no other") {

@@ -58,6 +58,9 @@ port::CompilerOptions on_all_cores() {
 TEST_CASE("openmp: a parallel loop, with what each thread has of its own and the reductions as clauses") {
   CHECK(pragma_of(scaled()) == "#pragma omp parallel for private(t)");
   CHECK(pragma_of(summed_up()) == "#pragma omp parallel for reduction(+:s)");
+  loop::Verdict assuming = scaled();
+  assuming.assumed = {binary(">", i32("n"), integer(2))};
+  CHECK(pragma_of(assuming) == "#pragma omp parallel for if((n > 2)) private(t)");
 }
 
 TEST_CASE("openmp: what keeps it from a loop is said") {

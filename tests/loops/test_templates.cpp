@@ -210,6 +210,30 @@ TEST_CASE("templates: a front over a flat array is one where the verdict has all
   CHECK(has(ak::port::pinned(verdict, {{{"m", 40}}, {}}), "wavefront"));  // the size in the place of its name
 }
 
+TEST_CASE("templates: where an assumption does not hold one thread alone runs") {
+  Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, at("b", {i}), at("a", {i, integer(0)}))})}, {2},
+                               {{1, "i", Role::parallel}});
+  verdict.assumed = {binary(">", m, integer(0)), binary(">", n, integer(3))};
+  for (const Candidate& one : candidates(verdict)) {
+    CAPTURE(one.template_name);
+    const auto blocks = [&](std::int64_t rows, std::int64_t columns) {
+      std::vector<std::int64_t> all;
+      for (const Launch& launch : one.launches)
+        all.push_back(*evaluate(launch.blocks, {{"n", rows}, {"m", columns}, {kSms, 132}}));
+      return all;
+    };
+    if (one.template_name == ak::port::kSerial) {
+      CHECK(blocks(1000, 0) == std::vector<std::int64_t>{1});
+      continue;
+    }
+    CHECK(one.launches.size() == 2);
+    CHECK(blocks(1000, 5)[0] > 0);
+    CHECK(blocks(1000, 5)[1] == 0);
+    CHECK(blocks(1000, 0) == std::vector<std::int64_t>{0, 1});
+    CHECK(blocks(3, 5) == std::vector<std::int64_t>{0, 1});
+  }
+}
+
 TEST_CASE("templates: a scan far back is that many chains, and where these fill no GPU tiles too") {
   const auto delayed = [](std::int64_t by) {
     Verdict verdict = verdict_of(

@@ -24,7 +24,7 @@ std::vector<port::TracedDependence> traced(const test::OwnLoop& own) {
   const test::Data data(own, port::Level::quick);
   port::Tracer tracer(data.plan.function, port::preprocessed({text, own.path}, {}, in_time()), {});
   std::vector<port::TracedDependence> all;
-  for (const port::Case& given : port::cases_to_trace(data.plan)) {
+  for (const port::Case& given : port::cases_to_trace(data.plan, test::verdict_of(own))) {
     const port::Tracer::Trace trace = tracer.run(given, in_time());
     CHECK(trace.whole);
     all.insert(all.end(), trace.dependences.begin(), trace.dependences.end());

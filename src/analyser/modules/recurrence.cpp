@@ -141,6 +141,7 @@ class Finder {
   /// The flow into a read of the target's array from this piece: its distance, 0 for none, nothing where it is not one constant.
   std::optional<std::int64_t> distance_of(const Term& read) {
     std::set<std::int64_t> found;
+    std::vector<const Dependence*> into;
     bool known = true;
     for (const Dependence& one : *nest_.dependences) {
       if (one.kind != Dependence::Kind::flow || one.name != name_ || !inside(one.from) || !nest_.contains(one.to)) continue;
@@ -150,10 +151,37 @@ class Finder {
       if (one.level != level_ || one.distances.size() != 1)
         known = false;
       else
-        found.insert(one.distances.front());
+        found.insert(one.distances.front()), into.push_back(&one);
     }
-    if (!known || found.size() > 1) return std::nullopt;
+    if (!known || found.size() > 1 || !always(into)) return std::nullopt;
     return found.empty() ? 0 : *found.begin();
+  }
+
+  /// Whether one of these dependences of one distance comes to every instance that many iterations after another, whatever the
+  /// parameters are.
+  bool always(const std::vector<const Dependence*>& into) const {
+    return std::ranges::all_of(into, [&](const Dependence* one) {
+      const Statement &from = nest_.at(one->from), &to = nest_.at(one->to);
+      isl::set later = isl::manage(isl_map_range(iterations_later(from, to, one->distances.front()).release()));
+      for (const Dependence* other : into)
+        if (other->to == one->to) later = later.subtract(isl::manage(isl_map_range(other->relation.copy())));
+      return later.is_empty();
+    });
+  }
+
+  /// Pairs of instances so many iterations of the carrying loop apart.
+  isl::map iterations_later(const Statement& from, const Statement& to, std::int64_t distance) const {
+    const auto tuple = [](const Statement& statement, const char* prefix) {
+      std::vector<std::string> names;
+      for (int i = 0; i < statement.depth(); ++i) names.push_back(fmt::format("{}{}", prefix, i));
+      return fmt::format("{}[{}]", statement.name(), fmt::join(names, ","));
+    };
+    std::vector<std::string> equal;
+    for (int i = 0; i < common_depth(from, to); ++i)
+      equal.push_back(fmt::format("b{0} = a{0} + {1}", i, i == level_ ? distance : 0));
+    const isl::map all(from.domain.ctx(),
+                       fmt::format("{{ {} -> {} : {} }}", tuple(from, "a"), tuple(to, "b"), fmt::join(equal, " and ")));
+    return all.intersect_domain(from.domain).intersect_range(to.domain);
   }
 
   std::optional<Term> body_value() {

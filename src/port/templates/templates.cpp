@@ -66,6 +66,26 @@ class Assembly {
  public:
   Assembly(const Works& works, const Setting& setting) : function_(works.function()), own_(works.own()), setting_(setting) {}
 
+  /// `otherwise`: where one of these conditions is false that one runs alone.
+  Candidate candidate(const std::vector<const Stage*>& stages, const std::vector<loop::Term>& assumed,
+                      const Stage& otherwise) const {
+    std::vector<const Stage*> all = stages;
+    if (assumed.empty()) return candidate(all);
+    all.push_back(&otherwise);
+    Candidate made = candidate(all);
+    made.template_name.resize(made.template_name.rfind('+'));
+    const loop::Term none = loop::integer(0, loop::ScalarType::i64);
+    for (loop::Launch& launch : made.launches) {
+      const bool last = &launch == &made.launches.back();
+      loop::Term blocks = loop::convert(loop::ScalarType::i64, launch.blocks);
+      if (last) blocks = none;
+      for (const loop::Term& condition : assumed)
+        blocks = {loop::Term::Kind::choose, loop::ScalarType::i64, {}, {condition, blocks, last ? launch.blocks : none}};
+      launch.blocks = std::move(blocks);
+    }
+    return made;
+  }
+
   Candidate candidate(const std::vector<const Stage*>& stages) const {
     Candidate all;
     std::vector<const Kernel*> kernels;
@@ -130,6 +150,7 @@ std::vector<Candidate> made(const loop::Verdict& verdict, const Setting& setting
   const Works works(verdict, setting);
   const Assembly assembly(works, setting);
   const std::vector<Step> steps = steps_of(works);
+  const std::vector<Stage> serial = serial_stages(works.whole());
   const auto parallel = [](const Step& one) { return one.stages[0].template_name != kSerial; };
   if (std::any_of(steps.begin(), steps.end(), parallel)) {
     std::size_t variants = 0;
@@ -137,10 +158,10 @@ std::vector<Candidate> made(const loop::Verdict& verdict, const Setting& setting
     for (std::size_t i = 0; i < std::min(variants, kMost - 1); ++i) {
       std::vector<const Stage*> stages;
       for (const Step& one : steps) stages.push_back(&one.stages[std::min(i, one.stages.size() - 1)]);
-      all.push_back(assembly.candidate(stages));
+      all.push_back(assembly.candidate(stages, verdict.assumed, serial.front()));
     }
   }
-  for (const Stage& stage : serial_stages(works.whole())) all.push_back(assembly.candidate({&stage}));
+  for (const Stage& stage : serial) all.push_back(assembly.candidate({&stage}));
   return all;
 }
 

@@ -44,7 +44,7 @@ struct Passed {
 /// What a template is given: one group, with all that its kernels need to stand alone. Everything is flattened.
 struct Work {
   const loop::Function* function = nullptr;
-  // Not flattened: subscripts for each dimension, of flat arrays of rows too where the verdict has them; nodes have the same ids.
+  // Not flattened: subscripts for each dimension, of flat arrays of rows too where the verdict has them. Nodes have the same ids.
   const loop::Function* shaped = nullptr;
   loop::Group group;
   std::vector<loop::Node> body;  // the function's nest, with this group's statements alone
