@@ -13,16 +13,16 @@ using loop::Term;
 using Kind = Statement::Kind;
 using Known = std::map<std::string, Term>;
 
-constexpr int kLargest = 24;  // parts of a term that is written in a name's place
+constexpr int kLargest = 24, kLargestChoice = 64;  // parts of a term that is written in a name's place
 
-bool passes_on(const Term& value) {
+bool passes_on(const Term& value, int most = kLargest) {
   int parts = 0;
   bool plain = !is_real(value.type);
   loop::for_each(value, [&](const Term& part) {
     ++parts;
     plain = plain && part.kind != Term::Kind::element && part.kind != Term::Kind::call && !is_real(part.type);
   });
-  return plain && parts <= kLargest;
+  return plain && parts <= most;
 }
 
 class Propagation {
@@ -63,6 +63,18 @@ class Propagation {
     })));
   }
 
+  /// What each side of a branch leaves in a name is a choice behind it: `if (x < 0) x = 0;` clamps x.
+  void choose(Known& known, const Term& condition, const Known& yes, const Known& no, const std::set<std::string>& written) const {
+    if (mentions_any(condition, written)) return;
+    for (const std::string& name : written) {
+      const auto a = yes.find(name), b = no.find(name);
+      if (a == yes.end() || b == no.end() || a->second.type != b->second.type) continue;
+      if (mentions_any(a->second, written) || mentions_any(b->second, written)) continue;
+      Term value{Term::Kind::choose, a->second.type, {}, {condition, a->second, b->second}};
+      if (locals_.contains(name) && passes_on(value, kLargestChoice)) known[name] = std::move(value);
+    }
+  }
+
   void pass(Statements& list, Known& known) {
     Statements made;
     for (Statement& statement : list) {
@@ -89,7 +101,9 @@ class Propagation {
         Known yes = known, no = known;
         pass(statement.body, yes);
         pass(statement.otherwise, no);
-        forget(known, written_in(only(statement)));
+        const std::set<std::string> written = written_in(only(statement));
+        forget(known, written);
+        choose(known, statement.condition, yes, no, written);
       } else if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar) {
         const std::string name = statement.target.text;
         if (statement.value == statement.target) continue;

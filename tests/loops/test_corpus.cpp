@@ -108,6 +108,14 @@ TEST_CASE("corpus: parallel extrema and restarts are right where what they meet 
 
 // With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
 // is a test of CTest.
+TEST_CASE("corpus: subscripts clamped by branches are right, and one that is clamped a place too late too") {
+  std::vector<const OwnLoop*> loops;
+  for (const OwnLoop& own : test::own_loops())
+    if (own.name == "flat_clamped_blur" || own.name == "flat_clamped_too_late") loops.push_back(&own);
+  CHECK(loops.size() == 2);
+  all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
+}
+
 TEST_CASE("corpus: fronts over flat arrays of rows are right") {
   std::vector<const OwnLoop*> loops;
   for (const OwnLoop& own : test::own_loops())

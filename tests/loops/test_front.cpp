@@ -252,12 +252,7 @@ return -1;
   CHECK(text.normal("signs") == R"(
 for (int i = 0; i < n; ++i) {
   x = a[i];
-  if (x < 0) {
-    sign = -1;
-  } else {
-    sign = x > 0;
-  }
-  a[i] = sign;
+  a[i] = x < 0 ? -1 : x > 0;
 }
 )");
   CHECK(text.normal("steps_on_both_ways") == R"(
@@ -271,6 +266,81 @@ for (int i = 0; i < n; ++i) {
   REQUIRE(front.notes.size() == 2);
   CHECK(front.notes[0].kind == ak::loop::Note::Kind::structured);
   CHECK(front.notes[0].loop == front.function.body[0].id);
+}
+
+TEST_CASE("front: what a branch leaves in a local is a choice behind it, where nothing that it is made of has changed") {
+  const CText text(R"(
+void clamps(int n, const float a[n], float b[n]) {
+  for (int i = 0; i < n; i++) {
+    int j = i - 1;
+    if (j < 0) j = 0;
+    b[i] = a[j];
+  }
+}
+void counts(int n, int m, const float a[n], float b[n]) {
+  for (int i = 0; i < n; i++) {
+    int j = i, low = 0;
+    if (j > m) {
+      j = m;
+      low = j - m;
+      b[i] = 1.0f;
+    }
+    b[j] += a[j] + low;
+  }
+}
+void moves(int n, int m, int a[n]) {
+  for (int i = 0; i < n; i++) {
+    int last = a[i], to = m;
+    if (to > i) {
+      to = last;
+      last = m;
+    }
+    a[i] = to + last;
+  }
+}
+void asks(int n, int a[n]) {
+  for (int i = 0; i < n; i++) {
+    int j = 0;
+    if (a[i] > 0) j = 1;
+    a[i] = 5;
+    a[j] = j;
+  }
+}
+)");
+  CHECK(text.normal("clamps") == R"(
+for (int i = 0; i < n; ++i) {
+  b[i] = a[i - 1 < 0 ? 0 : i - 1];
+}
+)");
+  CHECK(text.normal("counts") == R"(
+for (int i = 0; i < n; ++i) {
+  if (i > m) {
+    b[i] = 1.0f;
+  }
+  b[i > m ? m : i] = b[i > m ? m : i] + (a[i > m ? m : i] + (float)(i > m ? 0 : 0));
+}
+)");
+  CHECK(text.normal("moves") == R"(
+for (int i = 0; i < n; ++i) {
+  last = a[i];
+  to = m;
+  if (m > i) {
+    to = last;
+    last = m;
+  }
+  a[i] = to + last;
+}
+)");
+  CHECK(text.normal("asks") == R"(
+for (int i = 0; i < n; ++i) {
+  j = 0;
+  if (a[i] > 0) {
+    j = 1;
+  }
+  a[i] = 5;
+  a[j] = j;
+}
+)");
 }
 
 TEST_CASE("front: what has a closed form is replaced, what has none stays") {
