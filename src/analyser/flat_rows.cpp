@@ -127,7 +127,7 @@ class Rows {
   std::optional<Pieces> parted(const Access& access, const std::optional<Pieces>& before, const Polynomial& width) const {
     if (!access.sum) return std::nullopt;
     Pieces all;
-    for (const Piece& piece : before ? *before : Pieces{{access.statement->domain, *access.sum, {}, {}}}) {
+    for (const Piece& piece : before ? *before : Pieces{{access.reference->domain, *access.sum, {}, {}}}) {
       auto parts = parted(*access.statement, piece, width);
       if (!parts) return std::nullopt;
       std::ranges::move(*parts, std::back_inserter(all));

@@ -85,11 +85,11 @@ class Flow {
     bool exact;
   };
 
-  Seen seen(const Statement& statement, const Reference& reference, bool rows) const {
+  Seen seen(const Reference& reference, bool rows) const {
     if (!rows) return {reference.map, reference.exact};
     if (reference.in_rows) return {*reference.in_rows, true};
     const std::size_t dimensions = model_.widths.at(reference.name).size() + 1;
-    return {elements_at(statement.domain, reference.name, std::vector<std::optional<isl::pw_aff>>(dimensions)), false};
+    return {elements_at(reference.domain, reference.name, std::vector<std::optional<isl::pw_aff>>(dimensions)), false};
   }
 
   /// Each of the two forms of a flat array of rows says what may meet. Of two accesses, the rows do, if both have theirs.
@@ -123,7 +123,7 @@ class Flow {
     isl::union_map writes = isl::union_map::empty(context_), kills = writes;
     for (const Statement& statement : model_.statements)
       if (const Reference* target = statement.target(); target && target->name == name) {
-        const Seen one = seen(statement, *target, rows);
+        const Seen one = seen(*target, rows);
         if (!statement.joins) add_to(writes, one.map);
         if (one.exact) add_to(kills, one.map);
       }
@@ -132,7 +132,7 @@ class Flow {
       for (int r = 0; r < static_cast<int>(statement.references.size()); ++r) {
         const Reference& reference = statement.references[r];
         if (reference.name != name) continue;
-        const Seen one = seen(statement, reference, rows);
+        const Seen one = seen(reference, rows);
         if (reference.write) {
           add(Kind::output, name, from(one, writes, kills), r, rows);
         } else {

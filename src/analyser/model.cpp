@@ -133,8 +133,8 @@ class Builder {
     statement.domain = domain;
   }
 
-  void refer(Statement& statement, const Term& term, bool write) {
-    Reference reference{term.text, write, true, term, {}, {}, {}, false};
+  void refer(Statement& statement, const Term& term, bool write, const isl::set& domain) {
+    Reference reference{term.text, write, true, term, domain, {}, {}, {}, false};
     std::int64_t offset = 0;
     for (const Alias& alias : facts_.aliases)
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
@@ -144,17 +144,24 @@ class Builder {
       reference.exact = reference.exact && subscripts.back();
     }
     if (!subscripts.empty() && subscripts[0]) subscripts[0] = subscripts[0]->add_constant(static_cast<long>(offset));
-    reference.map = elements_at(statement.domain, reference.name, subscripts);
+    reference.map = elements_at(domain, reference.name, subscripts);
     statement.references.push_back(std::move(reference));
   }
 
-  void read(Statement& statement, const Term& term) {
-    for_each(term, [&](const Term& part) {
-      const bool memory = part.kind == Term::Kind::element ||
-                          (part.kind == Term::Kind::scalar && model_.written->contains(part.text) &&
-                           !statement.scope.variables.contains(part.text) && !statement.scope.unknown.contains(part.text));
-      if (memory) refer(statement, part, false);
-    });
+  void read(Statement& statement, const Term& term) { read(statement, term, statement.domain); }
+
+  void read(Statement& statement, const Term& term, const isl::set& domain) {
+    const bool memory = term.kind == Term::Kind::element ||
+                        (term.kind == Term::Kind::scalar && model_.written->contains(term.text) &&
+                         !statement.scope.variables.contains(term.text) && !statement.scope.unknown.contains(term.text));
+    if (memory) refer(statement, term, false, domain);
+    const bool either = term.kind == Term::Kind::binary && (term.text == "&&" || term.text == "||");
+    const auto where = either || term.kind == Term::Kind::choose ? holds(term.terms[0], statement.scope) : std::nullopt;
+    if (!where) return std::ranges::for_each(term.terms, [&](const Term& part) { read(statement, part, domain); }), void();
+    const isl::set yes = domain.intersect(*where), no = domain.subtract(*where);
+    read(statement, term.terms[0], domain);
+    read(statement, term.terms[1], either && term.text == "||" ? no : yes);
+    if (!either) read(statement, term.terms[2], no);
   }
 
   Statement begin(const Node& node) {
@@ -180,7 +187,7 @@ class Builder {
     if (node.kind == Node::Kind::assign) {
       read(statement, node.value);
       for (const Term& subscript : node.target.terms) read(statement, subscript);
-      refer(statement, node.target, true);
+      refer(statement, node.target, true, statement.domain);
     } else if (node.kind == Node::Kind::finish) {
       read(statement, node.value);
     }
@@ -217,7 +224,7 @@ class Builder {
     statement.node = &node;
     statement.joins = true;
     place(statement);
-    refer(statement, target, true);
+    refer(statement, target, true, statement.domain);
     model_.statements.push_back(std::move(statement));
   }
 

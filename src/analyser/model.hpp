@@ -23,6 +23,7 @@ struct Reference {
   bool write = false;
   bool exact = false;  // the map is the element itself; otherwise one of many
   loop::Term term;     // as it stands in the text
+  isl::set domain;     // instances that access it: a choice's side is not read in all of its statement's
   isl::map map;        // instances -> elements
   // Of a flat array of rows, where row and place in it are known (flat_rows.hpp): the same with a dimension for each, and as
   // terms.

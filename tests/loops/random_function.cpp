@@ -231,6 +231,17 @@ class ImageMaker {
     return made;
   }
 
+  /// Read under a condition, now and then.
+  Term read() {
+    const Term whole = element(subscript());
+    const int side = upto(12);
+    if (side > 2) return whole;
+    const Term asked = side == 0   ? loop::binary(">", name("x"), loop::integer(0))
+                       : side == 1 ? loop::binary(">", name("y"), loop::integer(0))
+                                   : loop::binary("<", name("x"), sum(name("m"), -1));
+    return {Term::Kind::choose, ScalarType::f32, {}, {asked, whole, {Term::Kind::real, ScalarType::f32, "0.25", {}}}};
+  }
+
   Node rows() {
     const Term n = name("n"), m = name("m"), first = loop::integer(upto(2));
     Node outer = upto(4) ? loop_over("y", first, upto(2) ? n : sum(n, -1)) : loop_over("y", sum(n, -1), loop::integer(-1), -1);
@@ -245,7 +256,7 @@ class ImageMaker {
     const int count = 1 + upto(2);
     for (int i = 0; i < count; ++i) {
       const Term target = element(subscript());
-      inner.body.push_back(assign(target, loop::binary("+", element(subscript()), upto(2) ? element(subscript()) : target)));
+      inner.body.push_back(assign(target, loop::binary("+", read(), upto(2) ? read() : target)));
     }
     outer.body.push_back(inner);
     return outer;

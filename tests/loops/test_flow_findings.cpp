@@ -109,6 +109,8 @@ TEST_CASE("findings: a subscript that leaves the declared extent is found") {
   CHECK(found("for (int i = 1; i < n; i++) a[i] = b[i - 1];").empty());
   CHECK(found("for (int i = 0; i < n; i++) if (i > 0) a[i] = b[i - 1];").empty());
   CHECK(found("for (int i = 0; i < n; i++) if (b[i] > 0) a[i] = b[i + 1];").empty());
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = i > 0 ? b[i - 1] : 0;").empty());
+  CHECK(found("for (int i = 0; i < n; i++) a[i] = i + 1 >= n || b[i + 1] > 0;").empty());
   CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i];", "int n, int m, float a[n], const float b[m]").empty());
   CHECK(found("for (int i = 0; i < n; i++) a[i] = b[i + m];", "int n, int m, float a[n], const float b[n]").empty());
 }

@@ -20,12 +20,12 @@ const std::vector<Term>* extents_of(const loop::Function& function, const std::s
 }
 
 /// Whether every subscript but the first is known to be one of its dimension.
-bool stays_in_its_row(const Statement& statement, const Term& element, const std::vector<Term>& extents) {
+bool stays_in_its_row(const Statement& statement, const Reference& reference, const std::vector<Term>& extents) {
   for (std::size_t i = 1; i < extents.size(); ++i) {
-    const auto at = affine(element.terms[i], statement.scope), end = affine(extents[i], statement.scope);
+    const auto at = affine(reference.term.terms[i], statement.scope), end = affine(extents[i], statement.scope);
     if (!at || !end) return false;
     const isl::set outside = at->ge_set(*end).unite(at->lt_set(constant(statement.scope.space, 0)));
-    if (!statement.domain.intersect(outside).is_empty()) return false;
+    if (!reference.domain.intersect(outside).is_empty()) return false;
   }
   return true;
 }
@@ -71,7 +71,7 @@ std::string left_row(const Model& model, const Facts& facts, const loop::Functio
         if (!extents || element.kind != Term::Kind::element || element.text != name) continue;
         if (!first) first = &element;
         one_row = one_row && is_in_one_row(element, *first);
-        stays = stays && stays_in_its_row(statement, element, *extents);
+        stays = stays && stays_in_its_row(statement, reference, *extents);
       }
     if (!one_row && !stays)
       return fmt::format(
@@ -95,7 +95,7 @@ void find_out_of_extents(const Model& model, loop::Verdict& verdict) {
         const auto at = affine(subscript, statement.scope), extent = affine(array->extents[d], statement.scope);
         if (!at || !extent) continue;
         const isl::set outside = at->ge_set(*extent).unite(at->lt_set(constant(statement.scope.space, 0)));
-        if (!leaves_whenever_it_runs(statement.domain, statement.domain.intersect(outside))) continue;
+        if (!leaves_whenever_it_runs(reference.domain, reference.domain.intersect(outside))) continue;
         loop::Finding found{"out of extents", statement.node->id,
                             fmt::format("the subscript {} leaves the extent {} of {}", c_text(subscript),
                                         c_text(array->extents[d]), array->name),

@@ -163,8 +163,9 @@ class Finder {
     return std::ranges::all_of(into, [&](const Dependence* one) {
       const Statement &from = nest_.at(one->from), &to = nest_.at(one->to);
       isl::set later = isl::manage(isl_map_range(iterations_later(from, to, one->distances.front()).release()));
+      later = later.intersect(to.references[one->reference].domain);
       for (const Dependence* other : into)
-        if (other->to == one->to) later = later.subtract(isl::manage(isl_map_range(other->relation.copy())));
+        if (other->to == one->to && other->reference == one->reference) later = later.subtract(isl::manage(isl_map_range(other->relation.copy())));
       return later.is_empty();
     });
   }
