@@ -146,6 +146,20 @@ TEST_CASE("corpus: what holds for rows above 0 alone runs in order where they ar
   for (std::size_t i = 0; i < trials.size(); ++i) CHECK_MESSAGE(trials[i].right() == (i % 2 == 0), trials[i].text());
 }
 
+TEST_CASE("corpus: solvers of rows and of columns have a thread each, where these leave each other nothing") {
+  std::vector<const OwnLoop*> loops;
+  for (const OwnLoop& own : test::own_loops())
+    if (own.name == "flat_solve_columns" || own.name == "flat_solve_rows") loops.push_back(&own);
+  CHECK(loops.size() == 2);
+  all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    CHECK_MESSAGE(first.at(0).template_name == "map", own.name);
+    return first;
+  });
+  for (const OwnLoop& own : test::own_loops())
+    if (own.name == "flat_solve_beside") CHECK(test::candidates_of(own).size() == 1);
+}
+
 TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }
 TEST_CASE("corpus: part 2 of all own loops is right") { part(1); }
 TEST_CASE("corpus: part 3 of all own loops is right") { part(2); }

@@ -210,6 +210,30 @@ TEST_CASE("templates: a front over a flat array is one where the verdict has all
   CHECK(has(ak::port::pinned(verdict, {{{"m", 40}}, {}}), "wavefront"));  // the size in the place of its name
 }
 
+TEST_CASE("templates: groups of one nest that need each other's scalars are a thread's, where its loop carries nothing") {
+  const Term t = scalar("t", ScalarType::f32);
+  // t is of the first group's cycle, and both groups need it.
+  Verdict verdict = verdict_of(
+      {loop_over(1, j, integer(1), m,
+                 {loop_over(2, i, integer(1), n,
+                            {assign(3, t, at("a", {plus(i, -1), j})), assign(4, at("a", {i, j}), binary("/", at("a", {i, j}), t)),
+                             assign(5, at("b", {i, j}), t)})})},
+      {3, 4}, {{1, "j", Role::parallel}, {2, "i", Role::sequential}});
+  verdict.function.locals = {{"t", ScalarType::f32, {}}};
+  verdict.function.parameters[3].extents = verdict.function.parameters[2].extents;
+  Group& behind = verdict.groups.emplace_back();
+  behind.statements = {5};
+  behind.loops = {{1, "j", Role::parallel}, {2, "i", Role::parallel}};
+  CHECK(maps(verdict));
+  verdict.dependences = {{Dependence::Kind::flow, "a", 4, 3, 2, {1}, true}};
+  CHECK(maps(verdict));
+  verdict.dependences.push_back({Dependence::Kind::anti, "a", 5, 4, 1, {1}, true});
+  CHECK_FALSE(maps(verdict));
+  verdict.dependences.pop_back();
+  verdict.groups[1].loops[0].role = Role::sequential;
+  CHECK_FALSE(maps(verdict));
+}
+
 TEST_CASE("templates: where an assumption does not hold one thread alone runs") {
   Verdict verdict = verdict_of({loop_over(1, i, integer(0), n, {assign(2, at("b", {i}), at("a", {i, integer(0)}))})}, {2},
                                {{1, "i", Role::parallel}});

@@ -7,6 +7,7 @@
 
 #include "loop/cpp_words.hpp"
 #include "port/templates/emit.hpp"
+#include "port/templates/joined_nests.hpp"
 #include "port/templates/kernel_names.hpp"
 #include "port/templates/spread.hpp"
 #include "port/templates/work.hpp"
@@ -178,15 +179,23 @@ loop::Verdict with_machine_conversions(loop::Verdict verdict) {
   return verdict;
 }
 
-}  // namespace
-
-std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
-  const loop::Verdict verdict = with_values_spread(with_machine_conversions(of));
+/// By names that kernels may have.
+std::vector<Candidate> named(const loop::Verdict& verdict, const Setting& setting) {
   const KernelNames names(verdict.function);
   if (names.empty()) return made(verdict, setting);
   std::vector<Candidate> all = made(names.renamed(verdict), setting);
   for (Candidate& candidate : all) names.restore(candidate);
   return all;
+}
+
+}  // namespace
+
+std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
+  const loop::Verdict verdict = with_machine_conversions(of);
+  std::vector<Candidate> all = named(with_values_spread(verdict), setting);
+  if (all.size() > 1) return all;
+  const auto joined = with_nests_joined(verdict);
+  return joined ? named(*joined, setting) : all;
 }
 
 std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict) {
