@@ -24,8 +24,12 @@ KernelPlan::KernelPlan(Resources& resources, std::shared_ptr<const Module> modul
     check(driver().cuFuncSetAttribute(function_, CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1),
           "allowing a large cluster");
 
-  for (std::size_t i = 0; i < static_cast<std::size_t>(geometry.map_count); ++i)
+  for (std::size_t i = 0; i < static_cast<std::size_t>(geometry.map_count); ++i) {
+    for (std::size_t other = 0; other < i; ++other)  // the second's keep() may take the first's place
+      if (geometry.maps[i].operand == geometry.maps[other].operand)
+        throw Error(ErrorCode::internal, "two tensor maps lie over one operand");
     forms_[i] = tensor_map_form(geometry.maps[i], problem, resources.facts().compute());
+  }
   launch_.gridDimX = geometry.grid[0], launch_.gridDimY = geometry.grid[1], launch_.gridDimZ = geometry.grid[2];
   launch_.blockDimX = geometry.threads, launch_.blockDimY = 1, launch_.blockDimZ = 1;
   launch_.sharedMemBytes = geometry.smem_bytes;

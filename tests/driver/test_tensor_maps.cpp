@@ -9,6 +9,7 @@
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
 #include "layer.hpp"
+#include "plan/kernel_plan.hpp"
 #include "plan/tensor_maps.hpp"
 #include "quick_driver.hpp"
 #include "tests/allocations.hpp"
@@ -149,6 +150,15 @@ TEST_CASE("tensor maps: memory that is used again, with other rows or another le
   CHECK(model.encoded() == 0);
   CHECK(model.launched() == 2 * 27);
   CHECK(model.wrong() == 0);
+}
+
+TEST_CASE("tensor maps: a kernel has one over an operand, not two") {
+  Model model(1);
+  Geometry geometry = model.layer.geometry;
+  const auto plan = [&] { KernelPlan(resources(), "a cubin", model.layer.problem, model.layer.tactic, geometry); };
+  plan();
+  geometry.maps[2].operand = geometry.maps[0].operand;
+  CHECK_THROWS_WITH_AS(plan(), "two tensor maps lie over one operand", Error);
 }
 
 TEST_CASE("tensor maps: 320 operand sets in turn cost no allocation and no lock") {
