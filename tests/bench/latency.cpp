@@ -170,6 +170,7 @@ int run(int count, char** words) {
   Context context;
   context.matmul_act(stream.get(), x, w, y, epilogue);
   const double first_s = seconds_since(start);
+  const Counters spent = context.counters();  // a plan asks the store for its bucket too
   stream.synchronize();
 
   const auto bare = bare_launch(context, canonicalize(x, w, y, epilogue), stream.get());
@@ -211,14 +212,13 @@ int run(int count, char** words) {
       stream.synchronize();
     }
   }
-  const Counters spent = context.counters();
   const Explanation e = context.explain(x, w, y, epilogue);
   fmt::print("{},{},{},{},{},{:.5f},{},{},{:.3f},{},{},{:.3f},{:.3f},{:.3f},{:.3f}\n", m, n, k, csv_field(name(*activation)),
              spent.store_hits  ? "hit"
              : spent.pack_hits ? "pack"
                                : "search",
              first_s, spent.trials, spent.compiles, median(hot.us), bare ? fmt::format("{:.3f}", median(launch.us)) : "",
-             e.served_by, median(by_plan.us), median(moving.us), median(turn.us), median(turn_plan.us));
+             csv_field(e.served_by), median(by_plan.us), median(moving.us), median(turn.us), median(turn_plan.us));
   return 0;
 }
 
