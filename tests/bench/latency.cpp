@@ -29,6 +29,7 @@
 #include "families/family.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
+#include "gpu/pointer_place.hpp"
 #include "gpu/owners.hpp"
 #include "gpu/scalar.hpp"
 #include "plan/kernel_plan.hpp"
@@ -136,6 +137,14 @@ void run_driver() {
   for (const auto& [where, pointer] : {std::pair("where alpha on the host lies", static_cast<const void*>(&host)),
                                        std::pair("where alpha in device memory lies", static_cast<const void*>(device.data()))})
     print(where, [&, at = pointer] { return in_device_memory(at) == (at != &host) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; });
+  // Of a loop's call with arrays on the host.
+  for (const auto& [where, pointer] : {std::pair("where an array on the host lies", static_cast<const void*>(&host)),
+                                       std::pair("where one in device memory lies", static_cast<const void*>(device.data()))})
+    print(where, [&, at = pointer] { return place_of(at).device == (at != &host) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; });
+  print("cuStreamQuery, idle", [&] { return cuda.cuStreamQuery(stream.get()); });
+  print("cuStreamQuery, the default stream", [&] { return cuda.cuStreamQuery(nullptr); });
+  CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+  print("cuThreadExchangeStreamCaptureMode", [&] { return cuda.cuThreadExchangeStreamCaptureMode(&mode); });
 }
 
 std::int64_t size_argument(const char* text) {
