@@ -235,11 +235,13 @@ TEST_CASE("oracle: a function that crashes or never ends takes nothing with it")
   options.flags = {"-std=gnu89"};
   Oracle oracle(prototype(made::halved()), source, options, kSoon);
   oracle.call_seconds = 0.2;
-  const auto why = [&](int n) -> std::string {
+  ak::ErrorCode code{};
+  const auto why = [&](int n, Deadline deadline = kSoon) -> std::string {
     try {
-      oracle.run(halved_case(n), kSoon);
+      oracle.run(halved_case(n), deadline);
       return "";
     } catch (const Error& error) {
+      code = error.code();
       return error.what();
     }
   };
@@ -247,6 +249,9 @@ TEST_CASE("oracle: a function that crashes or never ends takes nothing with it")
   CHECK(why(1) == "the C function 'halved' ended by an integer division by zero ()");
 #endif
   CHECK(why(2) == "the C function 'halved' did not end in time ()");
+  CHECK(code == ak::ErrorCode::invalid_argument);  // it had the time that a call may take
+  CHECK(why(2, Deadline::in(0.05)) == "the C function 'halved' did not end in time ()");
+  CHECK(code == ak::ErrorCode::unsupported);  // it may end with more
   CHECK(why(3) == "the C function 'halved' ended by an access to memory that is not its own ()");
   CHECK(why(4) == "the C function 'halved' ended by an access to memory that is not its own ()");
   CHECK(why(6).empty());
