@@ -77,6 +77,30 @@ std::vector<loop::Group> in_order(const loop::Function& function, const std::str
   return groups;
 }
 
+/// Whether a loop asks in each iteration for an element that its body may write, as arrays overlap. Where they do not, none
+/// does.
+bool end_may_change(const loop::Function& function, const Facts& facts) {
+  std::map<std::string, std::set<std::string>> overlapping;  // directly or by others
+  for (std::size_t pass = 0; pass < facts.aliases.size(); ++pass)
+    for (const Alias& one : facts.aliases) {
+      std::set<std::string>&a = overlapping[one.pointer], &b = overlapping[one.base];
+      a.insert({one.pointer, one.base}), b.insert({one.pointer, one.base});
+      a.insert(b.begin(), b.end()), b.insert(a.begin(), a.end());
+    }
+  bool found = false;
+  loop::for_each_node(function.body, [&](const Node& loop) {
+    if (loop.kind != Node::Kind::loop) return;
+    loop::for_each(loop.end, [&](const loop::Term& part) {
+      if (part.kind != loop::Term::Kind::element) return;
+      loop::for_each_node(loop.body, [&](const Node& node) {
+        found = found || (node.kind == Node::Kind::assign && node.target.kind == loop::Term::Kind::element &&
+                          overlapping[part.text].contains(node.target.text));
+      });
+    });
+  });
+  return found;
+}
+
 std::vector<loop::Dependence> predicted(const flow::Model& model, const std::vector<flow::Dependence>& dependences) {
   std::vector<loop::Dependence> all;
   for (const flow::Dependence& one : dependences) {
@@ -216,6 +240,12 @@ loop::Verdict analysed(loop::Function function, const Facts& facts, const std::v
     verdict.refused = flow::left_row(model, facts, verdict.function);
     if (verdict.refused.empty()) verdict.refused = flow::set_lengths(model, verdict.function);
     if (!verdict.refused.empty()) return verdict;
+    if (end_may_change(verdict.function, facts)) {
+      verdict.in_order = true;
+      verdict.groups = in_order(verdict.function, "the loop may write what it ends with, as arrays overlap");
+      add_notes(verdict, all_notes);
+      return verdict;
+    }
     if (!without.contains(kLastWrites) && facts.aliases.empty()) {
       loop::Function kept = verdict.function;
       std::vector<loop::Note> moved = all_notes;

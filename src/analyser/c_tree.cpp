@@ -100,6 +100,22 @@ bool mentions_any(const Term& term, const std::set<std::string>& names) {
   return found;
 }
 
+bool may_change(const Term& term, StatementList body, const loop::Function& function) {
+  const auto is_local = [&](const std::string& array) {
+    return std::ranges::any_of(function.locals, [&](const loop::Local& local) { return local.name == array; });
+  };
+  bool found = false;
+  loop::for_each(term, [&](const Term& read) {
+    if (read.kind != Term::Kind::element || found) return;
+    for_each_statement(body, [&](const Statement& statement) {
+      const Term& target = statement.target;
+      if (statement.kind != Statement::Kind::assign || target.kind != Term::Kind::element || target.type != read.type) return;
+      found = found || target.text == read.text || (!is_local(target.text) && !is_local(read.text));
+    });
+  });
+  return found;
+}
+
 bool reads(StatementList body, const std::string& name) {
   bool found = false;
   for_each_statement(body, [&](const Statement& statement) {

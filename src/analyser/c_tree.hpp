@@ -82,6 +82,9 @@ std::size_t count(StatementList body);
 std::set<std::string> written_in(StatementList body);
 /// Whether the term names one of them.
 bool mentions_any(const loop::Term& term, const std::set<std::string>& names);
+/// Whether the term reads an element that the statements may write: of the same array, or of another one of its type, as arrays
+/// that are no locals may overlap.
+bool may_change(const loop::Term& term, StatementList body, const loop::Function& function);
 /// Whether a term of the statements reads the scalar.
 bool reads(StatementList body, const std::string& name);
 void replace_scalar(Statements& body, const std::string& name, const loop::Term& with);

@@ -66,8 +66,8 @@ class Counting {
   }
 
   /// i < j where both move: i < its begin + half of the way.
-  static std::optional<Comparison> meeting(const Statements& list, std::size_t at, Term test,
-                                           const std::set<std::string>& written) {
+  std::optional<Comparison> meeting(const Statements& list, std::size_t at, Term test,
+                                    const std::set<std::string>& written) const {
     if (test.kind != Term::Kind::binary) return std::nullopt;
     Term left = test.terms[0], right = test.terms[1];
     std::string op = test.text;
@@ -75,6 +75,8 @@ class Counting {
     if ((op != "<" && op != "<=") || left.kind != Term::Kind::scalar || right.kind != Term::Kind::scalar) return std::nullopt;
     const auto rises = only_step(list[at].body, left.text), falls = only_step(list[at].body, right.text);
     const auto from = last_set(list, at, left.text), to = last_set(list, at, right.text);
+    for (const auto& set : {from, to})
+      if (set && may_change(list[*set].value, list[at].body, draft_.function)) return std::nullopt;
     if (rises != 1 || !falls || *falls >= 1 || !to || mentions_any(list[*to].value, written)) return std::nullopt;
     if (from && mentions_any(list[*from].value, written)) return std::nullopt;
     const Term begin = from ? list[*from].value : left;
@@ -107,7 +109,7 @@ class Counting {
     for (const Statement& statement : loop.body) {
       offsets.push_back(step);
       if (const auto by = step_of(statement, v)) {
-        if (mentions_any(*by, written)) return std::nullopt;
+        if (mentions_any(*by, written) || may_change(*by, loop.body, draft_.function)) return std::nullopt;
         step = loop::binary("+", step, *by);
         ++steps;
       }
@@ -121,9 +123,10 @@ class Counting {
     if (!constant_step) constant_step = given_value(step);
     if (constant_step == 0) return std::nullopt;
     if (!constant_step && (leaves_from(loop.body, loop.loop, test.at) || returns(loop.body)))
-      throw Refused(fmt::format("line {}: the loop steps by {}, whose sign is not known, and may be left in another way too: "
-                                "give the step's value",
-                                loop.line, c_text(step)));
+      throw Refused(
+          fmt::format("line {}: the loop steps by {}, whose sign is not known, and may be left in another way too: "
+                      "give the step's value",
+                      loop.line, c_text(step)));
     const ScalarType type = type_of(v);
     // In units of v before the body: v + offset op bound.
     Term offset = offsets[test.at];
@@ -143,6 +146,12 @@ class Counting {
       begin = list[*set].value;
     else
       set.reset();
+    // What the loop's end, or what stands behind it, is computed of must be what it was before.
+    path_.push_back({&list, at});
+    const bool again = !constant_step || test.last || comparison.factor != 1 || live_after(path_, v);
+    path_.pop_back();
+    if (again && may_change(bound, loop.body, draft_.function)) return std::nullopt;
+    if (may_change(begin, loop.body, draft_.function)) begin = loop::scalar(v, type), set.reset();
     if (comparison.factor != 1) {
       if (down || constant(begin).value_or(-1) < 0) return std::nullopt;
       bound =
@@ -313,13 +322,15 @@ class Counting {
   }
 
   /// The assignment before list[at] that gives the variable what it still has there.
-  static std::optional<std::size_t> last_set(const Statements& list, std::size_t at, const std::string& variable) {
+  std::optional<std::size_t> last_set(const Statements& list, std::size_t at, const std::string& variable) const {
     std::set<std::string> between;
     for (std::size_t i = at; i-- > 0;) {
       const Statement& statement = list[i];
-      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == variable)
-        return mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ? std::nullopt
-                                                                                                   : std::optional(i);
+      if (statement.kind == Kind::assign && statement.target.kind == Term::Kind::scalar && statement.target.text == variable) {
+        const bool another = mentions_any(statement.value, between) || loop::mentions(statement.value, variable) ||
+                             may_change(statement.value, StatementList(list).subspan(i + 1, at - i - 1), draft_.function);
+        return another ? std::nullopt : std::optional(i);
+      }
       const std::set<std::string> written = written_in(only(statement));
       if (written.contains(variable) || reads(only(statement), variable)) return std::nullopt;
       if (statement.kind == Kind::label || statement.kind == Kind::jump) return std::nullopt;

@@ -91,6 +91,9 @@ class Inductions {
     const bool live = live_after(path_, name);
     path_.pop_back();
     if (live && leaves_early(loop)) return std::nullopt;
+    // The closed form is computed of the loop's bounds, in its body and behind it.
+    if (may_change(loop.begin, loop.body, draft_.function) || (live && may_change(loop.end, loop.body, draft_.function)))
+      return std::nullopt;
 
     const Term counter = loop::scalar(loop.variable, loop.variable_type);
     const auto before = sum(*step, loop, iterations(loop, counter), type);

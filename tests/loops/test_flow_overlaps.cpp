@@ -6,6 +6,7 @@
 #include "analyser/analyse.hpp"
 #include "made.hpp"
 #include "port/candidates.hpp"
+#include "port/case_plan.hpp"
 #include "text_verdict.hpp"
 
 using namespace ak;
@@ -22,7 +23,49 @@ const std::string kSumByPairs =
     "void f(int n, const float* a, float* b) {\n"
     "  for (int i = 0; i < n; i += 2) b[0] = b[0] + a[i] + a[i + 1];\n}\n";
 
+/// Whatever the arrays' distance is, the normal form leaves what C leaves.
+void same_as_c(const std::string& text, const std::string& pointer, const std::string& base) {
+  using namespace ak::port;
+  const Deadline soon = Deadline::in(120);
+  const loop::Verdict plain = test::verdict_of_text(text);
+  REQUIRE_MESSAGE(plain.refused.empty(), text << plain.refused);
+  Oracle oracle(for_every_call(plain), ak::port::Source{text, "f.c"}, {}, soon);
+  for (const std::int64_t distance : {0, 1, -1}) {
+    const Facts facts{{{"n", 7}}, {{pointer, base, distance}}};
+    CHECK_NOTHROW_MESSAGE(plan_cases(for_every_call(plain), oracle, Level::quick, facts, soon), text);
+  }
+}
+
 }  // namespace
+
+TEST_CASE("flow: what is read before a store through another pointer is what it was, also where that may overlap") {
+  const std::string head = "int f(int n, const int a[12], int b[12], int c[24]) { int i = 0, k = 0; ";
+  for (const char* body :
+       {// what is loaded
+        "for (i = 0; i < n; i++) { int t = a[i]; b[i] = 1; c[i] = t; } return k; }",
+        "for (i = 0; i < n; i++) { int t = a[i] > 0; b[i] = 5; c[i] = t ? a[i] : 2; k += t; } return k; }",
+        // where a loop begins, and its length
+        "i = a[0] & 3; b[0] = 5; while (i < n) { c[i] = 1; i++; } return k; }",
+        "int m = a[0] & 7; for (i = 0; i < n; i++) b[i] = 6; for (i = m; i < 9; i++) c[i] = i; return k; }",
+        "for (int j = 0; j < n; j++) { int e = a[j] & 3; b[j] = 100; while (e < 4) { c[e] += 1; e++; } } return k; }",
+        // what is counted from there on, or to there
+        "for (i = a[0] & 3; i < n; i++) { b[k] = 1; k++; } return k; }",
+        "for (i = 0; i < (a[0] & 7); i++) { b[i] = 3; k += 2; } return k; }",
+        "for (i = 0; i < (a[0] & 7); i++) { b[i] = i; c[i] = 1; } return k; }"})
+    same_as_c(head + body, "b", "a");
+  // Where only the end's last value could tell how often the loop has run, it has no number of iterations.
+  CHECK(test::verdict_of_text(head + "while (i < (a[0] & 7)) { b[i] = i; i++; } return i; }").refused.find("countable") !=
+        std::string::npos);
+  CHECK(test::verdict_of_text("int f(int n, const int a[1], float b[7]) { int i = 0; while (i < (a[0] & 7)) { b[i] = i; i++; } "
+                              "return i; }")
+            .refused.empty());  // no float is an int
+}
+
+TEST_CASE("flow: a loop that may write what it ends with runs in order") {
+  const std::string text = "void f(int n, const int a[n], int b[n]) { for (int i = 0; i < a[0]; i++) b[i] = i; }";
+  CHECK(loop::text(test::verdict_of_text(text)) == "i:parallel");
+  CHECK(loop::text(test::verdict_of_text(text, {{}, {{"b", "a", 2}}})).find("sequential") != std::string::npos);
+}
 
 TEST_CASE("flow: where arrays may overlap, writes stay in the order of the text") {
   const std::string as_written = R"(
