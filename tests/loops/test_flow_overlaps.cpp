@@ -25,14 +25,13 @@ const std::string kSumByPairs =
 
 /// Whatever the arrays' distance is, the normal form leaves what C leaves.
 void same_as_c(const std::string& text, const std::string& pointer, const std::string& base) {
-  using namespace ak::port;
   const Deadline soon = Deadline::in(120);
   const loop::Verdict plain = test::verdict_of_text(text);
   REQUIRE_MESSAGE(plain.refused.empty(), text << plain.refused);
-  Oracle oracle(for_every_call(plain), ak::port::Source{text, "f.c"}, {}, soon);
+  port::Oracle oracle(for_every_call(plain), port::Source{text, "f.c"}, {}, soon);
   for (const std::int64_t distance : {0, 1, -1}) {
-    const Facts facts{{{"n", 7}}, {{pointer, base, distance}}};
-    CHECK_NOTHROW_MESSAGE(plan_cases(for_every_call(plain), oracle, Level::quick, facts, soon), text);
+    const port::Facts facts{{{"n", 7}}, {{pointer, base, distance}}};
+    CHECK_NOTHROW_MESSAGE(port::plan_cases(for_every_call(plain), oracle, port::Level::quick, facts, soon), text);
   }
 }
 

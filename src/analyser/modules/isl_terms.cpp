@@ -40,7 +40,7 @@ std::optional<Term> named(const loop::Function& function, const std::string& nam
 }
 
 /// An affine expression over integer parameters as a term; nothing where it has divisions.
-std::optional<Term> as_term(const loop::Function& function, const isl::aff& aff) {
+std::optional<Term> affine_term(const loop::Function& function, const isl::aff& aff) {
   if (isl_aff_dim(aff.get(), isl_dim_div) > 0) return std::nullopt;
   const auto base = taken(isl_aff_get_constant_val(aff.get()));
   if (!base) return std::nullopt;
@@ -103,7 +103,7 @@ std::optional<Term> as_term(const loop::Function& function, const isl::pw_aff& v
     }
     std::optional<Term> term;
     for (const isl::aff& aff : affs) {
-      const auto one = as_term(function, aff);
+      const auto one = affine_term(function, aff);
       if (!one) return std::nullopt;
       const Term before = term.value_or(*one);
       const Term asked = loop::binary(greatest ? "<" : ">", before, *one);
