@@ -173,9 +173,20 @@ loop::Verdict analysed(loop::Function function, const Facts& facts, const std::v
                        const std::set<std::string>& without, const Limits& limits);
 
 /// A recurrence down one column: templates know it where a call says how long rows are.
-bool is_down_a_column(const loop::Group& group) {
-  return group.loops.size() == 1 && !group.recurrences.empty() &&
-         (group.loops[0].role == loop::Role::scan || group.loops[0].role == loop::Role::chains);
+bool is_down_a_column(const loop::Function& function, const loop::Group& group) {
+  if (group.loops.size() != 1 || (group.loops[0].role != loop::Role::scan && group.loops[0].role != loop::Role::chains))
+    return false;
+  return std::ranges::any_of(group.recurrences, [&](const loop::Recurrence& one) {
+    const Node* const statement = find_node(function, one.statement);
+    bool strides = false;
+    if (statement)
+      loop::for_each(statement->target, [&](const loop::Term& part) {
+        const auto moves = [&](int side) { return loop::mentions(part.terms[side], group.loops[0].variable); };
+        if (part.kind == loop::Term::Kind::binary && part.text == "*")
+          strides = strides || (moves(0) && !loop::evaluate(part.terms[1], {})) || (moves(1) && !loop::evaluate(part.terms[0], {}));
+      });
+    return strides;
+  });
 }
 
 /// With as few of the doubtful lengths of rows taken for positive as leave the least open; nothing where none does.
@@ -189,7 +200,8 @@ std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const
   const auto assuming = [&] { return analysed(plain.function, more, notes, with_all(without, {"loop unrolling"}), limits); };
   loop::Verdict best = assuming();
   if (!best.refused.empty() || best.in_order || left_open(best) >= left_open(plain)) return std::nullopt;
-  if (std::ranges::any_of(best.groups, is_down_a_column)) return std::nullopt;
+  if (std::ranges::any_of(best.groups, [&](const loop::Group& one) { return is_down_a_column(best.function, one); }))
+    return std::nullopt;
   for (std::size_t i = 0; i < more.assumed.size() && more.assumed.size() > 1;) {
     const std::vector<loop::Term> all = more.assumed;
     more.assumed.erase(more.assumed.begin() + static_cast<std::ptrdiff_t>(i));
@@ -303,7 +315,9 @@ std::size_t left_open(const loop::Verdict& verdict) {
     open += std::ranges::count_if(group.loops, [](const loop::LoopRole& one) {
       return one.role == loop::Role::sequential || one.role == loop::Role::scatter;
     });
-    open += std::ranges::count_if(group.recurrences, [](const auto& one) { return one.distances.empty(); });
+    // A wavefront's distances are vectors, and known.
+    if (std::ranges::none_of(group.loops, [](const auto& one) { return one.role == loop::Role::wavefront; }))
+      open += std::ranges::count_if(group.recurrences, [](const auto& one) { return one.distances.empty(); });
     open += std::ranges::count_if(group.notes, [](const loop::Note& note) {
       return !note.distance && (note.kind == loop::Note::Kind::anti || note.kind == loop::Note::Kind::output);
     });

@@ -24,11 +24,12 @@ class Rows {
           if (reference.term.terms.size() != 1) return;
           accesses_.push_back({&statement, &reference, sum_of(statement, reference.term.terms[0])});
         }
+    exact_ = std::ranges::all_of(accesses_, [](const Access& one) { return one.reference->exact; });
     find_widths();
     std::vector<Polynomial> chosen;
     search(chosen, std::vector<std::optional<Pieces>>(accesses_.size(), std::nullopt));
     if (!best_.widths.empty()) apply();
-    if (best_.known < accesses_.size()) doubt();
+    if (!exact_ && best_.known < accesses_.size()) doubt();
   }
 
  private:
@@ -67,14 +68,15 @@ class Rows {
     return affine(as_term(of, [this](const std::string& name) { return atoms_.at(name); }), statement.scope);
   }
 
-  /// A sum of parameters, which is the same everywhere; or a number.
+  /// A sum of parameters, which is the same everywhere; where isl has all accesses as they stand, a number too.
   bool is_width(const Polynomial& of) const {
+    const bool names = std::ranges::any_of(of, [](const auto& part) { return !part.first.empty(); });
     for (const auto& [monomial, factor] : of)
       for (const std::string& name : monomial) {
         const loop::Parameter* parameter = loop::find_parameter(*model_.function, name);
         if (!parameter || parameter->pointer || model_.written->contains(name)) return false;
       }
-    return of.size() > 1 || (of.size() == 1 && (!of.begin()->first.empty() || of.begin()->second > 1));
+    return names || (exact_ && !of.empty() && of.begin()->second > 1);
   }
 
   /// Factors of subscripts' products; before each, that times what all rows have in common: of (y * w + x) * 3 + c it is 3 * w.
@@ -177,11 +179,10 @@ class Rows {
 
   /// What isl has as it stands stays so, and is in rows for templates alone.
   void apply() {
-    const bool exact = std::ranges::all_of(accesses_, [](const Access& one) { return one.reference->exact; });
     for (std::size_t i = 0; i < accesses_.size(); ++i) {
       const Access& access = accesses_[i];
       if (!best_.maps[i]) continue;
-      if (!exact) access.reference->in_rows = best_.maps[i]->coalesce();
+      if (!exact_) access.reference->in_rows = best_.maps[i]->coalesce();
       Polynomial rest = *access.sum;
       std::vector<Polynomial> places;
       for (const Polynomial& width : best_.widths) {
@@ -194,15 +195,14 @@ class Rows {
       access.reference->rows.push_back(term(rest));
       for (auto place = places.rbegin(); place != places.rend(); ++place) access.reference->rows.push_back(term(*place));
     }
-    if (exact) return;
+    if (exact_) return;
     for (const Polynomial& width : best_.widths) model_.widths[array_].push_back(term(width));
   }
 
   void doubt() const {
     for (const Polynomial& width : widths_) {
-      const bool names = std::ranges::any_of(width, [](const auto& part) { return !part.first.empty(); });
       const Term of = term(width);
-      if (names && std::ranges::find(model_.doubtful, of) == model_.doubtful.end()) model_.doubtful.push_back(of);
+      if (std::ranges::find(model_.doubtful, of) == model_.doubtful.end()) model_.doubtful.push_back(of);
     }
   }
 
@@ -213,6 +213,7 @@ class Rows {
   Model& model_;
   const std::string array_;
   std::vector<Access> accesses_;
+  bool exact_ = false;  // isl has all of them as they stand
   std::map<std::string, Term> atoms_;  // by name
   std::vector<Polynomial> widths_;
   Best best_;

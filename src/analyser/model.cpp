@@ -91,7 +91,7 @@ class Builder {
     std::vector<const Node*> loops;
     std::vector<Guard> guards;
     std::vector<int> branches, owners;
-    std::vector<std::pair<const Term*, bool>> conditions;  // affine ones: the term and its side
+    std::vector<std::pair<const Term*, bool>> conditions;  // which hold, where affine: the term and its side
   };
 
   /// The scope and the domain of an instance of `node` here.
@@ -157,7 +157,10 @@ class Builder {
     if (memory) refer(statement, term, false, domain);
     const bool either = term.kind == Term::Kind::binary && (term.text == "&&" || term.text == "||");
     const auto where = either || term.kind == Term::Kind::choose ? holds(term.terms[0], statement.scope) : std::nullopt;
-    if (!where) return std::ranges::for_each(term.terms, [&](const Term& part) { read(statement, part, domain); }), void();
+    if (!where) {
+      for (const Term& part : term.terms) read(statement, part, domain);
+      return;
+    }
     const isl::set yes = domain.intersect(*where), no = domain.subtract(*where);
     read(statement, term.terms[0], domain);
     read(statement, term.terms[1], either && term.text == "||" ? no : yes);
@@ -194,6 +197,16 @@ class Builder {
     model_.statements.push_back(std::move(statement));
   }
 
+  /// What is known of a side: both parts of `x > 0 && a[x - 1] < v` hold where it does, though the second is no affine one.
+  void imply(const Term& condition, bool side) {
+    if (condition.kind == Term::Kind::unary && condition.text == "!") return imply(condition.terms[0], !side);
+    if (condition.kind == Term::Kind::binary && condition.text == (side ? "&&" : "||")) {
+      imply(condition.terms[0], side), imply(condition.terms[1], side);
+      return;
+    }
+    context_of_.conditions.emplace_back(&condition, side);
+  }
+
   void walk_branch(const Node& node) {
     Statement statement = begin(node);
     const bool known = holds(node.condition, statement.scope).has_value();
@@ -207,10 +220,8 @@ class Builder {
     for (const int side : {1, 0}) {
       context_of_ = around;
       context_of_.branches.push_back(node.id);
-      if (known)
-        context_of_.conditions.emplace_back(&node.condition, side == 1);
-      else
-        context_of_.guards.push_back({Guard::Kind::branch, node.id, side, static_cast<int>(around.loops.size())});
+      if (!known) context_of_.guards.push_back({Guard::Kind::branch, node.id, side, static_cast<int>(around.loops.size())});
+      imply(node.condition, side == 1);
       walk(side ? node.body : node.otherwise);
     }
     context_of_ = before;

@@ -119,12 +119,12 @@ TEST_CASE("corpus: subscripts clamped by branches are right, and one that is cla
 TEST_CASE("corpus: fronts over flat arrays of rows are right") {
   std::vector<const OwnLoop*> loops;
   for (const OwnLoop& own : test::own_loops())
-    for (const char* name : {"flat_cheapest_descent", "flat_front_from_the_corner", "flat_integral_image"})
+    for (const char* name : {"flat_cheapest_descent", "flat_distance_transform", "flat_integral_image"})
       if (own.name == name) loops.push_back(&own);
   CHECK(loops.size() == 3);
   all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
     std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
-    CHECK_MESSAGE(first.at(0).template_name == "wavefront", own.name);
+    CHECK_MESSAGE(first.at(0).template_name.starts_with("wavefront"), own.name);
     return first;
   });
 }

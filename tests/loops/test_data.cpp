@@ -139,6 +139,27 @@ TEST_CASE("data: a stride is as wide as the rows that it separates") {
   CHECK(widths_of(diagonal, roles_of(diagonal), {{"n", 1000}}) == Values{{"pitch", 1}});
 }
 
+TEST_CASE("data: a nest is run with a size of 0 too, where it takes one") {
+  // for i < n: { for j < m: b[i] += a[i]; ... }, and with a[m - 1] beside the inner loop
+  const auto nest = [](Term beside) {
+    return function("f", {size("n"), size("m"), array("b", i32("n")), array("a", i32("m"), true)},
+                    {loop(1, "i", integer(0), i32("n"),
+                          {loop(2, "j", integer(0), i32("m"),
+                                {assign(3, at("b", i32("i")), binary("+", at("b", i32("i")), at("a", i32("j"))))}),
+                           assign(4, at("b", i32("i")), std::move(beside))})});
+  };
+  const auto zeros = [](const CasePlan& plan, const std::string& size) {
+    return std::ranges::count_if(plan.cases, [&](const auto& one) { return one.sizes.at(size) == 0; });
+  };
+  const CasePlan both = planned(nest(binary("*", at("b", i32("i")), real("0.5"))));
+  CHECK(zeros(both, "n") == 1);
+  CHECK(zeros(both, "m") == 1);
+  const CasePlan one = planned(nest(at("a", binary("-", i32("m"), integer(1)))));
+  CHECK(zeros(one, "n") == 1);
+  CHECK(zeros(one, "m") == 0);
+  CHECK(one.left_out == 0);
+}
+
 TEST_CASE("data: the same on every call, and another for each data set") {
   const Function f = halved();
   const Roles roles = roles_of(f);

@@ -83,6 +83,17 @@ TEST_CASE("findings: a recurrence for some values of a parameter alone is no sca
         "i:sequential(a)");
 }
 
+TEST_CASE("findings: a recurrence that starts anew in every row of a flat table is none down its columns") {
+  const auto text = [](const std::string& condition) {
+    return test::verdict_of_text("void f(int h, int w, const int b[h * w], int a[h * w]) {\n  for (int y = 0; y < h; y++)\n"
+                                 "    for (int x = 0; x < w; x++)\n      if (" +
+                                 condition + ") a[y * w + x] = a[y * w + x - 1] + 1;\n}\n");
+  };
+  CHECK(loop::text(text("x > 0 && b[y * w + x] > 0")) == "y:parallel x:scan(a:1)");
+  CHECK(loop::text(text("!(x == 0 || b[y * w + x] > 0)")) == "y:parallel x:scan(a:1)");
+  CHECK(loop::text(text("x > 0 || b[y * w + x] > 0")) == "y:sequential(a) x:sequential(a)");
+}
+
 TEST_CASE("findings: used are the values that the verdict took, and no other") {
   const std::string text =
       "void f(int n, int m, int scale, float a[n]) {\n  for (int i = m; i < n; i++) a[i] = a[i - m] * scale;\n}\n";
