@@ -83,6 +83,24 @@ TEST_CASE("findings: a recurrence for some values of a parameter alone is no sca
         "i:sequential(a)");
 }
 
+TEST_CASE("findings: an access that moves evenly is told by its step, flat rows of numbers or not") {
+  const auto text = [](const std::string& subscript) {
+    return test::verdict_of_text("void f(int n, float a[2 * n]) {\n  for (int i = 0; i < n; i++) a[" + subscript + "] *= 2;\n}\n");
+  };
+  CHECK(says(text("2 * i"), "the write of a is strided by 2"));
+  CHECK(says(text("2 * i + 1"), "the write of a is strided by 2"));
+}
+
+TEST_CASE("findings: a recurrence along diagonals starts anew at the border, and is one") {
+  const auto verdict = [](const std::string& read) {
+    return loop::text(test::verdict_of_text(
+        "void f(int h, int w, int k, float a[h][w]) {\n  for (int y = 1; y < h; y++)\n    for (int x = 1; x < w; x++) a[y][x] += a[y - 1][" +
+        read + "];\n}\n"));
+  };
+  CHECK(verdict("x - 1") == "y:scan(a:1) x:parallel");
+  CHECK(verdict("x - (k > 1 ? 1 : 0)") == "y:sequential(a) x:parallel");
+}
+
 TEST_CASE("findings: a recurrence that starts anew in every row of a flat table is none down its columns") {
   const auto text = [](const std::string& condition) {
     return test::verdict_of_text("void f(int h, int w, const int b[h * w], int a[h * w]) {\n  for (int y = 0; y < h; y++)\n"

@@ -36,7 +36,9 @@ loop::Access access_of(const Model& model, const Statement& statement, const Ref
   loop::Access access{statement.node->id, reference.term.text, reference.write, "gathered", {}};
   std::optional<std::int64_t> stride = 0;
   const loop::Parameter* parameter = loop::find_parameter(*model.function, reference.term.text);
-  const std::vector<Term>& subscripts = reference.rows.empty() ? reference.term.terms : reference.rows;
+  // By rows where the flat subscript is none that moves evenly.
+  const bool flat = reference.rows.empty() || slope(reference.term.terms[0], statement, level);
+  const std::vector<Term>& subscripts = flat ? reference.term.terms : reference.rows;
   for (std::size_t i = 0; i < subscripts.size(); ++i) {
     const auto change = slope(subscripts[i], statement, level);
     if (!change) return access;

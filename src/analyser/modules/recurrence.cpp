@@ -157,12 +157,12 @@ class Finder {
     return found.empty() ? 0 : *found.begin();
   }
 
-  /// Whether one of these dependences of one distance comes to every instance that many iterations after another, whatever the
+  /// Whether one of these dependences of one distance comes to every instance that lies so far after another, whatever the
   /// parameters are.
   bool always(const std::vector<const Dependence*>& into) const {
     return std::ranges::all_of(into, [&](const Dependence* one) {
       const Statement &from = nest_.at(one->from), &to = nest_.at(one->to);
-      isl::set later = isl::manage(isl_map_range(iterations_later(from, to, one->distances.front()).release()));
+      isl::set later = isl::manage(isl_map_range(so_far_apart(from, to, *one).release()));
       later = later.intersect(to.references[one->reference].domain);
       for (const Dependence* other : into)
         if (other->to == one->to && other->reference == one->reference) later = later.subtract(isl::manage(isl_map_range(other->relation.copy())));
@@ -170,8 +170,8 @@ class Finder {
     });
   }
 
-  /// Pairs of instances so many iterations of the carrying loop apart.
-  isl::map iterations_later(const Statement& from, const Statement& to, std::int64_t distance) const {
+  /// Pairs of instances as far apart as the dependence's, in each loop where that is one distance.
+  isl::map so_far_apart(const Statement& from, const Statement& to, const Dependence& dependence) const {
     const auto tuple = [](const Statement& statement, const char* prefix) {
       std::vector<std::string> names;
       for (int i = 0; i < statement.depth(); ++i) names.push_back(fmt::format("{}{}", prefix, i));
@@ -179,7 +179,8 @@ class Finder {
     };
     std::vector<std::string> equal;
     for (int i = 0; i < common_depth(from, to); ++i)
-      equal.push_back(fmt::format("b{0} = a{0} + {1}", i, i == level_ ? distance : 0));
+      if (const auto& distance = dependence.vector[static_cast<std::size_t>(i)])
+        equal.push_back(fmt::format("b{0} = a{0} + {1}", i, *distance));
     const isl::map all(from.domain.ctx(),
                        fmt::format("{{ {} -> {} : {} }}", tuple(from, "a"), tuple(to, "b"), fmt::join(equal, " and ")));
     return all.intersect_domain(from.domain).intersect_range(to.domain);
