@@ -177,13 +177,18 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
 }
 
 void CProgram::await(Deadline deadline) {
+  if (failure_) throw Error(*failure_);
   if (!compiler_) return;
   const std::string path = folder_.path() + "/oracle";
-  await_compiler(*compiler_, compile_seconds_, deadline, linker_.empty() ? path : path + ".o");
-  compiler_.reset();
-  if (linker_.empty()) return;
-  Run linker(linker_, Run::Errors::with_output, {}, compiler_box(folder_.path()));
-  await_compiler(linker, compile_seconds_, deadline, path);
+  const std::unique_ptr<Run> compiler = std::move(compiler_);
+  try {
+    await_compiler(*compiler, compile_seconds_, deadline, linker_.empty() ? path : path + ".o");
+    if (linker_.empty()) return;
+    Run linker(linker_, Run::Errors::with_output, {}, compiler_box(folder_.path()));
+    await_compiler(linker, compile_seconds_, deadline, path);
+  } catch (const Error& error) {
+    throw failure_.emplace(error);
+  }
 }
 
 CProgram::~CProgram() {

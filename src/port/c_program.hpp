@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,7 @@ class CProgram {
   const TemporaryFolder folder_{"ak-oracle"};  // the program's, of this one alone
   double compile_seconds_;
   std::unique_ptr<Run> compiler_;    // until it is compiled
+  std::optional<Error> failure_;     // why it is not
   std::vector<std::string> linker_;  // what comes after it; empty: nothing
   Descriptor memory_;
   std::unique_ptr<Child> child_;

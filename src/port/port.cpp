@@ -394,7 +394,7 @@ class Porting {
     const double for_timing = deadline_.remaining() / 2;
     for (Tried& tried : ported_.tried) {
       if (!tried.passed()) continue;
-      if (deadline_.remaining() < for_timing && !passed.empty()) {
+      if ((deadline_.passed() || deadline_.remaining() < for_timing) && !passed.empty()) {
         tried.status = Status::budget, ported_.winner.unfinished = true;
         continue;
       }

@@ -93,12 +93,11 @@ void Worker::close() {
 
 // Its subject in parts, where the process does not have it, and then the rest.
 bool Worker::send(const ProofRequest& request, Deadline deadline) {
-  const Deadline grace = Deadline::in(std::max(kGraceSeconds, deadline.remaining()), deadline.stop());
   const Digest subject = digest(request.subject);
   for (std::size_t at = 0; subject_ != subject && at < request.subject.size(); at += kPart) {
     ProofRequest part;
     part.kind = Asked::subject, part.subject = request.subject.substr(at, kPart), part.same_subject = at > 0;
-    if (!process_->channel().send(encode(part), grace)) return false;
+    if (!process_->channel().send(encode(part), Deadline::in(kGraceSeconds, deadline.stop()))) return false;
   }
   ProofRequest rest{.tag = request.tag,
                     .subject = {},
@@ -110,7 +109,7 @@ bool Worker::send(const ProofRequest& request, Deadline deadline) {
                     .seconds = deadline.remaining(),
                     .device_bytes = request.device_bytes,
                     .scratch_bytes = request.scratch_bytes};
-  if (!process_->channel().send(encode(rest), grace)) return false;
+  if (!process_->channel().send(encode(rest), Deadline::in(kGraceSeconds, deadline.stop()))) return false;
   subject_ = subject;
   return true;
 }

@@ -54,6 +54,25 @@ TEST_CASE("lengths: what the call says holds where the subscripts are more than 
   CHECK(verdict.refused == "the length of a, b cannot be known: write it into the parameter's text, or give it, for example --length a=n --length b=n");
 }
 
+TEST_CASE("lengths: what counts in fewer iterations than its slots are written in leaves them all their length") {
+  // Each writes y[n - 1] at most, where all that is asked of data holds.
+  for (const char* const body :
+       {"for (int i = 0; i < n; i++) { y[k] = a[i]; if (i + 1 < n && a[i] != a[i + 1]) k++; }",
+        "for (int i = 0; i < n; i++) { y[k] = a[i]; if (i < n - 1) if (a[i] > 0) k++; }",
+        "for (int i = 0; i < n; i++) { y[k] = a[i]; k += (i + 1 < n) && (a[i] != a[i + 1]); }",
+        "for (int i = n - 1; i >= 0; i--) { y[k] = a[i]; if (i > 0 && a[i] > 0) k++; }",
+        "for (int i = 0; i < n; i++) { y[k] += 1; if (i + 1 < n && a[i] != a[i + 1]) { z[k] = a[i]; k++; } }"}) {
+    CAPTURE(body);
+    const loop::Verdict verdict = test::verdict_of_text(
+        std::string("int f(int n, const int a[n], int z[n], int* restrict y) {\n  int k = 0;\n  ") + body + "\n  return k;\n}\n");
+    const loop::Parameter* y = loop::find_parameter(verdict.function, "y");
+    REQUIRE(y);
+    REQUIRE(y->length_known);
+    for (const std::int64_t n : {1, 2, 7}) CHECK(*loop::evaluate(y->extents[0], {{"n", n}}) >= n);
+    CHECK(*loop::evaluate(y->extents[0], {{"n", 1000}}) <= 1001);
+  }
+}
+
 TEST_CASE("lengths: of what several loops append to, all that they count, whatever the calls' sizes are") {
   struct Appending {
     const char* loops;

@@ -163,6 +163,13 @@ bool below_same_root(const Statement& a, const Statement& b) {
   return !a.loops.empty() && !b.loops.empty() && a.loops.front() == b.loops.front();
 }
 
+/// Whether in each iteration that runs one statement the other may run too.
+bool comes_with(const Statement& other, const Statement& one) {
+  if (other.loops != one.loops) return false;
+  const auto nameless = [](const Statement& of) { return isl::manage(isl_set_reset_tuple_id(of.domain.copy())); };
+  return nameless(one).is_subset(nameless(other));
+}
+
 /// Of a subscript that counts under conditions (y[k++]): what a counter reaches that counts every time, in loops before too.
 std::optional<Reach> counted_reach(const loop::Function& function, const Model& model, const Statement& statement,
                                    const Term& subscript) {
@@ -196,12 +203,12 @@ std::optional<Reach> counted_reach(const loop::Function& function, const Model& 
     Polynomial times{{{}, 1}};
     for (const auto& [loop, last] : runs->most) times = product(times, plus(last, {{{}, 1}}));
     // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
-    if (count->loops == statement.loops && count->index > statement.index) reach.base = plus(reach.base, {{{}, -step}});
+    if (comes_with(*count, statement) && count->index > statement.index) reach.base = plus(reach.base, {{{}, -step}});
     if (runs->most.empty())
       reach.base = plus(reach.base, times, step);
     else
       reach.counted[times] += step;
-    own = own && below_same_root(*count, statement);
+    own = own && comes_with(*count, statement);
   }
   if (own && reach.counted.size() == 1) {  // which is above 0 where the access runs
     const auto [count, times] = *reach.counted.begin();

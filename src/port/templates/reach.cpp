@@ -1,5 +1,8 @@
 #include "port/templates/reach.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <optional>
 
 #include "port/templates/emit.hpp"
@@ -12,10 +15,16 @@ using loop::Term;
 
 namespace {
 
-Term lesser(Term a, Term b, bool greater) {
-  if (const auto apart = (linear(a) - linear(b)).constant()) return (*apart < 0) != greater ? a : b;
-  Term less = loop::binary(greater ? ">" : "<", a, b);
-  return {Term::Kind::choose, loop::ScalarType::i64, {}, {std::move(less), std::move(a), std::move(b)}};
+constexpr std::size_t kMost = 8;  // terms, of which none is always the least
+
+/// Of terms of which the least counts, or the greatest: without those that another one always stands for.
+void add(std::vector<Term>& all, const Term& one, bool greatest) {
+  for (Term& other : all)
+    if (const auto apart = (linear(one) - linear(other)).constant()) {
+      if ((*apart > 0) == greatest) other = one;
+      return;
+    }
+  all.push_back(one);
 }
 
 // Computed in 64 bits: what lies beyond what is touched may lie beyond 32.
@@ -36,7 +45,9 @@ class Reaching {
     visit(nodes);
   }
 
-  std::optional<Reach> reach() const { return known_ ? reach_ : std::nullopt; }  // not within the array yet
+  bool known() const { return known_ && std::max(first_.size(), last_.size()) <= kMost; }
+  const std::vector<Term>& first() const { return first_; }
+  const std::vector<Term>& last() const { return last_; }
 
  private:
   void visit(const std::vector<Node>& nodes) {
@@ -55,9 +66,7 @@ class Reaching {
       if (part.kind != Term::Kind::element || part.text != array_) return;
       const auto first = extreme(part, false), last = extreme(part, true);
       known_ = known_ && first && last;
-      if (!known_) return;
-      const Term behind = loop::binary("+", *last, loop::integer(1, loop::ScalarType::i64));
-      reach_ = reach_ ? Reach{lesser(reach_->first, *first, false), lesser(reach_->behind, behind, true)} : Reach{*first, behind};
+      if (known_) add(first_, *first, false), add(last_, *last, true);
     });
   }
 
@@ -83,16 +92,33 @@ class Reaching {
   const std::string& array_;
   Names moving_;
   std::vector<const Node*> loops_;
-  std::optional<Reach> reach_;
+  std::vector<Term> first_, last_;
   bool known_ = true;
 };
 
 }  // namespace
 
-Reach reach_of(const std::vector<Node>& nodes, const std::string& array, const Term& length) {
+std::string reach_text(const std::vector<Node>& nodes, const std::string& array, const Term& length, const std::string& name) {
+  const Reaching reaching(nodes, array);
   const Term none = loop::integer(0, loop::ScalarType::i64), all = wide(length);
-  const auto reach = Reaching(nodes, array).reach();
-  return reach ? Reach{lesser(reach->first, none, true), lesser(reach->behind, all, false)} : Reach{none, all};
+  if (!reaching.known() || reaching.first().empty())
+    return fmt::format("  const long long {0}_first_ = 0, {0}_behind_ = {1};\n", name, loop::c_text(all));
+  std::string text;
+  const auto declare = [&](const std::string& what, const std::vector<Term>& terms, bool greatest, const Term& bound) {
+    const auto take = [&](const Term& term, const char* less) {
+      text += fmt::format("  if (const long long next_ = {0}; next_ {1} {2}) {2} = next_;\n", loop::c_text(term), less, what);
+    };
+    const auto over = terms.size() == 1 ? (linear(terms[0]) - linear(bound)).constant() : std::nullopt;
+    const bool is_bound = over && (greatest ? *over > 0 : *over < 0);
+    text += fmt::format("  long long {} = {};\n", what, loop::c_text(is_bound ? bound : terms[0]));
+    for (std::size_t i = 1; i < terms.size(); ++i) take(terms[i], greatest ? ">" : "<");
+    if (!over) take(bound, greatest ? "<" : ">");
+  };
+  std::vector<Term> behind;
+  for (const Term& last : reaching.last()) behind.push_back(loop::binary("+", last, loop::integer(1, loop::ScalarType::i64)));
+  declare(name + "_first_", reaching.first(), false, none);
+  declare(name + "_behind_", behind, true, all);
+  return text;
 }
 
 }  // namespace ak::port

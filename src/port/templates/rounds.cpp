@@ -202,11 +202,10 @@ class Rounds {
     });
     nodes_ = stored_too(nodes_, carried);
     for (const std::string& array : carried) {
-      const Reach reach = reach_of(nodes_, wide(array), *length_of(work_, array));
-      locals_ += fmt::format(
-          "  double {} = 0;\n  for (long long at_ = {} + threadIdx.x, end_ = {}; at_ < end_; at_ += blockDim.x) {}[at_] = "
-          "{}[at_];\n",
-          now(array), loop::c_text(reach.first), loop::c_text(reach.behind), wide(array), array);
+      const std::string ends = wide(array) + "all_";
+      locals_ += fmt::format("  double {} = 0;\n", now(array)) + reach_text(nodes_, wide(array), *length_of(work_, array), ends) +
+                 fmt::format("  for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) {1}[at_] = {2}[at_];\n",
+                             ends, wide(array), array);
     }
   }
 
@@ -354,11 +353,9 @@ class Rounds {
     for (const Held& held : all) {
       const auto type = loop::c_name(held.type);
       const std::string& name = held.name;
-      const Reach reach = reach_of(nodes_, name, held.length);
-      lengths += fmt::format(
-          "  const long long {0}_first_ = {1}, {0}_behind_ = {2}, {0}_count_ = {0}_behind_ - {0}_first_;\n"
-          "  const long long {0}_end_ = {3} + ({0}_count_ > 0 ? {0}_count_ * {4} + 7 : 0) / 8;\n",
-          name, loop::c_text(reach.first), loop::c_text(reach.behind), end, size_of(held.type));
+      lengths += reach_text(nodes_, name, held.length, name) +
+                 fmt::format("  const long long {0}_count_ = {0}_behind_ - {0}_first_, {0}_end_ = {1} + ({0}_count_ > 0 ? {0}_count_ * {2} + 7 : 0) / 8;\n",
+                             name, end, size_of(held.type));
       pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2}) - {1}_first_;\n", type, name, end);
       const std::string each =
           fmt::format("    for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) ", name);
