@@ -24,8 +24,7 @@ constexpr char kNoOpenMp[] = "no OpenMP arm: ";
 
 class Arms {
  public:
-  Arms(ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears,
-       Ported& ported)
+  Arms(ArmsOf& of, const std::vector<TimedSize>& sizes, const std::function<bool(const TimedSize&)>& bears, Ported& ported)
       : of_(of), sizes_(sizes), bears_(bears), ported_(ported) {}
 
   void time_all(const std::vector<Tried*>& passed) {
@@ -111,7 +110,6 @@ class Arms {
   }
 
  private:
-  // The C function in a process of its own; null where it cannot be timed, which keeps nothing else from it.
   // The compiler may have no OpenMP, and what it makes of it need not be right.
   void prove_openmp() {
     CBench& bench = *of_.c.openmp;

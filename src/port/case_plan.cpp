@@ -154,8 +154,7 @@ class Planner {
     const auto apart = [&](const Values& values) {
       std::int64_t most = 0;
       for (const std::string& size : plan.roles.sizes) {
-        const bool margin = std::find(plan.roles.margins.begin(), plan.roles.margins.end(), size) != plan.roles.margins.end();
-        most = std::max(most, std::abs(values.at(size) - (margin ? kMargin : wanted)));
+        most = std::max(most, std::abs(values.at(size) - (plan.roles.is_margin(size) ? kMargin : wanted)));
       }
       return most;
     };

@@ -299,10 +299,7 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
   std::vector<std::string> names;
   for (const std::string& size : roles.sizes)
     if (!facts.integers.count(size)) names.push_back(size);
-  const auto is_margin = [&](const std::string& name) {
-    return std::find(roles.margins.begin(), roles.margins.end(), name) != roles.margins.end();
-  };
-  const bool margins = std::any_of(names.begin(), names.end(), is_margin);
+  const bool margins = std::ranges::any_of(names, [&](const std::string& name) { return roles.is_margin(name); });
 
   std::vector<Values> made;
   const auto add = [&](auto value_of) {
@@ -316,7 +313,7 @@ std::vector<Values> sizes_of(const Function& function, const Roles& roles, const
   std::int64_t margin = 0;
   for (const std::int64_t size : wanted) {
     if (names.empty()) break;
-    if (margins) add([&](std::size_t i) { return is_margin(names[i]) ? margin : size; });
+    if (margins) add([&](std::size_t i) { return roles.is_margin(names[i]) ? margin : size; });
     margin = (margin + 1) % 4;
     add([&](std::size_t) { return size; });
     for (std::size_t odd = 0; names.size() > 1 && odd < names.size(); ++odd)

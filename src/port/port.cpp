@@ -406,7 +406,8 @@ class Porting {
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
     if (passed.empty()) return;
     time_arms(
-        {request_, *gpu_, roles_, facts_, std::move(c_arms_), own_size_cases(), deadline_, [&](const std::string& what) { add_note(what); }},
+        {request_, *gpu_, roles_, facts_, std::move(c_arms_), own_size_cases(), deadline_,
+         [&](const std::string& what) { add_note(what); }},
         sizes_,
         [&](const TimedSize& size) {
           say({"timing", static_cast<int>(&size - sizes_.data()), static_cast<int>(sizes_.size())});

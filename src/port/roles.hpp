@@ -1,6 +1,7 @@
 // What the parameters of a loop are for, so that data can be made which the C function may be called with.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct Roles {
   bool extrema = false;               // real numbers are compared with one another
   std::vector<std::string> kept;      // arrays that have elements compared, and written
   bool strange = false;               // infinities and what is no number may be among the data: none is made an integer
+
+  bool is_margin(const std::string& size) const { return std::ranges::find(margins, size) != margins.end(); }
 };
 
 Roles roles_of(const loop::Function& function);

@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "blind.hpp"
 #include "corpus.hpp"
@@ -86,6 +88,15 @@ void part(std::size_t number) {
     all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
+// All of them are there.
+std::vector<const OwnLoop*> loops_named(const std::vector<std::string>& names) {
+  std::vector<const OwnLoop*> loops;
+  for (const OwnLoop& own : test::own_loops())
+    if (std::ranges::find(names, own.name) != names.end()) loops.push_back(&own);
+  CHECK(loops.size() == names.size());
+  return loops;
+}
+
 }  // namespace
 
 TEST_CASE("corpus: the kernels tried first for own loops of every class are right, race-free and in bounds") {
@@ -94,11 +105,7 @@ TEST_CASE("corpus: the kernels tried first for own loops of every class are righ
 }
 
 TEST_CASE("corpus: parallel extrema and restarts are right where what they meet is no number") {
-  std::vector<const OwnLoop*> loops;
-  for (const OwnLoop& own : test::own_loops())
-    for (const char* name : {"highest_so_far", "largest_by_choice", "restart_at_marks"})
-      if (own.name == name) loops.push_back(&own);
-  CHECK(loops.size() == 3);
+  const auto loops = loops_named({"highest_so_far", "largest_by_choice", "restart_at_marks"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {
     std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
     CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
@@ -106,22 +113,13 @@ TEST_CASE("corpus: parallel extrema and restarts are right where what they meet 
   });
 }
 
-// With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
-// is a test of CTest.
 TEST_CASE("corpus: subscripts clamped by branches are right, and one that is clamped a place too late too") {
-  std::vector<const OwnLoop*> loops;
-  for (const OwnLoop& own : test::own_loops())
-    if (own.name == "flat_clamped_blur" || own.name == "flat_clamped_too_late") loops.push_back(&own);
-  CHECK(loops.size() == 2);
+  const auto loops = loops_named({"flat_clamped_blur", "flat_clamped_too_late"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
 TEST_CASE("corpus: fronts over flat arrays of rows are right") {
-  std::vector<const OwnLoop*> loops;
-  for (const OwnLoop& own : test::own_loops())
-    for (const char* name : {"flat_cheapest_descent", "flat_distance_transform", "flat_integral_image"})
-      if (own.name == name) loops.push_back(&own);
-  CHECK(loops.size() == 3);
+  const auto loops = loops_named({"flat_cheapest_descent", "flat_distance_transform", "flat_integral_image"});
   all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
     std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
     CHECK_MESSAGE(first.at(0).template_name.starts_with("wavefront"), own.name);
@@ -147,10 +145,7 @@ TEST_CASE("corpus: what holds for rows above 0 alone runs in order where they ar
 }
 
 TEST_CASE("corpus: solvers of rows and of columns have a thread each, where these leave each other nothing") {
-  std::vector<const OwnLoop*> loops;
-  for (const OwnLoop& own : test::own_loops())
-    if (own.name == "flat_solve_columns" || own.name == "flat_solve_rows") loops.push_back(&own);
-  CHECK(loops.size() == 2);
+  const auto loops = loops_named({"flat_solve_columns", "flat_solve_rows"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {
     std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
     CHECK_MESSAGE(first.at(0).template_name == "map", own.name);
@@ -160,6 +155,8 @@ TEST_CASE("corpus: solvers of rows and of columns have a thread each, where thes
     if (own.name == "flat_solve_beside") CHECK(test::candidates_of(own).size() == 1);
 }
 
+// With AK_TEST_ALL those tried first, with AK_TEST_EVERY_CANDIDATE beside it, which takes hours, all of them on all cases; each
+// is a test of CTest.
 TEST_CASE("corpus: part 1 of all own loops is right") { part(0); }
 TEST_CASE("corpus: part 2 of all own loops is right") { part(1); }
 TEST_CASE("corpus: part 3 of all own loops is right") { part(2); }

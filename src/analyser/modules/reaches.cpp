@@ -203,12 +203,13 @@ std::optional<Reach> counted_reach(const loop::Function& function, const Model& 
     Polynomial times{{{}, 1}};
     for (const auto& [loop, last] : runs->most) times = product(times, plus(last, {{{}, 1}}));
     // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
-    if (comes_with(*count, statement) && count->index > statement.index) reach.base = plus(reach.base, {{{}, -step}});
+    const bool beside = comes_with(*count, statement);
+    if (beside && count->index > statement.index) reach.base = plus(reach.base, {{{}, -step}});
     if (runs->most.empty())
       reach.base = plus(reach.base, times, step);
     else
       reach.counted[times] += step;
-    own = own && comes_with(*count, statement);
+    own = own && beside;
   }
   if (own && reach.counted.size() == 1) {  // which is above 0 where the access runs
     const auto [count, times] = *reach.counted.begin();

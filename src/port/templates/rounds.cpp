@@ -30,7 +30,7 @@ constexpr int kAhead = 4;        // rounds, whose barriers take as long together
 constexpr int kInLine = 16;      // elements: rounds so near find what an earlier one's line has brought
 constexpr int kHeld = 96 << 10;  // bytes; what every GPU has for a block
 constexpr BlockShape kShapes[] = {{256, false, true},  {256},  {64},        {32, false, true}, {32}, {256, true},
-                             {1024, false, true}, {1024}, {1024, true}};
+                                  {1024, false, true}, {1024}, {1024, true}};
 
 /// Arrays that are touched.
 struct Touched {
@@ -203,9 +203,11 @@ class Rounds {
     nodes_ = stored_too(nodes_, carried);
     for (const std::string& array : carried) {
       const std::string ends = wide(array) + "all_";
-      locals_ += fmt::format("  double {} = 0;\n", now(array)) + reach_text(nodes_, wide(array), *length_of(work_, array), ends) +
-                 fmt::format("  for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) {1}[at_] = {2}[at_];\n",
-                             ends, wide(array), array);
+      locals_ +=
+          fmt::format("  double {} = 0;\n", now(array)) + reach_text(nodes_, wide(array), *length_of(work_, array), ends) +
+          fmt::format(
+              "  for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) {1}[at_] = {2}[at_];\n",
+              ends, wide(array), array);
     }
   }
 
@@ -353,9 +355,11 @@ class Rounds {
     for (const Held& held : all) {
       const auto type = loop::c_name(held.type);
       const std::string& name = held.name;
-      lengths += reach_text(nodes_, name, held.length, name) +
-                 fmt::format("  const long long {0}_count_ = {0}_behind_ - {0}_first_, {0}_end_ = {1} + ({0}_count_ > 0 ? {0}_count_ * {2} + 7 : 0) / 8;\n",
-                             name, end, size_of(held.type));
+      lengths +=
+          reach_text(nodes_, name, held.length, name) + fmt::format(
+                                                            "  const long long {0}_count_ = {0}_behind_ - {0}_first_, {0}_end_ "
+                                                            "= {1} + ({0}_count_ > 0 ? {0}_count_ * {2} + 7 : 0) / 8;\n",
+                                                            name, end, size_of(held.type));
       pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2}) - {1}_first_;\n", type, name, end);
       const std::string each =
           fmt::format("    for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) ", name);
