@@ -1,22 +1,25 @@
 #include "base/terminal.hpp"
 
 #include <fmt/format.h>
-#include <simdjson.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
 
 namespace ak {
 
 namespace {
 
 std::string shown_bytes(std::string_view text, std::string_view kept) {
-  const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
   std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool control = (byte < 0x20 && kept.find(c) == kept.npos) || byte == 0x7f;
-    if (control || (byte > 0x7f && !utf8))
-      shown += fmt::format("\\x{:02x}", byte);
+  while (!text.empty()) {
+    const std::size_t size = character(text), bytes = std::max(size, std::size_t{1});
+    const std::string_view next = text.substr(0, bytes);
+    if (size == 0 || (is_control(next) && kept.find(next) == kept.npos))
+      for (const char c : next) shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     else
-      shown += c;
+      shown += next;
+    text.remove_prefix(bytes);
   }
   return shown;
 }

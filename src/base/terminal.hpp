@@ -7,7 +7,7 @@
 
 namespace ak {
 
-/// Control characters (line ends and tabs aside), and bytes beyond ASCII of what is not UTF-8, become \x1b and the like.
+/// Control characters (line ends and tabs aside), and bytes that are part of no UTF-8 character, become \x1b and the like.
 std::string printable(std::string_view text);
 /// The same of what is to be one line, as keys are.
 std::string printable_line(std::string_view text);

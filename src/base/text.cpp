@@ -19,17 +19,20 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
+bool is_control(std::string_view character) {
+  if (character.empty()) return false;
+  const auto first = static_cast<unsigned char>(character[0]);
+  const bool c1 = first == 0xc2 && character.size() > 1 && static_cast<unsigned char>(character[1]) < 0xa0;
+  return first < 0x20 || first == 0x7f || c1;
+}
+
 std::string one_line(std::string_view text, std::size_t most) {
   std::string line;
   while (!text.empty()) {
     const std::size_t size = character(text), bytes = std::max(size, std::size_t{1});
     if (line.size() + bytes > most) break;
-    const auto first = static_cast<unsigned char>(text[0]), second = static_cast<unsigned char>(bytes > 1 ? text[1] : 0);
-    const bool control = first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0);  // C1 as well
-    if (control || size == 0)
-      line += ' ';
-    else
-      line += text.substr(0, size);
+    const std::string_view next = text.substr(0, bytes);
+    line += size == 0 || is_control(next) ? " " : next;
     text.remove_prefix(bytes);
   }
   return line;

@@ -52,6 +52,9 @@ inline std::vector<std::string_view> split(std::string_view text, char separator
 /// Bytes of the UTF-8 character that begins the text: 0 where none does.
 std::size_t character(std::string_view text);
 
+/// Whether this character is a control character, of ASCII or of C1 (U+0080 to U+009F), which terminals obey too.
+bool is_control(std::string_view character);
+
 /// How many characters; a byte that is part of none counts as one.
 std::size_t characters(std::string_view text);
 

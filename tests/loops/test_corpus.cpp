@@ -288,6 +288,8 @@ TEST_CASE("corpus: the data takes every side of every branch, or says which it d
   const std::map<std::string, std::string> expected = {
       // Of loops cut in two, the iterations of a part are counted; there are never less than none.
       {"add_the_middle", "line 3: n - (n + 1) / 2 + 1 < 0 is never true"},
+      // Its clamp is a place too late to ever act.
+      {"flat_clamped_too_late", "line 7: x + 1 > w is never true"},
       {"mirror_in_place", "line 3: n - n / 2 < 0 is never true"},
       // The first part of it is a[0] alone.
       {"relative_to_first", "line 3: 0 is never true"},
