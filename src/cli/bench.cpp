@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "base/csv.hpp"
+#include "base/terminal.hpp"
 #include "cli/cli.hpp"
-#include "cli/problem_list.hpp"
+#include "cli/given_problems.hpp"
 #include "cli/progress.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
@@ -17,9 +18,9 @@ namespace ak::cli {
 namespace {
 
 struct BenchState {
-  ProblemArguments problem;
+  GivenProblems given;
   SearchArguments search;
-  std::string tactic, file, format = "text";
+  std::string tactic, format = "text";
   double seconds = 30;
 };
 
@@ -133,16 +134,8 @@ void print(const BenchRow& row, const std::string& format) {
 }
 
 int bench(const BenchState& state) {
-  std::vector<Problem> problems;
   int code = kOk;
-  if (!state.file.empty()) {
-    if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
-    const ProblemList list = read_problem_list(state.file);
-    for (const auto& item : list.items) problems.push_back(item.problem);
-    if (!list.faults.empty()) code = kUsage;
-  } else {
-    problems.push_back(state.problem.problem());
-  }
+  const std::vector<Problem> problems = state.given.read(code);
   if (!state.tactic.empty()) parse_tactic(state.tactic);  // a bad one is reported before the GPU is opened
 
   const Settings settings = resolve(state.search.options());
@@ -154,9 +147,17 @@ int bench(const BenchState& state) {
     fmt::print("m,n,k,dtype,activation,own_us,own_tactic,vendor_us,fused_us,separate_us,floor_us,problem\n");
   for (std::size_t i = 0; i < problems.size(); ++i) {
     bar.update(static_cast<double>(i) / problems.size(), to_string(problems[i]));
-    const BenchRow row = bench_one(problems[i], state, settings, *machine, *store);
+    BenchRow row;
+    row.problem = problems[i];
+    try {
+      row = bench_one(problems[i], state, settings, *machine, *store);
+    } catch (const Error& error) {
+      end_unless_others_follow(error, problems.size());
+      row.why = error.what();
+    }
     if (row.own_us <= 0) code = kFailed;
     bar.clear();
+    if (state.format == "csv" && !row.why.empty()) fmt::print(stderr, "{}: {}\n", to_string(row.problem), printable(row.why));
     if (state.format == "json")
       rows.push_back(row_json(row));
     else
@@ -172,9 +173,8 @@ void add_bench(Program& program) {
   auto state = std::make_shared<BenchState>();
   Command command =
       program.add_command("bench", "Time the own kernel, cuBLASLt's fused epilogue and its GEMM + pass, interleaved");
-  state->problem.add_to(command);
+  state->given.add_to(command);
   state->search.add_cache_to(command);
-  command.option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
   command.option("--tactic", state->tactic, "the own kernel by hand, as `ak show` prints it");
   command.option("--recording", state->search.recording, "answer from this file instead of a GPU (AK_RECORDING)");
   command.option("--seconds", state->seconds, "most seconds per problem").seconds_above_zero().shows_default();

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/terminal.hpp"
 #include "cli/cli.hpp"
-#include "cli/problem_list.hpp"
+#include "cli/given_problems.hpp"
 #include "cli/progress.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
@@ -14,8 +15,8 @@ namespace ak::cli {
 namespace {
 
 struct SweepState {
-  ProblemArguments problem;
-  std::string file, into = ".";
+  GivenProblems given;
+  std::string into = ".";
   SweepBudget budget;
 };
 
@@ -45,21 +46,20 @@ bool sweep_one(const Problem& problem, const SweepState& state, const Settings& 
 }
 
 int run(const SweepState& state) {
-  std::vector<Problem> problems;
   int code = kOk;
-  if (!state.file.empty()) {
-    if (state.problem.given()) throw Error(ErrorCode::invalid_argument, "give either a problem or --file, not both");
-    const ProblemList list = read_problem_list(state.file);
-    for (const auto& item : list.items) problems.push_back(item.problem);
-    if (!list.faults.empty()) code = kUsage;
-  } else {
-    problems.push_back(state.problem.problem());
-  }
+  const std::vector<Problem> problems = state.given.read(code);
   const Settings settings = resolve({});
   const auto machine = make_gpu_machine(gpu_options(settings));
   ProgressBar bar;
-  for (const Problem& problem : problems)
-    if (!sweep_one(problem, state, settings, *machine, bar)) code = kFailed;
+  for (const Problem& problem : problems) {
+    try {
+      if (!sweep_one(problem, state, settings, *machine, bar)) code = kFailed;
+    } catch (const Error& error) {
+      end_unless_others_follow(error, problems.size());
+      bar.line(fmt::format("{}: {}", to_string(problem), printable(error.what())));
+      code = kFailed;
+    }
+  }
   return code;
 }
 
@@ -69,8 +69,7 @@ void add_sweep(Program& program) {
   auto state = std::make_shared<SweepState>();
   Command command =
       program.add_command("sweep", "Run a problem's whole space, or an even sample of it, and record every trial");
-  state->problem.add_to(command);
-  command.option("--file", state->file, "a list of problems, as for `ak warm`, instead of one");
+  state->given.add_to(command);
   command.option("--into", state->into, "folder of the recordings; an unfinished one there is resumed").shows_default();
   command.option("--most", state->budget.most, "own tactics to run at most, the cheapest and an even sample of the rest")
       .shows_default();

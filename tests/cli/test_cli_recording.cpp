@@ -172,6 +172,23 @@ TEST_CASE("a wrong list exits with 2, whichever command reads it") {
   CHECK(has(recorded.run("ls").output, "# 1 record in "));
 }
 
+TEST_CASE("bench: of a list, a problem that cannot be timed says why and the next follows; a range of m is its buckets") {
+  const Recorded recorded;
+  REQUIRE(recorded.run("tune 16 512 1024 --act silu").code == 0);
+  const File list("m,n,k,act\n9:32,512,1024,silu\n16,512,1024,silu\n");
+  const Json rows = recorded.json("bench --file " + list.path);
+  REQUIRE(rows.size() == 2);  // 17 to 32, then 9 to 16, which is the second line too
+  CHECK(has(rows[0]["problem"], "32x512x1024 "));
+  CHECK(has(rows[0]["why"], "does not hold 32x512x1024 "));
+  CHECK(has(rows[1]["problem"], "16x512x1024 "));
+  CHECK(rows[1]["own_us"] > 0);
+  const Result text = recorded.run("bench --format csv --file " + list.path);
+  CHECK(text.code == 1);
+  CHECK(has(text.output, "silu: the recording "));
+  CHECK(has(text.output, "\n16,512,1024,bf16,silu,"));
+  CHECK(has(recorded.run("bench 32 512 1024 --act silu").output, "ak: the recording "));
+}
+
 TEST_CASE("with --json stdout is JSON, whatever came of the command") {
   const Recorded recorded;
   const std::string pack = (recorded.folder / "a.pack").string();
