@@ -178,18 +178,21 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
 }
 
 // Neither searches nor synchronises nor waits for who does. A record's kernel is loaded, which a capture allows; without one
-// the problem stays open: a later call may still tune it.
+// the problem stays open: a later call may still tune it, and the next capture looks for a record again.
 Served Context::Impl::State::interim(DeviceState& device, const Problem& problem, const std::string& why) {
-  if (auto known = device.interim(problem)) return *known;
+  const auto meanwhile = device.find(problem);
+  if (meanwhile && meanwhile->standing == Standing::lasting) return *meanwhile;
   Machine& machine = *device.machine;
   const auto entered = machine.enter();
   Served served;
   if (problem.k == 0) {
+    if (meanwhile) return *meanwhile;
     served.plan = machine.pass(problem);
   } else {
     std::optional<PlanRecord> old;
     if (common.settings.mode != Mode::off && !common.settings.force_tactic)
       if (auto known = hit(common, machine, problem, kCall, old)) return device.keep(problem, std::move(*known));
+    if (meanwhile) return *meanwhile;
     auto known = still_serves(common, machine, problem, old, why);
     served = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
   }

@@ -55,10 +55,18 @@ std::uint64_t DeviceState::changes(const Problem& problem) {
   return at == changes_.end() ? 0 : at->second;
 }
 
-void DeviceState::ask_again(const Problem& problem, const TokenRange& bucket) {
+std::vector<Problem> DeviceState::waiting(const Problem& problem, const TokenRange& bucket) {
   const std::lock_guard lock(mutex_);
-  for (auto& [each, retry] : retries_)
-    if (bucket.holds(each.m) && with_tokens(each, problem.m) == problem) retry.at = now_();
+  std::vector<Problem> all;
+  for (const auto& [each, served] : interims_)
+    if (each.m != problem.m && bucket.holds(each.m) && with_tokens(each, problem.m) == problem && !lasting_.contains(each))
+      all.push_back(each);
+  return all;
+}
+
+void DeviceState::ask_again(const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  if (const auto at = retries_.find(problem); at != retries_.end()) at->second.at = now_();
 }
 
 void DeviceState::withdraw(const Problem& problem) {
@@ -75,6 +83,7 @@ Served DeviceState::keep(const Problem& problem, Served served) {
   const bool withdrawn = table.find(problem) && !lasting_.contains(problem);
   if (served.plan && (served.standing == Standing::lasting || withdrawn)) {
     const auto before = of(lasting_, problem), meanwhile = of(interims_, problem);
+    if (before && before->plan && before->record == served.record && before->source == served.source) return *before;
     if (withdrawn || before || meanwhile) ++changes_[problem], all_changes_.fetch_add(1, std::memory_order_relaxed);
     table.publish(problem, served.plan);
   }

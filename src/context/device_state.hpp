@@ -51,8 +51,10 @@ class DeviceState {
   std::uint64_t changes(const Problem& problem);
   std::uint64_t changes() const { return all_changes_.load(std::memory_order_relaxed); }
 
-  /// What serves problems of the bucket for a passing reason is asked for again by their next calls.
-  void ask_again(const Problem& problem, const TokenRange& bucket);
+  /// Of the bucket, other problems than this one that something serves for now.
+  std::vector<Problem> waiting(const Problem& problem, const TokenRange& bucket);
+  /// What serves the problem for a passing reason is asked for again by its next call.
+  void ask_again(const Problem& problem);
   /// What serves the problem is wrong or harms: whatever is kept next takes its place.
   void withdraw(const Problem& problem);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and

@@ -90,8 +90,20 @@ void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
   stand_by(common_, device_, problem_, served_, spare_);
-  if (request_.whole && served_.standing == Standing::lasting && alone_.empty())
-    device_.ask_again(problem_, bucket_of(problem_.m));
+  if (request_.whole && served_.standing == Standing::lasting && alone_.empty()) serve_waiting();
+}
+
+// Calls of the bucket that were served meanwhile get what was found now: those in graphs come again only when the epoch says so.
+void TuningJob::serve_waiting() {
+  for (const Problem& each : device_.waiting(problem_, bucket_of(problem_.m))) {
+    std::optional<PlanRecord> old;
+    if (auto known = hit(common_, machine_, each, kCall, old)) {
+      if (known->record == served_.record) known->source = served_.source;
+      device_.keep(each, std::move(*known));
+    } else {
+      device_.ask_again(each);
+    }
+  }
 }
 
 Served TuningJob::tuned(const Turn& turn) {

@@ -46,6 +46,7 @@ class TuningJob final : public TuningWork {
   Allowance allowance(const Turn& turn, double seconds) const;
   void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, Spending& spending);
   Served tuned(const Turn& turn);
+  void serve_waiting();
   std::string warm_up(const Turn& turn);
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);

@@ -178,6 +178,47 @@ TEST_CASE("bucket: in mode background one search goes on for it, and every m tha
   CHECK(f.context->counters().searches == 1);
 }
 
+TEST_CASE("bucket: what was captured or waits has the winner without a call of its own, and the epoch says so") {
+  Tokens f(quick(Mode::background));
+  f.world.gate = true;
+  f.world.capturing = true;
+  f.call(70);
+  f.world.capturing = false;
+  f.call(80);
+  const auto bound = f.context->bind(f.at(75));
+  CHECK(f.context->epoch() == 0);
+  f.world.gate = false;
+  const auto stands = [&](std::int64_t m) { return f.explain(m).bucket == TokenRange{65, 96}; };
+  for (const auto until = Clock::now() + std::chrono::seconds(60); Clock::now() < until && f.context->epoch() < 3;)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  CHECK(f.context->epoch() == 3);
+  CHECK(f.context->epoch(*bound) == 1);
+  CHECK(stands(70));
+  CHECK(stands(75));
+  CHECK(stands(80));
+  f.world.capturing = true;  // again, as the epoch told
+  f.call(70);
+  CHECK_FALSE(FakePlan::vendor_ran_last);
+  CHECK(f.context->epoch() == 3);
+  CHECK(f.context->counters().searches == 1);
+}
+
+TEST_CASE("bucket: a capture asks the store again for what it met without a record, in every mode that reads records") {
+  for (const Mode mode : {Mode::tune, Mode::hit}) {
+    const Settings settings = in_folder("test_bucket_captured", mode);
+    std::filesystem::remove_all(settings.cache_dir);
+    Tokens f(settings);
+    f.world.capturing = true;
+    f.call(70);
+    CHECK(FakePlan::vendor_ran_last);
+    Tokens(in_folder("test_bucket_captured")).call(96);  // another process, say
+    f.call(70);
+    CHECK_FALSE(FakePlan::vendor_ran_last);
+    CHECK(f.context->epoch() == 1);
+    CHECK(f.world.runners == 0);
+  }
+}
+
 TEST_CASE("bucket: a capture that meets a new m of a tuned bucket gets its kernel, of another one the vendor") {
   Tokens f;
   f.call(70);
