@@ -67,6 +67,13 @@ class Analysis {
     });
   }
 
+  /// Both sides of choices in their places.
+  static Term without_conditions(const Term& term) {
+    return loop::replace(term, [](const Term& part) {
+      return part.kind == Kind::choose ? std::optional(loop::binary("+", part.terms[1], part.terms[2])) : std::nullopt;
+    });
+  }
+
   void sizes() {
     std::set<std::string> in_sizes;
     const auto take = [&](const Term& term) {
@@ -82,7 +89,7 @@ class Analysis {
     for (const Parameter& parameter : function_.parameters) {
       int multiplied = 0;
       for (const Term& extent : parameter.extents) {
-        take(without_factors(resolved(extent)));
+        take(without_factors(without_conditions(resolved(extent))));
         multiplied += depth_of(extent) > 0;
         if (extent.kind == Kind::integer && extent.text != "0") {
           std::int64_t value = 0;

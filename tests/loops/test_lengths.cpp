@@ -34,10 +34,10 @@ std::string length_of(const loop::Verdict& verdict, const std::string& name) {
 TEST_CASE("lengths: the largest subscript says them, where the call does not") {
   loop::Verdict verdict = analyser::analyse(copy_function(), {});
   CHECK(length_of(verdict, "a") == "n");
-  CHECK(length_of(verdict, "b") == "n + 1");
+  CHECK(length_of(verdict, "b") == "0 < n ? n + 1 : 0");
   verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", binary("*", integer(2), i32("n"))}}, {}});
   CHECK(length_of(verdict, "a") == "2 * n");
-  CHECK(length_of(verdict, "b") == "n + 1");
+  CHECK(length_of(verdict, "b") == "0 < n ? n + 1 : 0");
 }
 
 TEST_CASE("lengths: what the call says holds where the subscripts are more than the analysis takes on") {
@@ -91,7 +91,7 @@ TEST_CASE("lengths: of what several loops append to, all that they count, whatev
        [](auto n, auto m) { return times(n) + 1 + 2 * times(m); }},
       {"k = 0; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];", [](auto n, auto m) { return std::max(times(n), times(m)); }},
       {"for (int i = 0; i < m; i++) if (b[i] > 0 && y[i + 2] > 0) y[k++] = b[i];",
-       [](auto n, auto m) { return std::max(times(n) + times(m), times(m + 2)); }}};
+       [](auto n, auto m) { return std::max(times(n) + times(m), m > 0 ? m + 2 : 0); }}};
   for (const Appending& one : all) {
     const loop::Verdict verdict = test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " +
                                                         pack_a + one.loops + " }");
@@ -111,4 +111,78 @@ TEST_CASE("lengths: of what several loops append to, all that they count, whatev
                                         loops + " }")
                           .refused.find("the length of y cannot be known") != std::string::npos,
                   loops);
+}
+
+namespace {
+
+/// An array that knows which of its elements were asked for.
+struct Touched {
+  std::int64_t least = 0, length = 0;
+  float value = 1;
+  float& operator[](std::int64_t at) {
+    least = std::min(least, at), length = std::max(length, at + 1);
+    return value = 1;
+  }
+};
+
+/// A body as text, and as it runs where all that is asked of data holds.
+struct Running {
+  const char* text;
+  void (*run)(int n, int m, int k, Touched& a, Touched& y);
+};
+#define RUNNING(...) \
+  {#__VA_ARGS__, [](int n, int m, int k, Touched& a, Touched& y) { \
+     int q = 0; \
+     (void)n, (void)m, (void)k, (void)a, (void)y, (void)q; \
+     __VA_ARGS__ \
+   }}
+
+const Running kRunning[] = {
+    RUNNING(for (int i = 0; i < n; i++) y[i] = a[i - k];),
+    RUNNING(for (int i = 0; i < n; i++) y[i] = a[i] + a[i - k];),
+    RUNNING(for (int i = 0; i < n; i++) y[i + k] = a[i] + a[i + m];),
+    RUNNING(for (int i = 0; i < n; i++) y[i] = a[n + m - 1 - i];),
+    RUNNING(for (int i = 0; i < n; i++) y[n * m - 1 - i] = a[2 * i];),
+    RUNNING(for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) y[i] += a[j];),
+    RUNNING(for (int i = k; i < n - k; i++) { float s = 0; for (int d = -k; d <= k; d++) s += a[i + d]; y[i] = s; }),
+    RUNNING(for (int j = 0; j < n; j++) for (int i = 0; i < m; i++) y[j * m + i] = a[j * k + i];),
+    RUNNING(for (int j = 1; j < n; j++) for (int i = 0; i < m; i++) y[j * m + i] = a[(j - 1) * m + i] + a[j * m + i];),
+    RUNNING(for (int j = 0; j < n; j++) y[j * m] = a[j * m + k];),
+    RUNNING(for (int j = 0; j < n; j++) y[(n - 1 - j) * m + k] = a[k - j * m];),
+    RUNNING(for (int i = 0; i < n; i++) y[q++] = a[i]; for (int i = 0; i < m; i++) y[q++] = a[i];),
+    RUNNING(for (int i = 0; i < n; i++) { y[q] = a[i]; if (i + 1 < n && a[i] > 0) q++; }),
+    RUNNING(for (int i = 0; i < n; i++) { y[q] = a[i]; if (a[i] > 0) q++; }),
+    RUNNING(for (int i = 0; i < n; i++) { if (a[i] > 0) y[q++] = a[i]; if (a[i] < 3) y[q++] = 2 * a[i]; }),
+    RUNNING(for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) if (a[i] > 0) y[q++] = a[j];),
+    RUNNING(y[q++] = 1; for (int i = 0; i < n; i++) if (a[i] > 0) y[q++] = a[i];),
+    RUNNING(q = m; for (int i = 0; i < n; i++) if (a[i] > 0) y[q++] = a[i]; for (int i = 0; i < k; i++) if (a[i] > 0) y[q++] = a[i];),
+    RUNNING(if (n > 3) y[5] = a[2]; else y[2] = a[7];),
+    RUNNING(for (int i = 0; i < n; i++) y[i] = a[i]; if (m > 2) for (int i = 0; i < k; i++) y[i] += a[i + n];),
+};
+#undef RUNNING
+
+}  // namespace
+
+TEST_CASE("lengths: what a call touches, whatever the signs of its sizes are, and nothing where nothing runs") {
+  for (const Running& one : kRunning) {
+    const loop::Verdict verdict =
+        test::verdict_of_text(std::string("void f(int n, int m, int k, const float* restrict a, float* restrict y) { int q = 0; ") + one.text + " }");
+    REQUIRE_MESSAGE(verdict.refused.empty(), std::string(one.text) << verdict.refused);
+    int calls = 0;
+    for (const int n : {-5, -2, 0, 1, 2, 3, 6})
+      for (const int m : {-4, -1, 0, 1, 2, 5})
+        for (const int k : {-3, -1, 0, 1, 2, 4, 9}) {
+          Touched a, y;
+          one.run(n, m, k, a, y);
+          if (a.least < 0 || y.least < 0) continue;  // before the arrays
+          ++calls;
+          for (const auto& [name, touched] : {std::pair{"a", a}, std::pair{"y", y}}) {
+            const Term& length = loop::find_parameter(verdict.function, name)->extents[0];
+            const auto value = loop::evaluate(length, {{"n", n}, {"m", m}, {"k", k}});
+            CHECK_MESSAGE(std::max<std::int64_t>(0, value.value()) == touched.length,
+                          std::string(one.text) << " " << name << " of n=" << n << " m=" << m << " k=" << k << ": " << loop::c_text(length));
+          }
+        }
+    CHECK(calls > 50);
+  }
 }

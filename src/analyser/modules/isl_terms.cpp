@@ -10,47 +10,18 @@ using loop::Term;
 
 namespace {
 
-std::optional<std::int64_t> taken(isl_val* val) {
-  const isl::val owned = isl::manage(val);
-  return number(owned);
-}
-
-/// What isl's parameter of that name stands for, over integer parameters: one of them, or an expression that stands for itself.
-std::optional<Term> named(const loop::Function& function, const std::string& name) {
-  if (const loop::Parameter* parameter = loop::find_parameter(function, name))
-    return loop::scalar(parameter->name, parameter->type);
-  std::optional<Term> found;
-  loop::for_each_node(function.body, [&](const loop::Node& node) {
-    for (const Term* whole : {&node.begin, &node.end, &node.condition, &node.value, &node.target})
-      loop::for_each(*whole, [&](const Term& part) {
-        if (!found && part.kind == Term::Kind::binary && c_text(part) == name) found = part;
-      });
-  });
-  bool parameters = true;
-  if (found)
-    loop::for_each(*found, [&](const Term& part) {
-      parameters = parameters && (part.kind != Term::Kind::scalar || loop::find_parameter(function, part.text));
-    });
-  if (found)  // which a call may not be able to compute
-    loop::for_each(*found, [&](const Term& part) {
-      parameters = parameters && (part.kind != Term::Kind::binary || (part.text != "/" && part.text != "%") ||
-                                  loop::evaluate(part.terms[1], {}).value_or(0) != 0);
-    });
-  return parameters ? found : std::nullopt;
-}
-
 /// An affine expression over integer parameters as a term; nothing where it has divisions.
 std::optional<Term> affine_term(const loop::Function& function, const isl::aff& aff) {
   if (isl_aff_dim(aff.get(), isl_dim_div) > 0) return std::nullopt;
-  const auto base = taken(isl_aff_get_constant_val(aff.get()));
+  const auto base = number(isl::manage(isl_aff_get_constant_val(aff.get())));
   if (!base) return std::nullopt;
   std::optional<Term> sum;
   const int parameters = static_cast<int>(isl_aff_dim(aff.get(), isl_dim_param));
   for (int i = 0; i < parameters; ++i) {
-    const auto factor = taken(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, i));
+    const auto factor = number(isl::manage(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, i)));
     if (!factor) return std::nullopt;
     if (*factor == 0) continue;
-    const auto value = named(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
+    const auto value = parameter_term(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
     if (!value) return std::nullopt;
     const Term part = loop::binary("*", loop::integer(*factor, value->type), *value);
     sum = sum ? loop::binary("+", *sum, part) : part;
@@ -80,38 +51,80 @@ std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension) {
   return most ? std::optional(isl::manage(most)) : std::nullopt;
 }
 
-std::optional<Term> as_term(const loop::Function& function, const isl::pw_aff& value) {
+std::optional<isl::pw_aff> least(const isl::set& set, unsigned dimension) {
+  isl_set* plain = isl_set_remove_divs(set.copy());
+  const bool bounded = isl_set_dim_has_lower_bound(plain, isl_dim_set, dimension) == isl_bool_true;
+  isl_pw_aff* first = bounded ? isl_set_dim_min(plain, static_cast<int>(dimension)) : nullptr;
+  if (!bounded) isl_set_free(plain);
+  return first ? std::optional(isl::manage(first)) : std::nullopt;
+}
+
+isl::pw_aff Extremum::value() const {
+  isl_pw_aff* all = nullptr;
+  for (const isl::aff& aff : of) {
+    isl_pw_aff* one = isl_pw_aff_from_aff(aff.copy());
+    all = !all ? one : greatest ? isl_pw_aff_max(all, one) : isl_pw_aff_min(all, one);
+  }
+  return isl::manage(all);
+}
+
+std::optional<Extremum> as_extremum(const isl::pw_aff& value) {
   constexpr std::size_t kMost = 4;
   for (const bool greatest : {true, false}) {
-    const auto joined = [&](const std::vector<isl::aff>& affs) {
-      isl_pw_aff* all = nullptr;
-      for (const isl::aff& aff : affs) {
-        isl_pw_aff* one = isl_pw_aff_from_aff(aff.copy());
-        all = !all ? one : greatest ? isl_pw_aff_max(all, one) : isl_pw_aff_min(all, one);
-      }
-      return isl::manage(all);
-    };
-    std::vector<isl::aff> affs = pieces_of(value);
-    if (affs.empty() || affs.size() > kMost || !joined(affs).ne_set(value).is_empty()) continue;
-    for (std::size_t i = 0; i < affs.size() && affs.size() > 1;) {
-      std::vector<isl::aff> fewer = affs;
-      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-      if (joined(fewer).ne_set(value).is_empty())
-        affs = std::move(fewer);
+    Extremum all{pieces_of(value), greatest};
+    const auto is_value = [&](const Extremum& one) { return one.value().ne_set(value).is_empty(); };
+    if (all.of.empty() || all.of.size() > kMost || !is_value(all)) continue;
+    for (std::size_t i = 0; i < all.of.size() && all.of.size() > 1;) {
+      Extremum fewer = all;
+      fewer.of.erase(fewer.of.begin() + static_cast<std::ptrdiff_t>(i));
+      if (is_value(fewer))
+        all = std::move(fewer);
       else
         ++i;
     }
-    std::optional<Term> term;
-    for (const isl::aff& aff : affs) {
-      const auto one = affine_term(function, aff);
-      if (!one) return std::nullopt;
-      const Term before = term.value_or(*one);
-      const Term asked = loop::binary(greatest ? "<" : ">", before, *one);
-      term = term ? Term{Term::Kind::choose, loop::binary("+", before, *one).type, {}, {asked, *one, before}} : *one;
-    }
-    return term;
+    return all;
   }
   return std::nullopt;
+}
+
+std::optional<Term> as_term(const loop::Function& function, const Extremum& extremum) {
+  std::optional<Term> term;
+  for (const isl::aff& aff : extremum.of) {
+    const auto one = affine_term(function, aff);
+    if (!one) return std::nullopt;
+    const Term before = term.value_or(*one);
+    const Term asked = loop::binary(extremum.greatest ? "<" : ">", before, *one);
+    term = term ? Term{Term::Kind::choose, loop::binary("+", before, *one).type, {}, {asked, *one, before}} : *one;
+  }
+  return term;
+}
+
+std::optional<Term> as_term(const loop::Function& function, const isl::pw_aff& value) {
+  const auto extremum = as_extremum(value);
+  return extremum ? as_term(function, *extremum) : std::nullopt;
+}
+
+std::optional<Term> parameter_term(const loop::Function& function, const std::string& name) {
+  if (const loop::Parameter* parameter = loop::find_parameter(function, name))
+    return loop::scalar(parameter->name, parameter->type);
+  std::optional<Term> found;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const Term* whole : {&node.begin, &node.end, &node.condition, &node.value, &node.target})
+      loop::for_each(*whole, [&](const Term& part) {
+        if (!found && part.kind == Term::Kind::binary && c_text(part) == name) found = part;
+      });
+  });
+  bool parameters = true;
+  if (found)
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::scalar || loop::find_parameter(function, part.text));
+    });
+  if (found)  // which a call may not be able to compute
+    loop::for_each(*found, [&](const Term& part) {
+      parameters = parameters && (part.kind != Term::Kind::binary || (part.text != "/" && part.text != "%") ||
+                                  loop::evaluate(part.terms[1], {}).value_or(0) != 0);
+    });
+  return parameters ? found : std::nullopt;
 }
 
 }  // namespace ak::analyser::flow

@@ -1,6 +1,9 @@
 // Lengths that the text leaves open: the largest subscript says what a pointer must have.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "analyser/modules/calls.hpp"
 #include "analyser/modules/isl_terms.hpp"
 #include "analyser/modules/modules.hpp"
 #include "analyser/modules/reaches.hpp"
@@ -18,36 +21,40 @@ std::optional<isl::pw_aff> reach(const Reference& reference) {
   return most ? std::optional(most->add_constant(1L)) : std::nullopt;
 }
 
-/// Where no parameter is negative: of a[i - k] with i < n the length is n.
-isl::pw_aff of_sizes(const isl::pw_aff& value) {
-  isl_set* sizes = isl_set_universe(isl_space_params(isl_pw_aff_get_domain_space(value.get())));
-  const int parameters = static_cast<int>(isl_set_dim(sizes, isl_dim_param));
-  for (int i = 0; i < parameters; ++i) sizes = isl_set_lower_bound_si(sizes, isl_dim_param, static_cast<unsigned>(i), 0);
-  return isl::manage(isl_pw_aff_coalesce(isl_pw_aff_intersect_params(value.copy(), sizes)));
-}
-
 /// From subscripts that isl has exactly.
-std::optional<Term> affine_length(const Model& model, const loop::Function& function, const std::string& array) {
+std::optional<Term> affine_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                  const std::string& array) {
   std::optional<isl::pw_aff> all;
+  isl::set calls;
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references) {
       if (reference.term.kind != Term::Kind::element || reference.term.text != array) continue;
       const auto one = reach(reference);
       if (!one) return std::nullopt;
+      const isl::set own = calls_of(statement, reference.domain);
+      calls = all ? calls.unite(own) : own;
       all = all ? isl::manage(isl_pw_aff_union_max(all->copy(), one->copy())) : *one;
     }
-  return all ? as_term(function, of_sizes(*all)) : loop::integer(0);
+  if (!all) return loop::integer(0);
+  const auto most = as_extremum(*all);
+  const auto length = most ? as_term(function, *most) : std::nullopt;
+  if (!length) return std::nullopt;
+  const isl::set below = most->value().le_set(constant(isl::manage(isl_pw_aff_get_domain_space(most->value().get())), 0));
+  return in_calls(function, calls, *length, [&](const isl::set& where) { return where.intersect(valid).is_subset(below); });
 }
 
 /// Of a flat array of rows whose accesses are all known: what follows the last one in the last row.
-std::optional<Term> rows_length(const Model& model, const loop::Function& function, const std::string& array) {
+std::optional<Term> rows_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                const std::string& array) {
   const auto widths = model.widths.find(array);
   if (widths == model.widths.end()) return std::nullopt;
-  isl::set all;
+  isl::set all, calls;
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references) {
       if (reference.name != array) continue;
       if (!reference.in_rows) return std::nullopt;
+      const isl::set own = calls_of(statement, reference.domain);
+      calls = all.is_null() ? own : calls.unite(own);
       const isl::set one = isl::manage(isl_set_remove_divs(isl_map_range(reference.in_rows->copy())));
       all = all.is_null() ? one : all.unite(one);
     }
@@ -57,13 +64,15 @@ std::optional<Term> rows_length(const Model& model, const loop::Function& functi
   const isl::pw_multi_aff last = all.coalesce().lexmax_pw_multi_aff();
   std::optional<Term> length;
   for (int i = 0; i < dimensions; ++i) {
-    const auto at = as_term(function, of_sizes(isl::manage(isl_pw_multi_aff_get_pw_aff(last.get(), i))));
+    const auto at = as_term(function, isl::manage(isl_pw_multi_aff_get_pw_aff(last.get(), i)));
     if (!at) return std::nullopt;
     length = i == 0 ? *at : loop::binary("+", loop::binary("*", *length, widths->second[dimensions - 1 - i]), *at);
   }
   length = loop::binary("+", *length, loop::integer(1));
   const auto sum = sum_of(*length, function, model.statements.front().scope, {});
-  return sum ? as_term(function, *sum) : *length;
+  return in_calls(function, calls, sum ? as_term(function, *sum) : *length, [&](const isl::set& where) {
+    return where.is_empty() || (sum && never_negative(plus({}, *sum, -1), where.intersect(valid)));
+  });
 }
 
 bool is_open(const loop::Parameter& parameter) {
@@ -99,11 +108,13 @@ std::string unknown_length(const loop::Function& function) {
 }
 
 std::string set_lengths(const Model& model, loop::Function& function) {
+  if (std::ranges::none_of(function.parameters, is_open)) return {};
+  const isl::set valid = valid_calls(model, function);
   for (loop::Parameter& parameter : function.parameters) {
     if (!is_open(parameter)) continue;
-    auto length = affine_length(model, function, parameter.name);
-    if (!length) length = product_length(model, function, parameter.name);
-    if (!length) length = rows_length(model, function, parameter.name);
+    auto length = affine_length(model, function, valid, parameter.name);
+    if (!length) length = rows_length(model, function, valid, parameter.name);
+    if (!length) length = product_length(model, function, valid, parameter.name);
     if (!length) continue;
     parameter.extents[0] = *length;
     parameter.length_known = true;

@@ -5,6 +5,7 @@
 
 #include "analyser/counters.hpp"
 #include "analyser/integer_sum.hpp"
+#include "analyser/modules/calls.hpp"
 #include "analyser/modules/isl_terms.hpp"
 
 namespace ak::analyser::flow {
@@ -12,14 +13,6 @@ namespace ak::analyser::flow {
 using loop::Term;
 
 namespace {
-
-/// Whether it is not negative where no parameter is below 1.
-bool never_negative(const Polynomial& of) {
-  Meanings from_one;
-  for (const auto& [monomial, factor] : of)
-    for (const std::string& name : monomial) from_one[name] = {{{}, 1}, {{name}, 1}};
-  return std::ranges::all_of(with(of, from_one), [](const auto& one) { return one.second > 0; });
-}
 
 /// Where each loop runs as far for itself as its greatest count says.
 bool is_box(const isl::set& domain, int depth) {
@@ -40,14 +33,18 @@ struct Counts {
 
 std::string together(const std::string& count, const std::string& step) { return count + "*" + step; }
 
-/// Of the loops from `first` on.
-std::optional<Counts> counts_of(const loop::Function& function, const Statement& statement, int first = 0) {
-  if (!is_box(statement.domain, statement.depth())) return std::nullopt;
+/// In that part of the statement's domain.
+std::optional<Counts> counts_of(const loop::Function& function, const Statement& statement, const isl::set& domain) {
+  if (!is_box(domain, statement.depth())) return std::nullopt;
+  const auto as_sum = [&](const std::optional<isl::pw_aff>& end) {
+    const auto term = end ? as_term(function, *end) : std::nullopt;
+    return term ? sum_of(*term, function, statement.scope, {}) : std::nullopt;
+  };
   Counts all;
-  for (int level = first; level < statement.depth(); ++level) {
+  for (int level = 0; level < statement.depth(); ++level) {
     const loop::Node& loop = *statement.loops[level];
     const auto begin = sum_of(loop.begin, function, statement.scope, all.variables);
-    const std::string name = "#" + loop.variable;
+    const std::string name = count_name(loop.variable);
     if (const auto step = counted_step(loop.end); step && step->kind == Term::Kind::scalar && begin && begin->empty()) {
       const Term& runs = loop.end.terms[0];
       const auto span = sum_of(loop::binary("-", runs.terms[1], runs.terms[0]), function, statement.scope, {});
@@ -57,12 +54,11 @@ std::optional<Counts> counts_of(const loop::Function& function, const Statement&
       all.most[together(name, step->text)] = plus(*span, {{{}, -1}});
       continue;
     }
-    const auto last = greatest(statement.domain, static_cast<unsigned>(level));
-    const auto term = last ? as_term(function, *last) : std::nullopt;
-    const auto count = term ? sum_of(*term, function, statement.scope, {}) : std::nullopt;
-    if (!begin || !count) return std::nullopt;
-    all.variables[loop.variable] = plus(*begin, {{{name}, loop.step}});
-    all.most[name] = *count;
+    const auto first = as_sum(least(domain, static_cast<unsigned>(level)));
+    const auto last = as_sum(greatest(domain, static_cast<unsigned>(level)));
+    if (!begin || !first || !last) return std::nullopt;
+    all.variables[loop.variable] = plus(plus(*begin, *first, loop.step), {{{name}, loop.step}});
+    all.most[name] = plus(*last, *first, -1);
   }
   return all;
 }
@@ -87,16 +83,118 @@ std::optional<Polynomial> with_steps(const Polynomial& of, const std::string& co
   return all;
 }
 
-/// The greatest value of what rises or falls with each loop around the statement: y * w + x with y < h and x < w is (h - 1) * w
-/// + w - 1. `counted`: a counter that is part of it, once, and is left out.
-std::optional<Polynomial> most_of(const loop::Function& function, const Statement& statement, const Term& value,
-                                  const std::string& counted = {}) {
-  const Polynomial counter{{{"#" + counted}, 1}};
+Polynomial negated(const Polynomial& of) { return plus({}, of, -1); }
+
+/// What is added in calls of which it holds, and nothing in others.
+struct Part {
+  Polynomial value;
+  isl::set calls;
+  bool operator==(const Part& other) const { return value == other.value && calls.is_equal(other.calls); }
+};
+
+/// What follows the element that an access reaches at most, in calls in which it runs.
+struct Reach {
+  isl::set calls, valid;  // of all calls, those that keep to their arrays
+  Polynomial base;
+  std::vector<Part> parts;  // none of which is below 0
+
+  bool is_never_negative(const Polynomial& of, const isl::set& where) const {
+    return never_negative(of, where.intersect(valid));
+  }
+  bool is_never_negative(const Polynomial& of) const { return is_never_negative(of, calls); }
+  bool is_zero(const Polynomial& of, const isl::set& where) const {
+    return is_never_negative(of, where) && is_never_negative(negated(of), where);
+  }
+
+  void add(Polynomial value, const isl::set& where) {
+    if (is_zero(value, calls.subtract(where)))
+      base = plus(std::move(base), value);
+    else
+      parts.push_back({std::move(value), where});
+  }
+
+  /// Nothing where it is one or the other.
+  std::optional<Polynomial> sum(const isl::set& where) const {
+    Polynomial all = base;
+    for (const Part& part : parts) {
+      if (where.is_subset(part.calls))
+        all = plus(std::move(all), part.value);
+      else if (!where.is_disjoint(part.calls))
+        return std::nullopt;
+    }
+    return all;
+  }
+
+  bool covers(const Reach& other) const {
+    if (!other.calls.intersect(valid).is_subset(calls)) return false;
+    std::vector<Part> mine = parts;
+    for (const Part& part : other.parts) {
+      const auto same = std::ranges::find(mine, part);
+      if (same == mine.end()) return false;
+      mine.erase(same);
+    }
+    Polynomial rest = plus(base, other.base, -1);
+    for (const Part& part : mine)
+      if (other.calls.is_subset(part.calls)) rest = plus(std::move(rest), part.value);
+    return is_never_negative(rest, other.calls);
+  }
+
+  /// `others`: which it is beside.
+  Term term(const loop::Function& function, const std::vector<Reach>& others) const {
+    Term all = as_term(function, base);
+    for (const Part& part : parts)
+      all = loop::binary("+", all, in_calls(function, part.calls, as_term(function, part.value), [&](const isl::set& where) {
+                           return is_zero(part.value, where.intersect(calls));
+                         }));
+    return in_calls(function, calls, all, [&](const isl::set& any) {
+      const isl::set where = any.intersect(valid);
+      const auto own = sum(where);
+      if (!own) return where.is_empty();
+      return never_negative(negated(*own), where) || std::ranges::any_of(others, [&](const Reach& other) {
+               const auto its = where.is_subset(other.calls) ? other.sum(where) : std::nullopt;
+               return its && never_negative(plus(*its, *own, -1), where);
+             });
+    });
+  }
+};
+
+/// `of` as first + name * second.
+std::pair<Polynomial, Polynomial> parted_by(const Polynomial& of, const std::string& name) {
+  std::pair<Polynomial, Polynomial> parts;
+  for (const auto& [monomial, factor] : of) {
+    Monomial without = monomial;
+    const auto at = std::ranges::find(without, name);
+    if (at != without.end()) without.erase(at);
+    (without.size() < monomial.size() ? parts.second : parts.first)[without] = factor;
+  }
+  return parts;
+}
+
+bool mentions(const Polynomial& of, const auto& is_one) {
+  return std::ranges::any_of(of, [&](const auto& part) { return std::ranges::any_of(part.first, is_one); });
+}
+
+/// A subscript by the counts of the loops around it; `counted`: a counter that is part of it, once, and is left out.
+struct Subscript {
+  Polynomial at;
+  Meanings most;  // of the counts
+
+  bool is_count(const std::string& name) const { return most.contains(name); }
+  Polynomial first() const {
+    Meanings none;
+    for (const auto& [count, last] : most) none[count] = {};
+    return with(at, none);
+  }
+};
+
+std::optional<Subscript> subscript_of(const loop::Function& function, const Statement& statement, const isl::set& domain,
+                                      const Term& value, const std::string& counted = {}) {
+  const Polynomial counter{{{count_name(counted)}, 1}};
   Counts counts;
   if (!counted.empty()) counts.variables[counted] = counter;
   auto all = sum_of(value, function, statement.scope, counts.variables);
   if (!all) {
-    auto found = counts_of(function, statement);
+    auto found = counts_of(function, statement, domain);
     if (!found) return std::nullopt;
     counts = *std::move(found);
     if (!counted.empty()) counts.variables[counted] = counter;
@@ -104,55 +202,49 @@ std::optional<Polynomial> most_of(const loop::Function& function, const Statemen
   }
   if (all && !counted.empty()) all = plus(*std::move(all), counter, -1);
   for (const auto& [count, step] : counts.steps) all = all ? with_steps(*all, count, step) : std::nullopt;
-  if (!all) return std::nullopt;
-  Meanings& most = counts.most;
-  // Of a loop along which it falls the first iteration has the greatest.
-  std::map<std::string, bool> falls;
-  for (const auto& [monomial, factor] : *all)
-    for (const std::string& name : monomial) {
-      if (!counted.empty() && name == "#" + counted) return std::nullopt;
-      if (most.contains(name) && falls.emplace(name, factor < 0).first->second != (factor < 0)) return std::nullopt;
-    }
-  for (const auto& [name, down] : falls)
-    if (down) most[name] = {};
-  return with(*all, most);
+  if (!all || (!counted.empty() && mentions(*all, [&](const auto& name) { return name == count_name(counted); })))
+    return std::nullopt;
+  return Subscript{*std::move(all), std::move(counts.most)};
 }
 
-/// Whether it is a constant, and not negative.
-bool is_no_less(const Polynomial& of) {
-  return std::ranges::all_of(of, [](const auto& one) { return one.first.empty() && one.second > 0; });
+/// The greatest value of what rises or falls with each loop around the statement: y * w + x with y < h and x < w is (h - 1) * w
+/// + w - 1.
+std::optional<Reach> most_of(const loop::Function& function, const Statement& statement, const isl::set& domain,
+                             const isl::set& valid, const Subscript& subscript) {
+  Reach reach{calls_of(statement, domain), valid, {}, {}};
+  Polynomial all = subscript.at;
+  for (const auto& [count, most] : subscript.most) {
+    auto [rest, factor] = parted_by(all, count);
+    if (factor.empty()) continue;
+    const bool turns =
+        mentions(factor, [&](const auto& name) { return name == count; }) &&
+        std::ranges::any_of(factor, [&](const auto& one) { return (one.second > 0) != (factor.begin()->second > 0); });
+    if (turns) return std::nullopt;
+    const bool alone = !mentions(factor, [&](const auto& name) { return subscript.is_count(name); });
+    if (reach.is_never_negative(factor) || (alone && reach.is_never_negative(product(factor, most)))) {
+      all = plus(std::move(rest), product(with(factor, {{count, most}}), most));
+    } else if (reach.is_never_negative(negated(factor))) {
+      all = std::move(rest);
+    } else {
+      const auto sign = alone ? affine(as_term(function, factor), statement.scope) : std::nullopt;
+      if (!sign) return std::nullopt;
+      reach.add(product(factor, most), sign->ge_set(constant(statement.scope.space, 0)).params());
+      all = std::move(rest);
+    }
+  }
+  reach.base = plus(reach.base, all);
+  return reach;
 }
 
-/// What follows the element that an access reaches at most, if it runs: `base`, and what loops count, each as much as it can,
-/// which is nothing where that is below 0.
-struct Reach {
-  Polynomial base;
-  std::map<Polynomial, std::int64_t> counted;  // how often each
-  bool counts = false;
-
-  bool covers(const Reach& other) const {
-    if (counted.empty() || other.counted == counted)
-      return other.counted == counted && never_negative(plus(base, other.base, -1));
-    const Polynomial rest = plus(base, other.base, -1);
-    for (const auto& [count, times] : other.counted)
-      if (const auto mine = counted.find(count); mine == counted.end() || mine->second < times) return false;
-    // Where one of the others is as long as this counts, as a[i] for all i is.
-    const auto is_as_long = [&](const auto& one) { return is_no_less(plus(rest, one.first)); };
-    return is_no_less(rest) || (other.counted.empty() && std::ranges::any_of(counted, is_as_long));
-  }
-
-  Term term(const loop::Function& function) const {
-    std::optional<Term> all;
-    if (!base.empty() || counted.empty()) all = as_term(function, base);
-    for (const auto& [count, times] : counted) {
-      const Term most = as_term(function, count), none = loop::integer(0, most.type);
-      const Term runs{Term::Kind::choose, most.type, {}, {loop::binary("<", none, most), most, none}};
-      const Term part = loop::binary("*", loop::integer(times, most.type), runs);
-      all = all ? loop::binary("+", *all, part) : part;
-    }
-    return *all;
-  }
-};
+/// Whether it is accessed in each instance of its domain.
+bool is_certain(const Statement& statement) {
+  bool certain = statement.guards.empty() && statement.node->kind == loop::Node::Kind::assign && !statement.joins;
+  for (const Term* whole : {&statement.node->value, &statement.node->target})
+    loop::for_each(*whole, [&](const Term& part) {
+      certain = certain && part.kind != Term::Kind::choose && part.text != "&&" && part.text != "||";
+    });
+  return certain;
+}
 
 bool sets(const Statement& statement, const std::string& name) {
   return !statement.joins && statement.target() && statement.target()->term.kind == Term::Kind::scalar &&
@@ -172,7 +264,7 @@ bool comes_with(const Statement& other, const Statement& one) {
 
 /// Of a subscript that counts under conditions (y[k++]): what a counter reaches that counts every time, in loops before too.
 std::optional<Reach> counted_reach(const loop::Function& function, const Model& model, const Statement& statement,
-                                   const Term& subscript) {
+                                   const isl::set& domain, const isl::set& valid, const Term& subscript) {
   std::string name;
   loop::for_each(subscript, [&](const Term& part) {
     if (part.kind == Term::Kind::scalar && model.is_scalar(part.text) && model.written->contains(part.text)) name = part.text;
@@ -192,36 +284,31 @@ std::optional<Reach> counted_reach(const loop::Function& function, const Model& 
     }
   }
   const auto begin = start ? sum_of(start->node->value, function, start->scope, {}) : std::nullopt;
-  const auto besides = most_of(function, statement, subscript, name);
-  if (!begin || !besides) return std::nullopt;
-  Reach reach{plus(plus(*begin, *besides), {{{}, 1}}), {}, true};
-  bool own = true;
+  const auto besides = subscript_of(function, statement, domain, subscript, name);
+  auto reach = besides ? most_of(function, statement, domain, valid, *besides) : std::nullopt;
+  if (!begin || !reach) return std::nullopt;
+  reach->base = plus(plus(reach->base, *begin), {{{}, 1}});
   for (const Statement* count : counts) {
     const std::int64_t step = *step_of(*count);
-    const auto runs = counts_of(function, *count);
+    const auto runs = counts_of(function, *count, count->domain);
     if (step < 0 || !runs || !runs->steps.empty()) return std::nullopt;
-    Polynomial times{{{}, 1}};
+    Polynomial times{{{}, step}};
     for (const auto& [loop, last] : runs->most) times = product(times, plus(last, {{{}, 1}}));
     // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
-    const bool beside = comes_with(*count, statement);
-    if (beside && count->index > statement.index) reach.base = plus(reach.base, {{{}, -step}});
-    if (runs->most.empty())
-      reach.base = plus(reach.base, times, step);
-    else
-      reach.counted[times] += step;
-    own = own && beside;
-  }
-  if (own && reach.counted.size() == 1) {  // which is above 0 where the access runs
-    const auto [count, times] = *reach.counted.begin();
-    reach = {plus(reach.base, count, times), {}, true};
+    if (comes_with(*count, statement) && count->index > statement.index) reach->base = plus(reach->base, {{{}, -step}});
+    reach->add(std::move(times), calls_of(*count, count->domain));
   }
   return reach;
 }
 
 std::optional<Reach> reach_of(const loop::Function& function, const Model& model, const Statement& statement,
-                              const Term& subscript) {
-  if (const auto most = most_of(function, statement, subscript)) return Reach{plus(*most, {{{}, 1}}), {}, false};
-  return counted_reach(function, model, statement, subscript);
+                              const isl::set& valid, const Reference& reference) {
+  const Term& term = reference.term.terms[0];
+  const auto subscript = subscript_of(function, statement, reference.domain, term);
+  auto reach = subscript ? most_of(function, statement, reference.domain, valid, *subscript) : std::nullopt;
+  if (!reach) return counted_reach(function, model, statement, reference.domain, valid, term);
+  reach->base = plus(reach->base, {{{}, 1}});
+  return reach;
 }
 
 }  // namespace
@@ -242,12 +329,55 @@ Term as_term(const loop::Function& function, const Polynomial& of) {
                        [&](const std::string& name) { return loop::scalar(name, loop::find_parameter(function, name)->type); });
 }
 
-std::optional<Term> product_length(const Model& model, const loop::Function& function, const std::string& array) {
+isl::set calls_of(const Statement& statement, const isl::set& domain) {
+  isl_set* calls = domain.params().release();
+  for (const loop::Node* loop : statement.loops)
+    if (const auto step = counted_step(loop->end); step && step->kind == Term::Kind::scalar)
+      if (const int at = isl_set_find_dim_by_name(calls, isl_dim_param, step->text.c_str()); at >= 0)
+        calls = isl_set_eliminate(calls, isl_dim_param, static_cast<unsigned>(at), 1);
+  return isl::manage(calls);
+}
+
+isl::set valid_calls(const Model& model, const loop::Function& function) {
+  isl::set valid;
+  constexpr int kMost = 8;
+  for (const Statement& statement : model.statements) {
+    if (valid.is_null()) valid = isl::set::universe(statement.domain.params().space());
+    if (!is_certain(statement)) continue;
+    for (const Reference& reference : statement.references) {
+      if (reference.term.kind != Term::Kind::element || reference.term.terms.size() != 1) continue;
+      const auto subscript = subscript_of(function, statement, reference.domain, reference.term.terms[0]);
+      if (!subscript) continue;
+      const isl::pw_aff zero = constant(statement.scope.space, 0);
+      const auto value = [&](const Polynomial& of) { return affine(as_term(function, of), statement.scope); };
+      const isl::set calls = calls_of(statement, reference.domain);
+      isl::set outside = isl::set::empty(calls.space());
+      const Polynomial first = subscript->first();
+      if (const auto begin = value(first)) outside = outside.unite(calls.intersect(begin->lt_set(zero).params()));
+      if (never_negative(negated(first), calls))
+        for (const auto& [count, most] : subscript->most) {
+          const Polynomial factor = parted_by(subscript->at, count).second;
+          if (mentions(factor, [&](const auto& name) { return subscript->is_count(name); }) ||
+              mentions(most, [](const auto& name) { return name.starts_with('#'); }))
+            continue;
+          const auto moves = value(factor), last = value(most);
+          if (moves && last)
+            outside = outside.unite(calls.intersect(moves->lt_set(zero).intersect(last->gt_set(zero)).params()));
+        }
+      const isl::set next = valid.subtract(outside).coalesce();
+      if (next.n_basic_set() <= kMost) valid = next;
+    }
+  }
+  return valid;
+}
+
+std::optional<Term> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                   const std::string& array) {
   std::vector<Reach> reaches;
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references) {
       if (reference.term.kind != Term::Kind::element || reference.term.text != array) continue;
-      const auto one = reach_of(function, model, statement, reference.term.terms[0]);
+      const auto one = reach_of(function, model, statement, valid, reference);
       if (!one) return std::nullopt;
       reaches.push_back(*one);
     }
@@ -258,11 +388,10 @@ std::optional<Term> product_length(const Model& model, const loop::Function& fun
     longest.push_back(one);
   }
   constexpr std::size_t kMost = 4;
-  const bool counts = std::ranges::any_of(reaches, &Reach::counts);
-  if (longest.empty() || longest.size() > (counts ? kMost : 1)) return std::nullopt;
-  Term length = longest[0].term(function);
+  if (longest.empty() || longest.size() > kMost) return std::nullopt;
+  Term length = longest[0].term(function, longest);
   for (std::size_t i = 1; i < longest.size(); ++i) {
-    const Term other = longest[i].term(function);
+    const Term other = longest[i].term(function, longest);
     length =
         Term{Term::Kind::choose, loop::binary("+", length, other).type, {}, {loop::binary("<", length, other), other, length}};
   }

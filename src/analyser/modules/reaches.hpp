@@ -14,7 +14,15 @@ std::optional<Polynomial> sum_of(const loop::Term& term, const loop::Function& f
                                  const Meanings& variables);
 loop::Term as_term(const loop::Function& function, const Polynomial& of);
 
-/// Of an array with one dimension that the text leaves open: what follows the element that its accesses reach at most.
-std::optional<loop::Term> product_length(const Model& model, const loop::Function& function, const std::string& array);
+/// Calls in which the statement runs in that part of its domain. A loop whose step is no number may run once, whatever it is.
+isl::set calls_of(const Statement& statement, const isl::set& domain);
+
+/// All calls but some of those that access what lies before an array.
+isl::set valid_calls(const Model& model, const loop::Function& function);
+
+/// Of an array with one dimension that the text leaves open: what follows the element that its accesses reach at most, in
+/// valid calls.
+std::optional<loop::Term> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                         const std::string& array);
 
 }  // namespace ak::analyser::flow
