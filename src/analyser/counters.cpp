@@ -29,11 +29,31 @@ bool is_subscript(const Model& model, int root, const std::string& name) {
   return false;
 }
 
-/// Statements of one list, all of which run or none: the path of loops and branches to it.
-bool same_list(const Statement& a, const Statement& b) {
-  return a.loops == b.loops && a.branches == b.branches && a.guards.size() == b.guards.size() &&
-         std::equal(a.guards.begin(), a.guards.end(), b.guards.begin(),
-                    [](const Guard& x, const Guard& y) { return x.node == y.node && x.side == y.side; });
+/// What a guard asks, and what it reads.
+const Statement* asking(const Model& model, const Guard& guard) {
+  if (guard.kind != Guard::Kind::branch) return nullptr;
+  const auto found = std::ranges::find_if(
+      model.statements, [&](const Statement& one) { return one.node->id == guard.node && !one.joins && !one.is_leaf(); });
+  return found == model.statements.end() ? nullptr : &*found;
+}
+
+/// Whether the two ask the same of the same values, in one iteration: `if (t) a[k] = x; if (t) k++;`.
+bool ask_the_same(const Model& model, const Guard& a, const Guard& b) {
+  if (a.node == b.node) return a.side == b.side;
+  const Statement *one = asking(model, a), *other = asking(model, b);
+  if (!one || !other || a.side != b.side || a.depth != b.depth || one->node->condition != other->node->condition) return false;
+  const auto [first, last] = std::minmax(one->index, other->index);
+  for (int s = first; s < last; ++s)
+    if (const Reference* target = model.statements[s].target())
+      if (std::ranges::any_of(one->references, [&](const Reference& read) { return read.name == target->name; })) return false;
+  return true;
+}
+
+/// Statements all of which run in an iteration, or none.
+bool run_together(const Model& model, const Statement& a, const Statement& b) {
+  const auto nameless = [](const Statement& of) { return isl::manage(isl_set_reset_tuple_id(of.domain.copy())); };
+  return a.loops == b.loops && nameless(a).is_equal(nameless(b)) &&
+         std::ranges::equal(a.guards, b.guards, [&](const Guard& x, const Guard& y) { return ask_the_same(model, x, y); });
 }
 
 /// Where dimension `position` of the elements lies between two expressions over the instances.
@@ -103,14 +123,16 @@ std::map<std::string, Counting> find_counters(const Model& model, int root) {
   for (int s = 0; s < static_cast<int>(model.statements.size()); ++s) {
     const Statement& statement = model.statements[s];
     const Reference* target = statement.target();
-    if (!target || statement.joins || !model.is_scalar(target->name) || !below(statement, root) || !step_of(statement)) continue;
+    if (!target || statement.joins || !model.is_scalar(target->name) || !below(statement, root) || !step_of(statement))
+      continue;
     Counting& counter = found[target->name];
     if (counter.counts.empty()) counter.step = *step_of(statement), counter.name = target->name;
     counter.counts.push_back(s);
   }
   for (auto& [name, counter] : found)
     for (int s = 0; s < static_cast<int>(model.statements.size()); ++s)
-      if (sets(model.statements[s], name) && (!step_of(model.statements[s]) || counts_before(model.statements[s], root, counter)))
+      if (sets(model.statements[s], name) &&
+          (!step_of(model.statements[s]) || counts_before(model.statements[s], root, counter)))
         counter.starts.push_back(s);
   std::erase_if(found, [&](const auto& entry) {
     const Counting& counter = entry.second;
@@ -132,11 +154,12 @@ void bound_counted_elements(Model& model) {
 }
 
 bool counts_apart(const Model& model, const std::map<std::string, Counting>& counters, const std::string& array) {
-  // A list that writes a[k + c] moves k past all that it wrote: offsets from k at its begin lie in [first, first + moved).
+  // Statements that run together and write a[k + c] move k past all that they wrote: offsets from k before all of them lie in
+  // [first, first + moved).
   for (const auto& [name, counter] : counters) {
     std::optional<std::int64_t> first;
     bool writes = false, apart = true;
-    std::vector<std::pair<std::int64_t, std::int64_t>> spans;  // of a list: the greatest offset, moved
+    std::vector<std::pair<std::int64_t, std::int64_t>> spans;  // of such statements: the greatest offset, moved
     std::set<int> seen;
     for (int s = 0; s < static_cast<int>(model.statements.size()); ++s) {
       const Reference* target = model.statements[s].target();
@@ -147,7 +170,7 @@ bool counts_apart(const Model& model, const std::map<std::string, Counting>& cou
       std::set<std::int64_t> offsets;
       for (int other = 0; other < static_cast<int>(model.statements.size()); ++other) {
         const Statement& statement = model.statements[other];
-        if (!statement.target() || statement.joins || !same_list(statement, model.statements[s])) continue;
+        if (!statement.target() || statement.joins || !run_together(model, statement, model.statements[s])) continue;
         if (std::count(counter.counts.begin(), counter.counts.end(), other)) moved += std::llabs(*step_of(statement));
         if (statement.target()->name != array) continue;
         seen.insert(other);
@@ -162,7 +185,8 @@ bool counts_apart(const Model& model, const std::map<std::string, Counting>& cou
       spans.emplace_back(*offsets.rbegin(), moved);
     }
     if (!writes || !apart) continue;
-    if (std::all_of(spans.begin(), spans.end(), [&](const auto& span) { return span.first < *first + span.second; })) return true;
+    if (std::all_of(spans.begin(), spans.end(), [&](const auto& span) { return span.first < *first + span.second; }))
+      return true;
   }
   return false;
 }

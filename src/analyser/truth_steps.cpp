@@ -69,6 +69,11 @@ class TruthSteps {
         const bool lowest = term.text == "&" && (constant(term.terms[0]) == 1 || constant(term.terms[1]) == 1);
         return lowest || std::ranges::find(kTruths, term.text) != std::end(kTruths) ? std::optional(term) : std::nullopt;
       }
+      case Term::Kind::choose: {
+        const auto yes = constant(term.terms[1]), no = constant(term.terms[2]);
+        if (yes == 1 && no == 0) return term.terms[0];
+        return yes == 0 && no == 1 ? std::optional(negated(term.terms[0])) : std::nullopt;
+      }
       case Term::Kind::convert:
         return is_real(term.type) ? std::nullopt : condition_of(term.terms[0]);
       default:

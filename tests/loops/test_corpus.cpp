@@ -118,6 +118,15 @@ TEST_CASE("corpus: subscripts clamped by branches are right, and one that is cla
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) { return first_of(test::candidates_of(own)); });
 }
 
+TEST_CASE("corpus: what a flag keeps and counts is a compaction, and what stays where it counts is right") {
+  const auto loops = loops_named({"flag_that_turns", "keep_by_flag", "stay_before_counting"});
+  all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    if (own.name == "keep_by_flag") CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
+    return first;
+  });
+}
+
 TEST_CASE("corpus: fronts over flat arrays of rows are right") {
   const auto loops = loops_named({"flat_cheapest_descent", "flat_distance_transform", "flat_integral_image"});
   all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
