@@ -10,6 +10,7 @@
 
 #include "loop/function.hpp"
 #include "loop/launch.hpp"
+#include "port/templates/templates.hpp"
 
 namespace ak::port {
 
@@ -17,21 +18,18 @@ inline constexpr std::size_t kMostKernelText = 16 << 10;  // bytes
 
 /// What a text is to define, and is asked for in these words.
 struct GateNames {
-  std::vector<std::string> kernels;  // each once, `extern "C" __global__ void NAME(parameters)`, and no other
-  std::string parameters;            // of all of them, as kernel_parameters() has it: types count, names do not
+  std::vector<std::string> kernels;       // each once, `extern "C" __global__ void NAME(parameters)`, and no other
+  std::optional<std::string> parameters;  // of all of them, as kernel_parameters() has it: types count, names do not; or any
 };
 /// Of a candidate's kernels, in the order of their first launches.
 GateNames gate_names(const loop::Candidate& candidate, const loop::Function& function, bool overlapping);
-
-/// "float* __restrict__ a, int n, unsigned* flags_": the function's, then a pointer for each scratch. overlapping: arrays may
-/// overlap, and nothing is __restrict__.
-std::string kernel_parameters(const loop::Function& function, const std::vector<loop::Scratch>& scratch, bool overlapping);
 
 struct Refusal {
   int line = 0;      // from 1, of the text; 0: of no line, something is missing or the whole is too long
   std::string word;  // that is refused, at most 40 characters; empty where line is 0
   std::string why;   // and what to do instead
-  /// "line 12: 'asm': no inline assembly; use the prelude's load_acquire, store_release": one line in ASCII, whatever the text has.
+  /// "line 12: 'asm': no inline assembly; use the prelude's load_acquire, store_release": one line in ASCII, whatever the text
+  /// has.
   std::string text() const;
 };
 

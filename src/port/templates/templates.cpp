@@ -109,7 +109,7 @@ class Assembly {
              kernel.threads, kernel.shared_bytes, kernel.waits, follows});
       }
     }
-    const std::string parameters = parameters_with(all.scratch);
+    const std::string parameters = kernel_parameters(function_, all.scratch, !setting_.restricted);
     for (std::size_t i = 0; i < kernels.size(); ++i) {
       all.text += fmt::format("\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", kernels[i]->threads,
                               all.launches[i].kernel, parameters);
@@ -121,13 +121,6 @@ class Assembly {
   }
 
  private:
-  std::string parameters_with(const std::vector<loop::Scratch>& scratch) const {
-    std::string text = loop::c_parameters(function_, setting_.restricted);
-    for (const loop::Scratch& one : scratch)
-      text += fmt::format("{}{}* {}", text.empty() ? "" : ", ", loop::c_name(one.type), one.name);
-    return text;
-  }
-
   const loop::Function& function_;
   const std::set<std::string>& own_;
   const Setting& setting_;
@@ -196,6 +189,13 @@ std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& settin
   if (all.size() > 1) return all;
   const auto joined = with_nests_joined(verdict);
   return joined ? named(*joined, setting) : all;
+}
+
+std::string kernel_parameters(const loop::Function& function, const std::vector<loop::Scratch>& scratch, bool overlapping) {
+  std::string text = loop::c_parameters(function, !overlapping);
+  for (const loop::Scratch& one : scratch)
+    text += fmt::format("{}{}* {}", text.empty() ? "" : ", ", loop::c_name(one.type), one.name);
+  return text;
 }
 
 std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict) {

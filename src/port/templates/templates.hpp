@@ -72,6 +72,10 @@ inline constexpr const char* kSequential = "sequential";  // a thread for each i
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});
 
+/// "float* __restrict__ a, int n, int* flags_1_": the function's, then a pointer for each scratch. overlapping: arrays may
+/// overlap, and nothing is __restrict__.
+std::string kernel_parameters(const loop::Function& function, const std::vector<loop::Scratch>& scratch, bool overlapping);
+
 /// Of a candidate that is not `serial` alone: the group that each part of its name (joined by +) begins with.
 std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict);
 /// Whether a part of that name leaves a loop of its group to one thread.
