@@ -33,6 +33,7 @@
 #include "port/artifacts.hpp"
 #include "port/c_bench.hpp"
 #include "port/candidates.hpp"
+#include "port/llm/facts.hpp"
 #include "port/one_thread.hpp"
 #include "port/report.hpp"
 #include "tune/device_turn.hpp"
@@ -49,7 +50,8 @@ struct PortState {
   std::string body, out;
   SearchArguments search;
   double seconds = 60;
-  bool all = false, verdict = false, json = false, quick = false;
+  bool all = false, verdict = false, prompt = false, json = false, quick = false;
+  std::string arm{port::name(port::PromptArm::skeleton)};
 };
 
 constexpr const char* kAnalysis = "analysis";
@@ -137,8 +139,10 @@ class Ports {
       if (std::find(functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i), functions[i]) !=
           functions.begin() + static_cast<std::ptrdiff_t>(i))
         continue;  // named twice
-      failed +=
-          state_.verdict ? show_verdict(functions[i], functions.size() == 1) : port_entry(functions[i], functions.size() == 1);
+      const bool alone = functions.size() == 1;
+      failed += state_.verdict  ? show_verdict(functions[i], alone)
+                : state_.prompt ? show_prompt(functions[i], alone)
+                                : port_entry(functions[i], alone);
       if (writes()) save();  // so that a run that is ended keeps what is done
     }
     return failed ? kFailed : kOk;
@@ -247,6 +251,28 @@ class Ports {
     return verdict.refused.empty() ? 0 : 1;
   }
 
+  port::PromptArm arm() const {
+    return static_cast<port::PromptArm>(std::ranges::find(port::kPromptArms, state_.arm) - std::begin(port::kPromptArms));
+  }
+
+  // For the first of the calls that are asked for: the whole first question to a language model.
+  int show_prompt(const std::string& function, bool alone) {
+    const Deadline deadline = Deadline::in(state_.seconds);
+    const port::LoopSource source = source_of(sources_[0], function);
+    const loop::Verdict plain = port::analyse(source, {}, tools_, deadline);
+    if (!plain.refused.empty()) {
+      fmt::print("{}: {}\n", function, printable(plain.refused));
+      return 1;
+    }
+    const port::KernelPrompt prompt = port::kernel_prompt(
+        port::kernel_facts(
+            request_of(source, plain, calls_by_class(plain.function, steering_of(plain), sources_[0].calls)[0], deadline),
+            arm(), deadline),
+        arm());
+    fmt::print("{}{}\n\n{}", alone ? "" : fmt::format("---- {}\n", function), prompt.system, prompt.user);
+    return 0;
+  }
+
   // That the C compiler takes them, as a port needs. Where there is none the verdict stands alone.
   void check_flags(const port::LoopSource& source, Deadline deadline) const {
     try {
@@ -348,16 +374,24 @@ class Ports {
     entry.status = status, entry.why = which.empty() ? why : which + ": " + why;
   }
 
-  // Calls that one record is of.
-  void port_calls(const port::LoopSource& source, const std::string& macros, const loop::Verdict& plain,
-                  const std::vector<loop::Values>& calls, port::Entry& entry) {
-    const Deadline deadline = Deadline::in(state_.seconds);
+  // What is asked of such calls.
+  port::PortRequest request_of(const port::LoopSource& source, const loop::Verdict& plain,
+                               const std::vector<loop::Values>& calls, Deadline deadline) const {
     port::PortRequest request;
     request.source = source, request.function = for_every_call(plain), request.integers = calls[0];
     if (asked_.sizes.lists()) request.sizes = calls;
     check_aliases(plain.function);
     std::tie(request.verdict, request.call) = for_call(request.source, plain, request.integers, deadline);
     request.called = !asked_.sizes.parameters(asked_.source).empty();
+    request.tools = tools_;
+    return request;
+  }
+
+  // Calls that one record is of.
+  void port_calls(const port::LoopSource& source, const std::string& macros, const loop::Verdict& plain,
+                  const std::vector<loop::Values>& calls, port::Entry& entry) {
+    const Deadline deadline = Deadline::in(state_.seconds);
+    port::PortRequest request = request_of(source, plain, calls, deadline);
     const std::vector<std::string> given = asked_.sizes.parameters(asked_.source);
     for (const auto& [name, value] : request.call.values)
       if (std::ranges::find(given, name) == given.end()) chosen_.insert(fmt::format("{}={}", name, value));
@@ -368,7 +402,6 @@ class Ports {
         if (finding.changed && std::ranges::find(entry.changed_by, finding.module) == entry.changed_by.end())
           entry.changed_by.push_back(finding.module);
     }
-    request.tools = tools_;
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
     const port::PortGpu gpu = gpu_of(request);
@@ -515,6 +548,12 @@ void add_port(Program& program) {
   command.footer("Words behind -- are flags of the C compiler: ak port filters.c smooth -- -Iinclude -DTAPS=5");
   command.flag("--all", state->all, "all functions with a body in the file");
   command.flag("--verdict", state->verdict, "what the analysis says, and nothing more");
+  command.flag("--prompt", state->prompt, "what a language model would be asked, and nothing more");
+  command
+      .option("--prompt-arm", state->arm,
+              "how much it is told: the C text alone, its verdict too, kernels of a loop like it too")
+      .one_of({port::kPromptArms[0].data(), port::kPromptArms[1].data(), port::kPromptArms[2].data()})
+      .shows_default();
   command.flag("--json", state->json, "with --verdict: JSON instead of text");
   command.option("--size", state->sizes,
                  "NAME=NUMBER[,NUMBER...], rising: an integer parameter or a macro of the file, in the calls that are timed");
@@ -530,6 +569,8 @@ void add_port(Program& program) {
   state->search.add_cache_to(command);
   command.on_run([state] {
     if (state->json && !state->verdict) throw Error(ErrorCode::invalid_argument, "--json: it goes with --verdict");
+    if (state->prompt && state->verdict) throw Error(ErrorCode::invalid_argument, "--prompt: it does not go with --verdict");
+    if (state->prompt && !state->out.empty()) throw Error(ErrorCode::invalid_argument, "--out: it does not go with --prompt");
     if (state->verdict && !state->out.empty()) throw Error(ErrorCode::invalid_argument, "--out: it does not go with --verdict");
     return Ports(*state).run();
   });

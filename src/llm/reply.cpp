@@ -8,6 +8,7 @@
 
 #include "ak/types.hpp"
 #include "base/text.hpp"
+#include "llm/thinking.hpp"
 
 namespace ak {
 namespace {
@@ -16,12 +17,6 @@ namespace dom = simdjson::dom;
 
 constexpr std::int64_t kLargestValue = 4096;  // of any knob: no kernel goes near it, and products of two stay in 32 bits
 constexpr std::size_t kMostFields = 32, kMostWhy = 200;
-
-std::string_view without_thinking(std::string_view text) {
-  constexpr std::string_view kOpen = "<think>", kClose = "</think>";
-  if (const auto end = text.rfind(kClose); end != text.npos) return text.substr(end + kClose.size());
-  return text.substr(0, text.find(kOpen));  // never closed: cut off while it thought
-}
 
 // The next object without an object inside, from `at` on; empty at the end. Quotes count only inside an object: prose has
 // feet and inches.

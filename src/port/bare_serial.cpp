@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <set>
@@ -15,6 +14,7 @@
 #include "ak/types.hpp"
 #include "loop/c_tokens.hpp"
 #include "loop/cpp_words.hpp"
+#include "port/size_expression.hpp"
 
 namespace ak::port {
 
@@ -322,53 +322,17 @@ class Unit {
     value.extents.insert(value.extents.begin(), outer.value_or(loop::integer(0)));
   }
 
-  // Sums and products of numbers and integer parameters; nothing for what is more.
+  // Of numbers and integer parameters.
   std::optional<Term> parsed(Tokens words) const {
     std::vector<Token> all;
     for (const Token word : words)
       if (word != "static" && word != "restrict" && word != "const") expand(word, all, 0);
-    std::size_t at = 0;
-    if (all.size() > 64) return std::nullopt;
-    const auto term = sum(all, at);
-    return term && at == all.size() ? term : std::nullopt;
-  }
-  std::optional<Term> sum(const std::vector<Token>& all, std::size_t& at) const {
-    auto left = product(all, at);
-    while (left && at < all.size() && (all[at] == "+" || all[at] == "-")) {
-      const std::string op(all[at++]);
-      const auto right = product(all, at);
-      if (!right) return std::nullopt;
-      left = loop::binary(op, *left, *right);
-    }
-    return left;
-  }
-  std::optional<Term> product(const std::vector<Token>& all, std::size_t& at) const {
-    auto left = atom(all, at);
-    while (left && at < all.size() && (all[at] == "*" || all[at] == "/")) {
-      const std::string op(all[at++]);
-      const auto right = atom(all, at);
-      if (!right) return std::nullopt;
-      left = loop::binary(op, *left, *right);
-    }
-    return left;
-  }
-  std::optional<Term> atom(const std::vector<Token>& all, std::size_t& at) const {
-    if (at >= all.size()) return std::nullopt;
-    const Token token = all[at++];
-    if (token == "(") {
-      const auto inner = sum(all, at);
-      return inner && at < all.size() && all[at++] == ")" ? inner : std::nullopt;
-    }
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
-    if (error == std::errc() && end == token.data() + token.size() && token.front() != '-')
-      return token.front() == '0' && token.size() > 1
-                 ? std::nullopt
-                 : std::optional(loop::integer(number, number == static_cast<int>(number) ? ScalarType::i32 : ScalarType::i64));
-    for (const DeclaredParameter& each : parameters_)
-      if (each.value.name == token && !each.value.pointer && !is_real(each.value.type))
-        return loop::scalar(each.value.name, each.value.type);
-    return std::nullopt;
+    return size_expression(all, [&](Token token) -> std::optional<Term> {
+      for (const DeclaredParameter& each : parameters_)
+        if (each.value.name == token && !each.value.pointer && !is_real(each.value.type))
+          return loop::scalar(each.value.name, each.value.type);
+      return std::nullopt;
+    });
   }
 
   std::string edited() const {

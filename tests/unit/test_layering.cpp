@@ -43,7 +43,7 @@ const std::map<std::string, std::vector<std::string>> kUses = {
     {"analyser", {"loop"}},  // the program ak-analyse; nothing includes it
     {"emulate", {"loop", "worker"}},
     {"ak_worker", {"emulate", "port"}},  // the program
-    {"port", {"loop", "emulate", "jit", "timing", "cache", "worker", "plan", "proof"}},
+    {"port", {"loop", "emulate", "jit", "timing", "cache", "worker", "plan", "proof", "llm"}},
     {"cli", {"api", "port"}},
 };
 
