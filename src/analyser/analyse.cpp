@@ -172,23 +172,6 @@ bool is_sequential(const loop::Verdict& verdict) {
 loop::Verdict analysed(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
                        const std::set<std::string>& without, const Limits& limits);
 
-/// A recurrence down one column: templates know it where a call says how long rows are.
-bool is_down_a_column(const loop::Function& function, const loop::Group& group) {
-  if (group.loops.size() != 1 || (group.loops[0].role != loop::Role::scan && group.loops[0].role != loop::Role::chains))
-    return false;
-  return std::ranges::any_of(group.recurrences, [&](const loop::Recurrence& one) {
-    const Node* const statement = find_node(function, one.statement);
-    bool strides = false;
-    if (statement)
-      loop::for_each(statement->target, [&](const loop::Term& part) {
-        const auto moves = [&](int side) { return loop::mentions(part.terms[side], group.loops[0].variable); };
-        if (part.kind == loop::Term::Kind::binary && part.text == "*")
-          strides = strides || (moves(0) && !loop::evaluate(part.terms[1], {})) || (moves(1) && !loop::evaluate(part.terms[0], {}));
-      });
-    return strides;
-  });
-}
-
 /// With as few of the doubtful lengths of rows taken for positive as leave the least open; nothing where none does.
 std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const std::vector<loop::Term>& doubtful,
                                                const Facts& facts, const std::vector<loop::Note>& notes,
@@ -200,8 +183,6 @@ std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const
   const auto assuming = [&] { return analysed(plain.function, more, notes, with_all(without, {"loop unrolling"}), limits); };
   loop::Verdict best = assuming();
   if (!best.refused.empty() || best.in_order || left_open(best) >= left_open(plain)) return std::nullopt;
-  if (std::ranges::any_of(best.groups, [&](const loop::Group& one) { return is_down_a_column(best.function, one); }))
-    return std::nullopt;
   for (std::size_t i = 0; i < more.assumed.size() && more.assumed.size() > 1;) {
     const std::vector<loop::Term> all = more.assumed;
     more.assumed.erase(more.assumed.begin() + static_cast<std::ptrdiff_t>(i));

@@ -153,6 +153,21 @@ TEST_CASE("corpus: what holds for rows above 0 alone runs in order where they ar
   for (std::size_t i = 0; i < trials.size(); ++i) CHECK_MESSAGE(trials[i].right() == (i % 2 == 0), trials[i].text());
 }
 
+TEST_CASE("corpus: recurrences down one column of a flat array are scans and chains for every length of its rows") {
+  const auto loops = loops_named({"flat_column_into_next", "flat_decay_down_column", "flat_roots_up_column"});
+  all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    if (own.name == "flat_column_into_next") return first;
+    CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
+    loop::Verdict always = test::verdict_of(own);
+    CHECK_MESSAGE(always.used.empty(), own.name);
+    CHECK_MESSAGE(always.assumed.size() == 1, own.name);
+    always.assumed.clear();
+    CHECK_MESSAGE(port::port_candidates(always, false).size() == 1, own.name);
+    return first;
+  });
+}
+
 TEST_CASE("corpus: solvers of rows and of columns have a thread each, where these leave each other nothing") {
   const auto loops = loops_named({"flat_solve_columns", "flat_solve_rows"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {

@@ -341,8 +341,8 @@ TEST_CASE("templates: reductions of floats associate anew, those of integers and
 
 TEST_CASE("templates: how far apart two subscripts are") {
   using ak::port::Apart;
-  const auto apart = [](const Term& read, const Term& write, std::int64_t step = 1) {
-    return ak::port::apart(at("b", {read}), at("b", {write}), "i", step);
+  const auto apart = [](const Term& read, const Term& write, std::int64_t step = 1, const std::vector<Term>& conditions = {}) {
+    return ak::port::apart(at("b", {read}), at("b", {write}), "i", step, conditions);
   };
   CHECK(apart(plus(i, 1), i).iterations == 1);
   CHECK(apart(plus(i, -2), i).iterations == -2);
@@ -354,6 +354,20 @@ TEST_CASE("templates: how far apart two subscripts are") {
   CHECK(apart(binary("*", integer(2), i), i).kind == Apart::Kind::unknown);
   CHECK(apart(integer(3), integer(4)).kind == Apart::Kind::never);
   CHECK(apart(integer(3), integer(3)).kind == Apart::Kind::unknown);
+  // Rows of m, of which nothing is known or that they are no shorter than one element.
+  const std::vector<Term> wide{binary(">", m, integer(0))}, other{binary(">", n, integer(0))}, even{binary(">", binary("*", integer(2), m), integer(0))};
+  const Term row = binary("*", i, m), two_before = binary("*", plus(i, -2), m);
+  CHECK(apart(two_before, row, 1, wide).iterations == -2);
+  CHECK(apart(two_before, row, -1, wide).iterations == 2);
+  CHECK(apart(plus(two_before, 3), plus(row, 3), 1, wide).iterations == -2);
+  CHECK(apart(row, row, 1, wide).kind == Apart::Kind::iterations);
+  CHECK(apart(two_before, row, 1, even).iterations == -2);
+  CHECK(apart(binary("*", row, n), binary("*", two_before, n), 1, {wide[0], other[0]}).iterations == 2);
+  CHECK(apart(two_before, row, 3, wide).kind == Apart::Kind::unknown);
+  CHECK(apart(plus(two_before, 1), row, 1, wide).kind == Apart::Kind::unknown);  // the row before, where m is 1
+  CHECK(apart(binary("*", row, n), binary("*", two_before, n), 1, wide).kind == Apart::Kind::unknown);
+  CHECK(apart(two_before, row, 1, other).kind == Apart::Kind::unknown);
+  CHECK(apart(two_before, row).kind == Apart::Kind::unknown);
 }
 
 TEST_CASE("names that a kernel cannot have are others in its text alone") {

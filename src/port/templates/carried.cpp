@@ -110,7 +110,7 @@ class Division {
       if (node.kind == Node::Kind::loop) moving.insert(node.variable);
     });
     if (intersect(scalars_of(read), moving) || intersect(scalars_of(write), moving)) return {};
-    return apart(read, write, loop_.variable, loop_.step);
+    return apart(read, write, loop_.variable, loop_.step, work_.assumed);
   }
 
   // ---- What is carried, and by which law.
@@ -203,8 +203,8 @@ class Division {
     const bool at_top = statements.size() == 1 && std::any_of(loop_.body.begin(), loop_.body.end(),
                                                               [&](const Node& node) { return node.id == statements[0]->id; });
     if (!at_top || recurrence.distances.empty()) return false;
-    const auto factor = factor_of(linear(statements[0]->target.terms[0]), loop_.variable);
-    if (!factor || *factor == 0) return false;
+    const auto moves = coefficient_of(linear(statements[0]->target.terms[0]), loop_.variable);
+    if (!moves || !never_zero(*moves, work_.assumed)) return false;
     Carried carried;
     if (recurrence.distances.size() == 1) find_only_read(*statements[0]);
     carried.name = recurrence.target;

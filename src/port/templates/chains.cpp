@@ -28,7 +28,7 @@ std::int64_t chains_of(const Work& work) {
 }
 
 /// Whether all that two iterations share is `chains` iterations apart, or a multiple of that.
-bool never_meet(const Node& loop, std::int64_t chains) {
+bool never_meet(const Node& loop, std::int64_t chains, const std::vector<Term>& assumed) {
   const Names written = written_arrays(loop.body), moving = assigned_scalars(loop.body);
   if (intersect(scalar_flow(loop.body).exposed, moving)) return false;
   std::vector<Term> writes, all;
@@ -45,7 +45,7 @@ bool never_meet(const Node& loop, std::int64_t chains) {
   for (const Term& write : writes)
     for (const Term& other : all) {
       if (other.text != write.text) continue;
-      const Apart at = apart(other, write, loop.variable, loop.step);
+      const Apart at = apart(other, write, loop.variable, loop.step, assumed);
       right = right && at.kind != Apart::Kind::unknown && !intersect(scalars_of(other), moving);
       right = right && (at.kind == Apart::Kind::never || at.iterations % chains == 0);
     }
@@ -79,7 +79,7 @@ Register in_register(const Node& loop, std::int64_t chains, const Work& work) {
     std::optional<Term> read;
     loop::for_each(node.value, [&](const Term& part) {
       if (part.kind != Term::Kind::element || part.text != node.target.text) return;
-      const Apart at = apart(part, node.target, loop.variable, loop.step);
+      const Apart at = apart(part, node.target, loop.variable, loop.step, work.assumed);
       if (at.kind == Apart::Kind::iterations && at.iterations == -chains && reads_always(node.value, part)) read = part;
     });
     if (writes != 1 || !read || intersect(scalars_of(*read), assigned_scalars(loop.body))) continue;
@@ -119,7 +119,7 @@ std::vector<Stage> chains_stages(const Work& work) {
   if (!alone) {
     if (!work.setting.restricted) return stages;
     if (!rows->head.empty() || !rows->tail.empty() || !work.kept.empty() || !work.after.empty()) return stages;
-    if (chains > 1 && !never_meet(rows->loop, chains)) return stages;
+    if (chains > 1 && !never_meet(rows->loop, chains, work.assumed)) return stages;
     if (chains == 1 && !work.group.notes.empty()) return stages;
   }
   Node loop = rows->loop;

@@ -82,7 +82,7 @@ void Hazards::guard(const Write& write) {
       require(loop::binary("==", iteration, loop::binary("-", all, loop::integer(1))));
       continue;
     }
-    const Apart apart = ak::port::apart(mine, its, sweep_.col.variable, sweep_.col.step);
+    const Apart apart = ak::port::apart(mine, its, sweep_.col.variable, sweep_.col.step, work_.assumed);
     if (apart.kind == Apart::Kind::unknown) return void(ok_ = false);
     if (apart.kind == Apart::Kind::never || apart.iterations <= 0) continue;
     if (!other.outright) return void(ok_ = false);
@@ -108,7 +108,8 @@ void Hazards::read(const Node& node, const Term& element, bool outright) {
     if (target.text != element.text) continue;
     const bool before = write.node->id < node.id;
     const bool comparable = simple_ && !moves(element) && !moves(target);
-    const Apart apart = comparable ? ak::port::apart(element, target, sweep_.col.variable, sweep_.col.step) : Apart{};
+    const Apart apart =
+        comparable ? ak::port::apart(element, target, sweep_.col.variable, sweep_.col.step, work_.assumed) : Apart{};
     if (apart.kind == Apart::Kind::never) continue;
     if (comparable && stays_put(target) && linear(target.terms[0]) == linear(element.terms[0])) {
       // Every iteration's: it must be this one's.

@@ -33,6 +33,13 @@ Linear product(const Linear& a, const Linear& b) {
   return all;
 }
 
+/// n where it is n times the other, which is not 0; n is not.
+std::optional<std::int64_t> multiple_of(const Linear& term, const Linear& other) {
+  if (term.parts.empty() || term.parts.size() != other.parts.size()) return std::nullopt;
+  const std::int64_t times = term.parts.begin()->second / other.parts.begin()->second;
+  return times != 0 && scaled_sum(term, other, -times).parts.empty() ? std::optional(times) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> Linear::constant() const {
@@ -70,33 +77,62 @@ Linear linear(const Term& term) {
   return Linear{{{{loop::c_text(term)}, 1}}};
 }
 
-std::optional<std::int64_t> factor_of(const Linear& term, const std::string& variable) {
-  std::int64_t factor = 0;
-  for (const auto& [atoms, f] : term.parts)
+std::optional<Linear> coefficient_of(const Linear& term, const std::string& variable) {
+  Linear all;
+  for (const auto& [atoms, f] : term.parts) {
+    std::vector<std::string> others;
     for (const std::string& atom : atoms) {
-      const bool is_name = atom == variable;
+      if (atom == variable) continue;
       // An atom that is more than a name may hold the variable anywhere.
-      if (!is_name && atom.find_first_of("([ ") == atom.npos) continue;
-      if (!is_name) {
-        if (atom.find(variable) != atom.npos) return std::nullopt;
-        continue;
-      }
-      if (atoms.size() != 1) return std::nullopt;
-      factor += f;
+      if (atom.find_first_of("([ ") != atom.npos && atom.find(variable) != atom.npos) return std::nullopt;
+      others.push_back(atom);
     }
-  return factor;
+    if (atoms.size() - others.size() > 1) return std::nullopt;
+    if (others.size() < atoms.size()) add(all, others, f);
+  }
+  return all;
 }
 
-Apart apart(const Term& read, const Term& write, const std::string& variable, std::int64_t step) {
+std::optional<std::int64_t> factor_of(const Linear& term, const std::string& variable) {
+  const auto coefficient = coefficient_of(term, variable);
+  return coefficient ? coefficient->constant() : std::nullopt;
+}
+
+bool never_zero(const Linear& term, const std::vector<Term>& conditions) {
+  if (const auto number = term.constant()) return *number != 0;
+  std::vector<std::string> names;  // above 0
+  for (const Term& condition : conditions) {
+    if (condition.kind != Term::Kind::binary || condition.text != ">" || loop::evaluate(condition.terms[1], {}) != 0) continue;
+    const Linear above = linear(condition.terms[0]);
+    if (multiple_of(term, above) || multiple_of(above, term)) return true;
+    if (condition.terms[0].kind == Term::Kind::scalar) names.push_back(condition.terms[0].text);
+  }
+  return term.parts.size() == 1 && std::ranges::all_of(term.parts.begin()->first, [&](const std::string& atom) {
+           return std::ranges::find(names, atom) != names.end();
+         });
+}
+
+Apart apart(const Term& read, const Term& write, const std::string& variable, std::int64_t step,
+            const std::vector<Term>& conditions) {
   if (read.terms.size() != 1 || write.terms.size() != 1) return {};
-  const Linear r = linear(read.terms[0]), w = linear(write.terms[0]);
-  const auto rf = factor_of(r, variable), wf = factor_of(w, variable);
-  const auto difference = (r - w).constant();
-  if (!rf || !wf || *rf != *wf || !difference) return {};
-  const std::int64_t per_iteration = *rf * step;
-  if (per_iteration == 0) return *difference == 0 ? Apart{} : Apart{Apart::Kind::never};
-  if (*difference % per_iteration != 0) return {Apart::Kind::never};
-  return {Apart::Kind::iterations, *difference / per_iteration};
+  const Linear r = linear(read.terms[0]), w = linear(write.terms[0]), difference = r - w;
+  const auto rf = coefficient_of(r, variable), wf = coefficient_of(w, variable);
+  if (!rf || !wf || *rf != *wf) return {};
+  const Linear per_iteration = scaled_sum({}, *rf, step);
+  if (per_iteration.parts.empty()) {
+    const auto number = difference.constant();
+    return !number || *number == 0 ? Apart{} : Apart{Apart::Kind::never};
+  }
+  if (const auto moved = per_iteration.constant()) {
+    const auto number = difference.constant();
+    if (!number) return {};
+    if (*number % *moved != 0) return {Apart::Kind::never};
+    return {Apart::Kind::iterations, *number / *moved};
+  }
+  if (!never_zero(per_iteration, conditions)) return {};
+  if (difference.parts.empty()) return {Apart::Kind::iterations, 0};
+  const auto iterations = multiple_of(difference, per_iteration);
+  return iterations ? Apart{Apart::Kind::iterations, *iterations} : Apart{};
 }
 
 }  // namespace ak::port

@@ -23,12 +23,19 @@ Linear operator-(const Linear& a, const Linear& b);
 /// f where the term is f * variable + what does not depend on it; nothing for any other.
 std::optional<std::int64_t> factor_of(const Linear& term, const std::string& variable);
 
+/// What the variable is multiplied with, j * w + i by j: w; nothing where it is no factor alone.
+std::optional<Linear> coefficient_of(const Linear& term, const std::string& variable);
+/// Where all of these conditions hold: those that say of a sum or of names that they are above 0.
+bool never_zero(const Linear& term, const std::vector<loop::Term>& conditions);
+
 /// By how many of the loop's iterations (of that step) `write` reaches the element of `read` later than `read` does: over 0,
-/// later; 0, in the same one; below, earlier.
+/// later; 0, in the same one; below, earlier. Where these conditions hold: elements of a column lie rows apart, however wide
+/// these are.
 struct Apart {
   enum class Kind { never, iterations, unknown } kind = Kind::unknown;
   std::int64_t iterations = 0;
 };
-Apart apart(const loop::Term& read, const loop::Term& write, const std::string& variable, std::int64_t step);
+Apart apart(const loop::Term& read, const loop::Term& write, const std::string& variable, std::int64_t step,
+            const std::vector<loop::Term>& conditions);
 
 }  // namespace ak::port

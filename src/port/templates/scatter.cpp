@@ -263,7 +263,7 @@ class Scatter {
     for (const Term& write : writes)
       for (const Term& other : all) {
         if (other.text != write.text) continue;
-        const Apart at = apart(other, write, innermost.variable, innermost.step);
+        const Apart at = apart(other, write, innermost.variable, innermost.step, work_.assumed);
         right = right && at.kind == Apart::Kind::iterations && at.iterations == 0 &&
                 !intersect(scalars_of(other), assigned_scalars(body_));
       }

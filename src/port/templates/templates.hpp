@@ -54,6 +54,7 @@ struct Work {
   std::vector<Passed> kept;       // whose values after body and `after` one thread is to leave there
   std::set<std::string> own;      // local arrays that each thread has to itself
   std::string tag;                // of this group; names of its scratch and helpers end with it and an underscore
+  std::vector<loop::Term> assumed;  // Verdict::assumed
   Setting setting;
 };
 

@@ -103,7 +103,7 @@ void append(std::vector<Node>& to, const std::vector<Node>& from) { to.insert(to
 }  // namespace
 
 Works::Works(const loop::Verdict& verdict, const Setting& setting)
-    : shaped_(loop::by_rows(verdict)), setting_(setting), groups_(verdict.groups) {
+    : shaped_(loop::by_rows(verdict)), assumed_(verdict.assumed), setting_(setting), groups_(verdict.groups) {
   function_ = flattened_with(verdict.function, groups_);
   written_ = written_arrays(function_.body);
   std::set<int> all;
@@ -333,6 +333,7 @@ Work Works::work(std::size_t group, std::size_t last) const {
   work.body = bodies_[group];
   work.tag = fmt::format("{}", group);
   work.own = own_;
+  work.assumed = assumed_;
   work.setting = setting_;
   std::vector<Node> all = work.body, rest;
   for (std::size_t i = group + 1; i <= last; ++i) append(work.after, bodies_[i]);

@@ -49,6 +49,7 @@ class Works {
   static std::string kept_name(const std::string& scalar, std::size_t group);
 
   loop::Function function_, shaped_;
+  std::vector<loop::Term> assumed_;
   Setting setting_;
   std::vector<loop::Group> groups_;
   std::vector<std::vector<loop::Node>> bodies_;
