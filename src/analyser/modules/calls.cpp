@@ -14,10 +14,10 @@ using loop::Term;
 
 namespace {
 
-bool is_count(const std::string& name) { return name.starts_with('#'); }
+bool is_count_name(const std::string& name) { return name.starts_with('#'); }
 
 std::optional<std::int64_t> bound_of(const isl::set& calls, const std::string& name, bool least) {
-  if (is_count(name)) return least ? std::optional<std::int64_t>(0) : std::nullopt;
+  if (is_count_name(name)) return least ? std::optional<std::int64_t>(0) : std::nullopt;
   const int at = isl_set_find_dim_by_name(calls.get(), isl_dim_param, name.c_str());
   if (at < 0) return std::nullopt;
   isl_set* values =
@@ -57,7 +57,7 @@ bool as_affine(const Polynomial& of, const isl::set& calls) {
     }
     const isl::pw_aff value = parameter(space, monomial.front());
     sum = sum.add(value.scale(static_cast<long>(factor)));
-    if (is_count(monomial.front())) where = where.intersect(value.ge_set(constant(space, 0)));
+    if (is_count_name(monomial.front())) where = where.intersect(value.ge_set(constant(space, 0)));
   }
   return where.intersect(sum.lt_set(constant(space, 0))).is_empty();
 }
