@@ -11,13 +11,21 @@ extern "C" {
 
 typedef struct ak_loop ak_loop; /* thread-safe; must not outlive its context */
 
+/* ak/loop.hpp: LoopResidency */
+typedef enum ak_loop_residency AK_INT {
+  ak_loop_residency_ask = 0,
+  ak_loop_residency_device = 1,
+  ak_loop_residency_host = 2
+} ak_loop_residency;
+
 /* host: the caller's compiled function behind a line that takes the address of each value, in C's order, before them that of
  * what it returns; or null. Of smooth, say:
  *
  *   static void smooth_on_host(void* const* v) { smooth(*(int*)v[0], *(float**)v[1], *(const float**)v[2]); }
  *
  * text: the source itself; the file then only names it. flags: the compiler's, one a word: "-Iinclude", "-DTAPS=5". lengths:
- * "a=n+1", in elements, for parameters whose length neither their text nor their subscripts tell. All of it is copied. */
+ * "a=n+1", in elements, for parameters whose length neither their text nor their subscripts tell. residency, and unordered
+ * unless it is 0, are promises. All of it is copied. */
 typedef struct ak_loop_options {
   size_t size;
   void (*host)(void* const* values);
@@ -26,13 +34,15 @@ typedef struct ak_loop_options {
   size_t flag_count;
   const char* const* lengths;
   size_t length_count;
+  ak_loop_residency residency;
+  int unordered;
 } ak_loop_options;
 
 #define AK_LOOP_OPTIONS_INIT \
-  { sizeof(ak_loop_options), NULL, NULL, NULL, 0, NULL, 0 }
+  { sizeof(ak_loop_options), NULL, NULL, NULL, 0, NULL, 0, ak_loop_residency_ask, 0 }
 
 /* Opens no file yet: what is wrong with it, the first call says. context null: the default one. options may be null. *loop is
- * null after a failure: invalid_argument (a name is null or empty, a length is not NAME=LENGTH). */
+ * null after a failure: invalid_argument (a name is null or empty, a length is not NAME=LENGTH, residency is none). */
 AK_API ak_status ak_loop_open(ak_context* context, const char* file, const char* function, const ak_loop_options* options,
                               ak_loop** loop);
 /* No call of it may be on its way; what was enqueued runs on. Null is allowed. */

@@ -87,10 +87,24 @@ struct LoopHost {
   }
 };
 
+/// Where the arrays of all calls of a loop lie.
+enum class LoopResidency : std::uint8_t {
+  ask,     ///< wherever: each call asks the driver of each array that is not on the heap, static or on the stack
+  device,  ///< kernels reach them all: device or managed memory
+  host     ///< the program does: what it allocated itself, pinned memory, managed memory
+};
+
 struct LoopOptions {
   std::string text;                            ///< the source itself; the file then only names it
   std::vector<std::string> flags;              ///< the compiler's: -I, -D, -std
   std::map<std::string, std::string> lengths;  ///< of parameters whose length neither their text nor their subscripts tell
+  /// A promise, for calls that are to cost no question. A call that is the first of its kind is held to it, and refused by the
+  /// argument's name; later ones are not: a device pointer then faults in the C function, a host pointer in the kernel, which
+  /// ends CUDA in the process.
+  LoopResidency residency = LoopResidency::ask;
+  /// A promise that nothing on the stream reads or writes the arrays that calls have in the host's memory, not even a host
+  /// function (cudaLaunchHostFunc): where the C function serves them, it then does not wait for what is on the stream.
+  bool unordered = false;
 };
 
 /// One C function in a context, which it must not outlive. A value; thread-safe.
@@ -98,10 +112,11 @@ class Loop {
  public:
   /// Enqueues what the function does on the stream, in the function's own order of arguments, before them a pointer to where
   /// what it returns goes, behind them, by name, the variables of file scope that it uses: arrays, and scalars that it writes,
-  /// as pointers; the host function has its own of them and does not serve then. Device pointers, or all of them host pointers: then the call returns when it is done. The first call
-  /// of a kind of call (values that steer subscripts, how arrays overlap) analyses, generates, proves and times kernels within
-  /// AK_LOOP_BUDGET_S, and works; later ones launch. In a capture a loop that is not known runs as one GPU thread.
-  /// Throws Error{invalid_argument} that names the argument, Error{unsupported} where nothing can serve it.
+  /// as pointers; the host function has its own of them and does not serve then. Device pointers, or all of them host pointers:
+  /// then the call returns when it is done. The first call of a kind of call (values that steer subscripts, how arrays overlap)
+  /// analyses, generates, proves and times kernels within AK_LOOP_BUDGET_S, and works; later ones launch. In a capture a loop
+  /// that is not known runs as one GPU thread. Throws Error{invalid_argument} that names the argument, Error{unsupported} where
+  /// nothing can serve it.
   template <class... Arguments>
   void operator()(Stream stream, Arguments... arguments) const {
     static constexpr LoopType types[] = {loop_type<Arguments>()..., LoopType{}};

@@ -75,7 +75,7 @@ AK_SIZED(ak_options, AK_OPTIONS_INIT, guard_every);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, bucket_to);
 AK_SIZED(ak_counters, AK_COUNTERS_INIT, guard_demotions);
 AK_SIZED(ak_call, AK_CALL_INIT, tokens_to);
-AK_SIZED(ak_loop_options, AK_LOOP_OPTIONS_INIT, length_count);
+AK_SIZED(ak_loop_options, AK_LOOP_OPTIONS_INIT, unordered);
 #undef AK_SIZED
 
 inline constexpr std::size_t kLargestStruct = 1 << 16;  // beyond it a size is no size but what lay in memory

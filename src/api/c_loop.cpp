@@ -69,6 +69,11 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
         throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.lengths[{}]: '{}' is not NAME=LENGTH", i, word));
       all.lengths[std::string(word.substr(0, equals))] = word.substr(equals + 1);
     }
+    if (given.residency < ak_loop_residency_ask || given.residency > ak_loop_residency_host)
+      throw ak::Error(ak::ErrorCode::invalid_argument,
+                      fmt::format("options.residency: {} is not a residency", static_cast<int>(given.residency)));
+    all.residency = static_cast<ak::LoopResidency>(given.residency);
+    all.unordered = given.unordered != 0;
     ak::LoopHost host;
     if (given.host) {
       host.function = reinterpret_cast<void (*)()>(given.host);

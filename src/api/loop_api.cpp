@@ -15,7 +15,7 @@ Loop Context::loop(const std::string& file, const std::string& function, const L
   port::LoopSource source;
   source.file = file, source.function = function;
   source.text = options.text, source.flags = options.flags, source.lengths = options.lengths;
-  return Loop(impl_->loop(std::move(source), host));
+  return Loop(impl_->loop(std::move(source), host, {options.residency, options.unordered}));
 }
 
 void Loop::call(Stream stream, const LoopType* types, void* const* values, std::size_t count) const {

@@ -197,10 +197,10 @@ Explanation Context::Impl::explain(const Problem& problem) {
   return known ? state_->explanation(device, problem, *known) : state_->expectation(device, problem);
 }
 
-std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHost host) {
+std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHost host, LoopPromise promise) {
   return std::make_shared<Loop::State>(
       state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); }, std::move(source),
-      std::move(host));
+      std::move(host), promise);
 }
 
 std::uint64_t Context::Impl::epoch() const {

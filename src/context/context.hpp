@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "cache/record.hpp"
 #include "cache/store.hpp"
+#include "context/loop_arguments.hpp"
 #include "core/problem.hpp"
 #include "machine/machine.hpp"
 #include "plan/plan.hpp"
@@ -76,7 +77,7 @@ struct Context::Impl {
   /// Starts no search.
   Explanation explain(const Problem& problem);
   /// A C function whose loops become kernels; reads nothing yet.
-  std::shared_ptr<Loop::State> loop(port::LoopSource source, LoopHost host);
+  std::shared_ptr<Loop::State> loop(port::LoopSource source, LoopHost host, LoopPromise promise = {});
   Counters counters() const;
 
   const Settings& settings() const;

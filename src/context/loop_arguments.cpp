@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/own_memory.hpp"
 #include "gpu/pointer_place.hpp"
 
 namespace ak {
@@ -196,7 +197,7 @@ void refuse_length(const LoopPrototype& prototype, const std::string& name) {
 }
 
 LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
-                   const LoopValues& values, bool ask_driver, bool needs_lengths) {
+                   const LoopValues& values, LoopResidency promised, bool needs_lengths) {
   LoopMemory memory;
   std::vector<std::int64_t> integers;
   const auto of = prototype.integer_arguments();
@@ -222,8 +223,12 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
     if (!begin) refuse(prototype, fmt::format("{} is null, and has {} elements", argument.name, elements));
     if (reinterpret_cast<std::uintptr_t>(begin) % static_cast<unsigned>(size_of(argument.type)))
       refuse(prototype, fmt::format("{} is not aligned to its elements", argument.name));
-    const PointerPlace place = ask_driver ? place_of(begin) : PointerPlace{};
-    (place.device ? on_device : on_host) = i;
+    const PointerPlace place = in_own_memory(begin) ? PointerPlace{} : place_of(begin);
+    const bool other = promised == (place.device ? LoopResidency::host : LoopResidency::device);
+    if (other && !place.managed)
+      refuse(prototype, fmt::format("{} is a {} pointer, and LoopOptions::residency promises {} pointers", argument.name,
+                                    place.device ? "device" : "host", place.device ? "host" : "device"));
+    (place.device && !other ? on_device : on_host) = i;
     if (place.device && place.behind < bytes)
       refuse(prototype, fmt::format("{} has {} elements, and its memory ends after {}", argument.name, elements,
                                     place.behind / size_of(argument.type)));
@@ -233,7 +238,9 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
   if (on_host && on_device)
     refuse(prototype, fmt::format("{} is a host pointer and {} a device pointer; all of them are to be one or the other",
                                   prototype.arguments()[*on_host].name, prototype.arguments()[*on_device].name));
-  memory.where = on_host ? LoopMemory::Where::host : LoopMemory::Where::device;
+  const bool host = on_host || promised == LoopResidency::host;
+  memory.where = host ? LoopMemory::Where::host : LoopMemory::Where::device;
+  memory.for_good = memory.for_good || promised != LoopResidency::ask;
   find_overlaps(prototype, memory);
   for (const std::string& name : memory.call.aliases.empty() ? steering : loop::steering_parameters(function))
     memory.call.values.emplace_back(name, memory.integers[name]);

@@ -68,6 +68,12 @@ struct LoopValues {
 /// does not fit.
 void gather(const LoopPrototype& prototype, const LoopType* types, void* const* values, std::size_t count, LoopValues& into);
 
+/// What the caller says of a loop's calls, as LoopOptions has it.
+struct LoopPromise {
+  LoopResidency residency = LoopResidency::ask;
+  bool unordered = false;
+};
+
 /// Where the data of a call lies, and how.
 struct LoopMemory {
   enum class Where : std::uint8_t { device, host };
@@ -78,19 +84,18 @@ struct LoopMemory {
   };
   Where where = Where::device;
   std::vector<Region> regions;  // of pointers that are not empty
-  bool for_good = true;         // as PointerPlace has it, of all of them
+  bool for_good = true;         // as PointerPlace has it, of all of them; or it is promised
   loop::CallClass call;         // steering values, overlaps
   bool tangled = false;         // arrays overlap so that no distance in elements says how
   std::string unmeasured;       // an array whose length is not known; of those one element was looked at
   loop::Values integers;
 };
 
-/// Throws Error{invalid_argument}: host and device pointers in one call, an array that is shorter than the function says, a
-/// length that is not known though one is needed. steering: integer parameters whose values are part of the call's class; where
-/// arrays overlap, all that loop::steering_parameters names are. ask_driver: what CUDA says of a pointer; without, all of them
-/// are the host's.
+/// Throws Error{invalid_argument}: host and device pointers in one call, or others than `promised`, an array that is shorter
+/// than the function says, a length that is not known though one is needed. steering: integer parameters whose values are part
+/// of the call's class; where arrays overlap, all that loop::steering_parameters names are.
 LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
-                   const LoopValues& values, bool ask_driver, bool needs_lengths = true);
+                   const LoopValues& values, LoopResidency promised, bool needs_lengths = true);
 
 /// Throws Error{invalid_argument} that says how to give the array's length.
 [[noreturn]] void refuse_length(const LoopPrototype& prototype, const std::string& name);

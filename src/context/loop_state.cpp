@@ -9,6 +9,7 @@
 
 #include "base/build.hpp"
 #include "base/log.hpp"
+#include "base/own_memory.hpp"
 #include "context/describe.hpp"
 #include "context/loop_guard.hpp"
 #include "context/loop_job.hpp"
@@ -57,14 +58,19 @@ bool same_kernels(const loop::Winner& one, const loop::Winner& other) {
 
 }  // namespace
 
-// How the last calls of this thread went. One with the same values goes so again, with no question to the driver where its
-// arrays lie for good where they are; one that differs in its pointers alone after a question for each of them.
+// How the last calls of this thread went. One with the same values goes so again, once its arrays are where they were: the
+// driver is asked of each, but where they lie for good where they are, or in the process's own memory.
 struct Loop::State::Recent {
   static constexpr std::size_t kMost = 16;  // arguments
   std::uint64_t state = 0, epoch = 0;
   const DeviceState* device = nullptr;
   std::size_t count = 0;
   std::uint64_t bits[kMost];
+  struct Arrays {
+    std::int64_t bytes[kMost] = {};  // 0: what is no array, or empty
+    LoopMemory::Where where = LoopMemory::Where::device;
+    bool for_good = false;  // as LoopMemory has it
+  } arrays;
   Way way;
 
   bool is(const State& of, std::uint64_t now, const DeviceState& on, const LoopValues& given) const {
@@ -72,42 +78,42 @@ struct Loop::State::Recent {
            std::memcmp(bits, given.bits.data(), count * sizeof bits[0]) == 0;
   }
 
+  // Whether these arrays lie where the others lay, and are as long. for_good: as PointerPlace has it, of all of them.
+  bool there(const LoopValues& given, bool& for_good) const {
+    const bool on_host = arrays.where == LoopMemory::Where::host;
+    for_good = true;
+    for (std::size_t i = 0; i < given.count; ++i) {
+      if (arrays.bytes[i] == 0) continue;
+      const PointerPlace place = on_host && in_own_memory(given.pointer(i)) ? PointerPlace{} : place_of(given.pointer(i));
+      if (place.device == on_host || (place.device && place.behind < arrays.bytes[i])) return false;
+      for_good = for_good && place.for_good;
+    }
+    return true;
+  }
+
+  // Whether arrays of such lengths are aligned and lie apart from each other.
+  bool apart(const LoopPrototype& prototype, const LoopValues& given) const {
+    for (std::size_t i = 0; i < given.count; ++i) {
+      if (arrays.bytes[i] == 0) continue;
+      const auto begin = given.bits[i], end = begin + static_cast<std::uint64_t>(arrays.bytes[i]);
+      const LoopPrototype::Argument& argument = prototype.arguments()[i];
+      if (begin == 0 || begin % static_cast<unsigned>(size_of(argument.type))) return false;
+      for (std::size_t j = 0; j < i; ++j) {
+        if (arrays.bytes[j] == 0 || (argument.constant && prototype.arguments()[j].constant)) continue;
+        if (begin < given.bits[j] + static_cast<std::uint64_t>(arrays.bytes[j]) && given.bits[j] < end) return false;
+      }
+    }
+    return true;
+  }
+
   static Recent& with(std::uint64_t hash) {
     thread_local Recent recent[16];
     return recent[hash % std::size(recent)];
   }
-};
-
-// Of calls whose arrays do not overlap; without their pointers.
-struct Loop::State::Alike {
-  Recent call;                             // bits of pointers are 0
-  std::int64_t bytes[Recent::kMost] = {};  // of arrays; 0: what is no array, or empty
-  LoopMemory::Where where = LoopMemory::Where::device;
-
-  static Alike& with(std::uint64_t hash) {
-    thread_local Alike alike[16];
+  // Of calls whose arrays do not overlap, as it is for any such pointers; bits of pointers are 0.
+  static Recent& alike(std::uint64_t hash) {
+    thread_local Recent alike[16];
     return alike[hash % std::size(alike)];
-  }
-
-  // Whether these arrays lie where the others lay, as long as they, apart from each other. `for_good`: as PointerPlace has it.
-  bool takes(const LoopPrototype& prototype, const LoopValues& given, bool& for_good) const {
-    for_good = true;
-    for (std::size_t i = 0; i < given.count; ++i) {
-      if (bytes[i] == 0) continue;
-      const auto begin = given.bits[i];
-      const LoopPrototype::Argument& argument = prototype.arguments()[i];
-      if (begin == 0 || begin % static_cast<unsigned>(size_of(argument.type))) return false;
-      const PointerPlace place = place_of(given.pointer(i));
-      if (place.device != (where == LoopMemory::Where::device) || (place.device && place.behind < bytes[i])) return false;
-      for_good = for_good && place.for_good;
-      for (std::size_t j = 0; j < i; ++j) {
-        if (bytes[j] == 0 || (argument.constant && prototype.arguments()[j].constant)) continue;
-        const auto other = given.bits[j];
-        if (begin < other + static_cast<std::uint64_t>(bytes[j]) && other < begin + static_cast<std::uint64_t>(bytes[i]))
-          return false;
-      }
-    }
-    return true;
   }
 };
 
@@ -130,12 +136,13 @@ std::uint64_t hash_of(std::uint64_t state, const LoopValues& values) {
 }  // namespace
 
 Loop::State::State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source,
-                   LoopHost host)
+                   LoopHost host, LoopPromise promise)
     : common_(common),
       service_(service),
       device_(std::move(device)),
       source_(std::move(source)),
       host_(std::move(host)),
+      promise_(promise),
       number_(++states) {}
 
 // --- hot -------------------------------------------------------------------------------------------------------------
@@ -150,29 +157,30 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   const bool checked = device.loop_guard && device.loop_guard->due();
   const std::uint64_t epoch = epoch_.load(std::memory_order_acquire) + (device.loop_guard ? device.loop_guard->demotions() : 0);
   Recent& recent = Recent::with(hash_of(number_, given));
-  if (!checked && recent.is(*this, epoch, device, given)) [[likely]]
+  bool for_good = false;
+  if (!checked && recent.is(*this, epoch, device, given) && (recent.arrays.for_good || recent.there(given, for_good)))
+      [[likely]]
     if (go(device, *known, recent.way, given, stream)) [[likely]]
       return;
-  const bool keeps = count <= Recent::kMost;
+  const bool keeps = count <= Recent::kMost, promised = promise_.residency != LoopResidency::ask;
   const LoopValues scalars = without_pointers(known->prototype, given);
-  Alike& alike = Alike::with(hash_of(number_, scalars));
-  const auto remember = [&](Recent& in, const LoopValues& values, const Way& way) {
-    in.state = number_, in.epoch = epoch, in.device = &device, in.count = count, in.way = way;
+  Recent& alike = Recent::alike(hash_of(number_, scalars));
+  const auto remember = [&](Recent& in, const LoopValues& values, const Recent::Arrays& arrays, const Way& way) {
+    in.state = number_, in.epoch = epoch, in.device = &device, in.count = count, in.arrays = arrays, in.way = way;
     std::memcpy(in.bits, values.bits.data(), count * sizeof in.bits[0]);
     if (way.decided || way.kind != Way::Kind::kernel || way.plan->decisions() > Way::kMost) return;
     in.way.decided = true;
     way.plan->decide(given.span(), in.way.decisions);
   };
-  if (bool for_good = false;
-      keeps && !checked && alike.call.is(*this, epoch, device, scalars) && alike.takes(known->prototype, given, for_good)) {
-    const Way way = alike.call.way;
-    if (go(device, *known, way, given, stream)) {
-      if (for_good) remember(recent, given, way);
-      return;
-    }
+  if (keeps && !checked && alike.is(*this, epoch, device, scalars) && alike.apart(known->prototype, given) &&
+      (promised || alike.there(given, for_good))) {
+    Recent::Arrays arrays = alike.arrays;
+    arrays.for_good = promised || for_good;
+    if (go(device, *known, alike.way, given, stream)) return remember(recent, given, arrays, alike.way);
   }
 
-  const LoopMemory memory = look_at(known->prototype, known->function, known->steering, given, true, !known->bare);
+  const LoopMemory memory =
+      look_at(known->prototype, known->function, known->steering, given, promise_.residency, !known->bare);
   Machine& machine = *device.machine;
   if (!machine.launches()) throw Error(ErrorCode::unsupported, "nothing can be launched from a recording (AK_RECORDING)");
   machine.check_stream(stream);
@@ -183,14 +191,12 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   if (checked && way.kind == Way::Kind::kernel && !capturing && served && served->source != kSerial)
     device.loop_guard->check(stream, shared(*known), memory, given, served, *way.plan);
   run(device, *known, way, memory, given, stream);
-  // The epoch is the one before the way was asked for.
-  if (!lasts || !keeps) return;
-  if (memory.for_good && memory.where == LoopMemory::Where::device) remember(recent, given, way);
-  if (memory.tangled || !memory.call.aliases.empty()) return;
-  remember(alike.call, scalars, way);
-  alike.where = memory.where;
-  std::fill(std::begin(alike.bytes), std::end(alike.bytes), 0);
-  for (const LoopMemory::Region& region : memory.regions) alike.bytes[region.argument] = region.bytes;
+  // The epoch is the one before the way was asked for. What copies has to know the whole call each time.
+  if (!lasts || !keeps || way.kind == Way::Kind::copied || way.kind == Way::Kind::in_place) return;
+  Recent::Arrays arrays{{}, memory.where, memory.for_good};
+  for (const LoopMemory::Region& region : memory.regions) arrays.bytes[region.argument] = region.bytes;
+  remember(recent, given, arrays, way);
+  if (!memory.tangled && memory.call.aliases.empty()) remember(alike, scalars, arrays, way);
 }
 
 // False where the call has to be looked at whole.
@@ -199,7 +205,7 @@ bool Loop::State::go(DeviceState& device, const LoopKnown& known, const Way& way
     return way.decided ? way.plan->try_launch(stream, values.span(), way.decisions)
                        : way.plan->try_launch(stream, values.span());
   if (way.kind != Way::Kind::host || device.machine->capturing(stream)) return false;
-  wait_for(stream);
+  if (!promise_.unordered) wait_for(stream);
   known.run_host(values.addresses.data());
   return true;
 }
@@ -329,7 +335,7 @@ void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& wa
     case Way::Kind::kernel:
       return launch(device, known, *way.plan, values, stream);
     case Way::Kind::host:  // behind what the stream may still do to its arrays
-      wait_for(stream);
+      if (!promise_.unordered) wait_for(stream);
       return known.run_host(values.addresses.data());
     case Way::Kind::copied: {
       const RelaxedCapture relaxed;
@@ -531,7 +537,7 @@ Explanation Loop::State::prepare(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, true, !of.bare);
+  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, promise_.residency, !of.bare);
   const bool off = common_.settings.mode == Mode::off && of.host_serves;
   return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false, true));
 }
@@ -541,7 +547,7 @@ Explanation Loop::State::explain(const LoopType* types, void* const* values, std
   LoopValues given;
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
-  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, true, !of.bare);
+  const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, promise_.residency, !of.bare);
   LoopServedPtr served;
   if (only_serial(of, memory).empty()) {
     if (const auto kept = find(device, loop::text(memory.call))) served = kept->served;

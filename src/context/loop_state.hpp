@@ -23,7 +23,8 @@ namespace ak {
 class Loop::State {
  public:
   /// All of them outlive it.
-  State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host);
+  State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host,
+        LoopPromise promise = {});
 
   void call(Stream stream, const LoopType* types, void* const* values, std::size_t count);
   Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
@@ -44,7 +45,6 @@ class Loop::State {
     std::int64_t decisions[kMost] = {};
   };
   struct Recent;
-  struct Alike;
   struct Kept {
     LoopServedPtr served;
     Clock::time_point again{};  // when one that does not last is asked for once more
@@ -80,6 +80,7 @@ class Loop::State {
   const std::function<DeviceState&()> device_;
   const port::LoopSource source_;
   const LoopHost host_;
+  const LoopPromise promise_;
   const std::uint64_t number_;  // of this state, never used again
 
   std::atomic<const LoopKnown*> known_{nullptr};

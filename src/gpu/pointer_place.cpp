@@ -14,7 +14,7 @@ struct NamedBuffer {
   unsigned long long number = 0;  // 0: none
   CUdeviceptr begin = 0;
   std::size_t bytes = 0;  // 0: not known
-  bool device = false, for_good = false;
+  bool device = false, managed = false, for_good = false;
 };
 
 template <std::size_t count>
@@ -33,7 +33,7 @@ NamedBuffer buffer_of(CUdeviceptr at, unsigned long long number, unsigned type) 
   CUpointer_attribute kinds[] = {CU_POINTER_ATTRIBUTE_IS_MANAGED, CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE};
   void* into_kinds[] = {&managed, &allocated};
   if (!ask(at, kinds, into_kinds)) managed = allocated = 0;
-  buffer.device = type == CU_MEMORYTYPE_DEVICE || managed;
+  buffer.device = type == CU_MEMORYTYPE_DEVICE || managed, buffer.managed = managed;
   buffer.for_good = type == CU_MEMORYTYPE_DEVICE && !managed && allocated;
   return buffer;
 }
@@ -59,7 +59,7 @@ PointerPlace place_of(const void* pointer) {
     known = buffer_of(at, number, type);
   if (!known.device) return {};
   const std::size_t bytes = known.bytes;
-  return {true, known.for_good,
+  return {true, known.managed, known.for_good,
           bytes == 0 ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(known.begin + bytes - at)};
 }
 

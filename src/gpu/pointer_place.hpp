@@ -7,6 +7,7 @@ namespace ak {
 
 struct PointerPlace {
   bool device = false;      // kernels reach it: device memory, or managed
+  bool managed = false;     // so does the host
   bool for_good = false;    // at its address nothing will lie but memory of cuMemAlloc
   std::int64_t behind = 0;  // device: bytes from the pointer to the end of its memory
 };

@@ -4,11 +4,13 @@
 
 #include <cstring>
 
+#include "base/own_memory.hpp"
 #include "gpu/owners.hpp"
 
 namespace ak {
 
 bool in_device_memory(const void* pointer) try {
+  if (in_own_memory(pointer)) return false;
   // Of a pointer that the driver does not know, cuPointerGetAttribute makes an error, which takes five times as long.
   unsigned kind = 0;
   CUpointer_attribute which = CU_POINTER_ATTRIBUTE_MEMORY_TYPE;

@@ -4,6 +4,7 @@
 //   ak_host_cost           CSV: form, ns, the driver's functions and how often each is called
 //   ak_host_cost FORM      that form alone, thirty million times, for a profiler
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -137,7 +138,13 @@ class Layer {
   ak_plan* c_plan_ = nullptr;
 };
 
-// a[i] = k * b[i], which the store knows.
+// a[i] = k * b[i], which the store knows; the C function serves it where the arrays lie on the host.
+constexpr int kElements = 4;
+void scale_in_c(int n, float k, float* a, const float* b) {
+  for (int i = 0; i < n; ++i) a[i] = k * b[i];
+}
+float static_a[kElements], static_b[kElements];
+
 class Scale {
  public:
   Scale(const Machine& machine, CUstream stream, const std::string& folder) : stream_(stream) {
@@ -168,12 +175,16 @@ class Scale {
     context_ = std::make_unique<Context>(options);
     LoopOptions more;
     more.text = text;
-    loop_.emplace(context_->loop("scale.c", "scale", {}, more));
+    loop_.emplace(context_->loop("scale.c", "scale", &scale_in_c, more));
+    more.residency = LoopResidency::host;
+    promised_.emplace(context_->loop("scale.c", "scale", &scale_in_c, more));
+    more.unordered = true;
+    unordered_.emplace(context_->loop("scale.c", "scale", &scale_in_c, more));
     ak_loop_options c_more = AK_LOOP_OPTIONS_INIT;
     c_more.text = text.c_str();
     need(ak_loop_open(reinterpret_cast<ak_context*>(context_.get()), "scale.c", "scale", &c_more, &c_loop_));
   }
-  ~Scale() { ak_loop_close(c_loop_); }
+  ~Scale() { ak_loop_close(c_loop_), munmap(mapped_, mapped_bytes_); }
   const Buffer& a() const { return a_; }
   const Buffer& b() const { return b_; }
 
@@ -187,13 +198,25 @@ class Scale {
       moved_ = (moved_ + 1) % 1000;
       (*loop_)(stream_, 1000, 2.f, a_.data<float>() + moved_, b_.data<const float>());
     });
-    add("loop in C", [this] {
+    add("loop by the C API", [this] {
       int n = 1000;
       float k = 2;
       float *a = a_.data<float>(), *b = b_.data<float>();
       void* const values[] = {&n, &k, &a, &b};
       need(ak_loop_call(c_loop_, stream_, values, 4));
     });
+    const auto on_host = [&](const char* form, const Loop& loop, float* a, float* b) {
+      add(form, [this, &loop, a, b] { loop(stream_, kElements, 2.f, a, b); });
+    };
+    add("the C function", [call = &scale_in_c, a = heap_.data()]() mutable {
+      decltype(&scale_in_c) volatile hidden = call;
+      hidden(kElements, 2.f, a, a + kElements);
+    });
+    on_host("loop by the C function, on the heap", *loop_, heap_.data(), heap_.data() + kElements);
+    on_host("loop by the C function, static", *loop_, static_a, static_b);
+    on_host("loop by the C function, mapped", *loop_, mapped_, mapped_ + kElements);
+    on_host("loop by the C function, promised", *promised_, mapped_, mapped_ + kElements);
+    on_host("loop by the C function, promised and unordered", *unordered_, mapped_, mapped_ + kElements);
   }
 
  private:
@@ -201,7 +224,11 @@ class Scale {
   Buffer a_ = Buffer::make(8000), b_ = Buffer::make(8000);
   int moved_ = 0;
   std::unique_ptr<Context> context_;
-  std::optional<Loop> loop_;
+  std::optional<Loop> loop_, promised_, unordered_;
+  std::vector<float> heap_ = std::vector<float>(2 * kElements);
+  const std::size_t mapped_bytes_ = 4096;
+  float* const mapped_ =
+      static_cast<float*>(mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   ak_loop* c_loop_ = nullptr;
 };
 

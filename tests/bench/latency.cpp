@@ -9,6 +9,7 @@
 // ak::Plan; moving_us, hot_us with x elsewhere each time, in 256 places; turn_us and turn_plan_us, 256 layers of one shape in
 // turn, as a model's, each with x, w and y of its own, and a plan of its own.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <charconv>
@@ -16,6 +17,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -24,6 +27,7 @@
 #include "base/clock.hpp"
 #include "base/csv.hpp"
 #include "base/library.hpp"
+#include "base/own_memory.hpp"
 #include "context/context.hpp"
 #include "core/activation.hpp"
 #include "families/family.hpp"
@@ -99,17 +103,82 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   return bare;
 }
 
+// Where memory lies: what is asked of it now, and what else might be; what the driver answers is not looked at.
+template <class Print>
+void print_places(const Print& print, void* device) {
+  constexpr std::size_t kBytes = 1 << 20;
+  struct Unmap {
+    void operator()(void* pages) const { munmap(pages, kBytes); }
+  };
+  void* const pages = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw Error(ErrorCode::out_of_memory, "mapping an array");
+  const std::unique_ptr<void, Unmap> mapped(pages);
+  std::memset(pages, 0, kBytes);
+  void* pinned_pages = nullptr;
+  check(driver().cuMemAllocHost(&pinned_pages, kBytes), "allocating pinned memory");
+  const auto unpin = [](void* pinned) { driver().cuMemFreeHost(pinned); };
+  const std::unique_ptr<void, decltype(unpin)> pinned(pinned_pages, unpin);
+  const std::vector<float> heap(100);
+  static float in_program[100];
+  const float on_stack = 1;
+  const std::pair<const char*, const void*> own[] = {{"the heap", heap.data()},
+                                                     {"the program", in_program},
+                                                     {"the stack", &on_stack},
+                                                     {"a library", stdout},
+                                                     {"mapped", pages}};
+  for (const auto& [where, pointer] : own)
+    print(fmt::format("in_own_memory, {}", where), [at = pointer] { return in_own_memory(at), CUDA_SUCCESS; });
+
+  const SharedLibrary library{"the CUDA driver", {"libcuda.so.1"}};
+  const auto one = reinterpret_cast<decltype(&::cuPointerGetAttribute)>(library.try_symbol("cuPointerGetAttribute"));
+  const auto range = reinterpret_cast<decltype(&::cuMemGetAddressRange)>(library.try_symbol("cuMemGetAddressRange_v2"));
+  const auto flags = reinterpret_cast<decltype(&::cuMemHostGetFlags)>(library.try_symbol("cuMemHostGetFlags"));
+  const std::pair<const char*, std::vector<CUpointer_attribute>> sets[] = {
+      {"type", {CU_POINTER_ATTRIBUTE_MEMORY_TYPE}},
+      {"number", {CU_POINTER_ATTRIBUTE_BUFFER_ID}},
+      {"managed", {CU_POINTER_ATTRIBUTE_IS_MANAGED}},
+      {"device", {CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL}},
+      {"mapped", {CU_POINTER_ATTRIBUTE_MAPPED}},
+      {"size", {CU_POINTER_ATTRIBUTE_RANGE_SIZE}},
+      {"type, managed", {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_IS_MANAGED}},
+      {"type, number", {CU_POINTER_ATTRIBUTE_MEMORY_TYPE, CU_POINTER_ATTRIBUTE_BUFFER_ID}}};
+  const std::pair<const char*, const void*> places[] = {
+      {"mapped host memory", pages}, {"pinned host memory", pinned_pages}, {"device memory", device}};
+  for (const auto& [where, pointer] : places) {
+    const auto at = reinterpret_cast<CUdeviceptr>(pointer);
+    print(fmt::format("where {} lies (a loop's array)", where), [&] { return place_of(pointer), CUDA_SUCCESS; });
+    print(fmt::format("where {} lies (alpha)", where), [&] { return in_device_memory(pointer), CUDA_SUCCESS; });
+    std::uint64_t values[2] = {};
+    void* into[] = {&values[0], &values[1]};
+    for (const auto& [what, set] : sets) {
+      std::vector<CUpointer_attribute> which = set;
+      print(fmt::format("cuPointerGetAttributes {}, {}", what, where), [&] {
+        return driver().cuPointerGetAttributes(static_cast<unsigned>(which.size()), which.data(), into, at), CUDA_SUCCESS;
+      });
+    }
+    if (one)
+      print(fmt::format("cuPointerGetAttribute type, {}", where),
+            [&] { return one(values, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, at), CUDA_SUCCESS; });
+    CUdeviceptr base = 0;
+    std::size_t bytes = 0;
+    if (range) print(fmt::format("cuMemGetAddressRange, {}", where), [&] { return range(&base, &bytes, at), CUDA_SUCCESS; });
+    unsigned bits = 0;
+    if (flags)
+      print(fmt::format("cuMemHostGetFlags, {}", where),
+            [&] { return flags(&bits, const_cast<void*>(pointer)), CUDA_SUCCESS; });
+  }
+}
+
 // What hot calls ask the driver, each alone.
 void run_driver() {
   current_context();
   const OwnedStream stream = OwnedStream::make();
   const Buffer device = Buffer::make(2 * 4096 * 4096);
-  const float host = 1;
-  const auto print = [](const char* what, auto&& ask) {
+  const auto print = [](const std::string& what, auto&& ask) {
     std::vector<double> ns;
     for (int round = 0; round < kRounds; ++round) {
       const auto from = Clock::now();
-      for (int i = 0; i < kLaunches; ++i) check(ask(), what);
+      for (int i = 0; i < kLaunches; ++i) check(ask(), what.c_str());
       ns.push_back(seconds_since(from) / kLaunches * 1e9);
     }
     fmt::print("{}: {:.0f} ns\n", what, median(ns));
@@ -133,16 +202,15 @@ void run_driver() {
   if (const auto replace =
           reinterpret_cast<decltype(&::cuTensorMapReplaceAddress)>(library.try_symbol("cuTensorMapReplaceAddress")))
     print("cuTensorMapReplaceAddress", [&] { return replace(&map, device.data()); });
-  // Of a cuBLAS-shaped call's alpha.
-  for (const auto& [where, pointer] : {std::pair("where alpha on the host lies", static_cast<const void*>(&host)),
-                                       std::pair("where alpha in device memory lies", static_cast<const void*>(device.data()))})
-    print(where, [&, at = pointer] { return in_device_memory(at) == (at != &host) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; });
-  // Of a loop's call with arrays on the host.
-  for (const auto& [where, pointer] : {std::pair("where an array on the host lies", static_cast<const void*>(&host)),
-                                       std::pair("where one in device memory lies", static_cast<const void*>(device.data()))})
-    print(where, [&, at = pointer] { return place_of(at).device == (at != &host) ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN; });
+  print_places(print, device.data());
+  const Event event = Event::make(Event::Timing::off);
+  event.record(stream.get());
+  stream.synchronize();
   print("cuStreamQuery, idle", [&] { return cuda.cuStreamQuery(stream.get()); });
   print("cuStreamQuery, the default stream", [&] { return cuda.cuStreamQuery(nullptr); });
+  print("cuStreamQuery, the thread's default stream", [&] { return cuda.cuStreamQuery(CU_STREAM_PER_THREAD); });
+  print("cuStreamSynchronize, idle", [&] { return cuda.cuStreamSynchronize(stream.get()); });
+  print("cuEventQuery, done", [&] { return cuda.cuEventQuery(event.get()); });
   CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
   print("cuThreadExchangeStreamCaptureMode", [&] { return cuda.cuThreadExchangeStreamCaptureMode(&mode); });
 }

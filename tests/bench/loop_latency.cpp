@@ -3,14 +3,23 @@
 //
 //   ak_loop_latency FILE N     one CSV line for smooth(int n, float* out, const float* in) of that file
 //
-// first_s is the wall time of the first call until its kernel is enqueued, the CUDA context being there already. hot_us (equal
-// arguments), moving_us (another array each time, of 64) and bare_us are medians of interleaved rounds; host_us is a call with
-// host arrays of four elements above the C function itself.
+//   n,first_s,hot_us,moving_us,bare_us,template,c_us,heap_us,static_us,stack_us,mapped_us,moving_mapped_us,promised_us,
+//   moving_promised_us,unordered_us,default_stream_us
+//
+// first_s is the wall time of the first call until its kernel is enqueued, the CUDA context being there already. All others are
+// medians of interleaved rounds: hot_us (equal arguments), moving_us (another array each time, of 64), bare_us. Then host
+// arrays of four elements: c_us is the C function called alone, what follows how much more a call takes that it serves, by
+// where the arrays lie: on the heap, static, on the stack, mapped; mapped, and promised to be the host's; also promised to be
+// untouched by what is on the stream. moving: another place each time; default_stream_us: mapped_us on the default stream.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "ak/loop.hpp"
@@ -88,24 +97,63 @@ int main(int argc, char** argv) try {
   config.blockDimX = static_cast<unsigned>(launch.threads), config.blockDimY = config.blockDimZ = 1;
   config.hStream = stream.get();
 
-  std::vector<double> hot, moving, bare, host, own;
-  float small_out[4], small_in[5] = {};
-  const auto time = [&](std::vector<double>& to, auto&& call) {
-    const auto begin = Clock::now();
-    for (int i = 0; i < kLaunches; ++i) call(i);
-    to.push_back(seconds_since(begin) * 1e6 / kLaunches);
-    stream.synchronize();
+  LoopOptions options;
+  options.residency = LoopResidency::host;
+  const Loop promised = context.loop(argv[1], "smooth", LoopHost(&smooth), options);
+  options.unordered = true;
+  const Loop unordered = context.loop(argv[1], "smooth", LoopHost(&smooth), options);
+  constexpr int kFew = 4, kOf = kFew + 1;
+  const std::size_t mapped_bytes = sizeof(float) * 2 * kArrays * kOf;
+  void* const pages = mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED) throw Error(ErrorCode::out_of_memory, "mapping arrays");
+  float* const mapped = static_cast<float*>(pages);
+  std::vector<float> heap(2 * kOf);
+  static float in_program[2 * kOf];
+  float on_stack[2 * kOf] = {};
+  void (*volatile alone)(int, float*, const float*) = &smooth;
+  const auto host = [&](const Loop& by, CUstream on, float* arrays, int) {
+    by(on, kFew, arrays, static_cast<const float*>(arrays + kOf));
   };
-  for (int round = 0; round < kRounds; ++round) {
-    time(hot, [&](int) { loop(stream.get(), n, outs[0].data<float>(), source); });
-    time(bare, [&](int) { check(driver().cuLaunchKernelEx(&config, function, parameters, nullptr), "launching"); });
-    time(moving,
-         [&](int i) { loop(stream.get(), n, outs[static_cast<std::size_t>(i + round) % kArrays].data<float>(), source); });
-    time(host, [&](int) { loop(stream.get(), 4, small_out, static_cast<const float*>(small_in)); });
-    time(own, [&](int) { smooth(4, small_out, small_in); });
-  }
-  fmt::print("{},{:.6f},{:.3f},{:.3f},{:.3f},{:.3f},{}\n", n, first_s, median(hot), median(moving), median(bare),
-             median(host) - median(own), winner->kernels[0].template_name);
+  const auto moved = [&](const Loop& by, CUstream on, float* arrays, int i) {
+    host(by, on, arrays + static_cast<std::ptrdiff_t>(2 * kOf) * (i % kArrays), i);
+  };
+
+  struct Arm {
+    std::function<void(int i)> call;
+    std::vector<double> us = {};
+  };
+  const CUstream on = stream.get();
+  std::vector<Arm> arms;
+  const auto arm = [&](std::function<void(int i)> call) { arms.push_back({std::move(call)}); };
+  arm([&](int) { loop(on, n, outs[0].data<float>(), source); });
+  arm([&](int i) { loop(on, n, outs[static_cast<std::size_t>(i) % kArrays].data<float>(), source); });
+  arm([&](int) { check(driver().cuLaunchKernelEx(&config, function, parameters, nullptr), "launching"); });
+  const std::size_t c = arms.size();
+  arm([&](int) { alone(kFew, mapped, mapped + kOf); });
+  for (float* const arrays : {heap.data(), in_program, on_stack, mapped})
+    arm([&, arrays](int i) { host(loop, on, arrays, i); });
+  arm([&](int i) { moved(loop, on, mapped, i); });
+  arm([&](int i) { host(promised, on, mapped, i); });
+  arm([&](int i) { moved(promised, on, mapped, i); });
+  arm([&](int i) { host(unordered, on, mapped, i); });
+  arm([&](int i) { host(loop, nullptr, mapped, i); });
+  for (int round = 0; round < kRounds; ++round)
+    for (std::size_t i = 0; i < arms.size(); ++i) {
+      Arm& each = arms[(i + static_cast<std::size_t>(round)) % arms.size()];  // none is always the first after a certain other
+      each.call(round);
+      stream.synchronize();
+      const auto begin = Clock::now();
+      for (int j = 0; j < kLaunches; ++j) each.call(j + round);
+      each.us.push_back(seconds_since(begin) * 1e6 / kLaunches);
+      stream.synchronize();
+    }
+  munmap(pages, mapped_bytes);
+  std::vector<double> us;
+  for (const Arm& each : arms) us.push_back(median(each.us));
+  fmt::print("{},{:.6f},{:.3f},{:.3f},{:.3f},{},{:.3f}", n, first_s, us[0], us[1], us[2], winner->kernels[0].template_name,
+             us[c]);
+  for (std::size_t i = c + 1; i < us.size(); ++i) fmt::print(",{:.3f}", us[i] - us[c]);
+  fmt::print("\n");
   return 0;
 } catch (const Error& error) {
   fmt::print(stderr, "{}\n", error.what());

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <map>
@@ -156,6 +158,31 @@ struct Array {
   float* data() const { return buffer.data<float>(); }
   Buffer buffer;
 };
+
+// Host memory that is mapped apart, as malloc does with 128 KiB and more: anybody's may have been there before, or be later.
+struct Mapped {
+  explicit Mapped(int n, float value = 0) : bytes(4 * static_cast<std::size_t>(n)) {
+    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(memory != MAP_FAILED);
+    std::fill_n(data(), n, value);
+  }
+  ~Mapped() { munmap(memory, bytes); }
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  float* data() const { return static_cast<float*>(memory); }
+  float operator[](int i) const { return data()[i]; }
+  const std::size_t bytes;
+  void* memory;
+};
+
+// "1 cuCtxGetId, 2 cuLaunchKernelEx": what the driver was called for since fake::forget(), by name.
+inline std::string driver_calls() {
+  std::map<std::string, int> counts;
+  for (const fake::Call& call : fake::calls()) ++counts[call.name];
+  std::string text;
+  for (const auto& [name, count] : counts) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + name;
+  return text;
+}
 
 template <class F>
 inline std::string error_of(F&& call) {

@@ -34,13 +34,19 @@ class QuickDriver {
           *static_cast<unsigned*>(into[0]) = CU_MEMORYTYPE_DEVICE, *static_cast<unsigned long long*>(into[1]) = known.number;
           return CUDA_SUCCESS;
         }
-      return CUDA_ERROR_INVALID_VALUE;
+      *static_cast<unsigned*>(into[0]) = 0, *static_cast<unsigned long long*>(into[1]) = 0;  // the host's
+      return CUDA_SUCCESS;
     };
     table.cuTensorMapEncodeTiled = [](CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
                                       const cuuint64_t*, const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave,
                                       CUtensorMapSwizzle, CUtensorMapL2promotion,
                                       CUtensorMapFloatOOBfill) { return ++asked_[4], CUDA_SUCCESS; };
     table.cuLaunchKernelEx = [](const CUlaunchConfig*, CUfunction, void**, void**) { return ++asked_[5], CUDA_SUCCESS; };
+    table.cuStreamIsCapturing = [](CUstream, CUstreamCaptureStatus* status) {
+      return ++asked_[6], *status = CU_STREAM_CAPTURE_STATUS_NONE, CUDA_SUCCESS;
+    };
+    table.cuStreamQuery = [](CUstream) { return ++asked_[7], CUDA_SUCCESS; };
+    table.cuThreadExchangeStreamCaptureMode = [](CUstreamCaptureMode*) { return ++asked_[8], CUDA_SUCCESS; };
     asked_.fill(0);
   }
   ~QuickDriver() { const_cast<Driver&>(ak::driver()) = was_; }
@@ -49,9 +55,15 @@ class QuickDriver {
 
   /// "1 cuCtxGetId, 1 cuLaunchKernelEx" since the last forget().
   static std::string asked() {
-    constexpr const char* kNames[] = {
-        "cuCtxGetId",      "cuStreamGetCaptureInfo", "cuStreamGetId", "cuPointerGetAttributes", "cuTensorMapEncodeTiled",
-        "cuLaunchKernelEx"};
+    constexpr const char* kNames[] = {"cuCtxGetId",
+                                      "cuStreamGetCaptureInfo",
+                                      "cuStreamGetId",
+                                      "cuPointerGetAttributes",
+                                      "cuTensorMapEncodeTiled",
+                                      "cuLaunchKernelEx",
+                                      "cuStreamIsCapturing",
+                                      "cuStreamQuery",
+                                      "cuThreadExchangeStreamCaptureMode"};
     std::string text;
     for (std::size_t i = 0; i < asked_.size(); ++i)
       if (asked_[i]) text += (text.empty() ? "" : ", ") + std::to_string(asked_[i]) + " " + kNames[i];
@@ -74,7 +86,7 @@ class QuickDriver {
   }
 
   const Driver was_;
-  inline static std::array<std::int64_t, 6> asked_{};
+  inline static std::array<std::int64_t, 9> asked_{};
   inline static unsigned long long context_ = 0, stream_ = 0;
   inline static std::vector<Known> buffers_;
 };

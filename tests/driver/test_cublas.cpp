@@ -116,5 +116,7 @@ TEST_CASE("a driver that fails to read alpha is a status") {
   CHECK(call(call.alpha, &call.host_beta) == ak_status_driver);
   CHECK(std::string(ak_last_error()).starts_with("alpha: "));
   CHECK(in_device_memory(call.alpha));
+  fake::forget();
   CHECK(!in_device_memory(&call.host_alpha));
+  CHECK(fake::calls().empty());  // of what is the program's in any case nothing is asked
 }

@@ -249,7 +249,7 @@ TEST_CASE("loop: how arrays overlap") {
     int n = 100;
     void* const given[] = {&n, &p, &q, &r, &w};
     gather(prototype, types, given, 5, values);
-    const LoopMemory memory = look_at(prototype, function, {}, values, false);
+    const LoopMemory memory = look_at(prototype, function, {}, values, LoopResidency::host);
     return memory.tangled ? "tangled" : text(memory.call);
   };
   CHECK(look(x, x + 200, x + 400, far) == "");
@@ -281,7 +281,7 @@ TEST_CASE("loop: groups of arrays that a later one joins are one group") {
   float *p = x.data(), *q = p + 150, *r = q + 90, *s = p + 75;  // r meets q alone, s meets p and q
   void* const given[] = {&n, &p, &q, &r, &s};
   gather(prototype, types, given, 5, values);
-  CHECK(text(look_at(prototype, function, {}, values, false).call) == "q=p+150 r=p+240 s=p+75");
+  CHECK(text(look_at(prototype, function, {}, values, LoopResidency::host).call) == "q=p+150 r=p+240 s=p+75");
 }
 
 TEST_CASE("loop: the C function's result goes where the first argument says") {

@@ -63,45 +63,10 @@ TEST_CASE("loop: the size chooses the kernel, or the C function; where the data 
   CHECK(fake::count("cuMemcpyDtoHAsync") == 1);
 }
 
-TEST_CASE("loop: a call on host pointers costs a question to the stream, and waits where it is busy") {
-  Scene scene("loop_host");
-  scene.know(scale_function(), scene.source());
-  Winner winner = scene.one_kernel();
-  winner.sizes = {{1000, 0, 5, 1, 10, 10}};
-  scene.win(scale_function(), winner, {"scales"});
-  std::vector<float> x(1000), y(1000, 3);
-  Context::Impl context(scene.settings);
-  const Loop scale(context.loop(scene.source(), &scale_on_host));
-  const OwnedStream stream = OwnedStream::make();
-  for (int i = 0; i < 2; ++i) scale(stream.get(), 1000, 2.f, x.data(), y.data());
-  fake::forget();
-  scale(stream.get(), 1000, 2.f, x.data(), y.data());
-  CHECK(scaled_on_host == 3);
-  CHECK(fake::count("cuStreamQuery") == 1);
-  CHECK(fake::count("cuStreamSynchronize") == 0);
-  CHECK(fake::count("cuPointerGetAttributes") == 2);  // at a host's address device memory may be mapped by now
-  CHECK(fake::count("cuCtxGetId") == 1);
-  CHECK(fake::count("cuStreamIsCapturing") == 1);
-  CHECK(fake::count("cuThreadExchangeStreamCaptureMode") == 2);
-  CHECK(fake::calls().size() == 7);
-  CHECK(fake::launches().empty());
-  fake::busy(stream.get(), true);
-  scale(stream.get(), 1000, 2.f, x.data(), y.data());
-  CHECK(fake::count("cuStreamSynchronize") == 1);
-  fake::busy(stream.get(), false);
-  // Beside a capture, which it leaves whole; in one it is refused.
-  const OwnedStream capturing = OwnedStream::make();
-  CUgraph graph = nullptr;
-  check(driver().cuStreamBeginCapture(capturing.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
-  scale(stream.get(), 1000, 2.f, x.data(), y.data());
-  CHECK_HAS(error_of([&] { scale(capturing.get(), 1000, 2.f, x.data(), y.data()); }), "host pointers in a stream capture");
-  CHECK(driver().cuStreamEndCapture(capturing.get(), &graph) == CUDA_SUCCESS);
-}
-
 TEST_CASE("loop: what is timed as a call is one: by the kernel with copies, or by a C function that does nothing") {
   Scene scene("loop_timed_calls");
   scene.settings.cache_dir.clear();
-  std::vector<float> x(1000), y(1000, 3);
+  const Mapped x(1000), y(1000, 3);
   int n = 1000;
   float k = 2, *to = x.data();
   const float* from = y.data();
@@ -214,39 +179,6 @@ TEST_CASE("loop: other pointers of buffers that are known cost a question each")
   const Explanation apart = scale.explain(300, 2.f, a.data(), b.data());
   const Explanation overlapping = scale.explain(300, 2.f, a.data(), a.data() + 1);
   CHECK(apart.problem != overlapping.problem);
-}
-
-TEST_CASE("loop: an address that was the host's is not taken for that when device memory is mapped there, nor the other way") {
-  Scene scene("loop_mapped");
-  scene.know(scale_function(), scene.source());
-  Winner winner = scene.one_kernel();
-  winner.sizes = {{1000, 0, 5, 1, 10, 10}};
-  scene.win(scale_function(), winner, {"scales"});
-  std::vector<float> x(1000), y(1000, 3);
-  Context::Impl context(scene.settings);
-  const Loop scale(context.loop(scene.source(), &scale_on_host));
-  const auto call = [&] { scale(nullptr, 1000, 2.f, x.data(), y.data()); };
-  for (int i = 0; i < 3; ++i) call();
-  CHECK(scaled_on_host == 3);
-  for (int round = 0; round < 2; ++round) {
-    fake::map(x.data(), 4000, true), fake::map(y.data(), 4000, true);
-    fake::forget();
-    for (int i = 0; i < 3; ++i) call();
-    CHECK(scaled_on_host == 3 * (round + 1));
-    CHECK(fake::launches().size() == 3);
-    fake::map(x.data(), 4000, false), fake::map(y.data(), 4000, false);
-    for (int i = 0; i < 3; ++i) call();
-    CHECK(scaled_on_host == 3 * (round + 2));
-    CHECK(fake::launches().size() == 3);
-  }
-  // One of two, and a shorter one in the place of another.
-  fake::map(x.data(), 4000, true);
-  CHECK_HAS(error_of(call), "b is a host pointer and a a device pointer");
-  fake::map(y.data(), 4000, true);
-  call();
-  fake::map(y.data(), 4000, false), fake::map(y.data(), 400, true);
-  CHECK_HAS(error_of(call), "its memory ends after 100");
-  fake::map(x.data(), 4000, false), fake::map(y.data(), 400, false);
 }
 
 TEST_CASE("loop: in a capture a known loop launches, an unknown one is served by one thread") {

@@ -87,7 +87,7 @@ void end_context(CUcontext context);
 void reset_primary(CUdevice device = 0);
 /// Work on the stream stays unfinished until busy is false again.
 void busy(CUstream stream, bool busy);
-/// The test's own memory is device memory of the first device while it is mapped, as by cuMemMap.
-void map(void* memory, std::size_t bytes, bool mapped);
+/// The test's own memory is device memory of the first device while it is mapped, as by cuMemMap, or managed memory.
+void map(void* memory, std::size_t bytes, bool mapped, bool managed = false);
 
 }  // namespace fake

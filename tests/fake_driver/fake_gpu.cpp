@@ -1,5 +1,6 @@
 #include "fake_gpu.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -109,7 +110,7 @@ void end(Context& context) {
       continue;
     }
     s.devices[it->second.device].held -= static_cast<std::int64_t>(it->second.bytes);
-    std::free(it->second.raw);
+    munmap(it->second.raw, it->second.bytes);
     it = s.memory.erase(it);
   }
   std::erase_if(s.default_streams, [&](const auto& entry) { return entry.first.second == &context; });

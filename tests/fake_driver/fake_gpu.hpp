@@ -84,6 +84,7 @@ struct Memory {
   void* raw = nullptr;
   unsigned long long number = 0;
   bool mapped = false;  // by cuMemMap: what lies at its address later may be the host's
+  bool managed = false;
 };
 
 struct Failure {

@@ -1,4 +1,6 @@
-// Device memory is host memory, 256-byte aligned; free and total are as the test says.
+// Device memory is host memory, mapped apart as a driver maps it; free and total are as the test says.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -69,10 +71,12 @@ CUresult cuMemAlloc(CUdeviceptr* p, size_t bytes) {
   Context* const context = frame.context();
   Device& device = state().devices[context->device];
   if (device.held + static_cast<std::int64_t>(bytes) > device.total - device.others) return frame(CUDA_ERROR_OUT_OF_MEMORY);
-  void* const raw = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  if (!raw) return frame(CUDA_ERROR_OUT_OF_MEMORY);
+  if (bytes == 0) return frame(CUDA_ERROR_INVALID_VALUE);
+  void* const raw = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (raw == MAP_FAILED) return frame(CUDA_ERROR_OUT_OF_MEMORY);
+  std::memset(raw, 0xa5, std::min<std::size_t>(bytes, 1 << 16));  // nobody may find it zeroed
   *p = reinterpret_cast<CUdeviceptr>(raw);
-  state().memory[*p] = {context, context->device, bytes, raw, next_number(), false};
+  state().memory[*p] = {context, context->device, bytes, raw, next_number(), false, false};
   device.held += static_cast<std::int64_t>(bytes);
   device.peak = std::max(device.peak, device.held);
   frame.note(*p);
@@ -85,7 +89,7 @@ CUresult cuMemFree(CUdeviceptr p) {
   const auto it = state().memory.find(p);
   if (it == state().memory.end()) return frame(outside(frame));
   state().devices[it->second.device].held -= static_cast<std::int64_t>(it->second.bytes);
-  std::free(it->second.raw);
+  munmap(it->second.raw, it->second.bytes);
   state().memory.erase(it);
   return frame(CUDA_SUCCESS);
 }
@@ -122,7 +126,7 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* which, void
         *static_cast<std::size_t*>(values[i]) = memory.bytes;
         break;
       case CU_POINTER_ATTRIBUTE_IS_MANAGED:
-        *static_cast<unsigned*>(values[i]) = 0;
+        *static_cast<unsigned*>(values[i]) = memory.managed;
         break;
       case CU_POINTER_ATTRIBUTE_BUFFER_ID:
         *static_cast<unsigned long long*>(values[i]) = memory.number;
@@ -217,11 +221,11 @@ CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream
 
 namespace fake {
 
-void map(void* memory, std::size_t bytes, bool mapped) {
+void map(void* memory, std::size_t bytes, bool mapped, bool managed) {
   const std::lock_guard lock(state().mutex);
   const auto at = reinterpret_cast<CUdeviceptr>(memory);
   if (mapped)
-    state().memory[at] = {nullptr, 0, bytes, memory, next_number(), true};
+    state().memory[at] = {nullptr, 0, bytes, memory, next_number(), true, managed};
   else
     state().memory.erase(at);
 }
