@@ -1,9 +1,14 @@
 #include "port/timing.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 
 #include "gpu/gpu_queue.hpp"
 #include "plan/resources.hpp"
@@ -27,6 +32,28 @@ loop::Values scaled(const Roles& roles, loop::Values call, double factor) {
           1, std::llround(static_cast<double>(value->second) * std::pow(factor, 1.0 / std::max(1, roles.depth))));
   return call;
 }
+
+// A copy of an array where a program's own would lie: malloc maps it apart if it is no shorter than this. The process that
+// times may have freed longer ones, after which malloc takes the heap, and where an array lies decides what a call asks the
+// driver.
+class Mapped {
+ public:
+  static constexpr std::size_t kLeast = std::size_t{128} << 10;
+
+  explicit Mapped(const std::vector<std::byte>& from) : bytes_(from.size()) {
+    at_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at_ == MAP_FAILED) throw std::bad_alloc();
+    std::memcpy(at_, from.data(), bytes_);
+  }
+  ~Mapped() { ::munmap(at_, bytes_); }
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  void* at() const { return at_; }
+
+ private:
+  void* at_;
+  std::size_t bytes_;
+};
 
 }  // namespace
 
@@ -80,7 +107,11 @@ struct LoopTimer::Impl {
   Impl(Resources& of, const loop::Function& function, const Roles& roles, const Facts& facts, const TimedSize& size)
       : resources(of), given(make_case(function, roles, facts, size.integers, size.recipe)) {
     std::vector<std::uint64_t> begins;
-    for (Memory& memory : given.memories) begins.push_back(reinterpret_cast<std::uint64_t>(memory.bytes.data()));
+    for (Memory& memory : given.memories) {
+      void* at = memory.bytes.data();
+      if (memory.bytes.size() >= Mapped::kLeast) at = mapped.emplace_back(std::make_unique<Mapped>(memory.bytes))->at();
+      begins.push_back(reinterpret_cast<std::uint64_t>(at));
+    }
     on_host = argument_bits(given, begins), host_arguments = addresses_of(on_host);
     std::vector<bool> written(given.memories.size());
     for (const Argument& argument : given.arguments)
@@ -94,6 +125,7 @@ struct LoopTimer::Impl {
   const CaseOnDevice device{given};
   GpuQueue queue;
   std::vector<std::size_t> outputs;
+  std::vector<std::unique_ptr<Mapped>> mapped;
   std::vector<std::uint64_t> on_host;
   std::vector<void*> host_arguments;
 };

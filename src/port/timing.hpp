@@ -41,7 +41,8 @@ class LoopTimer {
   /// One arm for each plan, interleaved; a run is a launch, of which several in a row are timed. Throws TimedOut,
   /// Error{driver}.
   std::vector<port::Arm> time(const std::vector<const LoopPlan*>& plans, double graph_us, int rounds, Deadline deadline);
-  /// The C function on the host's memory: the median of up to 100 runs or about that many seconds.
+  /// The C function, or a call, on arrays that lie where a program's own would: long ones mapped, short ones as malloc has
+  /// them; the median of up to 100 runs or about that many seconds.
   double time_host(const std::function<void(void* const* arguments)>& host, double seconds);
   static constexpr int kCopies = 5;
   /// Of all arrays to the device, medians of kCopies; and of those that are written back.

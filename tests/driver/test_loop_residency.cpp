@@ -2,15 +2,20 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "ak/loop.h"
+#include "base/own_memory.hpp"
 #include "base/sanitized.hpp"
 #include "context/context.hpp"
 #include "context/loop_state.hpp"
 #include "gpu/device.hpp"
 #include "loop_scene.hpp"
+#include "plan/resources.hpp"
+#include "port/roles.hpp"
+#include "port/timing.hpp"
 #include "quick_driver.hpp"
 #include "tests/allocations.hpp"
 #include "tests/gpu/lock_count.hpp"
@@ -217,6 +222,32 @@ TEST_CASE("loop residency: promises in C; what is no residency is refused by its
   more.residency = static_cast<ak_loop_residency>(3);
   CHECK(ak_loop_open(nullptr, "filters.c", "scale", &more, &loop) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "options.residency: 3 is not a residency");
+}
+
+TEST_CASE("loop residency: calls are timed on arrays that lie where a program's own would, whatever the heap has had before") {
+  const Scene scene("loop_timed_arrays");
+  { const std::vector<float> longer(1 << 20); }  // malloc takes the heap for what is no longer, from now on
+  const Function function = scale_function();
+  const auto own = [&](int n) {
+    port::TimedSize size;
+    size.integers = {{"n", n}}, size.size = n;
+    port::LoopTimer timer(resources(), function, port::roles_of(function), {}, size);
+    int arrays = 0, wrong = 0;
+    timer.time_host(
+        [&](void* const* arguments) {
+          arrays = 0;
+          for (const int i : {2, 3}) {
+            float* const at = *static_cast<float* const*>(arguments[i]);
+            arrays += in_own_memory(at);
+            wrong += !std::isfinite(at[0]) || !std::isfinite(at[n - 1]);
+          }
+        },
+        0.01);
+    CHECK(wrong == 0);
+    return arrays;
+  };
+  CHECK(own(1000) == (kSanitized ? 0 : 2));
+  CHECK(own(100000) == 0);
 }
 
 TEST_CASE("loop: an address that was the host's is not taken for that when device memory is mapped there, nor the other way") {
