@@ -256,18 +256,18 @@ void Context::Impl::State::queue(DeviceState& device, const Problem& problem) {
   request.behind = true;
   const Problem tuned = tuned_at(device, problem, request);
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
-  if (job->refused()) return;
+  if (const auto refusal = job->refused(); refusal && refusal->standing == Standing::lasting) return;
   TuningRequest search = search_of(device, tuned, request, job);
   search.kept = true;
   service->enqueue(std::move(search), Deadline::never());
 }
 
 // What serves meanwhile is made before the GPU has more to do. It is asked for again from time to time, which joins the search
-// that waits or runs, and starts another where one was lost.
-Served Context::Impl::State::behind(DeviceState& device, const Problem& problem, TuningRequest search) {
+// that waits or runs; one that was in vain for a passing reason is made again without that too.
+Served Context::Impl::State::behind(DeviceState& device, const Problem& problem, TuningRequest search, const std::string& why) {
   auto meanwhile = device.interim(problem);
   if (!meanwhile)
-    meanwhile = old_or_fallback(common, *device.machine, problem, "it is searched for behind the calls", Standing::passing);
+    meanwhile = old_or_fallback(common, *device.machine, problem, why, Standing::passing);
   search.kept = true;
   service->enqueue(std::move(search), Deadline::never());
   return device.keep(problem, std::move(*meanwhile));
@@ -278,10 +278,12 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   request.behind = common.settings.mode == Mode::background && request.kind() == kCall.kind();
   const Problem tuned = tuned_at(device, problem, request);
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
-  if (const auto refusal = job->refused())
+  const auto refusal = job->refused();
+  if (refusal && !(request.behind && refusal->standing == Standing::passing))
     return device.keep(problem, old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing));
   TuningRequest search = search_of(device, tuned, request, job);
-  if (request.behind) return behind(device, problem, std::move(search));
+  if (request.behind)
+    return behind(device, problem, std::move(search), refusal ? refusal->why : "it is searched for behind the calls");
   const auto ticket = service->enqueue(std::move(search), Deadline::in(common.settings.budget_s));
   // As long as a search of its own might take: those that start together then all get the one winner.
   const Deadline patient = Deadline::in((1 + kMostOverrun) * common.settings.budget_s);

@@ -13,22 +13,22 @@
 namespace ak {
 namespace {
 
-constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;
-constexpr int kOfFree = 4;          // and no more than one in so many of what is free
-constexpr double kPatientFor = 10;  // seconds, with a caller's stream
+constexpr int kOfFree = 4;       // no more than one byte in so many of what is free
+constexpr double kAtOnce = 0.1;  // seconds that a caller's stream is waited for in one turn; then others have theirs
+constexpr double kLonger = 10;   // seconds after which the log says that it is waited for
 
 }  // namespace
 
-class CheckBench::Work final : public TuningWork {
- public:
-  Work(CheckBench& bench, std::function<void(const Turn&)> work, bool waits)
-      : bench_(bench), work_(std::move(work)), waits_(waits) {}
-  void run(const Turn& turn) override { bench_.run(work_, waits_, turn); }
+struct CheckBench::Work final : TuningWork, std::enable_shared_from_this<Work> {
+  Work(CheckBench& bench, std::function<void(const Turn&)> body, bool waits)
+      : bench(bench), body(std::move(body)), waits(waits) {}
+  void run(const Turn& turn) override { bench.run(*this, turn); }
 
- private:
-  CheckBench& bench_;
-  const std::function<void(const Turn&)> work_;
-  const bool waits_;
+  CheckBench& bench;
+  const std::function<void(const Turn&)> body;
+  const bool waits;
+  const Clock::time_point began = Clock::now();
+  bool told = false;
 };
 
 CheckBench::CheckBench(std::string name, TuningService& service, DeviceState& device, int every, std::size_t events)
@@ -54,39 +54,49 @@ void CheckBench::prepare(std::function<void()> work) {
   start([work = std::move(work)](const Turn&) { work(); }, false);
 }
 
-void CheckBench::check(const std::function<void()>& enqueue, std::function<void(const Turn&)> judge) {
+void CheckBench::check(Stream stream, const std::function<void()>& enqueue, std::function<void(const Turn&)> judge) {
   try {
-    enqueue();
+    try {
+      enqueue();
+    } catch (const Error& error) {  // the call itself says what is wrong
+      log(LogLevel::info, "{}: a call was not checked: {}", name_, error.what());
+      judge = [](const Turn&) {};
+    }
+    events.back().record(stream);
     start(std::move(judge), true);
-  } catch (const Error& error) {  // the call itself says what is wrong
+  } catch (const Error& error) {
     give_up(error.what());
   }
 }
 
-void CheckBench::start(std::function<void(const Turn&)> work, bool waits) {
+void CheckBench::start(std::function<void(const Turn&)> body, bool waits) {
   busy_ = true;
   const Digest key = Hasher().field(name_, fmt::format("{}", ++works_)).digest();
   service_.enqueue({.place = this,
                     .key = key,
                     .device = device_.machine->device_ordinal(),
-                    .work = std::make_shared<Work>(*this, std::move(work), waits),
+                    .work = std::make_shared<Work>(*this, std::move(body), waits),
                     .leased = false,
                     .kept = true},
                    Deadline::never());
 }
 
-void CheckBench::run(const std::function<void(const Turn&)>& work, bool waits, const Turn& turn) {
-  bool free = !waits;  // nothing on a stream uses the memory
+void CheckBench::run(Work& work, const Turn& turn) {
+  bool free = !work.waits;  // nothing on a stream uses the memory
   std::string why;
   try {
     const auto entered = device_.machine->enter();
-    const Deadline patient = Deadline::in(kPatientFor, turn.by.stop());
+    const Deadline patient = Deadline::in(kAtOnce, turn.by.stop());
     while (!free && !(free = events.back().done()) && !patient.passed())
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    if (free)
-      work(turn);
-    else
-      why = fmt::format("the stream of a call that was checked was busy for {} s", kPatientFor);
+    if (free) {
+      work.body(turn);
+    } else {
+      if (const double waited = seconds_since(work.began); waited > kLonger && !std::exchange(work.told, true))
+        log(LogLevel::warn, "{}: the stream of a call that is checked is busy for {:.0f} s; nothing is checked meanwhile",
+            name_, waited);
+      return turn.again(work.shared_from_this(), kAtOnce);
+    }
   } catch (const std::exception& error) {
     why = error.what();
   } catch (...) {  // a C function of the caller's may throw what it likes
@@ -96,7 +106,7 @@ void CheckBench::run(const std::function<void(const Turn&)>& work, bool waits, c
   if (free) {
     busy_ = false;
     if (!why.empty()) log(LogLevel::warn, "{}: a check came to nothing: {}", name_, why);
-  } else if (!turn.by.stopped()) {
+  } else {
     give_up(why);
   }
 }

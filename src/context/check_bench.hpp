@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ak/types.hpp"
 #include "context/sampling.hpp"
 #include "gpu/owners.hpp"
 #include "tune/service.hpp"
@@ -27,17 +28,19 @@ class CheckBench {
   std::mutex mutex;           // also of what the guard itself keeps
   Buffer memory;              // while something is under way: its own
   OwnedStream stream;         // of the tuner thread
-  std::vector<Event> events;  // the last: after all that a check enqueues
+  std::vector<Event> events;  // the last, which the bench records: after all that a check enqueues
 
   /// The lock, where nothing is under way; what follows takes it for held.
   std::unique_lock<std::mutex> enter();
   /// Runs on the tuner thread, in the device's context. The bench is free when it ends, also by a throw, which is logged.
   void prepare(std::function<void()> work);
-  /// Enqueues now; judges when the last event is done, as prepare() does. Where nobody knows when the memory is free again,
-  /// nothing is checked any more, which is logged.
-  void check(const std::function<void()>& enqueue, std::function<void(const Turn&)> judge);
+  /// Enqueues now, on the stream; judges when all of it is done, as prepare() does, however long that takes: others have their
+  /// turns meanwhile. What enqueue throws is logged, and not judged. Where nobody knows when the memory is free again, nothing
+  /// is checked any more, which is logged.
+  void check(Stream stream, const std::function<void()>& enqueue, std::function<void(const Turn&)> judge);
 
-  /// What the memory may take.
+  static constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;
+  /// What the memory may take now.
   std::int64_t most_bytes() const;
   /// On the tuner thread: stream, events and memory of at least so many bytes are there. Throws Error.
   void make_room(std::int64_t bytes);
@@ -45,9 +48,9 @@ class CheckBench {
   std::uint64_t works() const { return works_; }
 
  private:
-  class Work;
-  void start(std::function<void(const Turn&)> work, bool waits);
-  void run(const std::function<void(const Turn&)>& work, bool waits, const Turn& turn);
+  struct Work;
+  void start(std::function<void(const Turn&)> body, bool waits);
+  void run(Work& work, const Turn& turn);
   void give_up(std::string_view why);
 
   const std::string name_;

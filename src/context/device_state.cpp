@@ -1,7 +1,6 @@
 #include "context/device_state.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/bucket.hpp"
@@ -9,11 +8,14 @@
 namespace ak {
 namespace {
 
-constexpr double kFirstRetry = 1, kLastRetry = 60;  // seconds
-
 std::optional<Served> of(const PerProblem<Served>& all, const Problem& problem) {
   const auto at = all.find(problem);
   return at == all.end() ? std::nullopt : std::optional(at->second);
+}
+
+// The same but for the number of tokens, of the bucket.
+bool neighbours(const Problem& a, const Problem& b) {
+  return a.m != b.m && bucket_of(a.m).holds(b.m) && with_tokens(b, a.m) == a;
 }
 
 bool stands(const Served& served, Request request) {
@@ -55,12 +57,11 @@ std::uint64_t DeviceState::changes(const Problem& problem) {
   return at == changes_.end() ? 0 : at->second;
 }
 
-std::vector<Problem> DeviceState::waiting(const Problem& problem, const TokenRange& bucket) {
+std::vector<Problem> DeviceState::waiting(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   std::vector<Problem> all;
   for (const auto& [each, served] : interims_)
-    if (each.m != problem.m && bucket.holds(each.m) && with_tokens(each, problem.m) == problem && !lasting_.contains(each))
-      all.push_back(each);
+    if (neighbours(problem, each) && !lasting_.contains(each)) all.push_back(each);
   return all;
 }
 
@@ -69,29 +70,41 @@ void DeviceState::ask_again(const Problem& problem) {
   if (const auto at = retries_.find(problem); at != retries_.end()) at->second.at = now_();
 }
 
-void DeviceState::withdraw(const Problem& problem) {
+double DeviceState::retry_s(const Problem& problem) {
   const std::lock_guard lock(mutex_);
+  const auto at = retries_.find(problem);
+  return at == retries_.end() ? 0 : at->second.wait_s;
+}
+
+std::vector<Problem> DeviceState::withdraw(const Problem& problem, const Tactic& kernel) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Problem> others;
   for (auto* const all : {&lasting_, &interims_})
-    if (const auto at = all->find(problem); at != all->end()) {
-      retired_.push_back(at->second.plan);
-      all->erase(at);
-    }
+    std::erase_if(*all, [&](const auto& each) {
+      const auto& [its, served] = each;
+      if (!served.plan || !(served.plan->tactic() == kernel)) return false;
+      const bool other = neighbours(problem, its);
+      if (!other && !(its == problem)) return false;
+      if (other && std::ranges::find(others, its) == others.end()) others.push_back(its);
+      withdrawn_.insert_or_assign(its, served.plan);
+      table.withdraw(its);
+      return true;
+    });
+  return others;
 }
 
 Served DeviceState::keep(const Problem& problem, Served served) {
   const std::lock_guard lock(mutex_);
-  const bool withdrawn = table.find(problem) && !lasting_.contains(problem);
-  if (served.plan && (served.standing == Standing::lasting || withdrawn)) {
-    const auto before = of(lasting_, problem), meanwhile = of(interims_, problem);
-    if (before && before->plan && before->record == served.record && before->source == served.source) return *before;
-    if (withdrawn || before || meanwhile) ++changes_[problem], all_changes_.fetch_add(1, std::memory_order_relaxed);
-    table.publish(problem, served.plan);
-  }
+  const auto before = of(lasting_, problem);
+  const auto gone = withdrawn_.extract(problem);
+  if (gone) retired_.push_back(std::move(gone.mapped()));
+  const bool lasts = served.plan && served.standing == Standing::lasting;
+  if (lasts && before && before->plan && before->record == served.record && before->source == served.source) return *before;
+  if (served.plan && (gone || (lasts && (before || interims_.contains(problem)))))
+    ++changes_[problem], all_changes_.fetch_add(1, std::memory_order_relaxed);
+  if (lasts) table.publish(problem, served.plan);
   if (served.standing == Standing::passing) {
-    Retry& retry = retries_[problem];
-    retry.wait_s = std::clamp(2 * retry.wait_s, kFirstRetry, kLastRetry);
-    retry.at = now_() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(retry.wait_s));
-    ++retry.times;
+    retries_[problem].later(now_());
   } else {
     retries_.erase(problem);
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "context/retry.hpp"
 #include "context/served.hpp"
 #include "machine/machine.hpp"
 #include "plan/table.hpp"
@@ -51,30 +52,26 @@ class DeviceState {
   std::uint64_t changes(const Problem& problem);
   std::uint64_t changes() const { return all_changes_.load(std::memory_order_relaxed); }
 
-  /// Of the bucket, other problems than this one that something serves for now.
-  std::vector<Problem> waiting(const Problem& problem, const TokenRange& bucket);
+  /// Other problems of its bucket that something serves for now.
+  std::vector<Problem> waiting(const Problem& problem);
   /// What serves the problem for a passing reason is asked for again by its next call.
   void ask_again(const Problem& problem);
-  /// What serves the problem is wrong or harms: whatever is kept next takes its place.
-  void withdraw(const Problem& problem);
+  /// Seconds from an answer for a passing reason until it is asked for again.
+  double retry_s(const Problem& problem);
+  /// The kernel is wrong or harms: it serves neither the problem nor others of its bucket any more. The others that it served.
+  std::vector<Problem> withdraw(const Problem& problem, const Tactic& kernel);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and
   /// are of one way, the first's plan.
   Served keep(const Problem& problem, Served served);
 
  private:
-  // When a problem that was served for a passing reason is asked again.
-  struct Retry {
-    Clock::time_point at{};
-    double wait_s = 0;
-    int times = 0;
-  };
-
   const std::function<Clock::time_point()> now_;
   std::atomic<std::uint64_t> all_changes_{0};
   std::mutex mutex_;  // of what follows
   PerProblem<Served> lasting_, interims_;
-  PerProblem<Retry> retries_;
+  PerProblem<Retry> retries_;  // of what is served for a passing reason
   PerProblem<std::uint64_t> changes_;
+  PerProblem<PlanPtr> withdrawn_;  // what served, while nothing does
   std::vector<PlanPtr> retired_;  // a graph may hold them
 };
 

@@ -51,4 +51,10 @@ Served old_or_fallback(Common& common, Machine& machine, const Problem& problem,
   return *known;
 }
 
+Served without_search(Common& common, Machine& machine, const Problem& problem, const std::string& why) {
+  std::optional<PlanRecord> old;
+  if (auto known = hit(common, machine, problem, kCall, old)) return *known;
+  return old_or_fallback(common, machine, problem, why, Standing::passing);
+}
+
 }  // namespace ak

@@ -20,4 +20,7 @@ Proving proving(const Common& common, const Machine& machine, Quarantine& quaran
 /// The old winner where it still runs, as it was proven; else fallback().
 Served old_or_fallback(Common& common, Machine& machine, const Problem& problem, const std::string& why, Standing standing);
 
+/// What stands in the store, else old_or_fallback() for a passing reason. Searches nothing.
+Served without_search(Common& common, Machine& machine, const Problem& problem, const std::string& why);
+
 }  // namespace ak

@@ -15,6 +15,8 @@
 #include "base/log.hpp"
 #include "context/describe.hpp"
 #include "context/device_state.hpp"
+#include "context/fallback.hpp"
+#include "context/stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/driver.hpp"
 
@@ -67,6 +69,7 @@ Guard::Guard(Common& common, TuningService& service, DeviceState& device, int ev
 
 void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, const LaunchPlan& plan) {
   if (is_vendor(plan.tactic()) || problem.k == 0 || TuningService::inside() || device_.machine->capturing(stream)) return;
+  device_.machine->check_stream(stream);  // what is of no use to the call breaks no check
   const auto lock = bench_.enter();
   if (!lock || (bench_.sampling.suspects() && !(problem == suspect_))) return;
   const auto sample = std::make_shared<Sample>(Sample{problem, plan.tactic(), args});
@@ -74,10 +77,13 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
   sample->aux_at = round_up(problem.m * args.d.ld * size, std::int64_t{256});
   sample->bytes = sample->aux_at + (problem.epilogue.aux ? round_up(problem.m * args.aux.ld * size, std::int64_t{256}) : 0);
   const auto known = rivals_.find(problem);
-  if (known == rivals_.end() || (known->second.plan && known->second.bytes < sample->bytes))
-    return bench_.prepare([this, problem, bytes = sample->bytes] { prepare(problem, bytes); });
+  if (known != rivals_.end() && !known->second.plan) return;
+  if (known == rivals_.end() || static_cast<std::int64_t>(bench_.memory.bytes()) < kResults * sample->bytes) {
+    if (known == rivals_.end() || Clock::now() >= known->second.room.at)
+      bench_.prepare([this, problem, bytes = sample->bytes] { prepare(problem, bytes); });
+    return;
+  }
   const Rival& rival = known->second;
-  if (!rival.plan) return;
 
   const auto launch = [&](const LaunchPlan& which, Result to, bool caller_scratch) {
     CallArgs into = args;
@@ -93,34 +99,41 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
     whole = whole && launch(*rival.plan, Result::rivals, false);
     bench_.events[1].record(stream);
     whole = whole && launch(plan, Result::again, true);
-    bench_.events[2].record(stream);
     if (!whole) sample->bytes = 0;  // nothing to judge, but the memory is free only then
   };
-  bench_.check(enqueue, [this, sample](const Turn& turn) { judge(*sample, turn); });
+  bench_.check(stream, enqueue, [this, sample](const Turn& turn) { judge(*sample, turn); });
 }
 
 void Guard::prepare(const Problem& problem, std::int64_t bytes) {
-  Rival rival;
+  const std::int64_t needed = kResults * bytes;
   std::string why;
+  PlanPtr plan;
   try {
-    const std::int64_t most = bench_.most_bytes();
-    if (kResults * bytes > most)
-      why = fmt::format("three results take {} bytes, {} may be taken", kResults * bytes, most);
+    if (needed > CheckBench::kMostBytes)
+      why = fmt::format("three results take {} bytes, {} may be taken", needed, CheckBench::kMostBytes);
     else
-      rival.plan = device_.machine->vendor(problem, why);
-    if (rival.plan) {
-      bench_.make_room(kResults * bytes);
-      poison();
-    }
+      plan = device_.machine->vendor(problem, why);
   } catch (const Error& error) {
-    why = error.what(), rival.plan = nullptr;
+    why = error.what();
   }
-  rival.bytes = bytes;
-  if (!rival.plan) log(LogLevel::info, "{}: not guarded: {}", to_string(problem), why);
+  bool room = false;
+  if (plan) try {
+      if (const std::int64_t most = bench_.most_bytes(); needed > most)
+        throw Error(ErrorCode::out_of_memory, fmt::format("three results take {} bytes, {} may be taken now", needed, most));
+      bench_.make_room(needed);
+      poison();
+      room = true;
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  if (!why.empty()) log(LogLevel::info, "{}: not guarded{}: {}", to_string(problem), plan ? " now" : "", why);
   const std::lock_guard lock(bench_.mutex);
-  if (bench_.memory.bytes() == 0)
-    for (auto& [other, its] : rivals_) its.plan = nullptr;  // it lost its memory, and so did they
-  rivals_.insert_or_assign(problem, std::move(rival));
+  Rival& rival = rivals_[problem];
+  if (!rival.plan) rival.plan = std::move(plan);
+  if (room)
+    rival.room = {};
+  else
+    rival.room.later(Clock::now());
 }
 
 // So that what a kernel leaves out is seen.
@@ -244,6 +257,8 @@ void Guard::prove_again(const Sample& sample, const Turn& turn) {
                    fmt::format("the guard, and a proof after it: {}", trial.why));
     if (const auto record = store.find(sample.problem, machine.hardware()); record && record->tactic == sample.tactic)
       store.erase(sample.problem, machine.hardware());
+    for (const Problem& other : device_.withdraw(sample.problem, sample.tactic))
+      device_.keep(other, without_search(common_, machine, other, "its kernel is wrong at another m of its bucket"));
   } catch (const std::exception& error) {
     log(LogLevel::warn, "{}: {} could not be proven again: {}", to_string(sample.problem), served_by(sample.tactic),
         error.what());
@@ -253,7 +268,7 @@ void Guard::prove_again(const Sample& sample, const Turn& turn) {
 // Whoever prepares the problem next tunes it again.
 void Guard::keep_provisional(const Sample& sample, const std::string& why) {
   Store& store = *common_.store;
-  auto record = store.find(sample.problem, device_.machine->hardware());
+  auto record = record_for(store, device_.machine->hardware(), sample.problem);  // its bucket's, if it was lent
   if (!record || !(record->tactic == sample.tactic) || record->provenance.provisional) return;
   const auto cubin = store.cubin(record->cubin);
   if (!cubin) return;

@@ -10,6 +10,7 @@
 #include "context/check_bench.hpp"
 #include "context/check_findings.hpp"
 #include "context/common.hpp"
+#include "context/retry.hpp"
 #include "context/served.hpp"
 #include "plan/call_args.hpp"
 #include "tune/service.hpp"
@@ -32,9 +33,9 @@ class Guard {
  private:
   /// What a problem's calls are held to.
   struct Rival {
-    PlanPtr plan;            // null: nothing is
-    std::int64_t bytes = 0;  // of one result that there is room for
-    Findings findings;       // of the own kernel beside it
+    PlanPtr plan;       // null: nothing is
+    Findings findings;  // of the own kernel beside it
+    Retry room;         // of memory for the results
   };
   /// A check under way.
   struct Sample {

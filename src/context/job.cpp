@@ -56,6 +56,7 @@ TuningJob::TuningJob(Common& common, DeviceState& device, const Problem& problem
       machine_(*device.machine),
       problem_(problem),
       text_(to_string(problem)),
+      asked_(request),
       request_{.retune = request.retune,
                .recheck = request.recheck,
                .exact = true,
@@ -90,12 +91,18 @@ void TuningJob::run(const Turn& turn) {
   const auto entered = machine_.enter();
   served_ = device_.keep(problem_, tuned(turn));
   stand_by(common_, device_, problem_, served_, spare_);
-  if (request_.whole && served_.standing == Standing::lasting && alone_.empty()) serve_waiting();
+  serve_bucket();
+  // Calls may be in graphs, and not come again until the epoch says so.
+  if (request_.behind && served_.standing == Standing::passing)
+    turn.again(std::make_shared<TuningJob>(common_, device_, problem_, asked_), device_.retry_s(problem_));
 }
 
-// Calls of the bucket that were served meanwhile get what was found now: those in graphs come again only when the epoch says so.
-void TuningJob::serve_waiting() {
-  for (const Problem& each : device_.waiting(problem_, bucket_of(problem_.m))) {
+// Its other calls get what was found now, those too that come again only when the epoch says so.
+void TuningJob::serve_bucket() {
+  for (const Problem& each : withdrawn_)
+    device_.keep(each, without_search(common_, machine_, each, "its kernel is wrong at another m of its bucket"));
+  if (!request_.whole || served_.standing != Standing::lasting || !alone_.empty()) return;
+  for (const Problem& each : device_.waiting(problem_)) {
     std::optional<PlanRecord> old;
     if (auto known = hit(common_, machine_, each, kCall, old)) {
       if (known->record == served_.record) known->source = served_.source;
@@ -247,7 +254,7 @@ void TuningJob::look_at(const Trial& trial) {
   if (other_code(*old_, machine_.provenance(problem_, old_->tactic, false))) return;
   log(LogLevel::warn, "{}: its record is erased: {}: {}: {}", text_, served_by(old_->tactic), name(trial.outcome), trial.why);
   if (common_.store->find(problem_, machine_.hardware()) == old_) common_.store->erase(problem_, machine_.hardware());
-  device_.withdraw(problem_);
+  for (Problem& other : device_.withdraw(problem_, old_->tactic)) withdrawn_.push_back(std::move(other));
 }
 
 ProgressSink TuningJob::progress() {

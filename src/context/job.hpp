@@ -46,7 +46,7 @@ class TuningJob final : public TuningWork {
   Allowance allowance(const Turn& turn, double seconds) const;
   void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, Spending& spending);
   Served tuned(const Turn& turn);
-  void serve_waiting();
+  void serve_bucket();
   std::string warm_up(const Turn& turn);
   Served search(const Turn& turn, double seconds);
   Served untuned(const std::string& why, Standing standing);
@@ -60,9 +60,11 @@ class TuningJob final : public TuningWork {
   Machine& machine_;
   const Problem problem_;
   const std::string text_;
+  const Request asked_;
   const Request request_;          // of its own m, and the whole of its bucket where that is asked for
   std::optional<PlanRecord> old_;  // stands, and is to be proven again
   std::optional<Hint> hint_;
+  std::vector<Problem> withdrawn_;  // others of its bucket, which the old winner served
   std::string without_;  // why no own kernels are tried
   bool spared_ = false;  // a search, by a hint or by a proof of the old winner
   std::optional<SpareKernel> spare_;

@@ -87,14 +87,17 @@ void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memor
                       LoopServedPtr served, const LoopPlan& plan) {
   if (!known->host_serves || memory.where != LoopMemory::Where::device || !memory.unmeasured.empty() || TuningService::inside())
     return;
+  device_.machine->check_stream(stream);  // what is of no use to the call breaks no check
   const auto lock = bench_.enter();
   if (!lock || (bench_.sampling.suspects() && served->findings->mismatches == 0)) return;
   std::vector<LoopBlock> first = blocks_of(known->prototype, memory), second = first;
   const auto copies = static_cast<std::uintptr_t>(bench_.memory.get());
   const std::int64_t bytes = place_copies(first, copies);
-  if (bytes == 0 || 2 * bytes > most_) return;
-  if (static_cast<std::int64_t>(bench_.memory.bytes()) < 2 * bytes)
-    return bench_.prepare([this, bytes] { prepare(2 * bytes); });
+  if (bytes == 0 || 2 * bytes > CheckBench::kMostBytes) return;
+  if (static_cast<std::int64_t>(bench_.memory.bytes()) < 2 * bytes) {
+    if (Clock::now() >= room_.at) bench_.prepare([this, bytes] { prepare(2 * bytes); });
+    return;
+  }
 
   place_copies(second, copies + static_cast<std::uintptr_t>(bytes));
   const auto sample = std::make_shared<Sample>(std::move(known), std::move(served), plan, memory, values, first, second);
@@ -111,24 +114,27 @@ void LoopGuard::check(Stream stream, LoopKnownPtr known, const LoopMemory& memor
     }
     bench_.events[0].record(on);
     sample->whole = plan.try_launch(stream, sample->after.values.span());
-    bench_.events[1].record(on);
   };
-  bench_.check(enqueue, [this, sample](const Turn&) {
+  bench_.check(stream, enqueue, [this, sample](const Turn&) {
     if (sample->whole) judge(*sample);
   });
 }
 
 void LoopGuard::prepare(std::int64_t bytes) {
-  std::int64_t most = 0;
+  bool room = false;
   try {
-    most = bench_.most_bytes();
-    if (bytes <= most) bench_.make_room(bytes);
+    if (const std::int64_t most = bench_.most_bytes(); bytes > most)
+      throw Error(ErrorCode::out_of_memory, fmt::format("copies of its arrays take {} bytes, {} may be taken now", bytes, most));
+    bench_.make_room(bytes);
+    room = true;
   } catch (const Error& error) {
-    most = std::min(most, bytes - 1);
-    log(LogLevel::info, "a loop is not guarded: {}", error.what());
+    log(LogLevel::info, "a loop is not guarded now: {}", error.what());
   }
   const std::lock_guard lock(bench_.mutex);
-  most_ = most;
+  if (room)
+    room_ = {};
+  else
+    room_.later(Clock::now());
 }
 
 void LoopGuard::judge(const Sample& sample) {

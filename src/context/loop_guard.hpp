@@ -5,13 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <string>
 
 #include "context/check_bench.hpp"
 #include "context/common.hpp"
 #include "context/loop_known.hpp"
 #include "context/loop_served.hpp"
+#include "context/retry.hpp"
 
 namespace ak {
 
@@ -41,8 +41,8 @@ class LoopGuard {
   Common& common_;
   DeviceState& device_;
   std::atomic<std::uint64_t> demotions_{0};
-  std::int64_t most_ = std::numeric_limits<std::int64_t>::max();  // bytes that it may have; under the bench's lock
-  CheckBench bench_;                                              // its memory: what the arrays held, and what the kernel left
+  Retry room_;        // of memory, under the bench's lock
+  CheckBench bench_;  // its memory: what the arrays held, and what the kernel left
 };
 
 }  // namespace ak

@@ -48,7 +48,7 @@ struct Context::Impl::State {
   Served lent(DeviceState& device, const Problem& problem, const TuningJob& job);
   void at_hand(DeviceState& device, const Problem& problem);
   TuningRequest search_of(DeviceState& device, const Problem& problem, Request request, std::shared_ptr<TuningJob> job) const;
-  Served behind(DeviceState& device, const Problem& problem, TuningRequest search);
+  Served behind(DeviceState& device, const Problem& problem, TuningRequest search, const std::string& why);
   void queue(DeviceState& device, const Problem& problem);
   Explanation explanation(DeviceState& device, const Problem& problem, const Served& served) const;
   Explanation expectation(DeviceState& device, const Problem& problem);

@@ -29,24 +29,34 @@ void Table::put(Slots& slots, std::uint64_t key, const Problem& problem, const L
   }
 }
 
+// By as many slots, with all that the last ones had but for one.
+void Table::replace(std::size_t count, const Problem* without) {
+  auto made = std::make_unique<Slots>(count);
+  const Slots& old = *all_slots_.back();
+  for (std::uint64_t i = 0; i <= old.mask; ++i) {
+    const Slot& slot = old.slots[i];
+    const LaunchPlan* const moved = slot.plan.load(std::memory_order_relaxed);
+    if (moved && !(without && slot.problem == *without)) put(*made, slot.key, slot.problem, moved);
+  }
+  all_slots_.push_back(std::move(made));
+}
+
 void Table::publish(const Problem& problem, PlanPtr plan) {
   const std::lock_guard lock(mutex_);
   const LaunchPlan* raw = plan.get();
   plans_.push_back(std::move(plan));
-  const bool known = find(problem) != nullptr;
-  if (!known && ++size_ * 2 > all_slots_.back()->mask) {
-    const Slots& old = *all_slots_.back();
-    auto larger = std::make_unique<Slots>((old.mask + 1) * 2);
-    for (std::uint64_t i = 0; i <= old.mask; ++i) {
-      const Slot& slot = old.slots[i];
-      if (const LaunchPlan* moved = slot.plan.load(std::memory_order_relaxed)) put(*larger, slot.key, slot.problem, moved);
-    }
-    put(*larger, hash(problem), problem, raw);
-    current_.store(larger.get(), std::memory_order_release);
-    all_slots_.push_back(std::move(larger));
-  } else {
-    put(*all_slots_.back(), hash(problem), problem, raw);
-  }
+  if (!find(problem) && ++size_ * 2 > all_slots_.back()->mask) replace((all_slots_.back()->mask + 1) * 2, nullptr);
+  put(*all_slots_.back(), hash(problem), problem, raw);
+  current_.store(all_slots_.back().get(), std::memory_order_release);
+  epoch_.fetch_add(1, std::memory_order_release);
+}
+
+void Table::withdraw(const Problem& problem) {
+  const std::lock_guard lock(mutex_);
+  if (!find(problem)) return;
+  replace(all_slots_.back()->mask + 1, &problem);
+  --size_;
+  current_.store(all_slots_.back().get(), std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
 }
 

@@ -32,9 +32,11 @@ class Table {
 
   /// The plan serves the problem from now on, in place of any other.
   void publish(const Problem& problem, PlanPtr plan);
+  /// Nothing does: find() misses it.
+  void withdraw(const Problem& problem);
 
   std::size_t size() const;
-  /// Grows by one with every publish: a holder of a plan sees that a newer one may exist.
+  /// Grows with every change: a holder of a plan sees that another one may serve.
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
 
  private:
@@ -49,6 +51,7 @@ class Table {
     std::unique_ptr<Slot[]> slots;
   };
 
+  void replace(std::size_t count, const Problem* without);
   void put(Slots& slots, std::uint64_t key, const Problem& problem, const LaunchPlan* plan);
 
   std::atomic<const Slots*> current_;

@@ -25,6 +25,7 @@ class Lease {
   State take();
   void release();
   const std::string& why() const { return why_; }
+  const std::string& folder() const { return folder_; }
 
  private:
   struct Open;

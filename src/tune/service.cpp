@@ -38,6 +38,7 @@ struct TuningService::Entry {
 
   enum class State { queued, running, done } state = State::queued;  // this and what follows: under the tuner's mutex
   Deadline by;
+  Clock::time_point not_before{};
   Clock::time_point leave_at{};  // for callers, while it runs
   int waiting = 0;
   bool elsewhere = false;
@@ -66,7 +67,7 @@ class Tuner {
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) start(make_thread);
     for (const auto& entry : queue_)
-      if (join(*entry, request, owner, by)) return entry;
+      if (join(*entry, request, owner, by)) return changed_.notify_all(), entry;
     if (running_ && join(*running_, request, owner, by)) return running_;
     queue_.push_back(std::make_shared<Entry>(std::move(request), owner, folder, by));
     changed_.notify_all();
@@ -108,6 +109,7 @@ class Tuner {
     if (entry.owner != owner || known.place != request.place || known.key != request.key || known.kind != request.kind)
       return false;
     if (by.at() > entry.by.at()) entry.by = by;
+    entry.not_before = {};
     return true;
   }
 
@@ -121,11 +123,21 @@ class Tuner {
 
   void work() {
     std::unique_lock lock(mutex_);
-    while (!ending_)
-      if (queue_.empty() || busy_)
+    while (!ending_) {
+      std::vector<std::shared_ptr<Entry>> due;
+      auto next = Clock::time_point::max();
+      for (const auto& entry : queue_)
+        if (entry->not_before <= Clock::now())
+          due.push_back(entry);
+        else
+          next = std::min(next, entry->not_before);
+      if (busy_ || (due.empty() && next == Clock::time_point::max()))
         changed_.wait(lock);
-      else if (!run_one(lock, {queue_.begin(), queue_.end()}))
+      else if (due.empty())
+        changed_.wait_until(lock, next);
+      else if (!run_one(lock, due))
         changed_.wait_for(lock, kLook);
+    }
   }
 
   End await(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Entry>& entry, Deadline begin_by,
@@ -176,11 +188,18 @@ class Tuner {
     entry->state = Entry::State::running;
     const auto leave_in = [&entry](double seconds) { entry->leave_at = Deadline::in(seconds).at(); };
     leave_in(kOpening);
+    std::shared_ptr<Entry> again;
     const Turn turn{Deadline::in(entry->by.remaining(), entry->stop.get_token()),
                     entry->request.leased ? entry->lease.why() : std::string(), [&](double seconds) {
                       const std::lock_guard inner(mutex_);
                       leave_in(seconds);
                       changed_.notify_all();
+                    },
+                    [&](std::shared_ptr<TuningWork> work, double seconds) {
+                      TuningRequest request = entry->request;
+                      request.work = std::move(work), request.kept = true;
+                      again = std::make_shared<Entry>(std::move(request), entry->owner, entry->lease.folder(), Deadline::never());
+                      again->not_before = Deadline::in(seconds).at();
                     }};
     lock.unlock();
     working = true;
@@ -195,6 +214,7 @@ class Tuner {
     lock.lock();
     entry->failure = failure;
     entry->state = Entry::State::done;
+    if (again && !entry->stop.stop_requested()) queue_.push_back(std::move(again));
     running_.reset();
   }
 

@@ -14,6 +14,8 @@
 
 namespace ak {
 
+class TuningWork;
+
 /// While a piece of work has it, no other of this process runs on its device, and no process that shares the folder has work of
 /// its key.
 struct Turn {
@@ -21,6 +23,9 @@ struct Turn {
   std::string no_lease;  // why other processes may do the same work meanwhile; empty: they do not
   /// Callers wait for so many seconds from now, then go on without the result; the work goes on.
   std::function<void(double seconds)> expect;
+  /// When this work has ended the other is enqueued in its place, to begin so many seconds from now at the earliest, or when
+  /// an equal request comes; not where the service ends.
+  std::function<void(std::shared_ptr<TuningWork> work, double seconds)> again;
 };
 
 class TuningWork {

@@ -18,7 +18,9 @@
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "gpu/owners.hpp"
+#include "kernels/support/probe_args.cuh"
 #include "layer.hpp"
+#include "tune/service.hpp"
 
 namespace {
 
@@ -46,11 +48,11 @@ struct Guarded {
       const auto& args = *static_cast<const KernelArgs*>(launch.parameters[0]);
       ++launched;
       if (callers(args.d)) return void(++to_caller);
-      write(args.d, 64, own + (drifts ? static_cast<float>(launched) : 0));
+      write(args.d, args.m, own + (drifts ? static_cast<float>(launched) : 0));
     });
     fake::multiply([this](const fake::Product& product) {
       if (!callers(product.d)) ++checked;
-      write(const_cast<void*>(product.d), 64, vendor);
+      write(const_cast<void*>(product.d), static_cast<std::int64_t>(product.d_columns), vendor);
     });
     layer.options.guard_every = every, layer.options.mode = Mode::hit;
     context.emplace(layer.options);
@@ -60,6 +62,7 @@ struct Guarded {
     fake::multiply({});
   }
   void call(Stream stream = nullptr) { context->matmul_act(stream, layer.x, layer.w, layer.y, layer.epilogue); }
+  void tokens(std::int64_t m) { layer.x.rows = layer.y.rows = m; }
   Counters counters() const { return context->counters(); }
   // Calls until one is checked, and waits for the judgement.
   void step(Stream stream = nullptr) {
@@ -223,6 +226,121 @@ TEST_CASE("guard: a launch that fails in a check is not the caller's") {
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   fake::fail("cuEventRecord", CUDA_ERROR_UNKNOWN, -1);
   for (int i = 0; i < 5; ++i) CHECK_NOTHROW(guarded.call());
+}
+
+TEST_CASE("guard: neither a call that is refused nor a launch that fails ends the checks") {
+  Guarded guarded;
+  guarded.until(1);
+  OwnContext other;
+  OwnedStream foreign = OwnedStream::make();
+  CUcontext popped;
+  check(driver().cuCtxPopCurrent(&popped), "leaving a context");
+  for (int i = 0; i < 10; ++i, guarded.nap())
+    CHECK(has(error_of([&] { guarded.call(foreign.get()); }), "stream: belongs to another CUDA context"));
+  guarded.until(2);
+  fake::fail("cuLaunchKernelEx", CUDA_ERROR_INVALID_VALUE);
+  bool failed = false;
+  for (int i = 0; i < 3000 && !failed; ++i, guarded.nap()) {  // the check's, or a call's that is not checked
+    const int before = fake::count("cuLaunchKernelEx");
+    try {
+      guarded.call();
+      failed = fake::count("cuLaunchKernelEx") > before + 1;
+    } catch (const Error&) {
+      fake::fail("cuLaunchKernelEx", CUDA_ERROR_INVALID_VALUE);
+    }
+  }
+  CHECK(failed);
+  guarded.until(4);
+  check(driver().cuCtxPushCurrent(other.handle), "back");
+  foreign = OwnedStream();
+  other.end();
+}
+
+TEST_CASE("guard: memory that is short ends no checks: they begin when there is some") {
+  Guarded guarded;
+  guarded.tokens(50);
+  guarded.until(1);
+  guarded.tokens(64);  // needs more than is there
+  fake::fail("cuMemAlloc", CUDA_ERROR_OUT_OF_MEMORY);
+  const int allocations = fake::count("cuMemAlloc");
+  for (int i = 0; i < 3000 && fake::count("cuMemAlloc") == allocations; ++i) guarded.call(), guarded.nap();
+  CHECK(guarded.counters().guarded == 1);
+  guarded.tokens(50);  // whose memory that one gave up
+  guarded.until(2);
+  fake::memory(std::int64_t{1} << 34, (std::int64_t{1} << 34) - fake::allocated() - (std::int64_t{4} << 20));
+  guarded.tokens(60);
+  for (int i = 0; i < 20; ++i) guarded.call(), guarded.nap();
+  fake::memory(std::int64_t{1} << 34);
+  const auto guarded_before = guarded.counters().guarded;
+  for (const Deadline deadline = Deadline::in(30); guarded.counters().guarded == guarded_before && !deadline.passed();)
+    guarded.call(), guarded.nap();
+  CHECK(guarded.counters().guarded > guarded_before);
+}
+
+TEST_CASE("guard: while the stream of a checked call is busy others have their turns, and then it is judged") {
+  Guarded guarded;
+  guarded.until(1);
+  const OwnedStream stream = OwnedStream::make();
+  fake::busy(stream.get(), true);
+  for (int i = 0; i < 2000 && guarded.checked < 2; ++i) guarded.call(stream.get()), guarded.nap();
+  REQUIRE(guarded.checked == 2);
+  struct Other final : TuningWork {
+    void run(const Turn&) override {}
+  };
+  TuningService service("");
+  for (int i = 0; i < 3; ++i) {
+    const auto ticket = service.enqueue({.key = {}, .work = std::make_shared<Other>(), .leased = false}, Deadline::in(5));
+    CHECK(service.wait(ticket, Deadline::in(5)) == TuningService::End::done);
+  }
+  CHECK(guarded.counters().guarded == 1);
+  fake::busy(stream.get(), false);
+  guarded.until(3);
+}
+
+TEST_CASE("guard: of a bucket's kernel that is slower at some m its record is to be tuned again") {
+  Guarded guarded;
+  fake::elapsed_ms(std::vector<float>{0.012f, 0.010f});
+  guarded.tokens(50);
+  guarded.until(8);
+  guarded.settle();
+  CHECK(guarded.counters().guard_demotions == 1);
+  CHECK(guarded.served_by().find("cuBLASLt") != std::string::npos);
+  guarded.tokens(64);
+  CHECK(guarded.served_by().find("cuBLASLt") == std::string::npos);
+  guarded.context.reset();
+  const auto record = open_store(guarded.layer.folder)->find(guarded.layer.problem, make_gpu_machine({})->hardware());
+  REQUIRE(record);
+  CHECK(record->provenance.provisional);
+}
+
+TEST_CASE("guard: a kernel that a proof finds wrong serves no m of its bucket any more, here nor in the next process") {
+  Guarded guarded;
+  guarded.tokens(50);
+  guarded.call();
+  CHECK(guarded.served_by().find("cuBLASLt") == std::string::npos);
+  const auto epoch = guarded.context->epoch();
+  fake::kernel("ak_compare_relu", [](const fake::Launch& launch) {
+    Finding& finding = **static_cast<Finding* const*>(launch.parameters[2]);
+    finding.violations = 1, finding.first = 0;
+  });
+  guarded.tokens(64);
+  guarded.until(1);
+  guarded.own = 2;
+  guarded.step();
+  guarded.step();
+  const auto both = [&] { return guarded.context->epoch() >= epoch + 2; };
+  for (int i = 0; i < 3000 && !both(); ++i) guarded.nap();
+  CHECK(both());
+  for (const std::int64_t m : {64, 50}) {
+    guarded.tokens(m);
+    CHECK(guarded.served_by().find("cuBLASLt") != std::string::npos);
+  }
+  CHECK(guarded.counters().guard_demotions == 1);
+  guarded.context.reset();
+  guarded.context.emplace(guarded.layer.options);
+  const int launched = guarded.launched;
+  for (const std::int64_t m : {64, 50}) guarded.tokens(m), guarded.call();
+  CHECK(guarded.launched == launched);
 }
 
 TEST_CASE("guard: a check that fails later is logged and the next one follows") {

@@ -66,8 +66,8 @@ void fail_call(int n, CUresult result);
 void hang(const std::string& name);
 void release(const std::string& name);
 int hanging(const std::string& name);
-/// What the kernels of a source with a line "// fake kernel: WHAT" do when they are launched, to host memory; those of other
-/// sources do nothing. It runs in the launch and may call neither the driver nor this; a launch in a capture is only recorded.
+/// What the kernels of a source with a line "// fake kernel: WHAT" do when they are launched, to host memory, or else those that
+/// are called WHAT; all others do nothing. It runs in the launch and may call neither the driver nor this; a launch in a capture is only recorded.
 void kernel(const std::string& what, std::function<void(const Launch&)> run);
 
 // --- what the machine is ---------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction handle, void*
     if (attribute.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION)
       launch.programmatic = attribute.value.programmaticStreamSerializationAllowed;
   }
-  const std::string& scripted = function->module->image;
+  const std::string& scripted = function->module->image.empty() ? function->name : function->module->image;
   const auto kernel = state().kernels.find(scripted);
   if (kernel != state().kernels.end()) {
     if (!stream->capture) kernel->second(launch);

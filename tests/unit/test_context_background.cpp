@@ -81,6 +81,18 @@ TEST_CASE("background: asked for again, a search that waits or runs is joined; o
   CHECK(f.context->counters().searches == 2);
 }
 
+TEST_CASE("background: a search that was in vain is made again though no call comes, as of what graphs hold none does") {
+  Fixture f(quick(Mode::background));
+  f.world.no_memory = f.world.capturing = true;
+  f.call();
+  CHECK(in_time([&] { return f.world.runners >= 1 && f.world.searching == 0; }));
+  CHECK(f.context->epoch() == 0);
+  f.world.no_memory = false;
+  REQUIRE(won(f));
+  CHECK(f.context->epoch() == 1);
+  CHECK(f.world.launched == 1);
+}
+
 TEST_CASE("background: what a capture meets is searched for behind it") {
   Fixture f(quick(Mode::background));
   f.world.capturing = true;

@@ -123,6 +123,26 @@ TEST_CASE("bucket: a kernel that is wrong at the first m is lent to no other") {
   CHECK(FakePlan::vendor_ran_last);
 }
 
+TEST_CASE("bucket: a kernel that is found wrong serves none of it any more") {
+  Tokens f;
+  for (const std::int64_t m : {96, 70, 80}) f.call(m);
+  const Tactic winner = f.context->store().find(f.at(96), f.world.hardware)->tactic;
+  const auto epoch = f.context->epoch();
+  f.world.wrong = winner;
+  f.context->retune(f.at(96));
+  for (const std::int64_t m : {96, 70, 80}) {
+    CAPTURE(m);
+    CHECK(f.explain(m).served_by.find(to_string(winner)) == std::string::npos);
+  }
+  CHECK(f.context->epoch() == epoch + 3);
+  f.call(70);
+  CHECK(FakePlan::vendor_ran_last);
+  f.now += std::chrono::seconds(2);
+  f.call(70);
+  CHECK_FALSE(FakePlan::vendor_ran_last);
+  CHECK(f.explain(70).bucket == TokenRange{65, 96});
+}
+
 TEST_CASE("bucket: a record of its last m that an older version left is proven and tried, not searched for") {
   Tokens f;
   f.context->prepare(f.at(96));

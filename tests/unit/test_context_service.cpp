@@ -385,7 +385,7 @@ TEST_CASE("a search that is stopped ends within about one trial and leaves no re
   const ScopedLogSink sink([&](LogLevel level, std::string_view line) {
     if (level <= LogLevel::warn) errors.emplace_back(line);
   });
-  CHECK_THROWS_WITH_AS(job.run({Deadline::never(stop.get_token()), {}, [](double) {}}), "its context ends", Error);
+  CHECK_THROWS_WITH_AS(job.run({Deadline::never(stop.get_token()), {}, [](double) {}, {}}), "its context ends", Error);
   CHECK(errors == std::vector<std::string>{});
   CHECK(seconds_since(start) < 10);
   CHECK(shown <= 6);

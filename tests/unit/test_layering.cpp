@@ -157,7 +157,7 @@ TEST_CASE("a wrong edge is reported with its file and line") {
 
 // A call's way has one direction: a file of src/context names only those before it.
 TEST_CASE("src/context is read from top to bottom") {
-  const std::vector<std::string> order = {"describe", "served", "common",   "device_state", "stored_quarantine",
+  const std::vector<std::string> order = {"describe", "served", "retry", "common",   "device_state", "stored_quarantine",
                                           "stored",   "spare",  "fallback", "hint", "shares", "widen", "job", "sampling", "check_findings", "check_bench",
                                           "guard", "loop_arguments", "loop_known", "loop_served", "loop_stored", "loop_job",
                                           "loop_guard", "loop_state", "context", "bound_plan", "problem_log", "state", "call"};

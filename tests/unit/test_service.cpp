@@ -116,6 +116,45 @@ TEST_CASE("one device runs one thing at a time, whoever's it is; two devices do 
   CHECK(ran);
 }
 
+TEST_CASE("work that comes again leaves the turns to others until its time, or until it is asked for; not when its service ends") {
+  std::atomic<int> runs{0};
+  const auto again = [&runs](double seconds) {
+    return request("again", [&runs, seconds](const Turn& turn) {
+      turn.again(std::make_shared<Work>([&runs](const Turn&) { ++runs; }), seconds);
+    });
+  };
+  const auto until = [&](int count) {
+    for (int i = 0; i < 10000 && runs < count; ++i) pause_ms(1);
+    return runs == count;
+  };
+  TuningService service("");
+  service.wait(service.enqueue(again(0), Deadline::never()), Deadline::never());
+  CHECK(until(1));
+  service.wait(service.enqueue(again(1e6), Deadline::never()), Deadline::never());
+  bool other = false;
+  const auto between = request("other", [&](const Turn&) { other = true; });
+  CHECK(service.wait(service.enqueue(between, Deadline::never()), Deadline::never()) == End::done);
+  CHECK(other);
+  CHECK(runs == 1);
+  service.enqueue(again(1e6), Deadline::never());  // joins the one that waits
+  CHECK(until(2));
+  {
+    TuningService ends("");
+    ends.wait(ends.enqueue(again(1e6), Deadline::never()), Deadline::never());
+    const auto begun = std::make_shared<Gate>();
+    TuningRequest stopped = request("stopped", [&runs, begun](const Turn& turn) {
+      begun->begun = true;
+      while (!turn.by.stopped()) pause_ms(1);
+      turn.again(std::make_shared<Work>([&runs](const Turn&) { ++runs; }), 0);
+    });
+    stopped.kept = true;
+    ends.enqueue(std::move(stopped), Deadline::never());
+    begun->await();
+  }
+  CHECK(service.wait(service.enqueue(between, Deadline::never()), Deadline::never()) == End::done);
+  CHECK(runs == 2);
+}
+
 TEST_CASE("who waits leaves when its turn does not come; the work goes with the last of them, unless it is to be kept") {
   TuningService service("");
   Gate gate;

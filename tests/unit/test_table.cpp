@@ -55,6 +55,21 @@ TEST_CASE("a table finds exactly what was published, and the latest of it") {
   CHECK(table.size() == 1000);
 }
 
+TEST_CASE("a table misses what was withdrawn, and nothing else") {
+  Table table;
+  for (int m = 1; m <= 100; ++m) table.publish(problem(m), marked(static_cast<std::int16_t>(m)));
+  const LaunchPlan* old = table.find(problem(7));
+  table.withdraw(problem(7));
+  table.withdraw(problem(101));  // which it never had
+  CHECK(table.epoch() == 101);
+  CHECK(table.size() == 99);
+  for (int m = 1; m <= 100; ++m) CHECK((table.find(problem(m)) == nullptr) == (m == 7));
+  CHECK(old->tactic().tile_m == 7);
+  table.publish(problem(7), marked(-7));
+  CHECK(table.find(problem(7))->tactic().tile_m == -7);
+  CHECK(table.size() == 100);
+}
+
 TEST_CASE("finding allocates nothing, hit or miss") {
   Table table;
   for (int m = 1; m <= 100; ++m) table.publish(problem(m), marked(1));
