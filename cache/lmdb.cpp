@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/file_size.hpp"
 #include "base/log.hpp"
 #include "cache/folder.hpp"
 #include "cache/limits.hpp"
@@ -125,11 +125,8 @@ Newest newest(int file) {
   return found;
 }
 
-// Writing past the limit on a file's size would end the process (SIGXFSZ).
 void must_be_allowed(std::uint64_t file_bytes) {
-  rlimit limit;
-  if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && file_bytes > limit.rlim_cur)
-    throw Failure{EFBIG};
+  if (!file_may_grow_to(file_bytes)) throw Failure{EFBIG};
 }
 
 // A file in memory. LMDB overwrites no page of a transaction before the next one but one has begun: as long as none was

@@ -15,6 +15,7 @@
 #include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "cli/cli.hpp"
+#include "core/bucket.hpp"
 
 namespace ak::cli {
 namespace {
@@ -60,7 +61,7 @@ char separator_of(std::string_view text) {
 
 [[noreturn]] void bad_list(const std::string& why) { throw Error(ErrorCode::invalid_argument, why); }
 
-/// A problem's text, and count=N behind it.
+/// A problem's text, and count=N behind it: then it was called, and its bucket is what a first call tunes.
 ProblemList::Item item_of_text(int line, std::string_view text) {
   constexpr std::string_view kCount = " count=";
   ProblemList::Item item{line, {}};
@@ -72,6 +73,10 @@ ProblemList::Item item_of_text(int line, std::string_view text) {
     text = text.substr(0, at);
   }
   item.problem = problem_of_text(text);
+  if (item.count > 0) {
+    item.tokens = bucket_of(item.problem.m);
+    item.problem.m = item.tokens.to;
+  }
   return item;
 }
 

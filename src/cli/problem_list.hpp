@@ -14,8 +14,8 @@ struct ProblemList {
   struct Item {
     int line;
     Problem problem;
-    std::int64_t count = 0;  // how often it was asked for, of what mode `record` wrote; 0: not known
-    TokenRange tokens = {};  // a range in the m column: all buckets of it
+    std::int64_t count = 0;  // how often its bucket was asked for, of what mode `record` wrote; 0: not known
+    TokenRange tokens = {};  // all buckets of it are wanted: a range in the m column, or the bucket of what was recorded
   };
   struct Fault {
     int line;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "ak/types.hpp"
+#include "base/file_size.hpp"
 #include "base/log.hpp"
 
 namespace ak {
@@ -31,21 +32,24 @@ void ProblemLog::count(const Problem& problem) {
   if (problem.k == 0) return;  // nothing to tune
   const std::lock_guard lock(mutex_);
   Count& count = counts_[problem];
-  if (++count.all >= 2 * count.written) write(problem, count);
+  if (++count.all >= 2 * count.tried) write(problem, count);
 }
 
 void ProblemLog::write(const Problem& problem, Count& count) {
   const std::string line = fmt::format("{}{} count={}\n", cut_ ? "\n" : "", to_string(problem), count.all - count.written);
-  count.written = count.all;  // whatever becomes of it: it is not tried with every call
+  count.tried = count.all;  // whatever becomes of it: it is not tried with every call
   struct stat now;
-  if (::fstat(out_.get(), &now) == 0 && now.st_size + static_cast<std::int64_t>(line.size()) > kMostBytes)
-    return warn_once(fmt::format("{} has {} bytes: no more problems are written to it", file_, now.st_size));
-  ssize_t written;
-  do {
-    written = ::write(out_.get(), line.data(), line.size());
-  } while (written < 0 && errno == EINTR);
+  const std::int64_t bytes = ::fstat(out_.get(), &now) == 0 ? now.st_size : 0;
+  const std::int64_t after = bytes + static_cast<std::int64_t>(line.size());
+  if (after > kMostBytes) return warn_once(fmt::format("{} has {} bytes: no more problems are written to it", file_, bytes));
+  ssize_t written = -1;
+  errno = EFBIG;
+  if (file_may_grow_to(static_cast<std::uint64_t>(after))) do {
+      written = ::write(out_.get(), line.data(), line.size());
+    } while (written < 0 && errno == EINTR);
   if (written < 0) warn_once(fmt::format("{}: problems cannot be written to it: {}", file_, std::strerror(errno)));
   if (written > 0) cut_ = std::cmp_less(written, line.size());
+  if (written > 0 && !cut_) count.written = count.all;
 }
 
 }  // namespace ak

@@ -11,7 +11,8 @@
 namespace ak {
 
 /// Appends lines "PROBLEM count=N" to a file: a problem's first at once, then one whenever it was asked for twice as often, so
-/// that a process that is killed loses no problem, and less than half of a count. Counts of one problem add up. Thread-safe;
+/// that a process that is killed loses no problem, and less than half of a count. What cannot be written then is written with
+/// the next line of that problem, or at the end. Counts of one problem add up. Thread-safe;
 /// processes may share a file, as each line is one write.
 class ProblemLog {
  public:
@@ -29,7 +30,7 @@ class ProblemLog {
 
  private:
   struct Count {
-    std::int64_t all = 0, written = 0;
+    std::int64_t all = 0, written = 0, tried = 0;  // tried: how many there were when they were to be written last
   };
   void write(const Problem& problem, Count& count);
 

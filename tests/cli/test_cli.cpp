@@ -216,9 +216,19 @@ TEST_CASE("what mode record wrote down: one problem for all of its lines, what w
   const Result r = run_ak("warm --dry-run " + list.path);
   CAPTURE(r.output);
   CHECK(r.code == 2);
-  CHECK(has(r.output, many + "\n" + few + "\n"));
+  CHECK(has(r.output, many + ", serving m 17 to 32\n" + few + ", serving m 9 to 16\n"));
   CHECK(has(r.output, list.path + ":3: count: '0' is not a number of 1 or more"));
   CHECK(has(r.output, list.path + ":5: count: 'x' is not a number of 1 or more"));
+}
+
+TEST_CASE("of what mode record wrote down each bucket is tuned once, however many numbers of tokens were called") {
+  std::string text;
+  for (int m = 1; m <= 512; ++m) text += std::to_string(m) + "x64x64 bf16 a=k b=k out=bf16 align=16,16,16,16 relu count=1\n";
+  const File list(text);
+  const Result r = run_ak("warm --dry-run " + list.path);
+  CHECK(r.code == 0);
+  CHECK(std::count(r.output.begin(), r.output.end(), '\n') == 17);
+  CHECK(r.output.starts_with("320x64x64 bf16 a=k b=k out=bf16 align=16,16,16,16 relu, serving m 257 to 320\n"));  // of 64 calls
 }
 
 TEST_CASE("gate, aux and scales in a list, and as options") {

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -98,6 +100,26 @@ TEST_CASE("a file of problems has its limit, and may be one that cannot be writt
     CHECK(error.code() == ErrorCode::invalid_argument);
     CHECK(std::string(error.what()).starts_with("record_file='/nowhere/at/all': cannot be written: No such file"));
   }
+}
+
+TEST_CASE("what could not be written to a file of problems is written later, and ends no process") {
+  const std::string file = fresh_file("problem_log_later");
+  std::filesystem::remove(file);
+  ChildProcess child([&](ChildProcess& self) {
+    ProblemLog log(file, "AK_RECORD_FILE");
+    log.count(problem_of(8));
+    rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit full{std::filesystem::file_size(file) + 10, limit.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &full);  // to write beyond it ends the process
+    for (int i = 0; i < 5; ++i) log.count(problem_of(8));
+    log.count(problem_of(16));
+    self.say(std::to_string(counts_of(file).size()));
+    setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  CHECK(child.text() == "1");
+  CHECK(child.ended_well());
+  CHECK(counts_of(file) == std::map<std::string, int>{{to_string(problem_of(8)), 6}, {to_string(problem_of(16)), 1}});
 }
 
 TEST_CASE("mode record serves as mode hit does, and writes down every call") {
