@@ -24,9 +24,10 @@ enum class Status : std::uint8_t {
   incorrect,   // another result than the C function's
   budget,      // time or attempts ran out
   timeout,     // right, but a timed run did not end within its limit
+  unread,      // an LLM's answer without kernels in the form that was asked for
 };
-constexpr std::string_view kStatusNames[] = {"passed", "refused", "compile",   "race",   "bounds", "divergence",
-                                             "steps",  "fault",   "incorrect", "budget", "timeout"};
+constexpr std::string_view kStatusNames[] = {"passed", "refused", "compile",   "race",   "bounds",  "divergence",
+                                             "steps",  "fault",   "incorrect", "budget", "timeout", "unread"};
 constexpr std::string_view name(Status status) { return kStatusNames[static_cast<int>(status)]; }
 
 /// What is timed, at one size.

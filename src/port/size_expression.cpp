@@ -79,6 +79,10 @@ class SizeReader {
     if (tokens_.empty()) return std::nullopt;
     const std::string_view token = tokens_.front();
     tokens_ = tokens_.subspan(1);
+    if (token == "-") {
+      const auto negated = atom();
+      return negated ? std::optional(loop::unary("-", *negated)) : std::nullopt;
+    }
     if (token == "(") {
       auto inner = choice();
       return takes(")") ? inner : std::nullopt;

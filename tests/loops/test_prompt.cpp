@@ -135,7 +135,8 @@ TEST_CASE("size expression: what C computes of a call's integers, and the text o
     return loop::evaluate(*term, values);
   };
   CHECK(value("(n + 255) / 256") == 4);
-  CHECK(value("min(n, sms * 8) - 2") == 30);
+  CHECK(value("min(n, sms * 8) - -2") == 34);
+  CHECK(value("-n + 1001") == 1);
   CHECK(value("n % 7 > 5 ? max(1, n / 2) : 0") == 500);
   CHECK(value("n * n * n * 1000") == 1000000000000);
   for (const char* none : {"", "n +", "m", "(n", "n)", "min(n)", "n < ", "08", "f(n)", "n = 3", "1.5", "\"n\""})

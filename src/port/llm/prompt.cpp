@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "port/llm/answer.hpp"
 #include "port/llm/strategy.hpp"
-#include "port/size_expression.hpp"
 
 namespace ak::port {
 
@@ -120,30 +119,6 @@ std::string analysis(loop::Verdict verdict) {
   });
   return explain(verdict);
 }
-
-}  // namespace
-
-std::string answer_text(const loop::Candidate& candidate, const std::string& why) {
-  nlohmann::ordered_json json;
-  json["why"] = why;
-  for (const loop::Launch& launch : candidate.launches) {
-    nlohmann::ordered_json one = {{"kernel", launch.kernel}, {"blocks", size_text(launch.blocks)}, {"threads", launch.threads}};
-    if (launch.shared_bytes) one["shared_bytes"] = launch.shared_bytes;
-    if (launch.waits) one["waits"] = true;
-    json["launches"].push_back(std::move(one));
-  }
-  for (const loop::Scratch& scratch : candidate.scratch) {
-    nlohmann::ordered_json one = {
-        {"name", scratch.name}, {"type", std::string(c_name(scratch.type))}, {"elements", size_text(scratch.elements)}};
-    if (scratch.zeroed) one["zeroed"] = true;
-    json["scratch"].push_back(std::move(one));
-  }
-  const std::size_t begin = candidate.text.find_first_not_of('\n');
-  return fmt::format("```json\n{}\n```\n```cuda\n{}```\n", json.dump(),
-                     candidate.text.substr(std::min(begin, candidate.text.size())));
-}
-
-namespace {
 
 std::string skeleton_text(const Skeleton& shown) {
   return fmt::format("\nAnother function of this kind, {}, and an answer for it:\n```c\n{}```\n{}", text(shown.verdict),

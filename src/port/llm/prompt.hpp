@@ -39,7 +39,4 @@ struct KernelFacts {
 inline constexpr std::size_t kMostKernelPrompt = 8000;  // bytes: some 2,000 tokens
 KernelPrompt kernel_prompt(const KernelFacts& facts, PromptArm arm);
 
-/// JSON and kernels, as an answer has them.
-std::string answer_text(const loop::Candidate& candidate, const std::string& why);
-
 }  // namespace ak::port
