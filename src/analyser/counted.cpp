@@ -23,6 +23,7 @@ struct Count {
   std::size_t which = 0;  // of the test's terms
   Term begin, bound, step;
   std::optional<std::int64_t> constant_step;
+  bool down = false;
   std::vector<Term> offsets;       // of the variable before each statement of the body
   std::optional<std::size_t> set;  // the assignment before the loop that `begin` stands for
 };
@@ -133,7 +134,8 @@ class Counting {
     if (test.last) offset = loop::binary("-", offset, step);
     if (comparison.factor != 1 && constant(offset) != 0) return std::nullopt;
     Term bound = loop::binary("-", comparison.bound, offset);
-    const bool down = constant_step && *constant_step < 0;
+    // Of an unknown step the sign is the bound's.
+    const bool down = constant_step ? *constant_step < 0 : comparison.op[0] == '>';
     std::string op = comparison.op == "!=" ? (down ? ">" : "<") : comparison.op;
     if (down != (op[0] == '>')) return std::nullopt;
     if (op == "<=") bound = loop::binary("+", bound, loop::integer(1));
@@ -163,7 +165,7 @@ class Counting {
       const Term asked = loop::binary(down ? ">" : "<", first, bound);
       bound = choice(asked, bound, first);
     }
-    return rewrite(list, at, {v, type, test, which, begin, bound, step, constant_step, offsets, set});
+    return rewrite(list, at, {v, type, test, which, begin, bound, step, constant_step, down, offsets, set});
   }
 
   std::size_t rewrite(Statements& list, std::size_t at, const Count& count) {
@@ -194,14 +196,15 @@ class Counting {
       now = plus(counter, -shift);
       final = last_value(begin, count.bound, loop.step);
     } else {
-      // Of the step nothing but its sign is known, which is the bound's: iterations are counted.
-      const Term span =
-          loop::binary("+", loop::binary("-", count.bound, begin), loop::binary("-", count.step, loop::integer(1)));
-      const Term trips = choice(loop::binary("<", begin, count.bound), loop::binary("/", span, count.step), loop::integer(0));
+      // Nothing is known of the step but its sign: iterations are counted.
+      const Term step = count.down ? opposite(count.step) : count.step;
+      const Term &from = count.down ? count.bound : begin, &to = count.down ? begin : count.bound;
+      const Term span = loop::binary("+", loop::binary("-", to, from), loop::binary("-", step, loop::integer(1)));
+      const Term trips = choice(loop::binary("<", from, to), loop::binary("/", span, step), loop::integer(0));
       loop.begin = loop::integer(0);
       loop.end = trips;
-      now = loop::binary("+", begin, loop::binary("*", counter, count.step));
-      final = loop::binary("+", begin, loop::binary("*", trips, count.step));
+      now = loop::binary(count.down ? "-" : "+", begin, loop::binary("*", counter, step));
+      final = loop::binary(count.down ? "-" : "+", begin, loop::binary("*", trips, step));
     }
     if (!count.test.last) final = loop::binary("+", final, count.offsets[count.test.at]);
 
@@ -241,6 +244,10 @@ class Counting {
       --where;
     }
     return where;
+  }
+
+  static Term opposite(const Term& term) {
+    return term.kind == Term::Kind::unary && term.text == "-" ? term.terms[0] : loop::unary("-", term);
   }
 
   static Term plus(const Term& term, std::int64_t by) {

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "analyser/polynomial.hpp"
 
@@ -26,8 +27,8 @@ class Rows {
         }
     exact_ = std::ranges::all_of(accesses_, [](const Access& one) { return one.reference->exact; });
     find_widths();
-    std::vector<Polynomial> chosen;
-    search(chosen, std::vector<std::optional<Pieces>>(accesses_.size(), std::nullopt));
+    search();
+    if (!exact_ && best_.known < accesses_.size()) search_beside_offset();
     if (!best_.widths.empty()) apply();
     if (!exact_ && best_.known < accesses_.size()) doubt();
   }
@@ -68,15 +69,48 @@ class Rows {
     return affine(as_term(of, [this](const std::string& name) { return atoms_.at(name); }), statement.scope);
   }
 
-  /// A sum of parameters, which is the same everywhere; where isl has all accesses as they stand, a number too.
+  /// Of parameters, which are the same everywhere.
+  bool is_fixed(const Monomial& monomial) const {
+    return std::ranges::all_of(monomial, [&](const std::string& name) {
+      const loop::Parameter* parameter = loop::find_parameter(*model_.function, name);
+      return parameter && !parameter->pointer && !model_.written->contains(name);
+    });
+  }
+
+  /// A sum of parameters; where isl has all accesses as they stand, a number too.
   bool is_width(const Polynomial& of) const {
     const bool names = std::ranges::any_of(of, [](const auto& part) { return !part.first.empty(); });
-    for (const auto& [monomial, factor] : of)
-      for (const std::string& name : monomial) {
-        const loop::Parameter* parameter = loop::find_parameter(*model_.function, name);
-        if (!parameter || parameter->pointer || model_.written->contains(name)) return false;
-      }
+    if (!std::ranges::all_of(of, [&](const auto& part) { return is_fixed(part.first); })) return false;
     return names || (exact_ && !of.empty() && of.begin()->second > 1);
+  }
+
+  /// What all subscripts have, m of a[m - i * k] and a[m - (i + 1) * k]: rows may begin there too.
+  Polynomial common_offset() const {
+    Polynomial common;
+    if (!std::ranges::all_of(accesses_, [](const Access& one) { return one.sum.has_value(); })) return common;
+    for (const auto& [monomial, factor] : *accesses_.front().sum) {
+      const auto has = [&](const Access& one) {
+        const auto found = one.sum->find(monomial);
+        return found != one.sum->end() && found->second == factor;
+      };
+      if (is_fixed(monomial) && std::ranges::all_of(accesses_, has)) common[monomial] = factor;
+    }
+    return common;
+  }
+
+  void search_beside_offset() {
+    const Polynomial common = common_offset();
+    if (common.empty()) return;
+    const std::vector<Access> as_they_are = accesses_;
+    for (Access& access : accesses_) access.sum = plus(*access.sum, common, -1);
+    Best before = std::exchange(best_, {});
+    search();
+    if (best_.known > before.known) {
+      offset_ = common;
+      return;
+    }
+    best_ = std::move(before);
+    accesses_ = as_they_are;
   }
 
   /// Factors of subscripts' products; before each, that times what all rows have in common: of (y * w + x) * 3 + c it is 3 * w.
@@ -151,6 +185,11 @@ class Rows {
     return all;
   }
 
+  void search() {
+    std::vector<Polynomial> chosen;
+    search(chosen, std::vector<std::optional<Pieces>>(accesses_.size(), std::nullopt));
+  }
+
   void search(std::vector<Polynomial>& chosen, const std::vector<std::optional<Pieces>>& before) {
     for (const Polynomial& width : widths_) {
       if (best_.known == accesses_.size()) return;
@@ -197,6 +236,7 @@ class Rows {
     }
     if (exact_) return;
     for (const Polynomial& width : best_.widths) model_.widths[array_].push_back(term(width));
+    model_.offsets[array_] = term(offset_);
   }
 
   void doubt() const {
@@ -213,10 +253,11 @@ class Rows {
   Model& model_;
   const std::string array_;
   std::vector<Access> accesses_;
-  bool exact_ = false;  // isl has all of them as they stand
+  bool exact_ = false;                 // isl has all of them as they stand
   std::map<std::string, Term> atoms_;  // by name
   std::vector<Polynomial> widths_;
   Best best_;
+  Polynomial offset_;
 };
 
 }  // namespace

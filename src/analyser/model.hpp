@@ -71,6 +71,7 @@ struct Model {
   bool is_scalar(const std::string& name) const { return !arrays.contains(name); }
   std::set<std::string> arrays;
   std::map<std::string, std::vector<loop::Term>> widths;  // of flat arrays of rows: their rows' lengths, innermost first
+  std::map<std::string, loop::Term> offsets;              // of these: where row 0 begins
   std::vector<loop::Term> doubtful;  // rows' lengths without whose signs it is not known where rows end
 };
 

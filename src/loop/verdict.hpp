@@ -136,8 +136,8 @@ struct Observed {
   bool operator==(const Observed&) const = default;
 };
 
-/// An access to a flat array of rows as it stands, and by (plane,) row and place: a[y * w + x] is a[y][x]. Of one array, two
-/// are one element where they are so by rows.
+/// An access to a flat array of rows as it stands, and by (plane,) row and place: a[y * w + x] is a[y][x], and so may
+/// a[m + y * w + x] be where all have m. Of one array, two are one element where they are so by rows.
 struct InRows {
   Term flat, by_rows;
   bool operator==(const InRows&) const = default;

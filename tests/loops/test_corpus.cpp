@@ -168,6 +168,18 @@ TEST_CASE("corpus: recurrences down one column of a flat array are scans and cha
   });
 }
 
+TEST_CASE("corpus: loops that count down by a parameter, and strides backwards from an offset, are parallel for every step") {
+  const auto loops = loops_named(
+      {"add_neighbour_from_the_end", "carry_towards_front", "decay_towards_front", "scale_backwards", "thin_from_the_end"});
+  all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    const bool carries = own.name == "add_neighbour_from_the_end" || own.name == "carry_towards_front";
+    if (!carries) CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
+    CHECK_MESSAGE(test::verdict_of(own).used.empty(), own.name);
+    return first;
+  });
+}
+
 TEST_CASE("corpus: solvers of rows and of columns have a thread each, where these leave each other nothing") {
   const auto loops = loops_named({"flat_solve_columns", "flat_solve_rows"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {

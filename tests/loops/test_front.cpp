@@ -1132,7 +1132,7 @@ void keep_behind(int n, const float* a, float* b) {
   CHECK(lengths("ends", 10, 0) == Lengths{10});
   CHECK(lengths("ends", 0, 0) == Lengths{1});
   CHECK(lengths("delayed", 10, 3) == Lengths{10});
-  CHECK(lengths("delayed", 10, -3) == Lengths{10});  // no size is negative
+  CHECK(lengths("delayed", 10, -3) == Lengths{13});  // of a[9 + 3]
   CHECK(lengths("turn", 5, 7) == Lengths{35, 35});
   CHECK(lengths("blur", 5, 7) == Lengths{5 * 6 - 1, 5 * 7 - 1});
   CHECK(lengths("strided", 5, 7) == Lengths{29});

@@ -49,9 +49,12 @@ TEST_CASE("lengths: what the call says holds where the subscripts are more than 
   CHECK(verdict.groups.size() == 1);
   CHECK(verdict.groups[0].cause == "the subscripts are too many or too involved for the analysis");
   verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", i32("n")}}, {}}, {}, {}, {.operations = 1});
-  CHECK(verdict.refused == "the length of b cannot be known: write it into the parameter's text, or give it, for example --length b=n");
+  CHECK(verdict.refused ==
+        "the length of b cannot be known: write it into the parameter's text, or give it, for example --length b=n");
   verdict = analyser::analyse(copy_function(), {}, {}, {}, {.operations = 1});
-  CHECK(verdict.refused == "the length of a, b cannot be known: write it into the parameter's text, or give it, for example --length a=n --length b=n");
+  CHECK(verdict.refused ==
+        "the length of a, b cannot be known: write it into the parameter's text, or give it, for example --length a=n --length "
+        "b=n");
 }
 
 TEST_CASE("lengths: what counts in fewer iterations than its slots are written in leaves them all their length") {
@@ -63,8 +66,9 @@ TEST_CASE("lengths: what counts in fewer iterations than its slots are written i
         "for (int i = n - 1; i >= 0; i--) { y[k] = a[i]; if (i > 0 && a[i] > 0) k++; }",
         "for (int i = 0; i < n; i++) { y[k] += 1; if (i + 1 < n && a[i] != a[i + 1]) { z[k] = a[i]; k++; } }"}) {
     CAPTURE(body);
-    const loop::Verdict verdict = test::verdict_of_text(
-        std::string("int f(int n, const int a[n], int z[n], int* restrict y) {\n  int k = 0;\n  ") + body + "\n  return k;\n}\n");
+    const loop::Verdict verdict =
+        test::verdict_of_text(std::string("int f(int n, const int a[n], int z[n], int* restrict y) {\n  int k = 0;\n  ") +
+                              body + "\n  return k;\n}\n");
     const loop::Parameter* y = loop::find_parameter(verdict.function, "y");
     REQUIRE(y);
     REQUIRE(y->length_known);
@@ -89,12 +93,13 @@ TEST_CASE("lengths: of what several loops append to, all that they count, whatev
        [](auto n, auto m) { return times(n) + times(m) + 1; }},
       {"y[k++] = -1; for (int i = 0; i < m; i++) if (b[i] > 0) { y[k] = b[i]; y[k + 1] = i; k += 2; }",
        [](auto n, auto m) { return times(n) + 1 + 2 * times(m); }},
-      {"k = 0; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];", [](auto n, auto m) { return std::max(times(n), times(m)); }},
+      {"k = 0; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];",
+       [](auto n, auto m) { return std::max(times(n), times(m)); }},
       {"for (int i = 0; i < m; i++) if (b[i] > 0 && y[i + 2] > 0) y[k++] = b[i];",
        [](auto n, auto m) { return std::max(times(n) + times(m), m > 0 ? m + 2 : 0); }}};
   for (const Appending& one : all) {
-    const loop::Verdict verdict = test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " +
-                                                        pack_a + one.loops + " }");
+    const loop::Verdict verdict = test::verdict_of_text(
+        "void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " + pack_a + one.loops + " }");
     REQUIRE_MESSAGE(verdict.refused.empty(), one.loops << verdict.refused);
     const Term& length = loop::find_parameter(verdict.function, "y")->extents[0];
     for (const std::int64_t n : {-3, 0, 1, 2, 7})
@@ -107,8 +112,8 @@ TEST_CASE("lengths: of what several loops append to, all that they count, whatev
                             "k = m / n; for (int i = 0; i < m; i++) if (b[i] > 0) y[k++] = b[i];",
                             "for (int i = 0; i < m; i++) if (b[i] > 0) y[--k] = b[i];",
                             "for (int i = 0; i < m; i++) if (b[i] > 0) { y[k] = b[i]; k += i; }"})
-    CHECK_MESSAGE(test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " + pack_a +
-                                        loops + " }")
+    CHECK_MESSAGE(test::verdict_of_text("void f(int n, int m, const float* a, const float* b, float* y) { int k = 0; " +
+                                        pack_a + loops + " }")
                           .refused.find("the length of y cannot be known") != std::string::npos,
                   loops);
 }
@@ -130,12 +135,14 @@ struct Running {
   const char* text;
   void (*run)(int n, int m, int k, Touched& a, Touched& y);
 };
-#define RUNNING(...) \
-  {#__VA_ARGS__, [](int n, int m, int k, Touched& a, Touched& y) { \
+#define RUNNING(...)                                              \
+  {                                                               \
+#__VA_ARGS__, [](int n, int m, int k, Touched& a, Touched& y) { \
      int q = 0; \
      (void)n, (void)m, (void)k, (void)a, (void)y, (void)q; \
      __VA_ARGS__ \
-   }}
+   } \
+  }
 
 const Running kRunning[] = {
     RUNNING(for (int i = 0; i < n; i++) y[i] = a[i - k];),
@@ -144,18 +151,32 @@ const Running kRunning[] = {
     RUNNING(for (int i = 0; i < n; i++) y[i] = a[n + m - 1 - i];),
     RUNNING(for (int i = 0; i < n; i++) y[n * m - 1 - i] = a[2 * i];),
     RUNNING(for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) y[i] += a[j];),
-    RUNNING(for (int i = k; i < n - k; i++) { float s = 0; for (int d = -k; d <= k; d++) s += a[i + d]; y[i] = s; }),
+    RUNNING(for (int i = k; i < n - k; i++) {
+      float s = 0;
+      for (int d = -k; d <= k; d++) s += a[i + d];
+      y[i] = s;
+    }),
     RUNNING(for (int j = 0; j < n; j++) for (int i = 0; i < m; i++) y[j * m + i] = a[j * k + i];),
     RUNNING(for (int j = 1; j < n; j++) for (int i = 0; i < m; i++) y[j * m + i] = a[(j - 1) * m + i] + a[j * m + i];),
     RUNNING(for (int j = 0; j < n; j++) y[j * m] = a[j * m + k];),
     RUNNING(for (int j = 0; j < n; j++) y[(n - 1 - j) * m + k] = a[k - j * m];),
     RUNNING(for (int i = 0; i < n; i++) y[q++] = a[i]; for (int i = 0; i < m; i++) y[q++] = a[i];),
-    RUNNING(for (int i = 0; i < n; i++) { y[q] = a[i]; if (i + 1 < n && a[i] > 0) q++; }),
-    RUNNING(for (int i = 0; i < n; i++) { y[q] = a[i]; if (a[i] > 0) q++; }),
-    RUNNING(for (int i = 0; i < n; i++) { if (a[i] > 0) y[q++] = a[i]; if (a[i] < 3) y[q++] = 2 * a[i]; }),
+    RUNNING(for (int i = 0; i < n; i++) {
+      y[q] = a[i];
+      if (i + 1 < n && a[i] > 0) q++;
+    }),
+    RUNNING(for (int i = 0; i < n; i++) {
+      y[q] = a[i];
+      if (a[i] > 0) q++;
+    }),
+    RUNNING(for (int i = 0; i < n; i++) {
+      if (a[i] > 0) y[q++] = a[i];
+      if (a[i] < 3) y[q++] = 2 * a[i];
+    }),
     RUNNING(for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) if (a[i] > 0) y[q++] = a[j];),
     RUNNING(y[q++] = 1; for (int i = 0; i < n; i++) if (a[i] > 0) y[q++] = a[i];),
-    RUNNING(q = m; for (int i = 0; i < n; i++) if (a[i] > 0) y[q++] = a[i]; for (int i = 0; i < k; i++) if (a[i] > 0) y[q++] = a[i];),
+    RUNNING(q = m; for (int i = 0; i < n; i++) if (a[i] > 0) y[q++] = a[i];
+            for (int i = 0; i < k; i++) if (a[i] > 0) y[q++] = a[i];),
     RUNNING(if (n > 3) y[5] = a[2]; else y[2] = a[7];),
     RUNNING(for (int i = 0; i < n; i++) y[i] = a[i]; if (m > 2) for (int i = 0; i < k; i++) y[i] += a[i + n];),
 };
@@ -165,8 +186,8 @@ const Running kRunning[] = {
 
 TEST_CASE("lengths: what a call touches, whatever the signs of its sizes are, and nothing where nothing runs") {
   for (const Running& one : kRunning) {
-    const loop::Verdict verdict =
-        test::verdict_of_text(std::string("void f(int n, int m, int k, const float* restrict a, float* restrict y) { int q = 0; ") + one.text + " }");
+    const loop::Verdict verdict = test::verdict_of_text(
+        std::string("void f(int n, int m, int k, const float* restrict a, float* restrict y) { int q = 0; ") + one.text + " }");
     REQUIRE_MESSAGE(verdict.refused.empty(), std::string(one.text) << verdict.refused);
     int calls = 0;
     for (const int n : {-5, -2, 0, 1, 2, 3, 6})
@@ -180,7 +201,8 @@ TEST_CASE("lengths: what a call touches, whatever the signs of its sizes are, an
             const Term& length = loop::find_parameter(verdict.function, name)->extents[0];
             const auto value = loop::evaluate(length, {{"n", n}, {"m", m}, {"k", k}});
             CHECK_MESSAGE(std::max<std::int64_t>(0, value.value()) == touched.length,
-                          std::string(one.text) << " " << name << " of n=" << n << " m=" << m << " k=" << k << ": " << loop::c_text(length));
+                          std::string(one.text)
+                              << " " << name << " of n=" << n << " m=" << m << " k=" << k << ": " << loop::c_text(length));
           }
         }
     CHECK(calls > 50);

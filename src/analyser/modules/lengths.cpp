@@ -68,7 +68,7 @@ std::optional<Term> rows_length(const Model& model, const loop::Function& functi
     if (!at) return std::nullopt;
     length = i == 0 ? *at : loop::binary("+", loop::binary("*", *length, widths->second[dimensions - 1 - i]), *at);
   }
-  length = loop::binary("+", *length, loop::integer(1));
+  length = loop::binary("+", loop::binary("+", *length, model.offsets.at(array)), loop::integer(1));
   const auto sum = sum_of(*length, function, model.statements.front().scope, {});
   return in_calls(function, calls, sum ? as_term(function, *sum) : *length, [&](const isl::set& where) {
     return where.is_empty() || (sum && never_negative(plus({}, *sum, -1), where.intersect(valid)));
