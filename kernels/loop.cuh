@@ -263,16 +263,29 @@ __device__ inline double largest() {
   return infinity.value;
 }
 
-/// The last of what was set.
-template <class T>
+/// The last D of what was set, the latest first.
+template <class T, int D = 1>
 struct Held {
-  T value;
-  int set;
+  T value[D];
+  int set;  // so many of them are; at most D
+  __device__ T latest(int i, const T (&first)[D]) const {  // `first`: what was there before
+    T found = value[i];
+#pragma unroll
+    for (int k = 0; k <= i; ++k)
+      if (set == i - k) found = first[k];
+    return found;
+  }
 };
-template <class T>
+template <class T, int D = 1>
 struct Hold {
-  __device__ Held<T> operator()(Held<T> a, Held<T> b) const { return b.set ? b : a; }
-  __device__ Held<T> identity() const { return {}; }
+  __device__ Held<T, D> operator()(Held<T, D> a, Held<T, D> b) const {
+    Held<T, D> both;
+#pragma unroll
+    for (int i = 0; i < D; ++i) both.value[i] = b.latest(i, a.value);
+    both.set = a.set + b.set < D ? a.set + b.set : D;
+    return both;
+  }
+  __device__ Held<T, D> identity() const { return {}; }
 };
 
 template <class T>
@@ -333,35 +346,65 @@ template <>
 __device__ inline bool forgets(double m) {
   return __double_as_longlong(m) == -9223372036854775807LL - 1;
 }
-
-/// x -> m x + c.
+/// m n of factors, which forgets where one of them does; a sum of such products forgets where all do.
 template <class T>
+__device__ inline T product(T m, T n) {
+  if (forgets(m) || forgets(n)) return T(-0.0);
+  return m * n == 0 ? T(0) : m * n;
+}
+/// m x of a value; what is forgotten changes no sum.
+template <class T>
+__device__ inline T weighted(T m, T x) {
+  return forgets(m) ? T(-0.0) : m * x;
+}
+
+/// One value of D ones: x -> m[0] x[0] + ... + c.
+template <class T, int D = 1>
+struct Row {
+  T m[D], c;
+  __device__ T operator()(const T (&x)[D]) const {
+    T sum = c;
+#pragma unroll
+    for (int k = 0; k < D; ++k)
+      if (!forgets(m[k])) sum = m[k] * x[k] + sum;
+    return sum;
+  }
+};
+/// D values that go from iteration to iteration, each made of all.
+template <class T, int D = 1>
 struct Affine {
-  T m, c;
-  __device__ T operator()(T x) const { return forgets(m) ? c : m * x + c; }
+  Row<T, D> row[D];
 };
-template <class T>
+template <class T, int D = 1>
 struct Compose {
-  __device__ Affine<T> operator()(Affine<T> a, Affine<T> b) const {
-    if (forgets(b.m)) return b;
-    const T m = b.m * a.m;
-    return {forgets(a.m) ? a.m : m == 0 ? T(0) : m, b.m * a.c + b.c};
+  __device__ Affine<T, D> operator()(const Affine<T, D>& a, const Affine<T, D>& b) const {
+    Affine<T, D> both;
+    T before[D];
+#pragma unroll
+    for (int i = 0; i < D; ++i) before[i] = a.row[i].c;
+#pragma unroll
+    for (int i = 0; i < D; ++i) {
+      both.row[i].c = b.row[i](before);
+#pragma unroll
+      for (int j = 0; j < D; ++j) {
+        T sum = T(-0.0);
+#pragma unroll
+        for (int k = 0; k < D; ++k) sum += product(b.row[i].m[k], a.row[k].m[j]);
+        both.row[i].m[j] = sum;
+      }
+    }
+    return both;
   }
-  __device__ Affine<T> identity() const { return {1, 0}; }
-};
-
-/// (x, y) -> (a x + b y + u, c x + d y + v): x is the element before, y the one before that.
-template <class T>
-struct Affine2 {
-  T a, b, c, d, u, v;
-};
-template <class T>
-struct Compose2 {
-  __device__ Affine2<T> operator()(Affine2<T> f, Affine2<T> g) const {
-    return {g.a * f.a + g.b * f.c, g.a * f.b + g.b * f.d,       g.c * f.a + g.d * f.c,
-            g.c * f.b + g.d * f.d, g.a * f.u + g.b * f.v + g.u, g.c * f.u + g.d * f.v + g.v};
+  __device__ Affine<T, D> identity() const {
+    Affine<T, D> same;
+#pragma unroll
+    for (int i = 0; i < D; ++i) {
+#pragma unroll
+      for (int j = 0; j < D; ++j) same.row[i].m[j] = i == j ? T(1) : T(-0.0);
+      same.row[i].c = 0;
+    }
+    return same;
   }
-  __device__ Affine2<T> identity() const { return {1, 0, 0, 1, 0, 0}; }
 };
 
 // ---- Blocks.

@@ -38,8 +38,12 @@ std::string reductions_text(const std::vector<Reduction>& reductions, const Node
 
 std::string recurrences_text(const std::vector<Recurrence>& recurrences, bool with_distances) {
   std::vector<std::string> texts;
-  for (const Recurrence& one : recurrences)
-    texts.push_back(with_distances ? fmt::format("{}:{}", one.target, fmt::join(one.distances, ",")) : one.target);
+  for (const Recurrence& one : recurrences) {
+    std::string names = one.target;
+    if (one.distances.size() == 1)
+      for (const std::string& other : one.with) names += "," + other;
+    texts.push_back(with_distances ? fmt::format("{}:{}", names, fmt::join(one.distances, ",")) : one.target);
+  }
   return fmt::format("{}", fmt::join(texts, ","));
 }
 

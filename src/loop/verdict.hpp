@@ -33,6 +33,9 @@ struct Recurrence {
   std::optional<Term> constant;
   std::string op;     // instead of affine: "min", "max", "*", "&", "|", "^" of the earlier value and `constant`
   int statement = 0;  // the assignment that closes the cycle
+  // Scalars that go round with the target, a scalar too: each iteration makes each of them as an affine function of what the
+  // one before left in all. Where the target has distances 1 and 2, a delayed copy of it.
+  std::vector<std::string> with = {};
   bool operator==(const Recurrence&) const = default;
 };
 

@@ -53,7 +53,7 @@ void fields(V& v, Function& f) {
 template <class V>
 void fields(V& v, Recurrence& r) {
   v("target", r.target), v("distances", r.distances), v("multipliers", r.multipliers), v("constant", r.constant), v("op", r.op);
-  v("statement", r.statement);
+  v("statement", r.statement), v("with", r.with);
 }
 template <class V>
 void fields(V& v, std::pair<std::string, Term>& p) {

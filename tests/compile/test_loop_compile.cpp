@@ -16,13 +16,13 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   __shared__ unsigned room_[ak::kRoom];
   __shared__ float floats_[ak::kRoom];
   __shared__ ak::Affine<double> pairs_[ak::kRoom];
-  __shared__ ak::Affine2<float> sixes_[ak::kRoom];
+  __shared__ ak::Affine<float, 2> sixes_[ak::kRoom];
   ak::wait_for_previous();
   const unsigned tile_ = ak::take_ticket(ak, room_);
   const long long i = tile_ * blockDim.x + threadIdx.x + ak::threads() - ak::thread();
   lane[i] = ak::block_reduce(lane[i], ak::Add<float>(), floats_) + ak::block_reduce(lane[i], ak::Min<float>(), floats_);
-  warp[i] = ak::block_scan(ak::Affine<double>{warp[i], 1.0}, ak::Compose<double>(), pairs_).before(warp[i]);
-  lane[i] += ak::block_scan(ak::Affine2<float>{lane[i], 1, 1, 0, 0, 1}, ak::Compose2<float>(), sixes_).before.u;
+  warp[i] = ak::block_scan(ak::Affine<double>{warp[i], 1.0}, ak::Compose<double>(), pairs_).before.row[0]({warp[i]});
+  lane[i] += ak::block_scan(ak::Affine<float, 2>{lane[i], 1, 0, 1, -0.0f, 1}, ak::Compose<float, 2>(), sixes_).before.row[0].c;
   room[i] = ak::warp_reduce(room[i], ak::Max<int>()) + ak::warp_scan(room[i], ak::Xor<int>()).before;
   room[i] += ak::block_rank(room[i] > 0, room_).before + ak::warp_reduce(room[i], ak::Multiply<int>());
   thread[i] = ak::warp_reduce(thread[i], ak::Max<long long>()) + ak::warp_reduce(thread[i], ak::Or<long long>());
@@ -34,7 +34,7 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   ak::Fixed::peak(thread, warp[i]);
   const ak::Fixed fixed_ = {20};
   fixed_.add(thread, fixed_.shift(room[0]), lane[i]);
-  warp[i] = ak::Fixed::finite(thread[0]) ? fixed_.total(thread, fixed_.shift(thread[0])) : ak::Hold<double>().identity().value;
+  warp[i] = ak::Fixed::finite(thread[0]) ? fixed_.total(thread, fixed_.shift(thread[0])) : ak::Hold<double>().identity().value[0];
   lane[i] += ak::before_tile(tile_, lane[i], ak::Max<float>(), ak + 2, values, floats_);
   ak::start_next();
   ak::grid_barrier(ak + 1, 1);

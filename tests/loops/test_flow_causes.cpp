@@ -18,8 +18,18 @@ void two_states(int n, float y[n], const float x[n], float b) {
   float z1 = 0, z2 = 0;
   for (int i = 0; i < n; i++) {
     float o = x[i] + z1;
-    z1 = z2 - b * o;
+    z1 = z2 - b * o * z1;
     z2 = x[i] - b * o;
+    y[i] = o;
+  }
+}
+void three_states(int n, float y[n], const float x[n], float b) {
+  float z1 = 0, z2 = 0, z3 = 0;
+  for (int i = 0; i < n; i++) {
+    float o = x[i] + z1;
+    z1 = z2 - b * o;
+    z2 = z3 + b * o;
+    z3 = x[i] - b * o;
     y[i] = o;
   }
 }
@@ -35,9 +45,8 @@ void delayed(int n, float x[n], int delay) { for (int i = delay; i < n; i++) x[i
     for (const loop::Group& group : test::verdict_of({path, function, {}, {}}).groups) all += group.cause;
     return all;
   };
-  CHECK(cause("two_states") ==
-        "z1 and z2 depend on earlier values of each other: as one recurrence of order two, y[i] of y[i - 1] and y[i - 2], they "
-        "may be a scan");
+  CHECK(cause("two_states") == "z1 and z2 depend on earlier values of each other, and not as an affine function");
+  CHECK(cause("three_states") == "z1, z2 and z3 depend on earlier values of each other: more than 2 values");
   CHECK(
       cause("place_of_highest") ==
       "at is not an affine function of its earlier values: with x[at] kept in a scalar of its own it would be a search for an "

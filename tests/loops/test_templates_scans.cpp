@@ -97,11 +97,11 @@ TEST_CASE("scans: affine recurrences, of order two, interleaved; their law is th
   const Term before = at("a", {plus(i, 3)}), b = at("b", {i});
   CHECK(has(next(binary("+", before, b), {1}), "ak::Add<float>"));
   CHECK(has(next(binary("+", times("0.5", before), b), {1}), "ak::Affine<float>"));
-  CHECK(has(next(binary("-", times("0.5", before), at("a", {plus(i, 2)})), {1, 2}), "ak::Affine2<float>"));
+  CHECK(has(next(binary("-", times("0.5", before), at("a", {plus(i, 2)})), {1, 2}), "ak::Affine<float, 2>"));
   CHECK(has(next(binary("+", at("a", {plus(i, 2)}), b), {2}), "phase_"));
   CHECK(has(next(binary("+", convert(ScalarType::f64, before), convert(ScalarType::f64, b)), {1}), "ak::Add<double>"));
   CHECK(first_of(next(binary("*", before, before), {1})) == "serial");
-  // Through a scalar, unless what that was made of has changed.
+  // Through a scalar, also where what that was made of changes after it.
   const auto through = [&](std::vector<Node> more) {
     std::vector<Node> body{assign(2, s, binary("+", before, b))};
     body.insert(body.end(), more.begin(), more.end());
@@ -109,7 +109,8 @@ TEST_CASE("scans: affine recurrences, of order two, interleaved; their law is th
     return recurrence(std::move(body), "a", {1});
   };
   CHECK(has(through({}), "ak::Affine<float>"));
-  CHECK(first_of(through({assign(3, at("b", {i}), integer(0))})) == "serial");
+  CHECK(has(through({assign(3, at("b", {i}), integer(0))}), "a_step_.row[0].c = ak::weighted<float>(0.5f, a_s_row_.c)"));
+  CHECK(first_of(through({assign(3, s, binary("*", s, s))})) == "serial");
   CHECK(first_of(next(binary("+", before, at("a", {plus(i, 1)})), {1, 3})) == "serial");
   // A distance that a parameter's value tells: of one read it must be this one's.
   const Term far = at("a", {binary("-", plus(i, 4), m)});
@@ -130,7 +131,7 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
   CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),
-            "s_step_.m = (float)2"));
+            "s_step_.row[0].m[0] = 1 + s_b_now__row_.m[0]"));
   CHECK(first_of(recurrence({assign(2, at("b", {k}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
   // What it takes up the same iteration has written.
   CHECK(has(
@@ -150,6 +151,44 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   extreme.function.body[0].body[0].condition =
       binary("&&", binary(">", at("a", {i}), s), binary(">", at("b", {i}), integer(0)));
   CHECK(first_of(extreme) == "serial");
+}
+
+TEST_CASE("scans: two values that are made of both") {
+  const Term x = scalar("x", ScalarType::f32), y = scalar("y", ScalarType::f32), a = at("a", {i});
+  const auto pair = [&](std::vector<Node> body, std::vector<std::int64_t> distances) {
+    Verdict verdict = recurrence(std::move(body), "x", std::move(distances));
+    verdict.groups[0].recurrences[0].with = {"y"};
+    for (const Term& local : {x, y}) verdict.function.locals.push_back({local.text, ScalarType::f32, {}});
+    return verdict;
+  };
+  const Node kept = assign(9, at("b", {i}), x);
+  // The first that is set is what the second is made of, unless a scalar keeps what it was.
+  CHECK(has(pair({assign(2, x, binary("+", times("0.5", x), y)), assign(3, y, binary("-", x, a)), kept}, {1}),
+            "x_step_.row[1].m[1] = x_step_.row[0].m[1]"));
+  CHECK(has(pair({assign(2, s, binary("+", times("0.5", x), y)), assign(3, y, binary("-", x, a)), assign(4, x, s), kept}, {1}),
+            "x_step_.row[0].m[1] = x_s_row_.m[1]"));
+  CHECK(has(pair({assign(2, s, binary("+", times("0.5", x), y)), assign(3, y, x), assign(4, x, s), kept}, {1, 2}),
+            "ak::Compose<float, 2>()"));
+  CHECK(first_of(pair({assign(2, x, binary("*", x, y)), assign(3, y, binary("-", x, a)), kept}, {1})) == "serial");
+  CHECK(first_of(pair({assign(2, x, binary("+", x, at("b", {convert(ScalarType::i32, y)}))), assign(3, y, x), kept}, {1})) ==
+        "serial");
+  Verdict three = pair({assign(2, x, binary("+", x, y)), assign(3, y, binary("-", x, s)), assign(4, s, x), kept}, {1});
+  three.groups[0].recurrences[0].with = {"y", "s"};
+  CHECK(first_of(three) == "serial");
+}
+
+TEST_CASE("scans: what the iteration before has read is read again, unless the loop writes it") {
+  const Term x = scalar("x", ScalarType::f32);
+  const auto delayed = [&](const char* to) {
+    Verdict verdict = recurrence({assign(2, x, binary("+", times("0.5", x), binary("-", at("a", {i}), s))),
+                                  assign(3, s, at("a", {i})), assign(4, at(to, {i}), x)},
+                                 "x", {1});
+    verdict.function.locals.push_back({"x", ScalarType::f32, {}});
+    verdict.groups[0].notes = {{Note::Kind::expand, "s", 1, 3, 2, 1}};
+    return verdict;
+  };
+  CHECK(has(delayed("b"), "i == 0 ? s : a[i - 1]"));
+  CHECK(first_of(delayed("a")) == "serial");
 }
 
 TEST_CASE("scans: what an iteration takes from the one before, where the loop overwrites what it is made of") {

@@ -13,6 +13,8 @@ namespace {
 
 using loop::Term;
 
+constexpr std::size_t kMostTogether = 2;  // scalars of one recurrence
+
 class Finder {
  public:
   Finder(const Nest& nest, Piece& piece) : nest_(nest), piece_(piece), level_(*piece.carried.begin()) {}
@@ -43,6 +45,7 @@ class Finder {
     distances();
     const auto value = body_value();
     if (value) operators(*value);
+    if (!value && system()) return;
     if (piece_.kind == Piece::Kind::sequential) chains();
     if (piece_.kind == Piece::Kind::sequential && piece_.cause.empty())
       because(value ? fmt::format("{} is not an affine function of its earlier values{}", name_, of_extreme()) : no_value());
@@ -53,30 +56,44 @@ class Finder {
   std::string no_value() const {
     for (const int s : piece_.statements)
       if (nest_.at(s).loops != piece_.loops) return fmt::format("the cycle through {} spans more than one loop", name_);
-    if (!beside_.empty())
-      return fmt::format(
-          "{} and {} depend on earlier values of each other{}", fmt::join(beside_, ", "), name_,
-          two_affine() ? ": as one recurrence of order two, y[i] of y[i - 1] and y[i - 2], they may be a scan" : "");
+    if (!beside_.empty()) {
+      if (beside_.size() >= kMostTogether)
+        return fmt::format("{} and {} depend on earlier values of each other: more than {} values", fmt::join(beside_, ", "), name_,
+                           kMostTogether);
+      return fmt::format("{} and {} depend on earlier values of each other, and not as an affine function",
+                         fmt::join(beside_, ", "), name_);
+    }
     if (!constant_)
       return fmt::format("how far back {} is read is no known constant: a size that is given (--size) may make it one", name_);
     return fmt::format("{} is no expression of its earlier values", name_);
   }
 
-  /// Whether two scalars are sums of each other's earlier values times what these do not change: the states of a filter.
-  bool two_affine() const {
-    if (beside_.size() != 1 || target_->kind != Term::Kind::scalar) return false;
-    const Term other = loop::scalar(*beside_.begin(), target_->type);
+  /// Scalars that are affine functions of what the iteration before left in all of them: the states of a filter.
+  bool system() {
+    if (beside_.empty() || beside_.size() >= kMostTogether || target_->kind != Term::Kind::scalar) return false;
+    for (const int s : piece_.statements)
+      if (nest_.at(s).loops != piece_.loops) return false;
+    std::vector<Term> scalars{*target_};
+    for (const std::string& name : beside_) scalars.push_back(loop::scalar(name, target_->type));
     Symbolic body([this](int id) { return takes_part(id); },
                   [&](const Term& term) -> std::optional<Term> {
-                    if (term.kind != Term::Kind::scalar || (term.text != name_ && term.text != other.text)) return std::nullopt;
-                    return previous(term.text == name_ ? 1 : 2, term.type);
+                    const auto found = std::ranges::find(scalars, term.text, &Term::text);
+                    if (term.kind != Term::Kind::scalar || found == scalars.end()) return std::nullopt;
+                    return previous(found - scalars.begin() + 1, term.type);
                   });
     body.run(piece_.loops.back()->body);
-    const auto affine = [&](const Term& scalar) {
+    const bool affine = body.understood() && std::ranges::all_of(scalars, [&](const Term& scalar) {
       const auto value = body.value(scalar);
       return value && affine_form(*value);
-    };
-    return body.understood() && affine(*target_) && affine(other);
+    });
+    if (!affine) return false;
+    std::ranges::sort(scalars, {}, &Term::text);
+    loop::Recurrence& found = *piece_.recurrence;
+    found.target = scalars.front().text;
+    for (auto other = scalars.begin() + 1; other != scalars.end(); ++other) found.with.push_back(other->text);
+    found.distances = {1};
+    piece_.kind = Piece::Kind::scan;
+    return true;
   }
 
   /// The assignment, by its node, is in the cycle or gives it something in the same iteration.
@@ -243,6 +260,7 @@ class Finder {
       found.distances = distances;
       for (const auto& [distance, multiplier] : form->multipliers) found.multipliers.push_back(multiplier);
       found.constant = form->constant;
+      found.with.assign(beside_.begin(), beside_.end());
       piece_.kind = Piece::Kind::scan;
       return;
     }

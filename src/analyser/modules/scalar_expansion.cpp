@@ -15,7 +15,7 @@ bool is_carried(const loop::Group& group, const std::string& name) {
       if (position.first == name) return true;
   }
   for (const loop::Recurrence& one : group.recurrences)
-    if (one.target == name) return true;
+    if (one.target == name || std::count(one.with.begin(), one.with.end(), name)) return true;
   return std::any_of(group.counters.begin(), group.counters.end(), [&](const loop::Counter& one) { return one.name == name; });
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "port/templates/affine_form.hpp"
+#include "port/templates/affine_steps.hpp"
 #include "port/templates/emit.hpp"
 #include "port/templates/linear.hpp"
 
@@ -18,20 +18,6 @@ using loop::Term;
 
 namespace {
 
-Node assigned(int id, const std::string& scalar, loop::ScalarType type, Term value) {
-  Node node;
-  node.id = id;
-  node.target = loop::scalar(scalar, type);
-  node.value = value.type == type ? std::move(value) : loop::convert(type, std::move(value));
-  return node;
-}
-
-/// What C rounds or cuts off at every step, a scan does at the end.
-const Term& unrounded(const Term& term) {
-  const bool same_kind = term.kind == Term::Kind::convert && is_real(term.type) == is_real(term.terms[0].type);
-  return same_kind ? term.terms[0] : term;
-}
-
 const char* scan_functor(const std::string& op) {
   struct Row {
     const char *op, *functor;
@@ -42,14 +28,19 @@ const char* scan_functor(const std::string& op) {
   return nullptr;
 }
 
+constexpr std::size_t kMostTogether = 2;  // values of one law: the state of a scan is as many words as its square and more
+
 class Division {
  public:
-  Division(const Work& work, const Node& loop) : work_(work), loop_(loop) { pass_on(); }
+  Division(const Work& work, const Node& loop) : work_(work), loop_(loop) {
+    read_again();
+    pass_on();
+  }
 
   std::optional<Phases> divide() {
     if (has_exit(loop_.body)) return std::nullopt;
     for (const Note& note : work_.group.notes)
-      if (note.kind == Note::Kind::output || (note.kind == Note::Kind::expand && note.distance != 1)) return std::nullopt;
+      if (note.kind == Note::Kind::output || (note.kind == Note::Kind::expand && !note.distance)) return std::nullopt;
     if (!find_carried() || !share_scalars() || !share_arrays()) return std::nullopt;
     if (!slice()) return std::nullopt;
     phases_.first = first(loop_.body);
@@ -58,6 +49,55 @@ class Division {
   }
 
  private:
+  /// What the iteration before has read, and kept in a scalar, an iteration reads for itself where nothing overwrites it.
+  void read_again() {
+    for (const std::int64_t distance : {1, 2})
+      for (const Note& note : work_.group.notes)
+        if (note.kind == Note::Kind::expand && note.distance == distance) read_again(note.name);
+  }
+
+  void read_again(const std::string& name) {
+    const std::vector<const Node*> all = assignments_of(name);
+    if (all.size() != 1) return;
+    const Node set = *all[0];
+    const auto at = std::ranges::find(loop_.body, set.id, &Node::id);
+    const auto value = at == loop_.body.end() ? std::nullopt : of_variable(set.value, set.id);
+    bool before = true;
+    loop::for_each_node(loop_.body, [&](const Node& node) {
+      for (const Term& term : terms_read(node)) before = before && (node.id <= set.id || !loop::mentions(term, name));
+    });
+    if (!value || !before) return;
+    const Term variable = loop::scalar(loop_.variable, loop_.variable_type);
+    const Term earlier = loop::binary("-", variable, loop::integer(loop_.step));
+    Term again = loop::replace(*value, [&](const Term& part) { return part == variable ? std::optional(earlier) : std::nullopt; });
+    if (again.type != set.target.type) again = loop::convert(set.target.type, again);
+    const Term is_first = loop::binary("==", variable, loop_.begin);
+    loop_.body.erase(at);
+    loop_.body = replace_reads(std::move(loop_.body), [&](const Term& part) -> std::optional<Term> {
+      if (part.kind != Term::Kind::scalar || part.text != name) return std::nullopt;
+      return Term{Term::Kind::choose, part.type, "", {is_first, part, again}};
+    });
+    again_.insert(name);
+  }
+
+  /// A term over the loop's variable, what the loop leaves alone, and scalars that the iteration has made of these before.
+  std::optional<Term> of_variable(const Term& term, int before) const {
+    bool known = true;
+    const Names written = written_arrays(loop_.body), moving = assigned_scalars(loop_.body);
+    Term value = loop::replace(term, [&](const Term& part) -> std::optional<Term> {
+      if (part.kind == Term::Kind::element) known = known && !written.count(part.text);
+      if (part.kind != Term::Kind::scalar || !moving.count(part.text)) return std::nullopt;
+      const auto at = std::ranges::find_if(loop_.body, [&](const Node& node) {
+        return node.kind == Node::Kind::assign && node.target.kind == Term::Kind::scalar && node.target.text == part.text;
+      });
+      known = known && assignments_of(part.text).size() == 1 && at != loop_.body.end() && at->id < before;
+      const auto definition = known ? of_variable(at->value, at->id) : std::nullopt;
+      known = known && definition && definition->type == part.type;
+      return known ? definition : std::nullopt;
+    });
+    return known ? std::optional(value) : std::nullopt;
+  }
+
   /// What an iteration writes and reads again passes on in a scalar, so that a first phase may have it that writes nothing.
   void pass_on() {
     loop_.body = numbered(loop_.body);
@@ -117,14 +157,30 @@ class Division {
 
   bool find_carried() {
     for (const loop::Recurrence& recurrence : work_.group.recurrences)
-      if (!(is_array(recurrence.target) ? add_array(recurrence) : add_scalar(recurrence.target, &recurrence))) return false;
+      if (!(is_array(recurrence.target) ? add_array(recurrence) : add_recurrent(recurrence))) return false;
     for (const loop::Counter& counter : work_.group.counters)
-      if (!add_scalar(counter.name, nullptr)) return false;
-    for (const Note& note : work_.group.notes)  // what one iteration leaves the next takes
-      if (note.kind == Note::Kind::expand &&
-          (!add_scalar(note.name, nullptr) || phases_.carried.back().law != Carried::Law::hold))
+      if (!add_scalars({counter.name})) return false;
+    for (const Note& note : work_.group.notes)
+      if (note.kind == Note::Kind::expand && note.distance == 1 && !again_.count(note.name) && !add_held(note.name))
         return false;
+    for (const Note& note : work_.group.notes)
+      if (note.kind == Note::Kind::expand && !again_.count(note.name) && !is_carried(note.name)) return false;
     return !phases_.carried.empty();
+  }
+
+  bool is_carried(const std::string& name) const {
+    return std::ranges::any_of(phases_.carried, [&](const Carried& one) { return one.is(loop::scalar(name, one.target.type)); });
+  }
+
+  /// What one iteration leaves the next takes, and hands it on perhaps.
+  bool add_held(const std::string& name) {
+    if (is_carried(name)) return true;
+    std::vector<std::string> names{name};
+    for (const Note& note : work_.group.notes)
+      if (note.kind == Note::Kind::expand && note.distance == 2)
+        for (const Node* statement : assignments_of(note.name))
+          if (statement->value.kind == Term::Kind::scalar && statement->value.text == name) names.push_back(note.name);
+    return add_scalars(names) && phases_.carried.back().law == Carried::Law::hold;
   }
 
   bool is_array(const std::string& name) const { return written_arrays(loop_.body).count(name) > 0; }
@@ -135,12 +191,6 @@ class Division {
       if (node.kind == Node::Kind::assign && node.target.text == name) all.push_back(&node);
     });
     return all;
-  }
-
-  static loop::ScalarType computed_in(const Node& node) {
-    const loop::ScalarType target = node.target.type;
-    const bool wider = is_real(target) && unrounded(node.value).type == loop::ScalarType::f64;
-    return wider ? loop::ScalarType::f64 : target;
   }
 
   /// Whether an extremum becomes a later one that equals it.
@@ -174,27 +224,42 @@ class Division {
     return true;
   }
 
-  bool add_scalar(const std::string& name, const loop::Recurrence* recurrence) {
-    const std::vector<const Node*> statements = assignments_of(name);
-    if (statements.empty() || statements[0]->target.kind != Term::Kind::scalar) return false;
-    if (recurrence && recurrence->distances != std::vector<std::int64_t>{1}) return false;
-    Carried carried;
-    carried.name = name;
-    carried.target = statements[0]->target;
-    if (recurrence && !recurrence->op.empty())
-      return statements.size() == 1 && by_operator(carried, *recurrence, *statements[0]);
-    bool all_ones = true, none = true;
-    carried.type = carried.target.type;
-    for (const Node* statement : statements) {
-      const auto form = form_of(carried, *statement);
-      if (!form) return false;
-      all_ones = all_ones && is_one(form->factors[0]);
-      none = none && !form->factors[0];
-      if (computed_in(*statement) == loop::ScalarType::f64) carried.type = loop::ScalarType::f64;
+  bool add_recurrent(const loop::Recurrence& recurrence) {
+    if (recurrence.op.empty()) {
+      std::vector<std::string> names{recurrence.target};
+      names.insert(names.end(), recurrence.with.begin(), recurrence.with.end());
+      return add_scalars(names);
     }
-    carried.law = all_ones ? Carried::Law::sum : none ? Carried::Law::hold : Carried::Law::affine;
-    if (none) carried.type = carried.target.type;
-    phases_.carried.push_back(std::move(carried));
+    const std::vector<const Node*> statements = assignments_of(recurrence.target);
+    if (statements.size() != 1 || recurrence.distances != std::vector<std::int64_t>{1}) return false;
+    return by_operator(scalars({recurrence.target}), recurrence, *statements[0]);
+  }
+
+  /// Without values where one of them is never set.
+  Carried scalars(const std::vector<std::string>& names) const {
+    Carried carried;
+    for (const std::string& name : names) {
+      const std::vector<const Node*> statements = assignments_of(name);
+      if (statements.empty() || statements[0]->target.kind != Term::Kind::scalar) return {};
+      carried.values.push_back(statements[0]->target);
+      if (carried.values.back().type != carried.values.front().type) return {};
+    }
+    carried.name = names[0];
+    carried.target = carried.values[0];
+    return carried;
+  }
+
+  bool add_scalars(const std::vector<std::string>& names) {
+    const Carried carried = scalars(names);
+    return !carried.values.empty() && names.size() <= kMostTogether && add_affine(carried);
+  }
+
+  bool add_affine(const Carried& carried) {
+    AffineSteps steps(loop_.body, carried, [this, carried](const Term& term) { return found(carried, term); });
+    const auto known = steps.carried();
+    if (!known) return false;
+    phases_.carried.push_back(*known);
+    steps_.emplace(carried.name, std::move(steps));
     return true;
   }
 
@@ -205,21 +270,17 @@ class Division {
     if (!at_top || recurrence.distances.empty()) return false;
     const auto moves = coefficient_of(linear(statements[0]->target.terms[0]), loop_.variable);
     if (!moves || !never_zero(*moves, work_.assumed)) return false;
-    Carried carried;
     if (recurrence.distances.size() == 1) find_only_read(*statements[0]);
+    Carried carried;
     carried.name = recurrence.target;
     carried.target = statements[0]->target;
     carried.distance = recurrence.distances[0];
-    carried.type = computed_in(*statements[0]);
-    const bool two = recurrence.distances.size() == 2 && recurrence.distances[1] == 2 * carried.distance;
-    if (recurrence.distances.size() > 1 && !two) return false;
-    if (two) carried.law = Carried::Law::second;
-    if (!recurrence.op.empty()) return !two && by_operator(carried, recurrence, *statements[0]);
-    const auto form = form_of(carried, *statements[0]);
-    if (!form || !form->factors[0] || (two && !form->factors[1])) return false;
-    if (!two) carried.law = is_one(form->factors[0]) ? Carried::Law::sum : Carried::Law::affine;
-    phases_.carried.push_back(std::move(carried));
-    return true;
+    carried.values.assign(recurrence.distances.size(), carried.target);
+    for (std::size_t i = 0; i < recurrence.distances.size(); ++i)
+      if (recurrence.distances[i] != static_cast<std::int64_t>(i + 1) * carried.distance) return false;
+    if (carried.values.size() > kMostTogether) return false;
+    if (!recurrence.op.empty()) return carried.values.size() == 1 && by_operator(carried, recurrence, *statements[0]);
+    return add_affine(carried);
   }
 
   /// Where subscripts do not tell a distance, but what parameters are does: of a recurrence at one distance, the one read of
@@ -239,51 +300,18 @@ class Division {
       only_read_ = reads[0];
   }
 
-  /// 0: what the iteration finds; 1: what the one before found.
+  /// Which of the values that the iteration finds.
   std::optional<std::size_t> found(const Carried& carried, const Term& term) const {
-    if (term.kind != carried.target.kind || term.text != carried.name) return std::nullopt;
-    if (!carried.array()) return 0;
+    if (!carried.is(term)) return std::nullopt;
+    if (!carried.array()) {
+      const auto same = [&](const Term& one) { return one.text == term.text; };
+      return static_cast<std::size_t>(std::ranges::find_if(carried.values, same) - carried.values.begin());
+    }
     const Apart at = distance(term, carried.target);
     if (at.kind == Apart::Kind::unknown && only_read_ == term) return 0;
-    if (at.kind != Apart::Kind::iterations) return std::nullopt;
-    if (at.iterations == -carried.distance) return 0;
-    if (carried.law == Carried::Law::second && at.iterations == -2 * carried.distance) return 1;
-    return std::nullopt;
-  }
-
-  /// With scalars that were made of what the iteration finds, and of nothing that has changed since.
-  Term inlined(const Carried& carried, const Term& value, int before) const {
-    return loop::replace(value, [&](const Term& part) -> std::optional<Term> {
-      if (part.kind != Term::Kind::scalar || part.text == carried.name) return std::nullopt;
-      const std::vector<const Node*> all = assignments_of(part.text);
-      const bool at_top = all.size() == 1 && std::any_of(loop_.body.begin(), loop_.body.end(),
-                                                         [&](const Node& node) { return node.id == all[0]->id; });
-      if (!at_top || all[0]->id >= before || assignments_of(carried.name).size() != 1) return std::nullopt;
-      const Term definition = inlined(carried, all[0]->value, all[0]->id);
-      bool finds_it = false, unchanged = true;
-      const Names written = written_arrays(loop_.body);
-      loop::for_each(definition, [&](const Term& of) {
-        if (found(carried, of)) {
-          finds_it = true;
-          return;
-        }
-        if (of.kind == Term::Kind::element) unchanged = unchanged && !written.count(of.text);
-        if (of.kind != Term::Kind::scalar) return;
-        for (const Node* other : assignments_of(of.text)) unchanged = unchanged && other->id < all[0]->id;
-      });
-      return finds_it && unchanged ? std::optional(definition) : std::nullopt;
-    });
-  }
-
-  std::optional<AffineForm> form_of(const Carried& carried, const Node& statement) const {
-    const Unknown unknown = [&](const Term& term) { return found(carried, term); };
-    auto form = affine_form(inlined(carried, unrounded(statement.value), statement.id), 2, unknown);
-    if (!form) return std::nullopt;
-    // A real sum takes up integers, not the other way round.
-    if (is_real(carried.target.type) != is_real(unrounded(statement.value).type)) return std::nullopt;
-    for (const auto* part : {&form->factors[0], &form->factors[1], &form->rest})
-      if (*part && is_real((*part)->type) && !is_real(carried.target.type)) return std::nullopt;
-    return form;
+    if (at.kind != Apart::Kind::iterations || at.iterations >= 0 || at.iterations % carried.distance != 0) return std::nullopt;
+    const auto index = static_cast<std::size_t>(-at.iterations / carried.distance - 1);
+    return index < carried.values.size() ? std::optional(index) : std::nullopt;
   }
 
   bool finds(const Term& term) const {
@@ -295,7 +323,7 @@ class Division {
   }
   /// On what the iteration finds, or on what it leaves.
   bool depends_on(const Carried& carried, const Term& part) const {
-    if (part.kind != carried.target.kind || part.text != carried.name) return false;
+    if (!carried.is(part)) return false;
     if (!carried.array()) return true;
     const Apart at = distance(part, carried.target);
     return at.kind != Apart::Kind::iterations || at.iterations < 0;
@@ -304,7 +332,7 @@ class Division {
   const Carried* carried_by(const Node& node) const {
     if (node.kind != Node::Kind::assign) return nullptr;
     for (const Carried& carried : phases_.carried)
-      if (node.target.text == carried.name && node.target.kind == carried.target.kind) return &carried;
+      if (carried.is(node.target)) return &carried;
     return nullptr;
   }
 
@@ -312,9 +340,7 @@ class Division {
 
   bool share_scalars() const {
     for (const std::string& scalar : scalar_flow(loop_.body).exposed) {
-      const auto& all = phases_.carried;
-      const bool known = std::any_of(all.begin(), all.end(), [&](const Carried& one) { return one.name == scalar; });
-      if (!known && assigned_scalars(loop_.body).count(scalar)) return false;
+      if (!is_carried(scalar) && assigned_scalars(loop_.body).count(scalar)) return false;
     }
     return true;
   }
@@ -422,10 +448,12 @@ class Division {
           const Saved& saved = phases_.saved[index];
           out.push_back(assigned(node.id, saved.slot(), saved.read.type, saved.read));
         }
+      for (const auto& [name, steps] : steps_)
+        if (steps.takes_part(node)) std::ranges::move(steps.step(node), std::back_inserter(out));
       if (const Carried* carried = carried_by(node)) {
-        append_step(out, *carried, node);
+        if (carried->law == Carried::Law::extreme) append_extreme(out, *carried, node.id);
       } else if (node.kind == Node::Kind::branch && is_extreme_step(node)) {
-        append_step(out, *carried_by(node.body[0]), node.body[0]);
+        append_extreme(out, *carried_by(node.body[0]), node.body[0].id);
       } else if (node.kind != Node::Kind::assign || needed_.count(node.id)) {
         Node copy = node;
         copy.body = first(node.body);
@@ -445,51 +473,16 @@ class Division {
     return (a == step && b == carried->target) || (b == step && a == carried->target);
   }
 
-  void append_step(std::vector<Node>& out, const Carried& carried, const Node& node) const {
-    const auto set = [&](const std::string& member, Term value) {
-      out.push_back(assigned(node.id, carried.step() + member, carried.type, std::move(value)));
-    };
-    const auto old = [&](const std::string& member) { return loop::scalar(carried.step() + member, carried.type); };
-    if (carried.law == Carried::Law::extreme) {
-      const Term& constant = constants_.at(carried.name);
-      set("", constant);
-      if (!is_real(constant.type) || carried.op == "Multiply") return;
-      Node if_number;  // else it takes no part
-      if_number.kind = Node::Kind::branch;
-      if_number.id = node.id;
-      if_number.condition = loop::binary("==", constant, constant);
-      if_number.body.push_back(std::move(out.back()));
-      out.back() = std::move(if_number);
-      return;
-    }
-    const AffineForm form = *form_of(carried, node);
-    const Term rest = form.rest.value_or(loop::integer(0));
-    const auto& factor = form.factors[0];
-    switch (carried.law) {
-      case Carried::Law::sum:
-        return set("", form.rest ? loop::binary("+", old(""), rest) : old(""));
-      case Carried::Law::hold:
-        set(".value", rest);
-        out.push_back(assigned(node.id, carried.step() + ".set", loop::ScalarType::i32, loop::integer(1)));
-        return;
-      case Carried::Law::affine: {
-        if (factor && assignments_of(carried.name).size() == 1 && !inside_loop(node.id)) {
-          set(".c", rest);
-          return set(".m", remembering(*factor));
-        }
-        const auto scaled = [&](const Term& term) { return is_one(factor) ? term : loop::binary("*", *factor, term); };
-        set(".c", !factor ? rest : form.rest ? loop::binary("+", scaled(old(".c")), rest) : scaled(old(".c")));
-        return set(".m", !factor ? forgets(carried.type) : is_one(factor) ? old(".m") : remembering(scaled(old(".m"))));
-      }
-      case Carried::Law::second:
-        set(".a", *factor);
-        set(".b", *form.factors[1]);
-        set(".c", loop::integer(1));
-        set(".d", loop::integer(0));
-        return set(".u", rest);
-      case Carried::Law::extreme:
-        return;
-    }
+  void append_extreme(std::vector<Node>& out, const Carried& carried, int id) const {
+    const Term& constant = constants_.at(carried.name);
+    Node set = assigned(id, carried.step(), carried.type, constant);
+    if (!is_real(constant.type) || carried.op == "Multiply") return out.push_back(std::move(set));
+    Node if_number;  // else it takes no part
+    if_number.kind = Node::Kind::branch;
+    if_number.id = id;
+    if_number.condition = loop::binary("==", constant, constant);
+    if_number.body.push_back(std::move(set));
+    out.push_back(std::move(if_number));
   }
 
   // ---- The second phase.
@@ -514,7 +507,7 @@ class Division {
     for (const Carried& carried : phases_.carried)
       if (carried.array())
         if (const auto index = found(carried, part))
-          return loop::scalar(*index ? carried.found2() : carried.found(), part.type);
+          return loop::scalar(carried.found(*index), part.type);
     return std::nullopt;
   }
 
@@ -522,7 +515,9 @@ class Division {
   Node loop_;
   Phases phases_;
   std::optional<Term> only_read_;
+  Names again_;                                     // scalars that are gone: what they were set to is read again
   std::map<std::string, Term> constants_;           // of operators
+  std::map<std::string, AffineSteps> steps_;        // of all others
   std::vector<std::pair<int, std::size_t>> saves_;  // reader, index into phases_.saved
   std::set<int> needed_;                            // statements that set the first phase's scalars
 };

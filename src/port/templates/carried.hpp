@@ -2,6 +2,7 @@
 // and after all earlier ones are known.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,28 +11,37 @@
 
 namespace ak::port {
 
-/// A scalar or an array's element that each iteration makes from what it finds.
+/// A scalar or an array's element that each iteration makes from what it finds; or a few that it makes from all of them.
 struct Carried {
   enum class Law {
     sum,      // x + c
-    affine,   // m x + c
-    second,   // m x + l y + c, with y the value two iterations before
+    affine,   // m x + c, of several values a matrix and a vector
     extreme,  // "min" or "max" of x and c, or another operator
-    hold,     // x, or c in some iterations
+    hold,     // x, or c in some iterations; of several the last few c
   };
   std::string name;
-  loop::Term target;                              // the scalar or the element that an iteration writes
+  loop::Term target;  // the scalar or the element that an iteration writes
+  // What an iteration finds: these scalars; of an array the element of the iteration before, of the one before that, ...
+  std::vector<loop::Term> values;
   loop::ScalarType type = loop::ScalarType::f32;  // in which it is computed
   Law law = Law::sum;
-  std::string op;             // of `extreme`: the functor of kernels/loop.cuh
-  bool takes_number = false;  // of `extreme`: x that is no number gives way to c that is one (fmax)
-  std::int64_t distance = 1;  // iterations
+  std::string op;                 // of `extreme`: the functor of kernels/loop.cuh
+  bool takes_number = false;      // of `extreme`: x that is no number gives way to c that is one (fmax)
+  std::int64_t distance = 1;      // iterations
+  std::vector<std::string> rows;  // what the steps go by: scalars of an iteration, as rows of the law's type
   /// Whether it is one of the values, unrounded.
   bool picks() const { return law == Law::extreme && (op.ends_with("Min") || op.ends_with("Max")); }
   bool array() const { return target.kind == loop::Term::Kind::element; }
-  std::string step() const { return name + "_step_"; }      // scalar: what an iteration does to x, as a value of the law's type
-  std::string found() const { return name + "_found_"; }    // x before an iteration
-  std::string found2() const { return name + "_found2_"; }  // of `second`: y
+  bool is(const loop::Term& term) const {
+    return term.kind == target.kind && std::ranges::any_of(values, [&](const auto& one) { return one.text == term.text; });
+  }
+  std::string step() const { return name + "_step_"; }  // scalar: what an iteration does, as a value of the law's type
+  /// Value `i` before an iteration, and before the first.
+  std::string found(std::size_t i) const { return array() ? name + "_found_" + numbered(i) : values[i].text; }
+  std::string first(std::size_t i) const { return (array() ? name : values[i].text) + "_first_" + (array() ? numbered(i) : ""); }
+
+ private:
+  static std::string numbered(std::size_t i) { return i == 0 ? "" : std::to_string(i) + "_"; }
 };
 
 /// A read that must be done before any later iteration writes: its value is kept in slot() until the second phase.

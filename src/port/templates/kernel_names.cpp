@@ -62,7 +62,10 @@ loop::Verdict KernelNames::renamed(loop::Verdict verdict) const {
       for (auto& [name, value] : reduction.positions) rename(to_, name);
     for (loop::Counter& counter : group.counters) rename(to_, counter.name);
     for (std::string& array : group.scattered) rename(to_, array);
-    for (loop::Recurrence& recurrence : group.recurrences) rename(to_, recurrence.target);
+    for (loop::Recurrence& recurrence : group.recurrences) {
+      rename(to_, recurrence.target);
+      for (std::string& name : recurrence.with) rename(to_, name);
+    }
     for (loop::Note& note : group.notes) rename(to_, note.name);
   }
   for (loop::Access& access : verdict.accesses) rename(to_, access.array);

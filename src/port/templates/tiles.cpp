@@ -28,31 +28,26 @@ constexpr Shape kWide[] = {{256, 4}, {128, 4}, {256, 2}, {512, 4}, {128, 2}, {25
 constexpr Shape kFlat[] = {{256, 4}, {512, 8}, {256, 16}, {128, 4}};
 constexpr Shape kRows[] = {{128, 4}, {256, 4}, {512, 2}, {64, 4}, {32, 4}};
 
+/// A template's arguments: the type, and of how many values where there are several.
+std::string arguments_of(const Carried& carried) {
+  const std::size_t order = carried.values.size();
+  return fmt::format("<{}{}>", loop::c_name(carried.type), order > 1 ? fmt::format(", {}", order) : "");
+}
+
 std::string state_of(const Carried& carried) {
-  const auto type = loop::c_name(carried.type);
-  switch (carried.law) {
-    case Carried::Law::affine:
-      return fmt::format("ak::Affine<{}>", type);
-    case Carried::Law::second:
-      return fmt::format("ak::Affine2<{}>", type);
-    case Carried::Law::hold:
-      return fmt::format("ak::Held<{}>", type);
-    default:
-      return std::string(type);
-  }
+  if (carried.law == Carried::Law::affine) return "ak::Affine" + arguments_of(carried);
+  if (carried.law == Carried::Law::hold) return "ak::Held" + arguments_of(carried);
+  return std::string(loop::c_name(carried.type));
+}
+
+std::string row_type_of(const Carried& carried) {
+  return carried.law == Carried::Law::affine ? "ak::Row" + arguments_of(carried) : state_of(carried);
 }
 
 int bytes_of(const Carried& carried) {
-  const int size = size_of(carried.type);
-  switch (carried.law) {
-    case Carried::Law::affine:
-    case Carried::Law::hold:
-      return 2 * size;
-    case Carried::Law::second:
-      return 6 * size;
-    default:
-      return size;
-  }
+  const int size = size_of(carried.type), order = static_cast<int>(carried.values.size());
+  if (carried.law == Carried::Law::affine) return order * (order + 1) * size;
+  return carried.law == Carried::Law::hold ? (order + 1) * size : size;
 }
 
 std::string op_of(const Carried& carried) {
@@ -61,20 +56,21 @@ std::string op_of(const Carried& carried) {
     case Carried::Law::sum:
       return named("Add");
     case Carried::Law::affine:
-      return named("Compose");
-    case Carried::Law::second:
-      return named("Compose2");
+      return fmt::format("ak::Compose{}()", arguments_of(carried));
     case Carried::Law::hold:
-      return named("Hold");
+      return fmt::format("ak::Hold{}()", arguments_of(carried));
     case Carried::Law::extreme:
       return named(carried.op);
   }
   return {};
 }
 
-/// What comes of `first` (and, of the second order, `first2`) by a state.
-std::string applied(const Carried& carried, const std::string& state, const std::string& first, const std::string& first2) {
+/// What comes of value `i` of those before the first iteration by a state.
+std::string applied(const Carried& carried, const std::string& state, std::size_t i = 0) {
   const auto type = loop::c_name(carried.target.type);
+  const std::string first = carried.first(0);
+  std::string firsts;
+  for (std::size_t k = 0; k < carried.values.size(); ++k) firsts += (k ? ", " : "") + carried.first(k);
   switch (carried.law) {
     case Carried::Law::extreme:
       if (carried.takes_number)
@@ -83,11 +79,9 @@ std::string applied(const Carried& carried, const std::string& state, const std:
     case Carried::Law::sum:
       return fmt::format("({})({}({}, {}))", type, op_of(carried), first, state);
     case Carried::Law::affine:
-      return fmt::format("({})({}({}))", type, state, first);
-    case Carried::Law::second:
-      return fmt::format("({0})({1}.a * {2} + {1}.b * {3} + {1}.u)", type, state, first, first2);
+      return fmt::format("({})({}.row[{}]({{{}}}))", type, state, i, firsts);
     case Carried::Law::hold:
-      return fmt::format("({0}.set ? {0}.value : {1})", state, first);
+      return fmt::format("{}.latest({}, {{{}}})", state, i, firsts);
   }
   return {};
 }
@@ -168,7 +162,8 @@ class Printer {
     close();
     for (const Carried& carried : phases_.carried)
       if (!carried.array())
-        line(fmt::format("{} = {};", carried.name, applied(carried, carried.name + "_so_far_", first(carried), "")));
+        for (std::size_t i = 0; i < carried.values.size(); ++i)
+          line(fmt::format("{} = {};", carried.found(i), applied(carried, carried.name + "_so_far_", i)));
     if (distance_ > 1) close();
     if (!nest_.tail.empty()) line("__syncthreads();");
     by_all(nest_.tail);
@@ -213,7 +208,6 @@ class Printer {
   std::string tickets() const { return "tickets_" + work_.tag + "_"; }
   std::string flags(const Carried& carried) const { return carried.name + "_flags_" + work_.tag + "_"; }
   std::string values(const Carried& carried) const { return carried.name + "_tiles_" + work_.tag + "_"; }
-  static std::string first(const Carried& carried) { return carried.name + "_first_"; }
   /// Iterations of this phase.
   std::string count_text() const {
     return distance_ == 1 ? "count_" : fmt::format("(count_ - phase_ + {}) / {}", distance_ - 1, distance_);
@@ -257,15 +251,15 @@ class Printer {
   void firsts() {
     for (const Carried& carried : phases_.carried) {
       const auto type = loop::c_name(carried.target.type);
+      const std::size_t count = carried.values.size();
       if (!carried.array()) {
-        line(fmt::format("const {} {} = {};", type, first(carried), carried.name));
+        for (std::size_t i = 0; i < count; ++i) line(fmt::format("const {} {} = {};", type, carried.first(i), carried.found(i)));
         continue;
       }
-      line(fmt::format("{} {} = 0;", type, first(carried)));
-      if (carried.law == Carried::Law::second) line(fmt::format("{} {}2_ = 0;", type, first(carried)));
+      for (std::size_t i = 0; i < count; ++i) line(fmt::format("{} {} = 0;", type, carried.first(i)));
       open(fmt::format("if ({} < count_) {{", distance_ == 1 ? "0" : "phase_"));
-      line(fmt::format("{} = {};", first(carried), before(carried, 1)));
-      if (carried.law == Carried::Law::second) line(fmt::format("{}2_ = {};", first(carried), before(carried, 2)));
+      for (std::size_t i = 0; i < count; ++i)
+        line(fmt::format("{} = {};", carried.first(i), before(carried, static_cast<int>(i + 1))));
       close();
     }
   }
@@ -302,9 +296,7 @@ class Printer {
     line("#pragma unroll");
     open(fmt::format("for (int k_ = 0; k_ < {}; ++k_) {{", shape_.items));
     line("const long long q_ = first_ + 32 * k_;");
-    if (!second)
-      for (const Carried& carried : phases_.carried)
-        line(fmt::format("{} {} = {}.identity();", state_of(carried), carried.step(), op_of(carried)));
+    if (!second) identities();
     open(fmt::format("if (q_ < {}) {{", count_text()));
     const std::string number = distance_ == 1 ? "q_" : "n_";
     if (distance_ > 1) line(fmt::format("const long long n_ = q_ * {} + phase_;", distance_));
@@ -323,6 +315,13 @@ class Printer {
     close();
   }
 
+  void identities() {
+    for (const Carried& carried : phases_.carried) {
+      line(fmt::format("{} {} = {}.identity();", state_of(carried), carried.step(), op_of(carried)));
+      for (const std::string& row : carried.rows) line(fmt::format("{} {} = {{}};", row_type_of(carried), row));
+    }
+  }
+
   void find(const Carried& carried) {
     line(
         fmt::format("const {0} {1}_state_ = {2}({1}_before_, {1}_own_[k_]);", state_of(carried), carried.name, op_of(carried)));
@@ -330,13 +329,9 @@ class Printer {
   }
 
   void find_by_state(const Carried& carried) {
-    const std::string state = carried.name + "_state_", first2 = first(carried) + "2_";
-    const auto type = loop::c_name(carried.target.type);
-    line(fmt::format("{}{} = {};", carried.array() ? fmt::format("const {} ", type) : "",
-                     carried.array() ? carried.found() : carried.name, applied(carried, state, first(carried), first2)));
-    if (carried.law == Carried::Law::second)
-      line(fmt::format("const {0} {1} = ({0})({2}.c * {3} + {2}.d * {4} + {2}.v);", type, carried.found2(), state,
-                       first(carried), first2));
+    const std::string type = carried.array() ? fmt::format("const {} ", loop::c_name(carried.target.type)) : "";
+    for (std::size_t i = 0; i < carried.values.size(); ++i)
+      line(fmt::format("{}{} = {};", type, carried.found(i), applied(carried, carried.name + "_state_", i)));
   }
 
   /// `keeps`: what a second one needs of each item.
@@ -506,8 +501,7 @@ class Printer {
   }
 
   void steps() {
-    for (const Carried& carried : phases_.carried)
-      line(fmt::format("{} {} = {}.identity();", state_of(carried), carried.step(), op_of(carried)));
+    identities();
     text_ += statements(shape_.packs->lane(phases_.first), indent_);
   }
 
@@ -529,7 +523,8 @@ bool plain(const std::vector<Node>& nodes) {
 bool beside_is_plain(const Work& work, const Rows& nest, const Phases& phases) {
   if (!plain(nest.head) || !plain(nest.tail)) return false;
   Names known;
-  for (const Carried& carried : phases.carried) known.insert(carried.name);
+  for (const Carried& carried : phases.carried)
+    for (const Term& value : carried.values) known.insert(value.text);
   Names inside = assigned_scalars(nest.loop.body);
   std::erase_if(inside, [&](const std::string& name) { return known.count(name) > 0; });
   return !intersect(inside, scalar_flow(nest.tail).exposed) && !intersect(inside, scalar_flow(nest.head).exposed) &&
@@ -553,7 +548,8 @@ std::vector<Stage> tile_stages(const Work& nested, const std::string& template_n
   // What lives on beside the carried ones would be of one iteration that is not the last to be run.
   Names alive = scalar_flow(work.after).exposed;
   for (const Passed& passed : work.kept) alive.insert(passed.scalar);
-  for (const Carried& carried : phases->carried) alive.erase(carried.name);
+  for (const Carried& carried : phases->carried)
+    for (const Term& value : carried.values) alive.erase(value.text);
   if (intersect(alive, assigned_scalars(nest->loop.body))) return stages;
   const auto add = [&](std::optional<Stage> stage) {
     if (!stage) return;

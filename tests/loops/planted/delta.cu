@@ -3,7 +3,7 @@
 // launches: planted n
 // right: of 64 threads: kThreads = 128 => kThreads = 64
 // right: of 256 threads: kThreads = 128 => kThreads = 256
-// wrong race: from the array itself: before.set ? before.value : 5 => i ? a[i - 1] : 5
+// wrong race: from the array itself: before.set ? before.value[0] : 5 => i ? a[i - 1] : 5
 // wrong value: first of every tile: ak::before_tile(tile, mine.total, op, flags, (ak::Held<int>*)tiles, room) => op.identity()
 // wrong value: first of every warp: mine.before => ak::warp_scan(step, op).before
 // wrong value: of what is not there too: if (i < n) step = {a[i], 1}; => if (i < n) step = {a[i], i % 32 != 31};
@@ -18,5 +18,5 @@ __global__ void planted(int n, int* a, unsigned* tickets, unsigned* flags, int* 
   if (i < n) step = {a[i], 1};
   const ak::Scanned<ak::Held<int>> mine = ak::block_scan(step, op, room);
   const ak::Held<int> before = op(ak::before_tile(tile, mine.total, op, flags, (ak::Held<int>*)tiles, room), mine.before);
-  if (i < n) a[i] = step.value - (before.set ? before.value : 5);
+  if (i < n) a[i] = step.value[0] - (before.set ? before.value[0] : 5);
 }
