@@ -374,6 +374,10 @@ struct Row {
 template <class T, int D = 1>
 struct Affine {
   Row<T, D> row[D];
+  __device__ T operator()(T x) const {
+    static_assert(D == 1, "of one value");
+    return row[0]({x});
+  }
 };
 template <class T, int D = 1>
 struct Compose {

@@ -70,7 +70,7 @@ Facts facts_of(const loop::CallClass& call) {
 std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& known) {
   std::vector<loop::Candidate> first, rest;
   int place = 0;
-  for (loop::Candidate& candidate : port_candidates(pinned(request.verdict, request.call), !request.call.aliases.empty())) {
+  for (loop::Candidate& candidate : candidates_in(request.verdict, request.call)) {
     const bool goes_first = std::any_of(request.known.begin(), request.known.end(), [&](loop::Candidate known) {
       known.same_bits = candidate.same_bits;  // which the proof decides
       return known == candidate;
@@ -185,9 +185,7 @@ class Porting {
   // As the emulator runs it: the same one of the smaller function.
   loop::Candidate emulated(const loop::Candidate& candidate) const {
     if (!small_) return candidate;
-    const bool overlapping = !request_.call.aliases.empty();
-    const auto own = port_candidates(pinned(request_.verdict, request_.call), overlapping),
-               small = port_candidates(pinned(*small_, request_.call), overlapping);
+    const auto own = candidates_in(request_.verdict, request_.call), small = candidates_in(*small_, request_.call);
     for (std::size_t i = 0; i < std::min(own.size(), small.size()); ++i)
       if (own[i].text == candidate.text && own[i].knobs == small[i].knobs && own[i].template_name == small[i].template_name)
         return small[i];

@@ -21,7 +21,7 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   const unsigned tile_ = ak::take_ticket(ak, room_);
   const long long i = tile_ * blockDim.x + threadIdx.x + ak::threads() - ak::thread();
   lane[i] = ak::block_reduce(lane[i], ak::Add<float>(), floats_) + ak::block_reduce(lane[i], ak::Min<float>(), floats_);
-  warp[i] = ak::block_scan(ak::Affine<double>{warp[i], 1.0}, ak::Compose<double>(), pairs_).before.row[0]({warp[i]});
+  warp[i] = ak::block_scan(ak::Affine<double>{warp[i], 1.0}, ak::Compose<double>(), pairs_).before(warp[i]);
   lane[i] += ak::block_scan(ak::Affine<float, 2>{lane[i], 1, 0, 1, -0.0f, 1}, ak::Compose<float, 2>(), sixes_).before.row[0].c;
   room[i] = ak::warp_reduce(room[i], ak::Max<int>()) + ak::warp_scan(room[i], ak::Xor<int>()).before;
   room[i] += ak::block_rank(room[i] > 0, room_).before + ak::warp_reduce(room[i], ak::Multiply<int>());

@@ -83,12 +83,13 @@ std::vector<const OwnLoop*> all_ported() {
 
 std::vector<Candidate> candidates_of(const OwnLoop& own) { return port::port_candidates(verdict_of(own), false); }
 
-Data::Data(const OwnLoop& own, port::Level level)
+Data::Data(const OwnLoop& own, port::Level level, const loop::CallClass& call)
     : oracle_(verdict_of(own).function, port::Source{port::read_source({own.path, {}, {}, {}, {}, {}, {}}), own.path}, {},
               in_time()) {
   oracle_.rounds_otherwise = port::rounds_otherwise(verdict_of(own));
   port::Facts facts;
   facts.integers = own.values;
+  for (const auto& alias : call.aliases) facts.overlaps.push_back({alias.pointer, alias.base, alias.offset});
   plan = port::plan_cases(verdict_of(own).function, oracle_, level, facts, in_time());
   keep([](const port::Recipe&) { return true; });
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "loop/winner.hpp"
 #include "own_loops.hpp"
 #include "port/candidates.hpp"
 #include "port/expected_cases.hpp"
@@ -34,7 +35,7 @@ std::vector<loop::Candidate> candidates_of(const OwnLoop& own);
 class Data {
  public:
   /// Throws what Oracle and plan_cases throw.
-  Data(const OwnLoop& own, port::Level level);
+  Data(const OwnLoop& own, port::Level level, const loop::CallClass& call = {});
 
   /// Leaves out the other cases.
   void keep(const std::function<bool(const port::Recipe&)>& wanted);

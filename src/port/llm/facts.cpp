@@ -26,8 +26,7 @@ KernelFacts kernel_facts(const PortRequest& request, PromptArm arm, Deadline dea
   KernelFacts facts;
   facts.verdict = request.verdict, facts.call = request.call;
   facts.text = excerpt(request.source), facts.region = !request.source.body.empty();
-  const std::vector<loop::Candidate> candidates =
-      port_candidates(pinned(request.verdict, request.call), !request.call.aliases.empty());
+  const std::vector<loop::Candidate> candidates = candidates_in(request.verdict, request.call);
   facts.same_bits = !associates_anew(request.verdict, candidates);
   if (arm == PromptArm::skeleton)
     facts.skeletons = skeletons_for(candidates[0].template_name, request.verdict.function, request.tools, deadline);

@@ -44,6 +44,7 @@ There beforehand, in namespace ak (T: numbers or trivial structs; Op: `T operato
 const, associative; room: `__shared__ T room[ak::kRoom]`; a block's or warp's function is called by all its threads):
   unsigned lane(), warp(), warps(); long long thread(), threads();  // of the grid
   Add<T> Multiply<T> Min<T> Max<T> And<T> Or<T> Xor<T>; Affine<T>{m, c} with Compose<T>: x -> m x + c, applied by f(x)
+  Affine<T, D> with Compose<T, D>: of D values, row[i] = {m[D], c}, applied by row[i](const T (&x)[D])
   T warp_reduce(T, Op); T block_reduce(T, Op, T* room);             // for all threads
   struct Scanned<T> {T before, total;}; Scanned<T> warp_scan(T, Op), block_scan(T, Op, T* room);  // exclusive
   Scanned<unsigned> warp_rank(bool), block_rank(bool, unsigned* room);

@@ -29,6 +29,9 @@ std::string recurrence_words(const loop::Recurrence& one) {
   if (!one.op.empty())
     return words +
            fmt::format(": the {} of its earlier value and {}", one.op, one.constant ? c_text(*one.constant) : "another");
+  if (one.multipliers.empty() && !one.with.empty())
+    return fmt::format("{} and {}: each an affine function of what the iteration before left in all", words,
+                       fmt::join(one.with, ", "));
   if (one.multipliers.empty()) return words;
   std::vector<std::string> terms;
   for (std::size_t i = 0; i < one.multipliers.size(); ++i)

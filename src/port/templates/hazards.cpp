@@ -37,7 +37,8 @@ Hazards::Hazards(const Work& work, const Sweep& sweep) : work_(work), sweep_(swe
   set_ = assigned_scalars(sweep.body);
   simple_ = sweep.single() && inner.empty();
   // Within inner loops an element is written again and again, and distances are of no use.
-  ok_ = inner.empty() && sweep.inside.empty() && (output_.empty() || simple_);
+  // Of arrays that overlap the notes have one name and the elements others.
+  ok_ = work.setting.restricted && inner.empty() && sweep.inside.empty() && (output_.empty() || simple_);
   if (!ok_) return;
   collect(sweep.body, true);
   for (const Write& write : writes_)

@@ -16,28 +16,12 @@ using loop::Term;
 
 namespace {
 
-constexpr int kBetween = 16;  // ids between those of neighbours: nodes rise in text order
-
 bool has(const std::vector<int>& statements, int id) { return std::ranges::find(statements, id) != statements.end(); }
 
 void for_each_node(std::vector<Node>& body, const std::function<void(Node&)>& visit) {
   for (Node& node : body) {
     visit(node);
     for_each_node(node.body, visit), for_each_node(node.otherwise, visit);
-  }
-}
-
-/// Every id, times kBetween.
-void space_ids(loop::Verdict& verdict) {
-  const auto space = [](int& id) { id *= kBetween; };
-  for_each_node(verdict.function.body, [&](Node& node) { space(node.id), space(node.of); });
-  for (Group& group : verdict.groups) {
-    std::ranges::for_each(group.statements, space);
-    for (loop::LoopRole& one : group.loops) space(one.loop);
-    for (loop::Reduction& one : group.reductions) std::ranges::for_each(one.statements, space);
-    for (loop::Recurrence& one : group.recurrences) space(one.statement);
-    for (loop::Counter& one : group.counters) std::ranges::for_each(one.statements, space);
-    for (loop::Note& one : group.notes) space(one.from), space(one.to), space(one.loop);
   }
 }
 
@@ -152,6 +136,19 @@ class Spread {
 };
 
 }  // namespace
+
+void space_ids(loop::Verdict& verdict) {
+  const auto space = [](int& id) { id *= kBetween; };
+  for_each_node(verdict.function.body, [&](Node& node) { space(node.id), space(node.of); });
+  for (Group& group : verdict.groups) {
+    std::ranges::for_each(group.statements, space);
+    for (loop::LoopRole& one : group.loops) space(one.loop);
+    for (loop::Reduction& one : group.reductions) std::ranges::for_each(one.statements, space);
+    for (loop::Recurrence& one : group.recurrences) space(one.statement);
+    for (loop::Counter& one : group.counters) std::ranges::for_each(one.statements, space);
+    for (loop::Note& one : group.notes) space(one.from), space(one.to), space(one.loop);
+  }
+}
 
 loop::Verdict with_values_spread(loop::Verdict verdict) {
   loop::Verdict spread = verdict;

@@ -9,6 +9,7 @@
 #include "port/templates/emit.hpp"
 #include "port/templates/joined_nests.hpp"
 #include "port/templates/kernel_names.hpp"
+#include "port/templates/repeated.hpp"
 #include "port/templates/spread.hpp"
 #include "port/templates/work.hpp"
 
@@ -181,12 +182,19 @@ std::vector<Candidate> named(const loop::Verdict& verdict, const Setting& settin
   return all;
 }
 
+RunOnce prepared(const loop::Verdict& verdict, const Setting& setting) {
+  RunOnce known{verdict, {}};
+  if (setting.restricted) known = with_repeats_run_once(verdict);
+  known.verdict = with_values_spread(std::move(known.verdict));
+  return known;
+}
+
 }  // namespace
 
 std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& setting) {
   const loop::Verdict verdict = with_machine_conversions(of);
-  std::vector<Candidate> all = named(with_values_spread(verdict), setting);
-  if (all.size() > 1) return all;
+  std::vector<Candidate> all = named(prepared(verdict, setting).verdict, setting);
+  if (all.size() > 1 || !setting.restricted) return all;
   const auto joined = with_nests_joined(verdict);
   return joined ? named(*joined, setting) : all;
 }
@@ -201,7 +209,8 @@ std::string kernel_parameters(const loop::Function& function, const std::vector<
 std::vector<std::size_t> groups_of_parts(const loop::Verdict& verdict) {
   std::vector<std::size_t> groups;
   if (!verdict.refused.empty()) return groups;
-  for (const Step& one : steps_of(Works(with_values_spread(verdict), {}))) groups.push_back(one.first);
+  const RunOnce known = prepared(verdict, {});
+  for (const Step& one : steps_of(Works(known.verdict, {}))) groups.push_back(known.origins[one.first]);
   return groups;
 }
 

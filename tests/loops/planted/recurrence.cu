@@ -6,7 +6,7 @@
 // wrong value: composed the wrong way round: ak::Affine<float>{b.row[0].m[0] * a.row[0].m[0], b.row[0].m[0] * a.row[0].c + b.row[0].c} => ak::Affine<float>{a.row[0].m[0] * b.row[0].m[0], a.row[0].m[0] * b.row[0].c + a.row[0].c}
 // wrong value: identity of a sum: return {1, 0} => return {0, 0}
 // wrong value: multiplier of the one before: m[i], c[i] => m[i > 0 ? i - 1 : 0], c[i]
-// wrong value: carry forgotten: all.row[0]({carry}) => all.row[0]({0.0f})
+// wrong value: carry forgotten: all(carry) => all(0)
 // wrong race: carry without a barrier: __syncthreads();  // carry =>
 // wrong value: carry of the first thread: threadIdx.x == kThreads - 1 => threadIdx.x == 0
 constexpr int kThreads = 256;
@@ -22,7 +22,7 @@ __global__ void planted(int n, float* x, const float* m, const float* c) {
     const int i = first + threadIdx.x;
     const ak::Affine<float> mine = i < n ? ak::Affine<float>{m[i], c[i]} : ak::Affine<float>{1, 0};
     const ak::Affine<float> all = Then()(ak::block_scan(mine, Then(), room).before, mine);
-    const float value = all.row[0]({carry});
+    const float value = all(carry);
     if (i < n) x[i] = value;
     if (threadIdx.x == kThreads - 1) last = value;
     __syncthreads();  // carry
