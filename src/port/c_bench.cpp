@@ -22,10 +22,13 @@ namespace {
 // What follows the case's arguments: the control words, then for each memory where it lies and a copy of what it held. Words:
 enum Control { kWarmUp, kMost, kLeast, kNanoseconds, kMemories, kTook, kDone, kTimes };
 
-// Runs until there are enough or time is up, on the case's own data each. The call goes through a pointer that nobody can see
-// through, so that nothing of it moves past the clock.
+// Runs until there are enough or time is up, on the case's own data each, in memory of its own as a program has it: what
+// processes share is of small pages where a program's long arrays may have huge ones. The call goes through a pointer that
+// nobody can see through, so that nothing of it moves past the clock.
 constexpr const char* kBefore = R"(
 extern int ak_clock(int, long*) __asm__("clock_gettime");
+extern void* ak_allocate(unsigned long, unsigned long) __asm__("aligned_alloc");
+extern void ak_release(void*) __asm__("free");
 static long long ak_now(void) {{
   long ak_time[2];
   ak_clock(1, ak_time);
@@ -34,10 +37,26 @@ static long long ak_now(void) {{
 static __typeof__(&{0}) volatile ak_callee = {0};
 )";
 constexpr const char* kLoop = R"(
+static void ak_move(void** ak_args, long long ak_count, char* ak_from, char* ak_to, long long ak_bytes) {{
+  long long ak_i;
+  __builtin_memcpy(ak_to, ak_from, ak_bytes);
+  for (ak_i = 0; ak_i < ak_count; ++ak_i) {{
+    char* const ak_at = ak_args[ak_i];
+    if (ak_at >= ak_from && ak_at < ak_from + ak_bytes) ak_args[ak_i] = ak_to + (ak_at - ak_from);
+  }}
+}}
 void ak_entry_0(void** ak_args) {{
   long long* const ak_control = ak_args[{0}];
   long long* const ak_bytes = ak_control + {1} + ak_control[1];
-  long long ak_began = ak_now(), ak_run, ak_memory;
+  long long const ak_count = {0} + 1 + 2 * ak_control[4];
+  long long ak_began, ak_run, ak_memory;
+  void* ak_shared[{0} + 1];
+  for (ak_memory = 0; ak_memory < ak_control[4]; ++ak_memory) {{
+    void* const ak_own = ak_allocate(256, (ak_bytes[ak_memory] + 255) / 256 * 256);
+    ak_shared[ak_memory] = ak_args[{0} + 1 + 2 * ak_memory];
+    if (ak_own) ak_move(ak_args, ak_count, ak_shared[ak_memory], ak_own, ak_bytes[ak_memory]);
+  }}
+  ak_began = ak_now();
   for (ak_run = -ak_control[0]; ak_run < ak_control[1]; ++ak_run) {{
     for (ak_memory = 0; ak_memory < ak_control[4]; ++ak_memory)
       __builtin_memcpy(ak_args[{0} + 1 + 2 * ak_memory], ak_args[{0} + 2 + 2 * ak_memory], ak_bytes[ak_memory]);
@@ -49,6 +68,12 @@ void ak_entry_0(void** ak_args) {{
     ak_control[{1} + ak_run] = ak_control[5];
     ak_control[6] = ak_run + 1;
     if (ak_run + 1 >= ak_control[2] && ak_now() - ak_began > ak_control[3]) break;
+  }}
+  for (ak_memory = 0; ak_memory < ak_control[4]; ++ak_memory) {{
+    void* const ak_own = ak_args[{0} + 1 + 2 * ak_memory];
+    if (ak_own == ak_shared[ak_memory]) continue;
+    ak_move(ak_args, ak_count, ak_own, ak_shared[ak_memory], ak_bytes[ak_memory]);
+    ak_release(ak_own);
   }}
 }}
 )";
@@ -87,10 +112,10 @@ CBench::CBench(const loop::Function& function, const std::optional<Source>& sour
     CompilerOptions seen = options;  // whose macros the text may ask for
     seen.flags.insert(seen.flags.begin(), options.optimize.before.begin(), options.optimize.before.end());
     seen.flags.insert(seen.flags.end(), options.optimize.behind.begin(), options.optimize.behind.end());
-    program_ = std::make_unique<CProgram>(
-        changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) + "\n" +
-            bench_text(function, function.name, false),
-        1, options);
+    program_ =
+        std::make_unique<CProgram>(changed(preprocessed(*source, seen, deadline), {false, has_constant_tables(function)}) +
+                                       "\n" + bench_text(function, function.name, false),
+                                   1, options);
   } else {
     program_ = std::make_unique<CProgram>(defined_text(function, c_function(loop::flattened(function), kDefined)), 1,
                                           without_standard(options));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <vector>
 
 #include "ak/types.hpp"
 #include "made.hpp"
@@ -77,6 +78,27 @@ TEST_CASE("c bench: every run has the case's own data, and the warm-up is not co
       "static int calls;");
   CHECK(arm.runs == 100);
   CHECK(arm.least_us >= 1000);
+}
+
+TEST_CASE("c bench: arrays lie in memory of the program's own, and what a run leaves of them is told") {
+  // No memory that is shared takes this advice.
+  const std::string own =
+      "if (madvise((void*)(((unsigned long)b + 4095) / 4096 * 4096), 4096, 8 /* MADV_FREE */)) __builtin_trap();"
+      " for (int i = 0; i < n; i++) b[i] = a[i] + 1;";
+  CBench bench(prototype(), text(own, "int madvise(void*, unsigned long, int);"), plain(), soon());
+  constexpr int kCount = 100000;
+  Case given = zeros(prototype(), kCount);
+  CHECK(bench.time(given, {}, soon()).runs == 100);
+  for (const Argument& argument : given.arguments)
+    if (argument.name == "a") given.memories[static_cast<std::size_t>(argument.memory)].set_real(kCount - 1, 4);
+  const std::vector<Memory> left = bench.run(given, soon());
+  for (const Argument& argument : given.arguments)
+    if (argument.name == "b") CHECK(left[static_cast<std::size_t>(argument.memory)].real(kCount - 1) == 5);
+  // Two arrays of one memory stay so.
+  Case both = laid_out(prototype(), {{"n", kCount}}, {{"a", "b", -1}});
+  REQUIRE(both.memories.size() == 1);
+  for (std::int64_t i = 0; i < both.memories[0].elements; ++i) both.memories[0].set_real(i, 0);
+  CHECK(bench.run(both, soon())[0].real(kCount) == kCount);
 }
 
 TEST_CASE("c bench: it ends by its seconds, after the least number of runs") {
