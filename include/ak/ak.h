@@ -248,7 +248,8 @@ AK_API ak_status ak_plan_create(ak_context* context, const ak_const_matrix* a, c
 AK_API void ak_plan_destroy(ak_plan* plan);
 /* The rows of D that the plan may be called with. */
 AK_API ak_status ak_plan_serves(const ak_plan* plan, int64_t* from, int64_t* to);
-/* workspace: null, or at least ak_plan_workspace_bytes() bytes of device memory, 256-byte aligned and zero in the beginning. */
+/* workspace: null, or at least ak_plan_workspace_bytes() bytes of device memory, 256-byte aligned and zero in the beginning. What
+ * that told holds until it is asked again: where what serves needs more by now another plan, which needs none, serves. */
 AK_API ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_matrix* a, const ak_const_matrix* b,
                               const ak_matrix* d, const ak_epilogue* epilogue, void* workspace, int64_t workspace_bytes);
 AK_API ak_status ak_plan_workspace_bytes(const ak_plan* plan, int64_t* bytes);

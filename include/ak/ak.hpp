@@ -148,8 +148,9 @@ class Plan {
   /// As Context::matmul_act for a call of the plan's problem: its shapes, types, orders and epilogue, with operands at least as
   /// aligned; values and addresses are free, and so are the rows of a row-major D within serves(): another number of them costs
   /// a look-up. What serves the problem serves it at once, also what a search finds later.
-  /// workspace: at least workspace_bytes(); without data the library's own is used. Throws Error: invalid_argument for another
-  /// problem, for a workspace that is too small, in another CUDA context than the one it was made in, and after its Context has
+  /// workspace: at least workspace_bytes(); without data the library's own is used. Where what serves has changed since that was
+  /// asked, and needs more, another plan that needs none serves until it is asked again (Counters::scratch_fallbacks). Throws
+  /// Error: invalid_argument for another problem, for a workspace that is smaller than was told, in another CUDA context than the one it was made in, and after its Context has
   /// ended.
   AK_API void operator()(Stream stream, const ConstMatrix& a, const ConstMatrix& b, const Matrix& d,
                          const Epilogue& epilogue = {}, const Workspace& workspace = {});

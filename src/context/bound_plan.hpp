@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "ak/ak.hpp"
@@ -22,8 +23,10 @@ struct Plan::State {
   TokenRange bucket;       // the m that it may be called with
   std::uint64_t seen = 0;  // the table's epoch then; kNever: plan is of another m
   const LaunchPlan* plan = nullptr;
+  std::int64_t workspace_told = kNeverTold;  // bytes that its caller was told last
 
   static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  static constexpr std::int64_t kNeverTold = std::numeric_limits<std::int64_t>::max();
   void take(std::int64_t m) { problem.m = m, seen = kNever; }
 };
 

@@ -33,9 +33,15 @@ void Context::Impl::matmul_act(Stream stream, Plan::State& bound, const CallArgs
   const std::uint64_t epoch = bound.device->table.epoch();
   if (bound.seen != epoch) [[unlikely]]
     bound.plan = bound.device->table.find(bound.problem), bound.seen = epoch;
-  if (!bound.plan || is_vendor(bound.plan->tactic())) [[unlikely]]
-    return state_->serve_in_its_context(bound, stream, args);
-  state_->serve(*bound.device, stream, bound.problem, args, bound.plan);
+  try {
+    if (!bound.plan || is_vendor(bound.plan->tactic())) [[unlikely]]
+      return state_->serve_in_its_context(bound, stream, args);
+    state_->serve(*bound.device, stream, bound.problem, args, bound.plan);
+  } catch (const SmallWorkspace&) {  // no fault of the caller's where a search has changed what was needed
+    if (args.workspace_bytes < bound.workspace_told) throw;
+    const auto entered = bound.device->machine->enter();
+    state_->launch_spare(*bound.device, stream, bound.problem, args);
+  }
 }
 
 // A kernel is of one context and launched nowhere else; cuBLASLt works in whichever is current.
@@ -60,6 +66,8 @@ void Context::Impl::State::serve(DeviceState& device, Stream stream, const Probl
   try {
     if (!plan->try_launch(stream, args)) [[unlikely]]
       launch_spare(device, stream, problem, args);
+  } catch (const SmallWorkspace&) {
+    throw;
   } catch (const Error&) {
     device.machine->check_stream(stream);  // the likeliest reason, in the caller's words
     throw;
@@ -95,8 +103,8 @@ void Context::Impl::State::launch_spare(DeviceState& device, Stream stream, cons
       throw Error(
           ErrorCode::out_of_memory,
           fmt::format("the workspace of {} is not to be had, and nothing serves it without one: {}", to_string(problem), why));
-    warn_once(fmt::format("{}: no scratch memory is to be had; {} without a workspace serves while that is so",
-                          to_string(problem), served_by(made->tactic())));
+    warn_once(fmt::format("{}: no scratch memory is to be had{}; {} without a workspace serves while that is so",
+                          to_string(problem), args.workspace ? " in the caller's workspace" : "", served_by(made->tactic())));
     spare = made.get();
     (lasts ? device.spares : device.capture_spares).publish(problem, std::move(made));
   }
@@ -113,7 +121,7 @@ std::unique_ptr<Plan::State> Context::Impl::bind(const Problem& problem) {
   return bound;
 }
 
-std::int64_t Context::Impl::workspace_bytes(const Plan::State& bound) {
+std::int64_t Context::Impl::workspace_bytes(Plan::State& bound) {
   std::int64_t most = 0;
   for (const std::int64_t m : {bound.problem.m, bound.bucket.from, bound.bucket.to}) {
     const Problem problem = with_tokens(bound.problem, m);
@@ -122,7 +130,7 @@ std::int64_t Context::Impl::workspace_bytes(const Plan::State& bound) {
     if (known) plan = known->plan.get();
     if (plan) most = std::max(most, plan->workspace_bytes());
   }
-  return most;
+  return bound.workspace_told = most;
 }
 
 // Nothing is searched for it.

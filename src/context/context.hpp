@@ -43,7 +43,7 @@ struct Context::Impl {
   void matmul_act(Stream stream, Plan::State& bound, const CallArgs& args);
   /// A handle for the problem, which is served now.
   std::unique_ptr<Plan::State> bind(const Problem& problem);
-  std::int64_t workspace_bytes(const Plan::State& bound);
+  std::int64_t workspace_bytes(Plan::State& bound);
   std::uint64_t epoch(const Plan::State& bound);
   std::uint64_t epoch() const;
   Explanation explain(const Plan::State& bound);

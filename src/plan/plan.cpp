@@ -14,7 +14,7 @@ void LaunchPlan::refuse() const {
 }
 
 void LaunchPlan::refuse_workspace(std::int64_t bytes, std::int64_t needed) {
-  throw Error(ErrorCode::invalid_argument, fmt::format("workspace: {} bytes, {} are needed", bytes, needed));
+  throw SmallWorkspace(ErrorCode::invalid_argument, fmt::format("workspace: {} bytes, {} are needed", bytes, needed));
 }
 
 }  // namespace ak

@@ -12,6 +12,11 @@
 
 namespace ak {
 
+/// Nothing is enqueued: a caller's workspace is smaller than the plan's.
+struct SmallWorkspace : Error {
+  using Error::Error;
+};
+
 class LaunchPlan {
  public:
   LaunchPlan() = default;
@@ -19,7 +24,7 @@ class LaunchPlan {
   LaunchPlan& operator=(const LaunchPlan&) = delete;
   virtual ~LaunchPlan() = default;
   /// Enqueues D on the stream; legal during capture. False, with nothing enqueued, where its workspace is not to be had.
-  /// Throws Error{driver}, and Error{invalid_argument} for a caller's workspace that is too small.
+  /// Throws Error{driver}, and SmallWorkspace.
   [[nodiscard]] virtual bool try_launch(Stream stream, const CallArgs& args) const = 0;
   /// The same; Error{out_of_memory} instead of false.
   void launch(Stream stream, const CallArgs& args) const {

@@ -16,9 +16,11 @@ namespace ak::testing {
 
 class FakePlan final : public LaunchPlan {
  public:
-  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches)
-      : image(std::move(image)), tactic_(tactic), launches_(launches) {}
-  bool try_launch(Stream, const CallArgs&) const override {
+  FakePlan(Tactic tactic, std::string image, std::atomic<int>& launches, std::int64_t workspace = 0)
+      : image(std::move(image)), tactic_(tactic), launches_(launches), workspace_(workspace) {}
+  std::int64_t workspace_bytes() const override { return workspace_; }
+  bool try_launch(Stream, const CallArgs& args) const override {
+    if (args.workspace && args.workspace_bytes < workspace_) refuse_workspace(args.workspace_bytes, workspace_);
     vendor_ran_last = is_vendor(tactic_);
     ++launches_;
     return true;
@@ -30,6 +32,7 @@ class FakePlan final : public LaunchPlan {
  private:
   Tactic tactic_;
   std::atomic<int>& launches_;
+  std::int64_t workspace_;
 };
 
 // What the machine is like and what was asked of it; shared with the test, since the context owns the machine.
@@ -59,6 +62,7 @@ struct World {
   std::int64_t vendor_wins_to = 0;  // m up to which cuBLASLt is faster than any kernel
   std::int64_t wrong_to = 0;        // m up to which wrong_there computes wrongly
   std::optional<Tactic> wrong_there;
+  std::int64_t workspace = 0;  // of loaded kernels, but of none of cuBLASLt's
   std::int64_t no_room_at = 0;  // m that cannot be searched for
   mutable std::atomic<int> opened{0};
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
@@ -165,7 +169,11 @@ class FakeMachine final : public Machine {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
     ++w_.loads;
     if (!w_.launches) return nullptr;
-    return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched);
+    return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched,
+                                      is_vendor(record.tactic) ? 0 : w_.workspace);
+  }
+  PlanPtr vendor_without_scratch(const Problem&) override {
+    return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
   }
   PlanPtr vendor(const Problem&, std::string& why) override {
     if (!w_.has_vendor) return why = "cuBLASLt is not available", nullptr;

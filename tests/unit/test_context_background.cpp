@@ -104,6 +104,27 @@ TEST_CASE("background: what a capture meets is searched for behind it") {
   CHECK_FALSE(FakePlan::vendor_ran_last);
 }
 
+TEST_CASE("background: a winner that needs more workspace than a plan's caller was told is no fault of that caller's") {
+  Gated f;
+  f.world.workspace = 4096;
+  const auto bound = f.context->bind(f.problem);
+  CHECK(f.context->workspace_bytes(*bound) == 0);
+  char memory[1];
+  CallArgs args{};
+  args.workspace = memory, args.workspace_bytes = 256;
+  f.context->matmul_act(nullptr, *bound, args);
+  f.world.gate = false;
+  REQUIRE(won(f));
+  f.context->matmul_act(nullptr, *bound, args);
+  CHECK(FakePlan::vendor_ran_last);
+  CHECK(f.context->counters().scratch_fallbacks == 1);
+  CHECK(f.context->workspace_bytes(*bound) == 4096);  // from now on it is known
+  CHECK_THROWS_WITH_AS(f.context->matmul_act(nullptr, *bound, args), "workspace: 256 bytes, 4096 are needed", Error);
+  args.workspace_bytes = 4096;
+  f.context->matmul_act(nullptr, *bound, args);
+  CHECK_FALSE(FakePlan::vendor_ran_last);
+}
+
 TEST_CASE("background: what is asked for by name is tuned in the call") {
   Fixture f(quick(Mode::background));
   CHECK(f.context->explain(f.problem).note == "cuBLASLt would serve it, and a search begin behind the calls");
