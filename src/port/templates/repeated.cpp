@@ -103,7 +103,7 @@ class Repeated {
           loop::for_each(term, [&](const Term& part) {
             if (part.kind != Term::Kind::element || part.text != write_->target.text) return;
             const Apart at = around == inner_ && !intersect(scalars_of(part), moving)
-                                 ? apart(part, write_->target, inner_->variable, inner_->step)
+                                 ? apart(part, write_->target, inner_->variable, inner_->step, verdict_.assumed)
                                  : Apart{};
             stays = stays && (at.kind == Apart::Kind::never ||
                               (at.kind == Apart::Kind::iterations && (at.iterations < 0 || (at.iterations == 0 && node.id > write_->id))));
