@@ -172,14 +172,14 @@ bool is_sequential(const loop::Verdict& verdict) {
 loop::Verdict analysed(loop::Function function, const Facts& facts, const std::vector<loop::Note>& notes,
                        const std::set<std::string>& without, const Limits& limits);
 
-/// With as few of the doubtful lengths of rows taken for positive as leave the least open; nothing where none does.
+/// With as few of the doubtful conditions taken for true as leave the least open; nothing where none does.
 std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const std::vector<loop::Term>& doubtful,
                                                const Facts& facts, const std::vector<loop::Note>& notes,
                                                const std::set<std::string>& without, const Limits& limits) {
   constexpr std::size_t kMost = 4;
   if (!facts.assumed.empty() || doubtful.empty() || doubtful.size() > kMost || left_open(plain) == 0) return std::nullopt;
   Facts more = facts;
-  for (const loop::Term& width : doubtful) more.assumed.push_back(loop::binary(">", width, loop::integer(0)));
+  more.assumed = doubtful;
   const auto assuming = [&] { return analysed(plain.function, more, notes, with_all(without, {"loop unrolling"}), limits); };
   loop::Verdict best = assuming();
   if (!best.refused.empty() || best.in_order || left_open(best) >= left_open(plain)) return std::nullopt;

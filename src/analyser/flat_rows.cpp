@@ -240,10 +240,14 @@ class Rows {
   }
 
   void doubt() const {
-    for (const Polynomial& width : widths_) {
-      const Term of = term(width);
-      if (std::ranges::find(model_.doubtful, of) == model_.doubtful.end()) model_.doubtful.push_back(of);
-    }
+    const auto add = [this](const Term& condition) {
+      if (std::ranges::find(model_.doubtful, condition) == model_.doubtful.end()) model_.doubtful.push_back(condition);
+    };
+    for (const Polynomial& width : widths_) add(loop::binary(">", term(width), loop::integer(0)));
+    // A window that stays as far from the edges as it reaches stays in its row.
+    for (const std::string& margin : loop::margins(*model_.function))
+      if (is_fixed({margin}))
+        add(loop::binary(">=", loop::scalar(margin, loop::find_parameter(*model_.function, margin)->type), loop::integer(0)));
   }
 
   Term term(const Polynomial& of) const {

@@ -72,7 +72,7 @@ struct Model {
   std::set<std::string> arrays;
   std::map<std::string, std::vector<loop::Term>> widths;  // of flat arrays of rows: their rows' lengths, innermost first
   std::map<std::string, loop::Term> offsets;              // of these: where row 0 begins
-  std::vector<loop::Term> doubtful;  // rows' lengths without whose signs it is not known where rows end
+  std::vector<loop::Term> doubtful;  // conditions over parameters without which it is not known where rows end
 };
 
 Model build_model(isl::ctx context, const loop::Function& function, const Facts& facts);

@@ -180,6 +180,17 @@ TEST_CASE("corpus: loops that count down by a parameter, and strides backwards f
   });
 }
 
+TEST_CASE("corpus: windows over flat arrays are parallel for every radius, and in order for what is none") {
+  const auto loops = loops_named({"flat_box_sum", "flat_shift_by_radius", "flat_window_too_far"});
+  all_right(loops, port::Level::quick, 2, [](const OwnLoop& own) {
+    std::vector<loop::Candidate> first = first_of(test::candidates_of(own));
+    CHECK_MESSAGE(test::verdict_of(own).used.empty(), own.name);
+    CHECK_MESSAGE(!test::verdict_of(own).assumed.empty(), own.name);
+    if (own.name != "flat_window_too_far") CHECK_MESSAGE(test::is_parallel(first.at(0)), own.name);
+    return first;
+  });
+}
+
 TEST_CASE("corpus: solvers of rows and of columns have a thread each, where these leave each other nothing") {
   const auto loops = loops_named({"flat_solve_columns", "flat_solve_rows"});
   all_right(loops, port::Level::quick, 1, [](const OwnLoop& own) {
