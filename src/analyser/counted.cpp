@@ -24,6 +24,7 @@ struct Count {
   Term begin, bound, step;
   std::optional<std::int64_t> constant_step;
   bool down = false;
+  bool meets = false;              // while the variable is not the bound
   std::vector<Term> offsets;       // of the variable before each statement of the body
   std::optional<std::size_t> set;  // the assignment before the loop that `begin` stands for
 };
@@ -122,7 +123,7 @@ class Counting {
     if (steps == 0 || inner_writes != steps) return std::nullopt;
     std::optional<std::int64_t> constant_step = constant(step);
     if (!constant_step) constant_step = given_value(step);
-    if (constant_step == 0) return std::nullopt;
+    if (constant_step == 0 || (!constant_step && test.last && comparison.op == "!=")) return std::nullopt;
     if (!constant_step && (leaves_from(loop.body, loop.loop, test.at) || returns(loop.body)))
       throw Refused(
           fmt::format("line {}: the loop steps by {}, whose sign is not known, and may be left in another way too: "
@@ -135,7 +136,8 @@ class Counting {
     if (comparison.factor != 1 && constant(offset) != 0) return std::nullopt;
     Term bound = loop::binary("-", comparison.bound, offset);
     // Of an unknown step the sign is the bound's.
-    const bool down = constant_step ? *constant_step < 0 : comparison.op[0] == '>';
+    const bool taken_off = comparison.op == "!=" && step.kind == Term::Kind::unary && step.text == "-";
+    const bool down = constant_step ? *constant_step < 0 : comparison.op[0] == '>' || taken_off;
     std::string op = comparison.op == "!=" ? (down ? ">" : "<") : comparison.op;
     if (down != (op[0] == '>')) return std::nullopt;
     if (op == "<=") bound = loop::binary("+", bound, loop::integer(1));
@@ -165,7 +167,8 @@ class Counting {
       const Term asked = loop::binary(down ? ">" : "<", first, bound);
       bound = choice(asked, bound, first);
     }
-    return rewrite(list, at, {v, type, test, which, begin, bound, step, constant_step, down, offsets, set});
+    return rewrite(list, at,
+                   {v, type, test, which, begin, bound, step, constant_step, down, comparison.op == "!=", offsets, set});
   }
 
   std::size_t rewrite(Statements& list, std::size_t at, const Count& count) {
@@ -199,8 +202,11 @@ class Counting {
       // Nothing is known of the step but its sign: iterations are counted.
       const Term step = count.down ? opposite(count.step) : count.step;
       const Term &from = count.down ? count.bound : begin, &to = count.down ? begin : count.bound;
-      const Term span = loop::binary("+", loop::binary("-", to, from), loop::binary("-", step, loop::integer(1)));
-      const Term trips = choice(loop::binary("<", from, to), loop::binary("/", span, step), loop::integer(0));
+      Term span = loop::binary("-", to, from);
+      // One that ends where it meets its bound goes there, either way.
+      if (!count.meets) span = loop::binary("+", span, loop::binary("-", step, loop::integer(1)));
+      const Term trips =
+          choice(loop::binary(count.meets ? "!=" : "<", from, to), loop::binary("/", span, step), loop::integer(0));
       loop.begin = loop::integer(0);
       loop.end = trips;
       now = loop::binary(count.down ? "-" : "+", begin, loop::binary("*", counter, step));

@@ -102,8 +102,9 @@ class Repeated {
         for (const Term& term : terms_read(node))
           loop::for_each(term, [&](const Term& part) {
             if (part.kind != Term::Kind::element || part.text != write_->target.text) return;
+            // For every call: what runs in order where the verdict's assumptions are false is this function too.
             const Apart at = around == inner_ && !intersect(scalars_of(part), moving)
-                                 ? apart(part, write_->target, inner_->variable, inner_->step, verdict_.assumed)
+                                 ? apart(part, write_->target, inner_->variable, inner_->step, {})
                                  : Apart{};
             stays = stays && (at.kind == Apart::Kind::never ||
                               (at.kind == Apart::Kind::iterations && (at.iterations < 0 || (at.iterations == 0 && node.id > write_->id))));
