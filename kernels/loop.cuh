@@ -349,8 +349,8 @@ __device__ inline bool forgets(double m) {
 /// m n of factors, which forgets where one of them does; a sum of such products forgets where all do.
 template <class T>
 __device__ inline T product(T m, T n) {
-  if (forgets(m) || forgets(n)) return T(-0.0);
-  return m * n == 0 ? T(0) : m * n;
+  const T both = m * n + T(0);  // of -0 that is 0
+  return forgets(m) | forgets(n) ? T(-0.0) : both;
 }
 /// m x of a value; what is forgotten changes no sum.
 template <class T>
@@ -366,7 +366,7 @@ struct Row {
     T sum = c;
 #pragma unroll
     for (int k = 0; k < D; ++k)
-      if (!forgets(m[k])) sum = m[k] * x[k] + sum;
+      sum = forgets(m[k]) ? sum : m[k] * x[k] + sum;
     return sum;
   }
 };

@@ -25,7 +25,7 @@ Term call(const char* function, ScalarType type, Term a, Term b) {
   return {Term::Kind::call, type, fmt::format("ak::{}<{}>", function, loop::c_name(type)), {std::move(a), std::move(b)}};
 }
 
-void add(std::optional<Term>& sum, Term part) { sum = sum ? loop::binary("+", *sum, part) : part; }
+void add_to(std::optional<Term>& sum, Term part) { sum = sum ? loop::binary("+", *sum, part) : part; }
 
 }  // namespace
 
@@ -206,15 +206,15 @@ void AffineSteps::set_row(std::vector<Node>& out, int id, const std::string& row
     const bool one = is_one(form.factors[i]);
     const Term factor = remembering(*form.factors[i]);
     if (as_found(i, statement)) {
-      add(factors[i], factor);
+      add_to(factors[i], factor);
       continue;
     }
     const auto of = [&](const std::string& member) { return loop::scalar(this->row(i) + member, type); };
     for (std::size_t k = 0; k < factors.size(); ++k) {
       const Term its = of(fmt::format(".m[{}]", k));
-      add(factors[k], one ? its : call("product", type, factor, its));
+      add_to(factors[k], one ? its : call("product", type, factor, its));
     }
-    add(rest, one ? of(".c") : call("weighted", type, factor, of(".c")));
+    add_to(rest, one ? of(".c") : call("weighted", type, factor, of(".c")));
   }
   out.push_back(assigned(id, row + ".c", type, rest.value_or(loop::integer(0))));
   for (std::size_t k = 0; k < factors.size(); ++k)
