@@ -68,6 +68,7 @@ struct Process {
     dl_iterate_phdr(of_program, this);
   }
 
+  // sbrk(0) says what brk said last, which is above all that lives in the heap; what lies above it was given back.
   bool has(std::uintptr_t at) const {
     if (heap != 0 && at >= heap && at < reinterpret_cast<std::uintptr_t>(sbrk(0))) return true;
     return stack.has(at) || std::ranges::any_of(segments, [at](const Range& segment) { return segment.has(at); });

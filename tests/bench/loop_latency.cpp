@@ -82,7 +82,8 @@ int main(int argc, char** argv) try {
       image = (*images)[static_cast<std::size_t>(nearest->kernel)],
       winner->kernels = {winner->kernels[static_cast<std::size_t>(nearest->kernel)]};
   });
-  if (image.empty()) throw Error(ErrorCode::internal, "no record of it");
+  if (image.empty())
+    throw Error(ErrorCode::internal, "no record of it: " + loop.explain(n, outs[0].data<float>(), source).note);
   const Module module = Module::load(image.data());
   const loop::Launch& launch = winner->kernels[0].launches[0];
   const CUfunction function = module.find(launch.kernel.c_str());
