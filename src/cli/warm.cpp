@@ -14,7 +14,8 @@ namespace ak::cli {
 namespace {
 
 struct WarmState {
-  std::string file, m;
+  std::string file;
+  TokenRange tokens = {};  // none: each line's own
   SearchArguments search;
   bool force = false, json = false, dry_run = false;
 };
@@ -42,10 +43,9 @@ std::string shown(const Context::Impl::Preparation& what) {
 }
 
 int warm(const WarmState& state) {
-  const TokenRange tokens = state.m.empty() ? TokenRange{} : tokens_of("--m", state.m);
   ProblemList list = read_problem_list(state.file);
   std::ranges::stable_sort(list.items, std::greater(), &ProblemList::Item::count);  // what is asked for most, first
-  const std::vector<Task> tasks = tasks_of(list, tokens);
+  const std::vector<Task> tasks = tasks_of(list, state.tokens);
   const int bad_lines = list.faults.empty() ? kOk : kUsage;
   int done_now = 0, again = 0, known = 0, failed = 0;
   Json rows = Json::array();
@@ -152,7 +152,7 @@ void add_warm(Program& program) {
           "prints them or AK_MODE=record writes them (those that were asked for most are tuned first)")
       .required();
   command.option(
-      "--m", state->m,
+      "--m", [state](const std::string& word) { state->tokens = tokens_of("--m", word); },
       "a range of m for every line instead of its own, as in 1:512 or 1..512: each bucket of it is tuned; in a list, its column m "
       "may hold one");
   state->search.add_to(command);

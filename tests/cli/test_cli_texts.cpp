@@ -89,6 +89,9 @@ TEST_CASE("warm: a range of m, in a list or for all of it, is its buckets; one t
     CHECK(option.code == 2);
     CHECK(has(option.output, std::string("--m: ") + why));
   }
+  const Result unset = warm("m,n,k\n16,32,64\n", "--m ''");  // a script's variable
+  CHECK(unset.code == 2);
+  CHECK(has(unset.output, "--m: '' is no range"));
 }
 
 TEST_CASE("a file that is no text is one fault, and none of its bytes reaches the terminal") {
