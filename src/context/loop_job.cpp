@@ -20,8 +20,17 @@
 
 namespace ak {
 
-void LoopJob::run(const Turn& turn) try { port(turn); } catch (const TimedOut&) {
-  why_ = "its port has not ended in time";
+void LoopJob::run(const Turn& turn) {
+  try {
+    port(turn);
+  } catch (const TimedOut&) {
+    why_ = "its port has not ended in time";
+  }
+  if (!behind_ || turn.by.stopped() || !behind_(*this)) return;
+  if (served_ && served_->standing == Standing::lasting) return;
+  auto next = std::make_shared<LoopJob>(common_, device_, shared_, memory_, calls_, behind_);
+  next->again_ = again_, next->again_.later(Clock::now());
+  turn.again(next, next->again_.wait_s);
 }
 
 void LoopJob::port(const Turn& turn) {

@@ -9,6 +9,7 @@
 #include "context/device_state.hpp"
 #include "context/loop_known.hpp"
 #include "context/loop_served.hpp"
+#include "context/retry.hpp"
 #include "tune/service.hpp"
 
 namespace ak {
@@ -18,15 +19,19 @@ using LoopCalls = std::function<std::function<void(void* const* values)>(const L
 
 class LoopJob final : public TuningWork {
  public:
-  /// common and device outlive it. calls: as PortGpu has them. behind: nobody waits for it, so that it rests (kDutyBehind).
-  LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory, LoopCalls calls, bool behind)
+  /// Who gets what becomes of a job that nobody waits for, on the tuner thread. False: nobody is there any more.
+  using Tell = std::function<bool(const LoopJob& job)>;
+
+  /// common and device outlive it. calls: as PortGpu has them. behind: null where somebody waits for it; else it rests
+  /// (kDutyBehind), and is done again, later, while its answer does not last.
+  LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory, LoopCalls calls, Tell behind)
       : common_(common),
         device_(device),
         shared_(std::move(known)),
         known_(*shared_),
         memory_(memory),
         calls_(std::move(calls)),
-        behind_(behind) {}
+        behind_(std::move(behind)) {}
   void run(const Turn& turn) override;
   /// Null where no kernel serves: why().
   const LoopServedPtr& served() const { return served_; }
@@ -43,7 +48,8 @@ class LoopJob final : public TuningWork {
   const LoopKnown& known_;
   const LoopMemory memory_;
   const LoopCalls calls_;
-  const bool behind_;
+  const Tell behind_;
+  Retry again_;
   LoopServedPtr served_;
   std::string why_;
   bool refuted_ = false;

@@ -403,6 +403,8 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   if (may_search && !TuningService::inside())
     return searched(device, known, memory, std::move(served), background && !prepares);
   if (served) return served;
+  if (capturing && background && common_.settings.searches() && !TuningService::inside())
+    return searched(device, known, memory, nullptr, true);
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
   served = serial(
       device, known,
@@ -439,7 +441,14 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
     const auto here = [&device]() -> DeviceState& { return device; };
     return loop_calls(std::make_shared<State>(common, service, here, own->source, host), *own, call, plan);
   };
-  const auto job = std::make_shared<LoopJob>(common_, device, own, memory, calls, behind);
+  const std::string call = loop::text(memory.call);
+  LoopJob::Tell tell;
+  if (behind)
+    tell = [self = weak_from_this(), &device, own, call](const LoopJob& done) {
+      const auto state = self.lock();
+      return state && state->take(device, *own, call, done);
+    };
+  const auto job = std::make_shared<LoopJob>(common_, device, own, memory, calls, tell);
   const std::string key = winner_key(known, memory.call, device);
   std::string why;
   LoopServedPtr served;
@@ -451,7 +460,7 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
                                           .kept = behind},
                                          behind ? Deadline::never() : Deadline::in(budget));
     if (behind)
-      why = "it is ported behind the calls";  // what comes of it is in the store when the call is asked for again
+      why = "it is ported behind the calls";
     else
       why = await(ticket, served, until_then);
   } catch (const Error& error) {
@@ -460,8 +469,18 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
   if (!served) served = std::move(until_then);
   if (!served) served = stored_loop(common_, known, memory.call, device);
   if (!served) served = serial(device, known, why);
-  keep(device, loop::text(memory.call), served);
+  keep(device, call, served);
   return served;
+}
+
+// Of a port behind the calls: they may be in graphs, and not come again until the epoch says so.
+bool Loop::State::take(DeviceState& device, const LoopKnown& known, const std::string& call, const LoopJob& job) {
+  const auto entered = device.machine->enter();
+  if (job.served())
+    keep(device, call, job.served());
+  else if (job.refuted())
+    keep(device, call, serial(device, known, job.why()));
+  return true;
 }
 
 // One GPU thread: right for every call, and fast for none but the shortest.

@@ -20,7 +20,9 @@
 
 namespace ak {
 
-class Loop::State {
+class LoopJob;
+
+class Loop::State : public std::enable_shared_from_this<Loop::State> {
  public:
   /// All of them outlive it.
   State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host,
@@ -65,6 +67,7 @@ class Loop::State {
   /// behind: nobody waits for it.
   LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then,
                          bool behind);
+  bool take(DeviceState& device, const LoopKnown& known, const std::string& call, const LoopJob& job);
   std::string await(const TuningService::Ticket& ticket, LoopServedPtr& served, LoopServedPtr& until_then);
   LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
   std::optional<Kept> find(DeviceState& device, const std::string& call);

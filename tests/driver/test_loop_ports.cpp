@@ -93,6 +93,57 @@ TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thi
   CHECK(same.epoch() == 1);
 }
 
+TEST_CASE("loop: behind the calls a capture's loop is ported too, and what serves then is told without another call") {
+  Ported scene("loop_captured_behind");
+  scene.settings.mode = Mode::background;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  Array a(300);
+  const OwnedStream stream = OwnedStream::make();
+  const auto captured = [&] {
+    CUgraph graph = nullptr;
+    check(driver().cuStreamBeginCapture(stream.get(), CU_STREAM_CAPTURE_MODE_GLOBAL), "capturing");
+    same(stream.get(), 300, a.data());
+    CHECK(driver().cuStreamEndCapture(stream.get(), &graph) == CUDA_SUCCESS);
+    return fake::launches().back().kernel;
+  };
+  CHECK(captured() == "same_serial_1_");
+  CHECK(same.epoch() == 0);
+  for (const Deadline deadline = Deadline::in(60); same.epoch() == 0 && !deadline.passed();)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(same.epoch() == 1);
+  captured();
+  CHECK(same.explain(300, a.data()).source == "this process");
+  CHECK(context.counters().searches == 1);
+}
+
+TEST_CASE("loop: behind the calls what an older driver proved is proven again, and what comes of it serves") {
+  Ported scene("loop_stale_behind");
+  Array a(300);
+  {
+    Context::Impl context(scene.settings);
+    scene.same(context).prepare(300, a.data());
+  }
+  auto record = scene.store()->find_work(loop::kLoop, scene.key(scene.verdict.function));
+  REQUIRE(record);
+  loop::Winner winner = loop::read_winner(record->text);
+  winner.driver = "100.1", record->text = loop::write_json(winner);
+  scene.store()->put_work(*record);
+
+  scene.settings.mode = Mode::background;
+  Context::Impl context(scene.settings);
+  const Loop same = scene.same(context);
+  fake::hang("cuEventElapsedTime");
+  same(nullptr, 300, a.data());
+  CHECK_HAS(same.explain(300, a.data()).note, "was 100.1");
+  fake::release("cuEventElapsedTime");
+  const auto proven = [&] { return same.explain(300, a.data()).source == "this process"; };
+  for (const Deadline deadline = Deadline::in(60); !proven() && !deadline.passed();)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(proven());
+  CHECK(same.explain(300, a.data()).note.find("was 100.1") == std::string::npos);
+}
+
 TEST_CASE("loop: arrays that take more device memory than a search may have are not timed, and what serves says so") {
   Ported scene("loop_bytes");
   scene.settings.search_bytes = 1000;
