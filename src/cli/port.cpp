@@ -17,6 +17,7 @@
 #include <tuple>
 
 #include "base/cores.hpp"
+#include "cli/attempts_file.hpp"
 #include "cli/cli.hpp"
 #include "cli/port_sizes.hpp"
 #include "cli/sign_of_life.hpp"
@@ -28,6 +29,7 @@
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
 #include "jit/compiler.hpp"
+#include "llm/chat.hpp"
 #include "machine/gpu.hpp"
 #include "plan/resources.hpp"
 #include "port/artifacts.hpp"
@@ -49,9 +51,11 @@ struct PortState {
   std::vector<std::string> lengths, drops, sizes, aliases;
   std::string body, out;
   SearchArguments search;
-  double seconds = 60;
+  double seconds = 0;  // 0: as long as is usual
+
+  double seconds_each() const { return seconds > 0 ? seconds : llm.empty() ? 60 : 600; }
   bool all = false, verdict = false, prompt = false, json = false, quick = false;
-  std::string arm{port::name(port::PromptArm::skeleton)};
+  std::string arm{port::name(port::PromptArm::skeleton)}, llm, proposer, goal = "right", attempts;
 };
 
 constexpr const char* kAnalysis = "analysis";
@@ -95,10 +99,22 @@ Asked read(const PortState& state) {
   return asked;
 }
 
+constexpr const char* kTemplates = "template";
+constexpr const char* kLlmAlone = "llm";
+constexpr const char* kBoth = "both";
+
+Options options_of(const PortState& state) {
+  Options options = state.search.options();
+  if (!state.llm.empty()) options.llm = state.llm;
+  return options;
+}
+
 class Ports {
  public:
-  explicit Ports(const PortState& state) : state_(state), settings_(resolve(state.search.options())), asked_(read(state)) {
+  explicit Ports(const PortState& state) : state_(state), settings_(resolve(options_of(state))), asked_(read(state)) {
     tools_ = {settings_.analyser, settings_.compiler, settings_.worker};
+    if (!state.llm.empty()) asking_ = asking();
+    if (!state.attempts.empty()) attempts_.emplace(state.attempts);
     asked_.source.text = port::read_source(asked_.source);
     sources_ = asked_.sizes.sources(asked_.source);
     if (gpu_available()) {
@@ -171,7 +187,7 @@ class Ports {
       source.function = function;
       if (!alone) source.lengths.clear();
       try {
-        read.push_back(port::analyse(source, {}, tools_, Deadline::in(state_.seconds)).function);
+        read.push_back(port::analyse(source, {}, tools_, Deadline::in(state_.seconds_each())).function);
       } catch (const Error&) {  // which its own turn says
         continue;
       }
@@ -219,7 +235,7 @@ class Ports {
 
   // For the first of the calls that are asked for.
   int show_verdict(const std::string& function, bool alone) {
-    const Deadline deadline = Deadline::in(state_.seconds);
+    const Deadline deadline = Deadline::in(state_.seconds_each());
     loop::Verdict plain, verdict;
     {
       doing(kAnalysis);
@@ -255,9 +271,19 @@ class Ports {
     return static_cast<port::PromptArm>(std::ranges::find(port::kPromptArms, state_.arm) - std::begin(port::kPromptArms));
   }
 
+  port::Asking asking() const {
+    port::Asking asking;
+    asking.chat = make_chat({settings_.llm, settings_.llm_endpoint, settings_.llm_model, settings_.llm_key});
+    asking.model = settings_.llm_model.empty() ? settings_.llm.substr(0, settings_.llm.find(':')) : settings_.llm_model;
+    asking.arm = arm(), asking.templates = state_.proposer != kLlmAlone;
+    asking.rules.goal = state_.goal == "speed" ? port::Goal::speed : port::Goal::right;
+    asking.tokens_left = std::make_shared<std::atomic<std::int64_t>>(settings_.llm_tokens);
+    return asking;
+  }
+
   // For the first of the calls that are asked for: the whole first question to a language model.
   int show_prompt(const std::string& function, bool alone) {
-    const Deadline deadline = Deadline::in(state_.seconds);
+    const Deadline deadline = Deadline::in(state_.seconds_each());
     const port::LoopSource source = source_of(sources_[0], function);
     const loop::Verdict plain = port::analyse(source, {}, tools_, deadline);
     if (!plain.refused.empty()) {
@@ -310,7 +336,7 @@ class Ports {
   }
 
   SignOfLife sign_of_life(const std::string& function) {
-    return SignOfLife(state_.seconds, [this, function](double elapsed) {
+    return SignOfLife(state_.seconds_each(), [this, function](double elapsed) {
       const std::lock_guard lock(step_mutex_);
       return fmt::format("{}  {:.1f} s  {}", function, elapsed, step_);
     });
@@ -351,7 +377,7 @@ class Ports {
     };
     std::vector<Text> texts;
     for (const SizedSource& sized : sources_) {
-      const loop::Verdict plain = port::analyse(source_of(sized, function), {}, tools_, Deadline::in(state_.seconds));
+      const loop::Verdict plain = port::analyse(source_of(sized, function), {}, tools_, Deadline::in(state_.seconds_each()));
       if (texts.empty()) entry.verdict = text(plain);
       if (!plain.refused.empty()) return fail(entry, sized.macros, port::Status::refused, plain.refused);
       const auto same =
@@ -390,7 +416,7 @@ class Ports {
   // Calls that one record is of.
   void port_calls(const port::LoopSource& source, const std::string& macros, const loop::Verdict& plain,
                   const std::vector<loop::Values>& calls, port::Entry& entry) {
-    const Deadline deadline = Deadline::in(state_.seconds);
+    const Deadline deadline = Deadline::in(state_.seconds_each());
     port::PortRequest request = request_of(source, plain, calls, deadline);
     const std::vector<std::string> given = asked_.sizes.parameters(asked_.source);
     for (const auto& [name, value] : request.call.values)
@@ -404,6 +430,7 @@ class Ports {
     }
     request.threads = settings_.compile_threads > 0 ? settings_.compile_threads : usable_cores();
     request.quick = state_.quick, request.bench = true;
+    request.asking = asking_;
     const port::PortGpu gpu = gpu_of(request);
     const auto progress = [this](const port::PortStep& step) { doing(text(step)); };
     finish(request, macros, port::port(request, resources_ ? &gpu : nullptr, deadline, progress), entry);
@@ -440,20 +467,36 @@ class Ports {
     return gpu;
   }
 
+  void add_attempt(const port::Tried& tried, port::Entry& entry) const {
+    port::Attempt attempt;
+    attempt.llm = tried.asked.has_value(), attempt.what = tried.asked ? asking_->model : port::tactic_text(tried.candidate);
+    attempt.status = tried.status, attempt.why = tried.why;
+    if (!tried.times.empty()) attempt.us = tried.times[0];
+    if (const auto& asked = tried.asked) {
+      attempt.arm = name(asked->arm), attempt.anew = asked->anew, attempt.as_template = asked->as_template;
+      attempt.tokens = asked->tokens, attempt.seconds = asked->seconds;
+      entry.llm_tokens += asked->tokens, entry.llm_retries += asked->number > 1;
+    }
+    entry.attempts.push_back(std::move(attempt));
+  }
+
   void finish(const port::PortRequest& request, const std::string& macros, const port::Ported& ported, port::Entry& entry) {
     const bool first = first_part(entry);
     const std::string part = macros + (macros.empty() || request.call.values.empty() ? "" : " ") + text(request.call);
     const port::Tried* best = nullptr;
     for (const port::Tried& tried : ported.tried) {
-      if (first) entry.attempts.push_back({false, port::tactic_text(tried.candidate), tried.status, tried.why});
+      if (first) add_attempt(tried, entry);
+      if (attempts_ && tried.asked) attempts_->add(entry, part, asking_->model, tried);
       if (tried.passed() && !best) best = &tried;
     }
     if (first || !ported.unpredicted.empty()) entry.unpredicted = ported.unpredicted;
     for (const loop::Observed& one : ported.observed)
       if (std::ranges::find(entry.observed, text(one)) == entry.observed.end()) entry.observed.push_back(text(one));
-    if (!best)
-      return fail(entry, first ? "" : part, ported.tried.empty() ? port::Status::budget : ported.tried.back().status,
-                  ported.tried.empty() ? "no candidate" : ported.tried.back().why);
+    if (!best) {
+      if (ported.tried.empty())
+        return fail(entry, first ? "" : part, port::Status::budget, ported.note.empty() ? "no candidate" : ported.note);
+      return fail(entry, first ? "" : part, ported.tried.back().status, ported.tried.back().why);
+    }
     const loop::Winner& winner = ported.winner;
     const loop::Candidate& chosen = winner.kernels.empty() ? best->candidate : winner.kernels[0];
     if (first) entry.work_class = chosen.template_name, entry.tactic = port::tactic_text(chosen);
@@ -535,6 +578,8 @@ class Ports {
   Hardware hardware_;
   std::shared_ptr<Store> store_;
   std::optional<StoredQuarantine> quarantine_;
+  std::optional<port::Asking> asking_;
+  std::optional<AttemptsFile> attempts_;
 };
 
 }  // namespace
@@ -554,6 +599,17 @@ void add_port(Program& program) {
               "how much it is told: the C text alone, its verdict too, kernels of a loop like it too")
       .one_of({port::kPromptArms[0].data(), port::kPromptArms[1].data(), port::kPromptArms[2].data()})
       .shows_default();
+  command.option("--llm", state->llm,
+                 "asks a language model for kernels too: openai, anthropic or mailbox:DIR (AK_LLM_MODEL, AK_LLM_KEY)");
+  command.option("--proposer", state->proposer, "whose kernels are tried: template, llm or both; with --llm both")
+      .one_of({kTemplates, kLlmAlone, kBoth});
+  command
+      .option("--for", state->goal,
+              "when a language model's attempts end: with the first right one, or for speed when all are made")
+      .one_of({"right", "speed"})
+      .shows_default();
+  command.option("--attempts", state->attempts,
+                 "a file for each of its attempts: a line of JSON with prompt, reply, class and times");
   command.flag("--json", state->json, "with --verdict: JSON instead of text");
   command.option("--size", state->sizes,
                  "NAME=NUMBER[,NUMBER...], rising: an integer parameter or a macro of the file, in the calls that are timed");
@@ -562,13 +618,18 @@ void add_port(Program& program) {
   command.option("--alias", state->aliases, "A=B+NUMBER: array A begins so many elements behind B");
   command.option("--body", state->body, "the body of the loop over this variable, instead of the whole function");
   command.option("--drop", state->drops, "a function whose calls are left out");
-  command.option("--seconds", state->seconds, "wall seconds for each function").shows_default().seconds_above_zero();
+  command.option("--seconds", state->seconds, "wall seconds for each function (60; with --llm 600)").seconds_above_zero();
   command.flag("--quick", state->quick, "fewer cases, as a first call within its budget");
   command.option("--out", state->out,
                  "a folder for results.json, and for each function its kernels with a launcher, a test and a benchmark");
   state->search.add_cache_to(command);
   command.on_run([state] {
     if (state->json && !state->verdict) throw Error(ErrorCode::invalid_argument, "--json: it goes with --verdict");
+    if (state->llm.empty() && !state->attempts.empty())
+      throw Error(ErrorCode::invalid_argument, "--attempts: it goes with --llm");
+    if (!state->proposer.empty() && state->llm.empty() != (state->proposer == kTemplates))
+      throw Error(ErrorCode::invalid_argument, fmt::format("--proposer {}: it {} --llm", state->proposer,
+                                                           state->llm.empty() ? "goes with" : "does not go with"));
     if (state->prompt && state->verdict) throw Error(ErrorCode::invalid_argument, "--prompt: it does not go with --verdict");
     if (state->prompt && !state->out.empty()) throw Error(ErrorCode::invalid_argument, "--out: it does not go with --prompt");
     if (state->verdict && !state->out.empty()) throw Error(ErrorCode::invalid_argument, "--out: it does not go with --verdict");

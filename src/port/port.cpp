@@ -14,8 +14,10 @@
 #include "port/arms.hpp"
 #include "port/candidates.hpp"
 #include "port/emulated.hpp"
+#include "port/gate.hpp"
 #include "port/gpu_proof.hpp"
 #include "port/gpu_use.hpp"
+#include "port/llm/asking.hpp"
 #include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
@@ -106,7 +108,11 @@ class Porting {
         sizes_(sizes_to_time()),
         cases_(plan_, small_oracle_ ? *small_oracle_ : oracle_),
         exact_(rounds_alike(request.verdict.function)) {
-    for (loop::Candidate& candidate : ordered(request, known_))
+    std::vector<loop::Candidate> candidates;
+    if (!request.asking || request.asking->templates) candidates = ordered(request, known_);
+    const AttemptRules rules = request.asking ? request.asking->rules : AttemptRules{0, 0, Goal::right};
+    ported_.tried.reserve(candidates.size() + static_cast<std::size_t>(rules.with_feedback + rules.anew));
+    for (loop::Candidate& candidate : candidates)
       ported_.tried.push_back({std::move(candidate), Status::budget, {}, 0, 0, {}, {}});
     if (!small_) return;
     Facts own = facts_;
@@ -129,10 +135,12 @@ class Porting {
       for (TimedSize& size : sizes_) size.recipe = own.recipe;
     }
     prove_without_gpu(gpu_ ? deadline_.sooner(kCpuPart * deadline_.remaining()) : deadline_);
-    if (gpu_)
+    if (gpu_) {
       on_gpu();
-    else
+    } else {
+      ask([&](Tried& tried) { return prove_one(tried, deadline_), Judged{}; });
       for (const TimedSize& size : sizes_) is_timed(size);
+    }
     loop::Winner& winner = ported_.winner;
     winner.verdict = text(request_.verdict);
     winner.seconds = seconds_since(start);
@@ -141,6 +149,7 @@ class Porting {
     winner.tried = request_.tried;
     bool all = true;  // what comes behind one that was not tried is tried again with it
     for (std::size_t i = known_; i < ported_.tried.size(); ++i) {
+      if (ported_.tried[i].asked) break;
       all = all && (ported_.tried[i].status != Status::budget || !winner.unfinished);
       winner.tried += all && ported_.tried[i].status != Status::budget;
     }
@@ -298,7 +307,17 @@ class Porting {
     for (std::thread& thread : threads) thread.join();
   }
 
+  // What an LLM wrote is read by the gate before any compiler.
+  bool passes_gate(Tried& tried) const {
+    if (!tried.asked) return true;
+    const auto refusal =
+        refused(tried.candidate.text, gate_names(tried.candidate, request_.verdict.function, !request_.call.aliases.empty()));
+    if (refusal) tried.status = Status::refused, tried.why = refusal->text();
+    return !refusal;
+  }
+
   void prove_one(Tried& tried, Deadline deadline) {
+    if (!passes_gate(tried)) return;
     try {
       const loop::Candidate candidate = emulated(tried.candidate);
       Emulated kernels(candidate, kernel_text(candidate), {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});
@@ -322,6 +341,23 @@ class Porting {
     } catch (const TimedOut&) {
       tried.status = Status::budget, tried.why = "its proof has not ended in time";
     }
+  }
+
+  // A language model, for more candidates.
+  void ask(const Judge& judge) {
+    if (!request_.asking) return;
+    if (!ported_.unpredicted.empty()) return add_note("no LLM is asked: what it would be told is not so");
+    if (small_)
+      return add_note("no LLM is asked: its kernels would be of the constant sizes, which are too long for the emulator");
+    PortStep step{"attempt", 0, request_.asking->rules.with_feedback + request_.asking->rules.anew};
+    const std::string why = ask_for_kernels(
+        request_, judge,
+        [&](int number) {
+          step.done = number - 1;
+          say(step);
+        },
+        deadline_, ported_.tried);
+    if (!why.empty()) add_note(why);
   }
 
   // Asked once: where it does, candidates that differ from C are no fault of theirs.
@@ -383,6 +419,55 @@ class Porting {
     }
   }
 
+  // As a template's candidate; where speed is asked for, timed beside the best so far.
+  Judged judge_on_gpu(Tried& tried, ProofRequest& request, std::vector<Tried*>& passed) {
+    prove_one(tried, deadline_);
+    if (tried.passed()) compile_one(tried);
+    if (tried.passed()) prove_on_gpu(tried, request);
+    if (!tried.passed()) return {};
+    Judged judged;
+    if (request_.asking->rules.goal == Goal::speed) {
+      std::vector<const Tried*> beside(passed.begin(), passed.end());
+      if (best_) beside = {best_};
+      beside.push_back(&tried);
+      const std::vector<double> us = quick_times(beside);
+      const auto best = std::min_element(us.begin(), us.end());
+      if (best != us.end()) {
+        best_ = beside[static_cast<std::size_t>(best - us.begin())];
+        judged.us = us.back();
+        judged.best_us = us.size() > 1 ? *std::min_element(us.begin(), us.end() - 1) : judged.us;
+      }
+    }
+    passed.push_back(&tried);
+    return judged;
+  }
+
+  // At the call's own size; nothing where they cannot be timed.
+  std::vector<double> quick_times(const std::vector<const Tried*>& of) {
+    constexpr double kGraphUs = 100;
+    constexpr int kRounds = 5;
+    const loop::Function& function = request_.verdict.function;
+    std::vector<double> us;
+    if (array_bytes(function, sizes_[0].integers) > gpu_->device_bytes) return us;
+    const GpuUse use(*gpu_, deadline_);
+    try {
+      std::vector<std::unique_ptr<LoopPlan>> plans;
+      std::vector<const LoopPlan*> all;
+      for (const Tried* one : of) {
+        plans.push_back(std::make_unique<LoopPlan>(*gpu_->resources, one->image.data(), function, one->candidate));
+        all.push_back(plans.back().get());
+      }
+      LoopTimer timer(*gpu_->resources, function, roles_, facts_, sizes_[0]);
+      for (const port::Arm& arm : timer.time(all, kGraphUs, kRounds, deadline_.later(2))) us.push_back(arm.us);
+    } catch (const TimedOut&) {
+      us.clear();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory) throw;
+      us.clear();
+    }
+    return us;
+  }
+
   void on_gpu() {
     ProofRequest whole;
     whole.tag = loop::kLoop, whole.subject = subject(), whole.effort = Effort::full;
@@ -401,6 +486,7 @@ class Porting {
       if (tried.passed()) passed.push_back(&tried);
       ++step.done, step.right = static_cast<int>(passed.size());
     }
+    ask([&](Tried& tried) { return judge_on_gpu(tried, whole, passed); });
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
     if (passed.empty()) return;
     time_arms(
@@ -436,8 +522,9 @@ class Porting {
   std::optional<ExpectedCases> own_cases_;
   const bool exact_;
   CArms c_arms_;
-  std::size_t known_ = 0;  // of the candidates: that go first
-  std::mutex mutex_;       // of progress
+  std::size_t known_ = 0;        // of the candidates: that go first
+  const Tried* best_ = nullptr;  // of those that were timed beside answers
+  std::mutex mutex_;             // of progress
   std::once_flag looked_;
   bool overflows_ = false;
   Ported ported_;

@@ -17,6 +17,7 @@
 #include "port/analysis.hpp"
 #include "port/c_program.hpp"
 #include "port/data.hpp"
+#include "port/llm/asked.hpp"
 #include "port/results.hpp"
 
 namespace ak {
@@ -32,9 +33,10 @@ struct Tried {
   loop::Candidate candidate;
   Status status = Status::budget;
   std::string why;
-  int right = 0, cases = 0;   // in the emulator
-  std::string image;          // on a GPU
-  std::vector<double> times;  // us, at each size; 0: not timed
+  int right = 0, cases = 0;    // in the emulator
+  std::string image;           // on a GPU
+  std::vector<double> times;   // us, at each size; 0: not timed
+  std::optional<Asked> asked = {};  // of a language model's
   bool passed() const { return status == Status::passed; }
 };
 
@@ -54,7 +56,8 @@ struct PortRequest {
   // Of an earlier winner, perhaps another machine's: those that equal a candidate of these templates go first, others never
   // run.
   std::vector<loop::Candidate> known;
-  int tried = 0;  // candidates that an earlier port has tried: of these only known ones are tried again
+  int tried = 0;                 // candidates that an earlier port has tried: of these only known ones are tried again
+  std::optional<Asking> asking = {};  // a language model is, behind the templates
 
   /// Its C compiler.
   CompilerOptions c_compiler() const { return {tools.compiler, source.flags, 20}; }
@@ -84,7 +87,7 @@ struct PortGpu {
 struct Ported {
   loop::Winner winner;              // without kernels where none passed, or there is no GPU
   std::vector<std::string> images;  // of the winner's kernels
-  std::vector<Tried> tried;         // in the order of the candidates
+  std::vector<Tried> tried;         // in the order of the candidates, then of the answers
   std::vector<Timing> timings;      // as results.json has them, the call's own size first
   std::string note;                 // why something was left out; one line
   // What a run of the C function shows: a dependence that the verdict does not predict, as a sentence, and nothing but serial

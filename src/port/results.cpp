@@ -47,7 +47,11 @@ Fields fields(const Timing& t) {
 }
 
 Fields fields(const Attempt& a) {
-  return {{"llm", &a.llm, false}, {"what", &a.what, true}, {"status", &a.status, true}, {"why", &a.why, false}};
+  return {{"llm", &a.llm, false},       {"what", &a.what, true},
+          {"status", &a.status, true},  {"why", &a.why, false},
+          {"us", &a.us, false},         {"arm", &a.arm, false},
+          {"anew", &a.anew, false},     {"as_template", &a.as_template, false},
+          {"tokens", &a.tokens, false}, {"seconds", &a.seconds, false}};
 }
 
 Fields fields(const Entry& e) {

@@ -63,14 +63,24 @@ struct Timing {
   bool operator==(const Timing&) const = default;
 };
 
+/// Of a budget's end: whether time alone was lacking.
+inline bool is_late(std::string_view why) { return why.empty() || why.ends_with("in time"); }
+
 struct Attempt {
   bool llm = false;  // else by a template
   std::string what;  // "scan block=256", a model's name
   Status status = Status::passed;
   std::string why;  // of a failure, for a person
+  double us = 0;    // at the function's own size; 0: not timed
+  // Of an LLM's:
+  std::string arm = {};      // "bare", "verdict", "skeleton": how much it was told
+  bool anew = false;         // without the history of those before
+  bool as_template = false;  // a template makes the same kernels, names aside
+  std::int64_t tokens = 0;
+  double seconds = 0;  // until the answer came
 
   /// Whether time alone was lacking.
-  bool late() const { return status == Status::budget && (why.empty() || why.ends_with("in time")); }
+  bool late() const { return status == Status::budget && is_late(why); }
   bool operator==(const Attempt&) const = default;
 };
 
@@ -93,7 +103,7 @@ struct Entry {
   bool kept = false;              // in the store
   std::vector<Attempt> attempts;  // as they came
   std::vector<Timing> timings;    // each of another size; the first is its own size, which figures are of
-  int llm_retries = 0;
+  int llm_retries = 0;            // attempts of an LLM behind the first
   std::int64_t llm_tokens = 0;
 
   bool passed() const { return status == Status::passed; }

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "port/gate.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/strategy.hpp"
 
@@ -35,8 +36,7 @@ Kernels are refused for
 - two threads at one element without atomics or a barrier between them; a barrier that some threads of a block miss; a float
   atomicAdd, whose order is not fixed; a wait for a block that may not have started;
 - sizes that do not work: 0, 1, no multiple of anything, larger than one wave;
-- anything but plain device code: #, asm, attributes, string literals, `::` other than ak::, static or __device__ variables, new,
-  recursion, casts of integers to pointers, more than 16 KiB.
+- a text that is not by these rules:
 )";
 
 constexpr std::string_view kPrelude = R"(
@@ -131,7 +131,7 @@ std::string skeleton_text(const Skeleton& shown) {
 KernelPrompt kernel_prompt(const KernelFacts& facts, PromptArm arm) {
   const loop::Function& function = facts.verdict.function;
   KernelPrompt prompt;
-  prompt.system = std::string(kTask) + std::string(kPrelude);
+  prompt.system = fmt::format("{}{}\n{}", kTask, gate_rules(), kPrelude);
   std::string& user = prompt.user;
   user = facts.region ? fmt::format("The body of a loop, as the function {}:\n", function.name) : "The function:\n";
   user += fmt::format("```c\n{}```\n", facts.text.empty() ? normal_form(function) : facts.text);
