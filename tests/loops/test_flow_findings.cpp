@@ -68,7 +68,11 @@ TEST_CASE("findings: a loop that ends has a step above 0; a stride that may be 0
   REQUIRE(assumed.assumed.size() == 1);
   CHECK(loop::c_text(assumed.assumed[0]) == "inc > 0");
   CHECK(loop::explain(assumed).find("where not inc > 0: one thread, in order") != std::string::npos);
-  const loop::Verdict strided = test::verdict_of_text(text("a[i * inc] += a[(i - 1) * inc]"));
+  const loop::Verdict column = test::verdict_of_text(text("a[i * inc] += a[(i - 1) * inc]"));
+  CHECK(loop::text(column) == "i:scan(a:1)");
+  REQUIRE(column.assumed.size() == 1);
+  CHECK(loop::c_text(column.assumed[0]) == "inc > 0");
+  const loop::Verdict strided = test::verdict_of_text(text("a[i * inc] += a[i]"));
   CHECK(loop::text(strided) == "i:sequential(a)");
   CHECK(strided.assumed.empty());
   CHECK(says(strided, "give --size inc=..."));
