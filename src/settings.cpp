@@ -27,6 +27,7 @@ constexpr std::int64_t kMostCount = std::int64_t{1} << 50;
 
 constexpr std::string_view kModes[] = {"tune", "hit", "off", "background", "record"};
 constexpr std::string_view kIsolations[] = {"worker", "in_process"};
+constexpr std::string_view kLlmCodes[] = {"off", "worker", "kept"};
 
 std::optional<std::string> variable_of(const char* variable) {
   const char* text = std::getenv(variable);
@@ -190,6 +191,15 @@ Settings read_all(const Options& options, bool throws) {
   s.llm_proposals = read.integer("AK_LLM_PROPOSALS", options.llm_proposals, 12, 1, 256, "tactics asked for per question");
   s.llm_tokens = read.integer<std::int64_t>("AK_LLM_TOKENS", options.llm_tokens, s.llm_tokens, 0, kMostCount,
                                             "tokens of all searches of a context, asked and answered");
+
+  const std::string llm_code =
+      read.text("AK_LLM_CODE", word_of(kLlmCodes, options.llm_code), "off",
+                "kernels of loops that an LLM wrote: off: none; worker: asked for and proven, never launched here; kept: the "
+                "proven ones serve too");
+  if (const auto found = std::ranges::find(kLlmCodes, llm_code); found == std::end(kLlmCodes))
+    read.refuse(llm_code, fmt::format("expected one of {}", fmt::join(kLlmCodes, ", ")));
+  else
+    s.llm_code = static_cast<LlmCode>(found - std::begin(kLlmCodes));
 
   s.budget_s = read.number("AK_BUDGET_S", options.budget_s, s.llm.empty() ? kDefaultBudget : kDefaultBudgetWithLlm,
                            kShortestBudget, kLongest, "wall seconds of one search");

@@ -34,6 +34,7 @@ struct Settings {
   std::function<std::string()> llm_key;  // empty when no key is configured
   int llm_rounds = 2, llm_proposals = 12;
   std::int64_t llm_tokens = 200000;
+  LlmCode llm_code = LlmCode::off;
   std::int64_t scratch_bytes = std::int64_t{2} << 30;
   ScratchAllocator scratch_allocator;  // null: the driver
   Numerics numerics = Numerics::fast;

@@ -50,6 +50,12 @@ typedef enum ak_mode AK_INT {
   ak_mode_record = 5
 } ak_mode;
 
+typedef enum ak_llm_code AK_INT {
+  ak_llm_code_unset = 0,
+  ak_llm_code_off = 1,
+  ak_llm_code_worker = 2,
+  ak_llm_code_kept = 3
+} ak_llm_code;
 typedef enum ak_isolation AK_INT { ak_isolation_unset = 0, ak_isolation_worker = 1, ak_isolation_in_process = 2 } ak_isolation;
 
 /* ak/types.hpp: Numerics */
@@ -151,7 +157,8 @@ typedef struct ak_options {
   int compile_threads;
   const char* worker;
   int64_t search_bytes;     /* most device memory of a search */
-  int64_t compile_niceness; /* 1 to 19 */
+  int compile_niceness;     /* 1 to 19 */
+  ak_llm_code llm_code;     /* of kernels that an LLM wrote for a loop */
   const char* record_file;  /* of mode record */
   /* Where scratch memory of launches comes from, both or neither (ak/types.hpp: ScratchAllocator): 256-byte aligned device
    * memory, or null, in the CUDA context that is current. They may not call this library; a graph may outlive the context, and
@@ -166,7 +173,8 @@ typedef struct ak_options {
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
-        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, ak_numerics_unset, 0                  \
+        NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, ak_llm_code_unset, NULL, NULL, NULL, NULL, ak_numerics_unset, \
+        0                                                                                                                  \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */

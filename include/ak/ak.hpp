@@ -30,6 +30,13 @@ enum class Isolation : std::uint8_t {
   in_process,  ///< in this process
 };
 
+/// What may become of kernels that an LLM wrote for a loop. Those of templates are not concerned.
+enum class LlmCode : std::uint8_t {
+  off,     ///< none is asked for, none serves (the default)
+  worker,  ///< asked for and proven, in processes of their own, and reported; none serves
+  kept,    ///< proven ones are kept and serve
+};
+
 /// One finished trial of a running search, for a progress display.
 struct TuneProgress {
   std::string problem;  ///< as `ak tune` would print it
@@ -66,6 +73,7 @@ struct Options {
   std::optional<int> llm_rounds;         ///< AK_LLM_ROUNDS (2)
   std::optional<int> llm_proposals;      ///< AK_LLM_PROPOSALS per round (12)
   std::optional<std::int64_t> llm_tokens;     ///< AK_LLM_TOKENS: of all searches of this context, asked and answered (200000)
+  std::optional<LlmCode> llm_code;            ///< AK_LLM_CODE=off|worker|kept: of kernels that an LLM wrote for a loop (off)
   std::optional<std::int64_t> scratch_bytes;  ///< AK_SCRATCH_BYTES: most device memory for workspaces in a CUDA context (2 GiB)
   std::optional<ScratchAllocator> scratch_allocator;  ///< of workspaces; they count as scratch_bytes. Not of searches
   std::optional<std::int64_t>

@@ -107,7 +107,7 @@ ak::Options options_of(const ak_options* given) {
   number(o.llm_proposals, options.llm_proposals);
   number(o.llm_tokens, options.llm_tokens);
   number(o.scratch_bytes, options.scratch_bytes);
-  number(static_cast<int>(std::clamp<std::int64_t>(o.compile_niceness, -1, 99)), options.compile_niceness);
+  number(o.compile_niceness, options.compile_niceness);
   number(o.search_bytes, options.search_bytes);
   if (o.mode < ak_mode_unset || o.mode > ak_mode_record)
     throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("options.mode: {} is not a mode", static_cast<int>(o.mode)));
@@ -116,6 +116,10 @@ ak::Options options_of(const ak_options* given) {
     throw ak::Error(ak::ErrorCode::invalid_argument,
                     fmt::format("options.isolation: {} is not an isolation", static_cast<int>(o.isolation)));
   if (o.isolation != ak_isolation_unset) options.isolation = static_cast<ak::Isolation>(o.isolation - ak_isolation_worker);
+  if (o.llm_code < ak_llm_code_unset || o.llm_code > ak_llm_code_kept)
+    throw ak::Error(ak::ErrorCode::invalid_argument,
+                    fmt::format("options.llm_code: {} is none of off, worker, kept", static_cast<int>(o.llm_code)));
+  if (o.llm_code != ak_llm_code_unset) options.llm_code = static_cast<ak::LlmCode>(o.llm_code - ak_llm_code_off);
   if (o.scratch_allocate || o.scratch_release)
     options.scratch_allocator = {o.scratch_allocate, o.scratch_release, o.scratch_user};
   options.numerics = numerics_of(o.numerics, "options.numerics");

@@ -173,6 +173,20 @@ Check check_llm(const Settings& settings) {
   }
 }
 
+// Who lets an LLM's kernels of loops in, and whether they can be proven.
+std::optional<Check> check_llm_code(const Settings& settings) {
+  if (settings.llm_code == LlmCode::off) return std::nullopt;
+  const bool kept = settings.llm_code == LlmCode::kept;
+  if (settings.isolation == Isolation::in_process)
+    return Check{"AK_LLM_CODE", Health::note,
+                 "kernels that an LLM wrote are launched in the worker first, which AK_ISOLATION takes away",
+                 "unset AK_ISOLATION, or AK_LLM_CODE"};
+  return Check{"AK_LLM_CODE", Health::note,
+               kept ? "kept: kernels that an LLM wrote for a loop serve once they are proven"
+                    : "worker: kernels that an LLM writes for a loop are proven, and never serve",
+               "unset it for kernels of templates alone"};
+}
+
 Check check_file(const char* what, const std::string& path, const char* variable) {
   if (access(path.c_str(), R_OK) != 0)
     return {what, Health::bad, path + " cannot be read", fmt::format("correct or unset {}", variable)};
@@ -227,6 +241,7 @@ int doctor(bool json) {
   for (const auto& entry : settings.entries)
     if (!entry.fault.empty())
       checks.push_back({entry.variable, Health::bad, entry.fault, "correct or unset it; every call fails until then"});
+  if (auto check = check_llm_code(settings)) checks.push_back(*std::move(check));
   for (Check& check : check_tuning(settings)) checks.push_back(std::move(check));
   for (Check& check : check_variables(settings)) checks.push_back(std::move(check));
   if (!settings.recording.empty()) checks.push_back(check_file("recording", settings.recording, "AK_RECORDING"));

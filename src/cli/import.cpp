@@ -62,6 +62,10 @@ int import(const ImportState& state) {
         ++refused, lines.say("refused", of, damage);
         continue;
       }
+      if (const std::string why = refused_text(r); !why.empty()) {
+        ++refused, lines.say("refused", of, why);
+        continue;
+      }
       if (store->find_work(r.kind, r.key) && !state.force) {
         ++stands;
         lines.say("stands", of, "there is one already");

@@ -3,11 +3,13 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "cache/pack.hpp"
 #include "loop/winner.hpp"
 #include "port/candidates.hpp"
+#include "port/gate.hpp"
 
 namespace ak::cli {
 
@@ -18,6 +20,9 @@ const loop::Candidate* kernel_of(const loop::Winner& winner, const loop::SizeRow
   return row.kernel >= 0 && which < winner.kernels.size() ? &winner.kernels[which] : nullptr;
 }
 
+// Who wrote it, where that was no template.
+std::string_view writer(const loop::Candidate& kernel) { return kernel.origin == loop::Origin::llm ? ", by an LLM" : ""; }
+
 }  // namespace
 
 std::string loop_line(const WorkRecord& record) {
@@ -26,7 +31,8 @@ std::string loop_line(const WorkRecord& record) {
     std::string line = printable_line(record.key) + ":";
     for (const loop::SizeRow& row : winner.sizes)
       if (const loop::Candidate* kernel = kernel_of(winner, row))
-        line += fmt::format("\n    {} iterations: {}  {}", row.size, port::tactic_text(*kernel), shown_us(row.kernel_us));
+        line += fmt::format("\n    {} iterations: {}{}  {}", row.size, port::tactic_text(*kernel), writer(*kernel),
+                            shown_us(row.kernel_us));
     if (unproven(record)) line += "  to be proven";
     if (winner.unfinished) line += "  unfinished: a later call goes on";
     return printable(line);
@@ -55,7 +61,7 @@ std::string loop_text(const WorkRecord& record) {
                        kernel ? port::tactic_text(*kernel) : "-");
   }
   for (const loop::Candidate& kernel : winner.kernels)
-    all += fmt::format("\n// {}\n{}", port::tactic_text(kernel), kernel.text);
+    all += fmt::format("\n// {}{}\n{}", port::tactic_text(kernel), writer(kernel), kernel.text);
   return printable(all);
 }
 
@@ -71,6 +77,18 @@ std::string damage_of(const WorkRecord& r) {
   } catch (const Error& error) {
     return fmt::format("its text cannot be read: {}", error.what());
   }
+}
+
+std::string refused_text(const WorkRecord& record) {
+  if (record.kind != loop::kLoop) return {};
+  for (const loop::Candidate& kernel : loop::read_winner(record.text).kernels) {
+    port::GateNames names;
+    for (const loop::Launch& launch : kernel.launches)
+      if (!std::ranges::count(names.kernels, launch.kernel)) names.kernels.push_back(launch.kernel);
+    if (const auto refusal = port::refused(kernel.text, names))
+      return printable_line(fmt::format("the text of {}: {}", port::tactic_text(kernel), refusal->text()));
+  }
+  return {};
 }
 
 }  // namespace ak::cli

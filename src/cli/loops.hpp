@@ -15,6 +15,9 @@ std::string loop_line(const WorkRecord& record);
 /// store knows that it is as it was written.
 std::string damage_of(const WorkRecord& record);
 
+/// Why no compiler may read one of its kernels' texts, whoever says that he wrote it; empty: they may. Of what can be read.
+std::string refused_text(const WorkRecord& record);
+
 /// All of it, for a person: verdict, kernels, the table of sizes, how it was proven, the kernels' text. Throws
 /// Error{invalid_argument} where it cannot be read.
 std::string loop_text(const WorkRecord& record);

@@ -505,7 +505,7 @@ class Ports {
     if (first) entry.note = ported.note;
     if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
     if (winner.kernels.empty() || !resources_) return;
-    const std::string key = loop::winner_key(request.function, request.call, describe(hardware_));
+    const std::string key = loop::winner_key(request.function, request.call, describe(hardware_), loop::by_llm(winner));
     store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
     entry.kept = (first || entry.kept) && store_->persistent();
     for (port::Timing timing : ported.timings) {

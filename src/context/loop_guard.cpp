@@ -197,7 +197,11 @@ void LoopGuard::demote(const Sample& sample, const std::string& why) {
 
 // What was wrong serves nobody until it is proven again; what was slow is timed again by whoever may.
 void LoopGuard::distrust_record(const Sample& sample, bool wrong) {
-  const std::string key = winner_key(*sample.known, sample.before.memory.call, device_);
+  for (const bool by_llm : {false, true})
+    distrust_record(sample, wrong, winner_key(*sample.known, sample.before.memory.call, device_, by_llm));
+}
+
+void LoopGuard::distrust_record(const Sample& sample, bool wrong, const std::string& key) {
   auto record = common_.store->find_work(loop::kLoop, key);
   // Its text may be of a build that wrote other fields.
   if (!record || !(loop::read_winner(record->text) == sample.served->winner)) return;

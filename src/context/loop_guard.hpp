@@ -37,6 +37,7 @@ class LoopGuard {
   void judge(const Sample& sample);
   void demote(const Sample& sample, const std::string& why);
   void distrust_record(const Sample& sample, bool wrong);
+  void distrust_record(const Sample& sample, bool wrong, const std::string& key);
 
   Common& common_;
   DeviceState& device_;

@@ -36,9 +36,10 @@ void LoopJob::run(const Turn& turn) {
 void LoopJob::port(const Turn& turn) {
   const ProfileRange range("port {}", known_.function.name);
   const auto entered = device_.machine->enter();
-  std::optional<loop::Winner> hint;
-  served_ = stored_loop(common_, known_, memory_.call, device_, &hint);  // another process may have had the lease until now
+  Unserved found;
+  served_ = stored_loop(common_, known_, memory_.call, device_, &found);  // another process may have had the lease until now
   if (served_ && served_->standing == Standing::lasting) return;
+  std::optional<loop::Winner>& hint = found.winner;
   if (served_) hint = served_->winner;  // goes on where the last one ended, or proves its kernels again
 
   Allowance allowance;
@@ -60,6 +61,7 @@ void LoopJob::port(const Turn& turn) {
   request.threads = common_.settings.compile_threads > 0 ? common_.settings.compile_threads : usable_cores();
   request.quick = true;
   if (hint) request.known = hint->kernels;
+  request.llm = common_.settings.llm_code == LlmCode::kept;
   if (served_) request.tried = hint->tried;
 
   StoredQuarantine quarantine(*common_.store, device_.machine->hardware());
@@ -76,7 +78,11 @@ void LoopJob::port(const Turn& turn) {
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
-  const std::string key = winner_key(known_, memory_.call, device_);
+  // What comes of an LLM's kernels takes the place of their record.
+  const bool was_llms = request.llm && hint && loop::by_llm(*hint);
+  const auto key = [&](const loop::Winner& winner) {
+    return winner_key(known_, memory_.call, device_, was_llms || loop::by_llm(winner));
+  };
   Spending spending(allowance);
   gpu.rest = [&](double used) { spending.rest(used); };
   const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::PortStep& step) {
@@ -91,11 +97,12 @@ void LoopJob::port(const Turn& turn) {
     why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;
     if (!served_ || ported.winner.unfinished) return;
     // No longer right: as if it had been imported, it is served no more until it is proven.
-    common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(*hint), {}});
+    common_.store->put_work({std::string(loop::kLoop), key(*hint), loop::write_json(*hint), {}});
     served_ = nullptr, refuted_ = true;
     return;
   }
-  common_.store->put_work({std::string(loop::kLoop), key, loop::write_json(ported.winner), loop::pack_images(ported.images)});
+  common_.store->put_work(
+      {std::string(loop::kLoop), key(ported.winner), loop::write_json(ported.winner), loop::pack_images(ported.images)});
   served_ = load_loop(resources(), device_.machine->scratch(), known_.function, ported.winner, ported.images, "this process",
                       ported.unpredicted.empty() ? ported.note : ported.unpredicted,
                       ported.winner.unfinished ? Standing::passing : Standing::lasting);

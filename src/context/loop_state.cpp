@@ -394,9 +394,9 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   if (kept && stands(*kept)) return kept->served;
   const auto entered = device.machine->enter();
   LoopServedPtr served = has_kernels ? kept->served : nullptr;
-  std::optional<loop::Winner> unproven;
+  Unserved unserved;
   if (!served) {
-    served = stored_loop(common_, known, memory.call, device, &unproven);
+    served = stored_loop(common_, known, memory.call, device, &unserved);
     if (served) keep(device, call, served);
     if (served && (served->standing == Standing::lasting || !may_search)) return served;
   }
@@ -406,9 +406,7 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   if (capturing && background && common_.settings.searches() && !TuningService::inside())
     return searched(device, known, memory, nullptr, true);
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
-  served = serial(
-      device, known,
-      fmt::format("{}, and {}", unproven ? "its record is not proven here" : "no record", common_.settings.mode_given()));
+  served = serial(device, known, fmt::format("{}, and {}", unserved.why, common_.settings.mode_given()));
   keep(device, call, served);
   return served;
 }
@@ -542,7 +540,7 @@ Explanation Loop::State::explanation(DeviceState& device, const LoopKnown& known
     else
       e.served_by = plan ? port::tactic_text(plan->candidate()) : "nothing";
     if (const loop::SizeRow* row = served->row(size)) e.us = row->kernel_us, e.vendor_us = row->host_us;
-    if (e.source != kSerial) e.proposer = "templates";
+    if (e.source != kSerial) e.proposer = name(plan ? plan->candidate().origin : loop::Origin::templates);
     e.trials = served->winner.tried, e.search_s = served->winner.seconds;
   }
   const auto add = [&](const char* what) { e.note += (e.note.empty() ? "" : "; ") + std::string(what); };

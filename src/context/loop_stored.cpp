@@ -25,23 +25,39 @@ std::string changed_since(const loop::Winner& winner) {
   return now.empty() || now == winner.nvrtc ? std::string() : changed("NVRTC", winner.nvrtc, now);
 }
 
+std::string an_llms(const Settings& settings) {
+  constexpr std::string_view kNames[] = {"off", "worker", "kept"};
+  return fmt::format("its record has a kernel that an LLM wrote, and {} is {}", settings.given_by("AK_LLM_CODE"),
+                     kNames[static_cast<int>(settings.llm_code)]);
+}
+
 }  // namespace
 
-std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device) {
-  return loop::winner_key(known.function, call, describe(device.machine->hardware()));
+std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device, bool by_llm) {
+  return loop::winner_key(known.function, call, describe(device.machine->hardware()), by_llm);
 }
 
 LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::CallClass& call, const DeviceState& device,
-                          std::optional<loop::Winner>* unproven) {
-  const auto record = common.store->find_work(loop::kLoop, winner_key(known, call, device));
-  if (!record) return nullptr;
+                          Unserved* unserved) {
+  const auto say = [&](std::string why) {
+    if (unserved) unserved->why = std::move(why);
+  };
+  const auto find = [&](bool by_llm) { return common.store->find_work(loop::kLoop, winner_key(known, call, device, by_llm)); };
+  const bool takes_llm = common.settings.llm_code == LlmCode::kept;
   const auto start = Clock::now();
+  say("no record");
+  auto record = find(true);
+  if (record && !takes_llm) say(an_llms(common.settings)), record.reset();
+  if (!record) record = find(false);
+  if (!record) return nullptr;
   try {
     loop::Winner winner = loop::read_winner(record->text);
+    if (!takes_llm && loop::by_llm(winner)) return say(an_llms(common.settings)), nullptr;
+    say("its record is not proven here");
     const auto images = record->local.empty() ? std::nullopt : loop::unpack_images(record->local);
     if (!images || images->size() != winner.kernels.size() || images->empty()) {
       if (!record->local.empty()) log(LogLevel::warn, "{}: the images of its record are damaged", known.function.name);
-      if (unproven) *unproven = std::move(winner);
+      if (unserved) unserved->winner = std::move(winner);
       return nullptr;
     }
     const std::string changed = changed_since(winner);

@@ -12,12 +12,18 @@
 
 namespace ak {
 
-std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device);
+std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device, bool by_llm = false);
 
-/// Loaded into the device's context, which is current; `unproven` gets a record that has to be proven here first. Null for a
-/// miss; damage is one with a line in the log. What is unfinished, or was proven under another driver or NVRTC, serves in
-/// passing.
+/// What a record that serves nobody yet says.
+struct Unserved {
+  std::optional<loop::Winner> winner;  // to be proven here first
+  std::string why;                     // "no record", "its record is not proven here"
+};
+
+/// Loaded into the device's context, which is current. Null for a miss; damage is one with a line in the log, and kernels that
+/// an LLM wrote are one where Settings::llm_code does not say `kept`. What is unfinished, or was proven under another driver or
+/// NVRTC, serves in passing.
 LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::CallClass& call, const DeviceState& device,
-                          std::optional<loop::Winner>* unproven = nullptr);
+                          Unserved* unserved = nullptr);
 
 }  // namespace ak

@@ -20,7 +20,7 @@ struct Placed {
 
 struct EmulateMessage {
   enum class Kind : std::uint8_t { compile, load, run } kind = Kind::run;
-  // compile: the texts in `folder` become object.so there; load: that is opened.
+  // compile: the texts in `folder` become object.so there; load: that is opened, for runs with shared memory of shared_bytes.
   std::string folder, compiler;
   std::vector<std::string> kernels;
   // run

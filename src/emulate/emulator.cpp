@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::int64_t kGranule = 1 << 16;  // at which arrays begin
 constexpr std::int64_t kMostBytes = std::int64_t{4} << 30;
+constexpr std::int64_t kUsualBytes = std::int64_t{64} << 20;  // of arrays: a process is given memory for these, or for more
 constexpr double kPatience = 10;  // seconds for what takes milliseconds
 
 std::int64_t round_up(std::int64_t bytes) { return (bytes + kGranule - 1) / kGranule * kGranule; }
@@ -62,7 +63,7 @@ struct Emulator::Impl {
   TemporaryFolder folder{"ak-emulate"};
   Descriptor memory;
   unsigned char* mapped = nullptr;
-  std::int64_t mapped_bytes = 0;
+  std::int64_t mapped_bytes = 0, loaded_for = 0;
   std::optional<WorkerProcess> process;
 
   ~Impl() {
@@ -87,9 +88,11 @@ struct Emulator::Impl {
     return reply;
   }
 
-  void load() {
+  // For runs with arrays of so many bytes.
+  void load(std::int64_t bytes) {
     EmulateMessage message;
     message.kind = EmulateMessage::Kind::load, message.folder = folder.path();
+    message.shared_bytes = loaded_for = std::max(bytes, kUsualBytes);
     const auto reply = ask(message, kPatience);
     if (!reply) throw Error(ErrorCode::invalid_argument, "the kernels' object ends the process that opens it");
     if (!reply->refused.empty()) throw Error(ErrorCode::invalid_argument, reply->refused);
@@ -128,7 +131,7 @@ Emulator::Emulator(const std::string& text, const std::vector<std::string>& kern
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("the kernels are not compiled within {:.2g} s by '{}'", options.seconds, message.compiler));
   if (!reply->refused.empty()) throw Error(ErrorCode::invalid_argument, "the kernels are not compiled: " + reply->refused);
-  impl_->load();
+  impl_->load(0);
 }
 
 Emulator::~Emulator() = default;
@@ -163,15 +166,19 @@ Emulation Emulator::run(const EmulationRequest& request) {
     }
   };
   each([](void* data, unsigned char* mapped, std::size_t bytes) { std::memcpy(mapped, data, bytes); });
-  if (!impl_->process) impl_->begin(), impl_->load();
+  if (at > impl_->loaded_for) impl_->process.reset();
+  if (!impl_->process) impl_->begin(), impl_->load(at);
+  const Deadline deadline = Deadline::in(request.seconds);
   const auto reply = impl_->ask(message, request.seconds);
   each([](void* data, unsigned char* mapped, std::size_t bytes) { std::memcpy(data, mapped, bytes); });
   if (!reply) {
     Emulation ended;
     Fault& fault = ended.faults.emplace_back();
     fault.kernel = request.launches.empty() ? "" : request.launches.front().kernel;
-    fault.kind = FaultKind::steps;
-    fault.text = fmt::format("{}: kernel {}: not ended after {} s", name(fault.kind), fault.kernel, request.seconds);
+    fault.kind = deadline.passed() ? FaultKind::steps : FaultKind::crash;
+    const std::string what = deadline.passed() ? fmt::format("not ended after {} s", request.seconds)
+                                               : std::string("its process ended, or gave an answer that is none");
+    fault.text = fmt::format("{}: kernel {}: {}", name(fault.kind), fault.kernel, what);
     return ended;
   }
   if (!reply->refused.empty()) throw Error(ErrorCode::invalid_argument, reply->refused);

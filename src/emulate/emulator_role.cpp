@@ -8,19 +8,25 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "base/build.hpp"
+#include "base/environment.hpp"
 #include "base/landlock.hpp"
 #include "base/sanitized.hpp"
+#include "base/text.hpp"
 #include "base/thread.hpp"
 #include "emulate/box.hpp"
 #include "emulate/compile_kernels.hpp"
@@ -43,6 +49,36 @@ std::vector<std::string> library_folders() {
       &folders);
   return folders;
 }
+
+// Of what a compiler may read everything but people's own files and what the system says of itself: no text that it is given
+// includes them, and no message of its quotes them. A compiler among people's own files has its installation.
+std::vector<std::string> compiler_folders(const EmulateMessage& message) {
+  std::vector<std::string> folders{message.folder, "/etc/ld.so.cache", "/etc/alternatives"};
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator("/", none)) {
+    constexpr std::string_view kPrivate[] = {"home", "root", "etc", "var", "tmp", "proc", "sys", "run", "srv", "mnt", "media"};
+    if (std::ranges::find(kPrivate, entry.path().filename().string()) == std::end(kPrivate))
+      folders.push_back(entry.path().string());
+  }
+  const std::string path = environment("PATH");
+  for (const std::string_view word : ak::words(message.compiler))
+    for (const std::string_view folder : split(word.starts_with('/') ? std::string_view("/") : std::string_view(path), ':')) {
+      const auto program = std::filesystem::canonical(std::filesystem::path(folder) / word, none);
+      if (!none && program.has_parent_path() && program.parent_path().parent_path() != "/")
+        folders.push_back(program.parent_path().parent_path().string());
+    }
+  return folders;
+}
+
+// What runs with so much shared memory take: it, a shadow of it, stacks of all threads; and what a process has anyway.
+void limit_memory(std::int64_t shared_bytes) {
+  const rlim_t most = (rlim_t{6} << 30) + 16 * static_cast<rlim_t>(shared_bytes);
+  const rlimit limit{most, most};
+  ::setrlimit(RLIMIT_AS, &limit);
+}
+
+// Where memory ends this process does first.
+void offer_to_be_ended() { std::ofstream("/proc/self/oom_score_adj") << 1000; }
 
 Descriptor receive_memory(int socket) {
   char byte = 0;
@@ -85,11 +121,12 @@ class Role {
   void answer(const EmulateMessage& message, EmulateReply& reply) {
     switch (message.kind) {
       case EmulateMessage::Kind::compile:
-        if (!kSanitized) restrict_files({.write = {message.folder}, .read = {}});
+        if (!kSanitized) restrict_files({.write = {message.folder}, .read = compiler_folders(message)});
         reply.refused = compile_kernels(message.folder, message.compiler);
         break;
       case EmulateMessage::Kind::load:
         if (!kSanitized) {  // its constructors run when it is opened
+          limit_memory(message.shared_bytes);
           std::vector<std::string> read = library_folders();
           read.push_back(message.folder);
           restrict_files({.write = {}, .read = std::move(read)});
@@ -127,9 +164,9 @@ class Role {
 
 int serve_emulation(int socket) {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  const rlimit none{0, 0}, memory{rlim_t{96} << 30, rlim_t{96} << 30}, file{rlim_t{256} << 20, rlim_t{256} << 20};
+  const rlimit none{0, 0}, file{rlim_t{256} << 20, rlim_t{256} << 20};
   ::setrlimit(RLIMIT_CORE, &none), ::setrlimit(RLIMIT_FSIZE, &file);
-  if (!kSanitized) ::setrlimit(RLIMIT_AS, &memory);
+  offer_to_be_ended();
   // A kernel may run for ever; without the host it is nobody's.
   start_thread([socket] {
     pollfd host{socket, POLLRDHUP, 0};

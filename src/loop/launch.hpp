@@ -2,8 +2,11 @@
 // take.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "loop/term.hpp"
@@ -32,6 +35,14 @@ struct Launch {
 /// In geometry: the multiprocessors of the device.
 constexpr const char* kSms = "sms_";
 
+/// Who wrote a kernel text.
+enum class Origin : std::uint8_t { templates, llm };
+inline std::span<const std::string_view> words(Origin) {
+  static constexpr std::string_view kNames[] = {"templates", "llm"};
+  return kNames;
+}
+constexpr std::string_view name(Origin origin) { return origin == Origin::llm ? "llm" : "templates"; }
+
 /// HOW for a loop. All its kernels take the same arguments: c_parameters(function), then a pointer for each scratch in order.
 struct Candidate {
   std::string template_name;         // "map", "scan", "serial", ...; several groups: joined by +
@@ -40,6 +51,7 @@ struct Candidate {
   std::vector<Scratch> scratch;
   std::vector<Launch> launches;
   bool same_bits = true;  // does not re-associate: bits equal to the C function's without contraction
+  Origin origin = Origin::templates;
   bool operator==(const Candidate&) const = default;
 };
 

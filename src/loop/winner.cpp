@@ -43,10 +43,14 @@ std::string text(const CallClass& call) {
   return all;
 }
 
-std::string winner_key(const Function& function, const CallClass& call, const std::string& hardware) {
+std::string winner_key(const Function& function, const CallClass& call, const std::string& hardware, bool by_llm) {
   const std::string values = text(call);
-  return fmt::format("{} {}{}{} on {}", function.name, canonical_digest(function).hex(), values.empty() ? "" : " ", values,
-                     hardware);
+  return fmt::format("{} {}{}{}{} on {}", function.name, canonical_digest(function).hex(), values.empty() ? "" : " ", values,
+                     by_llm ? " by llm" : "", hardware);
+}
+
+bool by_llm(const Winner& winner) {
+  return std::ranges::any_of(winner.kernels, [](const Candidate& kernel) { return kernel.origin == Origin::llm; });
 }
 
 namespace {

@@ -77,8 +77,12 @@ struct CallClass {
 /// "k=3 a=b+1"; empty where there is nothing.
 std::string text(const CallClass& call);
 
-/// Key of a loop's winner on a GPU: "smooth 6ad0... k=3 a=b+1 on NVIDIA H200, 132 SMs".
-std::string winner_key(const Function& function, const CallClass& call, const std::string& hardware);
+/// Key of a loop's winner on a GPU: "smooth 6ad0... k=3 a=b+1 on NVIDIA H200, 132 SMs". by_llm: of one that only those look
+/// for who take kernels that an LLM wrote, "smooth 6ad0... by llm on ..."; others keep and find their own beside it.
+std::string winner_key(const Function& function, const CallClass& call, const std::string& hardware, bool by_llm = false);
+
+/// Whether an LLM wrote one of its kernels.
+bool by_llm(const Winner& winner);
 
 /// Integer parameters that stand in subscripts or steer what is computed, and not only bound loops or extents: whose values may
 /// make another verdict, where arrays overlap say.

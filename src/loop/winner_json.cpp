@@ -18,7 +18,7 @@ void fields(V& v, Launch& l) {
 template <class V>
 void fields(V& v, Candidate& c) {
   v("template", c.template_name), v("knobs", c.knobs), v("text", c.text), v("scratch", c.scratch), v("launches", c.launches);
-  v("same_bits", c.same_bits);
+  v("same_bits", c.same_bits), v("origin", c.origin);
 }
 template <class V>
 void fields(V& v, KnownSource::File& f) {

@@ -11,6 +11,8 @@
 
 namespace ak::port {
 
+inline constexpr const char* kLlm = "llm";  // the name of a candidate that no template has made
+
 /// Whether C and CUDA give the same bits: what IEEE 754 rounds correctly, and no function that each has its own approximation
 /// of.
 bool rounds_alike(const loop::Function& function);

@@ -318,7 +318,7 @@ class Gate {
     expect(body, "{", "behind a kernel's parameters");
     parameters(open, at(body).match);
     statements(body);
-    defined_.push_back(kernel);
+    defined_.push_back(kernel), kernels_.push_back(i);
     return at(body).match + 1;
   }
 
@@ -608,9 +608,11 @@ class Gate {
     const Token& behind = at(i + 1);
     if (at(i).is("__restrict__") && names_.parameters && names_.parameters->find("__restrict__") == std::string::npos)
       refuse(i, "the arrays may overlap, so that nothing is __restrict__");
-    if (at(i).is("extern") && !behind.is("__shared__") && !behind.is("\"C\""))
+    if (at(i).is("extern") && !behind.is("__shared__") && !std::ranges::count(kernels_, i))
       refuse(i, "extern is for kernels and shared memory");
     if (at(i).is("operator") && i > 0 && (at(i - 1).is(".") || at(i - 1).is("->"))) refuse(i, "operators are called as such");
+    if (at(i).is("__global__") && (i == 0 || !at(i - 1).is("\"C\"")))
+      refuse(i, "a kernel is extern \"C\" __global__ void NAME(...)");
     if (at(i).is("default") && !behind.is(":")) refuse(i, "default is a switch's alone");
   }
 
@@ -626,18 +628,11 @@ class Gate {
   std::map<std::string_view, std::vector<Name>, std::less<>> declared_;
   std::vector<std::size_t> naming_;  // where names are declared
   std::set<std::string_view> labels_;
+  std::vector<std::size_t> kernels_;  // where they begin
   std::vector<std::string> defined_;  // kernels
 };
 
 }  // namespace
-
-GateNames gate_names(const loop::Candidate& candidate, const loop::Function& function, bool overlapping) {
-  GateNames names;
-  for (const loop::Launch& launch : candidate.launches)
-    if (!std::ranges::count(names.kernels, launch.kernel)) names.kernels.push_back(launch.kernel);
-  names.parameters = kernel_parameters(function, candidate.scratch, overlapping);
-  return names;
-}
 
 std::string_view gate_rules() {
   return "One text in CUDA C++, at most 16 KiB: the kernels that are asked for, extern \"C\" __global__ void NAME(the "

@@ -80,6 +80,12 @@ std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& kn
     if (goes_first || place >= request.tried) (goes_first ? first : rest).push_back(std::move(candidate));
     ++place;
   }
+  if (request.llm)
+    for (const loop::Candidate& one : request.known)
+      if (one.origin == loop::Origin::llm) {
+        first.push_back(one);
+        first.back().template_name = kLlm, first.back().knobs.clear();  // whatever a record calls it
+      }
   known = first.size();
   std::move(rest.begin(), rest.end(), std::back_inserter(first));
   return first;
@@ -309,7 +315,7 @@ class Porting {
 
   // What an LLM wrote is read by the gate before any compiler.
   bool passes_gate(Tried& tried) const {
-    if (!tried.asked) return true;
+    if (tried.candidate.origin != loop::Origin::llm) return true;
     const auto refusal =
         refused(tried.candidate.text, gate_names(tried.candidate, request_.verdict.function, !request_.call.aliases.empty()));
     if (refusal) tried.status = Status::refused, tried.why = refusal->text();
@@ -389,7 +395,7 @@ class Porting {
     return proof_subject(request_.verdict.function, all);
   }
 
-  // Launched for the first time: in the worker; where there is none, here, as templates are reviewed.
+  // Launched for the first time: in the worker; where there is none, here, as templates are reviewed, and nothing else is.
   void prove_on_gpu(Tried& tried, ProofRequest& request) {
     request.image = tried.image;
     loop::Candidate launches = tried.candidate;
@@ -405,6 +411,10 @@ class Porting {
         } catch (const Unavailable& absent) {
           add_note("proven in this process: " + absent.why);
         }
+      }
+      if (tried.candidate.origin == loop::Origin::llm) {
+        tried.status = Status::refused, tried.why = "an LLM's kernel is launched in the worker first, and there is none";
+        return;
       }
       loop_kind().open(request.subject, {})->prove(request, deadline_.later(5));
     } catch (const Failed& failed) {

@@ -53,9 +53,10 @@ struct PortRequest {
   int threads = 1;     // that prove candidates at once
   bool quick = false;  // few cases, two orders: within a call's budget; else all of them
   bool bench = false;  // the C function is timed as its compiler makes it, with -ffast-math too
-  // Of an earlier winner, perhaps another machine's: those that equal a candidate of these templates go first, others never
-  // run.
+  // Of an earlier winner, perhaps another machine's: those that equal a candidate of these templates go first. Of others those
+  // which an LLM wrote are tried where `llm` says so; the rest never run.
   std::vector<loop::Candidate> known;
+  bool llm = false;
   int tried = 0;                 // candidates that an earlier port has tried: of these only known ones are tried again
   std::optional<Asking> asking = {};  // a language model is, behind the templates
 

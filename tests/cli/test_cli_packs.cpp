@@ -4,6 +4,7 @@
 
 #include "base/hash.hpp"
 #include "cache/store.hpp"
+#include "loop/winner.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -89,6 +90,51 @@ TEST_CASE("packs carry work of other kinds: packed where proven, imported once, 
   r = run_ak(fmt::format("pack {}.3 --from {}", pack, away));  // what nobody here proved is not handed on
   CHECK(r.code == 1);
   CHECK(has(r.output, "nothing to pack among 2 records"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("packs: a loop's text that no compiler may read is refused by name, whoever says that he wrote it") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_hostile_packs_{}", getpid());
+  std::filesystem::remove_all(folder);
+  const std::string home = (folder / "home").string(), away = (folder / "away").string(), pack = (folder / "a.pack").string();
+  const std::string good =
+      "extern \"C\" __global__ void k_map_1_(int n, float* a) { if (threadIdx.x < n) a[threadIdx.x] = 1; }\n";
+  const auto hostile = [&](const std::string& what) { return good.substr(0, good.find('{') + 1) + "\n" + what + "\n}\n"; };
+  struct Row {
+    std::string name, text, why;
+    ak::loop::Origin origin = ak::loop::Origin::llm;
+  };
+  const std::vector<Row> rows{
+      {"assembly", hostile("asm(\"trap;\");"), "line 2: 'asm': no inline assembly"},
+      {"a_template's", hostile("system(n);"), "line 2: 'system': it is neither declared", ak::loop::Origin::templates},
+      {"file", "#include \"/etc/passwd\"\n" + good, "line 1: '#': no preprocessor"},
+      {"no_kernel", "__device__ int f() { return 1; }", "there is no kernel k_map_1_"},
+      {"long", good + std::string(20000, ' '), "more than 16384"},
+      {"pointer", hostile("*(int*)4096ll = 1;"), "line 2: '*': a pointer without a name"},
+      {"good", good, ""}};
+  {
+    const auto store = ak::open_store(home);
+    for (const Row& row : rows) {
+      ak::loop::Winner winner;
+      winner.kernels = {{"map", {{"block", 256}}, row.text, {}, {{"k_map_1_", {}, 256, 0, false, false}}, true, row.origin}};
+      winner.sizes = {{1000, 0, 5, 0, 0, 0, 0, 0}};
+      store->put_work({"loop", row.name + " 00 on H200", write_json(winner), ak::loop::pack_images({"image"})});
+    }
+  }
+  CHECK(run_ak(fmt::format("pack {} --from {}", pack, home)).code == 0);
+  const Result r = run_ak(fmt::format("import {} --cache {}", pack, away));
+  CAPTURE(r.output);
+  CHECK(r.code == 1);
+  for (const Row& row : rows) {
+    INFO(row.name);
+    const auto stored = ak::open_store(away)->find_work("loop", row.name + " 00 on H200");
+    CHECK(stored.has_value() == row.why.empty());
+    if (!row.why.empty())
+      CHECK(has(r.output, fmt::format("refused  loop {} 00 on H200: the text of map block=256: ", row.name)));
+    if (!row.why.empty()) CHECK(has(r.output, row.why));
+  }
+  CHECK(has(r.output, "1 taken, 0 stood before, 6 refused"));
+  CHECK(has(run_ak("ls --kind loop --cache " + away).output, "map block=256, by an LLM"));
   std::filesystem::remove_all(folder);
 }
 

@@ -194,6 +194,8 @@ const std::vector<GateText>& hostile_gate_texts() {
       {"a function without a body", "__device__ float f(float v);\nBODY y[0] = f(a);", "a function has its body here"},
       {"a function declared within", "BODY void* malloc_of(size_t bytes); y[0] = a;",
        "no functions are declared within functions"},
+      {"a kernel within a kernel", "BODY extern \"C\" __global__ void scaled_1_(int n);", "extern is for kernels"},
+      {"a kernel's word within", "BODY __global__ int b = 1;", "'__global__': a kernel is extern"},
       {"an external variable within", "BODY extern int errno_; y[0] = errno_;", "extern is for kernels and shared memory"},
       {"a constructor before all", "struct S { __device__ S() {} };\nBODY", "no constructors"},
       {"a namespace", "namespace ak { __device__ int f() { return 0; } }\nBODY", "'namespace': no namespaces"},

@@ -614,28 +614,6 @@ TEST_CASE("emulator: what cannot be run is refused in words") {
   CHECK_THROWS_WITH_AS(compile("", options), doctest::Contains("/nowhere/ak-worker"), Error);
 }
 
-TEST_CASE("emulator: a kernel cannot use the system") {
-  if (!missing_from_box().empty()) return;
-  const std::string file = (std::filesystem::temp_directory_path() / fmt::format("ak-test-written-{}", ::getpid())).string();
-  for (const std::string& call :
-       {fmt::format("open(\"{}\", 0101, 0600)", file), std::string("open(\"/etc/passwd\", 0)"), std::string("socket(1, 1, 0)")}) {
-    CAPTURE(call);
-    Emulator one(fmt::format("extern \"C\" {{ int open(const char*, int, ...); int socket(int, int, int); }}\n"
-                             "extern \"C\" __global__ void k(int* a) {{ a[0] = {}; }}\n",
-                             call),
-                 {"k"}, emulator_options());
-    std::vector<NamedValue> values = {{"a", std::vector<int>(1)}};
-    EmulationRequest request;
-    request.launches.push_back({"k", 1, 1, 0, false});
-    give(request, values);
-    const Emulation emulation = one.run(request);
-    REQUIRE(emulation.faults.size() == 1);
-    CHECK(emulation.faults[0].kind == FaultKind::crash);
-    CHECK(emulation.faults[0].text.find("a call of the system, which kernels have not") != std::string::npos);
-  }
-  CHECK(!std::filesystem::exists(file));
-}
-
 TEST_CASE("emulator: what runs when a kernel's object is loaded reads libraries and its own folder, and writes nothing") {
   if (!missing_from_box().empty()) return;
   const std::string file = (std::filesystem::temp_directory_path() / fmt::format("ak-test-written-{}", ::getpid())).string();
@@ -673,10 +651,5 @@ TEST_CASE("emulator: a text that keeps the compiler busy is refused at its deadl
                "extern \"C\" __global__ void k(int* a) { a[0] = T<24, 0>::v; }",
                {"k"}, options),
       doctest::Contains("not compiled within 1 s"), Error);
-  const std::string pipe = (std::filesystem::temp_directory_path() / fmt::format("ak-test-pipe-{}", ::getpid())).string();
-  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK_THROWS_WITH_AS(Emulator(fmt::format("#include \"{}\"\n", pipe), {"k"}, options),
-                       doctest::Contains("not compiled within 1 s"), Error);
-  std::filesystem::remove(pipe);
   CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 20);
 }

@@ -83,6 +83,60 @@ TEST_CASE("port: of another machine's winner only kernels go first that the temp
   for (const Candidate& candidate : tried) CHECK(std::find(all.begin(), all.end(), candidate) != all.end());
 }
 
+TEST_CASE("port: what an LLM wrote is tried where it may be, read by the gate before, and proven as others are") {
+  const auto written = [](const std::string& name, const std::string& body) {
+    Candidate one{"serial", {{"block", 7}}, {}, {}, {}, false, loop::Origin::llm};
+    one.launches = {{name, binary("/", binary("+", i32("n"), integer(255)), integer(256)), 256, 0, false, false}};
+    one.text = "extern \"C\" __global__ void " + name +
+               "(int n, float k, float* __restrict__ a, const float* __restrict__ b) {\n"
+               "  const int i = blockIdx.x * 256 + threadIdx.x;\n  " +
+               body + "\n}\n";
+    return one;
+  };
+  Candidate other = written("asked_for", "if (i < n) a[i] = k * b[i];");
+  other.launches[0].kernel = "another";
+  const std::vector<Candidate> known{written("right", "if (i < n) a[i] = k * b[i];"),
+                                     written("wrong", "if (i < n) a[i] = k + b[i];"), written("racy", "a[0] = k * b[0];"),
+                                     written("hostile", "asm(\"trap;\");"), other};
+  port::PortRequest request;
+  request.verdict = parallel(), request.function = request.verdict.function;
+  request.tools.worker = AK_BINARY_DIR "/ak-worker";
+  request.source.file = "scale.c", request.source.function = "scale";
+  request.source.text =
+      "void scale(int n, float k, float a[n], const float b[n]) { for (int i = 0; i < n; ++i) a[i] = k * b[i]; }";
+  request.integers = {{"n", 1000}};
+  request.quick = true, request.known = known;
+  const auto of_llm = [&](std::size_t ends) {
+    std::vector<port::Tried> found;
+    std::size_t ended = 0;
+    std::stop_source stop;
+    const port::Ported ported =
+        port::port(request, nullptr, Deadline::in(60, stop.get_token()), [&](const port::PortStep& step) {
+          ended += step.ended != nullptr;
+          if (ended == ends) stop.request_stop();
+        });
+    for (const port::Tried& tried : ported.tried)
+      if (tried.candidate.origin == loop::Origin::llm) found.push_back(tried);
+    return found;
+  };
+  request.llm = true;
+  const auto tried = of_llm(known.size());
+  REQUIRE(tried.size() == known.size());
+  const std::pair<port::Status, const char*> expected[] = {{port::Status::passed, ""},
+                                                           {port::Status::incorrect, "a["},
+                                                           {port::Status::race, "a[0]"},
+                                                           {port::Status::refused, "line 3: 'asm': no inline assembly"},
+                                                           {port::Status::refused, "no such kernel is asked for"}};
+  for (std::size_t i = 0; i < tried.size(); ++i) {
+    INFO(known[i].launches[0].kernel);
+    CHECK(tried[i].candidate.template_name == port::kLlm);  // whatever its record calls it
+    CHECK_MESSAGE(tried[i].status == expected[i].first, port::name(tried[i].status), ": ", tried[i].why);
+    CHECK_MESSAGE(tried[i].why.find(expected[i].second) != std::string::npos, tried[i].why);
+  }
+  request.llm = false;
+  CHECK(of_llm(0).empty());
+}
+
 TEST_CASE("port: one that goes on tries its winner again and what was not tried, nothing else") {
   const std::vector<Candidate> all = port::candidates(parallel());
   REQUIRE(all.size() > 4);
@@ -138,8 +192,8 @@ TEST_CASE("port: one thread is tried before the time is over, however many other
   request.verdict.function.body[0].begin = integer(1);
   request.verdict.function.body[0].body[0].value = binary("*", f32("k"), at("a", binary("-", i32("i"), integer(1))));
   const loop::Node& nest = request.verdict.function.body[0];
-  request.verdict.dependences = {  // so that the C function's run says nothing new
-      {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
+  request.verdict.dependences = {// so that the C function's run says nothing new
+                                 {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
   request.function = request.verdict.function;
   request.source.file = "scale.c", request.source.function = "scale";
   request.source.text =
@@ -211,7 +265,8 @@ TEST_CASE("port: a host that ignores the ends of its children gets what others g
     source.file = "scale.c", source.function = "scale", source.text = text;
     return port::analyse(source, {}, with, Deadline::in(60));
   };
-  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) == "i:parallel");
+  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) ==
+        "i:parallel");
   CHECK_THROWS_WITH_AS(analysed("void other(void) {}", tools), doctest::Contains("scale"), Error);
   const port::Tried tried = ported({}, 0, AK_BINARY_DIR "/ak-worker").tried.at(0);
   CAPTURE(tried.why);

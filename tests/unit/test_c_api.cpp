@@ -317,6 +317,9 @@ TEST_CASE("C: an enumerator out of range is refused by the argument's name and i
     }
     options.isolation = static_cast<ak_isolation>(wrong);
     refused(ak_context_create(&options, &none), fmt::format("options.isolation: {} is not an isolation", wrong));
+    options.isolation = ak_isolation_unset, options.llm_code = static_cast<ak_llm_code>(wrong + (wrong == 3));
+    refused(ak_context_create(&options, &none),
+            fmt::format("options.llm_code: {} is none of off, worker, kept", wrong + (wrong == 3)));
     CHECK(ak_status_name(static_cast<ak_status>(wrong == 3 ? 7 : wrong)) == std::string("unknown status"));
 
     if (wrong == 3) continue;  // of activations that is one

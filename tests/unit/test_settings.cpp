@@ -30,7 +30,7 @@ class Environment {
                              "AK_SHIPPED",         "AK_PACKS",
                              "AK_ISOLATION",       "AK_WORKER",
                              "AK_COMPILE_THREADS", "AK_COMPILE_NICENESS",
-                             "AK_SEARCH_BYTES"}) {
+                             "AK_SEARCH_BYTES",    "AK_LLM_CODE"}) {
       if (const char* old = std::getenv(name)) before_[name] = old;
       unsetenv(name);
     }
@@ -117,6 +117,7 @@ TEST_CASE("a bad value names its variable and itself") {
                                                                           {"AK_RECORDING", "/nowhere"},
                                                                           {"AK_COMPILE_THREADS", "all"},
                                                                           {"AK_ISOLATION", "sandbox"},
+                                                                          {"AK_LLM_CODE", "on"},
                                                                           {"AK_SHIPPED", "yes"},
                                                                           {"AK_LOG", "loud"}}) {
     const std::string name = variable.substr(0, variable.find(' '));
@@ -159,6 +160,7 @@ TEST_CASE("a bad option names its field and itself") {
   for (const int wrong : {6, 255}) {
     refused(&Options::mode, static_cast<Mode>(wrong), fmt::format("mode='{}': ", wrong));
     refused(&Options::isolation, static_cast<Isolation>(wrong), fmt::format("isolation='{}': ", wrong));
+    refused(&Options::llm_code, static_cast<LlmCode>(wrong), fmt::format("llm_code='{}': ", wrong));
     refused(&Options::numerics, static_cast<Numerics>(wrong), fmt::format("numerics='{}': ", wrong));
   }
 }
