@@ -3,497 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdint>
-#include <map>
-#include <set>
-#include <vector>
+#include <utility>
 
-#include "port/gate_tokens.hpp"
+#include "port/gate_declarations.hpp"
 #include "port/gate_words.hpp"
 
 namespace ak::port {
 
+namespace gate {
 namespace {
 
-using gate::Text;
-using gate::Token;
-
-constexpr std::int64_t kMostElements = 1 << 16;  // of an array that a kernel declares
-constexpr int kMostNested = 32;                  // statements without braces, in each other
-
-// Where a name stands for what the text declares.
-struct Name {
-  enum class Kind : std::uint8_t { variable, type, parameter_type, function } kind = Kind::variable;
-  std::size_t from = 0, to = 0;
-  bool pointer = false;       // a variable that is surely one
-  std::int64_t constant = 0;  // of a constexpr integer; 0: none
-};
-
-// Goes through the text once, from declaration to declaration, then once more over all words: what is no word of the language
-// and not declared at its place is refused. Functions are declared behind their bodies, so that none calls itself.
+// Every word of the text: what is none of the language and not declared at its place is refused.
 class Gate {
  public:
-  Gate(std::string_view text, const GateNames& names) : names_(names), text_(text) {}
+  Gate(std::string_view text, const GateNames& names) : names_(names), declared_(declarations_of(text, names)) {}
 
-  void check() {
-    for (std::size_t at = 0; at < text_.size();) at = item(at);
-    std::ranges::sort(naming_);
-    for (std::size_t at = 0; at < text_.size(); ++at) look_at(at);
+  void check() const {
+    for (std::size_t i = 0; i < declared_.text().size(); ++i) look_at(i);
     for (const std::string& kernel : names_.kernels)
-      if (!std::ranges::count(defined_, kernel))
+      if (!declared_.defines_kernel(kernel))
         throw Refusal{0, "", fmt::format("there is no kernel {}; define extern \"C\" __global__ void {}(...)", kernel, kernel)};
   }
 
  private:
-  const Token& at(std::size_t i) const { return text_[i]; }
-  [[noreturn]] void refuse(std::size_t i, std::string why) const { text_.refuse(i, std::move(why)); }
-  std::size_t expect(std::size_t i, std::string_view what, const char* where) const {
-    if (!at(i).is(what)) refuse(i, fmt::format("'{}' is expected {}", what, where));
-    return i + 1;
-  }
-
-  // ---- Names.
-
-  const Name* find(std::size_t i) const {
-    const auto found = declared_.find(at(i).text);
-    if (found == declared_.end()) return nullptr;
-    const Name* innermost = nullptr;
-    for (const Name& name : found->second)
-      if (name.from <= i && i < name.to && (!innermost || name.from >= innermost->from)) innermost = &name;
-    return innermost;
-  }
-
-  void declare(std::size_t i, Name name) {
-    const std::string_view word = at(i).text;
-    if (!at(i).word() || gate::is_keyword(word) || gate::is_type_word(word)) refuse(i, "a name is expected here");
-    if (gate::is_reserved(word) || word == "threadIdx" || word == "blockIdx" || word == "blockDim" || word == "gridDim" ||
-        word == "warpSize")
-      refuse(i, "a name that is taken; choose another");
-    declared_[word].push_back(name), naming_.push_back(i);
-  }
-
-  // ---- Types.
-
-  // Behind `<...>`, of types, names and numbers.
-  std::size_t after_arguments(std::size_t i) const {
-    int depth = 0;
-    for (; i < text_.size(); ++i) {
-      if (at(i).is("<")) ++depth;
-      if (at(i).is(">") && --depth == 0) return i + 1;
-      if (at(i).is("(")) i = at(i).match;
-      if (at(i).is(";") || at(i).is("{") || at(i).is("}") || at(i).is("=")) return 0;
-    }
-    return 0;
-  }
-
-  // Behind the type that begins here, without the * and & of its declarators; 0 where none does.
-  std::size_t after_type(std::size_t i) const {
-    const std::size_t begin = i;
-    const auto qualifiers = [&] {
-      for (;; ++i) {
-        if (at(i).is("const") || at(i).is("constexpr") || at(i).is("static") || at(i).is("inline") || at(i).is("__shared__"))
-          continue;
-        if (at(i).is("extern") && at(i + 1).is("__shared__")) continue;
-        if ((at(i).is("alignas") || at(i).is("__align__")) && at(i + 1).is("(")) {
-          i = at(i + 1).match;
-          continue;
-        }
-        if (!is_attribute(i)) return;
-        i = at(i).match;
-      }
-    };
-    qualifiers();
-    if (gate::is_type_word(at(i).text)) {
-      while (gate::is_type_word(at(i).text)) ++i;
-    } else if (at(i).is("auto")) {
-      ++i;
-    } else if (at(i).is("ak") && at(i + 1).is("::") && gate::is_prelude_type(at(i + 2).text)) {
-      i += 3;
-    } else if (const Name* name = at(i).word() ? find(i) : nullptr;
-               name && (name->kind == Name::Kind::type || name->kind == Name::Kind::parameter_type)) {
-      ++i;
-    } else {
-      return 0;
-    }
-    if (at(i).is("<") && i > begin && !gate::is_type_word(at(i - 1).text)) {
-      i = after_arguments(i);
-      if (i == 0) return 0;
-    }
-    while (at(i).is("const")) ++i;
-    return i;
-  }
-
-  bool is_attribute(std::size_t i) const { return at(i).is("[") && at(i + 1).is("[") && at(i + 1).joined; }
-
-  // Behind * & const __restrict__.
-  std::size_t after_stars(std::size_t i, bool* pointer = nullptr) const {
-    for (;; ++i) {
-      if (pointer && at(i).is("*")) *pointer = true;
-      if (!at(i).is("*") && !at(i).is("&") && !at(i).is("const") && !at(i).is("__restrict__")) return i;
-    }
-  }
-
-  // ---- What stands outside of functions.
-
-  std::size_t item(std::size_t i) {
-    if (at(i).is(";")) return i + 1;
-    if (at(i).is("static_assert")) return after_assert(i);
-    if (at(i).is("using")) return alias(i, text_.size());
-    if (at(i).is("extern")) return kernel(i);
-    if (at(i).is("struct") || at(i).is("class")) return structure(i);
-    if (!at(i).is("template")) return function(i, text_.size(), false);
-    expect(i + 1, "<", "behind template");
-    const std::size_t close = after_arguments(i + 1);
-    if (close == 0 || close == i + 3) refuse(i, "a template has parameters; there are no specialisations");
-    const std::size_t item = close;
-    std::vector<std::pair<std::size_t, Name>> parameters;
-    for (std::size_t p = i + 2; p + 1 < close; ++p) {
-      const bool type = at(p).is("class") || at(p).is("typename");
-      const std::size_t name = type ? p + 1 : after_type(p);
-      if (name == 0 || at(name).is("...")) refuse(p, "a template's parameter is class T or an integer, int N");
-      parameters.emplace_back(name, Name{type ? Name::Kind::parameter_type : Name::Kind::variable, name, 0});
-      if (!at(name + 1).is(",") && name + 2 != close) refuse(name + 1, "a template's parameter is class T or int N, no more");
-      p = name + 1;
-    }
-    // What it is the template of ends where the scope does.
-    std::size_t end = item;
-    while (end < text_.size() && !at(end).is("{") && !at(end).is(";")) end = at(end).is("(") ? at(end).match + 1 : end + 1;
-    end = at(end).is("{") ? at(end).match : end;
-    for (auto& [name, parameter] : parameters) parameter.to = end, declare(name, parameter);
-    if (at(item).is("struct") || at(item).is("class")) return structure(item, true);
-    return function(item, text_.size(), false);
-  }
-
-  std::size_t after_assert(std::size_t i) const {
-    expect(i + 1, "(", "behind static_assert");
-    return expect(at(i + 1).match + 1, ";", "behind static_assert(...)");
-  }
-
-  std::size_t alias(std::size_t i, std::size_t scope) {
-    expect(i + 2, "=", "behind using NAME");
-    const std::size_t end = after_type(i + 3);
-    if (end == 0) refuse(i + 3, "using NAME = TYPE; where the type is known");
-    declare(i + 1, {Name::Kind::type, i + 1, scope});
-    return expect(end, ";", "behind the type, which is no pointer and no array");
-  }
-
-  std::size_t structure(std::size_t i, bool is_template = false) {
-    std::size_t name = i + 1;
-    while (at(name).is("alignas") || at(name).is("__align__")) name = at(name + 1).is("(") ? at(name + 1).match + 1 : name + 1;
-    const std::size_t open = name + 1;
-    expect(open, "{", "behind a struct's name; there are no bases and no declarations without a body");
-    if (find(name)) refuse(name, "there is one of that name already");
-    const std::size_t close = at(open).match;
-    declare(name, {Name::Kind::type, name, text_.size()});
-    if (is_template)
-      for (std::size_t k = open; k < close; ++k)
-        if (at(k).is(at(name).text) && at(k + 1).is("<")) refuse(k, "a template does not use itself");
-    for (std::size_t k = open + 1; k < close;) k = member(k, name, close);
-    return expect(close + 1, ";", "behind a struct");
-  }
-
-  std::size_t member(std::size_t i, std::size_t of, std::size_t close) {
-    if (at(i).is(";")) return i + 1;
-    if (at(i).is("static_assert")) return after_assert(i);
-    if (at(i).is("using")) return alias(i, close);
-    if (at(i).is("struct") || at(i).is("class") || at(i).is("template"))
-      refuse(i, "no structs and no templates within a struct; define them before it");
-    std::size_t type = after_function_words(i);
-    if (at(type).is(at(of).text) && at(type + 1).is("(")) refuse(type, "no constructors; write {a, b} for the members' values");
-    const std::size_t end = after_type(type);
-    if (end == 0) refuse(type, "a member's type is expected, which is known before");
-    const std::size_t name = after_stars(end);
-    if (at(name).is("operator") || at(name + 1).is("(")) return function(i, close, true);
-    const bool constant = at(i).is("static");
-    for (std::size_t k = end;;) {  // fields
-      if (after_stars(k) != k) refuse(k, "members are values, neither pointers nor references; pass pointers on their own");
-      declare(k, {Name::Kind::variable, at(close).match, close});
-      k = after_extents(k + 1);
-      if (at(k).is("=")) {
-        if (!constant)
-          refuse(k, "members have no values of their own but static constexpr ones; write {a, b} where it is made");
-        while (k < close && !at(k).is(";") && !at(k).is(",")) k = at(k).is("(") || at(k).is("{") ? at(k).match + 1 : k + 1;
-      }
-      if (at(k).is(";")) return k + 1;
-      k = expect(k, ",", "between members");
-    }
-  }
-
-  std::size_t after_function_words(std::size_t i) const {
-    for (;; ++i) {
-      if (is_attribute(i))
-        i = at(i).match;
-      else if (!at(i).is("__device__") && !at(i).is("__host__") && !at(i).is("__forceinline__") && !at(i).is("__noinline__") &&
-               !at(i).is("inline") && !at(i).is("static") && !at(i).is("constexpr"))
-        return i;
-    }
-  }
-
-  std::size_t function(std::size_t i, std::size_t scope, bool member) {
-    const std::size_t begin = i;
-    bool constant = false;
-    const std::size_t type = after_function_words(i);
-    for (std::size_t k = begin; k < type; ++k) constant = constant || at(k).is("constexpr");
-    if (at(type).is("__global__")) refuse(type, "a kernel is extern \"C\" __global__ void NAME(...)");
-    if (const auto instead = gate::instead_of(at(type).text); !instead.empty()) refuse(type, std::string(instead));
-    const std::size_t end = after_type(type);
-    if (end == 0)
-      refuse(type, "outside of functions there are functions, structs, using and constexpr alone; a type is expected");
-    if (at(type).is("extern")) refuse(type, "extern is for kernels and for dynamic shared memory within them");
-    std::size_t name = after_stars(end);
-    std::size_t open = name + 1;
-    if (at(name).is("operator")) {
-      if (!member) refuse(name, "operators are members of a struct");
-      while (open < text_.size() && at(open).kind == Token::Kind::mark && !at(open).is("(")) ++open;
-      if (open == name + 1) open = at(open).match + 1;  // operator()(
-      if (open > name + 3 || !at(open).is("(")) refuse(name, "an operator of marks, with its parameters");
-    }
-    if (!at(open).is("(")) {
-      if (member || !constant || after_stars(end) != end)
-        refuse(name, "no variables outside of functions; constants are constexpr TYPE NAME = VALUE;");
-      return constants(end, scope);
-    }
-    const std::size_t close = at(open).match;
-    std::size_t body = close + 1;
-    while (at(body).is("const")) ++body;
-    if (!at(body).is("{")) refuse(body, "a function has its body here; it is not declared before");
-    parameters(open, at(body).match);
-    statements(body);
-    if (!at(name).is("operator")) declare(name, {Name::Kind::function, at(body).match, scope});
-    return at(body).match + 1;
-  }
-
-  // constexpr int kA = 1, kB[2] = {1, 2};
-  std::size_t constants(std::size_t i, std::size_t scope) {
-    const std::size_t end = declarators(i, scope, true, false);
-    return expect(end, ";", "behind a constant");
-  }
-
-  // Between ( and ), as far as the end of the body.
-  void parameters(std::size_t open, std::size_t scope) {
-    const std::size_t close = at(open).match;
-    if (close == open + 1 || (at(open + 1).is("void") && close == open + 2)) return;
-    for (std::size_t i = open + 1;;) {
-      const std::size_t end = after_type(i);
-      if (end == 0) refuse(i, "a parameter's type is expected, which is known before");
-      for (std::size_t k = i; k < end; ++k)
-        if (at(k).is("auto") || at(k).is("__shared__") || at(k).is("static"))
-          refuse(k, "a parameter has a type of its own; write it");
-      bool pointer = false;
-      std::size_t name = after_stars(end, &pointer);
-      if (is_attribute(name)) name = at(name).match + 1;
-      if (at(name).word()) {
-        const bool array = at(name + 1).is("[");
-        declare(name, {Name::Kind::variable, name, scope, pointer || array});
-        ++name;
-        while (at(name).is("[")) name = at(name).match + 1;
-      }
-      if (name == close) return;
-      i = expect(name, ",", "between parameters, which have no values");
-    }
-  }
-
-  std::size_t kernel(std::size_t i) {
-    if (!at(i + 1).is("\"C\"") || !at(i + 2).is("__global__"))
-      refuse(i, "extern is for kernels, extern \"C\" __global__ void NAME(...), and for dynamic shared memory within them");
-    std::size_t k = i + 3;
-    const auto bounds = [&] {
-      if (at(k).is("__launch_bounds__")) k = at(expect(k + 1, "(", "behind __launch_bounds__") - 1).match + 1;
-    };
-    bounds();
-    k = expect(k, "void", "as a kernel's type");
-    bounds();
-    const std::size_t name = k, open = name + 1;
-    expect(open, "(", "behind a kernel's name");
-    const std::string kernel(at(name).text);
-    if (!std::ranges::count(names_.kernels, kernel)) {
-      std::string all;
-      for (const std::string& one : names_.kernels) all += (all.empty() ? "" : ", ") + one;
-      refuse(name, fmt::format("no such kernel is asked for; the text defines {}", all));
-    }
-    if (std::ranges::count(defined_, kernel)) refuse(name, "it is defined already");
-    if (names_.parameters) signature(name, open);
-    const std::size_t body = at(open).match + 1;
-    expect(body, "{", "behind a kernel's parameters");
-    parameters(open, at(body).match);
-    statements(body);
-    defined_.push_back(kernel), kernels_.push_back(i);
-    return at(body).match + 1;
-  }
-
-  // The types of parameters, one a string: "const float*". `__restrict__` is no part of one.
-  static std::vector<std::string> types_of(const Text& text, std::size_t from, std::size_t to) {
-    std::vector<std::string> types;
-    if (from == to) return types;
-    types.emplace_back();
-    std::size_t words = 0;  // of this one
-    for (std::size_t i = from; i < to; ++i) {
-      const Token& token = text[i];
-      if (token.is(",")) {
-        types.emplace_back(), words = 0;
-      } else if (token.is("*")) {
-        types.back() += "*";
-      } else if (!token.is("__restrict__") && !token.is("const") && (words == 0 || gate::is_type_word(token.text))) {
-        types.back() += (words++ ? " " : "") + std::string(token.text);
-      }
-    }
-    return types;
-  }
-
-  void signature(std::size_t name, std::size_t open) const {
-    const Text wanted(*names_.parameters);
-    const auto asked = types_of(wanted, 0, wanted.size()), given = types_of(text_, open + 1, at(open).match);
-    const auto differ = fmt::format("its parameters are ({}), in this order", *names_.parameters);
-    if (asked != given) refuse(name, differ);
-  }
-
-  // ---- What stands within them.
-
-  // Behind [..][..] of an array that is declared.
-  std::size_t after_extents(std::size_t i) const {
-    std::int64_t elements = 1;
-    for (; at(i).is("["); i = at(i).match + 1)
-      for (std::size_t k = i + 1; k < at(i).match; ++k) {
-        const std::int64_t factor = extent(k);
-        if (at(k - 1).is("<") && at(k - 1).joined == false) continue;
-        if (factor > kMostElements || elements * factor > kMostElements)
-          refuse(k, fmt::format("an array of more than {} elements; use the arrays and the scratch that the kernel is given",
-                                kMostElements));
-        elements *= factor;
-      }
-    return i;
-  }
-
-  // A number, or a constant of the text: an upper bound where they are added or multiplied; 1 for anything else.
-  std::int64_t extent(std::size_t i) const {
-    const Token& token = at(i);
-    if (token.kind == Token::Kind::number) {
-      std::uint64_t value = 0;
-      const bool hex = token.text.size() > 2 && (token.text[1] | 32) == 'x';
-      const std::string_view digits = token.text.substr(hex ? 2 : 0);
-      if (std::from_chars(digits.data(), digits.data() + digits.size(), value, hex ? 16 : 10).ec != std::errc()) value = ~0ull;
-      if (at(i - 1).is("<") && i > 1 && at(i - 2).is("<")) value = value < 40 ? 1ull << value : ~0ull;
-      return static_cast<std::int64_t>(std::clamp<std::uint64_t>(value, 1, kMostElements + 1));
-    }
-    const Name* name = token.word() ? find(i) : nullptr;
-    return name && name->constant > 0 ? name->constant : 1;
-  }
-
-  // Of `a = 1, *b, c[4] = {}`: up to the ; or ) or : behind them. `i` is behind their type.
-  std::size_t declarators(std::size_t i, std::size_t scope, bool constant, bool any_type) {
-    for (;;) {
-      bool pointer = false;
-      const std::size_t name = after_stars(i, &pointer);
-      if (any_type && at(name).is("[")) {  // auto [a, b] =
-        for (std::size_t k = name + 1; k < at(name).match; k += 2) declare(k, {Name::Kind::variable, k, scope});
-        i = at(name).match + 1;
-      } else {
-        declare(name, {Name::Kind::variable, name, scope, pointer || at(name + 1).is("[")});
-        i = after_extents(name + 1);
-      }
-      if (at(i).is("(") && (at(i).match == i + 1 || after_type(i + 1) != 0))
-        refuse(name, "no functions are declared within functions; write = VALUE for a variable");
-      std::int64_t value = at(i).is("=") ? 1 : 0;
-      for (; i < text_.size() && !at(i).is(",") && !at(i).is(";") && !at(i).is(")"); ++i) {
-        if (constant && value > 0) value = std::min(value * extent(i), kMostElements + 1);
-        if (at(i).is("(") || at(i).is("{") || at(i).is("[")) i = at(i).match;
-      }
-      if (constant) declared_[at(name).text].back().constant = value;
-      if (!at(i).is(",")) return i;
-      ++i;
-      if (!at(after_stars(i)).word() || !goes_on(after_stars(i) + 1)) return i;  // f<A, B>(x)
-    }
-  }
-
-  // Whether what stands here can come behind a declared name.
-  bool goes_on(std::size_t i) const {
-    constexpr std::string_view kBehind[] = {"=", ";", ",", "[", "(", "{", ")"};
-    return std::ranges::find(kBehind, at(i).text) != std::end(kBehind) &&
-           !(at(i).is("=") && at(i + 1).is("=") && at(i + 1).joined);
-  }
-
-  // Behind the statement that begins here.
-  std::size_t after_statement(std::size_t i, int depth = 0) const {
-    if (depth > kMostNested) refuse(i, fmt::format("statements within {} others; use functions", kMostNested));
-    if (at(i).is("{")) return at(i).match + 1;
-    if (at(i).is("if")) {
-      const std::size_t open = at(i + 1).is("constexpr") ? i + 2 : i + 1;
-      if (!at(open).is("(")) refuse(open, "'(' is expected behind if");
-      const std::size_t end = after_statement(at(open).match + 1, depth + 1);
-      return at(end).is("else") ? after_statement(end + 1, depth + 1) : end;
-    }
-    if (at(i).is("for") || at(i).is("while") || at(i).is("switch"))
-      return after_statement(at(expect(i + 1, "(", "here") - 1).match + 1, depth + 1);
-    if (at(i).is("do")) i = after_statement(i + 1, depth + 1);
-    while (i < text_.size() && !at(i).is(";") && !at(i).is("}"))
-      i = at(i).is("(") || at(i).is("[") || at(i).is("{") ? at(i).match + 1 : i + 1;
-    return i + 1;
-  }
-
-  bool begins_statement(std::size_t i) const {
-    constexpr std::string_view kBefore[] = {";", "{", "}", ")", "else", "do", ":"};
-    return std::ranges::find(kBefore, at(i - 1).text) != std::end(kBefore);
-  }
-
-  void statements(std::size_t body) {
-    std::vector<std::size_t> blocks{body};
-    for (std::size_t i = body + 1; i < at(body).match; ++i) {
-      while (i > at(blocks.back()).match) blocks.pop_back();
-      if (at(i).is("{")) blocks.push_back(i);
-      const std::size_t block_end = at(blocks.back()).match;
-      if (at(i).is("if") || at(i).is("for") || at(i).is("while") || at(i).is("switch")) {
-        if (at(i).is("while") && at(i - 1).is("}")) continue;  // of do
-        const std::size_t end = std::min(after_statement(i), block_end);
-        const std::size_t open = at(i + 1).is("constexpr") ? i + 2 : i + 1;
-        declaration(open + 1, end);
-      } else if (at(i).is("using")) {
-        alias(i, block_end);
-      } else if (at(i).is("struct") || at(i).is("class") || at(i).is("template")) {
-        refuse(i, "no structs and no templates within functions; define them before");
-      } else if (at(i).is("[") && !is_attribute(i) && begins_lambda(i)) {
-        lambda(i);
-      } else if (begins_statement(i)) {
-        if (at(i).word() && at(i + 1).is(":") && !gate::is_keyword(at(i).text)) labels_.insert(at(i).text);
-        declaration(i, block_end);
-      }
-    }
-  }
-
-  void declaration(std::size_t i, std::size_t scope) {
-    const std::size_t end = after_type(i);
-    if (end == 0) return;
-    bool constant = false, any_type = false;
-    for (std::size_t k = i; k < end; ++k) {
-      constant = constant || at(k).is("constexpr"), any_type = any_type || at(k).is("auto");
-      if (at(k).is("static") && !at(k + 1).is("constexpr") && !(k > i && at(k - 1).is("constexpr")))
-        refuse(k, "nothing lasts from call to call; use __shared__, or static constexpr");
-      if (at(k).is("inline")) refuse(k, "no functions within functions");
-    }
-    const std::size_t name = after_stars(end);
-    if (any_type ? !at(name).word() && !at(name).is("[") : !at(name).word() || !goes_on(name + 1)) return;
-    declarators(end, scope, constant, any_type);
-  }
-
-  bool begins_lambda(std::size_t i) const {
-    const Token &before = at(i - 1), &behind = at(at(i).match + 1);
-    const bool subscript = (before.word() && !before.is("return")) || before.kind == Token::Kind::number || before.is("]") ||
-                           before.is(")") || before.is("&") || before.is("*") || before.is("}");
-    return !subscript && (behind.is("(") || behind.is("{") || behind.is("mutable"));
-  }
-
-  void lambda(std::size_t i) {
-    const std::size_t close = at(i).match;
-    std::size_t body = close + 1;
-    while (body < text_.size() && !at(body).is("{") && !at(body).is(";"))
-      body = at(body).is("(") ? at(body).match + 1 : body + 1;
-    if (!at(body).is("{")) refuse(i, "a lambda has a body");
-    for (std::size_t k = i + 1; k < close; ++k)
-      if (at(k).word() && at(k + 1).is("=")) declare(k, {Name::Kind::variable, k, at(body).match});
-    if (at(close + 1).is("(")) parameters(close + 1, at(body).match);
-  }
-
-  // ---- Every word and mark.
+  const Token& at(std::size_t i) const { return declared_.text()[i]; }
+  [[noreturn]] void refuse(std::size_t i, std::string why) const { declared_.text().refuse(i, std::move(why)); }
 
   void look_at(std::size_t i) const {
     const Token& token = at(i);
@@ -502,20 +36,20 @@ class Gate {
       refuse(i, "no strings and no characters, but for extern \"C\"; write the number");
     const Token &before = at(i - 1), &behind = at(i + 1);
     if (i > 0 && token.is("::")) {
-      const bool known = before.is("ak") || before.is(">") || gate::is_prelude_type(before.text) ||
-                         (before.word() && find(i - 1) && find(i - 1)->kind == Name::Kind::type);
+      const bool known = before.is("ak") || before.is(">") || is_prelude_type(before.text) ||
+                         (before.word() && declared_.find(i - 1) && declared_.find(i - 1)->kind == Name::Kind::type);
       if (!known || !behind.word()) refuse(i, "only ak::NAME, and members of the prelude's structs and the text's own");
     } else if (token.is("::")) {
       refuse(i, "only ak::NAME, and members of the prelude's structs and the text's own");
     } else if (token.is("*") || token.is("&")) {
       abstract(i);
-    } else if (token.is("~") && behind.word() && find(i + 1) && find(i + 1)->kind == Name::Kind::type) {
+    } else if (token.is("~") && behind.word() && declared_.find(i + 1) && declared_.find(i + 1)->kind == Name::Kind::type) {
       refuse(i, "no destructors");
     } else if (token.is(".") && behind.is(".")) {
       refuse(i, "no parameter packs");
     } else if (token.is("(")) {
       cast(i);
-    } else if (is_attribute(i)) {
+    } else if (declared_.is_attribute(i)) {
       if (at(i).match != i + 4 || !(at(i + 2).is("maybe_unused") || at(i + 2).is("nodiscard") || at(i + 2).is("fallthrough") ||
                                     at(i + 2).is("likely") || at(i + 2).is("unlikely")))
         refuse(i + 2, "[[maybe_unused]], [[nodiscard]], [[fallthrough]], [[likely]], [[unlikely]] are the only attributes");
@@ -525,10 +59,10 @@ class Gate {
   // A type with a star and no name behind: `(float4*)a` of a pointer is the only one. Others make pointers of numbers, in casts
   // and through templates' arguments.
   void abstract(std::size_t i) const {
-    const std::size_t end = after_stars(i);
+    const std::size_t end = declared_.after_stars(i);
     if (!at(end).is(">") && !at(end).is(",") && !at(end).is(")")) return;
     if (at(end).is(")")) {
-      const std::size_t open = at(end).match, type = after_type(open + 1);
+      const std::size_t open = at(end).match, type = declared_.after_type(open + 1);
       const std::size_t operand = end + 1;
       bool one = type == i && at(i).is("*");
       for (std::size_t k = i + 1; k < end; ++k) one = one && !at(k).is("*") && !at(k).is("&");
@@ -543,7 +77,7 @@ class Gate {
     const bool brackets = at(i).is("(");
     const std::size_t end = brackets ? at(i).match : i + 1;
     const std::size_t first = brackets ? i + 1 : i;
-    const Name* name = at(first).word() ? find(first) : nullptr;
+    const Name* name = at(first).word() ? declared_.find(first) : nullptr;
     if (!name || !name->pointer) return false;
     if (brackets && first + 1 < end && !at(first + 1).is("+")) return false;
     for (std::size_t k = first + 1; k < end; ++k) {
@@ -559,7 +93,7 @@ class Gate {
   // (T)x and T(x) of a template's T, which may be a pointer.
   void cast(std::size_t open) const {
     const auto is_parameter = [&](std::size_t i) {
-      const Name* name = at(i).word() ? find(i) : nullptr;
+      const Name* name = at(i).word() ? declared_.find(i) : nullptr;
       return name && name->kind == Name::Kind::parameter_type;
     };
     const std::size_t close = at(open).match;
@@ -574,9 +108,9 @@ class Gate {
   void word(std::size_t i) const {
     const std::string_view text = at(i).text;
     const std::string_view before = i > 0 ? at(i - 1).text : std::string_view();
-    const bool keyword = gate::is_keyword(text) || gate::is_type_word(text);
+    const bool keyword = is_keyword(text) || is_type_word(text);
     if (before == "." || before == "->") {
-      if (gate::is_reserved(text) || text == "operator" || text == "template") refuse(i, "no such member");
+      if (is_reserved(text) || text == "operator" || text == "template") refuse(i, "no such member");
       if (!keyword || before == ".") return;
     }
     if (text == "ak") {
@@ -584,21 +118,21 @@ class Gate {
       return;
     }
     if (before == "::") {
-      if (i > 1 && at(i - 2).is("ak") && !gate::is_prelude_name(text))
+      if (i > 1 && at(i - 2).is("ak") && !is_prelude_name(text))
         refuse(i, "the prelude has no such function; use those that are described");
-      if (gate::is_reserved(text)) refuse(i, "no such member");
+      if (is_reserved(text)) refuse(i, "no such member");
       return;
     }
     if (keyword) return placed(i);
-    if (const auto instead = gate::instead_of(text); !instead.empty()) refuse(i, std::string(instead));
-    if (gate::is_built_in(text)) return;
-    if (!gate::is_reserved(text)) {
-      if (find(i) || std::ranges::binary_search(naming_, i)) return;
+    if (const auto instead = instead_of(text); !instead.empty()) refuse(i, std::string(instead));
+    if (is_built_in(text)) return;
+    if (!is_reserved(text)) {
+      if (declared_.find(i) || declared_.declared_at(i)) return;
       if (std::ranges::count(names_.kernels, text)) return called(i);
-      if (i > 1 && is_attribute(i - 2)) return;
-      if ((before == "goto" || at(i + 1).is(":")) && labels_.contains(text)) return;
+      if (i > 1 && declared_.is_attribute(i - 2)) return;
+      if ((before == "goto" || at(i + 1).is(":")) && declared_.is_label(text)) return;
     }
-    const bool later = declared_.contains(text);
+    const bool later = declared_.declared_anywhere(text);
     refuse(i, later ? "it is not declared at this place: functions come before those that call them, and none calls itself"
                     : "it is neither declared nor among the names that are allowed");
   }
@@ -608,7 +142,7 @@ class Gate {
     const Token& behind = at(i + 1);
     if (at(i).is("__restrict__") && names_.parameters && names_.parameters->find("__restrict__") == std::string::npos)
       refuse(i, "the arrays may overlap, so that nothing is __restrict__");
-    if (at(i).is("extern") && !behind.is("__shared__") && !std::ranges::count(kernels_, i))
+    if (at(i).is("extern") && !behind.is("__shared__") && !declared_.begins_kernel(i))
       refuse(i, "extern is for kernels and shared memory");
     if (at(i).is("operator") && i > 0 && (at(i - 1).is(".") || at(i - 1).is("->"))) refuse(i, "operators are called as such");
     if (at(i).is("__global__") && (i == 0 || !at(i - 1).is("\"C\"")))
@@ -624,35 +158,28 @@ class Gate {
   }
 
   const GateNames& names_;
-  const Text text_;
-  std::map<std::string_view, std::vector<Name>, std::less<>> declared_;
-  std::vector<std::size_t> naming_;  // where names are declared
-  std::set<std::string_view> labels_;
-  std::vector<std::size_t> kernels_;  // where they begin
-  std::vector<std::string> defined_;  // kernels
+  const Declarations declared_;
 };
 
 }  // namespace
+}  // namespace gate
 
 std::string_view gate_rules() {
-  return "One text in CUDA C++, at most 16 KiB: the kernels that are asked for, extern \"C\" __global__ void NAME(the "
-         "parameters as "
-         "given), and before them what they use: __device__ functions, structs of values, templates of class T or int N, "
-         "constexpr constants, using. Each comes before its use; none calls itself. Of names: those that you declare, CUDA's "
-         "threadIdx and its kin, barriers, shuffles, votes, atomics, mathematics, and ak::NAME as described.\n"
-         "Not taken: preprocessor lines but #pragma unroll, strings and characters, asm, backslashes, std::, reinterpret_cast "
-         "and "
-         "const_cast (but (float4*)a of a pointer a is), unions, pointers in structs, function pointers, new, malloc, printf, "
-         "assert, clocks, volatile, static or device variables, launches, cooperative groups, recursion, generic lambdas, "
-         "arrays "
-         "of more than 65536 elements, names that begin with two underscores and are not CUDA's.";
+  return R"(One text in CUDA C++ of at most 16 KiB: the kernels that are asked for, extern "C" __global__ void NAME(the parameters as
+given), and before them what they use: __device__ functions, structs of values, templates of class T or int N, constexpr
+constants, using. Each comes before its use; none calls itself. Its names: those that it declares, threadIdx and its kin,
+barriers, shuffles, votes, atomics, mathematics, and ak::NAME as described.
+Not taken: preprocessor lines but #pragma unroll, strings and characters, backslashes, asm, std::, reinterpret_cast and
+const_cast (but (float4*)a of a pointer a is), unions, pointers in structs, function pointers, new, malloc, printf, assert,
+clocks, volatile, static or device variables, launches, cooperative groups, recursion, generic lambdas, arrays of more than
+65536 elements, names that begin with two underscores and are not CUDA's.)";
 }
 
 std::string Refusal::text() const { return line == 0 ? why : fmt::format("line {}: '{}': {}", line, word, why); }
 
 std::optional<Refusal> refused(std::string_view text, const GateNames& names) {
   try {
-    Gate(text, names).check();
+    gate::Gate(text, names).check();
     return std::nullopt;
   } catch (Refusal& refusal) {
     return std::move(refusal);

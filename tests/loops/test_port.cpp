@@ -192,8 +192,8 @@ TEST_CASE("port: one thread is tried before the time is over, however many other
   request.verdict.function.body[0].begin = integer(1);
   request.verdict.function.body[0].body[0].value = binary("*", f32("k"), at("a", binary("-", i32("i"), integer(1))));
   const loop::Node& nest = request.verdict.function.body[0];
-  request.verdict.dependences = {// so that the C function's run says nothing new
-                                 {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
+  request.verdict.dependences = {  // so that the C function's run says nothing new
+      {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
   request.function = request.verdict.function;
   request.source.file = "scale.c", request.source.function = "scale";
   request.source.text =
@@ -265,8 +265,7 @@ TEST_CASE("port: a host that ignores the ends of its children gets what others g
     source.file = "scale.c", source.function = "scale", source.text = text;
     return port::analyse(source, {}, with, Deadline::in(60));
   };
-  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) ==
-        "i:parallel");
+  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) == "i:parallel");
   CHECK_THROWS_WITH_AS(analysed("void other(void) {}", tools), doctest::Contains("scale"), Error);
   const port::Tried tried = ported({}, 0, AK_BINARY_DIR "/ak-worker").tried.at(0);
   CAPTURE(tried.why);
