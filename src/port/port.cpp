@@ -13,6 +13,7 @@
 #include "plan/resources.hpp"
 #include "port/arms.hpp"
 #include "port/candidates.hpp"
+#include "port/compiled_apart.hpp"
 #include "port/emulated.hpp"
 #include "port/gate.hpp"
 #include "port/gpu_proof.hpp"
@@ -36,6 +37,7 @@ constexpr std::int64_t kMostTimedBytes = std::int64_t{256} << 20;
 constexpr double kMostTimedIterations = 64e6;
 constexpr double kMostQuickIterations = 250e3;  // of a function of constant sizes, within a call's budget
 constexpr double kTraceSeconds = 5;
+constexpr double kMostCompileSeconds = 60;  // of a text that no template has made
 constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
 
 Status status_of(Cause cause) {
@@ -372,6 +374,19 @@ class Porting {
     return overflows_;
   }
 
+  // A text that no template has made has a process of its own for it.
+  Compiled compiled_for_gpu(const Tried& tried, const std::string& text) const {
+    const std::string arch = gpu_->resources->facts().arch();
+    if (tried.candidate.origin == loop::Origin::templates) return compile_kernels(text, arch);
+    try {
+      return compile_apart(text, arch, request_.tools.worker, std::min(kMostCompileSeconds, deadline_.remaining()));
+    } catch (const Error& error) {
+      Compiled none;
+      none.failure = error.what();
+      return none;
+    }
+  }
+
   void compile_one(Tried& tried) {
     const ak::Source source(kernel_text(tried.candidate));
     if (gpu_->quarantined)
@@ -379,7 +394,7 @@ class Porting {
         tried.status = Status::fault, tried.why = "in quarantine: " + *why;
         return;
       }
-    const Compiled compiled = compile_kernels(source.text, gpu_->resources->facts().arch());
+    const Compiled compiled = compiled_for_gpu(tried, source.text);
     tried.image = compiled.cubin;
     if (!compiled.cubin.empty()) return;
     tried.status = Status::compile, tried.why = compiled.failure;

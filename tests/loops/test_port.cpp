@@ -19,6 +19,7 @@
 #include "made.hpp"
 #include "port/analysis.hpp"
 #include "port/candidates.hpp"
+#include "port/compiled_apart.hpp"
 #include "port/port.hpp"
 #include "port/templates/templates.hpp"
 
@@ -224,6 +225,28 @@ TEST_CASE("port: kernels are compiled without contraction, which the proof of eq
   REQUIRE(apart.failure == "");
   CHECK(apart.cubin == port::compile_kernels(text, "sm_90a").cubin);
   CHECK(apart.cubin != compile(text, "sm_90a").cubin);
+}
+
+TEST_CASE("port: what nobody has reviewed is compiled in a process of its own, and ends there when it should") {
+  if (!compiler_available()) return;
+  const std::string worker = AK_BINARY_DIR "/ak-worker";
+  const std::string text =
+      "extern \"C\" __global__ void f(float* a, float b, float c) { a[threadIdx.x] = a[threadIdx.x] * b + c; }";
+  CHECK(port::compile_apart(text, "sm_90a", worker, 30).cubin == port::compile_kernels(text, "sm_90a").cubin);
+  CHECK(
+      port::compile_apart("extern \"C\" __global__ void f() { x; }", "sm_90a", worker, 30).failure.find("\"x\" is undefined") !=
+      std::string::npos);
+  // Small and unreasonable: 128^4 copies of a statement.
+  std::string loops;
+  for (const char* i : {"i", "j", "k", "l"})
+    loops += std::string("\n#pragma unroll 128\nfor (int ") + i + " = 0; " + i + " < n; ++" + i + ")";
+  const Compiled endless = port::compile_apart(
+      "extern \"C\" __global__ void f(int n, float* a) {" + loops + " a[i ^ j ^ k ^ l] += i * a[j] + k * a[l];\n}", "sm_90a",
+      worker, 1);
+  CHECK(endless.cubin.empty());
+  CHECK_MESSAGE(endless.failure.find("does not compile for the GPU within 1 s") != std::string::npos, endless.failure);
+  CHECK_THROWS_WITH_AS(port::compile_apart(text, "sm_90a", "/nowhere/ak-worker", 1), doctest::Contains("/nowhere/ak-worker"),
+                       Error);
 }
 
 TEST_CASE("port: kernels for whose compiler the time was too short are left for later, not given up") {
