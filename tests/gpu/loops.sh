@@ -22,7 +22,7 @@ classes=(map:apply_window distribution:mirror_in_place expansion:difference_to_p
          convolution:fir_filter reorder:lagged_sum_then_pull snapshot:divide_by_last overwrites:two_writes_later_wins
          reduction:sum_in_double argmax:position_of_largest scan:suffix_sum recurrence:exponential_smoothing second_order:two_pole_filter chains:even_distances
          compaction:keep_positive exit:first_negative scatter:scatter_plain histogram:histogram wavefront:common_subsequence
-         lines:shift_down_left rounds:heat_in_time sequential:product_of_last_two serial:logistic_map)
+         lines:shift_down_left rounds:heat_in_time sequential:product_of_last_two serial:biquad_in_place)
 
 usage() { sed -n '2,13p' "$0"; exit 2; }
 fail() { echo "error: $1" >&2; exit 2; }
