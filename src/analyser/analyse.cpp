@@ -177,9 +177,12 @@ std::optional<loop::Verdict> with_rows_assumed(const loop::Verdict& plain, const
                                                const Facts& facts, const std::vector<loop::Note>& notes,
                                                const std::set<std::string>& without, const Limits& limits) {
   constexpr std::size_t kMost = 4;
-  if (!facts.assumed.empty() || doubtful.empty() || doubtful.size() > kMost || left_open(plain) == 0) return std::nullopt;
+  if (!facts.assumed.empty() || doubtful.empty() || left_open(plain) == 0) return std::nullopt;
   Facts more = facts;
   more.assumed = doubtful;
+  // Rows' lengths are worth more than how far from edges loops stay.
+  std::ranges::stable_partition(more.assumed, [](const loop::Term& one) { return one.text == ">"; });
+  if (more.assumed.size() > kMost) more.assumed.resize(kMost);
   const auto assuming = [&] { return analysed(plain.function, more, notes, with_all(without, {"loop unrolling"}), limits); };
   loop::Verdict best = assuming();
   if (!best.refused.empty() || best.in_order || left_open(best) >= left_open(plain)) return std::nullopt;

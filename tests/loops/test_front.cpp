@@ -1061,6 +1061,9 @@ void pitched(int w, int h, int pitch, float a[h * pitch]) {
     for (int x = 0; x < w; x++) a[y * pitch + x] += 1;
 }
 void chaos(int n, float a[n], int k) { for (int i = 1; i < n; i++) a[i] = a[i - 1] * (1 - a[i - 1]) * k; }
+void columns(int n, int r, int s, int u, int v, int w, float *x, float *y, float *z) {
+  for (int i = r; i < n - s; i++) x[i * u] += 1, y[i * v] += 1, z[i * w] += 1;
+}
 void box(int h, int w, int r, const float *x, float *y) {
   for (int i = r; i < h - r; i++)
     for (int j = r; j < w - r; j++) {
@@ -1084,6 +1087,7 @@ void box(int h, int w, int r, const float *x, float *y) {
   CHECK(steers("echo") == Names{"delay"});
   for (const char* name : {"turn", "next_row"}) CHECK_MESSAGE(steers(name) == Names{}, name);
   CHECK(steers("pitched") == Names{"pitch"});
+  CHECK(verdict_of("columns").assumed.size() == 3);  // margins do not crowd out rows
   // Of a window neither the rows' length says more nor how far it reaches, as that is no less than nothing.
   const auto box = verdict_of("box");
   CHECK(box.steering == Names{});
