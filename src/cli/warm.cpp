@@ -153,7 +153,8 @@ void add_warm(Program& program) {
       .required();
   command.option(
       "--m", [state](const std::string& word) { state->tokens = tokens_of("--m", word); },
-      "a range of m for every line instead of its own, as in 1:512 or 1..512: each bucket of it is tuned; in a list, its column m "
+      "a range of m for every line instead of its own, as in 1:512 or 1..512: each bucket of it is tuned; in a list, its "
+      "column m "
       "may hold one");
   state->search.add_to(command);
   command.flag("--force", state->force, "search again although records stand, and replace them");
