@@ -505,9 +505,14 @@ class Ports {
     if (first) entry.note = ported.note;
     if (!state_.out.empty()) hand_over(request, first ? "" : part, ported, chosen, entry);
     if (winner.kernels.empty() || !resources_) return;
-    const std::string key = loop::winner_key(request.function, request.call, describe(hardware_), loop::by_llm(winner));
-    store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
-    entry.kept = (first || entry.kept) && store_->persistent();
+    if (const bool llms = loop::by_llm(winner); llms && settings_.llm_code != LlmCode::kept) {
+      entry.kept = false;
+      entry.note += fmt::format("{}an LLM wrote its kernel, which AK_LLM_CODE=kept alone keeps", entry.note.empty() ? "" : "; ");
+    } else {
+      const std::string key = loop::winner_key(request.function, request.call, describe(hardware_), llms);
+      store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
+      entry.kept = (first || entry.kept) && store_->persistent();
+    }
     for (port::Timing timing : ported.timings) {
       if (!macros.empty()) timing.size = macros + (timing.size.empty() ? "" : " ") + timing.size;
       entry.timings.push_back(std::move(timing));

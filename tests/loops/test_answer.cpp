@@ -36,7 +36,7 @@ TEST_CASE("answer: what a template makes, written as an answer, is read as the s
       CAPTURE(own->name);
       REQUIRE(read.fault == "");
       CHECK(read.why == "because");
-      CHECK(read.candidate.template_name == kByLlm);
+      CHECK(read.candidate.origin == loop::Origin::llm);
       CHECK(candidate.text.ends_with(read.candidate.text));
       REQUIRE(read.candidate.launches.size() == candidate.launches.size());
       REQUIRE(read.candidate.scratch.size() == candidate.scratch.size());

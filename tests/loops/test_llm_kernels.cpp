@@ -145,7 +145,7 @@ TEST_CASE(
   REQUIRE(run.tried.size() == 1);
   CHECK(run.tried[0].asked->as_template);
   CHECK(run.tried[0].asked->why == "a map");
-  CHECK(run.tried[0].candidate.template_name == kByLlm);
+  CHECK(run.tried[0].candidate.origin == loop::Origin::llm);
 }
 
 TEST_CASE("llm kernels: a mailbox's answers replay to the same; without one the question lies there and nothing is tried") {

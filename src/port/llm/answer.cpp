@@ -196,7 +196,7 @@ void read_whole(std::string_view text, const loop::Function& function, KernelAns
   if (json.size() > kMostJson) missing(fmt::format("the JSON is longer than {} KiB", kMostJson >> 10));
   read_json("answer", json, [&](const JsonValue& whole) { Reader(function, answer).read(whole); });
   answer.candidate.text = code->text;
-  answer.candidate.template_name = kByLlm;
+  answer.candidate.origin = loop::Origin::llm;
 }
 
 }  // namespace

@@ -11,9 +11,6 @@
 
 namespace ak::port {
 
-/// Candidate::template_name of what a model wrote.
-inline constexpr const char* kByLlm = "llm";
-
 struct KernelAnswer {
   loop::Candidate candidate;  // same_bits is left to who judges
   std::string why;            // the model's reason: one printable line, may be empty

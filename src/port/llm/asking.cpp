@@ -67,7 +67,8 @@ std::string ask_for_kernels(const PortRequest& request, const Judge& judge, cons
     const bool whole = answer.ok();
     Tried& tried = to.emplace_back();
     tried.candidate = std::move(answer.candidate);
-    tried.candidate.template_name = kByLlm, tried.candidate.same_bits = facts.same_bits;
+    tried.candidate.template_name = kLlm, tried.candidate.origin = loop::Origin::llm;
+    tried.candidate.same_bits = facts.same_bits;
     Judged judged;
     tried.asked = Asked{question->number,
                         question->anew,
