@@ -12,6 +12,7 @@
 #include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "port/figures.hpp"
+#include "port/report_llm.hpp"
 #include "port/section.hpp"
 
 namespace ak::port {
@@ -74,6 +75,7 @@ class Report {
     add_one_thread();
     add_extremes();
     add_attempts();
+    for (Section& section : llm_sections(results)) sections_.push_back(std::move(section));
     add_timeouts();
     add_notes();
     if (older) add_changes(*older);
@@ -348,6 +350,24 @@ std::string report_files(const std::string& file, const std::string& older, Mark
   return report(results, &before, markup);
 }
 
+namespace {
+
+// "LLM right at attempt 2, 4120 tokens".
+std::string llm_summary(const Entry& e) {
+  std::size_t made = 0, right = 0;
+  for (const Attempt& attempt : e.attempts) {
+    if (!attempt.llm) continue;
+    ++made;
+    if (attempt.status == Status::passed && right == 0) right = made;
+  }
+  if (made == 0) return {};
+  return fmt::format("LLM {}, {} tokens",
+                     right ? fmt::format("right at attempt {}", right) : fmt::format("wrong in {}", counted(made, "attempt")),
+                     e.llm_tokens);
+}
+
+}  // namespace
+
 std::string summary(const Entry& e) {
   std::string out = plain(e.name);
   const auto add = [&](std::string_view before, std::string_view what) {
@@ -359,6 +379,7 @@ std::string summary(const Entry& e) {
   if (!e.passed()) {
     add("  ", name(e.status));
     add(": ", e.why);
+    add("  ", llm_summary(e));
     return out;
   }
   if (e.timings.empty()) {
@@ -371,6 +392,7 @@ std::string summary(const Entry& e) {
     add("  moved ", shown(t[ArmId::moved]));
   }
   if (!e.only.empty()) add("  only for ", e.only);
+  add("  ", llm_summary(e));
   if (e.kept) add("  ", "kept");
   if (const auto late = std::ranges::count_if(e.attempts, &Attempt::late))
     add("  ", fmt::format("{} of {} not tried in time (--seconds)", late, counted(e.attempts.size(), "candidate")));
