@@ -103,15 +103,23 @@ constexpr const char* kTemplates = "template";
 constexpr const char* kLlmAlone = "llm";
 constexpr const char* kBoth = "both";
 
-Options options_of(const PortState& state) {
+// Who asks a language model here wants its kernels proven; they are kept where that is said.
+Settings settings_of(const PortState& state) {
   Options options = state.search.options();
   if (!state.llm.empty()) options.llm = state.llm;
-  return options;
+  Settings settings = resolve(options);
+  if (state.llm.empty() || settings.llm_code != LlmCode::off) return settings;
+  const auto entry = std::ranges::find(settings.entries, "AK_LLM_CODE", &Settings::Entry::variable);
+  if (entry != settings.entries.end() && entry->source != "default")
+    throw Error(ErrorCode::invalid_argument,
+                "--llm: AK_LLM_CODE is off; worker proves what a language model writes, kept keeps it too");
+  settings.llm_code = LlmCode::worker;
+  return settings;
 }
 
 class Ports {
  public:
-  explicit Ports(const PortState& state) : state_(state), settings_(resolve(options_of(state))), asked_(read(state)) {
+  explicit Ports(const PortState& state) : state_(state), settings_(settings_of(state)), asked_(read(state)) {
     tools_ = {settings_.analyser, settings_.compiler, settings_.worker};
     if (!state.llm.empty()) asking_ = asking();
     if (!state.attempts.empty()) attempts_.emplace(state.attempts);
