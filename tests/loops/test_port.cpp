@@ -236,13 +236,11 @@ TEST_CASE("port: what nobody has reviewed is compiled in a process of its own, a
   CHECK(
       port::compile_apart("extern \"C\" __global__ void f() { x; }", "sm_90a", worker, 30).failure.find("\"x\" is undefined") !=
       std::string::npos);
-  // Small and unreasonable: 128^4 copies of a statement.
-  std::string loops;
-  for (const char* i : {"i", "j", "k", "l"})
-    loops += std::string("\n#pragma unroll 128\nfor (int ") + i + " = 0; " + i + " < n; ++" + i + ")";
   const Compiled endless = port::compile_apart(
-      "extern \"C\" __global__ void f(int n, float* a) {" + loops + " a[i ^ j ^ k ^ l] += i * a[j] + k * a[l];\n}", "sm_90a",
-      worker, 1);
+      "template <int a, int b> struct T { enum { v = T<a - 1, b>::v + T<a - 1, b + (1 << a)>::v }; };\n"
+      "template <int b> struct T<0, b> { enum { v = 1 }; };\n"
+      "extern \"C\" __global__ void f(int* a) { a[0] = T<24, 0>::v; }",
+      "sm_90a", worker, 1);
   CHECK(endless.cubin.empty());
   CHECK_MESSAGE(endless.failure.find("does not compile for the GPU within 1 s") != std::string::npos, endless.failure);
   CHECK_THROWS_WITH_AS(port::compile_apart(text, "sm_90a", "/nowhere/ak-worker", 1), doctest::Contains("/nowhere/ak-worker"),
