@@ -156,6 +156,21 @@ TEST_CASE("port that is interrupted ends what it has started and leaves no folde
   }
 }
 
+TEST_CASE("port --llm asks nobody where AK_LLM_CODE is off; doctor says what it is otherwise") {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("ak_llm_code_{}", getpid());
+  std::filesystem::create_directories(folder);
+  const std::string source = (folder / "f.c").string();
+  std::ofstream(source) << "void twice(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }\n";
+  const Result r = run_ak(fmt::format("port {} twice --llm mailbox:{}", source, (folder / "box").string()), "AK_LLM_CODE=off");
+  CHECK(r.code == 2);
+  CHECK(has(r.output, "--llm: AK_LLM_CODE is off; worker proves what a language model writes, kept keeps it too"));
+  CHECK(!std::filesystem::exists(folder / "box"));
+  CHECK(has(run_ak("doctor", "AK_LLM_CODE=kept").output,
+            "kept: kernels that an LLM wrote for a loop serve once they are proven"));
+  CHECK(!has(run_ak("doctor").output, "AK_LLM_CODE"));
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("port --verdict refuses what the port refuses") {
   const OutFolder folder;
   const std::string source =
