@@ -63,7 +63,7 @@ TEST_CASE(
       {"bounds", answer("  b[i] = a[i + 1] * 2.0f;\n")},
       {"divergence", answer("  if (i < n - 1) __syncthreads();\n" + std::string(kRight))},
       {"incorrect", answer("  if (i < n) b[i] = a[i + 1] * 2.5f;\n")},
-      {"steps", answer("  for (int k = 0; i < n; k ^= 1) b[i] = k;\n")},
+      {"steps", answer("  if (n > 0)\n    for (;;) {\n    }\n")},
       {"fault", answer("  if (i < n) b[i] = n / (n - n);\n")},
       {"passed", answer(kRight)}};
   ak::testing::LlmServer server([&](const auto&, httplib::Response& response, int call) {
