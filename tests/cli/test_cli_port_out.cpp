@@ -2,9 +2,11 @@
 #include <pty.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <sstream>
 #include <vector>
 
+#include "llm/chat.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -325,4 +327,46 @@ TEST_CASE("port: a stride of which nothing is said is as wide as its rows, and a
   const std::string given = line("--size h=4 --size w=9 --size pitch=12");
   CHECK(has(given, "  only for pitch=12\n"));
   CHECK(!has(given, "chosen"));
+}
+
+TEST_CASE("port --llm: its options go together; a mailbox's answer is proven, said and written with its attempt, and replays") {
+  if (!ak::has_llm()) return;
+  const OutFolder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string environment = "AK_ANALYSER=" + folder.analyser();
+  const auto run = [&](const std::string& words) {
+    return run_ak(fmt::format("port {} doubled {}", source, words), environment);
+  };
+  CHECK(run("--attempts x").output == "ak: --attempts: it goes with --llm\n");
+  CHECK(run("--proposer both").output == "ak: --proposer both: it goes with --llm\n");
+  CHECK(run("--llm mailbox:/ --proposer template").output == "ak: --proposer template: it does not go with --llm\n");
+  CHECK(run("--prompt --verdict").output == "ak: --prompt: it does not go with --verdict\n");
+
+  const std::string llm = fmt::format("--quick --proposer llm --prompt-arm verdict --llm mailbox:{} --attempts {}/a.jsonl ",
+                                      folder.path.string(), folder.path.string());
+  Result r = run(llm + "--seconds 0.7");
+  CAPTURE(r.output);
+  CHECK(r.code == 1);
+  std::string prompt;
+  for (const auto& one : fs::directory_iterator(folder.path))
+    if (one.path().string().ends_with(".prompt.txt")) prompt = one.path().string();
+  REQUIRE(!prompt.empty());
+  std::ostringstream asked;
+  asked << std::ifstream(prompt).rdbuf();
+  CHECK(run("--prompt --prompt-arm verdict").output == asked.str());
+  std::ofstream(prompt.substr(0, prompt.size() - 10) + "reply.txt")
+      << "```json\n{\"launches\": [{\"kernel\": \"k\", \"blocks\": \"(n + 63) / 64\", \"threads\": 64}]}\n```\n```cuda\n"
+         "extern \"C\" __global__ void k(int n, float* a) {\n  const int i = blockIdx.x * 64 + threadIdx.x;\n"
+         "  if (i < n) a[i] = 2.0f * a[i];\n}\n```\n";
+  for (int time = 0; time < 2; ++time) {
+    r = run(llm);
+    CHECK(r.code == 0);
+    CHECK(r.output.find("LLM right at attempt 1, ") != r.output.npos);
+    std::ostringstream lines;
+    lines << std::ifstream(folder.path / "a.jsonl").rdbuf();
+    CHECK(lines.str().starts_with("{\"function\":\"doubled\","));
+    CHECK(lines.str().find("\"status\":\"passed\"") != std::string::npos);
+    CHECK(std::ranges::count(lines.str(), '\n') == 1);
+  }
 }
