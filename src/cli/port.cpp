@@ -35,7 +35,7 @@
 #include "port/artifacts.hpp"
 #include "port/c_bench.hpp"
 #include "port/candidates.hpp"
-#include "port/llm/facts.hpp"
+#include "port/llm/kernel_facts.hpp"
 #include "port/one_thread.hpp"
 #include "port/report.hpp"
 #include "tune/device_turn.hpp"

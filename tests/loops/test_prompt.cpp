@@ -7,7 +7,7 @@
 #include "corpus.hpp"
 #include "loop/c_tokens.hpp"
 #include "port/llm/excerpt.hpp"
-#include "port/llm/facts.hpp"
+#include "port/llm/kernel_facts.hpp"
 #include "port/size_expression.hpp"
 
 using namespace ak;

@@ -90,6 +90,7 @@ TEST_CASE("the library prints through its log alone") {
   for (const char* folder : {"src", "cache"})
     for (const auto& entry : fs::recursive_directory_iterator(fs::path(AK_SOURCE_DIR) / folder)) {
       const std::string file = fs::relative(entry.path(), AK_SOURCE_DIR);
+      if (file.starts_with("src/port/gate")) continue;  // names what kernels must not call
       if (file.starts_with("src/cli/") || file == "src/ak_worker.cpp" || file == "src/analyser/main.cpp" || file == "src/base/log.cpp") continue;  // programs
       if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
       std::ifstream in(entry.path());

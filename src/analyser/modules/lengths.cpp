@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "analyser/modules/calls.hpp"
+#include "analyser/modules/call_sets.hpp"
 #include "analyser/modules/isl_terms.hpp"
 #include "analyser/modules/modules.hpp"
 #include "analyser/modules/reaches.hpp"

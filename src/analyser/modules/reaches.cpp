@@ -5,7 +5,7 @@
 
 #include "analyser/counters.hpp"
 #include "analyser/integer_sum.hpp"
-#include "analyser/modules/calls.hpp"
+#include "analyser/modules/call_sets.hpp"
 #include "analyser/modules/isl_terms.hpp"
 
 namespace ak::analyser::flow {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "port/llm/attempts.hpp"
-#include "port/llm/prompt.hpp"
+#include "port/llm/kernel_prompt.hpp"
 
 namespace ak {
 class Chat;

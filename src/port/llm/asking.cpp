@@ -10,7 +10,7 @@
 #include "loop/c_tokens.hpp"
 #include "port/candidates.hpp"
 #include "port/llm/answer.hpp"
-#include "port/llm/facts.hpp"
+#include "port/llm/kernel_facts.hpp"
 #include "port/pinned.hpp"
 
 namespace ak::port {

@@ -2,6 +2,8 @@
 // and after all earlier ones are known.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -41,7 +43,7 @@ struct Carried {
   std::string first(std::size_t i) const { return (array() ? name : values[i].text) + "_first_" + (array() ? numbered(i) : ""); }
 
  private:
-  static std::string numbered(std::size_t i) { return i == 0 ? "" : std::to_string(i) + "_"; }
+  static std::string numbered(std::size_t i) { return i == 0 ? "" : fmt::format("{}_", i); }
 };
 
 /// A read that must be done before any later iteration writes: its value is kept in slot() until the second phase.

@@ -1,4 +1,4 @@
-#include "port/llm/prompt.hpp"
+#include "port/llm/kernel_prompt.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include "analyser/modules/calls.hpp"
+#include "analyser/modules/call_sets.hpp"
 
 #include <isl/constraint.h>
 

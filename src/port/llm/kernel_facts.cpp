@@ -1,4 +1,4 @@
-#include "port/llm/facts.hpp"
+#include "port/llm/kernel_facts.hpp"
 
 #include <algorithm>
 

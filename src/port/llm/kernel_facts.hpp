@@ -1,7 +1,7 @@
 // What a port's request tells a language model.
 #pragma once
 
-#include "port/llm/prompt.hpp"
+#include "port/llm/kernel_prompt.hpp"
 #include "port/port.hpp"
 
 namespace ak::port {
