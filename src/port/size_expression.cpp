@@ -12,7 +12,7 @@ using loop::Term;
 
 namespace {
 
-constexpr std::size_t kMostTokens = 64;
+constexpr std::size_t kMostTokens = 256;
 constexpr int kMostExtrema = 4;  // in each other: each has its operands twice
 
 class SizeReader {

@@ -6,6 +6,8 @@
 
 #include "corpus.hpp"
 #include "loop/c_tokens.hpp"
+#include "port/gate.hpp"
+#include "port/llm/answer.hpp"
 #include "port/llm/excerpt.hpp"
 #include "port/llm/kernel_facts.hpp"
 #include "port/size_expression.hpp"
@@ -76,6 +78,19 @@ TEST_CASE("prompt: a skeleton is of the function's class, and never the function
       "  for (int i = 0; i < n; i++) shade[i] = light[i] / (light[i] + white); }");
   REQUIRE(skeletons.size() == 1);
   CHECK(skeletons[0].verdict.function.name == "cool_layers");
+}
+
+TEST_CASE("prompt: each skeleton passes the gate, and what it is shown as is read as its kernels") {
+  for (const char* part :
+       {"wavefront", "rounds", "scan", "compact", "scatter", "exit", "chains", "reduce", "reorder", "lines", "map"}) {
+    CAPTURE(std::string(part));
+    const Skeleton shown = skeletons_for(part, {}, kTools, Deadline::in(20)).at(0);
+    const loop::Function& function = shown.verdict.function;
+    const auto refusal = refused(shown.candidate.text, gate_names(shown.candidate, function, false));
+    CHECK((refusal ? refusal->text() : "") == "");
+    CHECK(shown.candidate.template_name.find(part) != std::string::npos);
+    CHECK(read_answer(answer_text(shown.candidate, "w"), function).fault == "");
+  }
 }
 
 TEST_CASE("prompt: calls are told with what they always have, results with how they are judged") {

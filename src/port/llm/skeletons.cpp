@@ -1,6 +1,7 @@
 #include "port/llm/skeletons.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/embedded.hpp"
 #include "base/text.hpp"
 #include "port/candidates.hpp"
+#include "port/llm/answer.hpp"
 
 namespace ak::port {
 
@@ -44,9 +46,7 @@ std::string plainer(const std::string& text) {
 }
 
 // Not one that leaves most of the GPU idle.
-bool fills_grid(const loop::Candidate& candidate) {
-  return candidate.template_name != kSerial && !loop::evaluate(candidate.launches[0].blocks, {});
-}
+bool fills_grid(const loop::Candidate& candidate) { return !loop::evaluate(candidate.launches[0].blocks, {}); }
 
 }  // namespace
 
@@ -69,10 +69,11 @@ std::vector<Skeleton> skeletons_for(const std::string& template_name, const loop
     if (loop::canonical_digest(skeleton.verdict.function) == loop::canonical_digest(function)) continue;
     skeleton.text.erase(0, skeleton.text.find('\n') + 1);  // the verdict
     std::vector<loop::Candidate> made = port_candidates(skeleton.verdict, false);
-    std::erase_if(made, [](const loop::Candidate& candidate) { return !fills_grid(candidate); });
+    std::erase_if(made, [&](const loop::Candidate& candidate) { return !has_part(candidate.template_name, one->part); });
+    if (std::ranges::any_of(made, fills_grid)) std::erase_if(made, std::not_fn(fills_grid));  // four chains are no grid
     if (made.empty()) throw Error(ErrorCode::internal, source.function + " has no template");
     skeleton.candidate =
-        *std::ranges::min_element(made, {}, [](const loop::Candidate& candidate) { return candidate.text.size(); });
+        *std::ranges::min_element(made, {}, [](const loop::Candidate& one) { return answer_text(one, {}).size(); });
     skeleton.candidate.text = plainer(skeleton.candidate.text);
     for (loop::Launch& launch : skeleton.candidate.launches) launch.dependent = false;
     all.push_back(std::move(skeleton));
