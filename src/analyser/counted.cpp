@@ -202,11 +202,12 @@ class Counting {
       // Nothing is known of the step but its sign: iterations are counted.
       const Term step = count.down ? opposite(count.step) : count.step;
       const Term &from = count.down ? count.bound : begin, &to = count.down ? begin : count.bound;
-      Term span = loop::binary("-", to, from);
-      // One that ends where it meets its bound goes there, either way.
-      if (!count.meets) span = loop::binary("+", span, loop::binary("-", step, loop::integer(1)));
-      const Term trips =
-          choice(loop::binary(count.meets ? "!=" : "<", from, to), loop::binary("/", span, step), loop::integer(0));
+      const Term span = loop::binary("-", to, from);
+      // One that ends where it meets its bound goes there, either way. What is added to a span may leave its type.
+      const Term times = count.meets ? loop::binary("/", span, step)
+                                     : loop::binary("+", loop::binary("/", loop::binary("-", span, loop::integer(1)), step),
+                                                    loop::integer(1));
+      const Term trips = choice(loop::binary(count.meets ? "!=" : "<", from, to), times, loop::integer(0));
       loop.begin = loop::integer(0);
       loop.end = trips;
       now = loop::binary(count.down ? "-" : "+", begin, loop::binary("*", counter, step));

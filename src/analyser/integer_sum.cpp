@@ -109,13 +109,13 @@ Term collected(const Term& term) {
 std::optional<Term> counted_step(const Term& iterations) {
   if (iterations.kind != Term::Kind::choose || constant(iterations.terms[2]) != 0) return std::nullopt;
   const Term &runs = iterations.terms[0], &count = iterations.terms[1];
-  if (runs.kind != Term::Kind::binary || runs.text != "<" || count.kind != Term::Kind::binary || count.text != "/")
+  if (runs.kind != Term::Kind::binary || runs.text != "<" || count.kind != Term::Kind::binary || count.text != "+" ||
+      constant(count.terms[1]) != 1 || count.terms[0].kind != Term::Kind::binary || count.terms[0].text != "/")
     return std::nullopt;
-  const Term& step = count.terms[1];
+  const Term &steps = count.terms[0].terms[0], &step = count.terms[0].terms[1];
   if (constant(step)) return std::nullopt;
   const Term span = loop::binary("-", runs.terms[1], runs.terms[0]);
-  const auto rest =
-      linear(loop::binary("-", count.terms[0], loop::binary("+", span, loop::binary("-", step, loop::integer(1)))));
+  const auto rest = linear(loop::binary("-", steps, loop::binary("-", span, loop::integer(1))));
   return rest && rest->factors.empty() && rest->constant == 0 ? std::optional(step) : std::nullopt;
 }
 

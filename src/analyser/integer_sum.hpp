@@ -26,8 +26,8 @@ std::optional<Linear> linear(const loop::Term& term);
 /// The same value, shorter where sums of integers can be collected: (n - 1) - (i - 1) is n - i.
 loop::Term collected(const loop::Term& term);
 
-/// The step that a loop of unknown step was counted by, of its number of iterations: of begin < end ? (end - begin + (step -
-/// 1)) / step : 0 it is `step`. Where that is not above 0 there is one iteration at most.
+/// The step that a loop of unknown step was counted by, of its number of iterations: of begin < end ? (end - begin - 1) /
+/// step + 1 : 0 it is `step`. Where that is not above 0 there is one iteration at most.
 std::optional<loop::Term> counted_step(const loop::Term& iterations);
 
 /// `term` as first * name + second, neither of which mentions the name; nothing where it is not linear in it.

@@ -10,8 +10,12 @@ namespace ak {
 struct Findings {
   int mismatches = 0;  // one after the other
 
-  /// Its result is wrong; whether that accuses it.
-  bool mismatch() { return ++mismatches == kAccused; }
+  /// Its result is wrong; whether that accuses it. What serves then is another kernel, which has mismatches of its own.
+  bool mismatch() {
+    if (++mismatches < kAccused) return false;
+    mismatches = 0;
+    return true;
+  }
   /// Its result is right. ratio: its time over that of what it is held to; 0: not known. The median of the last times where
   /// they tell that it is slower; else 0.
   double match(double ratio) {

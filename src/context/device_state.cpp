@@ -87,7 +87,7 @@ std::vector<Problem> DeviceState::withdraw(const Problem& problem, const Tactic&
       if (!other && !(its == problem)) return false;
       if (other && std::ranges::find(others, its) == others.end()) others.push_back(its);
       withdrawn_.insert_or_assign(its, served.plan);
-      table.withdraw(its);
+      if (all == &lasting_) table.withdraw(its);  // an interim is not in it, and another plan may be
       return true;
     });
   return others;

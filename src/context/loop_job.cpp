@@ -25,6 +25,10 @@ void LoopJob::run(const Turn& turn) {
     port(turn);
   } catch (const TimedOut&) {
     why_ = "its port has not ended in time";
+  } catch (const Error& error) {  // nobody waits for it who could be told
+    if (!behind_) throw;
+    why_ = error.what();
+    warn_once(fmt::format("{}: its port behind the calls failed: {}", known_.function.name, why_));
   }
   if (!behind_ || turn.by.stopped() || !behind_(*this)) return;
   if (served_ && served_->standing == Standing::lasting) return;
@@ -84,6 +88,11 @@ void LoopJob::port(const Turn& turn) {
     return winner_key(known_, memory_.call, device_, was_llms || loop::by_llm(winner));
   };
   Spending spending(allowance);
+  struct Account {  // however it ends
+    Common& common;
+    const Spending& spending;
+    ~Account() { common.ledger.spend(spending.spent()); }
+  } account{common_, spending};
   gpu.rest = [&](double used) { spending.rest(used); };
   const port::Ported ported = port::port(request, &gpu, deadline, [&](const port::PortStep& step) {
     if (!step.ended) return;
@@ -91,7 +100,6 @@ void LoopJob::port(const Turn& turn) {
     log(LogLevel::debug, "{}: {}: {}{}{}", known_.function.name, port::tactic_text(tried.candidate), port::name(tried.status),
         tried.why.empty() ? "" : ": ", tried.why);
   });
-  common_.ledger.spend(spending.spent());
   common_.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
   if (ported.winner.kernels.empty()) {
     why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;

@@ -176,7 +176,8 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
       (promised || alike.there(given, for_good))) {
     Recent::Arrays arrays = alike.arrays;
     arrays.for_good = promised || for_good;
-    if (go(device, *known, alike.way, given, stream)) return remember(recent, given, arrays, alike.way);
+    const Way way = alike.way;  // a host function that calls loops too may take its place
+    if (go(device, *known, way, given, stream)) return remember(recent, given, arrays, way);
   }
 
   const LoopMemory memory =
@@ -191,8 +192,10 @@ void Loop::State::call(Stream stream, const LoopType* types, void* const* values
   if (checked && way.kind == Way::Kind::kernel && !capturing && served && served->source != kSerial)
     device.loop_guard->check(stream, shared(*known), memory, given, served, *way.plan);
   run(device, *known, way, memory, given, stream);
-  // The epoch is the one before the way was asked for. What copies has to know the whole call each time.
+  // The epoch is the one before the way was asked for. What copies has to know the whole call each time; what a capture takes
+  // for want of the C function is no choice for other calls.
   if (!lasts || !keeps || way.kind == Way::Kind::copied || way.kind == Way::Kind::in_place) return;
+  if (capturing && known->host_serves) return;
   Recent::Arrays arrays{{}, memory.where, memory.for_good};
   for (const LoopMemory::Region& region : memory.regions) arrays.bytes[region.argument] = region.bytes;
   remember(recent, given, arrays, way);

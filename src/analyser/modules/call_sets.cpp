@@ -89,7 +89,7 @@ std::vector<Constraint> constraints_of(const isl::basic_set& part) {
 }
 
 /// As `left < right`; nothing where it has values that parameters cannot say.
-std::optional<Term> as_term(const loop::Function& function, const Constraint& constraint) {
+std::optional<Term> condition_term(const loop::Function& function, const Constraint& constraint) {
   std::optional<Term> sides[2];  // what is taken away, what is added
   const auto add = [&](int side, const Term& part) {
     sides[side] = sides[side] ? loop::binary("+", *sides[side], part) : part;
@@ -116,7 +116,7 @@ std::optional<Term> as_term(const loop::Function& function, const Constraint& co
 std::optional<Term> all_of(const loop::Function& function, const std::vector<Constraint>& constraints) {
   std::optional<Term> all;
   for (const Constraint& constraint : constraints)
-    if (const auto one = as_term(function, constraint)) all = all ? loop::binary("&&", *all, *one) : *one;
+    if (const auto one = condition_term(function, constraint)) all = all ? loop::binary("&&", *all, *one) : *one;
   return all;
 }
 

@@ -32,6 +32,7 @@ struct Counts {
 };
 
 std::string together(const std::string& count, const std::string& step) { return count + "*" + step; }
+bool is_together(const std::string& name) { return name.find('*') != name.npos; }
 
 /// In that part of the statement's domain.
 std::optional<Counts> counts_of(const loop::Function& function, const Statement& statement, const isl::set& domain) {
@@ -350,12 +351,13 @@ isl::set valid_calls(const Model& model, const loop::Function& function) {
       if (!subscript) continue;
       const isl::pw_aff zero = constant(statement.scope.space, 0);
       const auto value = [&](const Polynomial& of) { return affine(as_term(function, of), statement.scope); };
-      const isl::set calls = calls_of(statement, reference.domain);
+      const isl::set calls = reference.domain.params();  // no more than those in which it runs
       isl::set outside = isl::set::empty(calls.space());
       const Polynomial first = subscript->first();
       if (const auto begin = value(first)) outside = outside.unite(calls.intersect(begin->lt_set(zero).params()));
       if (never_negative(negated(first), calls))
         for (const auto& [count, most] : subscript->most) {
+          if (is_together(count)) continue;  // above 0 by what may be one long step
           const Polynomial factor = parted_by(subscript->at, count).second;
           if (mentions(factor, [&](const auto& name) { return subscript->is_count(name); }) ||
               mentions(most, [](const auto& name) { return name.starts_with('#'); }))

@@ -64,7 +64,8 @@ class Repeated {
       }
     };
     walk(walk, outer_->body, nullptr);
-    return mine && writes == 1 && inner_ && write_->target.terms.size() == 1 && arrays_of(write_->target.terms[0]).empty() &&
+    const bool once = std::ranges::any_of(outer_->body, [&](const Node& node) { return &node == inner_; });
+    return mine && writes == 1 && once && write_->target.terms.size() == 1 && arrays_of(write_->target.terms[0]).empty() &&
            factor_of(linear(write_->target.terms[0]), inner_->variable).value_or(0) != 0;
   }
 
