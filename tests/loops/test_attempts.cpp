@@ -6,12 +6,11 @@
 #include <vector>
 
 #include "port/llm/attempts.hpp"
+#include "texts.hpp"
 
 using namespace ak::port;
 
 namespace {
-
-bool has(const std::string& text, const std::string& words) { return text.find(words) != text.npos; }
 
 // Asks until it ends or `right` attempts were made; gives how many were.
 int asked_until(Attempts& attempts, int right) {

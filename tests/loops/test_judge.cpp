@@ -14,12 +14,12 @@ using ak::loop::ScalarType;
 namespace {
 
 // b[i] = value, as C and double have it.
-struct Judged {
+struct OneCase {
   Case given = laid_out(made::halved(), {{"n", 100}});
   Expected expected;
   std::vector<Memory> got;
 
-  explicit Judged(double value = 1) {
+  explicit OneCase(double value = 1) {
     for (int i = 0; i < 100; ++i) given.memories[0].set<float>(i, 7);
     for (int i = 0; i < 101; ++i) given.memories[1].set<float>(i, 3);
     expected = {given.memories, widened(given.memories)};
@@ -47,22 +47,22 @@ TEST_CASE("judge: the bound grows with the function's own rounding") {
 }
 
 TEST_CASE("judge: a wrong element is named with both values and the bound") {
-  Judged right;
+  OneCase right;
   CHECK(right.judgement().right());
   CHECK(right.judgement(true).right());
   CHECK(right.judgement().compared == 100);
-  Judged near;
+  OneCase near;
   near.got[0].set<float>(42, 1.001f);
   CHECK(near.judgement().right());
   CHECK(near.judgement(true).fault == "b[42] is 1.00100005, not 1 (equal bits are due)");
-  Judged wrong;
+  OneCase wrong;
   wrong.got[0].set<float>(42, 1.5f);
   CHECK(wrong.judgement().fault == "b[42] is 1.5, not 1 (in double 1, bound 0.002)");
 }
 
 TEST_CASE("judge: NaN and infinity are right where they are due, and only there") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-  Judged judged;
+  OneCase judged;
   judged.both(1, nan, std::nan(""));
   judged.both(2, infinity, HUGE_VAL);
   judged.got[0].set<float>(1, -nan);
@@ -80,7 +80,7 @@ TEST_CASE("judge: NaN and infinity are right where they are due, and only there"
 
 TEST_CASE("judge: near overflow, partial results of another order may have overflowed: that proves nothing") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
-  Judged judged;
+  OneCase judged;
   judged.both(1, HUGE_VAL, HUGE_VAL), judged.got[0].set<float>(1, nan);
   judged.both(2, 1e30, 1e30), judged.got[0].set<float>(2, infinity);
   CHECK(judged.judgement().right());
@@ -93,19 +93,19 @@ TEST_CASE("judge: near overflow, partial results of another order may have overf
 }
 
 TEST_CASE("judge: what is written beside an array, or to an input, is a fault whatever the values are") {
-  Judged beside;
+  OneCase beside;
   beside.got[0].set<float>(100, 1);
   CHECK(beside.judgement().fault == "something was written before or behind b[0]");
-  Judged before;
+  OneCase before;
   before.got[1].set<float>(-1, 1);
   CHECK(before.judgement().fault == "something was written before or behind a[0]");
-  Judged input;
+  OneCase input;
   input.got[1].set<float>(100, 3.5f);
   CHECK(input.judgement().fault == "a[100], an input, was changed to 3.5");
 }
 
 TEST_CASE("judge: what is accepted by a bound above the value proves nothing") {
-  Judged loose;
+  OneCase loose;
   for (int i = 0; i < 5; ++i) {
     loose.both(i, 1, 3);
     loose.got[0].set<float>(i, -5);
@@ -115,12 +115,12 @@ TEST_CASE("judge: what is accepted by a bound above the value proves nothing") {
   CHECK(loose.judgement().loosest == "b");
   CHECK(loose.judgement().weak());
   // 1e-6 is below every bound; what comes near it is evidence, what does not is none.
-  Judged small(1e-6);
+  OneCase small(1e-6);
   for (int i = 0; i < 50; ++i) small.got[0].set<float>(i, 1.001e-6f);
   CHECK(small.judgement().loose == 0);
   for (int i = 0; i < 50; ++i) small.got[0].set<float>(i, 2e-6f);
   CHECK(small.judgement().loose == 50);
-  Judged equal;
+  OneCase equal;
   for (int i = 0; i < 5; ++i) equal.both(i, 1, 3);
   equal.got = equal.expected.c;
   CHECK(equal.judgement().loose == 0);
@@ -164,7 +164,7 @@ TEST_CASE("judge: a length that is not known is named, with what to do") {
 }
 
 TEST_CASE("judge: the sign of a zero counts, but where C leaves it open") {
-  Judged zero;
+  OneCase zero;
   zero.both(7, -0.0, -0.0);
   zero.got[0].set<float>(7, 0.0f);
   CHECK(zero.judgement(true).fault == "b[7] is 0, not -0 (by the sign of zero)");

@@ -14,6 +14,7 @@
 #include "port/candidates.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/asking.hpp"
+#include "texts.hpp"
 
 using namespace ak;
 using namespace ak::port;
@@ -47,8 +48,6 @@ std::string answer(const std::string& body, const std::string& before = {}) {
          body + "}\n```\n";
 }
 constexpr const char* kRight = "  if (i < n) b[i] = a[i + 1] * 2.0f;\n";
-
-bool has(const std::string& text, const std::string& words) { return text.find(words) != text.npos; }
 
 }  // namespace
 

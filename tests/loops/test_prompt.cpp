@@ -11,6 +11,7 @@
 #include "port/llm/excerpt.hpp"
 #include "port/llm/kernel_facts.hpp"
 #include "port/size_expression.hpp"
+#include "texts.hpp"
 
 using namespace ak;
 using namespace ak::port;
@@ -28,8 +29,6 @@ PortRequest request_of(const test::OwnLoop& own) {
   request.source.text = read_source(request.source);
   return request;
 }
-
-bool has(const std::string& text, const std::string& words) { return text.find(words) != text.npos; }
 
 }  // namespace
 

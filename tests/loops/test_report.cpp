@@ -15,12 +15,11 @@
 #include "port/report.hpp"
 #include "port/section.hpp"
 #include "port/results.hpp"
+#include "texts.hpp"
 
 using namespace ak::port;
 
 namespace {
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 Timing timing(const std::string& size, double c_us, double kernel_us) {
   Timing t;

@@ -7,6 +7,7 @@
 
 #include "port/report.hpp"
 #include "port/report_llm.hpp"
+#include "texts.hpp"
 
 using namespace ak::port;
 
@@ -38,8 +39,6 @@ std::string text(const Results& results) {
   for (const Section& s : llm_sections(results)) all += s.text() + "\n";
   return all;
 }
-
-bool has(const std::string& all, const std::string& words) { return all.find(words) != all.npos; }
 
 }  // namespace
 
