@@ -15,7 +15,7 @@ namespace {
 
 constexpr DType kTypes[] = {DType::f16, DType::bf16, DType::f32};
 
-struct Case {
+struct PassCase {
   Activation activation;
   DType dtype;
   BiasAxis bias;
@@ -25,7 +25,7 @@ struct Case {
 };
 
 // Number of wrong elements, and the first one's story.
-int wrong_elements(const Case& t, unsigned seed) {
+int wrong_elements(const PassCase& t, unsigned seed) {
   const float alpha = 0.75f, beta = -1.5f, slope = 0.125f;
   const std::int64_t c_ld = t.in_place || seed % 2 ? t.ld : t.ld + 3;  // now and then C's rows lie otherwise than D's
   // The product lies in f32, on any address.
@@ -86,7 +86,7 @@ TEST_CASE("the pass is right for every activation, type, bias, C, alignment and 
       for (const BiasAxis bias : {BiasAxis::none, BiasAxis::column, BiasAxis::row})
         for (int flags = 0; flags < 8; ++flags) {
           const Extent& e = extents[seed % std::size(extents)];
-          Case t{static_cast<Activation>(a),
+          PassCase t{static_cast<Activation>(a),
                  dtype,
                  bias,
                  kTypes[seed / 3 % 3],
