@@ -293,6 +293,10 @@ std::string Settings::mode_given() const {
   return fmt::format("{} is {}", given_by("AK_MODE"), kModes[static_cast<std::size_t>(mode)]);
 }
 
+std::string Settings::llm_code_given() const {
+  return fmt::format("{} is {}", given_by("AK_LLM_CODE"), kLlmCodes[static_cast<std::size_t>(llm_code)]);
+}
+
 std::vector<std::string> colon_list(const std::string& text) {
   std::vector<std::string> list;
   for (const std::string_view each : split(text, ':'))

@@ -55,6 +55,8 @@ struct Settings {
   bool searches() const { return mode == Mode::tune || mode == Mode::background; }
   /// "AK_MODE is hit"
   std::string mode_given() const;
+  /// "AK_LLM_CODE is worker".
+  std::string llm_code_given() const;
   /// Entry::given_by() of the variable's entry, for messages.
   std::string given_by(std::string_view variable) const;
 };

@@ -26,9 +26,7 @@ std::string changed_since(const loop::Winner& winner) {
 }
 
 std::string an_llms(const Settings& settings) {
-  constexpr std::string_view kNames[] = {"off", "worker", "kept"};
-  return fmt::format("its record has a kernel that an LLM wrote, and {} is {}", settings.given_by("AK_LLM_CODE"),
-                     kNames[static_cast<int>(settings.llm_code)]);
+  return fmt::format("its record has a kernel that an LLM wrote, and {}", settings.llm_code_given());
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,6 +50,20 @@ inline Function scale_function() {
           {size("n"), value("k"), array("a", i32("n")), array("b", i32("n"), true)},
           {},
           {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), binary("*", f32("k"), at("b", i32("i"))))})}};
+}
+
+/// A program in the folder that analyses as ak-analyse does: it finds that the loop of scale() is parallel.
+inline std::filesystem::path analyser_of_scale(const std::filesystem::path& folder) {
+  ak::loop::Verdict verdict;
+  verdict.function = scale_function();
+  ak::loop::Group group;
+  group.statements = {2}, group.loops = {{1, "i", ak::loop::Role::parallel}};
+  verdict.groups = {group};
+  const auto program = folder / "analyse";
+  std::ofstream(folder / "verdict.json") << write_json(verdict);
+  std::ofstream(program) << "#!/bin/sh\ncat " << (folder / "verdict.json").string() << "\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  return program;
 }
 
 // float total(int n, long first, const float x[n]): what it returns, a parameter that steers.

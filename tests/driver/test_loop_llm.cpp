@@ -103,17 +103,8 @@ TEST_CASE("loop: an imported kernel of an LLM's is none before it is proven here
   CHECK_HAS(scene.served(LlmCode::kept).explanation.note, "its record is not proven here, and AK_MODE is hit");
   CHECK(scene.served(LlmCode::kept).kernel == "scale_serial_1_");
 
-  // An analyser that finds one parallel loop, the real compiler, the real worker.
-  loop::Verdict verdict;
-  verdict.function = scale_function();
-  loop::Group group;
-  group.statements = {2}, group.loops = {{1, "i", loop::Role::parallel}};
-  verdict.groups = {group};
-  const auto program = scene.folder.path / "analyse";
-  std::ofstream(scene.folder.path / "verdict.json") << write_json(verdict);
-  std::ofstream(program) << "#!/bin/sh\ncat " << (scene.folder.path / "verdict.json").string() << "\n";
-  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  scene.settings.analyser = program, scene.settings.compiler.clear(), scene.settings.worker = AK_BINARY_DIR "/ak-worker";
+  // The real compiler, the real worker.
+  scene.settings.analyser = analyser_of_scale(scene.folder.path), scene.settings.compiler.clear(), scene.settings.worker = AK_BINARY_DIR "/ak-worker";
   scene.settings.mode = Mode::tune, scene.settings.loop_budget_s = 1;
   Log log;
   set_log_level(LogLevel::debug);

@@ -41,22 +41,24 @@ std::vector<isl::aff> pieces_of(const isl::pw_aff& value) {
   return affs;
 }
 
+// One end of a dimension; nothing where it is not bounded there.
+std::optional<isl::pw_aff> end_of(const isl::set& set, unsigned dimension, isl_bool (*bounds)(isl_set*, isl_dim_type, unsigned),
+                                  isl_pw_aff* (*end)(isl_set*, int)) {
+  isl_set* plain = isl_set_remove_divs(set.copy());
+  const bool bounded = bounds(plain, isl_dim_set, dimension) == isl_bool_true;
+  isl_pw_aff* value = bounded ? end(plain, static_cast<int>(dimension)) : nullptr;
+  if (!bounded) isl_set_free(plain);
+  return value ? std::optional(isl::manage(value)) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension) {
-  isl_set* plain = isl_set_remove_divs(set.copy());
-  const bool bounded = isl_set_dim_has_upper_bound(plain, isl_dim_set, dimension) == isl_bool_true;
-  isl_pw_aff* most = bounded ? isl_set_dim_max(plain, static_cast<int>(dimension)) : nullptr;
-  if (!bounded) isl_set_free(plain);
-  return most ? std::optional(isl::manage(most)) : std::nullopt;
+  return end_of(set, dimension, isl_set_dim_has_upper_bound, isl_set_dim_max);
 }
 
 std::optional<isl::pw_aff> least(const isl::set& set, unsigned dimension) {
-  isl_set* plain = isl_set_remove_divs(set.copy());
-  const bool bounded = isl_set_dim_has_lower_bound(plain, isl_dim_set, dimension) == isl_bool_true;
-  isl_pw_aff* first = bounded ? isl_set_dim_min(plain, static_cast<int>(dimension)) : nullptr;
-  if (!bounded) isl_set_free(plain);
-  return first ? std::optional(isl::manage(first)) : std::nullopt;
+  return end_of(set, dimension, isl_set_dim_has_lower_bound, isl_set_dim_min);
 }
 
 isl::pw_aff Extremum::value() const {

@@ -21,14 +21,12 @@ std::string_view advice(Status status) {
       return "It does not compile.";
     case Status::race:
       return "Two threads met in one element, or one read what none had written. Give each element one writer, put a barrier "
-             "or a "
-             "launch between a write and another thread's read, or use atomics.";
+             "or a launch between a write and another thread's read, or use atomics.";
     case Status::bounds:
       return "It left an array. Check the ends and sizes that are no multiple of the block.";
     case Status::divergence:
       return "Threads wait for what never comes: all threads of a block must reach each barrier, and blocks may only wait for "
-             "those "
-             "that have started.";
+             "those that have started.";
     case Status::steps:
     case Status::timeout:
       return "It did not end.";
