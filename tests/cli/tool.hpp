@@ -11,6 +11,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/texts.hpp"
+
 namespace ak_tool {
 
 struct Result {
@@ -38,8 +40,6 @@ inline Result run_program(const std::string& program, const std::string& argumen
 inline Result run_ak(const std::string& arguments, const std::string& environment = "", const std::string& errors = "2>&1") {
   return run_program("ak", arguments, environment, errors);
 }
-
-inline bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 // A file that is gone when the test ends.
 struct File {

@@ -17,6 +17,7 @@
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "search/space.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak;
 
@@ -82,5 +83,3 @@ std::string error_of(Call&& call) {
   }
   return "none";
 }
-
-inline bool has(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }

@@ -17,6 +17,7 @@
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "search/space.hpp"
+#include "tests/texts.hpp"
 #include "worker/worker.hpp"
 #include "worker_fixture.hpp"
 
@@ -66,8 +67,6 @@ struct Warnings {
     if (at == LogLevel::warn) told.emplace_back(line);
   });
 };
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 int own_launches() { return static_cast<int>(std::ranges::count(fake::launches(), true, &fake::Launch::own)); }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "port/llm/attempts.hpp"
-#include "texts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak::port;
 

@@ -14,7 +14,7 @@
 #include "port/candidates.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/asking.hpp"
-#include "texts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak;
 using namespace ak::port;

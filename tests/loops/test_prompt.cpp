@@ -11,7 +11,7 @@
 #include "port/llm/excerpt.hpp"
 #include "port/llm/kernel_facts.hpp"
 #include "port/size_expression.hpp"
-#include "texts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak;
 using namespace ak::port;

@@ -15,7 +15,7 @@
 #include "port/report.hpp"
 #include "port/section.hpp"
 #include "port/results.hpp"
-#include "texts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak::port;
 

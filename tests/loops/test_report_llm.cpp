@@ -7,7 +7,7 @@
 
 #include "port/report.hpp"
 #include "port/report_llm.hpp"
-#include "texts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak::port;
 

@@ -10,13 +10,12 @@
 #include "llm/prompt.hpp"
 #include "llm/reply.hpp"
 #include "search/llm_facts.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak;
 using ak::testing::Landscape;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 struct Asked {
   Landscape land;

@@ -8,6 +8,7 @@
 
 #include "prove/loop_record.hpp"
 #include "prove/proof_table.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak::port;
 using namespace ak::proof;
@@ -15,8 +16,6 @@ using namespace ak::proof;
 namespace {
 
 const std::filesystem::path kRoot = AK_SOURCE_DIR;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 
 Timing timing(const std::string& size, double c_us, double kernel_us, double dispatched_us) {
   Timing t;

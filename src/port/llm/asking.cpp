@@ -50,8 +50,7 @@ std::string ask_for_kernels(const PortRequest& request, const Judge& judge, cons
   const Asking& asking = *request.asking;
   const KernelFacts facts = kernel_facts(request, asking.arm, deadline);
   const KernelPrompt prompt = kernel_prompt(facts, asking.arm);
-  const bool overlapping = !request.call.aliases.empty();
-  const std::vector<loop::Candidate> templates = port_candidates(pinned(request.verdict, request.call), overlapping);
+  const std::vector<loop::Candidate> templates = candidates_in(request.verdict, request.call);
   Attempts attempts(asking.rules);
   while (const auto question = attempts.next()) {
     if (deadline.remaining() < kLeastSeconds) return "no time was left to ask the LLM again (--seconds)";
