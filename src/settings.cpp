@@ -205,6 +205,8 @@ Settings read_all(const Options& options, bool throws) {
                            kShortestBudget, kLongest, "wall seconds of one search");
   s.process_budget_s = read.number("AK_PROCESS_BUDGET_S", options.process_budget_s, 600, 0, kLongest,
                                    "wall seconds of all searches of a context");
+  s.background_share = read.number("AK_BACKGROUND_SHARE", options.background_share, s.background_share, 0.001, 1,
+                                   "of the time in which a search behind the calls may use the GPU");
   s.max_trials = read.integer("AK_MAX_TRIALS", options.max_trials, 100000, 0, 1000000000, "own tactics run per search");
   s.compile_threads = read.integer("AK_COMPILE_THREADS", options.compile_threads, 0, 0, 4096,
                                    "threads that compile for one search; 0: one for every usable core");

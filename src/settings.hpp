@@ -26,6 +26,7 @@ struct Settings {
   Mode mode = Mode::tune;
   std::string record_file;
   double budget_s = 3, process_budget_s = 600;
+  double background_share = 0.05;
   int max_trials = 100000;
   int compile_threads = 0;  // 0: one for every usable core
   int compile_niceness = 10;

@@ -168,13 +168,14 @@ typedef struct ak_options {
   void* scratch_user;
   ak_numerics numerics;
   int guard_every; /* one call in so many is checked against cuBLASLt, of a loop against its C function */
+  double background_share; /* of the time in which a search behind the calls may use the GPU */
 } ak_options;
 
 #define AK_OPTIONS_INIT                                                                                                    \
   {                                                                                                                        \
     sizeof(ak_options), NULL, ak_mode_unset, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, 0, 0, \
         NULL, NULL, NULL, ak_isolation_unset, 0, NULL, 0, 0, ak_llm_code_unset, NULL, NULL, NULL, NULL, ak_numerics_unset, \
-        0                                                                                                                  \
+        0, 0                                                                                                               \
   }
 
 /* How a problem is or would be served; texts are cut to their arrays. */

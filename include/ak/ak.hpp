@@ -63,6 +63,7 @@ struct Options {
   std::optional<std::string> record_file;  ///< AK_RECORD_FILE: of mode record; `ak warm` reads it
   std::optional<double> budget_s;          ///< AK_BUDGET_S: wall seconds per problem (3; 20 with an LLM)
   std::optional<double> process_budget_s;  ///< AK_PROCESS_BUDGET_S: wall seconds for all searches of this context (600)
+  std::optional<double> background_share;  ///< AK_BACKGROUND_SHARE: of the time, for a search behind the calls on the GPU (0.05)
   std::optional<int> max_trials;           ///< AK_MAX_TRIALS
   std::optional<int> compile_threads;      ///< AK_COMPILE_THREADS: of one search; 0: one for every usable core (the default)
   std::optional<int> compile_niceness;     ///< AK_COMPILE_NICENESS: of these threads, on top of the process's own, 0 to 19 (10)

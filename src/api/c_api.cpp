@@ -124,6 +124,7 @@ ak::Options options_of(const ak_options* given) {
     options.scratch_allocator = {o.scratch_allocate, o.scratch_release, o.scratch_user};
   options.numerics = numerics_of(o.numerics, "options.numerics");
   number(o.guard_every, options.guard_every);
+  number(o.background_share, options.background_share);
   if (o.llm_key)
     options.llm_key = [ask = o.llm_key, user = o.llm_key_user] {
       const char* key = ask(user);

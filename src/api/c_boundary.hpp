@@ -71,7 +71,7 @@ AK_SIZED(ak_const_matrix, AK_CONST_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_matrix, AK_MATRIX_INIT, batch_stride);
 AK_SIZED(ak_epilogue, AK_EPILOGUE_INIT, numerics);
 AK_SIZED(ak_cublas_epilogue, AK_CUBLAS_EPILOGUE_INIT, column_scale);
-AK_SIZED(ak_options, AK_OPTIONS_INIT, guard_every);
+AK_SIZED(ak_options, AK_OPTIONS_INIT, background_share);
 AK_SIZED(ak_explanation, AK_EXPLANATION_INIT, bucket_to);
 AK_SIZED(ak_counters, AK_COUNTERS_INIT, guard_demotions);
 AK_SIZED(ak_call, AK_CALL_INIT, tokens_to);

@@ -16,10 +16,6 @@
 
 namespace ak {
 
-/// The part that a search behind the calls has of the device's time, trial for trial: measured, the application loses a tenth
-/// beside trials without a rest.
-constexpr double kDutyBehind = 0.35;
-
 class TuningJob final : public TuningWork {
  public:
   /// For the problem's bucket, its last m, unless the request is exact. common and device outlive it.
@@ -42,7 +38,7 @@ class TuningJob final : public TuningWork {
  private:
   double budget() const;  // seconds of all of it
   bool has_end() const;   // its bucket's other end is tried too
-  double duty() const { return request_.behind ? kDutyBehind : 1; }
+  double duty() const { return request_.behind ? common_.settings.background_share : 1; }
   Allowance allowance(const Turn& turn, double seconds) const;
   void lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, Spending& spending);
   Served tuned(const Turn& turn);

@@ -7,7 +7,6 @@
 #include "base/cores.hpp"
 #include "base/log.hpp"
 #include "base/profile.hpp"
-#include "context/job.hpp"
 #include "context/loop_stored.hpp"
 #include "context/stored_quarantine.hpp"
 #include "gpu/device.hpp"
@@ -48,7 +47,7 @@ void LoopJob::port(const Turn& turn) {
 
   Allowance allowance;
   allowance.seconds = std::min(common_.settings.loop_budget_s, common_.process_budget_left());
-  allowance.duty = behind_ ? kDutyBehind : 1, allowance.stop = turn.by.stop();
+  allowance.duty = behind_ ? common_.settings.background_share : 1, allowance.stop = turn.by.stop();
   if (allowance.seconds <= 0) {
     why_ = fmt::format("the process budget is used up ({})", common_.settings.given_by("AK_PROCESS_BUDGET_S"));
     return;

@@ -23,7 +23,7 @@ class LoopJob final : public TuningWork {
   using Tell = std::function<bool(const LoopJob& job)>;
 
   /// common and device outlive it. calls: as PortGpu has them. behind: null where somebody waits for it; else it rests
-  /// (kDutyBehind), and is done again, later, while its answer does not last.
+  /// (background_share), and is done again, later, while its answer does not last.
   LoopJob(Common& common, DeviceState& device, LoopKnownPtr known, const LoopMemory& memory, LoopCalls calls, Tell behind)
       : common_(common),
         device_(device),

@@ -154,7 +154,7 @@ std::vector<port::Arm> LoopTimer::time(const std::vector<const LoopPlan*>& plans
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const std::vector<double>& us = window.us[i];
     const auto runs = static_cast<std::int64_t>(us.size()) * arms[i].launches;
-    timed.push_back({window.median(i), *std::min_element(us.begin(), us.end()),
+    timed.push_back({window.typical(i), *std::min_element(us.begin(), us.end()),
                      static_cast<int>(std::min<std::int64_t>(runs, std::numeric_limits<int>::max())), false});
   }
   return timed;

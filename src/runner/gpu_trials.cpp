@@ -31,7 +31,7 @@ GpuParts::GpuParts(const Problem& problem, const Problem& panel, Resources& reso
     : bed(panel, problem, resources, allowance),
       local(bed),
       prover(std::move(elsewhere), local, reviewed),
-      timer(bed, local.verifier()) {}
+      timer(bed, local.verifier(), allowance.duty < 1 ? GpuFor::others_too : GpuFor::this_alone) {}
 
 GpuTrials::GpuTrials(const Problem& problem, Resources& resources, Options options)
     : GpuTrials(problem, options.panel ? *options.panel : search_panel(problem, options.allowance.operands()), resources,

@@ -13,12 +13,13 @@ constexpr double kHopeless = 3;  // a candidate this many times slower than the 
 
 }  // namespace
 
-PairedTimer::Loop::Loop(Testbed& bed)
+PairedTimer::Loop::Loop(Testbed& bed, GpuFor gpu)
     : sets(bed.queue, bed.probe, bed.problem, bed.resources.facts()),
-      stopwatch(bed.queue, bed.resources.support_kernel("ak_clocks"), bed.resources.facts().sm_count, rotation_of(sets)) {}
+      stopwatch(bed.queue, bed.resources.support_kernel("ak_clocks"), bed.resources.facts().sm_count, rotation_of(sets),
+                gpu) {}
 
 PairedTimer::Loop& PairedTimer::loop() {
-  if (!loop_) loop_.emplace(bed_);
+  if (!loop_) loop_.emplace(bed_, gpu_);
   return *loop_;
 }
 
@@ -94,11 +95,11 @@ const PlanArm* PairedTimer::anchor_arm(double graph_us, Deadline deadline) {
 std::optional<std::size_t> PairedTimer::follow_vendor(std::span<const PlanArm> arms, const Window& window) {
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < arms.size(); ++i)
-    if (is_vendor(arms[i].plan->tactic()) && (!best || window.median(i) < window.median(*best))) best = i;
+    if (is_vendor(arms[i].plan->tactic()) && (!best || window.typical(i) < window.typical(*best))) best = i;
   if (!best) return best;
-  survey_->refine(window.median(*best));
+  survey_->refine(window.typical(*best));
   for (std::size_t i = 0; i < arms.size(); ++i)
-    if (arms[i].plan == survey_->anchor().get()) drift_.note(window.median(i), window.clock_mhz);
+    if (arms[i].plan == survey_->anchor().get()) drift_.note(window.typical(i), window.clock_mhz);
   return best;
 }
 
@@ -113,10 +114,10 @@ void PairedTimer::time_quick(const LaunchPlan& plan, Trial& trial, Deadline dead
   const PlanArm arm = arm_of(plan, kQuickGraphUs, estimate, deadline);
   const Arm* arms[] = {&arm, anchor};
   const Window window = loop().stopwatch.window({arms, anchor ? 2u : 1u}, kQuickRounds, deadline);
-  trial.us = window.median(0);
+  trial.us = window.typical(0);
   if (!anchor) return;
   trial.ratio = window.ratio(0, 1);
-  drift_.note(window.median(1), window.clock_mhz);
+  drift_.note(window.typical(1), window.clock_mhz);
 }
 
 void PairedTimer::time_full(const LaunchPlan& plan, Trial& trial, Deadline deadline) {
@@ -137,11 +138,11 @@ void PairedTimer::time_full(const LaunchPlan& plan, Trial& trial, Deadline deadl
   const Verdict verdict = verifier_.inspect(*loop_case_, plan.tactic(), deadline.later(1));
   if (verdict.strays) loop_case_.reset();  // the next one's reference is of what the inputs are then
   if (!verdict.right) throw Failed{Outcome::incorrect, verdict.why, verdict.strays};
-  trial.us = window.median(arms.size() - 1);
+  trial.us = window.typical(arms.size() - 1);
   trial.final_timing = true;
   if (!anchor) return;
   trial.ratio = window.ratio(1, 0);
-  drift_.note(window.median(0), window.clock_mhz);
+  drift_.note(window.typical(0), window.clock_mhz);
 }
 
 void PairedTimer::time_finals(std::span<const Kernel> kernels, std::span<Trial* const> trials, Deadline deadline) {
@@ -155,7 +156,7 @@ void PairedTimer::time_finals(std::span<const Kernel> kernels, std::span<Trial* 
   const Window window = loop().stopwatch.window(pointers_to(arms), kFinalRounds, deadline);
   const auto best = follow_vendor(arms, window);
   for (std::size_t i = 0; i < trials.size(); ++i) {
-    trials[i]->us = whole_us(window.median(i));
+    trials[i]->us = whole_us(window.typical(i));
     trials[i]->ratio = best ? window.ratio(i, *best) : 0;
     trials[i]->final_timing = true;
   }
@@ -168,7 +169,7 @@ Medians PairedTimer::time(std::span<const LaunchPlan* const> plans, int rounds, 
   const Window window = loop().stopwatch.window(pointers_to(arms), rounds, deadline);
   Medians medians;
   medians.clock_mhz = window.clock_mhz;
-  for (std::size_t i = 0; i < plans.size(); ++i) medians.us.push_back(whole_us(window.median(i)));
+  for (std::size_t i = 0; i < plans.size(); ++i) medians.us.push_back(whole_us(window.typical(i)));
   return medians;
 }
 

@@ -26,7 +26,8 @@ class PairedTimer final : public Timer {
  public:
   /// Of the testbed's problem, in proportion for the whole. Both must outlive it. Its sets of operands are allocated with the
   /// first timing.
-  PairedTimer(Testbed& bed, Verifier& verifier) : bed_(bed), verifier_(verifier) {}
+  PairedTimer(Testbed& bed, Verifier& verifier, GpuFor gpu = GpuFor::this_alone)
+      : bed_(bed), verifier_(verifier), gpu_(gpu) {}
 
   /// Times all heuristics coarsely first, and gives those that come near the best of their kind.
   std::vector<Tactic> vendor_tactics(Deadline deadline) override;
@@ -46,7 +47,7 @@ class PairedTimer final : public Timer {
 
  private:
   struct Loop {
-    explicit Loop(Testbed& bed);
+    Loop(Testbed& bed, GpuFor gpu);
     RotatingSets sets;
     Stopwatch stopwatch;
   };
@@ -61,6 +62,7 @@ class PairedTimer final : public Timer {
 
   Testbed& bed_;
   Verifier& verifier_;
+  const GpuFor gpu_;
   std::optional<Loop> loop_;
   std::optional<VendorSurvey> survey_;
   std::unique_ptr<Case> loop_case_;  // of the first set, which timed loops write last

@@ -68,7 +68,7 @@ void VendorSurvey::time(std::vector<Entry*> entries, double graph_us, int rounds
   for (const Entry* entry : entries)
     arms.push_back(stopwatch_.arm(launch_of(*entry->plan, sets_), graph_us, entry->us, patient));
   const Window window = stopwatch_.window(pointers_to(arms), rounds, patient);
-  for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.median(i);
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i]->us = window.typical(i);
 }
 
 void VendorSurvey::run(Deadline deadline) {

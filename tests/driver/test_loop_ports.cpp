@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "context/context.hpp"
-#include "context/job.hpp"
 #include "gpu/device.hpp"
 #include "loop_scene.hpp"
 #include "tune/device_turn.hpp"
@@ -70,9 +69,9 @@ TEST_CASE("loop: a port has the turn of its GPU while a kernel is proven and whi
   CHECK(e.source == "this process");
 }
 
-TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thirds of the time") {
+TEST_CASE("loop: a port behind the calls rests when it has used the GPU, as the share of searches behind calls says") {
   Ported scene("loop_rests");
-  scene.settings.mode = Mode::background;
+  scene.settings.mode = Mode::background, scene.settings.background_share = 0.4;
   Context::Impl context(scene.settings);
   const Loop same = scene.same(context);
   Array a(300);
@@ -87,7 +86,7 @@ TEST_CASE("loop: a port behind the calls rests when it has used the GPU, two thi
   const auto released = Clock::now();
   const auto kept = [&] { return same.prepare(300, a.data()).source != "serial"; };  // it is joined
   CHECK(kept());
-  CHECK(seconds_since(released) >= kUsed * (1 / kDutyBehind - 1));
+  CHECK(seconds_since(released) >= kUsed * (1 / scene.settings.background_share - 1));
   CHECK(same.epoch() == 1);  // graphs that hold the one thread are worth capturing again
   same(nullptr, 300, a.data());
   CHECK(same.epoch() == 1);

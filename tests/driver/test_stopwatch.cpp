@@ -90,6 +90,29 @@ TEST_CASE("a window ends at a stop, with the rounds that it has") {
   }
 }
 
+TEST_CASE("beside an application short graphs are replayed more often, and what is least disturbed tells which arm is faster") {
+  Timed timed;
+  // Of ten replays the application leaves one alone, and it holds the faster arm up more than the slower one.
+  std::vector<float> ms;
+  for (int i = 0; i < 10; ++i) ms.insert(ms.end(), i == 7 ? std::initializer_list<float>{0.10f, 0.12f} : std::initializer_list<float>{0.9f, 0.5f});
+  const auto ratio = [&](GpuFor gpu, std::size_t& replays) {
+    Stopwatch watch(*timed.queue, resources().support_kernel("ak_clocks"), 4, Rotation{}, gpu);
+    const Arm faster = watch.arm(timed.launch, 1000, 10, timed.deadline()), slower = watch.arm(timed.launch, 1000, 12, timed.deadline());
+    const Arm* const arms[] = {&faster, &slower};
+    fake::elapsed_ms(ms);
+    const Window window = watch.window(arms, 9, timed.deadline());
+    replays = window.us[0].size();
+    CHECK(window.us[1].size() == replays);
+    if (gpu == GpuFor::others_too) CHECK(window.typical(0) == doctest::Approx(10));
+    return window.ratio(0, 1) * slower.launches / faster.launches;
+  };
+  std::size_t alone = 0, beside = 0;
+  CHECK(ratio(GpuFor::this_alone, alone) < 1);
+  CHECK(ratio(GpuFor::others_too, beside) == doctest::Approx(1.2));
+  CHECK(alone == 9);
+  CHECK(beside > 100);
+}
+
 TEST_CASE("cuBLASLt's ways are surveyed no longer than until a stop") {
   fake::reset();
   OwnContext context;

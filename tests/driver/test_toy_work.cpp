@@ -156,7 +156,7 @@ struct Process {
     Stopwatch stopwatch(queue, resources().support_kernel("ak_clocks"), resources().facts().sm_count, {.sets = 2});
     const Arm arm = stopwatch.arm([&](CUstream stream, int set) { plan.launch(stream, sets[set]); }, 100, 0, deadline);
     const Arm* const arms[] = {&arm};
-    return stopwatch.window(arms, 3, deadline).median(0);
+    return stopwatch.window(arms, 3, deadline).typical(0);
   }
 
   // On the caller's stream; whether D is right.

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "context/bound_plan.hpp"
-#include "context/job.hpp"
 #include "fake_machine.hpp"
 
 using namespace ak;
@@ -57,7 +56,7 @@ TEST_CASE("background: cuBLASLt serves while the search runs, then the winner do
   CHECK_FALSE(FakePlan::vendor_ran_last);
   CHECK(f.context->counters().searches == 1);
   CHECK(f.world.allowance.niceness == 19);
-  CHECK(f.world.allowance.duty == kDutyBehind);
+  CHECK(f.world.allowance.duty == 0.05);
 }
 
 TEST_CASE("background: asked for again, a search that waits or runs is joined; one that was in vain is made again") {

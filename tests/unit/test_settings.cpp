@@ -145,6 +145,8 @@ TEST_CASE("a bad option names its field and itself") {
   };
   refused(&Options::budget_s, -1., "budget_s='-1': ");
   refused(&Options::process_budget_s, -1., "process_budget_s='-1': ");
+  refused(&Options::background_share, 0., "background_share='0': ");
+  refused(&Options::background_share, 1.5, "background_share='1.5': ");
   refused(&Options::max_trials, -3, "max_trials='-3': ");
   refused(&Options::compile_threads, -1, "compile_threads='-1': ");
   refused(&Options::compile_niceness, 20, "compile_niceness='20': ");
