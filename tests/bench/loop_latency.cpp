@@ -4,13 +4,14 @@
 //   ak_loop_latency FILE N     one CSV line for smooth(int n, float* out, const float* in) of that file
 //
 //   n,first_s,hot_us,moving_us,bare_us,template,c_us,heap_us,static_us,stack_us,mapped_us,moving_mapped_us,promised_us,
-//   moving_promised_us,unordered_us,default_stream_us
+//   moving_promised_us,unordered_us,default_stream_us,asked_us
 //
 // first_s is the wall time of the first call until its kernel is enqueued, the CUDA context being there already. All others are
 // medians of interleaved rounds: hot_us (equal arguments), moving_us (another array each time, of 64), bare_us. Then host
 // arrays of four elements: c_us is the C function called alone, what follows how much more a call takes that it serves, by
 // where the arrays lie: on the heap, static, on the stack, mapped; mapped, and promised to be the host's; also promised to be
-// untouched by what is on the stream. moving: another place each time; default_stream_us: mapped_us on the default stream.
+// untouched by what is on the stream. moving: another place each time; default_stream_us: mapped_us on the default stream;
+// asked_us: the C function alone behind a bare cuStreamQuery.
 #include <fmt/format.h>
 #include <sys/mman.h>
 
@@ -138,6 +139,7 @@ int main(int argc, char** argv) try {
   arm([&](int i) { moved(promised, on, mapped, i); });
   arm([&](int i) { host(unordered, on, mapped, i); });
   arm([&](int i) { host(loop, nullptr, mapped, i); });
+  arm([&](int) { check(driver().cuStreamQuery(on), "asking the stream"), alone(kFew, mapped, mapped + kOf); });
   for (int round = 0; round < kRounds; ++round)
     for (std::size_t i = 0; i < arms.size(); ++i) {
       Arm& each = arms[(i + static_cast<std::size_t>(round)) % arms.size()];  // none is always the first after a certain other
