@@ -460,12 +460,14 @@ class Ports {
     port::PortGpu gpu;
     gpu.resources = resources_;
     if (!resources_) return gpu;
-    gpu.calls = [this, &request](const LoopPlan* plan) {
+    const auto calls = [this, &request](const LoopPlan* plan, LoopPromise promise) {
       if (!caller_) caller_ = std::make_unique<Context::Impl>(without_records(settings_));
       const LoopHost host = plan ? LoopHost() : idle_host();
       const LoopKnown known{request.source, request.function, {}, LoopPrototype(request.function), {}, false, {}, {}, {}};
-      return loop_calls(caller_->loop(request.source, host), known, request.call, plan);
+      return loop_calls(caller_->loop(request.source, host, promise), known, request.call, plan);
     };
+    gpu.calls = [calls](const LoopPlan* plan) { return calls(plan, {}); };
+    gpu.promised_calls = [calls] { return calls(nullptr, {.unordered = true}); };
     const std::string program = find_worker(settings_.worker);
     if (settings_.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
       gpu.worker = &Worker::of(program, device_uuid());

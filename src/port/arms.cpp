@@ -64,7 +64,7 @@ class Arms {
       row.size = sizes_[s].size;
       row.kernel_us = arms[fastest].us;
       timer.time_copies(row.copy_in_us, row.copy_out_us);
-      time_calls(timer, all[fastest], row);
+      const double promised_us = time_calls(timer, all[fastest], row);
       use.reset();  // what follows is the CPU's
       if (of_.gpu.host) row.host_us = timer.time_host(of_.gpu.host, 0.1);
       Timing timing;
@@ -76,7 +76,7 @@ class Arms {
         timing[ArmId::openmp] = time_c(of_.c.openmp.get(), sizes_[s]);
       }
       if (row.host_us == 0) row.host_us = timing[ArmId::c].us;
-      combine(timing, row);
+      combine(timing, row, promised_us);
       for (std::size_t i = 0; i < passed.size(); ++i)
         if (passed[i]->candidate.template_name == kSerial) timing[ArmId::serial] = arms[i];
       for (std::size_t i = 0; i < passed.size(); ++i) us[best.size()][i] = arms[i].us;  // of those that were timed
@@ -142,17 +142,19 @@ class Arms {
     }
   }
 
-  // As a program makes them, which is more than the sum of what they consist of.
-  void time_calls(LoopTimer& timer, const LoopPlan* kernel, loop::SizeRow& row) {
+  // As a program makes them, which is more than the sum of what they consist of. Returns what a promised one costs beside the C
+  // function; 0: not timed.
+  double time_calls(LoopTimer& timer, const LoopPlan* kernel, loop::SizeRow& row) {
     constexpr double kSeconds = 0.05;
-    if (!of_.gpu.calls) return;
+    if (!of_.gpu.calls) return 0;
     row.call_us = timer.time_host(of_.gpu.calls(nullptr), kSeconds);
     try {
       row.moved_us = timer.time_host(of_.gpu.calls(kernel), kSeconds);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::out_of_memory) throw;
       of_.note(fmt::format("calls with data on the host are not timed at {} iterations: {}", row.size, error.what()));
-    }
+      return of_.gpu.promised_calls ? timer.time_host(of_.gpu.promised_calls(), kSeconds) : 0;
+  }
   }
 
   // As often as makes 100 runs of each, within 2 s, thrice at least.
@@ -168,18 +170,19 @@ class Arms {
   }
 
   // What follows from the times of the others.
-  static void combine(Timing& timing, const loop::SizeRow& row) {
+  static void combine(Timing& timing, const loop::SizeRow& row, double promised_us) {
     const port::Arm &kernel = timing[ArmId::kernel], &c = timing[ArmId::c];
     const auto copied = [](double us, const port::Arm& of) {
       return port::Arm{us, us, std::min(LoopTimer::kCopies, of.runs), of.timed_out};
     };
     timing[ArmId::moved] = copied(row.copy_in_us + kernel.us + row.copy_out_us, kernel);
     if (c.timed()) timing[ArmId::in_place] = copied(row.copy_out_us + c.us + row.copy_in_us, c);
-    timing[ArmId::dispatched] = c;
-    if (loop::host_is_faster(row, true) && c.timed())
-      timing[ArmId::dispatched].us += row.call_us, timing[ArmId::dispatched].least_us += row.call_us;
-    else
-      timing[ArmId::dispatched] = copied(loop::moved_us(row), kernel);
+    const bool by_host = loop::host_is_faster(row, true) && c.timed();
+    const auto called = [&](double call_us) {
+      return by_host ? port::Arm{c.us + call_us, c.least_us + call_us, c.runs, c.timed_out} : copied(loop::moved_us(row), kernel);
+    };
+    timing[ArmId::dispatched] = called(row.call_us);
+    if (promised_us > 0) timing[ArmId::promised] = called(promised_us);
   }
 
   ArmsOf& of_;

@@ -295,8 +295,9 @@ class Texts {
       const IndexArray* index = nullptr;
       for (const IndexArray& one : roles_.indices)
         if (pointer && one.name == name) index = &one;
-      text += fmt::format("    {{{}, ak::{}, {}, {}, {}, {}}},\n", string_literal(name), loop::name(type), pointer, constant,
-                          index != nullptr, index && index->ascending);
+      const bool keeps = pointer && is_real(type) && std::ranges::find(roles_.kept, name) != roles_.kept.end();
+      text += fmt::format("    {{{}, ak::{}, {}, {}, {}, {}, {}}},\n", string_literal(name), loop::name(type), pointer, constant,
+                          index != nullptr, index && index->ascending, keeps);
     };
     if (returns()) add("the result", function_.returns, true, false);
     for (const Parameter& parameter : function_.parameters)
@@ -315,13 +316,10 @@ class Texts {
   }
 
   static std::string recipe_row(const Recipe& recipe) {
-    constexpr const char* kShapes[] = {"mixed",        "positive",    "negative", "ties",    "tiny",
-                                       "zeros_on_top", "zeros_below", "infinite", "strange", "around"};
-    constexpr const char* kSpikes[] = {"never", "first", "early", "late", "last"};
-    constexpr const char* kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
-    return fmt::format("{{ak::{}, {:#}, {:#}, ak::{}, {:#}, ak::{}, {}}}", kShapes[static_cast<int>(recipe.shape)],
-                       recipe.center, recipe.spread, kSpikes[static_cast<int>(recipe.spike)], recipe.spike_value,
-                       kIndices[static_cast<int>(recipe.indices)], recipe.seed);
+    const auto of = [](const auto& names, auto value) { return names[static_cast<std::size_t>(value)]; };
+    return fmt::format("{{ak::{}, {:#}, {:#}, ak::{}, {:#}, {}, ak::{}, {}}}", of(Recipe::kShapes, recipe.shape), recipe.center,
+                       recipe.spread, of(Recipe::kSpikes, recipe.spike), recipe.spike_value, recipe.kept,
+                       of(Recipe::kIndices, recipe.indices), recipe.seed);
   }
 
   /// The rows of a table of cases, and before it those of their arguments.
@@ -365,7 +363,7 @@ class Texts {
            fmt::format(
                "const ak::Function kFunction = {{{}, kParameters, {}, {}, in_c_, in_double_, scratch_bytes_, launch_}};\n\n",
                string_literal(name_), function_.parameters.size() + returns(),
-               candidate_.same_bits && !either_zero(function_)) +
+               equal_bits() && !either_zero(function_)) +
            "// Numbers: of a value itself; of an array its memory, where it begins there, its length, and the range of its "
            "indices.\n" +
            case_rows("kCases", artifact_.cases) + case_rows("kTimed", artifact_.timed) + "\n}  // namespace\n";
@@ -391,18 +389,20 @@ class Texts {
         "```\n{4} -o {0}_test {0}_test.cu {0}.cu {0}_c.c && ./{0}_test{5}\n"
         "{4} -Xcompiler -march=native -o {0}_bench {0}_bench.cu {0}.cu {0}_c.c && ./{0}_bench\n"
         "{4} -c {0}.cu    # for a program of your own\n```\n\n",
-        name_, artifact_.verdict, artifact_.tactic, artifact_.cases.size(), kNvcc, candidate_.same_bits ? " bits" : "");
-    text += candidate_.same_bits ? "Nothing is computed in another order than C's: without contraction (`-fmad=false`) bits "
-                                   "are equal, which `bits` asks "
-                                   "for.\n"
-                                 : "Sums are formed in another order than C's: a value may be off by max(1e-3 (1 + |d|), 8 |c "
-                                   "- d|), 1e-9 where C has "
-                                   "doubles, where c is the C function's and d the same in double.\n";
+        name_, artifact_.verdict, artifact_.tactic, artifact_.cases.size(), kNvcc, equal_bits() ? " bits" : "");
+    text += equal_bits() ? "Nothing is computed in another order than C's: without contraction (`-fmad=false`) bits are equal, "
+                           "which `bits` asks for.\n"
+                         : fmt::format("{} a value may be off by max(1e-3 (1 + |d|), 8 |c - d|), 1e-9 where C has doubles, "
+                                       "where c is the C function's and d the same in double.\n",
+                                       candidate_.same_bits ? "CUDA's mathematical functions round otherwise than C's:"
+                                                            : "Sums are formed in another order than C's:");
     if (const std::string facts = facts_text(); !facts.empty())
       text += fmt::format("\nThe kernels are right for calls with {} alone.\n", facts);
     if (artifact_.facts.overlaps.empty()) text += "Arrays must not overlap.\n";
     return text;
   }
+
+  bool equal_bits() const { return candidate_.same_bits && rounds_alike(function_); }
 
   const Artifact& artifact_;
   const Function function_;  // arrays with one dimension

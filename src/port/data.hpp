@@ -1,8 +1,11 @@
 // Fuzzed data for a loop: sizes around every edge, and values that lead through all of its branches. The same on every machine.
 #pragma once
 
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "port/case.hpp"
@@ -26,6 +29,14 @@ struct Recipe {
   };
   enum class Spike : std::uint8_t { never, first, early, late, last, middle };
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
+  // As the harness of artifacts calls them, which makes such data too.
+  static constexpr std::string_view kShapes[] = {"mixed",        "positive",    "negative", "ties",    "tiny",
+                                                 "zeros_on_top", "zeros_below", "infinite", "strange", "around"};
+  static constexpr std::string_view kSpikes[] = {"never", "first", "early", "late", "last", "middle"};
+  static constexpr std::string_view kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
+  static_assert(std::size(kShapes) == static_cast<std::size_t>(Shape::around) + 1 &&
+                std::size(kSpikes) == static_cast<std::size_t>(Spike::middle) + 1 &&
+                std::size(kIndices) == static_cast<std::size_t>(Indices::ends) + 1);
 
   std::string name = "mixed";
   Shape shape = Shape::mixed;

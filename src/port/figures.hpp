@@ -21,6 +21,7 @@ constexpr Comparison kComparisons[] = {
     {"moved", ArmId::c, ArmId::moved},
     {"in place", ArmId::in_place, ArmId::kernel},
     {"dispatched", ArmId::c, ArmId::dispatched},
+    {"promised", ArmId::c, ArmId::promised},
     {"-ffast-math", ArmId::fast_math, ArmId::kernel},
     {"OpenMP", ArmId::openmp, ArmId::kernel},
     {"one thread", ArmId::serial, ArmId::kernel},

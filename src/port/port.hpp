@@ -77,6 +77,8 @@ struct PortGpu {
   // Whole calls through the library on such arrays: by the plan, or where that is null by a C function that does nothing.
   // Empty: what calls cost is not timed.
   std::function<std::function<void(void* const* arguments)>(const LoopPlan*)> calls;
+  // The same by a C function that does nothing, promised to be of data that nothing on the stream touches. Empty: not timed.
+  std::function<std::function<void(void* const* arguments)>()> promised_calls;
   std::function<std::optional<std::string>(const Digest&)> quarantined;
   std::function<void(const Digest&, const std::string&)> quarantine;
   // Taken for each candidate's proof, and for each size's timing; null from it: go on without. Empty: none is taken.

@@ -40,8 +40,9 @@ enum class ArmId : std::uint8_t {
   openmp,      // C on all cores, where the verdict allows
   serial,      // the C function as one GPU thread
   dispatched,  // a whole call through the library with data on the host, by the better of c and a kernel with copies
+  promised,    // the same, where it is promised that nothing on a stream touches the data
 };
-constexpr std::string_view kArmNames[] = {"kernel", "c", "moved", "in_place", "fast_math", "openmp", "serial", "dispatched"};
+constexpr std::string_view kArmNames[] = {"kernel", "c", "moved", "in_place", "fast_math", "openmp", "serial", "dispatched", "promised"};
 constexpr std::string_view name(ArmId arm) { return kArmNames[static_cast<int>(arm)]; }
 
 struct Arm {

@@ -210,6 +210,13 @@ void run_driver() {
   print("cuStreamQuery, the default stream", [&] { return cuda.cuStreamQuery(nullptr); });
   print("cuStreamQuery, the thread's default stream", [&] { return cuda.cuStreamQuery(CU_STREAM_PER_THREAD); });
   print("cuStreamSynchronize, idle", [&] { return cuda.cuStreamSynchronize(stream.get()); });
+  check(cuda.cuMemsetD8Async(device.get(), 0, 4096, stream.get()), "clearing");
+  stream.synchronize();
+  print("cuStreamQuery, idle behind a kernel", [&] { return cuda.cuStreamQuery(stream.get()); });
+  print("cuStreamSynchronize, idle behind a kernel", [&] { return cuda.cuStreamSynchronize(stream.get()); });
+  event.record(stream.get());
+  stream.synchronize();
+  print("cuStreamQuery, idle behind a kernel and an event", [&] { return cuda.cuStreamQuery(stream.get()); });
   print("cuEventQuery, done", [&] { return cuda.cuEventQuery(event.get()); });
   CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_RELAXED;
   print("cuThreadExchangeStreamCaptureMode", [&] { return cuda.cuThreadExchangeStreamCaptureMode(&mode); });

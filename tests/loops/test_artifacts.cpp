@@ -60,7 +60,7 @@ void add_cases(Artifact& artifact, const std::vector<ak::loop::Values>& sizes) {
 /// Every kind of data that a proof may have.
 void add_all_recipes(Artifact& artifact) {
   ak::port::Roles roles;
-  roles.thresholds = {-7, 0, 3e-7, 2.5};
+  roles.thresholds = {-7, 0, 3e-7, 2.5}, roles.kept = {"stream"};
   std::vector<ak::port::Recipe> all = threshold_recipes(roles);
   for (const ak::port::Recipe& recipe : edge_recipes(roles)) all.push_back(recipe);
   for (std::uint64_t i = 0; i < 60; ++i) all.push_back(random_recipe(roles, i));
@@ -235,6 +235,43 @@ int blend_launch(cudaStream_t, int n, float k, float* a, const float* b) {
     due.append(reinterpret_cast<const char*>(b.first()), 4 * static_cast<std::size_t>(b.elements));
   }
   CHECK(contents(folder.path / "data") == due);
+}
+
+TEST_CASE("artifacts: data of a function that keeps an extremum, every kind of them under its name") {
+  const Folder folder("largest_on_host");
+  Artifact artifact;
+  const Term n = i32("n"), i = i32("i"), best = at("best", integer(0));
+  artifact.function = function("largest", {size("n"), array("best", integer(1)), array("x", n, true)},
+                               {loop(1, "i", integer(0), n, {branch(2, binary(">", at("x", i), best), {assign(3, best, at("x", i))})})});
+  artifact.candidate = blend().candidate;
+  const ak::port::Roles roles = ak::port::roles_of(artifact.function);
+  REQUIRE(roles.kept == std::vector<std::string>{"best"});
+  for (const ak::port::Recipe& recipe : ak::port::edge_recipes(roles))
+    for (const int count : {1, 2, 5, 100}) artifact.cases.push_back({{{"n", count}}, recipe});
+  build_with(folder, artifact, R"(
+int largest_launch(cudaStream_t, int n, float* best, const float* x) {
+  FILE* file = fopen("data", "a");
+  fwrite(best, sizeof *best, 1, file), fwrite(x, sizeof *x, n, file), fclose(file);
+  return largest_c(n, best, x), 0;
+})");
+  CHECK(shell(folder.path, "./largest_test").code == 0);
+  std::string due;
+  bool middle = false, kept = false;
+  for (const auto& [sizes, recipe] : artifact.cases) {
+    middle |= recipe.spike == ak::port::Recipe::Spike::middle, kept |= recipe.kept;
+    const ak::port::Case made = make_case(artifact.function, roles, {}, sizes, recipe);
+    for (const ak::port::Memory& memory : made.memories)
+      due.append(reinterpret_cast<const char*>(memory.first()), 4 * static_cast<std::size_t>(memory.elements));
+  }
+  CHECK(middle);
+  CHECK(kept);
+  CHECK(contents(folder.path / "data") == due);
+  // What the texts call them is what the harness declares, in this order.
+  const std::string harness = contents(folder.path / "harness.cuh");
+  using ak::port::Recipe;
+  CHECK(harness.find(fmt::format("enum Values {{ {} }};", fmt::join(Recipe::kShapes, ", "))) != std::string::npos);
+  CHECK(harness.find(fmt::format("enum Spike {{ {} }};", fmt::join(Recipe::kSpikes, ", "))) != std::string::npos);
+  CHECK(harness.find(fmt::format("enum Indices {{ {} }};", fmt::join(Recipe::kIndices, ", "))) != std::string::npos);
 }
 
 TEST_CASE("artifacts: positions, arrays that overlap, integers") {

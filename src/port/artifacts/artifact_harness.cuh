@@ -22,19 +22,21 @@ struct Parameter {
   Type type;
   bool pointer, constant;
   bool index, ascending;  // an array of positions in other arrays; and they rise
+  bool keeps;             // an extremum
 };
 
 // How values are drawn.
 // tiny: zeros and denormals; zeros_on_top: negative numbers and zeros, of which the first and the last are not negative; strange:
 // what is no number too.
 enum Values { mixed, positive, negative, ties, tiny, zeros_on_top, zeros_below, infinite, strange, around };
-enum Spike { never, first, early, late, last };  // one value that is not around the others
+enum Spike { never, first, early, late, last, middle };  // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
   Values values;
   double center, spread;
   Spike spike;
   double spike_value;
+  bool kept;  // what is special stands in arrays that keep an extremum too, and is all of it
   Indices indices;
   unsigned long long seed;
 };
@@ -185,25 +187,43 @@ inline double draw(Random& random, const Recipe& recipe, Type type) {
   return 0;
 }
 
-inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed) {
+inline bool is_special(double value, Values values) {
+  return values == infinite ? isinf(value) : values == strange ? isnan(value) : value == 0;
+}
+
+// What an array that keeps an extremum has at first: what is special, or nothing of it.
+inline double draw_kept(Random& random, const Recipe& recipe, Type type) {
+  const bool shaped = recipe.values == zeros_on_top || recipe.values == zeros_below || recipe.values == infinite ||
+                      recipe.values == strange;
+  if (recipe.values == around && recipe.kept && recipe.spike != never) return recipe.spike_value;
+  double value = draw(random, recipe, type);
+  while (shaped && is_special(value, recipe.values) != recipe.kept) value = draw(random, recipe, type);
+  return value;
+}
+
+inline void fill(Memory& memory, const Recipe& recipe, unsigned long long seed, bool keeps) {
   Random random(seed);
+  const bool real = is_real(memory.type);
   const auto set = [&](long long i, double value) {
-    is_real(memory.type) ? memory.set_real(i, value) : memory.set_integer(i, static_cast<long long>(value));
+    real ? memory.set_real(i, value) : memory.set_integer(i, static_cast<long long>(value));
   };
-  for (long long i = 0; i < memory.elements; ++i) set(i, draw(random, recipe, memory.type));
-  if ((recipe.values == zeros_on_top || recipe.values == zeros_below) && is_real(memory.type)) {
-    for (long long i = 0, first = 1; i < memory.elements && first; ++i)
-      if (memory.real(i) == 0) memory.set_real(i, 0), first = 0;
-    for (long long i = memory.elements - 1, last = 1; i >= 0 && last; --i)
-      if (memory.real(i) == 0) memory.set_real(i, 0), last = 0;
+  for (long long i = 0; i < memory.elements; ++i)
+    set(i, real && keeps ? draw_kept(random, recipe, memory.type) : draw(random, recipe, memory.type));
+  if (keeps) return;
+  if ((recipe.values == zeros_on_top || recipe.values == zeros_below) && real) {
+    long long zero = -1;
+    for (long long i = 0; i < memory.elements; ++i)
+      if (memory.real(i) == 0 && (zero < 0 || recipe.spike != first)) zero = i;
+    if (zero >= 0) memory.set_real(zero, 0);
   }
   if (recipe.values != around || recipe.spike == never || memory.elements == 0) return;
   const long long end = memory.elements - 1;
-  const long long at = recipe.spike == first   ? 0
-                       : recipe.spike == early ? std::min(2LL, end)
-                       : recipe.spike == late  ? end - memory.elements / 20
-                                               : end;
-  set(at, is_real(memory.type) ? recipe.spike_value : round(recipe.spike_value));
+  const long long at = recipe.spike == first    ? 0
+                       : recipe.spike == early  ? std::min(2LL, end)
+                       : recipe.spike == middle ? memory.elements / 2
+                       : recipe.spike == late   ? end - memory.elements / 20
+                                                : end;
+  set(at, real ? recipe.spike_value : round(recipe.spike_value));
 }
 
 inline void fill_positions(Memory& memory, const Parameter& parameter, const Argument& argument, Indices kind,
@@ -237,7 +257,17 @@ inline std::vector<Memory> make_memories(const Function& function, const Case& o
     const long long end = std::max(memories[which].elements, argument.offset + argument.elements);
     memories[which] = Memory(parameter.type, end);
   }
-  for (size_t m = 0; m < memories.size(); ++m) fill(memories[m], of.recipe, of.recipe.seed * 1000 + m);
+  long long longest = 0;
+  for (const Memory& memory : memories) longest = std::max(longest, memory.elements);
+  for (size_t m = 0; m < memories.size(); ++m) {
+    // What is as long as all others is sorted, or so: it keeps no extremum of them.
+    const long long length = memories[m].elements;
+    bool keeps = false;
+    for (int p = 0; p < function.count; ++p)
+      keeps |= function.parameters[p].keeps && of.arguments[p].memory == static_cast<int>(m);
+    keeps = keeps && (length == 1 ? longest > 1 : length * 8 <= longest);
+    fill(memories[m], of.recipe, of.recipe.seed * 1000 + m, keeps);
+  }
   for (int p = 0; p < function.count; ++p)
     if (function.parameters[p].index)
       fill_positions(memories[static_cast<size_t>(of.arguments[p].memory)], function.parameters[p], of.arguments[p],
