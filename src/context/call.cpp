@@ -137,8 +137,10 @@ std::int64_t Context::Impl::workspace_bytes(Plan::State& bound) {
 void Context::Impl::State::at_hand(DeviceState& device, const Problem& problem) {
   if (device.find(problem) || common.settings.mode == Mode::off || problem.k == 0) return;
   const auto entered = device.machine->enter();
-  std::optional<PlanRecord> old;
-  if (auto known = hit(common, *device.machine, problem, kCall, old)) device.keep(problem, std::move(*known));
+  device.keep(problem, [&] {
+    std::optional<PlanRecord> old;
+    return hit(common, *device.machine, problem, kCall, old);
+  });
 }
 
 DeviceState& Context::Impl::State::device() {
@@ -179,7 +181,7 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
   const auto entered = device.machine->enter();
   if (common.settings.force_tactic && problem.k > 0 && common.settings.mode != Mode::off)
     if (auto served = forced(device, problem)) return *served;
-  if (auto served = unsearched(device, problem, request)) return device.keep(problem, std::move(*served));
+  if (auto served = device.keep(problem, [&] { return unsearched(device, problem, request); })) return *served;
   // Another process's search was waited for once. It may be a stopped one, so from then on it is only looked for.
   return searched(device, problem, request,
                   asked_before > 0 ? TuningService::Patience::no_lease : TuningService::Patience::turn);
@@ -188,24 +190,28 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
 // Neither searches nor synchronises nor waits for who does. A record's kernel is loaded, which a capture allows; without one
 // the problem stays open: a later call may still tune it, and the next capture looks for a record again.
 Served Context::Impl::State::interim(DeviceState& device, const Problem& problem, const std::string& why) {
-  const auto meanwhile = device.find(problem);
-  if (meanwhile && meanwhile->standing == Standing::lasting) return *meanwhile;
+  std::optional<Served> meanwhile;
   Machine& machine = *device.machine;
   const auto entered = machine.enter();
-  Served served;
-  if (problem.k == 0) {
-    if (meanwhile) return *meanwhile;
-    served.plan = machine.pass(problem);
-  } else {
-    std::optional<PlanRecord> old;
-    if (common.settings.mode != Mode::off && !common.settings.force_tactic)
-      if (auto known = hit(common, machine, problem, kCall, old)) return device.keep(problem, std::move(*known));
-    if (meanwhile) return *meanwhile;
-    auto known = still_serves(common, machine, problem, old, why);
-    served = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
-  }
-  served.standing = Standing::momentary;
-  return device.keep(problem, std::move(served));
+  auto served = device.keep(problem, [&]() -> std::optional<Served> {
+    meanwhile = device.find(problem);
+    if (meanwhile && meanwhile->standing == Standing::lasting) return std::nullopt;
+    Served found;
+    if (problem.k == 0) {
+      if (meanwhile) return std::nullopt;
+      found.plan = machine.pass(problem);
+    } else {
+      std::optional<PlanRecord> old;
+      if (common.settings.mode != Mode::off && !common.settings.force_tactic)
+        if (auto known = hit(common, machine, problem, kCall, old)) return known;
+      if (meanwhile) return std::nullopt;
+      auto known = still_serves(common, machine, problem, old, why);
+      found = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
+    }
+    found.standing = Standing::momentary;
+    return found;
+  });
+  return served ? *served : *meanwhile;
 }
 
 // What serves without a search; nullopt when one is due.
@@ -273,12 +279,13 @@ void Context::Impl::State::queue(DeviceState& device, const Problem& problem) {
 // What serves meanwhile is made before the GPU has more to do. It is asked for again from time to time, which joins the search
 // that waits or runs; one that was in vain for a passing reason is made again without that too.
 Served Context::Impl::State::behind(DeviceState& device, const Problem& problem, TuningRequest search, const std::string& why) {
-  auto meanwhile = device.interim(problem);
-  if (!meanwhile)
-    meanwhile = old_or_fallback(common, *device.machine, problem, why, Standing::passing);
   search.kept = true;
+  auto meanwhile = device.keep(problem, [&]() -> std::optional<Served> {
+    if (auto known = device.interim(problem)) return known;
+    return old_or_fallback(common, *device.machine, problem, why, Standing::passing);
+  });
   service->enqueue(std::move(search), Deadline::never());
-  return device.keep(problem, std::move(*meanwhile));
+  return *meanwhile;
 }
 
 Served Context::Impl::State::searched(DeviceState& device, const Problem& problem, Request request,
@@ -288,7 +295,8 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
   const auto refusal = job->refused();
   if (refusal && !(request.behind && refusal->standing == Standing::passing))
-    return device.keep(problem, old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing));
+    return *device.keep(
+        problem, [&] { return std::optional(old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing)); });
   TuningRequest search = search_of(device, tuned, request, job);
   if (request.behind)
     return behind(device, problem, std::move(search), refusal ? refusal->why : "it is searched for behind the calls");
@@ -301,27 +309,31 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
     const auto& done = static_cast<const TuningJob&>(*TuningService::work(ticket));
     return problem == tuned ? done.served() : lent(device, problem, done);
   }
-  std::optional<PlanRecord> old;
-  if (!request.retune)  // a look at the store after every wait
-    if (auto known = hit(common, *device.machine, problem, request, old)) return device.keep(problem, std::move(*known));
   const std::string why = end == TuningService::End::elsewhere ? "another process searches for it"
                           : end == TuningService::End::device
                               ? fmt::format("other searches took all of {}", common.settings.given_by("AK_BUDGET_S"))
                               : "its search has not ended in time";
-  return device.keep(problem, old_or_fallback(common, *device.machine, problem, why, Standing::passing));
+  return *device.keep(problem, [&]() -> std::optional<Served> {
+    std::optional<PlanRecord> old;
+    if (!request.retune)  // a look at the store after every wait
+      if (auto known = hit(common, *device.machine, problem, request, old)) return known;
+    return old_or_fallback(common, *device.machine, problem, why, Standing::passing);
+  });
 }
 
 // What was found for its bucket, as it serves the problem.
 Served Context::Impl::State::lent(DeviceState& device, const Problem& problem, const TuningJob& job) {
   const Served& tuned = job.served();
-  std::optional<PlanRecord> old;
-  if (auto known = hit(common, *device.machine, problem, kCall, old)) {
-    if (known->record == tuned.record) known->source = tuned.source;
-    return device.keep(problem, std::move(*known));
-  }
-  const bool passing = tuned.standing != Standing::lasting || !job.alone().empty();
-  return device.keep(problem, old_or_fallback(common, *device.machine, problem, job.alone().empty() ? tuned.note : job.alone(),
-                                              passing ? Standing::passing : Standing::lasting));
+  return *device.keep(problem, [&]() -> std::optional<Served> {
+    std::optional<PlanRecord> old;
+    if (auto known = hit(common, *device.machine, problem, kCall, old)) {
+      if (known->record == tuned.record) known->source = tuned.source;
+      return known;
+    }
+    const bool passing = tuned.standing != Standing::lasting || !job.alone().empty();
+    return old_or_fallback(common, *device.machine, problem, job.alone().empty() ? tuned.note : job.alone(),
+                           passing ? Standing::passing : Standing::lasting);
+  });
 }
 
 }  // namespace ak

@@ -1,6 +1,7 @@
 #include "context/device_state.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "core/bucket.hpp"
@@ -76,8 +77,13 @@ double DeviceState::retry_s(const Problem& problem) {
   return at == retries_.end() ? 0 : at->second.wait_s;
 }
 
+bool DeviceState::Taken::is(const Problem& asked, const Served& served) const {
+  return served.plan && served.plan->tactic() == kernel && (asked == problem || (bucket && neighbours(problem, asked)));
+}
+
 std::vector<Problem> DeviceState::withdraw(const Problem& problem, const Tactic& kernel) {
   const std::lock_guard lock(mutex_);
+  taken_.push_back({problem, true, kernel});
   std::vector<Problem> others;
   for (auto* const all : {&lasting_, &interims_})
     std::erase_if(*all, [&](const auto& each) {
@@ -93,8 +99,37 @@ std::vector<Problem> DeviceState::withdraw(const Problem& problem, const Tactic&
   return others;
 }
 
+bool DeviceState::replace(const Problem& problem, const Tactic& kernel, Served other) {
+  const std::lock_guard lock(mutex_);
+  auto serves = of(lasting_, problem);
+  if (!serves) serves = of(interims_, problem);
+  if (!serves || !serves->plan || !(serves->plan->tactic() == kernel)) return false;
+  taken_.push_back({problem, false, kernel});
+  keep_locked(problem, std::move(other));
+  return true;
+}
+
 Served DeviceState::keep(const Problem& problem, Served served) {
   const std::lock_guard lock(mutex_);
+  return keep_locked(problem, std::move(served));
+}
+
+std::optional<Served> DeviceState::keep(const Problem& problem, const std::function<std::optional<Served>()>& make) {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    const std::size_t before = taken_.size();
+    lock.unlock();
+    auto served = make();
+    if (!served) return std::nullopt;
+    lock.lock();
+    const auto meanwhile = std::span(taken_).subspan(before);
+    if (std::ranges::none_of(meanwhile, [&](const Taken& taken) { return taken.is(problem, *served); }))
+      return keep_locked(problem, std::move(*served));
+    if (auto instead = of(lasting_, problem)) return instead;
+  }
+}
+
+Served DeviceState::keep_locked(const Problem& problem, Served served) {
   const auto before = of(lasting_, problem);
   const auto gone = withdrawn_.extract(problem);
   if (gone) retired_.push_back(std::move(gone.mapped()));

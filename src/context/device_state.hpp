@@ -61,10 +61,25 @@ class DeviceState {
   /// The kernel is wrong or harms: it serves neither the problem nor others of its bucket any more. The others that it served.
   std::vector<Problem> withdraw(const Problem& problem, const Tactic& kernel);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and
-  /// are of one way, the first's plan.
+  /// are of one way, the first's plan. For who has the device's turn, in which alone kernels are taken away.
   Served keep(const Problem& problem, Served served);
+  /// The same of what `make` gives; nullopt: it gave nothing. Where its kernel was taken away while it was made, what serves
+  /// instead; if nothing does, it is made once more.
+  std::optional<Served> keep(const Problem& problem, const std::function<std::optional<Served>()>& make);
+  /// Keeps the other one where that kernel serves the problem, and not while something else does: whether it is so.
+  bool replace(const Problem& problem, const Tactic& kernel, Served other);
 
  private:
+  // A kernel that was taken from a problem, or from all of its bucket.
+  struct Taken {
+    Problem problem;
+    bool bucket = false;
+    Tactic kernel;
+    bool is(const Problem& asked, const Served& served) const;
+  };
+
+  Served keep_locked(const Problem& problem, Served served);
+
   const std::function<Clock::time_point()> now_;
   std::atomic<std::uint64_t> all_changes_{0};
   std::mutex mutex_;  // of what follows
@@ -72,6 +87,7 @@ class DeviceState {
   PerProblem<Retry> retries_;  // of what is served for a passing reason
   PerProblem<std::uint64_t> changes_;
   PerProblem<PlanPtr> withdrawn_;  // what served, while nothing does
+  std::vector<Taken> taken_;       // in order
   std::vector<PlanPtr> retired_;  // a graph may hold them
 };
 

@@ -224,8 +224,6 @@ void Guard::judge(const Sample& sample, const Turn& turn) {
 
 // For this context; of what another search has put in its place nothing was seen.
 void Guard::demote(const Sample& sample, const std::string& why) {
-  const auto serves = device_.find(sample.problem);
-  if (!serves || !serves->plan || !(serves->plan->tactic() == sample.tactic)) return;
   Served vendor;
   {
     const std::lock_guard lock(bench_.mutex);
@@ -235,8 +233,9 @@ void Guard::demote(const Sample& sample, const std::string& why) {
   vendor.record.problem = sample.problem, vendor.record.hardware = device_.machine->hardware();
   vendor.record.tactic = vendor.plan->tactic();
   vendor.note = fmt::format("the guard took {} away: {}", served_by(sample.tactic), why);
-  log(LogLevel::warn, "{}: cuBLASLt serves from now on: {}", to_string(sample.problem), vendor.note);
-  device_.keep(sample.problem, std::move(vendor));
+  const std::string note = vendor.note;
+  if (!device_.replace(sample.problem, sample.tactic, std::move(vendor))) return;
+  log(LogLevel::warn, "{}: cuBLASLt serves from now on: {}", to_string(sample.problem), note);
   common_.ledger.count([](Counters& c) { ++c.guard_demotions; });
 }
 

@@ -70,6 +70,7 @@ struct World {
   std::vector<std::int64_t> timed_at;  // m of each
   std::vector<double> allowed;         // seconds of each
   std::vector<Machine::Coming> coming;  // what was to be compiled ahead, last
+  std::function<void()> while_loading;  // once, by the next load
   std::mutex mutex;
 };
 
@@ -168,6 +169,7 @@ class FakeMachine final : public Machine {
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
     ++w_.loads;
+    if (const auto meanwhile = std::exchange(w_.while_loading, {})) meanwhile();
     if (!w_.launches) return nullptr;
     return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched,
                                       is_vendor(record.tactic) ? 0 : w_.workspace);

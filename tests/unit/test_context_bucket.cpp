@@ -143,6 +143,18 @@ TEST_CASE("bucket: a kernel that is found wrong serves none of it any more") {
   CHECK(f.explain(70).bucket == TokenRange{65, 96});
 }
 
+TEST_CASE("bucket: a kernel that is found wrong while a call loads it does not serve that call") {
+  Tokens f;
+  f.call(96);
+  const Tactic winner = f.context->store().find(f.at(96), f.world.hardware)->tactic;
+  f.world.wrong = winner, f.world.breaks_when_wrong = true;
+  f.world.while_loading = [&] { std::thread([&] { f.context->retune(f.at(96)); }).join(); };
+  f.call(70);
+  CHECK(f.explain(96).served_by.find(to_string(winner)) == std::string::npos);
+  CHECK(f.explain(70).served_by.find(to_string(winner)) == std::string::npos);
+  CHECK(FakePlan::vendor_ran_last);
+}
+
 TEST_CASE("bucket: a record of its last m that an older version left is proven and tried, not searched for") {
   Tokens f;
   f.context->prepare(f.at(96));

@@ -221,6 +221,31 @@ TEST_CASE("what explain says is of the plan that serves, when another way serves
   CHECK(first.plan.use_count() >= 3);  // first, again, and the device: a graph may hold it
 }
 
+TEST_CASE("a kernel that was taken away while a call loaded it is not kept; what is loaded later is") {
+  Fixture f;
+  f.call();
+  DeviceState device(std::make_unique<FakeMachine>(f.world), Clock::now);
+  const auto served = [&](const char* source, const Tactic& tactic) {
+    Served served;
+    served.source = source, served.record.tactic = tactic;
+    served.plan = std::make_shared<FakePlan>(tactic, "", f.world.launched);
+    return served;
+  };
+  const Tactic own = f.context->store().find(f.problem, f.world.hardware)->tactic;
+  CHECK_FALSE(device.replace(f.problem, own, served("guard", vendor_tactic(0))));  // nothing serves yet
+  device.keep(f.problem, served("store", own));
+  const auto loaded = device.keep(f.problem, [&] {
+    CHECK(device.replace(f.problem, own, served("guard", vendor_tactic(0))));
+    return std::optional(served("another's", own));
+  });
+  REQUIRE(loaded);
+  CHECK(loaded->source == "guard");
+  CHECK(device.table.find(f.problem)->tactic() == vendor_tactic(0));
+  CHECK_FALSE(device.replace(f.problem, own, served("guard", vendor_tactic(1))));
+  device.keep(f.problem, [&] { return std::optional(served("this process", own)); });  // found again
+  CHECK(device.table.find(f.problem)->tactic() == own);
+}
+
 TEST_CASE("explain says how long a fallback stands") {
   const auto note = [](Fixture& f) { return f.context->explain(f.problem).note; };
   Fixture off(quick(Mode::off));
