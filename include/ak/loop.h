@@ -45,7 +45,8 @@ typedef struct ak_loop_options {
  * null after a failure: invalid_argument (a name is null or empty, a length is not NAME=LENGTH, residency is none). */
 AK_API ak_status ak_loop_open(ak_context* context, const char* file, const char* function, const ak_loop_options* options,
                               ak_loop** loop);
-/* No call of it may be on its way; what was enqueued runs on. Null is allowed. */
+/* No call of it may be on its way; what was enqueued runs on. Waits for the host function where a thread of the library's is in
+ * it; none runs it afterwards. Null is allowed. */
 AK_API void ak_loop_close(ak_loop* loop);
 
 /* Enqueues what the function does. values: the address of each argument, of exactly the source's types, before them that of the

@@ -107,7 +107,8 @@ struct LoopOptions {
   bool unordered = false;
 };
 
-/// One C function in a context, which it must not outlive. A value; thread-safe.
+/// One C function in a context, which it must not outlive. A value; thread-safe. Once its last copy is gone no thread of the
+/// library's runs the host function any more: that waits for the one which is in it.
 class Loop {
  public:
   /// Enqueues what the function does on the stream, in the function's own order of arguments, before them a pointer to where

@@ -295,8 +295,9 @@ Served Context::Impl::State::searched(DeviceState& device, const Problem& proble
   const auto job = std::make_shared<TuningJob>(common, device, tuned, request);
   const auto refusal = job->refused();
   if (refusal && !(request.behind && refusal->standing == Standing::passing))
-    return *device.keep(
-        problem, [&] { return std::optional(old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing)); });
+    return *device.keep(problem, [&] {
+      return std::optional(old_or_fallback(common, *device.machine, problem, refusal->why, refusal->standing));
+    });
   TuningRequest search = search_of(device, tuned, request, job);
   if (request.behind)
     return behind(device, problem, std::move(search), refusal ? refusal->why : "it is searched for behind the calls");

@@ -200,7 +200,7 @@ Explanation Context::Impl::explain(const Problem& problem) {
 std::shared_ptr<Loop::State> Context::Impl::loop(port::LoopSource source, LoopHost host, LoopPromise promise) {
   return std::make_shared<Loop::State>(
       state_->common, *state_->service, [this]() -> DeviceState& { return state_->device(); }, std::move(source),
-      std::move(host), promise);
+      std::move(host), promise, state_->now);
 }
 
 std::uint64_t Context::Impl::epoch() const {

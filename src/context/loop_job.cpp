@@ -20,17 +20,19 @@
 namespace ak {
 
 void LoopJob::run(const Turn& turn) {
+  if (known_.gate->closed()) return;
   try {
     port(turn);
   } catch (const TimedOut&) {
     why_ = "its port has not ended in time";
   } catch (const Error& error) {  // nobody waits for it who could be told
     if (!behind_) throw;
+    if (known_.gate->closed()) return;
     why_ = error.what();
     warn_once(fmt::format("{}: its port behind the calls failed: {}", known_.function.name, why_));
   }
   if (!behind_ || turn.by.stopped() || !behind_(*this)) return;
-  if (served_ && served_->standing == Standing::lasting) return;
+  if (in_vain_ || (served_ && served_->standing == Standing::lasting)) return;
   auto next = std::make_shared<LoopJob>(common_, device_, shared_, memory_, calls_, behind_);
   next->again_ = again_, next->again_.later(Clock::now());
   turn.again(next, next->again_.wait_s);
@@ -42,7 +44,8 @@ void LoopJob::port(const Turn& turn) {
   Unserved found;
   served_ = stored_loop(common_, known_, memory_.call, device_, &found);  // another process may have had the lease until now
   if (served_ && served_->standing == Standing::lasting) return;
-  std::optional<loop::Winner>& hint = found.winner;
+  std::optional<loop::Winner>& hint = record_;
+  hint = std::move(found.winner);
   if (served_) hint = served_->winner;  // goes on where the last one ended, or proves its kernels again
 
   Allowance allowance;
@@ -58,6 +61,10 @@ void LoopJob::port(const Turn& turn) {
   port::PortRequest request;
   request.function = known_.function;
   request.verdict = port::analyse(known_.source, memory_.call, tools, deadline);
+  if (!request.verdict.refused.empty()) {
+    why_ = request.verdict.refused, in_vain_ = true;
+    return;
+  }
   request.source = known_.source;
   request.call = memory_.call, request.integers = memory_.integers, request.called = true;
   request.tools = tools;
@@ -75,7 +82,7 @@ void LoopJob::port(const Turn& turn) {
   const std::string program = find_worker(common_.settings.worker, &looked);
   if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
     gpu.worker = &Worker::of(program, device_uuid());
-  if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host(arguments); };
+  if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host_behind(arguments); };
   gpu.turn = turns_on_device(common_.store->folder(), device_uuid());
   gpu.calls = calls_;
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
@@ -101,7 +108,8 @@ void LoopJob::port(const Turn& turn) {
   });
   common_.ledger.count([&](Counters& c) { ++c.searches, c.trials += static_cast<std::int64_t>(ported.tried.size()); });
   if (ported.winner.kernels.empty()) {
-    why_ = ported.note.empty() ? "no kernel of it was proven in time" : ported.note;
+    in_vain_ = !ported.winner.unfinished && (gpu.worker || !(hint && loop::by_llm(*hint)));
+    why_ = !ported.note.empty() ? ported.note : in_vain_ ? "no kernel of it is right" : "no kernel of it was proven in time";
     if (!served_ || ported.winner.unfinished) return;
     // No longer right: as if it had been imported, it is served no more until it is proven.
     common_.store->put_work({std::string(loop::kLoop), key(*hint), loop::write_json(*hint), {}});

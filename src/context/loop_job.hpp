@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,6 +39,9 @@ class LoopJob final : public TuningWork {
   const std::string& why() const { return why_; }
   /// Whether what served until now was proven again, and is not right.
   bool refuted() const { return refuted_; }
+  /// Whether it ended with no kernel and lacked nothing: only another record than the one it knew can change that.
+  bool in_vain() const { return in_vain_; }
+  const std::optional<loop::Winner>& record() const { return record_; }
 
  private:
   void port(const Turn& turn);
@@ -52,7 +56,8 @@ class LoopJob final : public TuningWork {
   Retry again_;
   LoopServedPtr served_;
   std::string why_;
-  bool refuted_ = false;
+  std::optional<loop::Winner> record_;  // that it began with
+  bool refuted_ = false, in_vain_ = false;
 };
 
 }  // namespace ak

@@ -7,6 +7,7 @@
 
 #include "ak/loop.hpp"
 #include "base/clock.hpp"
+#include "context/host_gate.hpp"
 #include "context/loop_arguments.hpp"
 #include "loop/function.hpp"
 #include "loop/launch.hpp"
@@ -27,9 +28,14 @@ struct LoopKnown {
   std::optional<loop::Candidate> bare;
   std::string why;            // bare
   Clock::time_point again{};  // bare: when the analyser is looked for once more
+  std::shared_ptr<HostGate> gate = {};  // of the loop
 
   /// The caller's C function; arguments: the address of each value as kernels take them.
   void run_host(void* const* arguments) const;
+  /// The same on a thread of the library's. Throws Error where the loop was closed.
+  void run_host_behind(void* const* arguments) const {
+    gate->run([&] { run_host(arguments); });
+  }
 };
 
 using LoopKnownPtr = std::shared_ptr<const LoopKnown>;

@@ -27,6 +27,9 @@ struct LoopServed {
   std::string source;  // Explanation::source
   std::string note;
   Standing standing = Standing::lasting;
+  // A port has ended with no kernel and lacked nothing, knowing that record: nothing is ported before there is another.
+  bool in_vain = false;
+  std::optional<loop::Winner> record;
   const std::shared_ptr<LoopFindings> findings = std::make_shared<LoopFindings>();
 
   /// The row whose size is nearest, as a ratio; null where nothing was timed.

@@ -56,6 +56,11 @@ bool same_kernels(const loop::Winner& one, const loop::Winner& other) {
   return one.kernels == other.kernels && (one.kernels.size() < 2 || std::ranges::equal(one.sizes, other.sizes, same));
 }
 
+// Whether a record, read again, is no reason for anything else: neither another one, nor one that the guard has just accused.
+bool says_the_same(const LoopServed& before, const LoopServed& read) {
+  return before.winner == read.winner || (before.findings->demoted && same_kernels(before.winner, read.winner));
+}
+
 }  // namespace
 
 // How the last calls of this thread went. One with the same values goes so again, once its arrays are where they were: the
@@ -136,14 +141,15 @@ std::uint64_t hash_of(std::uint64_t state, const LoopValues& values) {
 }  // namespace
 
 Loop::State::State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source,
-                   LoopHost host, LoopPromise promise)
+                   LoopHost host, LoopPromise promise, std::function<Clock::time_point()> now)
     : common_(common),
       service_(service),
       device_(std::move(device)),
       source_(std::move(source)),
       host_(std::move(host)),
       promise_(promise),
-      number_(++states) {}
+      number_(++states),
+      now_(std::move(now)) {}
 
 // --- hot -------------------------------------------------------------------------------------------------------------
 
@@ -262,7 +268,7 @@ const LoopKnown& Loop::State::read(Deadline deadline) {
 
 // Under the lock.
 const LoopKnown& Loop::State::remember(LoopKnown known) {
-  known.host = host_;
+  known.host = host_, known.gate = gate_;
   known.host_serves = known.prototype.check(host_);
   read_.push_back(std::make_shared<const LoopKnown>(std::move(known)));
   known_.store(read_.back().get(), std::memory_order_release);
@@ -370,12 +376,23 @@ std::optional<Loop::State::Kept> Loop::State::find(DeviceState& device, const st
 
 void Loop::State::keep(DeviceState& device, const std::string& call, LoopServedPtr served) {
   const std::lock_guard lock(mutex_);
+  keep_locked(kept_[{device.context_id, call}], std::move(served));
+}
+
+LoopServedPtr Loop::State::keep_after(const LoopServedPtr& before, DeviceState& device, const std::string& call,
+                                      LoopServedPtr served) {
+  const std::lock_guard lock(mutex_);
   Kept& kept = kept_[{device.context_id, call}];
+  if (kept.served == before) keep_locked(kept, std::move(served));
+  return kept.served;
+}
+
+void Loop::State::keep_locked(Kept& kept, LoopServedPtr served) {
   const int times = kept.served ? kept.times + 1 : 0;
   // What was captured before something was kept is one thread's, which has no kernels in its winner either.
   if (!same_kernels(served->winner, kept.served ? kept.served->winner : loop::Winner())) ++changes_;
   if (kept.served && kept.served != served) retired_.push_back(std::move(kept.served));
-  kept = {std::move(served), Clock::now() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
+  kept = {std::move(served), now_() + seconds(std::min(kLongestWait, std::ldexp(kAgain, std::min(times, 10)))), times};
   epoch_.fetch_add(1, std::memory_order_release);
 }
 
@@ -389,52 +406,54 @@ LoopServedPtr Loop::State::served_for(DeviceState& device, const LoopKnown& know
   const bool may_search = common_.settings.searches() && !capturing;
   const bool background = common_.settings.mode == Mode::background;
   const auto kept = find(device, call);
-  const bool has_kernels = kept && kept->served->source != kSerial;
+  const LoopServedPtr before = kept ? kept->served : nullptr;
+  const bool has_kernels = before && before->source != kSerial;
   const auto stands = [&](const Kept& it) {
-    return it.served->standing == Standing::lasting || capturing || (Clock::now() < it.again && !(background && prepares)) ||
-           (has_kernels && !may_search);
+    return it.served->standing == Standing::lasting || capturing || (now_() < it.again && !(background && prepares));
   };
-  if (kept && stands(*kept)) return kept->served;
+  if (kept && stands(*kept)) return before;
   const auto entered = device.machine->enter();
-  LoopServedPtr served = has_kernels ? kept->served : nullptr;
+  LoopServedPtr served = has_kernels && may_search ? before : nullptr;
   Unserved unserved;
   if (!served) {
     served = stored_loop(common_, known, memory.call, device, &unserved);
-    if (served) keep(device, call, served);
-    if (served && (served->standing == Standing::lasting || !may_search)) return served;
+    if (has_kernels && (!served || says_the_same(*before, *served))) served = before;
+    if (!served && before && before->in_vain && before->record == unserved.winner) served = before;
+    if (served) served = keep_after(before, device, call, served);
+    if (served && (served->standing == Standing::lasting || served->in_vain || !may_search)) return served;
   }
   if (may_search && !TuningService::inside())
-    return searched(device, known, memory, std::move(served), background && !prepares);
+    return searched(device, known, memory, served ? served : before, std::move(served), background && !prepares);
   if (served) return served;
   if (capturing && background && common_.settings.searches() && !TuningService::inside())
-    return searched(device, known, memory, nullptr, true);
+    return searched(device, known, memory, before, nullptr, true);
   if (may_search || capturing) return serial(device, known, "met during a stream capture or from within a search");
   served = serial(device, known, fmt::format("{}, and {}", unserved.why, common_.settings.mode_given()));
-  keep(device, call, served);
-  return served;
+  return keep_after(before, device, call, served);
 }
 
-// Why nothing is served, where it is so.
-std::string Loop::State::await(const TuningService::Ticket& ticket, LoopServedPtr& served, LoopServedPtr& until_then) {
+// Null where it has not ended, and why.
+const LoopJob* Loop::State::await(const TuningService::Ticket& ticket, std::string& why) {
   switch (service_.wait(ticket, Deadline::in(common_.settings.loop_budget_s))) {
     case TuningService::End::done: {
       const auto& done = static_cast<const LoopJob&>(*TuningService::work(ticket));
-      served = done.served();
-      if (done.refuted()) until_then = nullptr;
-      return done.why();
+      why = done.why();
+      return &done;
     }
     case TuningService::End::device:
-      return "the GPU is busy with other searches";
+      why = "the GPU is busy with other searches";
+      break;
     case TuningService::End::elsewhere:
-      return "another process is porting it";
+      why = "another process is porting it";
+      break;
     case TuningService::End::late:
-      return "its port has not ended in time";
+      why = "its port has not ended in time";
   }
-  return {};
+  return nullptr;
 }
 
 LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory,
-                                    LoopServedPtr until_then, bool behind) {
+                                    const LoopServedPtr& before, LoopServedPtr until_then, bool behind) {
   const double budget = common_.settings.loop_budget_s;
   const LoopKnownPtr own = shared(known);  // the work may go on when nobody waits for it any more
   const auto calls = [&common = common_, &service = service_, &device, own, call = memory.call](const LoopPlan* plan) {
@@ -449,29 +468,35 @@ LoopServedPtr Loop::State::searched(DeviceState& device, const LoopKnown& known,
       const auto state = self.lock();
       return state && state->take(device, *own, call, done);
     };
-  const auto job = std::make_shared<LoopJob>(common_, device, own, memory, calls, tell);
-  const std::string key = winner_key(known, memory.call, device);
+  TuningRequest request{.place = &device,
+                        .key = key_of(loop::kLoop, winner_key(known, memory.call, device)),
+                        .kind = number_,
+                        .device = device.machine->device_ordinal(),
+                        .work = std::make_shared<LoopJob>(common_, device, own, memory, calls, tell),
+                        .kept = behind};
+  if (behind) {  // what serves meanwhile is kept first: the port may be over at once
+    if (!until_then) until_then = serial(device, known, "it is ported behind the calls");
+    until_then = keep_after(before, device, call, std::move(until_then));
+    service_.enqueue(std::move(request), Deadline::never());
+    return until_then;
+  }
   std::string why;
-  LoopServedPtr served;
+  TuningService::Ticket ticket;
+  const LoopJob* done = nullptr;
   try {
-    const auto ticket = service_.enqueue({.place = this,
-                                          .key = key_of(loop::kLoop, key),
-                                          .device = device.machine->device_ordinal(),
-                                          .work = job,
-                                          .kept = behind},
-                                         behind ? Deadline::never() : Deadline::in(budget));
-    if (behind)
-      why = "it is ported behind the calls";
-    else
-      why = await(ticket, served, until_then);
+    ticket = service_.enqueue(std::move(request), Deadline::in(budget));
+    done = await(ticket, why);
   } catch (const Error& error) {
     why = error.what();
   }
-  if (!served) served = std::move(until_then);
-  if (!served) served = stored_loop(common_, known, memory.call, device);
-  if (!served) served = serial(device, known, why);
-  keep(device, call, served);
-  return served;
+  if (done && done->served()) {
+    keep(device, call, done->served());
+    return done->served();
+  }
+  if (done && done->refuted()) until_then = nullptr;
+  if (!until_then) until_then = stored_loop(common_, known, memory.call, device);
+  if (!until_then) until_then = serial(device, known, why, done);
+  return keep_after(before, device, call, std::move(until_then));
 }
 
 // Of a port behind the calls: they may be in graphs, and not come again until the epoch says so.
@@ -479,13 +504,13 @@ bool Loop::State::take(DeviceState& device, const LoopKnown& known, const std::s
   const auto entered = device.machine->enter();
   if (job.served())
     keep(device, call, job.served());
-  else if (job.refuted())
-    keep(device, call, serial(device, known, job.why()));
+  else if (job.refuted() || job.in_vain())
+    keep(device, call, serial(device, known, job.why(), &job));
   return true;
 }
 
 // One GPU thread: right for every call, and fast for none but the shortest.
-LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, std::string why) {
+LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, std::string why, const LoopJob* job) {
   const std::pair key{device.context_id, known.bare.has_value()};
   std::shared_ptr<const LoopPlan> plan;
   {
@@ -506,6 +531,7 @@ LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, s
   auto served = std::make_shared<LoopServed>();
   served->plans = {std::move(plan)};
   served->source = kSerial, served->note = std::move(why), served->standing = Standing::passing;
+  if (job && job->in_vain()) served->in_vain = true, served->record = job->record();
   return served;
 }
 

@@ -26,7 +26,9 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
  public:
   /// All of them outlive it.
   State(Common& common, TuningService& service, std::function<DeviceState&()> device, port::LoopSource source, LoopHost host,
-        LoopPromise promise = {});
+        LoopPromise promise = {}, std::function<Clock::time_point()> now = Clock::now);
+  /// Waits for the C function where a thread of the library's is in it, which runs it no more.
+  ~State() { gate_->close(); }
 
   void call(Stream stream, const LoopType* types, void* const* values, std::size_t count);
   Explanation prepare(const LoopType* types, void* const* values, std::size_t count);
@@ -64,14 +66,18 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   LoopKnownPtr shared(const LoopKnown& known);
   LoopServedPtr served_for(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, bool capturing,
                            bool prepares = false);
-  /// behind: nobody waits for it.
-  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, LoopServedPtr until_then,
-                         bool behind);
+  /// before: what is kept, null: nothing is. behind: nobody waits for it.
+  LoopServedPtr searched(DeviceState& device, const LoopKnown& known, const LoopMemory& memory, const LoopServedPtr& before,
+                         LoopServedPtr until_then, bool behind);
   bool take(DeviceState& device, const LoopKnown& known, const std::string& call, const LoopJob& job);
-  std::string await(const TuningService::Ticket& ticket, LoopServedPtr& served, LoopServedPtr& until_then);
-  LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why);
+  const LoopJob* await(const TuningService::Ticket& ticket, std::string& why);
+  /// job: one that ended in vain; null: there is none.
+  LoopServedPtr serial(DeviceState& device, const LoopKnown& known, std::string why, const LoopJob* job = nullptr);
   std::optional<Kept> find(DeviceState& device, const std::string& call);
   void keep(DeviceState& device, const std::string& call, LoopServedPtr served);
+  /// Only where what is kept is still that; gives what is kept now.
+  LoopServedPtr keep_after(const LoopServedPtr& before, DeviceState& device, const std::string& call, LoopServedPtr served);
+  void keep_locked(Kept& kept, LoopServedPtr served);
   void run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
            Stream stream);
   bool go(DeviceState& device, const LoopKnown& known, const Way& way, LoopValues& values, Stream stream);
@@ -85,6 +91,8 @@ class Loop::State : public std::enable_shared_from_this<Loop::State> {
   const LoopHost host_;
   const LoopPromise promise_;
   const std::uint64_t number_;  // of this state, never used again
+  const std::function<Clock::time_point()> now_;
+  const std::shared_ptr<HostGate> gate_ = std::make_shared<HostGate>();
 
   std::atomic<const LoopKnown*> known_{nullptr};
   std::atomic<std::uint64_t> epoch_{0};                         // grows with everything that is kept

@@ -40,7 +40,7 @@ struct Request {
   double share = 1;      // of the budget; less for a bucket whose neighbours are known
 
   /// For TuningRequest::kind: whose answer is good for whom.
-  int kind() const { return 8 * whole + 4 * exact + 2 * retune + recheck; }
+  std::uint64_t kind() const { return 8u * whole + 4u * exact + 2u * retune + recheck; }
 };
 /// A first call's, and what is asked in its place.
 constexpr Request kCall{};

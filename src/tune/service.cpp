@@ -108,6 +108,7 @@ class Tuner {
     const TuningRequest& known = entry.request;
     if (entry.owner != owner || known.place != request.place || known.key != request.key || known.kind != request.kind)
       return false;
+    if (request.kept && !known.kept) return false;
     if (by.at() > entry.by.at()) entry.by = by;
     entry.not_before = {};
     return true;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,11 +40,11 @@ class TuningWork {
 struct TuningRequest {
   const void* place = nullptr;       // where its result goes
   Digest key;                        // what it is about, among all processes
-  int kind = 0;                      // what is asked of it: requests of one place, key and kind join
+  std::uint64_t kind = 0;            // what is asked of it: requests of one place, key and kind join
   int device = 0;                    // those of one device take turns, in order, whatever service they come from
   std::shared_ptr<TuningWork> work;  // must not wait for its service
   bool leased = true;                // waits until no other process has work of the key
-  bool kept = false;                 // runs even when nobody waits for it any more
+  bool kept = false;                 // runs even when nobody waits for it any more, and joins only what does so too
 };
 
 class TuningService {

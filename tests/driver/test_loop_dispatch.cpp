@@ -245,6 +245,44 @@ TEST_CASE("loop: modes") {
   }
 }
 
+TEST_CASE("loop: in mode hit records that come later serve, and a call that has read an older one takes none of them away") {
+  Scene scene("loop_later");
+  scene.know(scale_function(), scene.source());
+  scene.settings.mode = Mode::hit;
+  Clock::time_point now = Clock::now();
+  std::function<void()> meanwhile;
+  Context::Impl context(scene.settings, nullptr, [&] {
+    if (const auto once = std::exchange(meanwhile, {})) once();
+    return now;
+  });
+  const Loop scale(context.loop(scene.source(), {}));
+  Array a(300), b(300);
+  const auto called = [&] {
+    scale(nullptr, 300, 2.f, a.data(), b.data());
+    return fake::launches().back().kernel;
+  };
+  const auto stands = [&](const std::string& name, const std::string& driver) {
+    Winner winner = scene.one_kernel(name);
+    winner.driver = driver;
+    scene.win(scale_function(), winner, {"scales"});
+  };
+  CHECK(called() == "scale_serial_1_");
+  stands("scale_1", "100.1");
+  now += std::chrono::seconds(2);
+  CHECK(called() == "scale_1");
+  now += std::chrono::seconds(61);
+  meanwhile = [&] {
+    stands("scale_2", driver_version());
+    std::thread([&] {
+      const ContextScope scope(scene.own->handle);
+      called();
+    }).join();
+    stands("scale_1", "100.1");
+  };
+  CHECK(called() == "scale_2");
+  CHECK(called() == "scale_2");
+}
+
 TEST_CASE("loop: a context that ends takes its kernels along; the next one loads them again") {
   Scene scene("loop_contexts");
   scene.win_scale();

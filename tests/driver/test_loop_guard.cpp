@@ -143,6 +143,25 @@ TEST_CASE("loop guard: the record of an older build, whose text has fewer fields
   CHECK_FALSE(guarded.record().first);
 }
 
+TEST_CASE("loop guard: a check that a closed loop has left runs its C function no more") {
+  static std::atomic<int> ran;
+  ran = 0;
+  GuardedLoop guarded("loop_guard_closed");
+  REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));
+  auto closed = std::make_unique<Loop>(
+      guarded.context->loop(guarded.source(), LoopHost(+[](int, float, float*, const float*) { ++ran; })));
+  const OwnedStream stream = OwnedStream::make();
+  fake::busy(stream.get(), true);
+  const auto checked = [&] { return fake::count("cuEventRecord"); };
+  for (const int before = checked(); checked() == before; nap())
+    (*closed)(stream.get(), kCount, 2.f, guarded.a.data(), guarded.b.data());
+  closed.reset();
+  fake::busy(stream.get(), false);
+  const auto met = guarded.context->counters().guarded;
+  CHECK(guarded.calls_until([&](const Counters& c) { return c.guarded >= met + 1; }));
+  CHECK(ran == 0);
+}
+
 TEST_CASE("loop guard: one mismatch alone accuses nobody") {
   GuardedLoop guarded("loop_guard_once");
   REQUIRE(guarded.calls_until([](const Counters& c) { return c.guarded >= 1; }));

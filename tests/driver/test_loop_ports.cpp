@@ -1,9 +1,11 @@
 // Ports of loops within calls: what of the GPU, of memory and of budgets they take.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -24,15 +26,22 @@ struct Ported : Scene {
     std::filesystem::create_directories(folder.path);
     verdict.function = {"same", ScalarType::none, {size("n"), array("a", i32("n"))}, {}, {}};
     verdict.function.body = {made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), at("a", i32("i")))})};
-    std::ofstream(folder.path / "verdict.json") << write_json(verdict);
+    write();
     std::ofstream(program) << "#!/bin/sh\ncat " << (folder.path / "verdict.json").string() << "\n";
     std::filesystem::permissions(program, std::filesystem::perms::owner_all);
     settings.analyser = program, settings.compiler = "", settings.worker = testing::kProgram;
     settings.isolation = Isolation::in_process, settings.loop_budget_s = 60;
   }
-  static Loop same(Context::Impl& context) {
-    return Loop(context.loop(source("void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }", "same"), {}));
+  void write() const { std::ofstream(folder.path / "verdict.json") << write_json(verdict); }
+  // The function does something.
+  void adds() {
+    text = "void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i] + 1; }";
+    verdict.function.body = {
+        made::loop(1, "i", integer(0), i32("n"), {assign(2, at("a", i32("i")), binary("+", at("a", i32("i")), integer(1)))})};
+    write();
   }
+  port::LoopSource of_same() const { return source(text, "same"); }
+  Loop same(Context::Impl& context) const { return Loop(context.loop(of_same(), {})); }
   static bool hangs(const char* asked) {
     for (const Deadline deadline = Deadline::in(60); fake::hanging(asked) == 0 && !deadline.passed();)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -40,6 +49,20 @@ struct Ported : Scene {
   }
 
   loop::Verdict verdict;
+  std::string text = "void same(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] = a[i]; }";
+};
+
+void nap() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
+
+// A C function that counts who enters, and lets nobody go while the door is shut.
+struct Door {
+  static inline std::atomic<int> entered = 0, others = 0;
+  static inline std::atomic<bool> shut = false;
+  static void same(int, float*) {
+    ++entered;
+    while (shut) nap();
+  }
+  static void other(int, float*) { ++others; }
 };
 
 }  // namespace
@@ -141,6 +164,58 @@ TEST_CASE("loop: behind the calls what an older driver proved is proven again, a
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CHECK(proven());
   CHECK(same.explain(300, a.data()).note.find("was 100.1") == std::string::npos);
+}
+
+TEST_CASE("loop: once it is closed no thread of the library's runs its C function; who is in it is waited for") {
+  Ported scene("loop_closed");
+  scene.settings.mode = Mode::background;
+  Context::Impl context(scene.settings);
+  const auto open = [&](LoopHost host) { return std::make_unique<Loop>(context.loop(scene.of_same(), std::move(host))); };
+  Array a(300);
+  Door::entered = Door::others = 0, Door::shut = true;
+  auto running = open(&Door::same), queued = open(&Door::other);
+  (*running)(nullptr, 300, a.data());
+  (*queued)(nullptr, 300, a.data());
+  for (const Deadline deadline = Deadline::in(60); Door::entered == 0 && !deadline.passed();) nap();
+  REQUIRE(Door::entered == 1);
+  queued.reset();
+  std::atomic<bool> closed{false};
+  std::thread closer([&] { running.reset(), closed = true; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  CHECK_FALSE(closed);
+  Door::shut = false;
+  closer.join();
+  const int entered = Door::entered;
+  CHECK(scene.same(context).prepare(300, a.data()).source == "this process");  // behind them
+  CHECK(Door::entered == entered);
+  CHECK(Door::others == 0);
+}
+
+TEST_CASE("loop: a port that ends without a kernel and lacks nothing is made once; a record that comes later serves") {
+  for (const Mode mode : {Mode::tune, Mode::background}) {
+    CAPTURE(static_cast<int>(mode));
+    Ported scene("loop_in_vain");
+    scene.adds();  // and what the templates make of it leaves all as it was
+    scene.settings.mode = mode;
+    Clock::time_point now = Clock::now();
+    Context::Impl context(scene.settings, nullptr, [&] { return now; });
+    const Loop same = scene.same(context);
+    Array a(300);
+    same(nullptr, 300, a.data());
+    for (const Deadline deadline = Deadline::in(60); context.counters().searches == 0 && !deadline.passed();) nap();
+    CHECK_HAS(same.prepare(300, a.data()).note, "no kernel of it is right");
+    for (int i = 0; i < 3; ++i) {
+      now += std::chrono::seconds(61);
+      same(nullptr, 300, a.data());
+      CHECK(fake::launches().back().kernel == "same_serial_1_");
+    }
+    same.prepare(300, a.data());
+    CHECK(context.counters().searches == 1);
+    scene.win(scene.verdict.function, scene.one_kernel("same_1"), {"nothing"});
+    now += std::chrono::seconds(61);
+    same(nullptr, 300, a.data());
+    CHECK(fake::launches().back().kernel == "same_1");
+  }
 }
 
 TEST_CASE("loop: arrays that take more device memory than a search may have are not timed, and what serves says so") {

@@ -173,6 +173,26 @@ TEST_CASE("who waits leaves when its turn does not come; the work goes with the 
   CHECK(kept == 1);
 }
 
+TEST_CASE("what is to be kept joins nothing that goes with its callers; who waits joins what is kept") {
+  TuningService service("");
+  Gate gate;
+  const auto held = service.enqueue(request("held", gate.body()), Deadline::never());
+  gate.await();
+  std::atomic<int> waited_for{0}, kept{0};
+  const auto waited = service.enqueue(request("same", [&](const Turn&) { ++waited_for; }), Deadline::in(0.02));
+  auto background = request("same", [&](const Turn&) { ++kept; });
+  background.kept = true;
+  const auto stays = service.enqueue(background, Deadline::never());
+  CHECK(stays != waited);
+  CHECK(service.wait(waited, Deadline::in(0.02)) == End::device);
+  CHECK(service.enqueue(request("same", [&](const Turn&) { ++waited_for; }), Deadline::never()) == stays);
+  CHECK(service.enqueue(background, Deadline::never()) == stays);
+  gate.open = true;
+  CHECK(service.wait(stays, Deadline::never()) == End::done);
+  CHECK(kept == 1);
+  CHECK(waited_for == 0);
+}
+
 TEST_CASE("callers wait no longer than work says, and it goes on without them") {
   TuningService service("");
   std::atomic<bool> open{false};
