@@ -18,6 +18,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/file_size.hpp"
 #include "base/spawn.hpp"
 #include "base/text.hpp"
 #include "base/thread.hpp"
@@ -124,10 +125,15 @@ namespace {
 constexpr std::size_t kMostOfOne = std::size_t{64} << 20;
 
 Descriptor memory_file(std::string_view content) {
+  const NoFileSizeSignal no_signal;
   Descriptor file(::memfd_create("text", MFD_CLOEXEC));
+  if (!file) throw Error(ErrorCode::out_of_memory, fmt::format("no file in memory for a program: {}", std::strerror(errno)));
   for (std::size_t done = 0; done < content.size();) {
     const ssize_t wrote = ::write(file.get(), content.data() + done, content.size() - done);
-    if (wrote <= 0) break;
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0)
+      throw Error(ErrorCode::out_of_memory, fmt::format("a text of {} bytes cannot be given to a program: {}{}", content.size(),
+                                                        std::strerror(errno), errno == EFBIG ? " (ulimit -f)" : ""));
     done += static_cast<std::size_t>(wrote);
   }
   ::lseek(file.get(), 0, SEEK_SET);
@@ -201,6 +207,8 @@ std::string ending(int status) {
       return "a trap";
     case SIGSYS:
       return "a call of the system that it may not make, such as to write a file";
+    case SIGXFSZ:
+      return "its limit of a file's size (ulimit -f)";
     case SIGXCPU:
     case SIGKILL:
       return "its limit of time or memory";

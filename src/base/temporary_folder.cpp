@@ -11,12 +11,14 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 #include <system_error>
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/file_size.hpp"
 
 namespace ak {
 
@@ -79,6 +81,17 @@ TemporaryFolder::TemporaryFolder(const std::string& name) {
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+}
+
+void TemporaryFolder::write(const std::string& name, std::string_view text) const {
+  const NoFileSizeSignal no_signal;
+  const std::string path = path_ + "/" + name;
+  errno = 0;
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (file.flush()) return;
+  throw Error(ErrorCode::unsupported, fmt::format("'{}' cannot be written, {} bytes: {}{}", path, text.size(),
+                                                  std::strerror(errno), errno == EFBIG ? " (ulimit -f)" : ""));
 }
 
 }  // namespace ak

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/descriptor.hpp"
 #include "base/interruption.hpp"
@@ -18,6 +19,8 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::string& path() const { return path_; }
+  /// A file in it with that text. Throws Error{unsupported}.
+  void write(const std::string& name, std::string_view text) const;
 
  private:
   std::string path_;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -61,6 +62,7 @@ void report(const char* why, int code, int argc, char** argv) {
 }  // namespace ak::cli
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // what is too large for `ulimit -f` is an error by name
   ak::tidy_when_interrupted();
   try {
     return ak::cli::run(argc, argv);

@@ -44,9 +44,12 @@ void ProblemLog::write(const Problem& problem, Count& count) {
   if (after > kMostBytes) return warn_once(fmt::format("{} has {} bytes: no more problems are written to it", file_, bytes));
   ssize_t written = -1;
   errno = EFBIG;
-  if (file_may_grow_to(static_cast<std::uint64_t>(after))) do {
+  if (file_may_grow_to(static_cast<std::uint64_t>(after))) {
+    const NoFileSizeSignal no_signal;  // another process may have written to it meanwhile
+    do {
       written = ::write(out_.get(), line.data(), line.size());
     } while (written < 0 && errno == EINTR);
+  }
   if (written < 0) warn_once(fmt::format("{}: problems cannot be written to it: {}", file_, std::strerror(errno)));
   if (written > 0) cut_ = std::cmp_less(written, line.size());
   if (written > 0 && !cut_) count.written = count.all;

@@ -7,11 +7,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <system_error>
 
 #include "ak/types.hpp"
+#include "base/file_size.hpp"
 #include "base/temporary_folder.hpp"
 #include "emulate/compile_kernels.hpp"
 #include "emulate/emulate.hpp"
@@ -27,12 +27,6 @@ constexpr std::int64_t kUsualBytes = std::int64_t{64} << 20;  // of arrays: a pr
 constexpr double kPatience = 10;  // seconds for what takes milliseconds
 
 std::int64_t round_up(std::int64_t bytes) { return (bytes + kGranule - 1) / kGranule * kGranule; }
-
-void write(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) throw Error(ErrorCode::unsupported, fmt::format("'{}' cannot be written", path));
-}
 
 bool send_memory(int socket, int memory) {
   char byte = 1;
@@ -103,6 +97,7 @@ struct Emulator::Impl {
     if (mapped) ::munmap(mapped, static_cast<std::size_t>(mapped_bytes));
     mapped = nullptr, mapped_bytes = 0;
     void* at = MAP_FAILED;
+    const NoFileSizeSignal no_signal;
     if (::ftruncate(memory.get(), bytes) == 0)
       at = ::mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
     if (at == MAP_FAILED)
@@ -123,8 +118,8 @@ Emulator::Emulator(const std::string& text, const std::vector<std::string>& kern
     throw Error(ErrorCode::unsupported, fmt::format("the emulator runs in ak-worker, which is at none of {}", looked));
   impl_->memory = Descriptor(::memfd_create("ak-emulate", MFD_CLOEXEC));
   if (!impl_->memory) throw Error(ErrorCode::unsupported, fmt::format("no memory can be shared: {}", std::strerror(errno)));
-  write(impl_->folder.path() + "/kernels.cpp", kernels_source(text, kernels));
-  write(impl_->folder.path() + "/hooks.cpp", hooks_source());
+  impl_->folder.write("kernels.cpp", kernels_source(text, kernels));
+  impl_->folder.write("hooks.cpp", hooks_source());
   impl_->begin();
   const auto reply = impl_->ask(message, options.seconds);
   if (!reply)

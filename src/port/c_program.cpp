@@ -18,6 +18,7 @@
 #include "base/child.hpp"
 #include "base/compiler_flags.hpp"
 #include "base/environment.hpp"
+#include "base/file_size.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "port/confined.hpp"
@@ -135,7 +136,7 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
   for (const char c : shown) quoted += c == '"' || c == '\\' ? std::string{'\\', c} : std::string{c};
   std::string_view text = source.text;
   if (constexpr std::string_view kMark = "\xef\xbb\xbf"; text.starts_with(kMark)) text.remove_prefix(kMark.size());
-  std::ofstream(input, std::ios::binary) << "#line 1 \"" << quoted << "\"\n" << text << '\n';
+  folder.write("source.c", fmt::format("#line 1 \"{}\"\n{}\n", quoted, text));
   std::vector<std::string> command{find_compiler(options.compiler), "-E", "-O2"};
   if (const std::string beside = fs::path(source.file).parent_path().string(); !source.file.empty())
     command.insert(command.end(), {"-iquote", beside.empty() ? "." : beside});
@@ -150,12 +151,9 @@ std::string preprocessed(const Source& source, const CompilerOptions& options, D
 CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& options, const std::string& beside)
     : compile_seconds_(options.seconds) {
   const std::string path = folder_.path() + "/oracle", input = path + ".c";
-  {
-    std::ofstream file(input, std::ios::binary);
-    file << text << "\nstatic void (*const ak_entries[])(void**) = {";
-    for (int i = 0; i < entries; ++i) file << "ak_entry_" << i << ", ";
-    file << "};\n" << kServer;
-  }
+  std::string names;
+  for (int i = 0; i < entries; ++i) names += fmt::format("ak_entry_{}, ", i);
+  folder_.write("oracle.c", fmt::format("{}\nstatic void (*const ak_entries[])(void**) = {{{}}};\n{}", text, names, kServer));
   // What the function does not call need not be there; what it does, and is not there, is at address 0.
   const std::vector<std::string> links{"-no-pie", "-Wl,--gc-sections,--unresolved-symbols=ignore-all", "-lm"};
   const std::string compiler = find_compiler(options.compiler);
@@ -167,7 +165,7 @@ CProgram::CProgram(const std::string& text, int entries, const CompilerOptions& 
     command.insert(command.end(), links.begin(), links.end());
   } else {
     command.insert(command.end(), {"-c", "-o", path + ".o"});
-    std::ofstream(path + "_beside.c", std::ios::binary) << beside;
+    folder_.write("oracle_beside.c", beside);
     linker_ = {compiler, "-O0", "-w", "-fno-pie", path + "_beside.c", path + ".o", "-o", path};
     linker_.insert(linker_.end(), links.begin(), links.end());
   }
@@ -210,6 +208,7 @@ void CProgram::call(int entry, const std::vector<Block>& blocks, Deadline deadli
   std::size_t all = kAlignment;
   for (const Block& block : blocks)
     if (placed.emplace(block.data, all).second) all += (block.bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const NoFileSizeSignal no_signal;
   if (::ftruncate(memory_.get(), static_cast<off_t>(all)))
     throw Error(ErrorCode::unsupported, fmt::format("no shared memory: {}", std::strerror(errno)));
   std::vector<std::uint64_t> request{static_cast<std::uint64_t>(entry), all};
