@@ -71,12 +71,6 @@ void DeviceState::ask_again(const Problem& problem) {
   if (const auto at = retries_.find(problem); at != retries_.end()) at->second.at = now_();
 }
 
-double DeviceState::retry_s(const Problem& problem) {
-  const std::lock_guard lock(mutex_);
-  const auto at = retries_.find(problem);
-  return at == retries_.end() ? 0 : at->second.wait_s;
-}
-
 bool DeviceState::Taken::is(const Problem& asked, const Served& served) const {
   return served.plan && served.plan->tactic() == kernel && (asked == problem || (bucket && neighbours(problem, asked)));
 }

@@ -56,8 +56,6 @@ class DeviceState {
   std::vector<Problem> waiting(const Problem& problem);
   /// What serves the problem for a passing reason is asked for again by its next call.
   void ask_again(const Problem& problem);
-  /// Seconds from an answer for a passing reason until it is asked for again.
-  double retry_s(const Problem& problem);
   /// The kernel is wrong or harms: it serves neither the problem nor others of its bucket any more. The others that it served.
   std::vector<Problem> withdraw(const Problem& problem, const Tactic& kernel);
   /// Serves the problem so from now on; a lasting answer is in the table. Gives what serves: of answers that do not last and

@@ -26,21 +26,23 @@ Served fallback(Common& common, Machine& machine, const Problem& problem, const 
     return served;
   }
   common.ledger.count([&](Counters& c) { ++c.vendor_fallbacks, c.passing_fallbacks += passing; });
-  std::string no_vendor, no_kernel;
+  Machine::Lack no_vendor;
+  std::string no_kernel;
   served.source = "vendor fallback";
   served.plan = machine.vendor(problem, no_vendor);
   if (!served.plan) {
     served.source = "untuned";
+    if (no_vendor.passes && standing == Standing::lasting) served.standing = Standing::passing;
     StoredQuarantine quarantine(*common.store, machine.hardware());
     served.plan = machine.untuned(problem, proving(common, machine, quarantine, prove), no_kernel);
-    served.note = joined(served.note, no_vendor);
+    served.note = joined(served.note, no_vendor.why);
   }
   if (!served.plan)
     throw Error(ErrorCode::missing_library,
-                fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor, no_kernel));
+                fmt::format("nothing can serve {}: {}; {}", to_string(problem), no_vendor.why, no_kernel));
   served.record.tactic = served.plan->tactic();
   log(LogLevel::info, "{}: served by {}: {} ({})", to_string(problem), served_by(served.record.tactic), served.note,
-      name(standing));
+      name(served.standing));
   return served;
 }
 

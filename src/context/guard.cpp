@@ -77,8 +77,8 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
   sample->aux_at = round_up(problem.m * args.d.ld * size, std::int64_t{256});
   sample->bytes = sample->aux_at + (problem.epilogue.aux ? round_up(problem.m * args.aux.ld * size, std::int64_t{256}) : 0);
   const auto known = rivals_.find(problem);
-  if (known != rivals_.end() && !known->second.plan) return;
-  if (known == rivals_.end() || static_cast<std::int64_t>(bench_.memory.bytes()) < kResults * sample->bytes) {
+  if (known != rivals_.end() && known->second.never) return;
+  if (known == rivals_.end() || !known->second.plan || static_cast<std::int64_t>(bench_.memory.bytes()) < kResults * sample->bytes) {
     if (known == rivals_.end() || Clock::now() >= known->second.room.at)
       bench_.prepare([this, problem, bytes = sample->bytes] { prepare(problem, bytes); });
     return;
@@ -106,16 +106,14 @@ void Guard::check(Stream stream, const Problem& problem, const CallArgs& args, c
 
 void Guard::prepare(const Problem& problem, std::int64_t bytes) {
   const std::int64_t needed = kResults * bytes;
-  std::string why;
+  Machine::Lack lack;
   PlanPtr plan;
-  try {
-    if (needed > CheckBench::kMostBytes)
-      why = fmt::format("three results take {} bytes, {} may be taken", needed, CheckBench::kMostBytes);
-    else
-      plan = device_.machine->vendor(problem, why);
-  } catch (const Error& error) {
-    why = error.what();
-  }
+  if (needed > CheckBench::kMostBytes)
+    lack.why = fmt::format("three results take {} bytes, {} may be taken", needed, CheckBench::kMostBytes);
+  else
+    plan = device_.machine->vendor(problem, lack);
+  const bool never = !plan && !lack.passes;
+  std::string why = std::move(lack.why);
   bool room = false;
   if (plan) try {
       if (const std::int64_t most = bench_.most_bytes(); needed > most)
@@ -126,9 +124,10 @@ void Guard::prepare(const Problem& problem, std::int64_t bytes) {
     } catch (const Error& error) {
       why = error.what();
     }
-  if (!why.empty()) log(LogLevel::info, "{}: not guarded{}: {}", to_string(problem), plan ? " now" : "", why);
+  if (!why.empty()) log(LogLevel::info, "{}: not guarded{}: {}", to_string(problem), never ? "" : " now", why);
   const std::lock_guard lock(bench_.mutex);
   Rival& rival = rivals_[problem];
+  rival.never = never;
   if (!rival.plan) rival.plan = std::move(plan);
   if (room)
     rival.room = {};

@@ -33,9 +33,10 @@ class Guard {
  private:
   /// What a problem's calls are held to.
   struct Rival {
-    PlanPtr plan;       // null: nothing is
-    Findings findings;  // of the own kernel beside it
-    Retry room;         // of memory for the results
+    PlanPtr plan;        // null: there is none yet, or
+    bool never = false;  // cuBLASLt does not serve it, or its results are too large
+    Findings findings;   // of the own kernel beside it
+    Retry room;          // of the plan, and of memory for the results
   };
   /// A check under way.
   struct Sample {

@@ -93,8 +93,10 @@ void TuningJob::run(const Turn& turn) {
   stand_by(common_, device_, problem_, served_, spare_);
   serve_bucket();
   // Calls may be in graphs, and not come again until the epoch says so.
-  if (request_.behind && served_.standing == Standing::passing)
-    turn.again(std::make_shared<TuningJob>(common_, device_, problem_, asked_), device_.retry_s(problem_));
+  if (!request_.behind || (served_.standing != Standing::passing && alone_.empty())) return;
+  auto next = std::make_shared<TuningJob>(common_, device_, problem_, asked_);
+  next->again_ = again_, next->again_.later(Clock::now());
+  turn.again(next, next->again_.wait_s);
 }
 
 // Its other calls get what was found now, those too that come again only when the epoch says so.

@@ -10,6 +10,7 @@
 #include "context/common.hpp"
 #include "context/device_state.hpp"
 #include "context/hint.hpp"
+#include "context/retry.hpp"
 #include "context/served.hpp"
 #include "context/spare.hpp"
 #include "tune/service.hpp"
@@ -65,6 +66,7 @@ class TuningJob final : public TuningWork {
   bool spared_ = false;  // a search, by a hint or by a proof of the old winner
   std::optional<SpareKernel> spare_;
   std::string alone_;
+  Retry again_;
   Served served_;
 };
 

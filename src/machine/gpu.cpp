@@ -172,11 +172,11 @@ class Gpu final : public Machine {
     return plan;
   }
 
-  PlanPtr vendor(const Problem& problem, std::string& why) override {
+  PlanPtr vendor(const Problem& problem, Lack& lack) override {
     try {
       return VendorPlan::fallback(resources_, problem, kVendorWorkspaceBytes, scratch());
     } catch (const Error& error) {
-      why = error.what();
+      lack = {error.what(), error.code() == ErrorCode::out_of_memory || error.code() == ErrorCode::driver};
       return nullptr;
     }
   }

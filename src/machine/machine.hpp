@@ -74,8 +74,13 @@ class Machine {
 
   /// A loaded winner; cubin is empty for a vendor's. Throws Error.
   virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;
-  /// cuBLASLt's first heuristic, without timing anything. nullptr when it is absent, with the reason.
-  virtual PlanPtr vendor(const Problem& problem, std::string& why) = 0;
+  /// Why there is no plan, and whether the process may have later what it lacks: memory, an answer of the driver's.
+  struct Lack {
+    std::string why;
+    bool passes = false;
+  };
+  /// cuBLASLt's first heuristic, without timing anything. nullptr when there is none, with the reason.
+  virtual PlanPtr vendor(const Problem& problem, Lack& lack) = 0;
   /// The cost model's first sm80 tactic that is right, compiled and proven now or before, not timed: when there is no vendor.
   /// nullptr with the reason.
   virtual PlanPtr untuned(const Problem& problem, const Proving& proving, std::string& why) = 0;

@@ -82,7 +82,7 @@ class Recorded final : public Machine {
   }
 
   PlanPtr load(const PlanRecord&, std::string_view) override { return nullptr; }
-  PlanPtr vendor(const Problem&, std::string& why) override { return unlaunchable(why); }
+  PlanPtr vendor(const Problem&, Lack& lack) override { return unlaunchable(lack.why); }
   PlanPtr untuned(const Problem&, const Proving&, std::string& why) override { return unlaunchable(why); }
   PlanPtr pass(const Problem&) override { throw Error(ErrorCode::unsupported, "nothing can be launched from a recording"); }
 

@@ -277,6 +277,21 @@ TEST_CASE("guard: memory that is short ends no checks: they begin when there is 
   CHECK(guarded.counters().guarded > guarded_before);
 }
 
+TEST_CASE("guard: where cuBLASLt lacks memory its problem is guarded later; where it has no algorithm it never is") {
+  for (const int status : {3, 15}) {  // CUBLAS_STATUS_ALLOC_FAILED, CUBLAS_STATUS_NOT_SUPPORTED
+    CAPTURE(status);
+    Guarded guarded;
+    fake::asked();
+    fake::refuse(100, status);
+    for (int i = 0; i < 3000 && fake::asked().empty(); ++i) guarded.call(), guarded.nap();
+    fake::refuse(0, 0);
+    const bool comes = status == 3;
+    for (const Deadline deadline = Deadline::in(comes ? 30 : 1.3); guarded.counters().guarded == 0 && !deadline.passed();)
+      guarded.call(), guarded.nap();
+    CHECK((guarded.counters().guarded > 0) == comes);
+  }
+}
+
 TEST_CASE("guard: while the stream of a checked call is busy others have their turns, and then it is judged") {
   Guarded guarded;
   guarded.until(1);

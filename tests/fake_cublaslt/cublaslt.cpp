@@ -24,6 +24,9 @@ std::vector<std::uint64_t>& rows_asked() {
   return all;
 }
 
+int refused = 0;
+cublasStatus_t refusal = CUBLAS_STATUS_SUCCESS;
+
 // An algorithm's first word is its workspace, a preference's first the most that is allowed.
 cublasLtMatmulHeuristicResult_t heuristic(std::size_t workspace) {
   cublasLtMatmulHeuristicResult_t result{};
@@ -51,6 +54,11 @@ std::vector<fake::Product> fake::products() {
 void fake::multiply(std::function<void(const Product&)> how) {
   const std::lock_guard lock(mutex);
   multiplying() = std::move(how);
+}
+
+void fake::refuse(int times, int status) {
+  const std::lock_guard lock(mutex);
+  refused = times, refusal = static_cast<cublasStatus_t>(status);
 }
 
 std::vector<std::uint64_t> fake::asked() {
@@ -90,6 +98,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   std::memcpy(&l, d->data, sizeof l);
   const std::lock_guard lock(mutex);
   rows_asked().push_back(l.columns);
+  if (refused > 0 && refused-- > 0) return refusal;
   *count = 0;
   for (const std::size_t workspace : {fake::kVendorWorkspace, std::size_t{0}})
     if (*count < limit && workspace <= preference->data[0]) results[(*count)++] = heuristic(workspace);

@@ -29,6 +29,8 @@ struct Product {
 std::vector<Product> products();
 /// What every product does, in its launch, from now on; empty: nothing.
 void multiply(std::function<void(const Product&)> how);
+/// So many of the next questions for heuristics fail with that status (cublasStatus_t).
+void refuse(int times, int status);
 /// Of the problems that heuristics were asked for since the last call of this function: rows, which are D's columns here.
 std::vector<std::uint64_t> asked();
 

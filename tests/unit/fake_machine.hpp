@@ -49,6 +49,7 @@ struct World {
   bool proven = false;     // the kernel that stands by
   bool files_tell = true;  // the libraries' versions are known without opening them
   bool has_vendor = true, has_untuned = true, launches = true;
+  bool vendor_comes = false;  // what cuBLASLt lacks it may have later
   std::optional<std::string> no_compiler;
   std::vector<double> vendor_us = {60, 52};
   double finals_scale = 1, drift = 0, quick_s = 0.0002, warm_up_s = 0;
@@ -177,8 +178,8 @@ class FakeMachine final : public Machine {
   PlanPtr vendor_without_scratch(const Problem&) override {
     return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
   }
-  PlanPtr vendor(const Problem&, std::string& why) override {
-    if (!w_.has_vendor) return why = "cuBLASLt is not available", nullptr;
+  PlanPtr vendor(const Problem&, Lack& lack) override {
+    if (!w_.has_vendor) return lack = {"cuBLASLt is not available", w_.vendor_comes}, nullptr;
     ++w_.vendor_plans;
     return std::make_shared<FakePlan>(vendor_tactic(0), "", w_.launched);
   }

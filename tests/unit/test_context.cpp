@@ -340,6 +340,21 @@ TEST_CASE("what fails inside degrades: a broken runner, a failed load, no vendor
   }
 }
 
+TEST_CASE("where cuBLASLt lacks something for a while, what serves in its place is no lasting answer") {
+  Fixture f(quick(Mode::off));
+  f.world.has_vendor = false;
+  for (const bool comes : {false, true}) {
+    f.open(quick(Mode::off));
+    f.world.has_vendor = false, f.world.vendor_comes = comes;
+    f.call();
+    CHECK(f.context->explain(f.problem).source == "untuned");
+    f.world.has_vendor = true;
+    f.now += std::chrono::seconds(2);
+    f.call();
+    CHECK(f.context->explain(f.problem).source == (comes ? "vendor fallback" : "untuned"));
+  }
+}
+
 TEST_CASE("a recording tunes and explains, and says that it cannot launch") {
   Fixture f;
   f.world.launches = false;

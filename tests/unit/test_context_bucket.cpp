@@ -278,6 +278,22 @@ TEST_CASE("bucket: where its first m cannot be tried the vendor serves the other
   CHECK(f.explain(70).bucket == TokenRange{65, 96});
 }
 
+TEST_CASE("bucket: behind the calls its first m is tried again though no call comes, as of what graphs hold none does") {
+  Tokens f(quick(Mode::background));
+  f.world.no_room_at = 65, f.world.capturing = true;
+  f.call(70);
+  const auto in_time = [](const auto& holds) {
+    for (const auto until = Clock::now() + std::chrono::seconds(20); !holds() && Clock::now() < until;)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return holds();
+  };
+  REQUIRE(in_time([&] { return f.explain(96).source == "this process"; }));
+  CHECK(f.explain(70).bucket.none());
+  f.world.no_room_at = 0;
+  CHECK(in_time([&] { return f.explain(70).bucket == TokenRange{65, 96}; }));
+  CHECK(f.context->counters().searches == 1);
+}
+
 TEST_CASE("bucket: a stale record of it is proven again with all that it serves") {
   std::filesystem::remove_all(in_folder("test_bucket_stale").cache_dir);
   Tokens(in_folder("test_bucket_stale")).call(70);
