@@ -264,6 +264,8 @@ AK_API ak_status ak_plan_call(ak_plan* plan, ak_stream stream, const ak_const_ma
 AK_API ak_status ak_plan_workspace_bytes(const ak_plan* plan, int64_t* bytes);
 /* Grows when something else serves the plan's problem. */
 AK_API ak_status ak_plan_epoch(const ak_plan* plan, uint64_t* epoch);
+/* What serves the plan's last call, or what it was made for, and why, as ak_explain() does. */
+AK_API ak_status ak_plan_explain(const ak_plan* plan, ak_explanation* explanation);
 /* Grows whenever something else serves a problem of the context that was served before. */
 AK_API ak_status ak_context_epoch(ak_context* context, uint64_t* epoch);
 

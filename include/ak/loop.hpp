@@ -141,7 +141,7 @@ class Loop {
     return explain_call(types, values, sizeof...(Arguments));
   }
 
-  /// For languages that have no argument packs: the address of each value, and its type.
+  /// For languages that have no argument packs: the address of each value, and its type; null: they are of types().
   AK_API void call(Stream stream, const LoopType* types, void* const* values, std::size_t count) const;
   AK_API Explanation prepare_call(const LoopType* types, void* const* values, std::size_t count) const;
   AK_API Explanation explain_call(const LoopType* types, void* const* values, std::size_t count) const;

@@ -286,6 +286,14 @@ ak_status ak_plan_epoch(const ak_plan* plan, uint64_t* epoch) {
   });
 }
 
+ak_status ak_plan_explain(const ak_plan* plan, ak_explanation* explanation) {
+  return guard([&] {
+    required(plan, "plan");
+    const std::size_t size = size_of(explanation, "explanation");
+    write(explanation_of(reinterpret_cast<const ak::Plan*>(plan)->explain()), explanation, size);
+  });
+}
+
 ak_status ak_context_epoch(ak_context* context, uint64_t* epoch) {
   return guard([&] {
     required(epoch, "epoch");

@@ -1,6 +1,4 @@
 // Loops at the C boundary.
-#include <atomic>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -11,24 +9,6 @@ using namespace ak::c;
 
 struct ak_loop {
   ak::Loop loop;
-  // C gives no types with its values: they are the source's own, which the first call reads.
-  mutable std::mutex mutex;
-  mutable std::atomic<bool> read{false};
-  mutable std::vector<ak::LoopType> types;
-
-  const ak::LoopType* types_of(void* const* values, std::size_t count) const {
-    if (!read.load(std::memory_order_acquire)) {
-      const std::lock_guard lock(mutex);
-      if (!read.load(std::memory_order_relaxed)) types = loop.types();
-      read.store(true, std::memory_order_release);
-    }
-    if (count != types.size())
-      throw ak::Error(ak::ErrorCode::invalid_argument,
-                      fmt::format("values: {} arguments, the function takes {}", count, types.size()));
-    for (std::size_t i = 0; i < count; ++i)
-      if (!values[i]) throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("values[{}]: is null", i));
-    return types.data();
-  }
 };
 
 namespace {
@@ -36,6 +16,13 @@ namespace {
 const char* named(const char* text, const char* what) {
   if (!required(text, what)) throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("{}: is empty", what));
   return text;
+}
+
+// C gives no types with its values: they are the source's own, null.
+void have_values(void* const* values, std::size_t count) {
+  if (count > 0) required(values, "values");
+  for (std::size_t i = 0; i < count; ++i)
+    if (!values[i]) throw ak::Error(ak::ErrorCode::invalid_argument, fmt::format("values[{}]: is null", i));
 }
 
 // What comes of `told`; whether there is room for it is asked before that takes its time.
@@ -79,7 +66,7 @@ ak_status ak_loop_open(ak_context* context, const char* file, const char* functi
       host.function = reinterpret_cast<void (*)()>(given.host);
       host.run = [](void (*of)(), void* const* values) { reinterpret_cast<void (*)(void* const*)>(of)(values); };
     }
-    *loop = new ak_loop{context_of(context).loop(file, function, host, all), {}, {}, {}};
+    *loop = new ak_loop{context_of(context).loop(file, function, host, all)};
   });
 }
 
@@ -88,24 +75,24 @@ void ak_loop_close(ak_loop* loop) { delete loop; }
 ak_status ak_loop_call(const ak_loop* loop, ak_stream stream, void* const* values, size_t count) {
   return guard([&] {
     required(loop, "loop");
-    if (count > 0) required(values, "values");
-    loop->loop.call(stream, loop->types_of(values, count), values, count);
+    have_values(values, count);
+    loop->loop.call(stream, nullptr, values, count);
   });
 }
 
 ak_status ak_loop_prepare(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
   return guard([&] {
     required(loop, "loop");
-    if (count > 0) required(values, "values");
-    tell(explanation, [&] { return loop->loop.prepare_call(loop->types_of(values, count), values, count); });
+    have_values(values, count);
+    tell(explanation, [&] { return loop->loop.prepare_call(nullptr, values, count); });
   });
 }
 
 ak_status ak_loop_explain(const ak_loop* loop, void* const* values, size_t count, ak_explanation* explanation) {
   return guard([&] {
     required(loop, "loop");
-    if (count > 0) required(values, "values");
-    tell(explanation, [&] { return loop->loop.explain_call(loop->types_of(values, count), values, count); });
+    have_values(values, count);
+    tell(explanation, [&] { return loop->loop.explain_call(nullptr, values, count); });
   });
 }
 

@@ -138,6 +138,7 @@ std::string of_file_scope(const LoopPrototype& prototype) {
 
 void gather(const LoopPrototype& prototype, const LoopType* types, void* const* values, std::size_t count, LoopValues& into) {
   const auto& arguments = prototype.arguments();
+  if (!types) types = prototype.types().data();
   if (count != arguments.size()) [[unlikely]]
     refuse(prototype, fmt::format("takes {} arguments ({}), not {}{}", arguments.size(), prototype.text(), count,
                                   of_file_scope(prototype)));

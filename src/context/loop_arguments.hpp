@@ -64,8 +64,8 @@ struct LoopValues {
   void* pointer(std::size_t argument) const { return reinterpret_cast<void*>(bits[argument]); }
 };
 
-/// Converts as C would; throws Error{invalid_argument} that names the argument: too many or too few, another kind, a value that
-/// does not fit.
+/// types: null: the prototype's own. Converts as C would; throws Error{invalid_argument} that names the argument: too many or
+/// too few, another kind, a value that does not fit.
 void gather(const LoopPrototype& prototype, const LoopType* types, void* const* values, std::size_t count, LoopValues& into);
 
 /// What the caller says of a loop's calls, as LoopOptions has it.

@@ -337,6 +337,27 @@ TEST_CASE("loop: a pointer without a length is served by one thread on the GPU, 
   CHECK_HAS(error_of([&] { scale(nullptr, 300, 2.f, x.data(), x.data()); }), "the length of b cannot be known");
 }
 
+TEST_CASE("loop: values without types are of those that the source is read to have, also when it is read better later") {
+  Scene scene("loop_types");
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), {}));
+  Array a(300), b(300), g(300);
+  int n = 300;
+  float k = 2;
+  float *pa = a.data(), *pb = b.data(), *pg = g.data();
+  void* const values[] = {&n, &k, &pa, &pb, &pg};
+  scale.call(nullptr, nullptr, values, 4);  // read without the analyser
+  CHECK(fake::launches().back().kernel == "scale_serial_1_");
+  Function more = scale_function();  // which finds an array of file scope
+  more.parameters.push_back(array("g", i32("n"))), more.parameters.back().implicit = true;
+  scene.know(more, scene.source());
+  scene.win(more, scene.one_kernel(), {"scales"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  CHECK_HAS(error_of([&] { scale.call(nullptr, nullptr, values, 4); }), "takes 5 arguments");
+  scale.call(nullptr, nullptr, values, 5);
+  CHECK(fake::launches().back().kernel == "scale_1");
+}
+
 namespace {
 void scale_for_c(void* const* v) {
   scale_on_host(*static_cast<int*>(v[0]), *static_cast<float*>(v[1]), *static_cast<float**>(v[2]),
@@ -373,7 +394,7 @@ TEST_CASE("loop: the C API") {
   CHECK(fake::count("cuCtxGetId") == 1);
   CHECK(fake::calls().size() == 2);  // with the launch
   CHECK(ak_loop_call(scale, nullptr, values, 3) == ak_status_invalid_argument);
-  CHECK(std::string(ak_last_error()) == "values: 3 arguments, the function takes 4");
+  CHECK(std::string(ak_last_error()) == "scale: takes 4 arguments (int n, float k, float* a, const float* b), not 3");
   void* const hole[] = {&n, nullptr, &pa, &pb};
   CHECK(ak_loop_call(scale, nullptr, hole, 4) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "values[1]: is null");

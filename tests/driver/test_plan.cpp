@@ -197,6 +197,14 @@ TEST_CASE("plan: in C") {
   CHECK(std::string(ak_last_error()) == "to: is null");
   CHECK(ak_plan_serves(nullptr, &from, &to) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "plan: is null");
+  ak_explanation explanation = AK_EXPLANATION_INIT;
+  CHECK(ak_plan_explain(plan, &explanation) == ak_status_ok);
+  CHECK(explanation.served_by == to_string(layer.tactic));
+  CHECK(std::string(explanation.source) == "store");
+  CHECK(ak_plan_explain(nullptr, &explanation) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "plan: is null");
+  CHECK(ak_plan_explain(plan, nullptr) == ak_status_invalid_argument);
+  CHECK(std::string(ak_last_error()) == "explanation: is null");
   uint64_t epoch = 7;
   CHECK(ak_plan_epoch(plan, &epoch) == ak_status_ok);
   CHECK(epoch == 0);
@@ -208,6 +216,7 @@ TEST_CASE("plan: in C") {
   CHECK(ak_plan_call(plan, nullptr, &x, &w, &y, &epilogue, nullptr, 0) == ak_status_invalid_argument);
   CHECK(std::string(ak_last_error()) == "plan: its context has ended");
   CHECK(ak_plan_serves(plan, &from, &to) == ak_status_invalid_argument);
+  CHECK(ak_plan_explain(plan, &explanation) == ak_status_invalid_argument);
   ak_plan_destroy(plan);
   ak_plan_destroy(nullptr);
 }
