@@ -185,6 +185,22 @@ class LmdbStore : public Store {
     return found;
   }
 
+  bool change(const PlanRecord& before, const std::optional<PlanRecord>& after, std::string_view cubin) override {
+    bool changed = false;
+    write([&](Transaction& txn) {
+      bool newer;
+      const auto stands = standing(txn, before.problem, before.hardware, newer);
+      changed = stands && *stands == before;
+      if (!changed) return;
+      if (after)
+        put(txn, sealed(*after, cubin), cubin);
+      else
+        txn.erase(lmdb::plans, key_bytes(key_of(before.problem, before.hardware)));
+      drop_orphans(txn);
+    });
+    return changed && fault().writing.empty();
+  }
+
   void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) override {
     if (trials.empty()) return;
     if (trials.size() > kTrialsKept) trials = trials.last(kTrialsKept);
@@ -222,16 +238,16 @@ class LmdbStore : public Store {
 
   std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) override {
     std::optional<WorkRecord> found;
-    read([&](const Transaction& txn) {
-      found.reset();
-      const auto bytes = txn.get(lmdb::work, key_bytes(key_of(kind, key)));
-      if (!bytes) return;
-      std::string why;
-      found = decode_work(*bytes, &why);
-      if (found && (found->kind != kind || found->key != key)) found.reset(), why = "it is of other work";
-      if (!found) log(LogLevel::warn, "cache {}: the {} record of {} is not used: {}", folder_, kind, key, why);
-    });
+    read([&](const Transaction& txn) { found = standing_work(txn, kind, key); });
     return found;
+  }
+  bool change_work(const WorkRecord& before, const WorkRecord& after) override {
+    bool changed = false;
+    write([&](Transaction& txn) {
+      changed = standing_work(txn, before.kind, before.key) == before;
+      if (changed) txn.put(lmdb::work, key_bytes(key_of(after.kind, after.key)), encode(after));
+    });
+    return changed && fault().writing.empty();
   }
   void put_work(const WorkRecord& record) override {
     write([&](Transaction& txn) { txn.put(lmdb::work, key_bytes(key_of(record.kind, record.key)), encode(record)); });
@@ -352,6 +368,16 @@ class LmdbStore : public Store {
     log(LogLevel::warn, "cache {}: the record of {} is not used: {}", folder_, to_string(problem),
         record ? "it is of another problem" : why);
     return std::nullopt;
+  }
+
+  std::optional<WorkRecord> standing_work(const Transaction& txn, std::string_view kind, std::string_view key) const {
+    const auto bytes = txn.get(lmdb::work, key_bytes(key_of(kind, key)));
+    if (!bytes) return std::nullopt;
+    std::string why;
+    auto found = decode_work(*bytes, &why);
+    if (found && (found->kind != kind || found->key != key)) found.reset(), why = "it is of other work";
+    if (!found) log(LogLevel::warn, "cache {}: the {} record of {} is not used: {}", folder_, kind, key, why);
+    return found;
   }
 
   std::optional<std::string> image_of(const Transaction& txn, const Digest& digest) const {

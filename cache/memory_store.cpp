@@ -47,6 +47,15 @@ class MemoryStore : public Store {
     return found;
   }
 
+  bool change(const PlanRecord& before, const std::optional<PlanRecord>& after, std::string_view cubin) override {
+    std::lock_guard lock(mutex_);
+    const auto at = plans_.find(key_of(before.problem, before.hardware).bytes());
+    if (at == plans_.end() || !(at->second == before)) return false;
+    after ? void(put(*after, cubin)) : void(plans_.erase(at));
+    sweep();
+    return true;
+  }
+
   void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) override {
     std::lock_guard lock(mutex_);
     auto& all = trials_[key_of(problem, hardware).bytes()];
@@ -72,6 +81,13 @@ class MemoryStore : public Store {
   bool erase_work(std::string_view kind, std::string_view key) override {
     std::lock_guard lock(mutex_);
     return work_.erase(key_of(kind, key).bytes()) > 0;
+  }
+  bool change_work(const WorkRecord& before, const WorkRecord& after) override {
+    std::lock_guard lock(mutex_);
+    const auto at = work_.find(key_of(before.kind, before.key).bytes());
+    if (at == work_.end() || !(at->second == before)) return false;
+    at->second = after;
+    return true;
   }
   void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) override {
     std::unique_lock lock(mutex_);

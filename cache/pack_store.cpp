@@ -51,6 +51,15 @@ class PackStore final : public Store {
     return here_->erase(problem, hardware) || file;
   }
 
+  // No file system of a network's does it in one step for all machines.
+  bool change(const PlanRecord& before, const std::optional<PlanRecord>& after, std::string_view cubin) override {
+    if (!(find(before.problem, before.hardware) == before)) return false;
+    if (!after) return erase(before.problem, before.hardware);
+    const std::string image = cubin.empty() ? this->cubin(after->cubin).value_or(std::string()) : std::string(cubin);
+    replace(*after, image);
+    return true;
+  }
+
   void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) override {
     here_->add_trials(problem, hardware, trials);
   }
@@ -70,6 +79,10 @@ class PackStore final : public Store {
     else if (!before || before->text != record.text)
       write(file, {}, {record});
     here_->put_work(record);
+  }
+  bool change_work(const WorkRecord& before, const WorkRecord& after) override {
+    if (!(find_work(before.kind, before.key) == before)) return false;
+    return put_work(after), true;
   }
   bool erase_work(std::string_view kind, std::string_view key) override {
     const bool file = ::unlink(path(key_of(kind, key)).c_str()) == 0;

@@ -47,6 +47,14 @@ class ReadOnlyStore final : public Store {
     return found;
   }
 
+  bool change(const PlanRecord& before, const std::optional<PlanRecord>& after, std::string_view image) override {
+    const std::lock_guard lock(changing_);
+    if (!(find(before.problem, before.hardware) == before)) return false;
+    if (!after) return erase(before.problem, before.hardware);
+    here_->replace(*after, image.empty() ? cubin(after->cubin).value_or(std::string()) : std::string(image));
+    return true;
+  }
+
   void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) override {
     here_->add_trials(problem, hardware, trials);
   }
@@ -63,6 +71,11 @@ class ReadOnlyStore final : public Store {
     return record || is_erased(key_of(kind, key)) ? record : below_->find_work(kind, key);
   }
   void put_work(const WorkRecord& record) override { here_->put_work(record); }
+  bool change_work(const WorkRecord& before, const WorkRecord& after) override {
+    const std::lock_guard lock(changing_);
+    if (!(find_work(before.kind, before.key) == before)) return false;
+    return put_work(after), true;
+  }
   bool erase_work(std::string_view kind, std::string_view name) override {
     const bool found = find_work(kind, name).has_value();
     here_->erase_work(kind, name);
@@ -113,7 +126,7 @@ class ReadOnlyStore final : public Store {
   const std::shared_ptr<Store> below_;
   const std::string why_;
   const std::shared_ptr<Store> here_;
-  std::mutex mutex_;
+  std::mutex changing_, mutex_;
   std::set<Key> erased_;  // below; what is put again is found here first
 };
 

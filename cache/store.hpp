@@ -37,6 +37,9 @@ class Store {
   /// Replaces what stands (revalidation, `ak tune --force`).
   virtual void replace(const PlanRecord& record, std::string_view cubin) = 0;
   virtual bool erase(const Problem& problem, const Hardware& hardware) = 0;
+  /// One transaction: where `before` still stands `after` takes its place, of the same image where cubin is empty; nullopt: it
+  /// is erased. False where another one stands by now, which stays.
+  virtual bool change(const PlanRecord& before, const std::optional<PlanRecord>& after, std::string_view cubin = {}) = 0;
 
   /// History of a problem on a device, in order, oldest first.
   virtual void add_trials(const Problem& problem, const Hardware& hardware, std::span<const Trial> trials) = 0;
@@ -46,6 +49,8 @@ class Store {
   virtual std::optional<WorkRecord> find_work(std::string_view kind, std::string_view key) = 0;
   virtual void put_work(const WorkRecord& record) = 0;
   virtual bool erase_work(std::string_view kind, std::string_view key) = 0;
+  /// As change().
+  virtual bool change_work(const WorkRecord& before, const WorkRecord& after) = 0;
   /// In key order; of all kinds where `kind` is empty.
   virtual void for_each_work(std::string_view kind, const std::function<void(const WorkRecord&)>& visit) = 0;
 

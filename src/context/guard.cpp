@@ -254,7 +254,7 @@ void Guard::prove_again(const Sample& sample, const Turn& turn) {
     quarantine.add(machine.provenance(sample.problem, sample.tactic, false).kernel_source,
                    fmt::format("the guard, and a proof after it: {}", trial.why));
     if (const auto record = store.find(sample.problem, machine.hardware()); record && record->tactic == sample.tactic)
-      store.erase(sample.problem, machine.hardware());
+      store.change(*record, std::nullopt);
     for (const Problem& other : device_.withdraw(sample.problem, sample.tactic))
       device_.keep(other, without_search(common_, machine, other, "its kernel is wrong at another m of its bucket"));
   } catch (const std::exception& error) {
@@ -266,13 +266,12 @@ void Guard::prove_again(const Sample& sample, const Turn& turn) {
 // Whoever prepares the problem next tunes it again.
 void Guard::keep_provisional(const Sample& sample, const std::string& why) {
   Store& store = *common_.store;
-  auto record = record_for(store, device_.machine->hardware(), sample.problem);  // its bucket's, if it was lent
+  const auto record = record_for(store, device_.machine->hardware(), sample.problem);  // its bucket's, if it was lent
   if (!record || !(record->tactic == sample.tactic) || record->provenance.provisional) return;
-  const auto cubin = store.cubin(record->cubin);
-  if (!cubin) return;
-  record->provenance.provisional = true;
-  record->provenance.note = joined(record->provenance.note, "the guard: " + why);
-  store.replace(*record, *cubin);
+  PlanRecord provisional = *record;
+  provisional.provenance.provisional = true;
+  provisional.provenance.note = joined(provisional.provenance.note, "the guard: " + why);
+  store.change(*record, provisional);
 }
 
 }  // namespace ak

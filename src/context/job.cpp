@@ -255,7 +255,7 @@ void TuningJob::look_at(const Trial& trial) {
   if (trial.outcome != Outcome::incorrect && !quarantined(common_, machine_, *old_)) return;
   if (other_code(*old_, machine_.provenance(problem_, old_->tactic, false))) return;
   log(LogLevel::warn, "{}: its record is erased: {}: {}: {}", text_, served_by(old_->tactic), name(trial.outcome), trial.why);
-  if (common_.store->find(problem_, machine_.hardware()) == old_) common_.store->erase(problem_, machine_.hardware());
+  common_.store->change(*old_, std::nullopt);
   for (Problem& other : device_.withdraw(problem_, old_->tactic)) withdrawn_.push_back(std::move(other));
 }
 
@@ -288,11 +288,14 @@ void TuningJob::lend(PlanRecord& record, const Tuned& tuned, const Turn& turn, S
   if (!widened.lower) return;
   // What stands at that m was searched for, and serves its neighbours as well.
   Store& store = *common_.store;
-  PlanRecord stands = store.put_if_absent(*widened.lower, widened.cubin);
-  const auto cubin = is_vendor(stands.tactic) ? std::optional(std::string()) : store.cubin(stands.cubin);
-  if (unproven(stands) || stands.provenance.provisional || !cubin) return store.replace(*widened.lower, widened.cubin);
-  stands.bucket = widened.lower->bucket;
-  store.replace(stands, *cubin);
+  const PlanRecord stands = store.put_if_absent(*widened.lower, widened.cubin);
+  if (unproven(stands) || stands.provenance.provisional) {
+    store.change(stands, widened.lower, widened.cubin);
+  } else if (stands.bucket != widened.lower->bucket) {
+    PlanRecord more = stands;
+    more.bucket = widened.lower->bucket;
+    store.change(stands, more);
+  }
 }
 
 Served TuningJob::adopt(Tuned tuned, const Turn& turn, Spending& spending) {

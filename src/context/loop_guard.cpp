@@ -203,17 +203,18 @@ void LoopGuard::distrust_record(const Sample& sample, bool wrong) {
 }
 
 void LoopGuard::distrust_record(const Sample& sample, bool wrong, const std::string& key) {
-  auto record = common_.store->find_work(loop::kLoop, key);
+  const auto record = common_.store->find_work(loop::kLoop, key);
   // Its text may be of a build that wrote other fields.
   if (!record || !(loop::read_winner(record->text) == sample.served->winner)) return;
+  WorkRecord distrusted = *record;
   if (wrong) {
-    record->local.clear();
+    distrusted.local.clear();
   } else {
     loop::Winner winner = sample.served->winner;
     winner.unfinished = true;
-    record->text = loop::write_json(winner);
+    distrusted.text = loop::write_json(winner);
   }
-  common_.store->put_work(*record);
+  common_.store->change_work(*record, distrusted);
 }
 
 }  // namespace ak

@@ -64,6 +64,20 @@ void exercise(Store& store) {
   store.for_each([&](const PlanRecord& record) { seen += store.find(record.problem, record.hardware) == record; });
   CHECK(seen == 2);
 
+  const PlanRecord stood = *store.find(first.problem, first.hardware);
+  PlanRecord slower = stood;
+  slower.us = stood.us + 1;
+  CHECK_FALSE(store.change(slower, stood));
+  CHECK(store.change(stood, slower));
+  CHECK_FALSE(store.change(stood, std::nullopt));  // what another has put there meanwhile stays
+  CHECK(store.find(first.problem, first.hardware) == slower);
+  CHECK(store.cubin(slower.cubin));
+  CHECK(store.change(slower, std::nullopt));
+  CHECK_FALSE(store.find(first.problem, first.hardware));
+  CHECK_FALSE(store.cubin(slower.cubin));
+  CHECK_FALSE(store.change(slower, stood));
+  store.put_if_absent(stood, sample::image(5000, 3));
+
   CHECK(store.trials(first.problem, first.hardware).empty());
   for (std::int16_t i = 0; i < 3; ++i) {
     const Trial some[] = {sample::trial(static_cast<std::int16_t>(2 * i)), sample::trial(static_cast<std::int16_t>(2 * i + 1))};
@@ -88,7 +102,14 @@ void exercise(Store& store) {
   store.for_each_work({}, [&](const WorkRecord&) { ++all; });
   CHECK(toys == std::vector{toy});
   CHECK(all == 2);
+  const WorkRecord later{"toy", "a key", "other words", ""};
+  CHECK_FALSE(store.change_work(later, toy));  // it is another one that stands
+  CHECK(store.find_work("toy", "a key") == toy);
+  CHECK(store.change_work(toy, later));
+  CHECK_FALSE(store.change_work(toy, later));
+  CHECK(store.find_work("toy", "a key") == later);
   CHECK(store.erase_work("toy", "a key"));
+  CHECK_FALSE(store.change_work(later, toy));
   CHECK_FALSE(store.erase_work("toy", "a key"));
   CHECK_FALSE(store.find_work("toy", "a key"));
 
