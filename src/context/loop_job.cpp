@@ -88,10 +88,14 @@ void LoopJob::port(const Turn& turn) {
   gpu.quarantined = [&](const Digest& kernel) { return quarantine.why(kernel); };
   gpu.quarantine = [&](const Digest& kernel, const std::string& what) { quarantine.add(kernel, what); };
 
-  // What comes of an LLM's kernels takes the place of their record.
-  const bool was_llms = request.llm && hint && loop::by_llm(*hint);
-  const auto key = [&](const loop::Winner& winner) {
-    return winner_key(known_, memory_.call, device_, was_llms || loop::by_llm(winner));
+  const auto key = [&](const loop::Winner& winner) { return winner_key(known_, memory_.call, device_, loop::by_llm(winner)); };
+  // No longer right: as if it had been imported, it is served no more until it is proven.
+  const auto refute = [&](const loop::Winner& winner) {
+    const auto record = common_.store->find_work(loop::kLoop, key(winner));
+    if (!record || !(loop::read_winner(record->text) == winner)) return;
+    WorkRecord unproven = *record;
+    unproven.local.clear();
+    common_.store->change_work(*record, unproven);
   };
   Spending spending(allowance);
   struct Account {  // however it ends
@@ -111,11 +115,17 @@ void LoopJob::port(const Turn& turn) {
     in_vain_ = !ported.winner.unfinished && (gpu.worker || !(hint && loop::by_llm(*hint)));
     why_ = !ported.note.empty() ? ported.note : in_vain_ ? "no kernel of it is right" : "no kernel of it was proven in time";
     if (!served_ || ported.winner.unfinished) return;
-    // No longer right: as if it had been imported, it is served no more until it is proven.
-    common_.store->put_work({std::string(loop::kLoop), key(*hint), loop::write_json(*hint), {}});
+    refute(*hint);
     served_ = nullptr, refuted_ = true;
     return;
   }
+  // What the templates came to stands beside an LLM's record, which stays but where a kernel of it is wrong.
+  const auto is_wrong = [&](const port::Tried& tried) {
+    const bool judged =
+        !tried.passed() && tried.status != port::Status::budget && (tried.status != port::Status::refused || gpu.worker);
+    return judged && std::ranges::find(hint->kernels, tried.candidate) != hint->kernels.end();
+  };
+  if (hint && key(*hint) != key(ported.winner) && std::ranges::any_of(ported.tried, is_wrong)) refute(*hint);
   common_.store->put_work(
       {std::string(loop::kLoop), key(ported.winner), loop::write_json(ported.winner), loop::pack_images(ported.images)});
   served_ = load_loop(resources(), device_.machine->scratch(), known_.function, ported.winner, ported.images, "this process",

@@ -29,6 +29,22 @@ std::string an_llms(const Settings& settings) {
   return fmt::format("its record has a kernel that an LLM wrote, and {}", settings.llm_code_given());
 }
 
+// Null where its images are not there, or damaged: it is to be proven here first.
+LoopServedPtr load_record(const LoopKnown& known, const DeviceState& device, loop::Winner winner, const std::string& local,
+                          Unserved& unserved) {
+  const auto images = local.empty() ? std::nullopt : loop::unpack_images(local);
+  if (!images || images->size() != winner.kernels.size() || images->empty()) {
+    if (!local.empty()) log(LogLevel::warn, "{}: the images of its record are damaged", known.function.name);
+    unserved.why = "its record is not proven here";
+    if (!unserved.winner) unserved.winner = std::move(winner);
+    return nullptr;
+  }
+  const std::string changed = changed_since(winner);
+  const Standing standing = winner.unfinished || !changed.empty() ? Standing::passing : Standing::lasting;
+  const std::string note = changed.empty() ? changed : fmt::format("serves as it was proven before, {}", changed);
+  return load_loop(resources(), device.machine->scratch(), known.function, std::move(winner), *images, "store", note, standing);
+}
+
 }  // namespace
 
 std::string winner_key(const LoopKnown& known, const loop::CallClass& call, const DeviceState& device, bool by_llm) {
@@ -37,38 +53,31 @@ std::string winner_key(const LoopKnown& known, const loop::CallClass& call, cons
 
 LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::CallClass& call, const DeviceState& device,
                           Unserved* unserved) {
-  const auto say = [&](std::string why) {
-    if (unserved) unserved->why = std::move(why);
-  };
-  const auto find = [&](bool by_llm) { return common.store->find_work(loop::kLoop, winner_key(known, call, device, by_llm)); };
+  Unserved why{{}, "no record"};
   const bool takes_llm = common.settings.llm_code == LlmCode::kept;
   const auto start = Clock::now();
-  say("no record");
-  auto record = find(true);
-  if (record && !takes_llm) say(an_llms(common.settings)), record.reset();
-  if (!record) record = find(false);
-  if (!record) return nullptr;
-  try {
-    loop::Winner winner = loop::read_winner(record->text);
-    if (!takes_llm && loop::by_llm(winner)) return say(an_llms(common.settings)), nullptr;
-    say("its record is not proven here");
-    const auto images = record->local.empty() ? std::nullopt : loop::unpack_images(record->local);
-    if (!images || images->size() != winner.kernels.size() || images->empty()) {
-      if (!record->local.empty()) log(LogLevel::warn, "{}: the images of its record are damaged", known.function.name);
-      if (unserved) unserved->winner = std::move(winner);
-      return nullptr;
+  LoopServedPtr served;
+  for (const bool by_llm : {true, false}) {
+    const auto record = common.store->find_work(loop::kLoop, winner_key(known, call, device, by_llm));
+    if (!record) continue;
+    try {
+      loop::Winner winner = loop::read_winner(record->text);
+      if (!takes_llm && (by_llm || loop::by_llm(winner))) {
+        why.why = an_llms(common.settings);
+        continue;
+      }
+      auto read = load_record(known, device, std::move(winner), record->local, why);
+      if (read && (!served || read->standing == Standing::lasting)) served = std::move(read);
+    } catch (const Error& error) {
+      log(LogLevel::warn, "{}: its record cannot be used: {}", known.function.name, error.what());
     }
-    const std::string changed = changed_since(winner);
-    const Standing standing = winner.unfinished || !changed.empty() ? Standing::passing : Standing::lasting;
-    const std::string note = changed.empty() ? changed : fmt::format("serves as it was proven before, {}", changed);
-    auto served =
-        load_loop(resources(), device.machine->scratch(), known.function, std::move(winner), *images, "store", note, standing);
-    common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
-    return served;
-  } catch (const Error& error) {
-    log(LogLevel::warn, "{}: its record cannot be used: {}", known.function.name, error.what());
-    return nullptr;
+    if (served && served->standing == Standing::lasting) break;
   }
+  if (served)
+    common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
+  else if (unserved)
+    *unserved = std::move(why);
+  return served;
 }
 
 }  // namespace ak

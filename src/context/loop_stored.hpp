@@ -21,8 +21,9 @@ struct Unserved {
 };
 
 /// Loaded into the device's context, which is current. Null for a miss; damage is one with a line in the log, and kernels that
-/// an LLM wrote are one where Settings::llm_code does not say `kept`. What is unfinished, or was proven under another driver or
-/// NVRTC, serves in passing.
+/// an LLM wrote are one where Settings::llm_code does not say `kept`; where it does their record goes before the templates',
+/// unless that one lasts and theirs does not. What is unfinished, or was proven under another driver or NVRTC, serves in
+/// passing.
 LoopServedPtr stored_loop(Common& common, const LoopKnown& known, const loop::CallClass& call, const DeviceState& device,
                           Unserved* unserved = nullptr);
 

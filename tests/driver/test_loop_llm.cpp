@@ -82,6 +82,21 @@ TEST_CASE("loop: beside an LLM's record the templates' own one stands, and serve
   CHECK(scene.served(LlmCode::kept).kernel == "written_1");
 }
 
+TEST_CASE("loop: an LLM's record that serves nobody, or for a while, hides no record of the templates' that does") {
+  Written scene("loop_llm_hides");
+  scene.keep(scene.one_kernel("made_1"), false);
+  scene.keep(scene.by_llm(), true, false);  // as a pack brings it
+  CHECK(scene.served(LlmCode::kept).kernel == "made_1");
+  Winner older = scene.by_llm();
+  older.driver = "100.1";
+  scene.keep(older, true);
+  CHECK(scene.served(LlmCode::kept).kernel == "made_1");
+  Winner made = scene.one_kernel("made_1");
+  made.driver = "100.1";
+  scene.keep(made, false);
+  CHECK(scene.served(LlmCode::kept).kernel == "written_1");
+}
+
 TEST_CASE("loop: a record with one kernel of an LLM's among others serves nobody who takes none") {
   Written scene("loop_llm_mixed");
   Winner winner = scene.one_kernel("made_1");
@@ -111,5 +126,9 @@ TEST_CASE("loop: an imported kernel of an LLM's is none before it is proven here
   const auto served = scene.served(LlmCode::kept);
   CHECK(served.kernel != "scale_llm_1_");
   CHECK(served.explanation.proposer != "llm");
+  const auto of_llm = scene.store()->find_work(loop::kLoop, loop::winner_key(scale_function(), {}, scene.hardware, true));
+  REQUIRE(of_llm);
+  CHECK(loop::read_winner(of_llm->text) == winner);  // it stays, and is not proven
+  CHECK(of_llm->local.empty());
   CHECK_MESSAGE(log.has("llm: refused: line 1: 'asm': no inline assembly"), log.text);
 }

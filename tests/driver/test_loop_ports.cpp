@@ -218,6 +218,25 @@ TEST_CASE("loop: a port that ends without a kernel and lacks nothing is made onc
   }
 }
 
+TEST_CASE("loop: an LLM's record that nothing has found wrong stays beside what a port of the templates came to") {
+  Ported scene("loop_llm_stays");
+  scene.settings.llm_code = LlmCode::kept;  // and no worker, without which no LLM's kernel is launched
+  Winner written = scene.one_kernel("same_llm_1_");
+  written.kernels[0].origin = loop::Origin::llm, written.kernels[0].template_name = "llm";
+  written.driver = "100.1";
+  const auto key = [&](bool by_llm) { return loop::winner_key(scene.verdict.function, {}, scene.hardware, by_llm); };
+  const WorkRecord record{std::string(loop::kLoop), key(true), write_json(written),
+                          loop::pack_images({"fake kernel: nothing"})};
+  scene.store()->put_work(record);
+  Context::Impl context(scene.settings);
+  Array a(300);
+  const Explanation e = scene.same(context).prepare(300, a.data());
+  CHECK(e.source == "this process");
+  CHECK(e.proposer == "templates");
+  CHECK(scene.store()->find_work(loop::kLoop, key(true)) == record);
+  CHECK(scene.store()->find_work(loop::kLoop, key(false)));
+}
+
 TEST_CASE("loop: arrays that take more device memory than a search may have are not timed, and what serves says so") {
   Ported scene("loop_bytes");
   scene.settings.search_bytes = 1000;
