@@ -6,6 +6,7 @@
 #include "context/describe.hpp"
 #include "context/fallback.hpp"
 #include "context/guard.hpp"
+#include "context/later_records.hpp"
 #include "context/loop_guard.hpp"
 #include "context/spare.hpp"
 #include "context/state.hpp"
@@ -181,7 +182,10 @@ Served Context::Impl::State::plan_for(DeviceState& device, const Problem& proble
   const auto entered = device.machine->enter();
   if (common.settings.force_tactic && problem.k > 0 && common.settings.mode != Mode::off)
     if (auto served = forced(device, problem)) return *served;
-  if (auto served = device.keep(problem, [&] { return unsearched(device, problem, request); })) return *served;
+  if (auto served = device.keep(problem, [&] { return unsearched(device, problem, request); })) {
+    if (served->stands_in) LaterRecords::look(*service, common, device);
+    return *served;
+  }
   // Another process's search was waited for once. It may be a stopped one, so from then on it is only looked for.
   return searched(device, problem, request,
                   asked_before > 0 ? TuningService::Patience::no_lease : TuningService::Patience::turn);
@@ -209,8 +213,10 @@ Served Context::Impl::State::interim(DeviceState& device, const Problem& problem
       found = known ? *known : fallback(common, machine, problem, why, Standing::momentary, false);
     }
     found.standing = Standing::momentary;
+    found.stands_in = reads_only(machine) && problem.k > 0;
     return found;
   });
+  if (served && served->stands_in && !TuningService::inside()) LaterRecords::look(*service, common, device);
   return served ? *served : *meanwhile;
 }
 
@@ -230,8 +236,18 @@ std::optional<Served> Context::Impl::State::unsearched(DeviceState& device, cons
   else if (auto known = hit(common, machine, problem, request, old))
     return known;
   if (common.settings.searches()) return std::nullopt;
-  if (auto known = still_serves(common, machine, problem, old, mode)) return known;
-  return fallback(common, machine, problem, fmt::format("{} and {}", old ? "its record is to be proven" : "no record", mode));
+  auto served = still_serves(common, machine, problem, old, mode);
+  if (!served)
+    served =
+        fallback(common, machine, problem, fmt::format("{} and {}", old ? "its record is to be proven" : "no record", mode));
+  served->stands_in = reads_only(machine);
+  return served;
+}
+
+// Whether records serve here, and none is made.
+bool Context::Impl::State::reads_only(const Machine& machine) const {
+  return machine.launches() && !common.settings.searches() && common.settings.mode != Mode::off &&
+         !common.settings.force_tactic;
 }
 
 std::optional<Served> Context::Impl::State::forced(DeviceState& device, const Problem& problem) {

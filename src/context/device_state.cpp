@@ -66,6 +66,15 @@ std::vector<Problem> DeviceState::waiting(const Problem& problem) {
   return all;
 }
 
+std::vector<std::pair<Problem, PlanRecord>> DeviceState::stood_in_for() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<Problem, PlanRecord>> all;
+  for (const auto* const each : {&lasting_, &interims_})
+    for (const auto& [problem, served] : *each)
+      if (served.stands_in && (each == &lasting_ || !lasting_.contains(problem))) all.emplace_back(problem, served.record);
+  return all;
+}
+
 void DeviceState::ask_again(const Problem& problem) {
   const std::lock_guard lock(mutex_);
   if (const auto at = retries_.find(problem); at != retries_.end()) at->second.at = now_();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -51,6 +52,9 @@ class DeviceState {
   /// How often something else came to serve the problem, and problems of the device.
   std::uint64_t changes(const Problem& problem);
   std::uint64_t changes() const { return all_changes_.load(std::memory_order_relaxed); }
+
+  /// What serves that stands in for a record, with what is known of one.
+  std::vector<std::pair<Problem, PlanRecord>> stood_in_for();
 
   /// Other problems of its bucket that something serves for now.
   std::vector<Problem> waiting(const Problem& problem);

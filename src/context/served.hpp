@@ -28,7 +28,8 @@ struct Served {
   PlanRecord record;   // tactic, times and provenance, as far as known
   std::string note;
   Standing standing = Standing::lasting;
-  bool lent = false;  // by another m's record: the problem is one of its bucket
+  bool lent = false;       // by another m's record: the problem is one of its bucket
+  bool stands_in = false;  // for a record that another process may leave: this one searches for none
 };
 
 struct Request {

@@ -42,6 +42,7 @@ struct Context::Impl::State {
   Served plan_for(DeviceState& device, const Problem& problem, Request request);
   Served interim(DeviceState& device, const Problem& problem, const std::string& why);
   std::optional<Served> unsearched(DeviceState& device, const Problem& problem, Request request);
+  bool reads_only(const Machine& machine) const;
   std::optional<Served> forced(DeviceState& device, const Problem& problem);
   Served searched(DeviceState& device, const Problem& problem, Request request, TuningService::Patience patience);
   Problem tuned_at(const DeviceState& device, const Problem& problem, Request& request) const;

@@ -166,6 +166,40 @@ TEST_CASE("modes: hit and off never search") {
   }
 }
 
+TEST_CASE("in mode hit a record that another process leaves serves without a call that asks, and the epoch says so") {
+  Settings settings = quick(Mode::hit);
+  settings.cache_dir = fresh_folder("test_context_later");
+  const auto tuned = [&](Fixture& by) {
+    settings.mode = Mode::tune;
+    by.open(settings);
+    by.context->prepare(by.problem);
+    settings.mode = Mode::hit;
+  };
+  const auto comes = [](Fixture& f, std::uint64_t epoch) {
+    for (const auto until = Clock::now() + std::chrono::seconds(30); f.context->epoch() < epoch && Clock::now() < until;)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    CHECK(f.context->epoch() == epoch);
+    return f.context->explain(f.problem);
+  };
+  Fixture f(settings), captured(settings), other;
+  captured.world.capturing = true;
+  f.call(), captured.call();
+  CHECK(FakePlan::vendor_ran_last);
+  tuned(other);
+  for (Fixture* each : {&f, &captured}) {
+    CHECK(comes(*each, 1).source == "store");
+    each->call();
+    CHECK_FALSE(FakePlan::vendor_ran_last);
+    CHECK(each->world.runners == 0);
+  }
+  f.world.today.driver = other.world.today.driver = "590.1";
+  f.open(settings);
+  f.call();
+  CHECK(f.context->explain(f.problem).note.find("as it was proven before") != std::string::npos);
+  tuned(other);
+  CHECK(comes(f, 1).note.find("as it was proven before") == std::string::npos);
+}
+
 TEST_CASE("a capture gets the vendor at once and leaves the problem open to be tuned") {
   Fixture f;
   f.world.capturing = true;

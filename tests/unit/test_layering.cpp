@@ -157,12 +157,37 @@ TEST_CASE("a wrong edge is reported with its file and line") {
 
 // A call's way has one direction: a file of src/context names only those before it.
 TEST_CASE("src/context is read from top to bottom") {
-  const std::vector<std::string> order = {
-      "describe",   "served",     "retry",          "common",      "device_state", "stored_quarantine",
-      "stored",     "spare",      "fallback",       "hint",        "shares",       "widen",
-      "job",        "sampling",   "check_findings", "check_bench", "guard",        "loop_arguments",
-      "host_gate",  "loop_known", "loop_served",    "loop_stored", "loop_job",     "loop_guard",
-      "loop_state", "context",    "bound_plan",     "problem_log", "state",        "call"};
+  const std::vector<std::string> order = {"describe",
+                                          "served",
+                                          "retry",
+                                          "common",
+                                          "device_state",
+                                          "stored_quarantine",
+                                          "stored",
+                                          "spare",
+                                          "fallback",
+                                          "hint",
+                                          "shares",
+                                          "widen",
+                                          "job",
+                                          "later_records",
+                                          "sampling",
+                                          "check_findings",
+                                          "check_bench",
+                                          "guard",
+                                          "loop_arguments",
+                                          "host_gate",
+                                          "loop_known",
+                                          "loop_served",
+                                          "loop_stored",
+                                          "loop_job",
+                                          "loop_guard",
+                                          "loop_state",
+                                          "context",
+                                          "bound_plan",
+                                          "problem_log",
+                                          "state",
+                                          "call"};
   const auto place = [&](const std::string& stem) { return std::find(order.begin(), order.end(), stem) - order.begin(); };
   int seen = 0;
   for (const IncludeLine& line : includes_under("src/context", {".cpp", ".hpp"})) {
