@@ -138,12 +138,17 @@ class Engine {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const double seconds = argc > 1 ? std::atof(argv[1]) : 30;
-  const std::vector<Layer> layers(argc > 2 ? static_cast<std::size_t>(std::atol(argv[2])) : 4);
-  if (layers.empty()) return std::fprintf(stderr, "engine [seconds [layers]]: at least one layer\n"), 2;
-  const Activations memory;
+  double seconds = 30;
+  long count = 4;
+  char more;
+  const bool read = argc <= 3 && (argc < 2 || std::sscanf(argv[1], "%lf%c", &seconds, &more) == 1) &&
+                    (argc < 3 || std::sscanf(argv[2], "%ld%c", &count, &more) == 1);
+  if (!read || !(seconds >= 0) || count < 1 || count > 1000)
+    return std::fprintf(stderr, "engine [seconds [layers]]: two numbers, 1 to 1000 layers\n"), 2;
   cudaStream_t stream;
   check(cudaStreamCreate(&stream));
+  const std::vector<Layer> layers(static_cast<std::size_t>(count));
+  const Activations memory;
 
   ak::Options behind, vendor;
   behind.mode = ak::Mode::background;

@@ -37,7 +37,10 @@ void show(const char* name, double first_ms, double second_ms, const ak::Explana
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const int n = argc > 1 ? std::atoi(argv[1]) : 1000000;
+  int n = 1000000;
+  char more;
+  if (argc > 2 || (argc > 1 && std::sscanf(argv[1], "%d%c", &n, &more) != 1) || n < 1 || n > 500000000)
+    return std::fprintf(stderr, "loops [samples]: a number of 1 to 500000000\n"), 2;
   std::vector<float> in(static_cast<std::size_t>(n) + 1), out(static_cast<std::size_t>(n)), expected(out.size());
   for (std::size_t i = 0; i < in.size(); ++i) in[i] = std::sin(0.01f * static_cast<float>(i));
   Samples in_gpu(n + 1), out_gpu(n), peak_gpu(1);

@@ -32,7 +32,15 @@ struct Mlp {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const long tokens = argc > 1 ? std::atol(argv[1]) : 64, width = argc > 2 ? std::atol(argv[2]) : 4096, hidden = 4 * width;
+  long tokens = 64, width = 4096;
+  char more;
+  const bool read = argc <= 3 && (argc < 2 || std::sscanf(argv[1], "%ld%c", &tokens, &more) == 1) &&
+                    (argc < 3 || std::sscanf(argv[2], "%ld%c", &width, &more) == 1);
+  if (!read || tokens < 1 || tokens > 65536 || width < 1 || width > 65536)
+    return std::fprintf(stderr, "mlp_block [tokens [width]]: two numbers of 1 to 65536\n"), 2;
+  const long hidden = 4 * width;
+  cudaStream_t stream;
+  check(cudaStreamCreate(&stream));
   const Mlp mlp{width,
                 hidden,
                 {device_values(2 * hidden * width), 2 * hidden, width, width},
@@ -40,8 +48,6 @@ int main(int argc, char** argv) try {
   const ak::ConstMatrix x{device_values(tokens * width), tokens, width, width};
   const ak::Matrix h{device_values(tokens * hidden), tokens, hidden, hidden},
       y{device_values(tokens * width), tokens, width, width};
-  cudaStream_t stream;
-  check(cudaStreamCreate(&stream));
 
   ak::Context context;
   mlp.run(context, stream, x, h, y);  // the first call tunes both, or finds them in the cache
