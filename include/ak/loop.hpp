@@ -95,9 +95,11 @@ enum class LoopResidency : std::uint8_t {
 };
 
 struct LoopOptions {
-  std::string text;                            ///< the source itself; the file then only names it
-  std::vector<std::string> flags;              ///< the compiler's: -I, -D, -std
-  std::map<std::string, std::string> lengths;  ///< of parameters whose length neither their text nor their subscripts tell
+  std::string text;                ///< the source itself; the file then only names it
+  std::vector<std::string> flags;  ///< the compiler's: -I, -D, -std
+  /// Of parameters whose length neither their text nor their subscripts tell; or where data decide how far an array is used,
+  /// which then is not copied without.
+  std::map<std::string, std::string> lengths;
   /// A promise, for calls that are to cost no question. A call that is the first of its kind is held to it, and refused by the
   /// argument's name; later ones are not: a device pointer then faults in the C function, a host pointer in the kernel, which
   /// ends CUDA in the process.

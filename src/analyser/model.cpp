@@ -133,8 +133,8 @@ class Builder {
     statement.domain = domain;
   }
 
-  void refer(Statement& statement, const Term& term, bool write, const isl::set& domain) {
-    Reference reference{term.text, write, true, term, domain, {}, {}, {}, false};
+  void refer(Statement& statement, const Term& term, bool write, const isl::set& domain, bool always = true) {
+    Reference reference{term.text, write, true, term, domain, {}, {}, {}, false, always && statement.guards.empty()};
     std::int64_t offset = 0;
     for (const Alias& alias : facts_.aliases)
       if (alias.pointer == term.text && term.kind == Term::Kind::element) reference.name = alias.base, offset = alias.offset;
@@ -150,21 +150,23 @@ class Builder {
 
   void read(Statement& statement, const Term& term) { read(statement, term, statement.domain); }
 
-  void read(Statement& statement, const Term& term, const isl::set& domain) {
+  /// always: no condition that isl cannot read decides whether it is read in that domain.
+  void read(Statement& statement, const Term& term, const isl::set& domain, bool always = true) {
     const bool memory = term.kind == Term::Kind::element ||
                         (term.kind == Term::Kind::scalar && model_.written->contains(term.text) &&
                          !statement.scope.variables.contains(term.text) && !statement.scope.unknown.contains(term.text));
-    if (memory) refer(statement, term, false, domain);
+    if (memory) refer(statement, term, false, domain, always);
     const bool either = term.kind == Term::Kind::binary && (term.text == "&&" || term.text == "||");
-    const auto where = either || term.kind == Term::Kind::choose ? holds(term.terms[0], statement.scope) : std::nullopt;
+    const bool chooses = either || term.kind == Term::Kind::choose;
+    const auto where = chooses ? holds(term.terms[0], statement.scope) : std::nullopt;
     if (!where) {
-      for (const Term& part : term.terms) read(statement, part, domain);
+      for (const Term& part : term.terms) read(statement, part, domain, always && (!chooses || &part == term.terms.data()));
       return;
     }
     const isl::set yes = domain.intersect(*where), no = domain.subtract(*where);
-    read(statement, term.terms[0], domain);
-    read(statement, term.terms[1], either && term.text == "||" ? no : yes);
-    if (!either) read(statement, term.terms[2], no);
+    read(statement, term.terms[0], domain, always);
+    read(statement, term.terms[1], either && term.text == "||" ? no : yes, always);
+    if (!either) read(statement, term.terms[2], no, always);
   }
 
   Statement begin(const Node& node) {

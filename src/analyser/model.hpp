@@ -30,6 +30,7 @@ struct Reference {
   std::optional<isl::map> in_rows;
   std::vector<loop::Term> rows;
   bool in_one_row = false;  // `rows` holds in all instances
+  bool certain = false;     // each instance in the domain accesses it, whatever the data are
   bool known() const { return exact || in_rows; }
 };
 

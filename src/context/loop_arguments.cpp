@@ -39,9 +39,10 @@ LoopPrototype::LoopPrototype(const loop::Function& function) : name_(function.na
     if (!parameter.pointer && !is_real(parameter.type)) integer_names_.push_back(parameter.name);
   returns_ = function.returns != ScalarType::none;
   const auto one = loop::Formula(loop::integer(1), {});
-  if (returns_) arguments_.push_back({"the result", function.returns, true, false, false, {one}});
+  if (returns_) arguments_.push_back({"the result", function.returns, true, false, false, {one}, true});
   for (const loop::Parameter& parameter : function.parameters) {
-    Argument argument{parameter.name, parameter.type, parameter.pointer, parameter.constant, parameter.implicit, {}};
+    Argument argument{parameter.name,          parameter.type, parameter.pointer, parameter.constant, parameter.implicit, {},
+                      parameter.length_certain};
     if (parameter.pointer && parameter.length_known) {
       loop::Term all = parameter.extents.empty() ? loop::integer(1) : parameter.extents[0];
       for (std::size_t i = 1; i < parameter.extents.size(); ++i)
@@ -191,10 +192,17 @@ void find_overlaps(const LoopPrototype& prototype, LoopMemory& memory) {
 
 }  // namespace
 
+std::string length_wanted(const LoopPrototype& prototype, const std::string& name) {
+  const auto& all = prototype.arguments();
+  const auto of = std::ranges::find(all, name, &LoopPrototype::Argument::name);
+  const bool known = of != all.end() && !of->elements.empty();
+  return fmt::format(
+      "the length of {0} cannot be known{1}; write it as {0}[LENGTH] in the source, or give LoopOptions::lengths", name,
+      known ? ", as data or conditions decide how far it is used, and without it no copy is made" : "");
+}
+
 void refuse_length(const LoopPrototype& prototype, const std::string& name) {
-  refuse(prototype,
-         fmt::format("the length of {0} cannot be known; write it as {0}[LENGTH] in the source, or give LoopOptions::lengths",
-                     name));
+  refuse(prototype, length_wanted(prototype, name));
 }
 
 LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
@@ -215,6 +223,7 @@ LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& functio
     if (!argument.pointer) continue;
     if (argument.elements.empty() && needs_lengths) refuse_length(prototype, argument.name);
     if (argument.elements.empty()) memory.unmeasured = argument.name;
+    if (argument.elements.empty() || !argument.certain) memory.uncertain = argument.name;
     const std::int64_t elements = argument.elements.empty() ? 1 : std::max<std::int64_t>(0, argument.elements[0](integers));
     if (elements == 0) continue;
     if (elements > std::numeric_limits<std::int64_t>::max() / 8)

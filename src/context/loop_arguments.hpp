@@ -28,6 +28,7 @@ class LoopPrototype {
     loop::ScalarType type = loop::ScalarType::f32;
     bool pointer = false, constant = false, implicit = false;
     std::vector<loop::Formula> elements;  // of a pointer; empty: not known
+    bool certain = false;                 // as loop::Parameter::length_certain
   };
   /// As calls give them: the result's pointer first, where there is one. Implicit ones (arrays of file scope) come last.
   const std::vector<Argument>& arguments() const { return arguments_; }
@@ -88,6 +89,7 @@ struct LoopMemory {
   loop::CallClass call;         // steering values, overlaps
   bool tangled = false;         // arrays overlap so that no distance in elements says how
   std::string unmeasured;       // an array whose length is not known; of those one element was looked at
+  std::string uncertain;        // an array that may be shorter than its region, or longer: it cannot be copied
   loop::Values integers;
 };
 
@@ -97,7 +99,9 @@ struct LoopMemory {
 LoopMemory look_at(const LoopPrototype& prototype, const loop::Function& function, const std::vector<std::string>& steering,
                    const LoopValues& values, LoopResidency promised, bool needs_lengths = true);
 
-/// Throws Error{invalid_argument} that says how to give the array's length.
+/// That the array's length is not known, or not for certain, and how to give it.
+std::string length_wanted(const LoopPrototype& prototype, const std::string& name);
+/// Throws Error{invalid_argument} that says so.
 [[noreturn]] void refuse_length(const LoopPrototype& prototype, const std::string& name);
 
 /// What arrays of a call that overlap take together; the others each.

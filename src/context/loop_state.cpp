@@ -50,6 +50,11 @@ std::string only_serial(const LoopKnown& known, const LoopMemory& memory) {
   return known.why;
 }
 
+// Whether the C function may: on a device's arrays by copies, which need their lengths.
+bool host_may_serve(const LoopKnown& known, const LoopMemory& memory) {
+  return known.host_serves && (memory.where == LoopMemory::Where::host || memory.uncertain.empty());
+}
+
 // Whether the same kernel serves each size; times may differ.
 bool same_kernels(const loop::Winner& one, const loop::Winner& other) {
   const auto same = [](const loop::SizeRow& a, const loop::SizeRow& b) { return a.size == b.size && a.kernel == b.kernel; };
@@ -306,10 +311,11 @@ Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known
   if (on_host && capturing)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("{}: host pointers in a stream capture; a graph needs device pointers", known.function.name));
-  const bool host_may = known.host_serves && !capturing;
+  const bool copies_may = memory.uncertain.empty(), host_may = host_may_serve(known, memory) && !capturing;
   const Way host{on_host ? Way::Kind::host : Way::Kind::in_place, nullptr};
   if (common_.settings.mode == Mode::off && host_may) return host;
-  if (known.bare && on_host && host_may) return lasts = false, host;
+  if (on_host && host_may && (known.bare || !copies_may)) return lasts = !known.bare, host;
+  if (on_host && !copies_may) refuse_length(known.prototype, memory.uncertain);
   served = served_for(device, known, memory, capturing);
   lasts = served->standing == Standing::lasting;
   if (served->findings->demoted) {
@@ -320,6 +326,7 @@ Loop::State::Way Loop::State::way_of(DeviceState& device, const LoopKnown& known
   const std::int64_t size = loop::size_of_call(known.function, memory.integers);
   const LoopPlan* plan = served->plan(size);
   if (host_may && served->host_wins(size, memory.where)) return host;
+  if (!plan && known.host_serves && !copies_may) refuse_length(known.prototype, memory.uncertain);
   if (!plan) throw Error(ErrorCode::unsupported, fmt::format("{}: {}", known.function.name, served->note));
   return {on_host ? Way::Kind::copied : Way::Kind::kernel, plan};
 }
@@ -339,7 +346,7 @@ void Loop::State::launch(DeviceState& device, const LoopKnown& known, const Loop
 void Loop::State::run(DeviceState& device, const LoopKnown& known, const Way& way, const LoopMemory& memory, LoopValues& values,
                       Stream stream) {
   const bool copies = way.kind == Way::Kind::copied || way.kind == Way::Kind::in_place;
-  if (copies && !memory.unmeasured.empty()) refuse_length(known.prototype, memory.unmeasured);
+  if (copies && !memory.uncertain.empty()) refuse_length(known.prototype, memory.uncertain);
   switch (way.kind) {
     case Way::Kind::kernel:
       return launch(device, known, *way.plan, values, stream);
@@ -543,28 +550,32 @@ Explanation Loop::State::explanation(DeviceState& device, const LoopKnown& known
   const std::string call = loop::text(memory.call);
   e.problem = known.function.name + (call.empty() ? "" : " " + call);
   e.hardware = describe(device.machine->hardware());
-  const bool off = common_.settings.mode == Mode::off && known.host_serves;
+  const bool on_host = memory.where == LoopMemory::Where::host, copies_may = memory.uncertain.empty();
+  const bool host_may = host_may_serve(known, memory);
+  const bool off = common_.settings.mode == Mode::off && host_may;
   const std::string serial = only_serial(known, memory);
   const std::int64_t size = loop::size_of_call(known.function, memory.integers);
   if (off) {
     e.source = "host", e.served_by = "the C function";
     e.note = common_.settings.mode_given();
+  } else if (on_host && !copies_may) {
+    e.source = host_may ? "host" : "none", e.served_by = host_may ? "the C function" : "nothing";
+    e.note = length_wanted(known.prototype, memory.uncertain);
   } else if (!serial.empty()) {
-    const bool on_host = memory.where == LoopMemory::Where::host && known.host_serves;
-    e.source = on_host ? "host" : kSerial, e.served_by = on_host ? "the C function" : "serial";
+    e.source = on_host && host_may ? "host" : kSerial, e.served_by = on_host && host_may ? "the C function" : "serial";
     e.note = fmt::format("{} ({})", serial, name(Standing::passing));
   } else if (!served) {
     e.source = "none", e.served_by = "no record";
     e.note = common_.settings.searches() ? "the first call would analyse, prove and time it" : "one GPU thread would serve it";
   } else if (served->findings->demoted) {
-    e.source = "guard", e.served_by = known.host_serves ? "the C function" : kSerial;
+    e.source = "guard", e.served_by = host_may ? "the C function" : kSerial;
     e.note = served->findings->why;
   } else {
     const LoopPlan* plan = served->plan(size);
     e.source = served->source, e.note = served->note;
     if (served->standing != Standing::lasting)
       e.note += fmt::format("{}({})", e.note.empty() ? "" : " ", name(served->standing));
-    if (known.host_serves && served->host_wins(size, memory.where))
+    if (host_may && served->host_wins(size, memory.where))
       e.served_by = "the C function";
     else
       e.served_by = plan ? port::tactic_text(plan->candidate()) : "nothing";
@@ -584,8 +595,9 @@ Explanation Loop::State::prepare(const LoopType* types, void* const* values, std
   gather(of.prototype, types, values, count, given);
   DeviceState& device = device_();
   const LoopMemory memory = look_at(of.prototype, of.function, of.steering, given, promise_.residency, !of.bare);
-  const bool off = common_.settings.mode == Mode::off && of.host_serves;
-  return explanation(device, of, memory, off ? nullptr : served_for(device, of, memory, false, true));
+  const bool off = common_.settings.mode == Mode::off && host_may_serve(of, memory);
+  const bool needless = off || (memory.where == LoopMemory::Where::host && !memory.uncertain.empty());
+  return explanation(device, of, memory, needless ? nullptr : served_for(device, of, memory, false, true));
 }
 
 Explanation Loop::State::explain(const LoopType* types, void* const* values, std::size_t count) {
@@ -624,7 +636,9 @@ LoopHost idle_host() {
 
 std::function<void(void* const* values)> loop_calls(std::shared_ptr<Loop::State> state, LoopKnown known,
                                                     const loop::CallClass& call, const LoopPlan* plan) {
-  for (loop::Parameter& parameter : known.function.parameters) parameter.implicit = false;  // the C function takes all of them
+  for (loop::Parameter& parameter :
+       known.function.parameters)  // the C function takes all of them, as long as they are said to be
+    parameter.implicit = false, parameter.length_certain = true;
   known.prototype = LoopPrototype(known.function);
   known.steering.clear();
   for (const auto& [name, value] : call.values) known.steering.push_back(name);

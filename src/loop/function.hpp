@@ -17,6 +17,9 @@ struct Parameter {
   bool implicit = false;  // an array or scalar of file scope that the function uses; always a pointer to it if it is an array
   std::vector<Term> extents;  // of a pointer, outermost first, over integer parameters; the outermost may be missing: see below
   bool length_known = true;   // whether extents[0] is known: else it is integer 0 and a call must be given it
+  // Whether each call's array has all of them: the text says so, the caller, or the last one is touched whatever the data are.
+  // Else no more than these are touched, and an array may be shorter: none is copied by such a length.
+  bool length_certain = true;
 
   bool operator==(const Parameter&) const = default;
 };

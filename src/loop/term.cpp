@@ -139,6 +139,20 @@ Term convert(ScalarType to, Term a) {
   return {Kind::convert, to, {}, {std::move(a)}};
 }
 
+Term in_64_bits(const Term& term) {
+  return replace(term, [](const Term& part) -> std::optional<Term> {
+    Term wide = part;
+    if (part.kind == Kind::binary)
+      wide = binary(part.text, part.terms[0], part.terms[1]);
+    else if (part.kind == Kind::unary)
+      wide = unary(part.text, part.terms[0]);
+    else if (part.kind == Kind::choose)
+      wide.type = common(part.terms[1].type, part.terms[2].type);
+    const bool leaf = part.terms.empty() || part.kind == Kind::element || part.kind == Kind::call || part.kind == Kind::convert;
+    return leaf ? convert(ScalarType::i64, std::move(wide)) : std::move(wide);
+  });
+}
+
 std::string c_text(const Term& term, const Substitute& substitute) {
   if (substitute)
     if (auto text = substitute(term)) return *std::move(text);

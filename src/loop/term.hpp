@@ -39,6 +39,8 @@ Term unary(std::string op, Term a);
 /// Of C's type for these operands; what can be computed of integers is (2 * 3, x + 0, x * 1).
 Term binary(std::string op, Term a, Term b);
 Term convert(ScalarType to, Term a);
+/// An integer term, computed in 64 bits from its names on: as evaluate() has it.
+Term in_64_bits(const Term& term);
 
 /// Another text for a term, nothing where it is printed as it stands. Asked from the root down, before the terms below.
 using Substitute = std::function<std::optional<std::string>(const Term&)>;

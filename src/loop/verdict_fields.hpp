@@ -34,7 +34,7 @@ void fields(V& v, Term& t) {
 template <class V>
 void fields(V& v, Parameter& p) {
   v("name", p.name), v("type", p.type), v("pointer", p.pointer), v("constant", p.constant), v("implicit", p.implicit);
-  v("extents", p.extents), v("length_known", p.length_known);
+  v("extents", p.extents), v("length_known", p.length_known), v("length_certain", p.length_certain);
 }
 template <class V>
 void fields(V& v, Local& l) {

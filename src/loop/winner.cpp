@@ -25,7 +25,8 @@ Digest canonical_digest(const Function& function) {
   hasher.field("returns", name(function.returns));
   for (const Parameter& parameter : function.parameters) {
     hasher.field("parameter", parameter.name).field("type", name(parameter.type));
-    hasher.field("kind", parameter.pointer + 2 * parameter.constant + 4 * parameter.implicit + 8 * parameter.length_known);
+    hasher.field("kind", parameter.pointer + 2 * parameter.constant + 4 * parameter.implicit + 8 * parameter.length_known +
+                             16 * !parameter.length_certain);
     extents(parameter.extents);
   }
   for (const Local& local : function.locals) {

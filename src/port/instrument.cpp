@@ -73,9 +73,9 @@ class Instrumenting {
       if (part.kind != Kind::element || part.terms.size() != 1) return std::nullopt;
       const Term* extent = extent_of(part.text);
       if (!extent) return std::nullopt;
-      return loop::element(part.text,
-                           {Term{Kind::call, part.terms[0].type, "ak_at", {part.terms[0], *extent, loop::integer(node.id)}}},
-                           part.type);
+      const Term& at = part.terms[0];
+      const Term checked{Kind::call, at.type, "ak_at", {at, loop::in_64_bits(*extent), loop::integer(node.id)}};
+      return loop::element(part.text, {checked}, part.type);
     });
   }
 

@@ -63,6 +63,39 @@ TEST_CASE("loop: the size chooses the kernel, or the C function; where the data 
   CHECK(fake::count("cuMemcpyDtoHAsync") == 1);
 }
 
+TEST_CASE("loop: an array that may be shorter than its accesses reach is copied neither way") {
+  Scene scene("loop_uncertain_length");
+  loop::Function function = scale_function();
+  function.parameters[2].length_certain = false;
+  scene.know(function, scene.source());
+  Winner winner = scene.one_kernel("small");
+  winner.sizes = {{10, 0, 50, 1, 2, 2}, {10000, 0, 10, 100, 20, 20}};
+  scene.win(function, winner, {"scales"});
+  Array a(20000), b(20000);
+  std::vector<float> x(10000), y(10000, 3);
+  Context::Impl context(scene.settings);
+  const Loop scale(context.loop(scene.source(), &scale_on_host)), alone(context.loop(scene.source(), {}));
+  for (int round = 0; round < 2; ++round) {
+    fake::forget();
+    scale(nullptr, 10000, 2.f, x.data(), static_cast<const float*>(y.data()));  // by a kernel, could it be moved
+    CHECK(scaled_on_host == round + 1);
+    CHECK(fake::launches().empty());
+    scale(nullptr, 10, 2.f, a.data(), static_cast<const float*>(b.data()));  // in place, could it be copied
+    CHECK(a.data()[9] == 18);
+    CHECK(scaled_on_host == round + 1);
+    CHECK(fake::launches().size() == 1);
+    CHECK(fake::count("cuMemcpyHtoDAsync") + fake::count("cuMemcpyDtoHAsync") == 0);
+  }
+  const auto e = scale.explain(10000, 2.f, x.data(), y.data());
+  CHECK(e.served_by == "the C function");
+  CHECK_HAS(e.note, "the length of a cannot be known");
+  CHECK(scale.explain(10, 2.f, a.data(), b.data()).served_by == "map block=256");
+  CHECK_HAS(
+      error_of([&] { alone(nullptr, 10000, 2.f, x.data(), static_cast<const float*>(y.data())); }),
+      "scale: the length of a cannot be known, as data or conditions decide how far it is used, and without it no copy is "
+      "made; write it as a[LENGTH] in the source, or give LoopOptions::lengths");
+}
+
 TEST_CASE("loop: what is timed as a call is one: by the kernel with copies, or by a C function that does nothing") {
   Scene scene("loop_timed_calls");
   scene.settings.cache_dir.clear();

@@ -192,6 +192,15 @@ const Running kStepping[] = {
       y[0] += a[i * m];
     }),
 };
+
+const Running kByConstants[] = {
+    RUNNING(for (int i = 0; i < n; i += 2) y[i + 1] = a[i];),
+    RUNNING(for (int i = 0; i < n; i += 3) y[i] = a[i + 1];),
+    RUNNING(for (int i = n - 1; i >= 0; i -= 4) y[i] = a[n - 1 - i];),
+    RUNNING(for (int i = 1; i + 1 < n; i += 2) y[i] = a[i - 1] + a[i + 1];),
+    RUNNING(for (int i = 0; i < n; i += 2) for (int j = 0; j < m; j += 3) y[i + j] = a[2 * i + j];),
+    RUNNING(for (int i = 0; i < n; i++) if (i % 2 == 0) y[i / 2] = a[i];),
+};
 #undef RUNNING
 
 }  // namespace
@@ -224,10 +233,64 @@ void each_length(std::span<const Running> bodies, const std::function<void(std::
 
 }  // namespace
 
+namespace {
+
+bool is_certain(const loop::Verdict& verdict, const std::string& name) {
+  return loop::find_parameter(verdict.function, name)->length_certain;
+}
+
+loop::Verdict verdict_of_body(const std::string& body) {
+  const loop::Verdict verdict = test::verdict_of_text(
+      "void f(int n, int m, int k, const int* restrict b, float* restrict a) { int q = 0; " + body + " }");
+  REQUIRE_MESSAGE(verdict.refused.empty(), body << verdict.refused);
+  return verdict;
+}
+
+}  // namespace
+
+TEST_CASE("lengths: certain where the last element is touched whatever the data are, and what isl cannot read") {
+  for (const char* const body : {
+           "for (int i = 0; i < n; i++) if (b[i] > 0 && q < m) a[q++] = b[i];",
+           "for (int i = 0; i < n; i++) if (b[i] > 0) a[q++] = b[i];",
+           "for (int i = 0; i < n; i++) { int j = i * k; if (j < n) a[j] = b[i]; }",
+           "for (int i = 0; i < n; i++) if (b[i] > 0) a[i] = b[i];",
+           "for (int i = 0; i < n; i++) if (b[i] > 0) a[i + 1] = a[i]; else a[i] = 1;",
+           "for (int i = 0; i < n; i++) { b[i]; if (b[i] > 0) a[i * m] = 1; }",
+           "for (int i = 0; i < n; i++) { if (b[i] < 0) break; a[i] = b[i]; }",
+           "for (int i = 0; i < n; i++) { a[i] = b[i]; if (b[i] < 0) return; }",
+           "for (int i = 0; i < n; i++) a[0] += b[i] > 0 ? a[i + 1] : 0;",
+           "for (int i = 0; i < n; i++) a[0] += b[i] > 0 && a[i + 1] > 0;",
+           "if (k > 0) for (int i = 0; i < n; i += k) a[i] = b[i];",
+           "for (int i = 0; i < n; i++) if (b[i] > 0) a[i * m + k] = 1; else a[0] = 1;",
+           "for (int j = 0; j < n; j++) for (int i = 0; i < m; i++) if (b[i] > 0) a[j * m + i] = 1;",
+       })
+    CHECK_MESSAGE(!is_certain(verdict_of_body(body), "a"), body);
+  for (const char* const body : {
+           "for (int i = 0; i < n; i++) a[i] = b[i];",
+           "for (int i = 0; i < n; i++) { a[i] = 0; if (b[i] > 0) a[i] = b[i]; }",
+           "for (int i = 0; i < n; i++) { if (b[i] > 0) a[i] = b[i]; a[i + 1] = 2; }",
+           "for (int i = 0; i < n; i++) { if (b[i] > 0 && q < n) a[q++] = b[i]; } for (int i = 0; i < n; i++) a[i] += 1;",
+           "for (int i = 0; i < n; i++) if (i < m) a[i] = b[i]; else a[i] = 2;",
+           "for (int i = 0; i < n; i++) a[i] = i > 0 ? a[i - 1] : b[i];",
+           "for (int i = 0; i < n; i++) if (a[i] > 3) q++; a[0] = q;",
+           "for (int j = 0; j < n; j++) for (int i = 0; i < m; i++) a[j * m + i] = 1;",
+           "for (int j = 0; j < n; j++) for (int i = 0; i < m; i++) { a[j * m + i] = 1; if (b[i] > 0) a[j * m + i] = 2; }",
+           "for (int j = 0; j < n; j++) a[j * m] = a[j * m + k];",
+           "for (int i = 0; i < n; i += 3) a[i + 1] = b[i];",
+       })
+    CHECK_MESSAGE(is_certain(verdict_of_body(body), "a"), body);
+  loop::Verdict verdict = analyser::analyse(copy_function(), {{}, {}, {{"a", binary("*", integer(2), i32("n"))}}, {}});
+  CHECK(is_certain(verdict, "a"));
+}
+
 TEST_CASE("lengths: what a call touches, whatever the signs of its sizes are, and nothing where nothing runs") {
   each_length(kRunning, [](std::int64_t length, std::int64_t touched) { CHECK(length == touched); });
 }
 
 TEST_CASE("lengths: of loops that step by a parameter all that a call touches") {
   each_length(kStepping, [](std::int64_t length, std::int64_t touched) { CHECK(length >= touched); });
+}
+
+TEST_CASE("lengths: of loops by constant steps what the last one touches") {
+  each_length(kByConstants, [](std::int64_t length, std::int64_t touched) { CHECK(length == touched); });
 }

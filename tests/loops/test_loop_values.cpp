@@ -87,6 +87,10 @@ TEST_CASE("loop values: geometry is evaluated in 64 bits, and has no value where
   CHECK_FALSE(evaluate(blocks, {{"m", 1}}));
   CHECK_FALSE(evaluate(binary("/", n(), scalar("m", i32)), {{"n", 1}, {"m", 0}}));
   CHECK(evaluate(binary("*", n(), integer(2)), {{"n", 3000000000}}) == 6000000000);
+  const Term m = scalar("m", i32);
+  CHECK(c_text(in_64_bits(binary("+", binary("*", m, m), integer(1)))) == "(long long)m * (long long)m + 1LL");
+  CHECK(c_text(in_64_bits({Term::Kind::choose, i32, {}, {binary("<", integer(0), m), binary("*", m, m), integer(0)}})) ==
+        "0LL < (long long)m ? (long long)m * (long long)m : 0LL");
 }
 
 TEST_CASE("loop values: a nest prints as C that means the same") {

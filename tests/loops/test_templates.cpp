@@ -197,10 +197,11 @@ TEST_CASE("templates: what stands behind a loop and takes nothing out of it leav
 
 TEST_CASE("templates: a front over a flat array is one where the verdict has all of its accesses by rows") {
   const auto flat = [](const Term& row, const Term& place) { return at("a", {binary("+", binary("*", row, m), place)}); };
-  Verdict verdict = verdict_of({loop_over(1, i, integer(1), n,
-                                          {loop_over(2, j, integer(1), m,
-                                                     {assign(3, flat(i, j), binary("+", flat(plus(i, -1), j), flat(i, plus(j, -1))))})})},
-                               {3}, {{1, "i", Role::wavefront}, {2, "j", Role::wavefront}});
+  Verdict verdict = verdict_of(
+      {loop_over(
+          1, i, integer(1), n,
+          {loop_over(2, j, integer(1), m, {assign(3, flat(i, j), binary("+", flat(plus(i, -1), j), flat(i, plus(j, -1))))})})},
+      {3}, {{1, "i", Role::wavefront}, {2, "j", Role::wavefront}});
   verdict.function.parameters[2].extents = {binary("*", n, m)};
   CHECK_FALSE(has(verdict, "wavefront"));
   verdict.in_rows = {{flat(i, j), at("a", {i, j})}, {flat(plus(i, -1), j), at("a", {plus(i, -1), j})}};
@@ -216,8 +217,8 @@ TEST_CASE("templates: groups of one nest that need each other's scalars are a th
   Verdict verdict = verdict_of(
       {loop_over(1, j, integer(1), m,
                  {loop_over(2, i, integer(1), n,
-                            {assign(3, t, at("a", {plus(i, -1), j})), assign(4, at("a", {i, j}), binary("/", at("a", {i, j}), t)),
-                             assign(5, at("b", {i, j}), t)})})},
+                            {assign(3, t, at("a", {plus(i, -1), j})),
+                             assign(4, at("a", {i, j}), binary("/", at("a", {i, j}), t)), assign(5, at("b", {i, j}), t)})})},
       {3, 4}, {{1, "j", Role::parallel}, {2, "i", Role::sequential}});
   verdict.function.locals = {{"t", ScalarType::f32, {}}};
   verdict.function.parameters[3].extents = verdict.function.parameters[2].extents;
@@ -317,6 +318,19 @@ TEST_CASE("templates: reorder takes reads of what is overwritten later, and writ
   CHECK_FALSE(has(verdict({perhaps, second}, {2, 4}, Note::Kind::output), "reorder"));
 }
 
+TEST_CASE("templates: the length of an array that is copied is computed in 64 bits, whatever its term is") {
+  Verdict verdict = verdict_of({loop_over(1, i, integer(1), plus(n, -1), {assign(2, at("b", {i}), at("b", {plus(i, 1)}))})},
+                               {2}, {{1, "i", Role::parallel}});
+  verdict.groups[0].notes = {{Note::Kind::anti, "b", 1, 0, 0, 1}};
+  REQUIRE(verdict.function.parameters[3].name == "b");
+  const Term product = binary("*", n, m);
+  verdict.function.parameters[3].extents = {{Term::Kind::choose, ScalarType::i32, "", {binary("<", n, m), product, n}}};
+  CHECK(std::ranges::any_of(candidates(verdict), [](const Candidate& one) {
+    return one.text.find("at_ < ((long long)n < (long long)m ? (long long)n * (long long)m : (long long)n); at_ +=") !=
+           std::string::npos;
+  }));
+}
+
 TEST_CASE("templates: reductions of floats associate anew, those of integers and extrema do not") {
   for (const auto& [op, type, same] : {std::tuple{"+", ScalarType::f32, false},
                                        {"+", ScalarType::i32, true},
@@ -355,7 +369,8 @@ TEST_CASE("templates: how far apart two subscripts are") {
   CHECK(apart(integer(3), integer(4)).kind == Apart::Kind::never);
   CHECK(apart(integer(3), integer(3)).kind == Apart::Kind::unknown);
   // Rows of m, of which nothing is known or that they are no shorter than one element.
-  const std::vector<Term> wide{binary(">", m, integer(0))}, other{binary(">", n, integer(0))}, even{binary(">", binary("*", integer(2), m), integer(0))};
+  const std::vector<Term> wide{binary(">", m, integer(0))}, other{binary(">", n, integer(0))},
+      even{binary(">", binary("*", integer(2), m), integer(0))};
   const Term row = binary("*", i, m), two_before = binary("*", plus(i, -2), m);
   CHECK(apart(two_before, row, 1, wide).iterations == -2);
   CHECK(apart(two_before, row, -1, wide).iterations == 2);

@@ -430,6 +430,9 @@ TEST_CASE("rounds: an outer loop in order, with barriers only where what a round
   Verdict endless = steps(at("b", {j}));
   for (const std::size_t array : {2, 3}) endless.function.parameters[array].length_known = false;
   for (const Candidate& one : candidates(endless)) CHECK_FALSE(one.knobs.contains("holds"));
+  Verdict shorter = steps(at("b", {j}));  // than its length, perhaps: what lies behind it is not written back
+  for (Parameter& parameter : shorter.function.parameters) parameter.length_certain = false;
+  for (const Candidate& one : candidates(shorter)) CHECK_FALSE(one.knobs.contains("holds"));
   // A grid's barriers where rows are long, of as many blocks as are resident at once.
   bool grids = false;
   for (const Candidate& one : candidates(steps(at("b", {j})))) {

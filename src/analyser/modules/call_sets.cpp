@@ -112,11 +112,14 @@ std::optional<Term> condition_term(const loop::Function& function, const Constra
   return loop::binary(constraint.equal ? "==" : strict ? "<" : "<=", sides[0].value_or(none), sides[1].value_or(none));
 }
 
-/// What tells calls in which all constraints hold; nothing where that is all of them.
-std::optional<Term> all_of(const loop::Function& function, const std::vector<Constraint>& constraints) {
+/// What tells calls in which all constraints hold; nothing where that is all of them. `exact`: of no others.
+std::optional<Term> all_of(const loop::Function& function, const std::vector<Constraint>& constraints, bool& exact) {
   std::optional<Term> all;
-  for (const Constraint& constraint : constraints)
-    if (const auto one = condition_term(function, constraint)) all = all ? loop::binary("&&", *all, *one) : *one;
+  for (const Constraint& constraint : constraints) {
+    const auto one = condition_term(function, constraint);
+    exact = exact && one;
+    if (one) all = all ? loop::binary("&&", *all, *one) : *one;
+  }
   return all;
 }
 
@@ -129,22 +132,24 @@ bool never_negative(const Polynomial& of, const isl::set& calls) {
   });
 }
 
-Term in_calls(const loop::Function& function, const isl::set& calls, const Term& value, const IsNothing& is_nothing) {
+InCalls in_calls(const loop::Function& function, const isl::set& calls, const Term& value, const IsNothing& is_nothing) {
   const isl::set known = isl::manage(isl_set_remove_divs(calls.copy())).coalesce();
   const isl::set any = isl::set::universe(known.space());
   const Term none = loop::integer(0, value.type);
-  if (known.is_empty()) return none;
-  if (is_nothing(any.subtract(known))) return value;
+  if (known.is_empty()) return {none};
+  bool exact = known.is_subset(calls);
+  if (is_nothing(any.subtract(known))) return {value, exact};
   const isl::basic_set hull = isl::manage(isl_set_simple_hull(known.copy()));
   std::optional<Term> condition;
   constexpr std::size_t kMost = 4;
   if (const auto parts = parts_of(known); parts.size() <= kMost && !isl::set(hull).is_subset(known)) {
     for (const isl::basic_set& part : parts) {
-      const auto one = all_of(function, constraints_of(part));
-      if (!one) return value;
+      const auto one = all_of(function, constraints_of(part), exact);
+      if (!one) return {value, false};
       condition = condition ? loop::binary("||", *condition, *one) : *one;
     }
   } else {
+    exact = exact && isl::set(hull).is_subset(known);
     std::vector<Constraint> constraints = constraints_of(hull);
     for (std::size_t i = 0; i < constraints.size();) {
       isl::set rest = any;
@@ -155,9 +160,9 @@ Term in_calls(const loop::Function& function, const isl::set& calls, const Term&
       else
         ++i;
     }
-    condition = all_of(function, constraints);
+    condition = all_of(function, constraints, exact);
   }
-  return condition ? Term{Term::Kind::choose, value.type, {}, {*condition, value, none}} : value;
+  return {condition ? Term{Term::Kind::choose, value.type, {}, {*condition, value, none}} : value, exact};
 }
 
 }  // namespace ak::analyser::flow

@@ -18,9 +18,14 @@ bool never_negative(const Polynomial& of, const isl::set& calls);
 /// Whether that is nothing in any of these calls.
 using IsNothing = std::function<bool(const isl::set& calls)>;
 
+/// What a term is in some calls and nothing in others; not exact: in some of the others too.
+struct InCalls {
+  loop::Term term;
+  bool exact = true;
+};
+
 /// `value` in these calls, nothing in others: a condition where `is_nothing` does not say that it is so by itself. Calls that
 /// parameters cannot tell are among these.
-loop::Term in_calls(const loop::Function& function, const isl::set& calls, const loop::Term& value,
-                    const IsNothing& is_nothing);
+InCalls in_calls(const loop::Function& function, const isl::set& calls, const loop::Term& value, const IsNothing& is_nothing);
 
 }  // namespace ak::analyser::flow

@@ -10,22 +10,37 @@ using loop::Term;
 
 namespace {
 
-/// An affine expression over integer parameters as a term; nothing where it has divisions.
-std::optional<Term> affine_term(const loop::Function& function, const isl::aff& aff) {
-  if (isl_aff_dim(aff.get(), isl_dim_div) > 0) return std::nullopt;
+std::optional<Term> affine_term(const loop::Function& function, const isl::aff& aff, const isl::set& calls);
+
+/// The quotient rounded down.
+std::optional<Term> quotient_term(const loop::Function& function, const isl::aff& quotient, const isl::set& calls) {
+  const isl::val divisor = isl::manage(isl_aff_get_denominator_val(quotient.get()));
+  const isl::aff dividend = isl::manage(isl_aff_scale_val(quotient.copy(), divisor.copy()));
+  const isl::pw_aff value = isl::manage(isl_pw_aff_from_aff(dividend.copy()));
+  const isl::pw_aff zero = constant(isl::manage(isl_pw_aff_get_domain_space(value.get())), 0);
+  if (calls.is_null() || !calls.is_disjoint(value.lt_set(zero))) return std::nullopt;
+  const auto above = affine_term(function, dividend, calls);
+  const auto below = number(divisor);
+  return above && below ? std::optional(loop::binary("/", *above, loop::integer(*below, above->type))) : std::nullopt;
+}
+
+/// An affine expression over integer parameters as a term.
+std::optional<Term> affine_term(const loop::Function& function, const isl::aff& aff, const isl::set& calls) {
   const auto base = number(isl::manage(isl_aff_get_constant_val(aff.get())));
   if (!base) return std::nullopt;
   std::optional<Term> sum;
-  const int parameters = static_cast<int>(isl_aff_dim(aff.get(), isl_dim_param));
-  for (int i = 0; i < parameters; ++i) {
-    const auto factor = number(isl::manage(isl_aff_get_coefficient_val(aff.get(), isl_dim_param, i)));
-    if (!factor) return std::nullopt;
-    if (*factor == 0) continue;
-    const auto value = parameter_term(function, isl_aff_get_dim_name(aff.get(), isl_dim_param, i));
-    if (!value) return std::nullopt;
-    const Term part = loop::binary("*", loop::integer(*factor, value->type), *value);
-    sum = sum ? loop::binary("+", *sum, part) : part;
-  }
+  for (const isl_dim_type kind : {isl_dim_param, isl_dim_div})
+    for (int i = 0; i < static_cast<int>(isl_aff_dim(aff.get(), kind)); ++i) {
+      const auto factor = number(isl::manage(isl_aff_get_coefficient_val(aff.get(), kind, i)));
+      if (!factor) return std::nullopt;
+      if (*factor == 0) continue;
+      const auto value = kind == isl_dim_param
+                             ? parameter_term(function, isl_aff_get_dim_name(aff.get(), kind, static_cast<unsigned>(i)))
+                             : quotient_term(function, isl::manage(isl_aff_get_div(aff.get(), i)), calls);
+      if (!value) return std::nullopt;
+      const Term part = loop::binary("*", loop::integer(*factor, value->type), *value);
+      sum = sum ? loop::binary("+", *sum, part) : part;
+    }
   if (!sum) return loop::integer(*base);
   return *base < 0 ? loop::binary("-", *sum, loop::integer(-*base)) : loop::binary("+", *sum, loop::integer(*base));
 }
@@ -42,9 +57,9 @@ std::vector<isl::aff> pieces_of(const isl::pw_aff& value) {
 }
 
 // One end of a dimension; nothing where it is not bounded there.
-std::optional<isl::pw_aff> end_of(const isl::set& set, unsigned dimension, isl_bool (*bounds)(isl_set*, isl_dim_type, unsigned),
-                                  isl_pw_aff* (*end)(isl_set*, int)) {
-  isl_set* plain = isl_set_remove_divs(set.copy());
+std::optional<isl::pw_aff> end_of(const isl::set& set, unsigned dimension, Steps steps,
+                                  isl_bool (*bounds)(isl_set*, isl_dim_type, unsigned), isl_pw_aff* (*end)(isl_set*, int)) {
+  isl_set* plain = steps == Steps::kept ? set.copy() : isl_set_remove_divs(set.copy());
   const bool bounded = bounds(plain, isl_dim_set, dimension) == isl_bool_true;
   isl_pw_aff* value = bounded ? end(plain, static_cast<int>(dimension)) : nullptr;
   if (!bounded) isl_set_free(plain);
@@ -53,12 +68,12 @@ std::optional<isl::pw_aff> end_of(const isl::set& set, unsigned dimension, isl_b
 
 }  // namespace
 
-std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension) {
-  return end_of(set, dimension, isl_set_dim_has_upper_bound, isl_set_dim_max);
+std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension, Steps steps) {
+  return end_of(set, dimension, steps, isl_set_dim_has_upper_bound, isl_set_dim_max);
 }
 
 std::optional<isl::pw_aff> least(const isl::set& set, unsigned dimension) {
-  return end_of(set, dimension, isl_set_dim_has_lower_bound, isl_set_dim_min);
+  return end_of(set, dimension, Steps::forgotten, isl_set_dim_has_lower_bound, isl_set_dim_min);
 }
 
 isl::pw_aff Extremum::value() const {
@@ -89,10 +104,10 @@ std::optional<Extremum> as_extremum(const isl::pw_aff& value) {
   return std::nullopt;
 }
 
-std::optional<Term> as_term(const loop::Function& function, const Extremum& extremum) {
+std::optional<Term> as_term(const loop::Function& function, const Extremum& extremum, const isl::set& calls) {
   std::optional<Term> term;
   for (const isl::aff& aff : extremum.of) {
-    const auto one = affine_term(function, aff);
+    const auto one = affine_term(function, aff, calls);
     if (!one) return std::nullopt;
     const Term before = term.value_or(*one);
     const Term asked = loop::binary(extremum.greatest ? "<" : ">", before, *one);

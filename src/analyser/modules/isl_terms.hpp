@@ -10,12 +10,14 @@
 
 namespace ak::analyser::flow {
 
-/// The greatest value that the set's dimension has, for each of the parameters' values. Steps of loops are forgotten: of
-/// `i < n; i += 2` it is n - 1.
-std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension);
+enum class Steps { kept, forgotten };
+
+/// The greatest value that the set's dimension has, for each of the parameters' values. Where steps of loops are forgotten it
+/// may be greater: of `i < n; i += 2` it is n - 1.
+std::optional<isl::pw_aff> greatest(const isl::set& set, unsigned dimension, Steps steps = Steps::forgotten);
 std::optional<isl::pw_aff> least(const isl::set& set, unsigned dimension);
 
-/// The greatest, or the smallest, of a few affine expressions, without divisions.
+/// The greatest, or the smallest, of a few affine expressions.
 struct Extremum {
   std::vector<isl::aff> of;
   bool greatest = true;
@@ -25,8 +27,9 @@ struct Extremum {
 /// That is the value wherever it has one; nothing where none is.
 std::optional<Extremum> as_extremum(const isl::pw_aff& value);
 
-/// Nothing where it has values that a call cannot compute of its parameters.
-std::optional<loop::Term> as_term(const loop::Function& function, const Extremum& extremum);
+/// Nothing where it has values that a call cannot compute of its parameters, or divides what may be negative in `calls`, of
+/// which alone it then holds: C rounds towards 0. Without calls: nothing where it divides.
+std::optional<loop::Term> as_term(const loop::Function& function, const Extremum& extremum, const isl::set& calls = {});
 std::optional<loop::Term> as_term(const loop::Function& function, const isl::pw_aff& value);
 
 /// What isl's parameter of that name stands for, over integer parameters: one of them, or an expression that stands for itself.

@@ -98,6 +98,7 @@ struct Reach {
   isl::set calls, valid;  // of all calls, those that keep to their arrays
   Polynomial base;
   std::vector<Part> parts;  // none of which is below 0
+  bool certain = false;     // it reaches that whatever the data are
 
   bool is_never_negative(const Polynomial& of, const isl::set& where) const {
     return never_negative(of, where.intersect(valid));
@@ -141,13 +142,16 @@ struct Reach {
   }
 
   /// `others`: which it is beside.
-  Term term(const loop::Function& function, const std::vector<Reach>& others) const {
+  Length length(const loop::Function& function, const std::vector<Reach>& others) const {
     Term all = as_term(function, base);
-    for (const Part& part : parts)
-      all = loop::binary("+", all, in_calls(function, part.calls, as_term(function, part.value), [&](const isl::set& where) {
-                           return is_zero(part.value, where.intersect(calls));
-                         }));
-    return in_calls(function, calls, all, [&](const isl::set& any) {
+    bool exact = certain;
+    for (const Part& part : parts) {
+      const InCalls one = in_calls(function, part.calls, as_term(function, part.value),
+                                   [&](const isl::set& where) { return is_zero(part.value, where.intersect(calls)); });
+      all = loop::binary("+", all, one.term);
+      exact = exact && one.exact;
+    }
+    const InCalls whole = in_calls(function, calls, all, [&](const isl::set& any) {
       const isl::set where = any.intersect(valid);
       const auto own = sum(where);
       if (!own) return where.is_empty();
@@ -156,6 +160,7 @@ struct Reach {
                return its && never_negative(plus(*its, *own, -1), where);
              });
     });
+    return {whole.term, exact && whole.exact};
   }
 };
 
@@ -212,7 +217,7 @@ std::optional<Subscript> subscript_of(const loop::Function& function, const Stat
 /// + w - 1.
 std::optional<Reach> most_of(const loop::Function& function, const Statement& statement, const isl::set& domain,
                              const isl::set& valid, const Subscript& subscript) {
-  Reach reach{calls_of(statement, domain), valid, {}, {}};
+  Reach reach{calls_of(statement, domain), valid, {}, {}, false};
   Polynomial all = subscript.at;
   for (const auto& [count, most] : subscript.most) {
     auto [rest, factor] = parted_by(all, count);
@@ -235,16 +240,6 @@ std::optional<Reach> most_of(const loop::Function& function, const Statement& st
   }
   reach.base = plus(reach.base, all);
   return reach;
-}
-
-/// Whether it is accessed in each instance of its domain.
-bool is_certain(const Statement& statement) {
-  bool certain = statement.guards.empty() && statement.node->kind == loop::Node::Kind::assign && !statement.joins;
-  for (const Term* whole : {&statement.node->value, &statement.node->target})
-    loop::for_each(*whole, [&](const Term& part) {
-      certain = certain && part.kind != Term::Kind::choose && part.text != "&&" && part.text != "||";
-    });
-  return certain;
 }
 
 bool sets(const Statement& statement, const std::string& name) {
@@ -309,6 +304,11 @@ std::optional<Reach> reach_of(const loop::Function& function, const Model& model
   auto reach = subscript ? most_of(function, statement, reference.domain, valid, *subscript) : std::nullopt;
   if (!reach) return counted_reach(function, model, statement, reference.domain, valid, term);
   reach->base = plus(reach->base, {{{}, 1}});
+  // A loop that steps by a parameter may end before its end, one whose iterations isl has with divisions too.
+  const bool steps = std::ranges::any_of(subscript->most, [](const auto& one) { return is_together(one.first); });
+  const isl::set without = isl::manage(isl_set_remove_divs(reference.domain.copy()));
+  reach->certain =
+      reference.certain && !steps && without.is_subset(reference.domain) && reach->calls.is_subset(reference.domain.params());
   return reach;
 }
 
@@ -344,9 +344,8 @@ isl::set valid_calls(const Model& model, const loop::Function& function) {
   constexpr int kMost = 8;
   for (const Statement& statement : model.statements) {
     if (valid.is_null()) valid = isl::set::universe(statement.domain.params().space());
-    if (!is_certain(statement)) continue;
     for (const Reference& reference : statement.references) {
-      if (reference.term.kind != Term::Kind::element || reference.term.terms.size() != 1) continue;
+      if (!reference.certain || reference.term.kind != Term::Kind::element || reference.term.terms.size() != 1) continue;
       const auto subscript = subscript_of(function, statement, reference.domain, reference.term.terms[0]);
       if (!subscript) continue;
       const isl::pw_aff zero = constant(statement.scope.space, 0);
@@ -373,8 +372,8 @@ isl::set valid_calls(const Model& model, const loop::Function& function) {
   return valid;
 }
 
-std::optional<Term> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
-                                   const std::string& array) {
+std::optional<Length> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                     const std::string& array) {
   std::vector<Reach> reaches;
   for (const Statement& statement : model.statements)
     for (const Reference& reference : statement.references) {
@@ -383,6 +382,7 @@ std::optional<Term> product_length(const Model& model, const loop::Function& fun
       if (!one) return std::nullopt;
       reaches.push_back(*one);
     }
+  std::ranges::stable_partition(reaches, &Reach::certain);
   std::vector<Reach> longest;  // none of which covers another
   for (const Reach& one : reaches) {
     if (std::ranges::any_of(longest, [&](const Reach& other) { return other.covers(one); })) continue;
@@ -391,11 +391,12 @@ std::optional<Term> product_length(const Model& model, const loop::Function& fun
   }
   constexpr std::size_t kMost = 4;
   if (longest.empty() || longest.size() > kMost) return std::nullopt;
-  Term length = longest[0].term(function, longest);
+  Length length = longest[0].length(function, longest);
   for (std::size_t i = 1; i < longest.size(); ++i) {
-    const Term other = longest[i].term(function, longest);
-    length =
-        Term{Term::Kind::choose, loop::binary("+", length, other).type, {}, {loop::binary("<", length, other), other, length}};
+    const auto [other, certain] = longest[i].length(function, longest);
+    Term& all = length.elements;
+    all = Term{Term::Kind::choose, loop::binary("+", all, other).type, {}, {loop::binary("<", all, other), other, all}};
+    length.certain = length.certain && certain;
   }
   return length;
 }

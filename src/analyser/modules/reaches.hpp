@@ -20,9 +20,14 @@ isl::set calls_of(const Statement& statement, const isl::set& domain);
 /// All calls but some of those that access what lies before an array.
 isl::set valid_calls(const Model& model, const loop::Function& function);
 
-/// Of an array with one dimension that the text leaves open: what follows the element that its accesses reach at most, in
-/// valid calls.
-std::optional<loop::Term> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
-                                         const std::string& array);
+/// How many elements of an array calls touch at most; certain: so many, whatever the data are. Of valid calls.
+struct Length {
+  loop::Term elements;
+  bool certain = false;
+};
+
+/// Of an array with one dimension that the text leaves open: what follows the element that its accesses reach at most.
+std::optional<Length> product_length(const Model& model, const loop::Function& function, const isl::set& valid,
+                                     const std::string& array);
 
 }  // namespace ak::analyser::flow

@@ -194,7 +194,12 @@ std::optional<Term> length_of(const Work& work, const std::string& array) {
     if (local.name == array && !local.extents.empty()) return local.extents[0];
   const loop::Parameter* parameter = loop::find_parameter(*work.function, array);
   if (!parameter || !parameter->length_known || parameter->extents.empty()) return std::nullopt;
-  return loop::convert(loop::ScalarType::i64, parameter->extents[0]);
+  return loop::in_64_bits(parameter->extents[0]);
+}
+
+std::optional<Term> certain_length_of(const Work& work, const std::string& array) {
+  const loop::Parameter* parameter = loop::find_parameter(*work.function, array);
+  return parameter && !parameter->length_certain ? std::nullopt : length_of(work, array);
 }
 
 bool intersect(const Names& a, const Names& b) {

@@ -45,8 +45,11 @@ loop::Role role_of(const loop::Group& group, int loop);
 bool iterations_meet(const loop::Group& group, int loop);
 
 loop::ScalarType type_of(const loop::Function& function, const std::string& scalar);
-/// Elements of an array of a flattened function.
+/// Elements of an array of a flattened function, in 64 bits: a call has seen that there is memory behind them, so that all may
+/// be read where C would not.
 std::optional<loop::Term> length_of(const Work& work, const std::string& array);
+/// Nothing where the array may have fewer, for what lies behind it is not to be written, not even as it was.
+std::optional<loop::Term> certain_length_of(const Work& work, const std::string& array);
 bool intersect(const Names& a, const Names& b);
 
 /// Declarations of the scalars that the work's nests name, and `before`.

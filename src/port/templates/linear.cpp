@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "port/c_rewrite.hpp"
+
 namespace ak::port {
 
 using loop::Term;
@@ -84,7 +86,8 @@ std::optional<Linear> coefficient_of(const Linear& term, const std::string& vari
     for (const std::string& atom : atoms) {
       if (atom == variable) continue;
       // An atom that is more than a name may hold the variable anywhere.
-      if (atom.find_first_of("([ ") != atom.npos && atom.find(variable) != atom.npos) return std::nullopt;
+      const bool name = std::ranges::all_of(atom, is_word);
+      if (!name && atom.find(variable) != atom.npos) return std::nullopt;
       others.push_back(atom);
     }
     if (atoms.size() - others.size() > 1) return std::nullopt;

@@ -42,7 +42,8 @@ bool sets_outright(const std::vector<Node>& body, const Term& target) {
 /// Whether an element is there whatever the sizes are: then it may be read where C would not.
 bool is_there(const loop::Function& function, const Term& element) {
   const loop::Parameter* array = loop::find_parameter(function, element.text);
-  if (!array || !array->length_known || array->extents.size() != 1 || element.terms.size() != 1) return false;
+  if (!array || !array->length_known || !array->length_certain || array->extents.size() != 1 || element.terms.size() != 1)
+    return false;
   const auto at = loop::evaluate(element.terms[0], {}), length = loop::evaluate(array->extents[0], {});
   return at && length && *at >= 0 && *at < *length;
 }

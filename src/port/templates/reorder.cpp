@@ -42,7 +42,7 @@ std::optional<Stage> with_copies(const Work& work, const Sweep& sweep, const Haz
   copies.blocks = loop::integer(1);
   copies.strides = true;
   for (const auto& [array, length] : lengths) {
-    copies.body += fmt::format("  for (long long at_ = ak::thread(); at_ < {}; at_ += ak::threads()) {}[at_] = {}[at_];\n",
+    copies.body += fmt::format("  for (long long at_ = ak::thread(); at_ < ({}); at_ += ak::threads()) {}[at_] = {}[at_];\n",
                                loop::c_text(length), name(array), array);
     const Term blocks = loop::binary("/", loop::binary("+", length, loop::integer(1023)), loop::integer(1024));
     copies.blocks = loop::binary("+", copies.blocks, blocks);

@@ -333,7 +333,7 @@ class Rounds {
     const Names read = read_arrays(nodes_);
     for (const std::string& array : written_arrays(nodes_)) {
       const auto wide = std::find_if(wide_.begin(), wide_.end(), [&](const auto& one) { return one.name == array; });
-      const auto length = wide != wide_.end() ? wide->elements : length_of(work_, array).value_or(Term{});
+      const auto length = wide != wide_.end() ? wide->elements : certain_length_of(work_, array).value_or(Term{});
       if (!read.count(array) || length == Term{} || work_.own.count(array)) continue;
       const bool scratch = wide != wide_.end();
       all.push_back({array, scratch ? wide->type : type_of(*work_.function, array), length, scratch});

@@ -125,8 +125,9 @@ class Scatter {
 
   bool add(const std::string& array) {
     const loop::Parameter* parameter = loop::find_parameter(*work_.function, array);
-    if (!parameter || !parameter->pointer || parameter->extents.size() != 1 || !parameter->length_known) return false;
-    meetings_.push_back({array, parameter->type, "", parameter->extents[0], 0});
+    const auto length = length_of(work_, array);
+    if (!parameter || !parameter->pointer || parameter->extents.size() != 1 || !length) return false;
+    meetings_.push_back({array, parameter->type, "", *length, 0});
     return true;
   }
 
@@ -441,7 +442,7 @@ class Scatter {
   /// The rows, around which a block's share begins with nothing and is handed over in the end.
   std::string gathered(const std::string& rows) const {
     const Meeting& each = meetings_[0];
-    const std::string all = loop::c_text(each.extent);
+    const std::string all = "(" + loop::c_text(each.extent) + ")";
     const auto over = [&](const std::string& what) {
       return fmt::format("  for (long long at_ = fits_ ? threadIdx.x : {0}; at_ < {0}; at_ += blockDim.x) {1}\n", all, what);
     };
@@ -504,7 +505,8 @@ class Scatter {
     for (const Meeting& each : meetings_) {
       if (!each.summed()) continue;
       std::string text = opening(work_) + count_rows(nest_) + terms();
-      text += fmt::format("  for (long long at_ = ak::thread(); at_ < {}; at_ += ak::threads())\n", loop::c_text(each.extent));
+      text +=
+          fmt::format("  for (long long at_ = ak::thread(); at_ < ({}); at_ += ak::threads())\n", loop::c_text(each.extent));
       text += fmt::format("    if ({0}[at_] > 0 && ak::Fixed::finite({0}[at_]))\n", scratch("peak", each));
       text += fmt::format("      {0}[at_] = ({1})({0}[at_] + fixed_.total({2} + 2 * at_, fixed_.shift({3}[at_])));\n",
                           each.array, loop::c_name(each.type), scratch("sum", each), scratch("peak", each));
