@@ -1,5 +1,7 @@
 #include "port/pinned.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -38,9 +40,7 @@ void pin_values(loop::Verdict& verdict, const loop::CallClass& call) {
 /// Arrays that lie in one: by how many elements each begins behind that.
 using Places = std::map<std::string, std::int64_t>;
 
-Term plus(const Term& term, std::int64_t offset) {
-  return offset == 0 ? term : loop::binary("+", term, loop::integer(offset));
-}
+Term plus(const Term& term, std::int64_t offset) { return offset == 0 ? term : loop::binary("+", term, loop::integer(offset)); }
 
 /// Whether an element of each is one of any other, with an offset in its first subscript.
 bool is_one_array(const loop::Function& function, const Places& places) {
@@ -85,7 +85,9 @@ void join(loop::Verdict& verdict, const Places& places) {
   array->extents[0] = lengths[0];
   for (const Term& other : lengths)
     if (other != array->extents[0])
-      array->extents[0] = {Term::Kind::choose, loop::ScalarType::i64, {},
+      array->extents[0] = {Term::Kind::choose,
+                           loop::ScalarType::i64,
+                           {},
                            {loop::binary("<", array->extents[0], other), other, array->extents[0]}};
   for (loop::Group& group : verdict.groups) {
     std::ranges::for_each(group.scattered, name);
@@ -107,6 +109,10 @@ std::map<std::string, Places> places_of(const loop::CallClass& call) {
   return all;
 }
 
+bool overlaps(const loop::Verdict& verdict, const loop::CallClass& call) {
+  return std::ranges::any_of(places_of(call), [&](const auto& one) { return !is_one_array(verdict.function, one.second); });
+}
+
 }  // namespace
 
 loop::Verdict pinned(loop::Verdict verdict, const loop::CallClass& call) {
@@ -117,9 +123,23 @@ loop::Verdict pinned(loop::Verdict verdict, const loop::CallClass& call) {
 }
 
 std::vector<loop::Candidate> candidates_in(const loop::Verdict& verdict, const loop::CallClass& call) {
-  const bool overlap = std::ranges::any_of(
-      places_of(call), [&](const auto& one) { return !is_one_array(verdict.function, one.second); });
-  return port_candidates(pinned(verdict, call), overlap);
+  return port_candidates(pinned(verdict, call), overlaps(verdict, call));
+}
+
+std::optional<loop::Candidate> where_assumed(loop::Candidate kernels, const loop::Verdict& verdict,
+                                             const loop::CallClass& call) {
+  const loop::Verdict known = pinned(verdict, call);
+  if (known.assumed.empty()) return kernels;
+  loop::Verdict bare;
+  bare.function = known.function;
+  Setting setting{.restricted = !overlaps(verdict, call), .scratch = kernels.scratch};
+  for (std::size_t i = 0; i < setting.scratch.size(); ++i) setting.scratch[i].name = fmt::format("scratch_{}_", i);
+  const loop::Candidate serial = candidates(bare, setting).back();
+  if (kernels.text.ends_with(serial.text)) return kernels;
+  const bool named = std::ranges::any_of(kernels.launches,
+                                         [&](const loop::Launch& one) { return one.kernel == serial.launches.front().kernel; });
+  if (named || serial.scratch.size() != kernels.scratch.size()) return std::nullopt;
+  return where_assumed(std::move(kernels), known.assumed, serial);
 }
 
 }  // namespace ak::port

@@ -38,7 +38,7 @@ constexpr double kMostTimedIterations = 64e6;
 constexpr double kMostQuickIterations = 250e3;  // of a function of constant sizes, within a call's budget
 constexpr double kTraceSeconds = 5;
 constexpr double kMostCompileSeconds = 60;  // of a text that no template has made
-constexpr double kCpuPart = 0.6;  // of a call's budget, for analysis and proofs without a GPU
+constexpr double kCpuPart = 0.6;            // of a call's budget, for analysis and proofs without a GPU
 
 Status status_of(Cause cause) {
   switch (cause) {
@@ -324,8 +324,19 @@ class Porting {
     return !refusal;
   }
 
+  // Templates' kernels are guarded by what the verdict assumes as they are made.
+  bool guards(Tried& tried) const {
+    if (tried.candidate.origin != loop::Origin::llm) return true;
+    auto guarded = where_assumed(tried.candidate, request_.verdict, request_.call);
+    if (guarded)
+      tried.candidate = *std::move(guarded);
+    else
+      tried.status = Status::refused, tried.why = "no kernel of one thread can stand beside its kernels, for other sizes";
+    return guarded.has_value();
+  }
+
   void prove_one(Tried& tried, Deadline deadline) {
-    if (!passes_gate(tried)) return;
+    if (!passes_gate(tried) || !guards(tried)) return;
     try {
       const loop::Candidate candidate = emulated(tried.candidate);
       Emulated kernels(candidate, kernel_text(candidate), {request_.tools.worker, {}, std::min(30.0, deadline.remaining())});

@@ -12,8 +12,10 @@
 #include "base/temporary_folder.hpp"
 #include "llm/chat.hpp"
 #include "port/candidates.hpp"
+#include "port/gate.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/asking.hpp"
+#include "port/pinned.hpp"
 #include "tests/texts.hpp"
 
 using namespace ak;
@@ -145,6 +147,40 @@ TEST_CASE(
   CHECK(run.tried[0].asked->as_template);
   CHECK(run.tried[0].asked->why == "a map");
   CHECK(run.tried[0].candidate.origin == loop::Origin::llm);
+}
+
+TEST_CASE("llm kernels: where what the analysis assumed of sizes does not hold, one thread runs the function") {
+  const std::string text =
+      "void pitch(int n, int step, float *a) { for (int i = 0; i < n; i++) a[i * step] = a[i * step] * 2; }";
+  ak::testing::LlmServer server([&](const auto&, httplib::Response& response, int) {
+    ak::testing::answer(
+        response,
+        ak::testing::openai_says(
+            "```json\n{\"why\": \"w\", \"launches\": [{\"kernel\": \"pitch_1\", \"blocks\": \"(n + 63) / 64\", \"threads\": "
+            "64}], \"scratch\": [{\"name\": \"i\", \"type\": \"int\", \"elements\": \"n\"}]}\n```\n```cuda\nextern \"C\" "
+            "__global__ void "
+            "pitch_1(int n, int step, float* a, int* place) {\n  const int i = blockIdx.x * 64 + threadIdx.x;\n  if (i < n) "
+            "a[i * "
+            "step] = a[i * step] * 2;\n}\n```\n"));
+  });
+  PortRequest request = request_of(chat_of(server));
+  request.source.function = "pitch", request.source.text = text;
+  request.verdict = analyse(request.source, {}, request.tools, Deadline::in(20));
+  REQUIRE(request.verdict.assumed.size() == 1);
+  request.function = request.verdict.function, request.integers = {{"n", 1000}, {"step", 3}};
+  const Ported ported = port::port(request, nullptr, Deadline::in(60));
+  REQUIRE(ported.tried.size() == 1);
+  const Tried& tried = ported.tried[0];
+  REQUIRE_MESSAGE(tried.status == Status::passed, tried.why);
+  const auto& launches = tried.candidate.launches;
+  REQUIRE(launches.size() == 2);
+  CHECK(evaluate(launches[0].blocks, {{"n", 1000}, {"step", 3}}) == 16);
+  CHECK(evaluate(launches[1].blocks, {{"n", 1000}, {"step", 3}}) == 0);
+  CHECK(evaluate(launches[0].blocks, {{"n", 1000}, {"step", 0}}) == 0);
+  CHECK(evaluate(launches[1].blocks, {{"n", 1000}, {"step", 0}}) == 1);
+  // What a record has is guarded already, and passes the gate as it is.
+  CHECK(where_assumed(tried.candidate, request.verdict, request.call) == tried.candidate);
+  CHECK_FALSE(refused(tried.candidate.text, gate_names(tried.candidate, request.verdict.function, false)));
 }
 
 TEST_CASE("llm kernels: a mailbox's answers replay to the same; without one the question lies there and nothing is tried") {

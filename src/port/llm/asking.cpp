@@ -80,6 +80,7 @@ std::string ask_for_kernels(const PortRequest& request, const Judge& judge, cons
                         std::ranges::any_of(templates, [&](const loop::Candidate& one) {
                           return alike_but_for_names(one.text, tried.candidate.text);
                         })};
+    const std::string text = whole ? answer_text(tried.candidate, tried.asked->why) : reply.text;
     if (whole)
       judged = judge(tried);
     else
@@ -88,7 +89,6 @@ std::string ask_for_kernels(const PortRequest& request, const Judge& judge, cons
       if (deadline.passed()) return "no time was left for the proof of the LLM's kernels (--seconds)";
       if (!is_late(tried.why)) return fmt::format("the LLM's kernels cannot be proven: {}", tried.why);
     }
-    const std::string text = whole ? answer_text(tried.candidate, tried.asked->why) : reply.text;
     attempts.ended({tried.status, tried.why, text, judged.us, judged.best_us});
   }
   return {};

@@ -71,24 +71,15 @@ class Assembly {
   /// `otherwise`: where one of these conditions is false that one runs alone.
   Candidate candidate(const std::vector<const Stage*>& stages, const std::vector<loop::Term>& assumed,
                       const Stage& otherwise) const {
-    std::vector<const Stage*> all = stages;
-    if (assumed.empty()) return candidate(all);
-    all.push_back(&otherwise);
-    Candidate made = candidate(all);
-    made.template_name.resize(made.template_name.rfind('+'));
-    const loop::Term none = loop::integer(0, loop::ScalarType::i64);
-    for (loop::Launch& launch : made.launches) {
-      const bool last = &launch == &made.launches.back();
-      loop::Term blocks = loop::convert(loop::ScalarType::i64, launch.blocks);
-      if (last) blocks = none;
-      for (const loop::Term& condition : assumed)
-        blocks = {loop::Term::Kind::choose, loop::ScalarType::i64, {}, {condition, blocks, last ? launch.blocks : none}};
-      launch.blocks = std::move(blocks);
-    }
-    return made;
+    Candidate fast = candidate(stages);
+    if (assumed.empty()) return fast;
+    const Candidate serial = candidate({&otherwise}, fast.scratch, fast.launches.size());
+    return where_assumed(std::move(fast), assumed, serial);
   }
 
-  Candidate candidate(const std::vector<const Stage*>& stages) const {
+  /// also: scratch that the kernels take too, where it is not their own. before: kernels, by which these are counted.
+  Candidate candidate(const std::vector<const Stage*>& stages, const std::vector<loop::Scratch>& also = {},
+                      std::size_t before = 0) const {
     Candidate all;
     std::vector<const Kernel*> kernels;
     for (const loop::Local& local : function_.locals)
@@ -106,10 +97,13 @@ class Assembly {
         const bool follows = !all.launches.empty();
         const loop::Term blocks = kernel.strides ? at_most(kernel.blocks, kMostBlocks) : kernel.blocks;
         all.launches.push_back(
-            {fmt::format("{}_{}_{}_", loop::name_on_device(function_.name), stage.template_name, kernels.size()), blocks,
-             kernel.threads, kernel.shared_bytes, kernel.waits, follows});
+            {fmt::format("{}_{}_{}_", loop::name_on_device(function_.name), stage.template_name, before + kernels.size()),
+             blocks, kernel.threads, kernel.shared_bytes, kernel.waits, follows});
       }
     }
+    for (const std::vector<loop::Scratch>* more : {&also, &setting_.scratch})
+      for (const loop::Scratch& one : *more)
+        if (std::ranges::find(all.scratch, one.name, &loop::Scratch::name) == all.scratch.end()) all.scratch.push_back(one);
     const std::string parameters = kernel_parameters(function_, all.scratch, !setting_.restricted);
     for (std::size_t i = 0; i < kernels.size(); ++i) {
       all.text += fmt::format("\nextern \"C\" __global__ void __launch_bounds__({}) {}({}) {{\n", kernels[i]->threads,
@@ -197,6 +191,21 @@ std::vector<Candidate> candidates(const loop::Verdict& of, const Setting& settin
   if (all.size() > 1 || !setting.restricted) return all;
   const auto joined = with_nests_joined(verdict);
   return joined ? named(*joined, setting) : all;
+}
+
+Candidate where_assumed(Candidate fast, const std::vector<loop::Term>& assumed, const Candidate& serial) {
+  const loop::Term none = loop::integer(0, loop::ScalarType::i64);
+  const auto limited = [&](loop::Launch& launch, loop::Term where, const loop::Term& elsewhere) {
+    for (const loop::Term& condition : assumed)
+      where = {loop::Term::Kind::choose, loop::ScalarType::i64, {}, {condition, std::move(where), elsewhere}};
+    launch.blocks = std::move(where);
+  };
+  for (loop::Launch& launch : fast.launches) limited(launch, loop::convert(loop::ScalarType::i64, launch.blocks), none);
+  fast.launches.push_back(serial.launches.front());
+  limited(fast.launches.back(), none, serial.launches.front().blocks);
+  fast.text += serial.text;
+  fast.same_bits = fast.same_bits && serial.same_bits;
+  return fast;
 }
 
 std::string kernel_parameters(const loop::Function& function, const std::vector<loop::Scratch>& scratch, bool overlapping) {

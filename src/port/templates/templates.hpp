@@ -14,7 +14,8 @@
 namespace ak::port {
 
 struct Setting {
-  bool restricted = true;  // arrays do not overlap: __restrict__, 16-byte accesses
+  bool restricted = true;              // arrays do not overlap: __restrict__, 16-byte accesses
+  std::vector<loop::Scratch> scratch;  // that kernels take too, behind their own
 };
 
 struct Kernel {
@@ -44,16 +45,17 @@ struct Passed {
 /// What a template is given: one group, with all that its kernels need to stand alone. Everything is flattened.
 struct Work {
   const loop::Function* function = nullptr;
-  // Not flattened: subscripts for each dimension, of flat arrays of rows too where the verdict has them. Nodes have the same ids.
+  // Not flattened: subscripts for each dimension, of flat arrays of rows too where the verdict has them. Nodes have the same
+  // ids.
   const loop::Function* shaped = nullptr;
   loop::Group group;
   std::vector<loop::Node> body;  // the function's nest, with this group's statements alone
   // Every thread runs it first: sets the scalars that come from earlier groups, and returns where the function did.
   std::vector<loop::Node> before;
-  std::vector<loop::Node> after;  // without loops: to be run by one thread when the group is done
-  std::vector<Passed> kept;       // whose values after body and `after` one thread is to leave there
-  std::set<std::string> own;      // local arrays that each thread has to itself
-  std::string tag;                // of this group; names of its scratch and helpers end with it and an underscore
+  std::vector<loop::Node> after;    // without loops: to be run by one thread when the group is done
+  std::vector<Passed> kept;         // whose values after body and `after` one thread is to leave there
+  std::set<std::string> own;        // local arrays that each thread has to itself
+  std::string tag;                  // of this group; names of its scratch and helpers end with it and an underscore
   std::vector<loop::Term> assumed;  // Verdict::assumed
   Setting setting;
 };
@@ -72,6 +74,10 @@ inline constexpr const char* kSequential = "sequential";  // a thread for each i
 
 /// The best guess first, `serial` last; nothing for a refused function.
 std::vector<loop::Candidate> candidates(const loop::Verdict& verdict, const Setting& setting = {});
+
+/// `fast` where all of these conditions hold, and elsewhere `serial`, whose one kernel has a name of its own and takes the same
+/// arguments.
+loop::Candidate where_assumed(loop::Candidate fast, const std::vector<loop::Term>& assumed, const loop::Candidate& serial);
 
 /// "float* __restrict__ a, int n, int* flags_1_": the function's, then a pointer for each scratch. overlapping: arrays may
 /// overlap, and nothing is __restrict__.
