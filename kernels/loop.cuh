@@ -288,14 +288,32 @@ struct Hold {
   __device__ Held<T, D> identity() const { return {}; }
 };
 
+// Sums and products whose parts associate otherwise than in C: integers overflow on the way to what fits, and wrap.
+template <class T>
+__device__ inline T plus(T a, T b) {
+  return a + b;
+}
+__device__ inline int plus(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) + static_cast<unsigned>(b)); }
+__device__ inline long long plus(long long a, long long b) {
+  return static_cast<long long>(static_cast<unsigned long long>(a) + static_cast<unsigned long long>(b));
+}
+template <class T>
+__device__ inline T times(T a, T b) {
+  return a * b;
+}
+__device__ inline int times(int a, int b) { return static_cast<int>(static_cast<unsigned>(a) * static_cast<unsigned>(b)); }
+__device__ inline long long times(long long a, long long b) {
+  return static_cast<long long>(static_cast<unsigned long long>(a) * static_cast<unsigned long long>(b));
+}
+
 template <class T>
 struct Add {
-  __device__ T operator()(T a, T b) const { return a + b; }
+  __device__ T operator()(T a, T b) const { return plus(a, b); }
   __device__ T identity() const { return static_cast<T>(-0.0); }  // of floats, 0 would make a 0 of -0
 };
 template <class T>
 struct Multiply {
-  __device__ T operator()(T a, T b) const { return a * b; }
+  __device__ T operator()(T a, T b) const { return times(a, b); }
   __device__ T identity() const { return 1; }
 };
 template <class T>
@@ -346,16 +364,40 @@ template <>
 __device__ inline bool forgets(double m) {
   return __double_as_longlong(m) == -9223372036854775807LL - 1;
 }
+/// A loop's own factor, of which no product is infinite but those that overflow: an infinite one is no number.
+template <class T>
+__device__ inline T factor(T m) {
+  return m == 0 ? T(0) : m + (m - m);
+}
+/// m x for a factor. One that overflowed is made of finite ones, each of which leaves 0 as it is.
+template <class T>
+__device__ inline T scaled(T m, T x) {
+  return times(m, x);
+}
+template <>
+__device__ inline float scaled(float m, float x) {
+  return x == 0 && m == m && m - m != 0 ? x : m * x;
+}
+template <>
+__device__ inline double scaled(double m, double x) {
+  return x == 0 && m == m && m - m != 0 ? x : m * x;
+}
 /// m n of factors, which forgets where one of them does; a sum of such products forgets where all do.
 template <class T>
 __device__ inline T product(T m, T n) {
-  const T both = m * n + T(0);  // of -0 that is 0
+  const T both = plus(m == 0 ? scaled(n, m) : scaled(m, n), T(0));  // of -0 that is 0
   return forgets(m) | forgets(n) ? T(-0.0) : both;
+}
+/// A sum of products of factors. Two that overflowed are no less so together.
+template <class T>
+__device__ inline T added(T m, T n) {
+  const T both = plus(m, n);
+  return both != both && m == m && n == n ? m : both;
 }
 /// m x of a value; what is forgotten changes no sum.
 template <class T>
 __device__ inline T weighted(T m, T x) {
-  return forgets(m) ? T(-0.0) : m * x;
+  return forgets(m) ? T(-0.0) : scaled(m, x);
 }
 
 /// One value of D ones: x -> m[0] x[0] + ... + c.
@@ -366,7 +408,7 @@ struct Row {
     T sum = c;
 #pragma unroll
     for (int k = 0; k < D; ++k)
-      sum = forgets(m[k]) ? sum : m[k] * x[k] + sum;
+      sum = forgets(m[k]) ? sum : plus(scaled(m[k], x[k]), sum);
     return sum;
   }
 };
@@ -393,7 +435,7 @@ struct Compose {
       for (int j = 0; j < D; ++j) {
         T sum = T(-0.0);
 #pragma unroll
-        for (int k = 0; k < D; ++k) sum += product(b.row[i].m[k], a.row[k].m[j]);
+        for (int k = 0; k < D; ++k) sum = added(sum, product(b.row[i].m[k], a.row[k].m[j]));
         both.row[i].m[j] = sum;
       }
     }

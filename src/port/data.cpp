@@ -83,6 +83,8 @@ double real_value(Random& random, const Recipe& recipe, ScalarType type) {
     }
     case Shape::around:
       return random.between(recipe.center - recipe.spread, recipe.center + recipe.spread);
+    case Shape::still:
+      return 0;
   }
   return 0;
 }
@@ -92,6 +94,7 @@ std::int64_t integer_value(Random& random, const Recipe& recipe) {
     case Shape::mixed:
     case Shape::infinite:
     case Shape::strange:
+    case Shape::still:
       return random.below(201) - 100;
     case Shape::positive:
       return 1 + random.below(100);
@@ -182,6 +185,16 @@ Recipe basic(const char* name, Shape shape, Indices indices, std::int64_t intege
   return recipe;
 }
 
+Recipe growing() {
+  Recipe recipe;
+  recipe.shape = Shape::around, recipe.center = 3, recipe.spread = 1;
+  return recipe;
+}
+
+bool is_factor(const Roles& roles, const std::string& name) {
+  return std::ranges::find(roles.factors, name) != roles.factors.end();
+}
+
 }  // namespace
 
 std::vector<Recipe> basic_recipes() {
@@ -256,6 +269,8 @@ std::vector<Recipe> edge_recipes(const Roles& roles) {
         made.back().name = fmt::format("{}, the {} positive", name, word);
         made.back().spike = spike;
       }
+  // What a loop multiplies by itself again and again overflows where its factors alone are multiplied; its values are 0.
+  if (roles.carries_products) made.push_back(basic("zeros among factors above 1", Shape::still, Indices::permutation, 1, 49));
   const std::size_t once = made.size();
   for (std::size_t i = 0; i < once && !roles.kept.empty(); ++i) {
     Recipe recipe = made[i];
@@ -345,7 +360,10 @@ Case make_case(const Function& function, const Roles& roles, const Facts& facts,
                          return argument.pointer && argument.memory == static_cast<int>(m) && is_real(argument.type) &&
                                 std::ranges::find(roles.kept, argument.name) != roles.kept.end();
                        });
-    fill_values(made.memories[m], random, recipe, keeps);
+    const bool factors = recipe.shape == Shape::still && std::ranges::any_of(made.arguments, [&](const Argument& argument) {
+                           return argument.pointer && argument.memory == static_cast<int>(m) && is_factor(roles, argument.name);
+                         });
+    fill_values(made.memories[m], random, factors ? growing() : recipe, keeps);
   }
   for (std::size_t i = 0; i < made.arguments.size(); ++i) {
     Argument& argument = made.arguments[i];
@@ -354,6 +372,8 @@ Case make_case(const Function& function, const Roles& roles, const Facts& facts,
       // Between the values and the spike, where there is one: on one side of most of them.
       argument.real =
           recipe.shape == Shape::around ? (recipe.center + recipe.spike_value) / 2 : real_value(random, recipe, argument.type);
+      if (recipe.shape == Shape::still && is_factor(roles, argument.name))
+        argument.real = real_value(random, growing(), argument.type);
       if (argument.type == ScalarType::f32) argument.real = static_cast<float>(argument.real);
       continue;
     }

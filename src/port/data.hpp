@@ -26,6 +26,7 @@ struct Recipe {
     infinite,  // ordinary ones and infinities
     strange,   // ordinary ones and what is no number
     around,    // center - spread to center + spread, with one spike perhaps
+    still,     // zeros; Roles::factors are between 2 and 4
   };
   enum class Spike : std::uint8_t { never, first, early, late, last, middle };
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
@@ -60,7 +61,7 @@ std::vector<Recipe> basic_recipes();
 std::vector<Recipe> threshold_recipes(const Roles& roles);
 /// Infinities and what is no number among ordinary values; one large value at the first or the last element; for arrays that
 /// keep an extremum all of these twice, and one in the middle; and where `<` and `<=` differ: values on and next to each
-/// constant that conditions compare with, and one alone on it.
+/// constant that conditions compare with, and one alone on it; and zeros among factors above 1, where a loop carries products.
 std::vector<Recipe> edge_recipes(const Roles& roles);
 /// The next of a never-ending row of guesses, for a side of a branch that nothing else has taken.
 Recipe random_recipe(const Roles& roles, std::uint64_t number);

@@ -35,6 +35,7 @@ class Analysis {
     thresholds();
     strange();
     extrema();
+    for (const Node& node : function.body) products(node);
   }
 
   Roles roles;
@@ -127,6 +128,50 @@ class Analysis {
       loops(node.body, around + sized, take);
       loops(node.otherwise, around, take);
     }
+  }
+
+  /// Products of what an earlier iteration has left: a scalar that its iteration has not set yet, an element that another
+  /// iteration sets.
+  void products(const Node& root) {
+    if (root.kind != Node::Kind::loop) {
+      for (const std::vector<Node>* body : {&root.body, &root.otherwise})
+        for (const Node& node : *body) products(node);
+      return;
+    }
+    std::set<std::string> written, set;
+    std::vector<Term> elements;
+    const auto assigned = [](const Node& node) { return node.kind == Node::Kind::assign && is_real(node.target.type); };
+    loop::for_each_node(root.body, [&](const Node& node) {
+      if (!assigned(node)) return;
+      written.insert(node.target.text);
+      if (node.target.kind == Kind::element) elements.push_back(node.target);
+    });
+    const auto carried = [&](const Term& term) {
+      bool found = false;
+      loop::for_each(term, [&](const Term& part) {
+        if (!written.contains(part.text)) return;
+        found = found || (part.kind == Kind::scalar && !set.contains(part.text)) ||
+                (part.kind == Kind::element && std::ranges::find(elements, part) == elements.end());
+      });
+      return found;
+    };
+    loop::for_each_node(root.body, [&](const Node& node) {
+      if (!assigned(node)) return;
+      loop::for_each(node.value, [&](const Term& part) {
+        if (part.kind != Kind::binary || part.text != "*" || !is_real(part.type)) return;
+        for (const int side : {0, 1})
+          if (carried(part.terms[side]) && !carried(part.terms[1 - side])) factors_of(part.terms[1 - side]);
+      });
+      if (node.target.kind == Kind::scalar) set.insert(node.target.text);
+    });
+  }
+
+  void factors_of(const Term& term) {
+    roles.carries_products = true;
+    loop::for_each(resolved(term), [&](const Term& part) {
+      const bool one = is_real(part.type) && (part.kind == Kind::scalar || part.kind == Kind::element);
+      if (one && std::ranges::find(roles.factors, part.text) == roles.factors.end()) roles.factors.push_back(part.text);
+    });
   }
 
   IndexArray& index_array(const std::string& name) {

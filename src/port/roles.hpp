@@ -34,6 +34,8 @@ struct Roles {
   bool exits = false;                 // a loop is left early
   bool extrema = false;               // real numbers are compared with one another
   std::vector<std::string> kept;      // arrays that have elements compared, and written
+  bool carries_products = false;      // a real value of an iteration is a factor in one of the next
+  std::vector<std::string> factors;   // what it is multiplied by: arrays and real parameters
   bool strange = false;               // infinities and what is no number may be among the data: none is made an integer
 
   bool is_margin(const std::string& size) const { return std::ranges::find(margins, size) != margins.end(); }

@@ -1,5 +1,5 @@
-// Recurrences of order two as scans: right where the products of their factors stay in bounds; refused by the proof, where
-// these overflow and the loop's values do not.
+// Recurrences of order two as scans: right where the products of their factors stay in bounds, or the loop's values are 0;
+// refused by the proof, where these overflow and the loop's values do not.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -12,13 +12,13 @@ using namespace ak;
 
 namespace {
 
-/// y = near y1 + far y2 from rest, which stays there.
-test::OwnLoop at_rest(const std::string& folder, const char* name, double near, double far) {
+/// y = near y1 - far y2 from there on: from rest, which stays there, or from little.
+test::OwnLoop from(const char* start, const std::string& folder, const char* name, double near, double far) {
   const std::string path = fmt::format("{}/{}.c", folder, name);
   std::ofstream(path) << fmt::format(
-      "void {}(int n, const float in[n], float out[n]) {{\n  float y1 = 0.0f, y2 = 0.0f;\n  for (int i = 0; i < n; i++) {{\n"
+      "void {}(int n, const float in[n], float out[n]) {{\n  float y1 = {}f, y2 = 0.0f;\n  for (int i = 0; i < n; i++) {{\n"
       "    float y = {}f * y1 - {}f * y2;\n    y2 = y1;\n    y1 = y;\n    out[i] = in[i] + y;\n  }}\n}}\n",
-      name, near, far);
+      name, start, near, far);
   return {path, name, "i:scan(y1:1,2)", {}};
 }
 
@@ -33,12 +33,15 @@ test::Trial proven(const test::OwnLoop& own) {
 
 }  // namespace
 
-TEST_CASE("corpus: a stable filter at rest is a right scan; of one that grows the products overflow, and it is refused") {
+TEST_CASE("corpus: a filter at rest is a right scan, of one that grows too; where it grows from little it is refused") {
   const TemporaryFolder folder("ak-filters");
-  const test::OwnLoop stable = at_rest(folder.path(), "stays_stable", 1.5, 0.75),
-                      grows = at_rest(folder.path(), "would_grow", 2.5, 1.5);
-  const test::Trial right = proven(stable);
-  CHECK_MESSAGE(right.right(), right.text());
+  const test::OwnLoop stable = from("0.0", folder.path(), "stays_stable", 1.5, 0.75),
+                      rests = from("0.0", folder.path(), "would_grow", 2.5, 1.5),
+                      grows = from("1e-38", folder.path(), "grows", 2.5, 1.5);
+  for (const test::OwnLoop* const one : {&stable, &rests}) {
+    const test::Trial right = proven(*one);
+    CHECK_MESSAGE(right.right(), right.text());
+  }
   const test::Trial wrong = proven(grows);
   CHECK_MESSAGE(wrong.proof.cause == port::Cause::incorrect, wrong.text());
 }

@@ -86,18 +86,18 @@ TEST_CASE("data: two dimensions have smaller sizes, equal and unlike") {
 TEST_CASE("data: how far loops stay from edges, or reach around a place, is small beside the sizes") {
   // for (i = r; i < n - r; i++) for (d = -r; d <= r; d++) a[i] = b[i + d];
   const Term r = i32("r"), n = i32("n");
-  const Function window = function(
-      "window", {size("n"), size("r"), array("a", n), array("b", n, true)},
-      {loop(1, "i", r, binary("-", n, r),
-            {loop(2, "d", ak::loop::unary("-", r), binary("+", r, integer(1)),
-                  {assign(3, at("a", i32("i")), at("b", binary("+", i32("i"), i32("d"))))})})});
+  const Function window = function("window", {size("n"), size("r"), array("a", n), array("b", n, true)},
+                                   {loop(1, "i", r, binary("-", n, r),
+                                         {loop(2, "d", ak::loop::unary("-", r), binary("+", r, integer(1)),
+                                               {assign(3, at("a", i32("i")), at("b", binary("+", i32("i"), i32("d"))))})})});
   CHECK(margins(window) == std::vector<std::string>{"r"});
   const Roles roles = roles_of(window);
   CHECK(roles.margins == std::vector<std::string>{"r"});
   CHECK(roles.depth == 1);
   const auto sizes = sizes_of(window, roles, {});
   for (const std::int64_t large : {4099, 10000, 32000})
-    CHECK(std::ranges::any_of(sizes, [&](const Values& one) { return one.at("n") == large && iterations(window, one) >= large; }));
+    CHECK(std::ranges::any_of(sizes,
+                              [&](const Values& one) { return one.at("n") == large && iterations(window, one) >= large; }));
   for (const std::int64_t margin : {0, 1, 2, 3})
     CHECK(std::ranges::any_of(sizes, [&](const Values& one) { return one.at("n") > 30 && one.at("r") == margin; }));
   // A size that ends one loop and begins another is none, nor one that a whole loop ends with.
@@ -112,11 +112,12 @@ TEST_CASE("data: a stride is as wide as the rows that it separates") {
   // for (z < d) for (i < h) for (j < w) a[(z * plane + i) * pitch + j] = 1;
   const Term row = binary("+", binary("*", i32("z"), i32("plane")), i32("i"));
   const Term place = binary("+", binary("*", row, i32("pitch")), i32("j"));
-  const Function f = function(
-      "pitched", {size("d"), size("h"), size("w"), size("pitch"), size("plane"), size("other"),
-                  array("a", binary("*", binary("*", i32("d"), i32("plane")), i32("pitch")))},
-      {loop(1, "z", integer(0), i32("d"),
-            {loop(2, "i", integer(0), i32("h"), {loop(3, "j", integer(0), i32("w"), {assign(4, at("a", place), real("1.0"))})})})});
+  const Function f = function("pitched",
+                              {size("d"), size("h"), size("w"), size("pitch"), size("plane"), size("other"),
+                               array("a", binary("*", binary("*", i32("d"), i32("plane")), i32("pitch")))},
+                              {loop(1, "z", integer(0), i32("d"),
+                                    {loop(2, "i", integer(0), i32("h"),
+                                          {loop(3, "j", integer(0), i32("w"), {assign(4, at("a", place), real("1.0"))})})})});
   const Roles roles = roles_of(f);
   CHECK(roles.integers == std::vector<std::string>{"pitch", "plane", "other"});
   const Values call{{"d", 4}, {"h", 5}, {"w", 7}};
@@ -132,10 +133,10 @@ TEST_CASE("data: a stride is as wide as the rows that it separates") {
   CHECK(made(0).at("pitch") == 0);
   CHECK(make_case(f, roles, {{{"pitch", 30}}, {}}, call, recipe).integers().at("pitch") == 30);
   // What a diagonal goes along is no row: a[i * pitch + i].
-  const Function diagonal = function(
-      "diagonal", {size("n"), size("pitch"), array("a", binary("*", i32("n"), i32("pitch")))},
-      {loop(1, "i", integer(0), i32("n"),
-            {assign(2, at("a", binary("+", binary("*", i32("i"), i32("pitch")), i32("i"))), real("1.0"))})});
+  const Function diagonal =
+      function("diagonal", {size("n"), size("pitch"), array("a", binary("*", i32("n"), i32("pitch")))},
+               {loop(1, "i", integer(0), i32("n"),
+                     {assign(2, at("a", binary("+", binary("*", i32("i"), i32("pitch")), i32("i"))), real("1.0"))})});
   CHECK(widths_of(diagonal, roles_of(diagonal), {{"n", 1000}}) == Values{{"pitch", 1}});
 }
 
@@ -289,6 +290,28 @@ TEST_CASE("data: an array that bounds an inner loop ascends, and ends where what
   CHECK(*std::max_element(columns.begin(), columns.end()) == 6);
   const CasePlan plan = planned(f);
   CHECK(plan.cases.size() > 5);
+}
+
+TEST_CASE("data: what a loop multiplies again and again is 0 once, among factors that overflow together") {
+  const auto carried = [](Term target, Term made) {
+    return function("f", {size("n"), array("a", binary("+", i32("n"), integer(1))), array("b", i32("n"), true), value("g")},
+                    {loop(1, "i", integer(0), i32("n"), {assign(2, std::move(target), std::move(made))})});
+  };
+  const Term next = at("a", binary("+", i32("i"), integer(1)));
+  const Term product = binary("*", binary("*", f32("g"), at("b", i32("i"))), at("a", i32("i")));
+  const CasePlan plan = planned(carried(next, product));
+  CHECK(plan.roles.factors == std::vector<std::string>{"g", "b"});
+  const auto found = std::ranges::find_if(plan.cases, [](const auto& one) { return one.recipe.shape == Recipe::Shape::still; });
+  REQUIRE(found != plan.cases.end());
+  const Case given = plan.at(static_cast<std::size_t>(found - plan.cases.begin()));
+  for (const Argument& argument : given.arguments) {
+    if (argument.name == "g") CHECK(argument.real >= 2);
+    for (std::int64_t i = 0; argument.pointer && i < argument.elements; ++i) {
+      const double value = given.memories[argument.memory].real(argument.offset + i);
+      CHECK((argument.name == "a" ? value == 0 : value >= 2));
+    }
+  }
+  CHECK_FALSE(planned(carried(at("a", i32("i")), product)).roles.carries_products);  // of its own iteration
 }
 
 TEST_CASE("data: both sides of conditions that ordinary values never meet") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "port/templates/affine_form.hpp"
+#include "port/templates/linear.hpp"
 #include "port/templates/templates.hpp"
 
 using namespace ak::loop;
@@ -131,7 +132,7 @@ TEST_CASE("scans: a scalar that the loop uses as it goes") {
   // What decides on it depends on it; what it takes up depends on it.
   CHECK(first_of(recurrence({branch(4, binary(">", s, integer(9)), {add}), assign(3, at("b", {i}), s)}, "s", {1})) == "serial");
   CHECK(has(recurrence({assign(2, at("b", {i}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1}),
-            "s_step_.row[0].m[0] = 1 + s_b_now__row_.m[0]"));
+            "s_step_.row[0].m[0] = ak::added<float>(1, s_b_now__row_.m[0])"));
   CHECK(first_of(recurrence({assign(2, at("b", {k}), s), assign(3, s, binary("+", s, at("b", {i})))}, "s", {1})) == "serial");
   // What it takes up the same iteration has written.
   CHECK(has(
@@ -330,6 +331,18 @@ TEST_CASE("scans: a value as multiples of what is carried") {
   CHECK(!form(convert(ScalarType::i32, s)));
   CHECK(!form(at("b", {convert(ScalarType::i32, s)})));
   CHECK(!form(a)->factors[0]);
+  // What is chosen to be forgotten stays so in products, whatever multiplies it.
+  const Term kept{Term::Kind::choose, ScalarType::f32, "", {binary("<", i, n), s, integer(0)}};
+  CHECK(c_text(*form(binary("*", kept, a))->factors[0]) == "i < n ? a[i] : -0.0f");
+  CHECK(c_text(*form(unary("-", times("0.5", kept)))->factors[0]) == "i < n ? -0.5f : -0.0f");
+}
+
+TEST_CASE("scans: a coefficient of a loop's variable is none where an operator hides it") {
+  using ak::port::coefficient_of;
+  using ak::port::linear;
+  CHECK(coefficient_of(linear(binary("+", binary("*", i, integer(3)), n)), "i")->constant() == 3);
+  for (const char* op : {"~", "!"}) CHECK_FALSE(coefficient_of(linear(binary("+", unary(op, i), n)), "i"));
+  CHECK(coefficient_of(linear(unary("~", n)), "i")->constant() == 0);
 }
 
 TEST_CASE("wavefront: rows follow each other as far behind as what they share asks for") {

@@ -12,6 +12,25 @@ namespace {
 using Kind = Term::Kind;
 using Part = std::optional<Term>;
 
+bool may_forget(const Term& term) {
+  bool found = false;
+  loop::for_each(term, [&](const Term& part) { found = found || (is_real(part.type) && part == forgets(part.type)); });
+  return found;
+}
+
+/// What is made of a factor forgets where that does.
+template <class Change>
+Term kept_forgetting(const Term& factor, const Change& change) {
+  if (is_real(factor.type) && factor == forgets(factor.type)) return forgets(change(factor).type);
+  if (factor.kind != Kind::choose || !may_forget(factor)) return change(factor);
+  Term made{Kind::choose,
+            factor.type,
+            "",
+            {factor.terms[0], kept_forgetting(factor.terms[1], change), kept_forgetting(factor.terms[2], change)}};
+  made.type = made.terms[1].type;
+  return made;
+}
+
 Part times(const Part& a, const Part& b) {
   if (!a || !b) return std::nullopt;
   if (is_one(a)) return b;
@@ -24,9 +43,10 @@ Part plus(const Part& a, const Part& b) {
 }
 
 template <class Change>
-AffineForm changed(AffineForm form, Change change) {
-  for (Part& factor : form.factors) factor = change(factor);
-  form.rest = change(form.rest);
+AffineForm changed(AffineForm form, const Change& change) {
+  for (Part& factor : form.factors)
+    if (factor) factor = kept_forgetting(*factor, change);
+  if (form.rest) form.rest = change(*form.rest);
   return form;
 }
 
@@ -77,7 +97,7 @@ class Splitting {
   template <class Change>
   std::optional<AffineForm> each(const Term& term, Change change) const {
     auto form = split(term);
-    if (form) form = changed(std::move(*form), [&](const Part& part) { return part ? Part(change(*part)) : part; });
+    if (form) form = changed(std::move(*form), change);
     return form;
   }
 
@@ -106,8 +126,7 @@ class Splitting {
     if (term.text == "+" || term.text == "-") {
       auto a = split(left), b = split(right);
       if (!a || !b) return std::nullopt;
-      if (term.text == "-")
-        b = changed(std::move(*b), [](const Part& part) { return part ? Part(loop::unary("-", *part)) : part; });
+      if (term.text == "-") b = changed(*std::move(b), [](const Term& part) { return loop::unary("-", part); });
       for (std::size_t i = 0; i < unknowns_; ++i) a->factors[i] = plus(a->factors[i], b->factors[i]);
       a->rest = plus(a->rest, b->rest);
       return a;
@@ -116,7 +135,7 @@ class Splitting {
       if (depends(left) && depends(right)) return std::nullopt;
       const Term& factor = depends(left) ? right : left;
       auto form = split(depends(left) ? left : right);
-      if (form) form = changed(std::move(*form), [&](const Part& part) { return times(part, factor); });
+      if (form) form = changed(*std::move(form), [&](const Term& part) { return *times(part, factor); });
       return form;
     }
     if (term.text == "/" && is_real(term.type) && !depends(right))
@@ -142,7 +161,7 @@ Term remembering(const Term& factor) {
     return factor;
   if (factor.kind == Kind::choose)
     return {Kind::choose, factor.type, "", {factor.terms[0], remembering(factor.terms[1]), remembering(factor.terms[2])}};
-  return {Kind::choose, factor.type, "", {loop::binary("==", factor, loop::integer(0)), loop::integer(0), factor}};
+  return {Kind::call, factor.type, "ak::factor", {factor}};
 }
 
 bool is_one(const Part& term) {

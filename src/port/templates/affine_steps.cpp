@@ -212,7 +212,8 @@ void AffineSteps::set_row(std::vector<Node>& out, int id, const std::string& row
     const auto of = [&](const std::string& member) { return loop::scalar(this->row(i) + member, type); };
     for (std::size_t k = 0; k < factors.size(); ++k) {
       const Term its = of(fmt::format(".m[{}]", k));
-      add_to(factors[k], one ? its : call("product", type, factor, its));
+      const Term part = one ? its : call("product", type, factor, its);
+      factors[k] = factors[k] ? call("added", type, *factors[k], part) : part;
     }
     add_to(rest, one ? of(".c") : call("weighted", type, factor, of(".c")));
   }
