@@ -121,6 +121,37 @@ __device__ inline long long to_i64(T x) {
   return x >= -kMost && x < kMost ? static_cast<long long>(x) : -9223372036854775807LL - 1;
 }
 
+// ---- An array as one of another type.
+
+template <class A, class B>
+struct Same {
+  static constexpr bool kIs = false;
+};
+template <class A>
+struct Same<A, A> {
+  static constexpr bool kIs = true;
+};
+template <class T, class... Of>
+constexpr bool kOneOf = (Same<T, Of>::kIs || ...);
+template <class T>
+constexpr bool kNumber =
+    kOneOf<T, char, signed char, unsigned char, short, unsigned short, int, unsigned, long, unsigned long, long long,
+           unsigned long long, float, double, char2, char4, uchar2, uchar4, short2, short4, ushort2, ushort4, int2, int4, uint2,
+           uint4, float2, float4, double2, longlong2, ulonglong2>;
+
+/// as<float4>(a): what lies there, read and written in other pieces or as other bits, where a is aligned for them. From an array
+/// of numbers or of vectors alone, so that no bits become an address.
+template <class To, class From>
+__device__ inline To* as(From* from) {
+  static_assert(kNumber<From>, "as<To>() takes an array of numbers");
+  return reinterpret_cast<To*>(from);
+}
+template <class To, class From>
+__device__ inline const To* as(const From* from) {
+  static_assert(kNumber<From>, "as<To>() takes an array of numbers");
+  return reinterpret_cast<const To*>(from);
+}
+
 // ---- 16 bytes at once.
 
 template <class T>
@@ -146,18 +177,18 @@ template <class T>
 __device__ inline long long until_aligned16(const T* address) {
   return -reinterpret_cast<unsigned long long>(address) % 16 / sizeof(T);
 }
-/// The same to and from elements of the thread's own.
-template <class T>
-__device__ inline void load16(T* to, const T* from) {
+/// The same to and from elements of an array of the thread's own, of which the first is `first`.
+template <class T, int N>
+__device__ inline void load16(T (&to)[N], int first, const T* from) {
   const Pack<T> pack = load_pack(from);
 #pragma unroll
-  for (int i = 0; i < Pack<T>::kCount; ++i) to[i] = pack.at[i];
+  for (int i = 0; i < Pack<T>::kCount; ++i) to[first + i] = pack.at[i];
 }
-template <class T>
-__device__ inline void store16(T* to, const T* from) {
+template <class T, int N>
+__device__ inline void store16(T* to, const T (&from)[N], int first) {
   Pack<T> pack;
 #pragma unroll
-  for (int i = 0; i < Pack<T>::kCount; ++i) pack.at[i] = from[i];
+  for (int i = 0; i < Pack<T>::kCount; ++i) pack.at[i] = from[first + i];
   store_pack(to, pack);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "port/gate_declarations.hpp"
+#include "port/gate_places.hpp"
 #include "port/gate_words.hpp"
 
 namespace ak::port {
@@ -31,6 +32,8 @@ class Gate {
 
   void look_at(std::size_t i) const {
     const Token& token = at(i);
+    check_member_body(declared_, i);
+    if (token.is("&")) check_address(declared_, i);
     if (token.word()) return word(i);
     if (token.kind == Token::Kind::literal && !(token.is("\"C\"") && i > 0 && at(i - 1).is("extern")))
       refuse(i, "no strings and no characters, but for extern \"C\"; write the number");
@@ -56,53 +59,41 @@ class Gate {
     }
   }
 
-  // A type with a star and no name behind: `(float4*)a` of a pointer is the only one. Others make pointers of numbers, in casts
-  // and through templates' arguments.
+  // A type with a star and no name behind: in casts, and as templates' arguments, it makes pointers of numbers.
   void abstract(std::size_t i) const {
     const std::size_t end = declared_.after_stars(i);
-    if (!at(end).is(">") && !at(end).is(",") && !at(end).is(")")) return;
-    if (at(end).is(")")) {
-      const std::size_t open = at(end).match, type = declared_.after_type(open + 1);
-      const std::size_t operand = end + 1;
-      bool one = type == i && at(i).is("*");
-      for (std::size_t k = i + 1; k < end; ++k) one = one && !at(k).is("*") && !at(k).is("&");
-      if (one && is_pointer(operand)) return;
-      if (at(operand).word()) word(operand);
-    }
-    refuse(i, "a pointer without a name: (float4*)a, of a pointer a, is the only cast to one");
-  }
-
-  // `a` or `(a + b * 4)` of a pointer or an array a, with nothing that binds it more tightly.
-  bool is_pointer(std::size_t i) const {
-    const bool brackets = at(i).is("(");
-    const std::size_t end = brackets ? at(i).match : i + 1;
-    const std::size_t first = brackets ? i + 1 : i;
-    const Name* name = at(first).word() ? declared_.find(first) : nullptr;
-    if (!name || !name->pointer) return false;
-    if (brackets && first + 1 < end && !at(first + 1).is("+")) return false;
-    for (std::size_t k = first + 1; k < end; ++k) {
-      if (at(k).is("(") || (at(k).is("[") && k > first + 1))
-        k = at(k).match;
-      else if (at(k).kind == Token::Kind::mark && !at(k).is("+") && !at(k).is("*") && !at(k).is("."))
-        return false;
-    }
-    const Token& behind = at(brackets ? end + 1 : end);
-    return !behind.is("[") && !behind.is("(") && !behind.is(".") && !behind.is("->") && !behind.is("::") && !behind.is("<");
+    if (i > 0 && at(i - 1).is("[") && declared_.is_lambda(i - 1)) return;  // [&, k]
+    if (at(end).is(")") && at(end + 1).word()) word(end + 1);
+    if (at(end).is(">") || at(end).is(",") || at(end).is(")"))
+      refuse(i, "no casts to pointers; ak::as<float4>(a) is an array as one of another type");
   }
 
   // (T)x and T(x) of a template's T, which may be a pointer.
   void cast(std::size_t open) const {
-    const auto is_parameter = [&](std::size_t i) {
-      const Name* name = at(i).word() ? declared_.find(i) : nullptr;
-      return name && name->kind == Name::Kind::parameter_type;
-    };
     const std::size_t close = at(open).match;
-    const bool converts = open > 0 && is_parameter(open - 1) && close != open + 1;
-    const Token& operand = at(close + 1);
-    const bool casts =
-        close == open + 2 && is_parameter(open + 1) &&
-        (operand.word() || operand.kind == Token::Kind::number || operand.is("(") || operand.is("&") || operand.is("*"));
-    if (converts || casts) refuse(converts ? open - 1 : open + 1, "of a template's T, static_cast<T>(x) is the only cast");
+    constexpr const char* const kWhy = "of a template's T, static_cast<T>(x) is the only cast";
+    if (open == 0) return;
+    const Token& before = at(open - 1);
+    if (const Name* name = before.word() ? declared_.find(open - 1) : nullptr;
+        name && name->kind == Name::Kind::parameter_type && close != open + 1)
+      refuse(open - 1, kWhy);
+    const bool of_operator = before.is(")") && open > 2 && at(open - 2).is("(") && at(open - 3).is("operator");
+    if ((before.word() && !is_keyword(before.text)) || before.is(">") || before.is("]") || before.is("sizeof") ||
+        before.is("alignof") || of_operator)
+      return;
+    if (declared_.after_type(open + 1) == close && declared_.may_be_pointer(open + 1, close)) refuse(open + 1, kWhy);
+  }
+
+  // ak::as<TYPE>(...): of a type that holds no pointer, and can be seen to.
+  void reading_as(std::size_t i) const {
+    std::size_t end = i + 1;
+    for (int depth = 0; at(end).is("<") || (depth > 0 && !at(end).is(";") && end < declared_.text().size()); ++end) {
+      if (at(end).is("<")) ++depth;
+      if (at(end).is(">") && --depth == 0) break;
+    }
+    if (!at(end).is(">") || !at(end + 1).is("(")) refuse(i, "ak::as<TYPE>(array): the type is written");
+    if (declared_.after_type(i + 2) != end || declared_.may_be_pointer(i + 2, end))
+      refuse(i, "ak::as<TYPE> is of numbers, vectors and structs of them, not of a template's parameter");
   }
 
   void word(std::size_t i) const {
@@ -110,8 +101,12 @@ class Gate {
     const std::string_view before = i > 0 ? at(i - 1).text : std::string_view();
     const bool keyword = is_keyword(text) || is_type_word(text);
     if (before == "." || before == "->") {
-      if (is_reserved(text) || text == "operator" || text == "template") refuse(i, "no such member");
-      if (!keyword || before == ".") return;
+      const bool type_of_lambda = before == "->" && i > 1 && (at(i - 2).is("mutable") || declared_.is_lambda_head(i - 2));
+      if (!type_of_lambda) {
+        if (is_reserved(text) || !(declared_.is_member(text) || is_prelude_member(text)) || text == "operator")
+          refuse(i, "no such member");
+        return check_array(declared_, i);
+      }
     }
     if (text == "ak") {
       if (!at(i + 1).is("::")) refuse(i, "it is the prelude's namespace; choose another name");
@@ -121,13 +116,15 @@ class Gate {
       if (i > 1 && at(i - 2).is("ak") && !is_prelude_name(text))
         refuse(i, "the prelude has no such function; use those that are described");
       if (is_reserved(text)) refuse(i, "no such member");
+      if (text == "as" && at(i - 2).is("ak")) reading_as(i);
+      if (!at(i - 2).is("ak")) check_array(declared_, i);
       return;
     }
     if (keyword) return placed(i);
     if (const auto instead = instead_of(text); !instead.empty()) refuse(i, std::string(instead));
-    if (is_built_in(text)) return;
+    if (is_built_in(text)) return check_array(declared_, i);
     if (!is_reserved(text)) {
-      if (declared_.find(i) || declared_.declared_at(i)) return;
+      if (declared_.find(i) || declared_.declared_at(i)) return check_array(declared_, i);
       if (std::ranges::count(names_.kernels, text)) return called(i);
       if (i > 1 && declared_.is_attribute(i - 2)) return;
       if ((before == "goto" || at(i + 1).is(":")) && declared_.is_label(text)) return;
@@ -140,6 +137,13 @@ class Gate {
   // Keywords that stand at certain places alone.
   void placed(std::size_t i) const {
     const Token& behind = at(i + 1);
+    if (at(i).is("void") && (behind.is("*") || behind.is("&") || behind.is("const") || behind.is(">") || behind.is(",")))
+      refuse(i, "void is what functions return that return nothing; no pointers to it");
+    if (is_specifier(at(i).text) && !begins_declaration(i)) refuse(i, "it stands before the type, where a declaration begins");
+    if (at(i).is("template") && !declared_.is_head(i)) refuse(i, "a template begins outside of functions and structs");
+    if ((at(i).is("class") || at(i).is("typename")) && i > 0 && !at(i - 1).is("<") && !at(i - 1).is(",") &&
+        !at(i + 2).is("{") && !begins_declaration(i))
+      refuse(i, "class and typename are for a template's parameters");
     if (at(i).is("__restrict__") && names_.parameters && names_.parameters->find("__restrict__") == std::string::npos)
       refuse(i, "the arrays may overlap, so that nothing is __restrict__");
     if (at(i).is("extern") && !behind.is("__shared__") && !declared_.begins_kernel(i))
@@ -148,6 +152,41 @@ class Gate {
     if (at(i).is("__global__") && (i == 0 || !at(i - 1).is("\"C\"")))
       refuse(i, "a kernel is extern \"C\" __global__ void NAME(...)");
     if (at(i).is("default") && !behind.is(":")) refuse(i, "default is a switch's alone");
+  }
+
+  static bool is_specifier(std::string_view word) {
+    constexpr std::string_view kSpecifiers[] = {"static",   "inline",          "constexpr",    "__shared__", "__device__",
+                                                "__host__", "__forceinline__", "__noinline__", "alignas",    "__align__"};
+    return std::ranges::find(kSpecifiers, word) != std::end(kSpecifiers);
+  }
+
+  bool begins_declaration(std::size_t i) const {
+    if (at(i).is("constexpr") && i > 0 && at(i - 1).is("if")) return true;
+    if ((at(i).is("alignas") || at(i).is("__align__")) && i > 0 && (at(i - 1).is("struct") || at(i - 1).is("class")))
+      return true;
+    while (i > 0) {
+      const Token& before = at(i - 1);
+      if (before.is(";") || before.is("{") || before.is("}") || before.is(":") || before.is("else") || before.is("do") ||
+          (before.is(">") && declared_.is_head(i - 1)))
+        return true;
+      if (before.is(")") || before.is("]")) {
+        const std::size_t open = before.match, word = open > 0 ? open - 1 : 0;
+        if (at(word).is("if") || at(word).is("for") || at(word).is("while") || at(word).is("switch") ||
+            at(word).is("constexpr"))
+          return true;
+        if (before.is("]") && declared_.is_attribute(open))
+          i = open;
+        else if (at(word).is("alignas") || at(word).is("__align__"))
+          i = word;
+        else
+          return false;
+        continue;
+      }
+      if (before.is("(")) return i > 1 && at(i - 2).is("for");
+      if (!is_specifier(before.text) && !before.is("extern") && !before.is("const")) return false;
+      --i;
+    }
+    return true;
   }
 
   // A kernel starts no kernel.
@@ -167,12 +206,17 @@ class Gate {
 std::string_view gate_rules() {
   return R"(One text in CUDA C++ of at most 16 KiB: the kernels that are asked for, extern "C" __global__ void NAME(the parameters as
 given), and before them what they use: __device__ functions, structs of values, templates of class T or int N, constexpr
-constants, using. Each comes before its use; none calls itself. Its names: those that it declares, threadIdx and its kin,
-barriers, shuffles, votes, atomics, mathematics, and ak::NAME as described.
-Not taken: preprocessor lines but #pragma unroll, strings and characters, backslashes, asm, std::, reinterpret_cast and
-const_cast (but (float4*)a of a pointer a is), unions, pointers in structs, function pointers, new, malloc, printf, assert,
-clocks, volatile, static or device variables, launches, cooperative groups, recursion, generic lambdas, arrays of more than
-65536 elements, names that begin with two underscores and are not CUDA's.)";
+constants, using. Each comes before its use and has a name of its own; none calls itself. Names: those declared, threadIdx and
+its kin, barriers, shuffles, votes, atomics, mathematics, and ak::NAME as described.
+Memory: no casts to pointers; ak::as<float4>(a) is array a as float4*, ak::as<unsigned>(s) scratch s as unsigned*, from arrays of
+numbers alone. Pointers have their value where declared. Own arrays, float b[8], are used by element, b[i], all subscripts given,
+i surely within; functions take them as float (&b)[8]. &a[i] of arrays and shared memory, of no own variable. One extern
+__shared__ array a text, of one type: ak::as<float>(s + 64) is its next part. What is read has been written.
+Not taken: preprocessor lines but #pragma unroll, strings, characters, backslashes, asm, std::, reinterpret_cast, const_cast,
+void*, unions, pointers in structs and arrays, function pointers, references returned, new, malloc, printf, assert, clocks,
+volatile, static or device variables, static behind a type, launches, cooperative groups, overloads, generic or nested lambdas,
+for (x : b), template or object calls in a struct's functions, arrays of more than 65536 elements, names that begin with two
+underscores and are not CUDA's.)";
 }
 
 std::string Refusal::text() const { return line == 0 ? why : fmt::format("line {}: '{}': {}", line, word, why); }

@@ -37,7 +37,7 @@ struct Refusal {
 /// or stays within its arrays, is not said. Linear in the text's length; throws nothing but bad_alloc.
 std::optional<Refusal> refused(std::string_view text, const GateNames& names);
 
-/// The same rules for a prompt, in some 150 words.
+/// The same rules for a prompt, in some 250 words.
 std::string_view gate_rules();
 
 }  // namespace ak::port

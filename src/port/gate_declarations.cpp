@@ -11,71 +11,6 @@
 
 namespace ak::port::gate {
 
-const Name* Declarations::find(std::size_t i) const {
-  const auto found = declared_.find(at(i).text);
-  if (found == declared_.end()) return nullptr;
-  const Name* innermost = nullptr;
-  for (const Name& name : found->second)
-    if (name.from <= i && i < name.to && (!innermost || name.from >= innermost->from)) innermost = &name;
-  return innermost;
-}
-
-std::size_t Declarations::after_arguments(std::size_t i) const {
-  int depth = 0;
-  for (; i < text_.size(); ++i) {
-    if (at(i).is("<")) ++depth;
-    if (at(i).is(">") && --depth == 0) return i + 1;
-    if (at(i).is("(")) i = at(i).match;
-    if (at(i).is(";") || at(i).is("{") || at(i).is("}") || at(i).is("=")) return 0;
-  }
-  return 0;
-}
-
-std::size_t Declarations::after_type(std::size_t i) const {
-  const std::size_t begin = i;
-  const auto qualifiers = [&] {
-    for (;; ++i) {
-      if (at(i).is("const") || at(i).is("constexpr") || at(i).is("static") || at(i).is("inline") || at(i).is("__shared__"))
-        continue;
-      if (at(i).is("extern") && at(i + 1).is("__shared__")) continue;
-      if ((at(i).is("alignas") || at(i).is("__align__")) && at(i + 1).is("(")) {
-        i = at(i + 1).match;
-        continue;
-      }
-      if (!is_attribute(i)) return;
-      i = at(i).match;
-    }
-  };
-  qualifiers();
-  if (is_type_word(at(i).text)) {
-    while (is_type_word(at(i).text)) ++i;
-  } else if (at(i).is("auto")) {
-    ++i;
-  } else if (at(i).is("ak") && at(i + 1).is("::") && is_prelude_type(at(i + 2).text)) {
-    i += 3;
-  } else if (const Name* name = at(i).word() ? find(i) : nullptr;
-             name && (name->kind == Name::Kind::type || name->kind == Name::Kind::parameter_type)) {
-    ++i;
-  } else {
-    return 0;
-  }
-  if (at(i).is("<") && i > begin && !is_type_word(at(i - 1).text)) {
-    i = after_arguments(i);
-    if (i == 0) return 0;
-  }
-  while (at(i).is("const")) ++i;
-  return i;
-}
-
-bool Declarations::is_attribute(std::size_t i) const { return at(i).is("[") && at(i + 1).is("[") && at(i + 1).joined; }
-
-std::size_t Declarations::after_stars(std::size_t i, bool* pointer) const {
-  for (;; ++i) {
-    if (pointer && at(i).is("*")) *pointer = true;
-    if (!at(i).is("*") && !at(i).is("&") && !at(i).is("const") && !at(i).is("__restrict__")) return i;
-  }
-}
-
 namespace {
 
 constexpr std::int64_t kMostElements = 1 << 16;  // of an array that a kernel declares
@@ -101,7 +36,31 @@ class Reader : public Declarations {
     if (is_reserved(word) || word == "threadIdx" || word == "blockIdx" || word == "blockDim" || word == "gridDim" ||
         word == "warpSize")
       refuse(i, "a name that is taken; choose another");
+    if (const Name* before = find(i); before && before->own_extents > 0)
+      refuse(i, "an array has that name here; choose another");
+    // A type's name stands for it alone, so that nothing hides what it is.
+    const auto type = [](Name::Kind kind) { return kind == Name::Kind::type || kind == Name::Kind::parameter_type; };
+    for (const Name& other : declared_[word]) {
+      const bool same = name.kind == Name::Kind::parameter_type && other.kind == Name::Kind::parameter_type;
+      if ((type(name.kind) || type(other.kind)) && !same) refuse(i, "a type has that name; choose another");
+    }
+    if (name.kind == Name::Kind::function) {
+      if (is_built_in(word) || is_prelude_name(word)) refuse(i, "a function of that name is there already; choose another");
+      for (const Name& other : declared_[word])
+        if (other.kind == Name::Kind::function && (other.to == text_.size() || name.to == text_.size() || other.to == name.to))
+          refuse(i, "there is a function of that name; each has a name of its own");
+    }
     declared_[word].push_back(name), naming_.insert(i);
+  }
+
+  // Behind the name at i: what is declared there.
+  Name variable(std::size_t type, std::size_t end, std::size_t name, std::size_t scope) const {
+    Name made{Name::Kind::variable, name, scope};
+    made.type = type;
+    for (std::size_t k = type; k < end; ++k) made.shared = made.shared || at(k).is("__shared__");
+    if (!made.shared)
+      for (std::size_t k = name + 1; at(k).is("["); k = at(k).match + 1) ++made.own_extents;
+    return made;
   }
 
   // ---- What stands outside of functions.
@@ -116,6 +75,7 @@ class Reader : public Declarations {
     expect(i + 1, "<", "behind template");
     const std::size_t close = after_arguments(i + 1);
     if (close == 0 || close == i + 3) refuse(i, "a template has parameters; there are no specialisations");
+    heads_.insert(i), heads_.insert(close - 1);
     const std::size_t item = close;
     std::vector<std::pair<std::size_t, Name>> parameters;
     for (std::size_t p = i + 2; p + 1 < close; ++p) {
@@ -132,7 +92,7 @@ class Reader : public Declarations {
     end = at(end).is("{") ? at(end).match : end;
     for (auto& [name, parameter] : parameters) parameter.to = end, declare(name, parameter);
     if (at(item).is("struct") || at(item).is("class")) return structure(item, true);
-    return function(item, text_.size(), false);
+    return function(item, text_.size(), false, true);
   }
 
   std::size_t after_assert(std::size_t i) const {
@@ -144,6 +104,9 @@ class Reader : public Declarations {
     expect(i + 2, "=", "behind using NAME");
     const std::size_t end = after_type(i + 3);
     if (end == 0) refuse(i + 3, "using NAME = TYPE; where the type is known");
+    if (may_be_pointer(i + 3, end)) refuse(i + 3, "no other name for a template's parameter; write the type itself");
+    for (std::size_t k = i + 3; k < end; ++k)
+      if (at(k).is("void")) refuse(k, "void is what functions return that return nothing");
     declare(i + 1, {Name::Kind::type, i + 1, scope});
     return expect(end, ";", "behind the type, which is no pointer and no array");
   }
@@ -155,10 +118,16 @@ class Reader : public Declarations {
     expect(open, "{", "behind a struct's name; there are no bases and no declarations without a body");
     if (find(name)) refuse(name, "there is one of that name already");
     const std::size_t close = at(open).match;
-    declare(name, {Name::Kind::type, name, text_.size()});
+    Name made{Name::Kind::type, name, text_.size()};
+    made.is_template = is_template;
+    declare(name, made);
     if (is_template)
       for (std::size_t k = open; k < close; ++k)
         if (at(k).is(at(name).text) && at(k + 1).is("<")) refuse(k, "a template does not use itself");
+    // No template of what is being made: what it calls would be what calls it.
+    for (std::size_t k = open + 1; k < close; ++k)
+      if (at(k).is(at(name).text) && (at(k - 1).is("<") || at(k + 1).is(">") || (at(k - 1).is(",") && at(k + 1).is(","))))
+        refuse(k, "a struct is no template's argument within itself");
     for (std::size_t k = open + 1; k < close;) k = member(k, name, close);
     return expect(close + 1, ";", "behind a struct");
   }
@@ -166,7 +135,7 @@ class Reader : public Declarations {
   std::size_t member(std::size_t i, std::size_t of, std::size_t close) {
     if (at(i).is(";")) return i + 1;
     if (at(i).is("static_assert")) return after_assert(i);
-    if (at(i).is("using")) return alias(i, close);
+    if (at(i).is("using")) refuse(i, "no using within a struct; define the name before it");
     if (at(i).is("struct") || at(i).is("class") || at(i).is("template"))
       refuse(i, "no structs and no templates within a struct; define them before it");
     std::size_t type = after_function_words(i);
@@ -174,11 +143,20 @@ class Reader : public Declarations {
     const std::size_t end = after_type(type);
     if (end == 0) refuse(type, "a member's type is expected, which is known before");
     const std::size_t name = after_stars(end);
-    if (at(name).is("operator") || at(name + 1).is("(")) return function(i, close, true);
-    const bool constant = at(i).is("static");
+    if (at(name).is("operator") || at(name + 1).is("(")) return function(i, close, true, false, of);
+    bool constant = false, fixed = false;
+    for (std::size_t k = i; k < end; ++k) {
+      constant = constant || at(k).is("static"), fixed = fixed || at(k).is("constexpr");
+      if (at(k).is("inline") || at(k).is("__shared__") || at(k).is("extern"))
+        refuse(k, "members are values, and static constexpr constants");
+    }
+    if (constant != fixed) refuse(i, "members are values, and static constexpr constants: nothing lasts from call to call");
     for (std::size_t k = end;;) {  // fields
       if (after_stars(k) != k) refuse(k, "members are values, neither pointers nor references; pass pointers on their own");
-      declare(k, {Name::Kind::variable, at(close).match, close});
+      Name field = variable(end, end, k, close);
+      field.from = at(close).match, field.type = type;
+      declare(k, field);
+      declare_member(k, field.own_extents);
       k = after_extents(k + 1);
       if (at(k).is("=")) {
         if (!constant)
@@ -188,6 +166,17 @@ class Reader : public Declarations {
       if (at(k).is(";")) return k + 1;
       k = expect(k, ",", "between members");
     }
+  }
+
+  // An array of one struct is no number of another, where `.NAME` is all there is to see.
+  void declare_member(std::size_t i, int extents) {
+    const auto [found, is_new] = members_.emplace(at(i).text, extents);
+    if (!is_new && found->second != extents)
+      refuse(i, "another struct has a member of that name with other subscripts; choose another");
+    if (extents != 1)
+      for (const std::string_view of : prelude_arrays_of(at(i).text))
+        for (std::size_t k = 0; k < text_.size(); ++k)
+          if (at(k).is(of)) refuse(i, fmt::format("ak::{} has an array of that name; choose another", of));
   }
 
   std::size_t after_function_words(std::size_t i) const {
@@ -200,7 +189,7 @@ class Reader : public Declarations {
     }
   }
 
-  std::size_t function(std::size_t i, std::size_t scope, bool member) {
+  std::size_t function(std::size_t i, std::size_t scope, bool member, bool is_template = false, std::size_t of = 0) {
     const std::size_t begin = i;
     bool constant = false;
     const std::size_t type = after_function_words(i);
@@ -218,6 +207,10 @@ class Reader : public Declarations {
       while (open < text_.size() && at(open).kind == Token::Kind::mark && !at(open).is("(")) ++open;
       if (open == name + 1) open = at(open).match + 1;  // operator()(
       if (open > name + 3 || !at(open).is("(")) refuse(name, "an operator of marks, with its parameters");
+      const Token& mark = at(name + 1);
+      if (mark.is("[") || mark.is("->") || mark.is("&") || mark.is(",") || mark.is("~") || (mark.is("=") && open == name + 2) ||
+          (mark.is("*") && at(open).match == open + 1))
+        refuse(name, "operators are (), and those of numbers: + - * / < > == and their like");
     }
     if (!at(open).is("(")) {
       if (member || !constant || after_stars(end) != end)
@@ -228,22 +221,33 @@ class Reader : public Declarations {
     std::size_t body = close + 1;
     while (at(body).is("const")) ++body;
     if (!at(body).is("{")) refuse(body, "a function has its body here; it is not declared before");
-    parameters(open, at(body).match);
+    for (std::size_t k = end; k < name; ++k)
+      if (at(k).is("&")) refuse(k, "a function returns a value or a pointer, no reference");
+    for (std::size_t k = type; k < end; ++k)
+      if (at(k).is("auto")) refuse(k, "a function has a type of its own; write it");
+    Name made{Name::Kind::function, at(body).match, scope};
+    made.is_template = is_template, made.type = type;
+    made.by_array = parameters(open, at(body).match, at(name).is("operator"));
+    if (member) {
+      member_bodies_.push_back({body, at(body).match, of, at(scope).match});
+      if (!at(name).is("operator")) members_.emplace(at(name).text, 0);
+    }
     statements(body);
-    if (!at(name).is("operator")) declare(name, {Name::Kind::function, at(body).match, scope});
+    if (!at(name).is("operator")) declare(name, made);
     return at(body).match + 1;
   }
 
   // constexpr int kA = 1, kB[2] = {1, 2};
   std::size_t constants(std::size_t i, std::size_t scope) {
-    const std::size_t end = declarators(i, scope, true, false);
+    const std::size_t end = declarators(i, i, scope, true, false);
     return expect(end, ";", "behind a constant");
   }
 
-  // Between ( and ), as far as the end of the body.
-  void parameters(std::size_t open, std::size_t scope) {
+  // Between ( and ), as far as the end of the body. Which of them take an array of the caller's own, by reference.
+  std::vector<bool> parameters(std::size_t open, std::size_t scope, bool values_alone = false) {
     const std::size_t close = at(open).match;
-    if (close == open + 1 || (at(open + 1).is("void") && close == open + 2)) return;
+    std::vector<bool> by_array;
+    if (close == open + 1 || (at(open + 1).is("void") && close == open + 2)) return by_array;
     for (std::size_t i = open + 1;;) {
       const std::size_t end = after_type(i);
       if (end == 0) refuse(i, "a parameter's type is expected, which is known before");
@@ -253,13 +257,23 @@ class Reader : public Declarations {
       bool pointer = false;
       std::size_t name = after_stars(end, &pointer);
       if (is_attribute(name)) name = at(name).match + 1;
-      if (at(name).word()) {
-        const bool array = at(name + 1).is("[");
-        declare(name, {Name::Kind::variable, name, scope, pointer || array});
+      by_array.push_back(at(name).is("(") && at(name + 1).is("&") && at(name + 2).word());
+      if (by_array.back()) {  // float (&v)[8]
+        if (at(name).match != name + 3 || !at(name + 4).is("[")) refuse(name, "an array by reference is float (&NAME)[8]");
+        Name made = variable(i, end, name + 3, scope);
+        made.from = name + 2;
+        declare(name + 2, made);
+        name += 4;
+        while (at(name).is("[")) name = at(name).match + 1;
+      } else if (at(name).word()) {
+        if (values_alone && (pointer || at(name + 1).is("["))) refuse(name, "an operator takes values and arrays by reference");
+        Name made{Name::Kind::variable, name, scope};
+        made.type = i;
+        declare(name, made);
         ++name;
         while (at(name).is("[")) name = at(name).match + 1;
       }
-      if (name == close) return;
+      if (name == close) return by_array;
       i = expect(name, ",", "between parameters, which have no values");
     }
   }
@@ -277,11 +291,15 @@ class Reader : public Declarations {
     const std::size_t name = k, open = name + 1;
     expect(open, "(", "behind a kernel's name");
     const std::string kernel(at(name).text);
+    if (is_reserved(kernel) || is_built_in(kernel) || is_keyword(kernel) || is_type_word(kernel) || kernel[0] == '_')
+      refuse(name, "a name that is taken; choose another");
     if (!std::ranges::count(names_.kernels, kernel)) {
       std::string all;
       for (const std::string& one : names_.kernels) all += (all.empty() ? "" : ", ") + one;
       refuse(name, fmt::format("no such kernel is asked for; the text defines {}", all));
     }
+    // As C's, which compilers call unasked, are not: memcpy, sincos.
+    if (kernel.find('_', 1) == kernel.npos) refuse(name, "a kernel is named for its function, f_1 of f");
     if (defined_.contains(kernel)) refuse(name, "it is defined already");
     if (names_.parameters) signature(name, open);
     const std::size_t body = at(open).match + 1;
@@ -292,19 +310,22 @@ class Reader : public Declarations {
     return at(body).match + 1;
   }
 
-  // The types of parameters, one a string: "const float*". `__restrict__` is no part of one.
+  // The types of parameters, one a string: "const float*". `__restrict__` is no part of one, nor what is const itself.
   static std::vector<std::string> types_of(const Text& text, std::size_t from, std::size_t to) {
     std::vector<std::string> types;
     if (from == to) return types;
     types.emplace_back();
     std::size_t words = 0;  // of this one
+    bool constant = false;
     for (std::size_t i = from; i < to; ++i) {
       const Token& token = text[i];
       if (token.is(",")) {
-        types.emplace_back(), words = 0;
+        types.emplace_back(), words = 0, constant = false;
       } else if (token.is("*")) {
-        types.back() += "*";
-      } else if (!token.is("__restrict__") && !token.is("const") && (words == 0 || is_type_word(token.text))) {
+        types.back() = (constant ? "const " : "") + types.back() + "*", constant = false;
+      } else if (token.is("const")) {
+        constant = true;
+      } else if (!token.is("__restrict__") && (words == 0 || is_type_word(token.text))) {
         types.back() += (words++ ? " " : "") + std::string(token.text);
       }
     }
@@ -351,15 +372,23 @@ class Reader : public Declarations {
   }
 
   // Of `a = 1, *b, c[4] = {}`: up to the ; or ) or : behind them. `i` is behind their type.
-  std::size_t declarators(std::size_t i, std::size_t scope, bool constant, bool any_type) {
+  std::size_t declarators(std::size_t type, std::size_t i, std::size_t scope, bool constant, bool any_type) {
     for (;;) {
       bool pointer = false;
       const std::size_t name = after_stars(i, &pointer);
       if (any_type && at(name).is("[")) {  // auto [a, b] =
+        const std::size_t value = at(name).match + 2;
+        const std::string_view made = at(value).is("ak") ? at(value + 2).text : std::string_view();
+        if (made != "warp_scan" && made != "block_scan" && made != "warp_rank" && made != "block_rank")
+          refuse(name, "auto [a, b] is of ak::warp_scan, block_scan, warp_rank and block_rank alone; name the struct");
         for (std::size_t k = name + 1; k < at(name).match; k += 2) declare(k, {Name::Kind::variable, k, scope});
         i = at(name).match + 1;
       } else {
-        declare(name, {Name::Kind::variable, name, scope, pointer || at(name + 1).is("[")});
+        const Name made = variable(type, i, name, scope);
+        if (pointer && (made.shared || at(name + 1).is("["))) refuse(name, "no arrays of pointers, and none in shared memory");
+        if (pointer && !at(name + 1).is("=") && !at(name + 1).is("(") && !at(name + 1).is("{") && !at(name + 1).is(":"))
+          refuse(name, "a pointer has its value where it is declared");
+        declare(name, made);
         i = after_extents(name + 1);
       }
       if (at(i).is("(") && (at(i).match == i + 1 || after_type(i + 1) != 0))
@@ -370,9 +399,12 @@ class Reader : public Declarations {
         if (at(i).is("(") || at(i).is("{") || at(i).is("[")) i = at(i).match;
       }
       if (constant) declared_[at(name).text].back().constant = value;
+      // f<A, B>(x) has a comma too
+      while (at(i).is(",") && !(at(after_stars(i + 1)).word() && goes_on(after_stars(i + 1) + 1)))
+        for (++i; i < text_.size() && !at(i).is(",") && !at(i).is(";") && !at(i).is(")"); ++i)
+          if (at(i).is("(") || at(i).is("{") || at(i).is("[")) i = at(i).match;
       if (!at(i).is(",")) return i;
       ++i;
-      if (!at(after_stars(i)).word() || !goes_on(after_stars(i) + 1)) return i;  // f<A, B>(x)
     }
   }
 
@@ -402,8 +434,42 @@ class Reader : public Declarations {
   }
 
   bool begins_statement(std::size_t i) const {
-    constexpr std::string_view kBefore[] = {";", "{", "}", ")", "else", "do", ":"};
+    constexpr std::string_view kBefore[] = {";", "}", "else", "do"};
+    if (at(i - 1).is("{")) return is_block(i - 1);
+    if (at(i - 1).is(")")) {
+      const std::size_t open = at(i - 1).match;
+      return at(open - 1).is("if") || at(open - 1).is("for") || at(open - 1).is("while") || at(open - 1).is("switch") ||
+             at(open - 1).is("constexpr");
+    }
+    if (at(i - 1).is(":")) return !of_choice(i - 1);
     return std::ranges::find(kBefore, at(i - 1).text) != std::end(kBefore);
+  }
+
+  // Whether { begins statements, not values.
+  bool is_block(std::size_t i) const {
+    if (std::ranges::count(lambda_bodies_, i)) return true;
+    constexpr std::string_view kBefore[] = {";", "}", ")", "else", "do", "const"};
+    if (at(i - 1).is("{")) return is_block(i - 1);
+    if (at(i - 1).is(":")) return !of_choice(i - 1);
+    return std::ranges::find(kBefore, at(i - 1).text) != std::end(kBefore);
+  }
+
+  // Whether a : is that of ?:, not a label's.
+  bool of_choice(std::size_t i) const {
+    int labels = 0;
+    while (i-- > 0) {
+      if (at(i).is(")") || at(i).is("]") || at(i).is("}")) {
+        if (at(i).is("}")) return false;
+        i = at(i).match;
+      } else if (at(i).is("?")) {
+        if (labels-- == 0) return true;
+      } else if (at(i).is(":")) {
+        ++labels;
+      } else if (at(i).is(";") || at(i).is("{") || at(i).is("(") || at(i).is("case")) {
+        return false;
+      }
+    }
+    return false;
   }
 
   void statements(std::size_t body) {
@@ -411,6 +477,14 @@ class Reader : public Declarations {
     for (std::size_t i = body + 1; i < at(body).match; ++i) {
       while (i > at(blocks.back()).match) blocks.pop_back();
       if (at(i).is("{")) blocks.push_back(i);
+      if (at(i).is("for")) {
+        int depth = 0;
+        for (std::size_t k = i + 2; at(i + 1).is("(") && k < at(i + 1).match && !at(k).is(";"); ++k) {
+          if (at(k).is("(") || at(k).is("[") || at(k).is("{")) k = at(k).match;
+          if (at(k).is("?")) ++depth;
+          if (at(k).is(":") && depth-- == 0) refuse(k, "no for over the elements; write for (int i = 0; i < N; ++i)");
+        }
+      }
       const std::size_t block_end = at(blocks.back()).match;
       if (at(i).is("if") || at(i).is("for") || at(i).is("while") || at(i).is("switch")) {
         if (at(i).is("while") && at(i - 1).is("}")) continue;  // of do
@@ -422,7 +496,7 @@ class Reader : public Declarations {
       } else if (at(i).is("struct") || at(i).is("class") || at(i).is("template")) {
         refuse(i, "no structs and no templates within functions; define them before");
       } else if (at(i).is("[") && !is_attribute(i) && begins_lambda(i)) {
-        lambda(i);
+        lambda(i, body);
       } else if (begins_statement(i)) {
         if (at(i).word() && at(i + 1).is(":") && !is_keyword(at(i).text)) labels_.insert(at(i).text);
         declaration(i, block_end);
@@ -441,8 +515,26 @@ class Reader : public Declarations {
       if (at(k).is("inline")) refuse(k, "no functions within functions");
     }
     const std::size_t name = after_stars(end);
+    const bool condition = at(i - 1).is("(") && !at(i - 2).is("for");
+    if (at(name).is("(") && !condition)
+      refuse(name, "a statement begins with a type: a name without brackets is expected behind it");
     if (any_type ? !at(name).word() && !at(name).is("[") : !at(name).word() || !goes_on(name + 1)) return;
-    declarators(end, scope, constant, any_type);
+    dynamic_shared(i, end, name);
+    declarators(i, end, scope, constant, any_type);
+  }
+
+  // All of a text's dynamic shared memory is one array: two would lie in one place.
+  void dynamic_shared(std::size_t i, std::size_t end, std::size_t name) {
+    if (!at(i).is("extern")) return;
+    if (may_be_pointer(i, end) || after_stars(end) != end)
+      refuse(i, "extern __shared__ TYPE NAME[]; of numbers, whose type is written");
+    std::string type(at(name).text);
+    for (std::size_t k = i; k < end; ++k)
+      if (!at(k).is("const") && at(k).word() && !at(k).is("alignas") && !at(k).is("__align__"))
+        type += " " + std::string(at(k).text);
+    if (dynamic_.empty()) dynamic_ = type;
+    if (type != dynamic_)
+      refuse(name, "dynamic shared memory has one name and one type; ak::as<float>(NAME + 8) is a part of it as another");
   }
 
   bool begins_lambda(std::size_t i) const {
@@ -452,18 +544,33 @@ class Reader : public Declarations {
     return !subscript && (behind.is("(") || behind.is("{") || behind.is("mutable"));
   }
 
-  void lambda(std::size_t i) {
+  void lambda(std::size_t i, std::size_t function_body) {
+    for (const std::size_t other : lambda_bodies_)
+      if (other < i && i < at(other).match) refuse(i, "no lambda within a lambda; write a __device__ function");
+    if (at(i - 1).is("return")) refuse(i, "no lambda is returned");
+    for (const MemberBody& one : member_bodies_)
+      if (one.open == function_body) refuse(i, "no lambda within a struct's function");
+    lambdas_.insert(i);
     const std::size_t close = at(i).match;
     std::size_t body = close + 1;
     while (body < text_.size() && !at(body).is("{") && !at(body).is(";"))
       body = at(body).is("(") ? at(body).match + 1 : body + 1;
     if (!at(body).is("{")) refuse(i, "a lambda has a body");
+    lambda_bodies_.push_back(body);
+    for (std::size_t k = close; k < body; ++k)
+      if (at(k).is("->")) {
+        const std::size_t end = after_type(k + 1);
+        if (end == 0 || after_stars(end) != body || at(end).is("&"))
+          refuse(k + 1, "a lambda returns a value or a pointer, of a type that is known");
+      }
     for (std::size_t k = i + 1; k < close; ++k)
       if (at(k).word() && at(k + 1).is("=")) declare(k, {Name::Kind::variable, k, at(body).match});
     if (at(close + 1).is("(")) parameters(close + 1, at(body).match);
   }
 
   const GateNames& names_;
+  std::string dynamic_;  // name and type
+  std::vector<std::size_t> lambda_bodies_;
 };
 
 }  // namespace

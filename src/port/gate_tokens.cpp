@@ -77,6 +77,11 @@ void Text::check_bytes() const {
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x20 && c != '\t' && !line_end) || byte == 0x7f)
       refuse_byte(i, fmt::format("{:#04x}", byte), "no control characters; spaces, tabs and line ends alone");
+    if (byte >= 0x80) {
+      const std::size_t bytes = character(text_.substr(i));
+      if (bytes == 0) refuse_byte(i, fmt::format("{:#04x}", byte), "a comment's letters are UTF-8");
+      i += bytes - 1;
+    }
   }
   for (std::size_t i = 0; i + 1 < text_.size(); ++i) {  // as c_tokens() passes over them; literals are refused there
     if (text_[i] != '/') continue;

@@ -175,7 +175,8 @@ const Words& kReserved = *new Words{"ak",     "std",     "cuda",    "nvcuda", "c
                                     "linux",  "unix",    "NULL",    "main"};
 
 // Made for the prelude's own functions: with them a number could become a pointer.
-const Words& kInner = *new Words{"each_word", "Words", "exchange_if_beyond", "before_tile_of", "prefetch"};
+const Words& kInner =
+    *new Words{"each_word", "Words", "exchange_if_beyond", "before_tile_of", "prefetch", "Same", "kOneOf", "kNumber"};
 
 struct Instead {
   std::string_view word, what;
@@ -190,7 +191,8 @@ constexpr Instead kInstead[] = {
     {"free", "no allocation; use local arrays, __shared__ or the scratch pointers"},
     {"alloca", "no allocation; use local arrays, __shared__ or the scratch pointers"},
     {"union", "no unions; use __float_as_int and its kin"},
-    {"reinterpret_cast", "no reinterpret_cast; use ak::load_pack, __float_as_int, or (float4*)a of a pointer parameter a"},
+    {"reinterpret_cast",
+     "no reinterpret_cast; ak::as<float4>(a) is an array as one of another type, __float_as_int the bits of a value"},
     {"const_cast", "no const_cast; the kernel's parameters say what may be written"},
     {"dynamic_cast", "no classes with virtual functions"},
     {"volatile", "no volatile; use ak::load_acquire and ak::store_release, or atomics"},
@@ -227,7 +229,7 @@ constexpr Instead kInstead[] = {
 };
 
 struct Prelude {
-  std::set<std::string, std::less<>> names, types;
+  std::set<std::string, std::less<>> names, types, members;
 };
 
 // What stands in its namespace itself: functions, constants, structs.
@@ -246,6 +248,7 @@ Prelude read_prelude() {
     if (token == "}") --depth;
     if (token == "(") ++round;
     if (token == ")") --round;
+    if (depth > 1 && word(token)) prelude.members.emplace(token);
     if (depth != 1 || round != 0 || !word(token)) continue;
     if (token == "struct" || token == "union") {
       std::size_t name = i + 1;
@@ -293,6 +296,17 @@ std::vector<std::string> built_ins() {
 
 bool is_prelude_name(std::string_view word) { return prelude().names.contains(word); }
 bool is_prelude_type(std::string_view word) { return prelude().types.contains(word); }
+
+bool is_prelude_member(std::string_view word) {
+  return word == "x" || word == "y" || word == "z" || word == "w" || prelude().members.contains(word);
+}
+
+std::vector<std::string_view> prelude_arrays_of(std::string_view word) {
+  if (word == "at") return {"Pack", "load_pack"};
+  if (word == "value") return {"Held", "Hold"};
+  if (word == "m" || word == "row") return {"Row", "Affine", "Compose"};
+  return {};
+}
 
 bool is_reserved(std::string_view word) {
   if (kReserved.contains(word) || begins(word, "ak_") || begins(word, "AK_") || begins(word, "cuda")) return true;

@@ -18,6 +18,10 @@ std::vector<std::string> built_ins();
 /// Of namespace ak in kernels/loop.cuh: what kernels may use.
 bool is_prelude_name(std::string_view word);
 bool is_prelude_type(std::string_view word);
+/// Of the prelude's structs, and CUDA's: what may stand behind a dot.
+bool is_prelude_member(std::string_view word);
+/// Where one of their members is an array, with one subscript: the names by which a text may come to have such a struct.
+std::vector<std::string_view> prelude_arrays_of(std::string_view word);
 
 /// Names that a text may neither use nor declare: compilers, or the emulator, have something of that name.
 bool is_reserved(std::string_view word);

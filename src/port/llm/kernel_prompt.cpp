@@ -24,12 +24,12 @@ and one block of code, in this form and nothing else:
 extern "C" __global__ void f_1(int n, const float* __restrict__ a, float* __restrict__ b, float* part) { ... }
 ```
 
-Launches run one after the other; each sees all that those before it wrote. Every kernel takes the parameters that are given below,
+Kernels of f are named f_1, f_2. Launches run one after the other; each sees all that those before it wrote. Every kernel takes the parameters that are given below,
 then a pointer for each scratch array, in order. Grid and block have one dimension. "threads": a multiple of 32, at most 1024.
 "blocks" and "elements": integers, names of the function's integer parameters and `sms` (multiprocessors) under + - * / % ( )
 min(a, b) max(a, b), in 64 bits; with less than one block a kernel is not launched. A launch may have "shared_bytes": N (dynamic,
 at most 49152) and "waits": true where its blocks wait for each other. "scratch" may be left out; its types are float, double, int
-and long long (int may be taken as unsigned*); its content is undefined unless "zeroed": true, which zeroes it before each call.
+and long long; its content is undefined unless "zeroed": true, which zeroes it before each call.
 
 Kernels are refused for
 - an access outside an array's length, a read of what nobody wrote, a write to what C does not write;
@@ -57,6 +57,7 @@ const, associative; room: `__shared__ T room[ak::kRoom]`; a block's or warp's fu
   unsigned load_acquire(const unsigned*), fetch_add(unsigned*, unsigned); void store_release(unsigned*, unsigned);
   void wait_until(f);  // one thread, until bool f(), which uses load_acquire
   int to_i32(T); long long to_i64(T);  // of reals, as C on x86
+  To* as<To>(array); bool aligned16(array);                         // float4 of floats, where their address allows
 )";
 
 constexpr std::string_view kSameBits =

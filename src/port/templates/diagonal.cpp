@@ -63,9 +63,9 @@ std::vector<Stage> wavefront_stages(const Work& work) {
     stage.scratch = {{tickets, loop::ScalarType::i32, loop::integer(1), true}, {done, loop::ScalarType::i32, blocks, true}};
     std::string text = opening(work);
     text += fmt::format("  const long long rows_ = {}, cols_ = {};\n", trips_text(outer), trips_text(inner));
-    text += fmt::format("  unsigned* const so_far_ = (unsigned*){};  // columns that all of a strip have\n", done);
+    text += fmt::format("  unsigned* const so_far_ = ak::as<unsigned>({});  // columns that all of a strip have\n", done);
     text += "  __shared__ unsigned ticket_room_[ak::kRoom];\n";
-    text += fmt::format("  const unsigned strip_ = ak::take_ticket((unsigned*){}, ticket_room_);\n", tickets);
+    text += fmt::format("  const unsigned strip_ = ak::take_ticket(ak::as<unsigned>({}), ticket_room_);\n", tickets);
     text += fmt::format("  const long long row_ = strip_ * {}LL + threadIdx.x;\n", shape.block);
     text += "  " + variable_text(outer, "row_") + "\n";
     text += fmt::format("  const long long behind_ = {}, steps_ = cols_ > 0 ? cols_ + behind_ : 0;\n", lag * (shape.block - 1));

@@ -182,7 +182,7 @@ class Exit {
     Kernel kernel;
     kernel.threads = block;
     kernel.blocks = blocks_for(work_, sweep_, block * unroll);
-    const std::string known = fmt::format("(unsigned long long*){}", first());
+    const std::string known = fmt::format("ak::as<unsigned long long>({})", first());
     kernel.body = opening(work_) + "  long long mine_ = ak::largest<long long>();\n";
     kernel.body += sweep_text(sweep_, [&](int indent, bool) {
       const std::string space(indent, ' ');

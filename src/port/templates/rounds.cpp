@@ -312,7 +312,7 @@ class Rounds {
   std::string first_thread() const { return shape_.grid ? "ak::thread() == 0" : "threadIdx.x == 0"; }
 
   void barrier(int indent) {
-    const std::string words = shape_.grid          ? fmt::format("ak::grid_barrier((unsigned*){}, ++barriers_);", arrived())
+    const std::string words = shape_.grid          ? fmt::format("ak::grid_barrier(ak::as<unsigned>({}), ++barriers_);", arrived())
                               : shape_.block == 32 ? "__syncwarp();"
                                                    : "__syncthreads();";
     text_ += fmt::format("{:{}}{}\n", "", indent, words);
@@ -360,7 +360,7 @@ class Rounds {
                                                             "  const long long {0}_count_ = {0}_behind_ - {0}_first_, {0}_end_ "
                                                             "= {1} + ({0}_count_ > 0 ? {0}_count_ * {2} + 7 : 0) / 8;\n",
                                                             name, end, size_of(held.type));
-      pointers += fmt::format("    {0}* const {1}_held_ = ({0}*)(held_ + {2}) - {1}_first_;\n", type, name, end);
+      pointers += fmt::format("    {0}* const {1}_held_ = ak::as<{0}>(held_ + {2}) - {1}_first_;\n", type, name, end);
       const std::string each =
           fmt::format("    for (long long at_ = {0}_first_ + threadIdx.x; at_ < {0}_behind_; at_ += blockDim.x) ", name);
       in += fmt::format("{0}{1}_held_[at_] = {1}[at_];\n", each, name);

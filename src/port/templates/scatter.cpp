@@ -381,7 +381,7 @@ class Scatter {
       return fmt::format("atomic{}({}, {});", each.op == "min" ? "Min" : "Max", to, value);
     const char* name = each.op == "+" ? "Add" : each.op == "&" ? "And" : each.op == "|" ? "Or" : "Xor";
     if (each.type == ScalarType::i64)
-      return fmt::format("atomic{}((unsigned long long*)({}), (unsigned long long)(long long)({}));", name, to, value);
+      return fmt::format("atomic{}(ak::as<unsigned long long>({}), (unsigned long long)(long long)({}));", name, to, value);
     return fmt::format("atomic{}({}, (int)({}));", name, to, value);
   }
 

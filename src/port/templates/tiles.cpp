@@ -120,7 +120,7 @@ class Printer {
       flat_opening(false);
       first_phase(false);
       for (const Carried& carried : phases_.carried)
-        line(fmt::format("if (threadIdx.x == 0) (({}*){})[blockIdx.x] = {}_block_.total;", state_of(carried), values(carried),
+        line(fmt::format("if (threadIdx.x == 0) ak::as<{}>({})[blockIdx.x] = {}_block_.total;", state_of(carried), values(carried),
                          carried.name));
       finish(stage, blocks, false);
     }
@@ -188,7 +188,7 @@ class Printer {
     rooms();
     if (tickets_count) {
       line("__shared__ unsigned ticket_room_[ak::kRoom];");
-      line(fmt::format("const unsigned block_ = ak::take_ticket((unsigned*){}, ticket_room_);", tickets()));
+      line(fmt::format("const unsigned block_ = ak::take_ticket(ak::as<unsigned>({}), ticket_room_);", tickets()));
     } else {
       line("const unsigned block_ = blockIdx.x;");
     }
@@ -370,17 +370,17 @@ class Printer {
   std::string before_text(const Carried& carried) const {
     const std::string op = op_of(carried), state = state_of(carried);
     if (in_words(carried))
-      return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, (unsigned long long*){2}, {0}_room_)", carried.name, op,
+      return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, ak::as<unsigned long long>({2}), {0}_room_)", carried.name, op,
                          values(carried));
     const char *flag = distance_ == 1 ? "" : " + phase_ * tiles_", *value = distance_ == 1 ? "" : " + 2ull * phase_ * tiles_";
     switch (across_) {
       case Across::rows:
         return carried.name + "_so_far_";
       case Across::waiting:
-        return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, (unsigned*){2}{4}, ({5}*){3}{6}, {0}_room_)",
+        return fmt::format("ak::before_tile(tile_, {0}_block_.total, {1}, ak::as<unsigned>({2}){4}, ak::as<{5}>({3}){6}, {0}_room_)",
                            carried.name, op, flags(carried), values(carried), flag, state, value);
       case Across::totals:
-        return fmt::format("ak::before_tile(tile_, (const {0}*){1}{2}, {3}, {4}_room_)", state, values(carried), flag, op,
+        return fmt::format("ak::before_tile(tile_, ak::as<{0}>({1}){2}, {3}, {4}_room_)", state, values(carried), flag, op,
                            carried.name);
     }
     return {};

@@ -55,7 +55,7 @@ Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
   gathers.body =
       opening(work) + warm_up_opening(work, sweep) + only_if_any(false) + setup + gather(packs) +
       fmt::format(
-          "  mine_ = ak::block_reduce(mine_, {0}, room_);\n  if (threadIdx.x == 0) (({1}*){2})[blockIdx.x] = mine_;\n"
+          "  mine_ = ak::block_reduce(mine_, {0}, room_);\n  if (threadIdx.x == 0) ak::as<{1}>({2})[blockIdx.x] = mine_;\n"
           "  if (blockIdx.x == 0 && threadIdx.x == 0) {3}[0] = gridDim.x;\n",
           partials.op(), partials.type(), parts, count);
   Kernel joins;
@@ -63,7 +63,7 @@ Stage Whole::two_launches(int block, int unroll, const Packs* packs) const {
   joins.blocks = loop::integer(1);
   joins.body = opening(work) + only_if_any(true) + partials.declarations(2) +
                fmt::format(
-                   "  __shared__ {0} room_[ak::kRoom];\n  const {0}* parts_ = (const {0}*){2};\n  {0} mine_ = {1}.identity();\n"
+                   "  __shared__ {0} room_[ak::kRoom];\n  const {0}* parts_ = ak::as<{0}>({2});\n  {0} mine_ = {1}.identity();\n"
                    "  for (int part_ = threadIdx.x; part_ < {3}[0]; part_ += blockDim.x) mine_ = {1}(mine_, parts_[part_]);\n"
                    "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
                    partials.type(), partials.op(), parts, count, result("mine_"), closing(work, 4));
@@ -83,9 +83,9 @@ Stage Whole::last_block(int block, int unroll, const Packs* packs) const {
   kernel.body =
       opening(work) + warm_up_opening(work, sweep) + only_if_any(true) + setup + gather(packs) +
       fmt::format(
-          "  __shared__ unsigned ticket_room_[ak::kRoom];\n  {0}* partials_ = ({0}*){2};\n"
+          "  __shared__ unsigned ticket_room_[ak::kRoom];\n  {0}* partials_ = ak::as<{0}>({2});\n"
           "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) partials_[blockIdx.x] = mine_;\n"
-          "  if (!ak::is_last_block((unsigned*){3}, ticket_room_)) return;\n  mine_ = {1}.identity();\n"
+          "  if (!ak::is_last_block(ak::as<unsigned>({3}), ticket_room_)) return;\n  mine_ = {1}.identity();\n"
           "  for (unsigned part_ = threadIdx.x; part_ < gridDim.x; part_ += blockDim.x) mine_ = {1}(mine_, partials_[part_]);\n"
           "  mine_ = ak::block_reduce(mine_, {1}, room_);\n  if (threadIdx.x == 0) {{\n{4}{5}  }}\n",
           partials.type(), partials.op(), parts, ended, partials.finish(4, "mine_"), closing(work, 4));

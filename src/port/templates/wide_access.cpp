@@ -159,7 +159,7 @@ std::string Packs::loads(int indent) const {
   for (const Strip& strip : strips_) {
     if (!strip.read) continue;
     for (const std::int64_t at : strip.wide)
-      text += fmt::format("{:{}}ak::load16({}[u_] + {}, &{});\n", "", indent, strip.name, at - strip.from,
+      text += fmt::format("{:{}}ak::load16({}[u_], {}, &{});\n", "", indent, strip.name, at - strip.from,
                           loop::c_text(element_at(strip, at)));
     for (const std::int64_t at : strip.single)
       text +=
@@ -173,7 +173,7 @@ std::string Packs::stores(int indent) const {
   for (const Strip& strip : strips_)
     for (const std::int64_t at : strip.wide)
       if (strip.written)
-        text += fmt::format("{:{}}ak::store16(&{}, {}[u_] + {});\n", "", indent, loop::c_text(element_at(strip, at)),
+        text += fmt::format("{:{}}ak::store16(&{}, {}[u_], {});\n", "", indent, loop::c_text(element_at(strip, at)),
                             strip.name, at - strip.from);
   return text;
 }

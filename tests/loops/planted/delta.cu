@@ -4,7 +4,7 @@
 // right: of 64 threads: kThreads = 128 => kThreads = 64
 // right: of 256 threads: kThreads = 128 => kThreads = 256
 // wrong race: from the array itself: before.set ? before.value[0] : 5 => i ? a[i - 1] : 5
-// wrong value: first of every tile: ak::before_tile(tile, mine.total, op, flags, (ak::Held<int>*)tiles, room) => op.identity()
+// wrong value: first of every tile: ak::before_tile(tile, mine.total, op, flags, ak::as<ak::Held<int>>(tiles), room) => op.identity()
 // wrong value: first of every warp: mine.before => ak::warp_scan(step, op).before
 // wrong value: of what is not there too: if (i < n) step = {a[i], 1}; => if (i < n) step = {a[i], i % 32 != 31};
 constexpr int kThreads = 128;
@@ -17,6 +17,6 @@ __global__ void planted(int n, int* a, unsigned* tickets, unsigned* flags, int* 
   ak::Held<int> step = op.identity();
   if (i < n) step = {a[i], 1};
   const ak::Scanned<ak::Held<int>> mine = ak::block_scan(step, op, room);
-  const ak::Held<int> before = op(ak::before_tile(tile, mine.total, op, flags, (ak::Held<int>*)tiles, room), mine.before);
+  const ak::Held<int> before = op(ak::before_tile(tile, mine.total, op, flags, ak::as<ak::Held<int>>(tiles), room), mine.before);
   if (i < n) a[i] = step.value[0] - (before.set ? before.value[0] : 5);
 }

@@ -27,7 +27,7 @@ __global__ void planted(int n, int* count, const int* at) {
   for (int c = mine; c < lead; c += all) one(share, at[c]);
   for (int p = mine; p < packs; p += all) {
     int four[4];
-    ak::load16(four, at + lead + 4 * p);
+    ak::load16(four, 0, at + lead + 4 * p);
     for (int lane = 0; lane < 4; ++lane) one(share, four[lane]);
   }
   for (int c = lead + 4 * packs + mine; c < rest; c += all) one(share, at[c]);

@@ -48,7 +48,7 @@ __global__ void planted(int n, int* a, const int* b, unsigned long long* words, 
   const bool wide = start >= 0 && start + kTile <= cols;
   int pack[kPacks][4], own[kPacks], carry = 0;
   for (int u = 0; u < kPacks; ++u) {
-    if (wide) ak::load16(pack[u], b + first + 128 * u);
+    if (wide) ak::load16(pack[u], 0, b + first + 128 * u);
     int sum = 0;
     for (int lane = 0; lane < 4; ++lane) {
       const int at = first + 128 * u + lane;
@@ -70,6 +70,6 @@ __global__ void planted(int n, int* a, const int* b, unsigned long long* words, 
       pack[u][lane] = sum;
       if (!wide) a[at] = sum;
     }
-    if (wide) ak::store16(a + first + 128 * u, pack[u]);
+    if (wide) ak::store16(a + first + 128 * u, pack[u], 0);
   }
 }

@@ -10,7 +10,7 @@
 // wrong value: neighbours not shifted: near[u][lane + 2] => near[u][lane + 1]
 // wrong value: the pack beside it from the wrong end: near[u][0] = b[c - 1] => near[u][0] = b[c + 3]
 // wrong race: packs of two threads: return p + u * all => return p + u
-// wrong value: the first pack alone is stored: ak::store16(a + c, out) => if (u == 0) ak::store16(a + c, out)
+// wrong value: the first pack alone is stored: ak::store16(a + c, out, 0) => if (u == 0) ak::store16(a + c, out, 0)
 constexpr int kThreads = 128, kPacks = 2, kItems = 8;
 __device__ int until_aligned(const float* a, int cols) { return cols < 8 ? 0 : ak::until_aligned16(a); }
 __device__ void one(float* a, const float* b, int c) { a[c] = b[c - 1] + b[c] + b[c + 1]; }
@@ -28,7 +28,7 @@ __global__ void planted(int n, float* __restrict__ a, const float* __restrict__ 
       const int c = lead + 4 * pack_of(p, u, all);
       if (c + 4 > lead + 4 * packs) break;
       near[u][0] = b[c - 1];
-      ak::load16(near[u] + 1, b + c);
+      ak::load16(near[u], 1, b + c);
       near[u][5] = b[c + 4];
     }
 #pragma unroll
@@ -37,7 +37,7 @@ __global__ void planted(int n, float* __restrict__ a, const float* __restrict__ 
       if (c + 4 > lead + 4 * packs) break;
       float out[4];
       for (int lane = 0; lane < 4; ++lane) out[lane] = near[u][lane] + near[u][lane + 1] + near[u][lane + 2];
-      ak::store16(a + c, out);
+      ak::store16(a + c, out, 0);
     }
   }
   for (int c = lead + 4 * packs + mine; c < cols; c += all) one(a, b, c);
