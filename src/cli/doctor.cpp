@@ -10,7 +10,7 @@
 #include "cli/misspelt.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
-#include "emulate/box.hpp"
+#include "base/box.hpp"
 #include "emulate/emulate.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -149,7 +149,7 @@ Check check_loops(const Settings& settings) {
     loop::EmulatorOptions options;
     options.worker = settings.worker;
     loop::Emulator("extern \"C\" __global__ void nothing() {}", {"nothing"}, options);
-    if (const std::string missing = loop::missing_from_box(); !missing.empty())
+    if (const std::string missing = missing_from_box(); !missing.empty())
       return {"loops", Health::note, "this system lacks " + missing, "run kernels that others wrote elsewhere"};
     return {"loops", Health::good, fmt::format("{}, {}", analyser, compiler), ""};
   } catch (const Error& error) {

@@ -120,6 +120,7 @@ class Merging {
     if (!state_.hardware.takes(r)) return void(++passed_over_);
     const std::string of = fmt::format("{} {}", r.kind, r.key);
     if (const std::string damage = damage_of(r); !damage.empty()) return refuse(of, damage);
+    if (const std::string why = refused_text(r); !why.empty()) return refuse(of, why);
     const auto stands = into_.find_work(r.kind, r.key);
     if (const auto why = stands ? stays(*stands, r) : std::nullopt) return stood(of, *why);
     if (!state_.dry_run) into_.put_work(r);

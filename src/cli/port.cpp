@@ -55,7 +55,7 @@ struct PortState {
 
   double seconds_each() const { return seconds > 0 ? seconds : llm.empty() ? 60 : 600; }
   bool all = false, verdict = false, prompt = false, json = false, quick = false;
-  std::string arm{port::name(port::PromptArm::skeleton)}, llm, proposer, goal = "right", attempts;
+  std::string arm{port::name(port::PromptArm::skeleton)}, llm, proposer, goal = "right", attempts, rounds, proposals;
 };
 
 constexpr const char* kAnalysis = "analysis";
@@ -285,6 +285,16 @@ class Ports {
     asking.model = settings_.llm_model.empty() ? settings_.llm.substr(0, settings_.llm.find(':')) : settings_.llm_model;
     asking.arm = arm(), asking.templates = state_.proposer != kLlmAlone;
     asking.rules.goal = state_.goal == "speed" ? port::Goal::speed : port::Goal::right;
+    const auto number = [](const char* option, const std::string& word, int& to) {
+      if (word.empty()) return;
+      const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), to);
+      if (error != std::errc() || end != word.data() + word.size() || to < 0 || to > 100)
+        refuse(option, word, "a number from 0 to 100");
+    };
+    number("--rounds", state_.rounds, asking.rules.with_feedback);
+    number("--proposals", state_.proposals, asking.rules.anew);
+    if (asking.rules.with_feedback + asking.rules.anew == 0)
+      throw Error(ErrorCode::invalid_argument, "--rounds 0 --proposals 0: nobody would be asked; leave out --llm");
     asking.tokens_left = std::make_shared<std::atomic<std::int64_t>>(settings_.llm_tokens);
     return asking;
   }
@@ -477,7 +487,7 @@ class Ports {
     return gpu;
   }
 
-  void add_attempt(const port::Tried& tried, port::Entry& entry) const {
+  void add_attempt(const port::Tried& tried, const std::string& part, port::Entry& entry) const {
     port::Attempt attempt;
     attempt.llm = tried.asked.has_value(), attempt.what = tried.asked ? asking_->model : port::tactic_text(tried.candidate);
     attempt.status = tried.status, attempt.why = tried.why;
@@ -487,7 +497,8 @@ class Ports {
       attempt.tokens = asked->tokens, attempt.seconds = asked->seconds;
       entry.llm_tokens += asked->tokens, entry.llm_retries += asked->number > 1;
     }
-    entry.attempts.push_back(std::move(attempt));
+    attempt.part = part;
+    (part.empty() ? entry.attempts : entry.further).push_back(std::move(attempt));
   }
 
   void finish(const port::PortRequest& request, const std::string& macros, const port::Ported& ported, port::Entry& entry) {
@@ -495,7 +506,8 @@ class Ports {
     const std::string part = macros + (macros.empty() || request.call.values.empty() ? "" : " ") + text(request.call);
     const port::Tried* best = nullptr;
     for (const port::Tried& tried : ported.tried) {
-      if (first) add_attempt(tried, entry);
+      // Of a further part, what a language model was asked: its tokens were spent.
+      if (first || tried.asked) add_attempt(tried, first ? "" : part.empty() ? "other calls" : part, entry);
       if (attempts_ && tried.asked) attempts_->add(entry, part, asking_->model, tried);
       if (tried.passed() && !best) best = &tried;
     }
@@ -517,7 +529,8 @@ class Ports {
     if (winner.kernels.empty() || !resources_) return;
     if (const bool llms = loop::by_llm(winner); llms && settings_.llm_code != LlmCode::kept) {
       entry.kept = false;
-      entry.note += fmt::format("{}an LLM wrote its kernel, which AK_LLM_CODE=kept alone keeps", entry.note.empty() ? "" : "; ");
+      entry.note +=
+          fmt::format("{}an LLM wrote its kernel, which AK_LLM_CODE=kept alone keeps", entry.note.empty() ? "" : "; ");
     } else {
       const std::string key = loop::winner_key(request.function, request.call, describe(hardware_), llms);
       store_->put_work({std::string(loop::kLoop), key, loop::write_json(winner), loop::pack_images(ported.images)});
@@ -623,6 +636,9 @@ void add_port(Program& program) {
               "when a language model's attempts end: with the first right one, or for speed when all are made")
       .one_of({"right", "speed"})
       .shows_default();
+  command.option("--rounds", state->rounds,
+                 "how many answers it is asked for that are told of the one before and what was wrong with that (5)");
+  command.option("--proposals", state->proposals, "how many it is asked for behind them that know of none before (5)");
   command.option("--attempts", state->attempts,
                  "a file for each of its attempts: a line of JSON with prompt, reply, class and times");
   command.flag("--json", state->json, "with --verdict: JSON instead of text");
@@ -642,6 +658,9 @@ void add_port(Program& program) {
     if (state->json && !state->verdict) throw Error(ErrorCode::invalid_argument, "--json: it goes with --verdict");
     if (state->llm.empty() && !state->attempts.empty())
       throw Error(ErrorCode::invalid_argument, "--attempts: it goes with --llm");
+    if (state->llm.empty() && !(state->rounds + state->proposals).empty())
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{}: it goes with --llm", state->rounds.empty() ? "--proposals" : "--rounds"));
     if (!state->proposer.empty() && state->llm.empty() != (state->proposer == kTemplates))
       throw Error(ErrorCode::invalid_argument, fmt::format("--proposer {}: it {} --llm", state->proposer,
                                                            state->llm.empty() ? "goes with" : "does not go with"));

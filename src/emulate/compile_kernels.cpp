@@ -17,9 +17,12 @@
 #include "base/environment.hpp"
 #include "base/sanitized.hpp"
 #include "base/text.hpp"
+#include "emulate/lines.hpp"
 
 namespace ak::loop {
 namespace {
+
+constexpr const char* kPattern = "-ftrivial-auto-var-init=pattern";
 
 bool on_path(std::string_view program) {
   if (program.find('/') != program.npos) return ::access(std::string(program).c_str(), X_OK) == 0;
@@ -44,10 +47,23 @@ std::size_t after_word(std::string_view text, std::size_t at, std::string_view w
   return end < text.size() && name_goes_on(text[end]) ? text.npos : end;
 }
 
+// Behind the comment that begins here; `at` itself where none does.
+std::size_t after_comment(std::string_view text, std::size_t at) {
+  const std::string_view two = text.substr(at, 2);
+  if (two != "//" && two != "/*") return at;
+  const std::size_t end = two == "//" ? text.find('\n', at) : text.find("*/", at + 2);
+  return end == text.npos ? text.size() : end + (two == "//" ? 0 : 2);
+}
+
 // `extern __shared__ float s[];` is the dynamic shared memory under a name of the kernel's own.
 std::string with_dynamic_shared(std::string_view text) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
+    if (const std::size_t behind = after_comment(text, at); behind > at) {
+      out.append(text.substr(at, behind - at));
+      at = behind;
+      continue;
+    }
     const std::size_t end = after_word(text, at, "extern");
     if (end != text.npos) {
       std::size_t next = end;
@@ -130,7 +146,9 @@ std::string find_compiler(const std::string& chosen) {
 
 std::string kernels_source(const std::string& text, const std::vector<std::string>& kernels) {
   std::string source = table_text();
-  source.append(embedded_text("shim.cuh")).append("namespace {\n#line 1 \"kernel\"\n").append(with_dynamic_shared(text));
+  source.append(embedded_text("shim.cuh")).append("namespace {\n");
+  source += text.find(kKernelLines) == text.npos ? kKernelLines : fmt::format("#line {} \"prelude\"\n", kPreludeLines + 1);
+  source += with_dynamic_shared(text);
   source +=
       "\n}\n#line 1 \"kernels\"\nextern \"C\" {\nextern __attribute__((visibility(\"hidden\"))) constexpr ak_emulated::Kernel "
       "ak_kernels[] = {\n";
@@ -155,12 +173,17 @@ std::string compile_kernels(const std::string& folder, const std::string& compil
   }
   // -O1: what the text says is what is watched; optimisation beyond it moves reads to where the text has none.
   auto compile = command, link = command;
+  // A variable without a value has one that is right nowhere, rather than whatever makes the code shortest; g++ before 12 knows
+  // no such.
+  auto asks = command;
+  asks.insert(asks.end(), {kPattern, "-E", "-x", "c++", "/dev/null"});
+  if (succeeds(asks, folder)) compile.push_back(kPattern);
   for (const char* const flag : {"-std=c++17",
                                  "-O1",
                                  "-fPIC",
                                  "-fvisibility=hidden",
                                  "-w",
-                                 "-fsanitize=thread,bounds,alignment",
+                                 "-fsanitize=thread,alignment",
                                  "-fno-sanitize-recover=all",
                                  "-fsanitize-coverage=trace-pc",
                                  "-ffp-contract=off",
@@ -180,10 +203,10 @@ std::string compile_kernels(const std::string& folder, const std::string& compil
                                  "kernels.o"})
     compile.push_back(flag);
   if (clang)
-    compile.insert(compile.end(), {"-mllvm", "-tsan-distinguish-volatile=1"});
+    compile.insert(compile.end(), {"-fsanitize=bounds", "-mllvm", "-tsan-distinguish-volatile=1"});
   else
-    compile.insert(compile.end(),
-                   {"--param=tsan-distinguish-volatile=1", "-fno-tree-loop-distribute-patterns", "-fno-tree-vectorize"});
+    compile.insert(compile.end(), {"-fsanitize=bounds-strict", "--param=tsan-distinguish-volatile=1",
+                                   "-fno-tree-loop-distribute-patterns", "-fno-tree-vectorize"});
   for (const char* const flag :
        {"-std=c++17", "-O2", "-w", "-fPIC", "-shared", "-nostartfiles", "-nodefaultlibs", "-fno-exceptions", "-Wl,-z,now",
         "-Wl,-z,defs", "kernels.o", "hooks.cpp", "-lm", "-lc", "-lgcc", "-o", "object.so"})

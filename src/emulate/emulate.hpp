@@ -86,7 +86,7 @@ struct Fault {
   std::string array;          // of a race and of accesses outside or not initialised; empty: none
   std::int64_t element = 0;   // of it, in elements of its type; may be negative
   ThreadPlace first, second;  // the access that was found, and of a race the earlier one
-  int line = 0;               // of the kernels' text, where known
+  int line = 0;               // of the kernels' text without the prelude, where known
   std::string text;           // all of it in one line for a person
 
   bool operator==(const Fault&) const = default;

@@ -22,13 +22,13 @@
 #include <system_error>
 #include <vector>
 
+#include "base/box.hpp"
 #include "base/build.hpp"
 #include "base/environment.hpp"
 #include "base/landlock.hpp"
 #include "base/sanitized.hpp"
 #include "base/text.hpp"
 #include "base/thread.hpp"
-#include "emulate/box.hpp"
 #include "emulate/compile_kernels.hpp"
 #include "emulate/grid.hpp"
 #include "worker/channel.hpp"

@@ -106,13 +106,16 @@ const ak_emulated::Table Grid::kTable = {
       running_->stop(std::move(fault));
     },
     [](void* to, const void* from, unsigned long bytes) {
-      running_->access(reinterpret_cast<std::uintptr_t>(from), static_cast<unsigned>(bytes), ak_emulated::kRead);
-      running_->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      running_->access_range(reinterpret_cast<std::uintptr_t>(from), bytes, ak_emulated::kRead);
+      running_->access_range(reinterpret_cast<std::uintptr_t>(to), bytes, ak_emulated::kWrite);
       std::memmove(to, from, bytes);
     },
     [](void* to, int value, unsigned long bytes) {
-      running_->access(reinterpret_cast<std::uintptr_t>(to), static_cast<unsigned>(bytes), ak_emulated::kWrite);
+      running_->access_range(reinterpret_cast<std::uintptr_t>(to), bytes, ak_emulated::kWrite);
       std::memset(to, value, bytes);
+    },
+    [](const void* at, unsigned long bytes, unsigned how) {
+      running_->access_range(reinterpret_cast<std::uintptr_t>(at), bytes, how);
     },
     [](const void* at, unsigned long long alignment, int line) {
       const auto address = reinterpret_cast<std::uintptr_t>(at);

@@ -111,6 +111,7 @@ class Grid {
   static void crashed(int signal);
   static void ticked(int, siginfo_t*, void* context);
   void access(std::uintptr_t address, unsigned bytes, unsigned how);
+  void access_range(std::uintptr_t address, std::uint64_t bytes, unsigned how);
   void atomic(std::uintptr_t address, unsigned bytes, unsigned how);
   int block_barrier(int predicate, int line);
   std::uint64_t warp_op(WarpOp op, unsigned mask, std::uint64_t value, int source, int line);

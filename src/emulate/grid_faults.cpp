@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "emulate/grid.hpp"
+#include "emulate/lines.hpp"
 
 namespace ak::loop {
 
@@ -51,7 +52,8 @@ void Grid::add(Fault fault) {
       return;
   if (result_.faults.size() >= kMost) return;
   std::string text = fmt::format("{}: kernel {}", name(fault.kind), fault.kernel);
-  if (fault.line > 0) text += fmt::format(", line {}", fault.line);
+  if (fault.line > 0) text += ", " + line_text(fault.line);
+  if (fault.line > kPreludeLines) fault.line = 0;
   if (fault.first.block >= 0) text += fmt::format(", block {} thread {}", fault.first.block, fault.first.thread);
   if (fault.kind == FaultKind::steps && fault.text.empty())
     fault.text = fmt::format("not ended after {} steps", message_->request.steps);

@@ -127,6 +127,16 @@ void Grid::access(std::uintptr_t address, unsigned bytes, unsigned how) {
   watch(address, bytes, write, false, *location);
 }
 
+// Of any length: what lies outside stops the run before its size matters.
+void Grid::access_range(std::uintptr_t address, std::uint64_t bytes, unsigned how) {
+  constexpr std::uint64_t kPiece = 1 << 16;
+  for (; bytes > 0; address += kPiece) {
+    const std::uint64_t piece = std::min(bytes, kPiece);
+    access(address, static_cast<unsigned>(piece), how);
+    bytes -= piece;
+  }
+}
+
 void Grid::atomic(std::uintptr_t address, unsigned bytes, unsigned how) {
   Thread& thread = *thread_;
   if (address - stacks_.begin(thread.stack) < Stacks::kBytes) return;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "emulate/grid.hpp"
+#include "emulate/lines.hpp"
 
 namespace ak::loop {
 
@@ -43,8 +44,8 @@ bool Grid::release_barrier(Block& block) {
     const Thread& first = block.threads[static_cast<std::size_t>(thread.index / kWarp * kWarp)];
     if (thread.line != first.line)
       return diverged(thread, first,
-                      fmt::format("it waits at __syncthreads, while thread {} of its warp waits at that of line {}",
-                                  first.index, first.line));
+                      fmt::format("it waits at __syncthreads, while thread {} of its warp waits at that of {}", first.index,
+                                  line_text(first.line)));
   }
   if (block.epoch >= kLatest) {
     add(fault(FaultKind::steps));
@@ -80,14 +81,15 @@ std::uint64_t Grid::warp_op(WarpOp op, unsigned mask, std::uint64_t value, int s
   };
   if (!(mask >> lane & 1)) diverged(fmt::format("its mask {:#x} leaves out its own lane {}", mask, lane), -1);
   Warp& warp = block_->warps[static_cast<std::size_t>(thread.index / kWarp)];
-  const Thread* const met = warp.waiting ? &block_->threads[static_cast<std::size_t>(first + std::countr_zero(warp.waiting))] : nullptr;
+  const Thread* const met =
+      warp.waiting ? &block_->threads[static_cast<std::size_t>(first + std::countr_zero(warp.waiting))] : nullptr;
   warp.alike = !met || (warp.alike && met->op == op && met->mask == mask && (op == WarpOp::barrier || met->line == line));
   for (int t = first; !warp.alike && t < std::min(first + kWarp, static_cast<int>(block_->threads.size())); ++t) {
     const Thread& other = block_->threads[static_cast<std::size_t>(t)];
     if (other.state != State::warp || !(mask >> (t - first) & 1) || !(other.mask >> lane & 1)) continue;
     if (other.op != op || (op != WarpOp::barrier && other.line != line))
-      diverged(fmt::format("thread {} of its warp, which its mask names, waits at another function of the warp, in line {}", t,
-                           other.line),
+      diverged(fmt::format("thread {} of its warp, which its mask names, waits at another function of the warp, in {}", t,
+                           line_text(other.line)),
                t);
     if (other.mask != mask) diverged(fmt::format("its mask is {:#x}, that of thread {} {:#x}", mask, t, other.mask), t);
   }
@@ -165,9 +167,9 @@ void Grid::report_stuck(Block& block) {
     found.text = fmt::format("it waits at {} for ever", where);
     if (other) {
       found.second = {block.index, other->index, ThreadPlace::Access::none};
-      found.text += fmt::format(
-          ": thread {} {}", other->index,
-          other->state == State::done ? std::string("has ended") : fmt::format("waits elsewhere, in line {}", other->line));
+      found.text += fmt::format(": thread {} {}", other->index,
+                                other->state == State::done ? std::string("has ended")
+                                                            : fmt::format("waits elsewhere, in {}", line_text(other->line)));
     }
   }
   found.first = {block.index, waits->index, ThreadPlace::Access::none};

@@ -44,12 +44,17 @@ class Arms {
       if (const double bytes = array_bytes(function, sizes_[s].integers); bytes > of_.gpu.device_bytes)
         throw Error(ErrorCode::out_of_memory, fmt::format("its arrays take {:.0f} bytes of device memory, {:.0f} may be taken",
                                                           bytes, of_.gpu.device_bytes));
+      std::vector<std::size_t> order;
+      std::vector<const LoopPlan*> here;
+      for (std::size_t i = 0; i < all.size(); ++i)
+        if (of_.may_run(*passed[i], sizes_[s])) order.push_back(i), here.push_back(all[i]);
+      if (here.empty()) throw Error(ErrorCode::out_of_memory, "no kernel is proven at it");
       LoopTimer timer(resources, function, of_.roles, of_.facts, sizes_[s]);
       std::optional<GpuUse> use(std::in_place, of_.gpu, of_.deadline);
-      std::vector<port::Arm> arms = timer.time(all, 100, 3, of_.deadline.later(2));
+      std::vector<port::Arm> arms(all.size());
+      const auto roughly = timer.time(here, 100, 3, of_.deadline.later(2));
+      for (std::size_t i = 0; i < order.size(); ++i) arms[order[i]] = roughly[i];
       // The fastest once more, longer.
-      std::vector<std::size_t> order(all.size());
-      for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
       std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return arms[a].us < arms[b].us; });
       order.resize(std::min(order.size(), kFinalists));
       std::vector<const LoopPlan*> finalists;

@@ -26,9 +26,10 @@ struct ArmsOf {
   const Roles& roles;
   const Facts& facts;
   CArms c;
-  ExpectedCases& cases;                          // which the OpenMP arm is held to
-  Deadline& deadline;                            // later by the rests
-  std::function<void(const std::string&)> note;  // of what was left out, why
+  ExpectedCases& cases;                                         // which the OpenMP arm is held to
+  Deadline& deadline;                                           // later by the rests
+  std::function<void(const std::string&)> note;                 // of what was left out, why
+  std::function<bool(const Tried&, const TimedSize&)> may_run;  // in this process, at that size
 };
 
 /// Times those that passed (at least one) at those of the sizes that the function `bears`, and says in `ported` which kernel

@@ -9,6 +9,7 @@
 #include "ak/types.hpp"
 #include "base/atomic_file.hpp"
 #include "base/embedded.hpp"
+#include "jit/source.hpp"
 #include "port/artifact_names.hpp"
 #include "port/candidates.hpp"
 #include "port/instrument.hpp"
@@ -168,7 +169,7 @@ class Texts {
   }
 
   std::string kernels() const {
-    std::string text = kernel_text(candidate_);
+    std::string text = kernel_file("loop.cuh") + "\n" + candidate_.text;
     // It stands in the file itself.
     if (const auto once = text.find("#pragma once\n"); once != text.npos) text.erase(once, 13);
     return fmt::format("// {0}: {1}\n// {2}\n#include <cuda_runtime.h>\n\n#include \"{0}.h\"\n\n", name_, artifact_.tactic,

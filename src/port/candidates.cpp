@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "emulate/lines.hpp"
 #include "jit/source.hpp"
 #include "port/templates/templates.hpp"
 
@@ -58,7 +59,9 @@ Compiled compile_kernels(const std::string& text, const std::string& arch) {
   return ak::compile(text, arch, nullptr, Contraction::off);
 }
 
-std::string kernel_text(const loop::Candidate& candidate) { return kernel_file("loop.cuh") + "\n" + candidate.text; }
+std::string kernel_text(const loop::Candidate& candidate) {
+  return kernel_file("loop.cuh") + "\n" + loop::kKernelLines + candidate.text;
+}
 
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping) {
   loop::Verdict verdict;

@@ -1,7 +1,7 @@
 #include "port/confined.hpp"
 
+#include "base/box.hpp"
 #include "base/landlock.hpp"
-#include "emulate/box.hpp"
 
 namespace ak::port {
 
@@ -24,7 +24,7 @@ ChildOptions program_box() {
   options.most_memory = kMostMemory, options.most_file = kMostFile;
   options.restrict = [] {
     restrict_files({});
-    loop::stop_at_writes();
+    stop_at_writes();
   };
   return options;
 }

@@ -22,6 +22,7 @@
 #include "port/pinned.hpp"
 #include "port/proving.hpp"
 #include "port/shrunk.hpp"
+#include "port/size_proofs.hpp"
 #include "port/timing.hpp"
 #include "port/trace_check.hpp"
 #include "worker/worker.hpp"
@@ -455,11 +456,37 @@ class Porting {
     }
   }
 
+  // Where it is to be timed, which is in this process: what nobody has reviewed runs there as it has run in the worker.
+  void prove_at(const TimedSize& size, const std::vector<Tried*>& all) {
+    const auto due = [&](const Tried* one) {
+      return one->candidate.origin == loop::Origin::llm && one->passed() && !size_proofs_.has(*one, size);
+    };
+    if (std::ranges::none_of(all, due)) return;
+    ProofRequest request;
+    request.tag = loop::kLoop, request.effort = Effort::full;
+    std::string why;
+    request.subject = size_proofs_.subject(size, deadline_, why);
+    if (request.subject.empty())
+      return add_note(fmt::format("an LLM's kernel is not timed at {} iterations: {}", size.size, why));
+    for (Tried* one : all) {
+      if (!due(one)) continue;
+      prove_on_gpu(*one, request);
+      if (one->passed()) size_proofs_.add(*one, size);
+      if (one->status != Status::budget) continue;
+      add_note(fmt::format("an LLM's kernel is not timed at {} iterations: {}", size.size, one->why));
+      one->status = Status::passed, one->why.clear();
+    }
+  }
+  bool may_run(const Tried& tried, const TimedSize& size) const {
+    return tried.candidate.origin == loop::Origin::templates || size_proofs_.has(tried, size);
+  }
+
   // As a template's candidate; where speed is asked for, timed beside the best so far.
   Judged judge_on_gpu(Tried& tried, ProofRequest& request, std::vector<Tried*>& passed) {
     prove_one(tried, deadline_);
     if (tried.passed()) compile_one(tried);
     if (tried.passed()) prove_on_gpu(tried, request);
+    if (tried.passed() && !sizes_.empty()) prove_at(sizes_[0], {&tried});
     if (!tried.passed()) return {};
     Judged judged;
     if (request_.asking->rules.goal == Goal::speed) {
@@ -485,6 +512,7 @@ class Porting {
     const loop::Function& function = request_.verdict.function;
     std::vector<double> us;
     if (array_bytes(function, sizes_[0].integers) > gpu_->device_bytes) return us;
+    if (std::ranges::any_of(of, [&](const Tried* one) { return !may_run(*one, sizes_[0]); })) return us;
     const GpuUse use(*gpu_, deadline_);
     try {
       std::vector<std::unique_ptr<LoopPlan>> plans;
@@ -524,10 +552,13 @@ class Porting {
     }
     ask([&](Tried& tried) { return judge_on_gpu(tried, whole, passed); });
     for (const Tried& tried : ported_.tried) ported_.winner.unfinished |= tried.status == Status::budget;
+    for (std::size_t s = 1; s < sizes_.size() && !deadline_.passed(); ++s) prove_at(sizes_[s], passed);
+    std::erase_if(passed, [](const Tried* one) { return !one->passed(); });
     if (passed.empty()) return;
     time_arms(
         {request_, *gpu_, roles_, facts_, std::move(c_arms_), own_size_cases(), deadline_,
-         [&](const std::string& what) { add_note(what); }},
+         [&](const std::string& what) { add_note(what); },
+         [&](const Tried& tried, const TimedSize& size) { return may_run(tried, size); }},
         sizes_,
         [&](const TimedSize& size) {
           say({"timing", static_cast<int>(&size - sizes_.data()), static_cast<int>(sizes_.size())});
@@ -558,7 +589,8 @@ class Porting {
   std::optional<ExpectedCases> own_cases_;
   const bool exact_;
   CArms c_arms_;
-  std::size_t known_ = 0;        // of the candidates: that go first
+  std::size_t known_ = 0;  // of the candidates: that go first
+  SizeProofs size_proofs_{request_.verdict.function, roles_, facts_, oracle_};
   const Tried* best_ = nullptr;  // of those that were timed beside answers
   std::mutex mutex_;             // of progress
   std::once_flag looked_;

@@ -37,6 +37,7 @@ void add(const Entry& entry, ArmFigures& to) {
     if (attempt.as_template && tried == 1) ++to.as_template;
     for (std::size_t i = 0; i < std::size(kTries); ++i) to.right[i] += tried <= kTries[i] && !(i == 0 && attempt.as_template);
   }
+  for (const Attempt& attempt : entry.further) ++to.attempts, to.tokens += attempt.tokens, to.seconds += attempt.seconds;
   ++to.functions;
 }
 
@@ -74,12 +75,13 @@ Section by_class(const Results& results) {
   std::map<Status, Failed> failed;
   std::size_t all = 0;
   for (const Entry& entry : results.entries)
-    for (const Attempt& attempt : entry.attempts) {
-      if (!attempt.llm || attempt.status == Status::passed) continue;
-      Failed& one = failed[attempt.status];
-      if (one.count++ == 0) one.example = entry.name + ": " + attempt.why;
-      ++all;
-    }
+    for (const auto* const attempts : {&entry.attempts, &entry.further})
+      for (const Attempt& attempt : *attempts) {
+        if (!attempt.llm || attempt.status == Status::passed) continue;
+        Failed& one = failed[attempt.status];
+        if (one.count++ == 0) one.example = entry.name + ": " + attempt.why;
+        ++all;
+      }
   for (const auto& [status, one] : failed) s << name(status) << one.count << share(one.count, all) << one.example;
   return s;
 }

@@ -51,7 +51,8 @@ Fields fields(const Attempt& a) {
           {"status", &a.status, true},  {"why", &a.why, false},
           {"us", &a.us, false},         {"arm", &a.arm, false},
           {"anew", &a.anew, false},     {"as_template", &a.as_template, false},
-          {"tokens", &a.tokens, false}, {"seconds", &a.seconds, false}};
+          {"tokens", &a.tokens, false}, {"seconds", &a.seconds, false},
+          {"part", &a.part, false}};
 }
 
 Fields fields(const Entry& e) {
@@ -72,6 +73,7 @@ Fields fields(const Entry& e) {
           {"cases", &e.cases, false},
           {"kept", &e.kept, false},
           {"attempts", &e.attempts, false},
+          {"further", &e.further, false},
           {"timings", &e.timings, false},
           {"llm_retries", &e.llm_retries, false},
           {"llm_tokens", &e.llm_tokens, false}};

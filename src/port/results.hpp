@@ -78,7 +78,8 @@ struct Attempt {
   bool anew = false;         // without the history of those before
   bool as_template = false;  // a template makes the same kernels, names aside
   std::int64_t tokens = 0;
-  double seconds = 0;  // until the answer came
+  double seconds = 0;     // until the answer came
+  std::string part = {};  // of which calls, where it is one of Entry::further: "LEN=1000 k=3"
 
   /// Whether time alone was lacking.
   bool late() const { return status == Status::budget && is_late(why); }
@@ -103,6 +104,7 @@ struct Entry {
   int right = 0, cases = 0;       // of its proof
   bool kept = false;              // in the store
   std::vector<Attempt> attempts;  // as they came
+  std::vector<Attempt> further;   // an LLM's for the function's other sizes and call classes; attempts has those for the first
   std::vector<Timing> timings;    // each of another size; the first is its own size, which figures are of
   int llm_retries = 0;            // attempts of an LLM behind the first
   std::int64_t llm_tokens = 0;

@@ -14,7 +14,10 @@
 #include <string>
 #include <thread>
 
+#include "base/box.hpp"
 #include "base/build.hpp"
+#include "base/landlock.hpp"
+#include "base/sanitized.hpp"
 #include "plan/resources.hpp"
 #include "worker/channel.hpp"
 #include "worker/crash_reply.hpp"
@@ -107,6 +110,7 @@ class Server {
     ProofReply reply;
     try {
       resources();
+      confine();
     } catch (const std::exception& error) {
       reply.kind = Answered::unready, reply.why = error.what();
       return reply;
@@ -116,6 +120,14 @@ class Server {
     if (kind != kinds_.end()) return prove(*kind, *request);
     reply.kind = Answered::unready, reply.why = fmt::format("it knows no work of the kind '{}'", request->tag);
     return reply;
+  }
+
+  // Once the driver has what it opens, and started what it starts; what it may load later it reads.
+  void confine() {
+    if (confined_ || kSanitized) return;
+    confined_ = true;
+    restrict_files({.write = {"/dev", "/proc"}, .read = std::nullopt});
+    stay_alone();
   }
 
   void take_subject(std::string subject) { open_.reset(), subject_ = std::move(subject); }
@@ -139,7 +151,8 @@ class Server {
       ended(failed.outcome, failed.why);
       reply.harms = failed.harms;
     } catch (const TimedOut&) {
-      if (open_) reply.last = !open_->session->queue().drain(its_own() ? std::max(kPatience, kHangs - since_launch()) : kPatience);
+      if (open_)
+        reply.last = !open_->session->queue().drain(its_own() ? std::max(kPatience, kHangs - since_launch()) : kPatience);
       reply.harms = reply.last && its_own();
       ended(Outcome::timeout, reply.harms ? "does not end" : "did not end in time");
     } catch (const Error& error) {
@@ -157,6 +170,7 @@ class Server {
   Channel channel_;
   const std::span<const WorkKind> kinds_;
   const ServeOptions options_;
+  bool confined_ = false;
   std::string subject_;
   std::unique_ptr<OpenSession> open_;  // of it
 };

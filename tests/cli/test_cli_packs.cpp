@@ -110,7 +110,7 @@ TEST_CASE("packs: a loop's text that no compiler may read is refused by name, wh
       {"file", "#include \"/etc/passwd\"\n" + good, "line 1: '#': no preprocessor"},
       {"no_kernel", "__device__ int f() { return 1; }", "there is no kernel k_map_1_"},
       {"long", good + std::string(20000, ' '), "more than 16384"},
-      {"pointer", hostile("*(int*)4096ll = 1;"), "line 2: '*': a pointer without a name"},
+      {"pointer", hostile("*(int*)4096ll = 1;"), "line 2: '*': no casts to pointers"},
       {"good", good, ""}};
   {
     const auto store = ak::open_store(home);
@@ -134,6 +134,19 @@ TEST_CASE("packs: a loop's text that no compiler may read is refused by name, wh
     if (!row.why.empty()) CHECK(has(r.output, row.why));
   }
   CHECK(has(r.output, "1 taken, 0 stood before, 6 refused"));
+  // Of another cache, whose owner need have no gate, as of its pack.
+  for (const std::string& from : {pack, home}) {
+    const std::string third = (folder / "third").string();
+    std::filesystem::remove_all(third);
+    const Result merged = run_ak(fmt::format("merge {} --cache {}", from, third));
+    CAPTURE(merged.output);
+    CHECK(merged.code == 1);
+    CHECK(has(merged.output, "1 taken, 0 stood before, 6 refused"));
+    for (const Row& row : rows) {
+      CHECK(ak::open_store(third)->find_work("loop", row.name + " 00 on H200").has_value() == row.why.empty());
+      if (!row.why.empty()) CHECK(has(merged.output, row.why));
+    }
+  }
   CHECK(has(run_ak("ls --kind loop --cache " + away).output, "map block=256, by an LLM"));
   std::filesystem::remove_all(folder);
 }

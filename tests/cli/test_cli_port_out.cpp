@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "llm/chat.hpp"
+#include "port/results.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;
@@ -339,12 +340,18 @@ TEST_CASE("port --llm: its options go together; a mailbox's answer is proven, sa
     return run_ak(fmt::format("port {} doubled {}", source, words), environment);
   };
   CHECK(run("--attempts x").output == "ak: --attempts: it goes with --llm\n");
+  CHECK(run("--rounds 2").output == "ak: --rounds: it goes with --llm\n");
+  CHECK(run("--proposals 2").output == "ak: --proposals: it goes with --llm\n");
+  CHECK(run("--llm mailbox:/ --rounds x").output == "ak: --rounds: 'x' is not a number from 0 to 100\n");
+  CHECK(run("--llm mailbox:/ --rounds 101").output == "ak: --rounds: '101' is not a number from 0 to 100\n");
+  CHECK(has(run("--llm mailbox:/ --rounds 0 --proposals 0").output, "nobody would be asked"));
   CHECK(run("--proposer both").output == "ak: --proposer both: it goes with --llm\n");
   CHECK(run("--llm mailbox:/ --proposer template").output == "ak: --proposer template: it does not go with --llm\n");
   CHECK(run("--prompt --verdict").output == "ak: --prompt: it does not go with --verdict\n");
 
-  const std::string llm = fmt::format("--quick --proposer llm --prompt-arm verdict --llm mailbox:{} --attempts {}/a.jsonl ",
-                                      folder.path.string(), folder.path.string());
+  const std::string llm = fmt::format(
+      "--quick --rounds 1 --proposals 0 --proposer llm --prompt-arm verdict --llm mailbox:{} --attempts {}/a.jsonl ",
+      folder.path.string(), folder.path.string());
   Result r = run(llm + "--seconds 0.7");
   CAPTURE(r.output);
   CHECK(r.code == 1);
@@ -356,8 +363,9 @@ TEST_CASE("port --llm: its options go together; a mailbox's answer is proven, sa
   asked << std::ifstream(prompt).rdbuf();
   CHECK(run("--prompt --prompt-arm verdict").output == asked.str());
   std::ofstream(prompt.substr(0, prompt.size() - 10) + "reply.txt")
-      << "```json\n{\"launches\": [{\"kernel\": \"k\", \"blocks\": \"(n + 63) / 64\", \"threads\": 64}]}\n```\n```cuda\n"
-         "extern \"C\" __global__ void k(int n, float* a) {\n  const int i = blockIdx.x * 64 + threadIdx.x;\n"
+      << "```json\n{\"launches\": [{\"kernel\": \"doubled_1\", \"blocks\": \"(n + 63) / 64\", \"threads\": "
+         "64}]}\n```\n```cuda\n"
+         "extern \"C\" __global__ void doubled_1(int n, float* a) {\n  const int i = blockIdx.x * 64 + threadIdx.x;\n"
          "  if (i < n) a[i] = 2.0f * a[i];\n}\n```\n";
   for (int time = 0; time < 2; ++time) {
     r = run(llm);
@@ -369,4 +377,53 @@ TEST_CASE("port --llm: its options go together; a mailbox's answer is proven, sa
     CHECK(lines.str().find("\"status\":\"passed\"") != std::string::npos);
     CHECK(std::ranges::count(lines.str(), '\n') == 1);
   }
+}
+
+TEST_CASE("port --llm: what was asked for a function's other sizes stands in its results too, and its tokens are counted") {
+  if (!ak::has_llm()) return;
+  const OutFolder folder;
+  const std::string source =
+      folder.file("d.c", "#define LEN 2\nvoid doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = LEN * a[i]; }\n");
+  const std::string verdict = folder.file("verdict.json", kVerdict);
+  const std::string analyser = folder.file(
+      "analyse", fmt::format("#!/bin/sh\nlen=$(sed -n 's/#define LEN //p')\nsed \"s/2\\.0/$len.0/\" '{}'\n", verdict));
+  fs::permissions(analyser, fs::perms::owner_all);
+  const auto run = [&](const std::string& seconds) {
+    return run_ak(
+        fmt::format("port {0} doubled --size LEN=3,5 --quick --proposer llm --prompt-arm bare --llm mailbox:{1} --out "
+                    "{1}/out --seconds {2}",
+                    source, folder.path.string(), seconds),
+        "AK_ANALYSER=" + analyser);
+  };
+  // Each question as it comes; what is answered once is so at every run.
+  for (int size = 0; size < 2; ++size) {
+    run("1.5");
+    for (const auto& one : fs::directory_iterator(folder.path)) {
+      const std::string prompt = one.path().string();
+      if (!prompt.ends_with(".prompt.txt")) continue;
+      std::ostringstream asked;
+      asked << std::ifstream(prompt).rdbuf();
+      std::ofstream(prompt.substr(0, prompt.size() - 10) + "reply.txt")
+          << "```json\n{\"launches\": [{\"kernel\": \"doubled_1\", \"blocks\": \"(n + 63) / 64\", \"threads\": "
+             "64}]}\n```\n```cuda\n"
+             "extern \"C\" __global__ void doubled_1(int n, float* a) {\n  const int i = blockIdx.x * 64 + threadIdx.x;\n  if "
+             "(i < n) "
+             "a[i] = "
+          << (has(asked.str(), "LEN 5") ? 5 : 3) << " * a[i];\n}\n```\n";
+    }
+  }
+  const Result r = run("20");
+  CAPTURE(r.output);
+  const ak::port::Results results = ak::port::load_results((folder.path / "out").string());
+  REQUIRE(results.entries.size() == 1);
+  const ak::port::Entry& entry = results.entries[0];
+  REQUIRE(entry.attempts.size() == 1);
+  REQUIRE(entry.further.size() >= 1);
+  CHECK(entry.further[0].llm);
+  CHECK(entry.further[0].part == "LEN=5");
+  CHECK(entry.attempts[0].part == "");
+  std::int64_t tokens = entry.attempts[0].tokens;
+  for (const ak::port::Attempt& one : entry.further) tokens += one.tokens;
+  CHECK(entry.further[0].tokens > 0);
+  CHECK(entry.llm_tokens == tokens);
 }

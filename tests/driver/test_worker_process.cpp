@@ -20,6 +20,7 @@
 #include <string>
 #include <thread>
 
+#include "base/box.hpp"
 #include "base/build.hpp"
 #include "tests/unit/child_process.hpp"
 #include "worker/gemm.hpp"
@@ -216,7 +217,8 @@ TEST_CASE("a host that waits for any of its children meets nothing of a worker, 
   if (own == 0) {
     for (;;) ::pause();
   }
-  struct sigaction hears {}, before {};
+  struct sigaction hears {
+  }, before{};
   hears.sa_flags = SA_SIGINFO | SA_RESTART;
   hears.sa_sigaction = [](int, siginfo_t* info, void*) { heard += info->si_pid != own; };
   REQUIRE(::sigaction(SIGCHLD, &hears, &before) == 0);
@@ -264,6 +266,18 @@ TEST_CASE("the worker ends with its host, even one that is killed, whatever it d
   ::waitpid(host, nullptr, 0);
   CHECK(ends_within(worker, 2));
   ::close(ends[0]), ::close(ends[1]);
+}
+
+TEST_CASE("the worker gives up what no kernel needs when its GPU is open, and goes on proving") {
+  if (!missing_from_box().empty() || kSanitized) return;
+  const FakeDriver fakes;
+  Worker worker(kProgram, "GPU-0");
+  REQUIRE(worker.start() == std::nullopt);
+  for (int time = 0; time < 2; ++time) proof_of(worker, "a cubin");
+  std::ifstream file(fmt::format("/proc/{}/status", worker.pid()));
+  const std::string status{std::istreambuf_iterator<char>(file), {}};
+  CHECK_MESSAGE(status.find("NoNewPrivs:\t1\n") != status.npos, status);
+  CHECK_MESSAGE(status.find("Seccomp:\t2\n") != status.npos, status);
 }
 
 TEST_CASE("an idle worker ends") {

@@ -57,6 +57,10 @@ TEST_CASE("attempts: the first right one ends them, for speed all are made") {
   CHECK(!none.next());
   Attempts single({.with_feedback = 1, .anew = 0});
   CHECK(asked_until(single, 2) == 1);
+  Attempts independent({.with_feedback = 0, .anew = 3});
+  CHECK(independent.next()->anew);
+  CHECK(independent.next()->feedback.empty());  // there was none before
+  CHECK(asked_until(independent, 4) == 3);
 }
 
 TEST_CASE("attempts: each class of failure is told by its name, its reason and what to do; right ones by their time") {

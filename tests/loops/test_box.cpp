@@ -1,16 +1,23 @@
 // What kernel texts come to that do what the gate lets none of them do: as if it were not there.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "ak/types.hpp"
-#include "emulate/box.hpp"
+#include "base/box.hpp"
+#include "base/sanitized.hpp"
 #include "emulating.hpp"
 
 using namespace ak;
@@ -141,4 +148,30 @@ TEST_CASE("box: a compiler reads no file of people's, takes no memory and leaves
   const std::string most =
       compile("__shared__ char all[64ll << 30] = {1};\nextern \"C\" __global__ void k(int* a) { a[0] = all[a[0]]; }");
   CHECK_MESSAGE(most.find("the kernels are not compiled") != std::string::npos, most);
+}
+
+TEST_CASE("box: a process that stays alone has threads and files, and nobody else") {
+  if (!missing_from_box().empty() || kSanitized) return;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int wrong = 0;
+    const auto denied = [&](long result) { wrong += !(result == -1 && errno == EPERM); };
+    const auto fine = [&](bool well) { wrong += !well; };
+    fine(stay_alone());
+    denied(::fork());
+    denied(::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+    denied(::execl("/bin/true", "true", nullptr));
+    denied(::socket(AF_UNIX, SOCK_STREAM, 0));
+    denied(::kill(::getppid(), 0));
+    fine(::kill(::getpid(), 0) == 0);
+    int seen = 0;
+    std::thread([&] { seen = 1; }).join();
+    fine(seen == 1);
+    fine(::open("/dev/null", O_RDWR) >= 0);
+    ::_exit(wrong);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }

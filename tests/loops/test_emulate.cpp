@@ -12,7 +12,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
-#include "emulate/box.hpp"
+#include "base/box.hpp"
 #include "emulating.hpp"
 
 using namespace ak;

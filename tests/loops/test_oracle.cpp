@@ -9,7 +9,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
-#include "emulate/box.hpp"
+#include "base/box.hpp"
 #include "made.hpp"
 #include "port/c_rewrite.hpp"
 #include "port/oracle.hpp"
@@ -304,7 +304,7 @@ TEST_CASE("oracle: the normal form in double") {
 }
 
 TEST_CASE("oracle: a C function that opens a file to write ends there, and a compiler writes to its own folder alone") {
-  if (!ak::loop::missing_from_box().empty()) return;
+  if (!ak::missing_from_box().empty()) return;
   const std::string file = (std::filesystem::temp_directory_path() / fmt::format("ak-test-oracle-{}", ::getpid())).string();
   Oracle oracle(prototype(made::halved()),
                 Source{fmt::format("#include <stdio.h>\n#include <unistd.h>\n"

@@ -96,9 +96,9 @@ TEST_CASE("port: what an LLM wrote is tried where it may be, read by the gate be
   };
   Candidate other = written("asked_for", "if (i < n) a[i] = k * b[i];");
   other.launches[0].kernel = "another";
-  const std::vector<Candidate> known{written("right", "if (i < n) a[i] = k * b[i];"),
-                                     written("wrong", "if (i < n) a[i] = k + b[i];"), written("racy", "a[0] = k * b[0];"),
-                                     written("hostile", "asm(\"trap;\");"), other};
+  const std::vector<Candidate> known{written("right_1", "if (i < n) a[i] = k * b[i];"),
+                                     written("wrong_1", "if (i < n) a[i] = k + b[i];"), written("racy_1", "a[0] = k * b[0];"),
+                                     written("hostile_1", "asm(\"trap;\");"), other};
   port::PortRequest request;
   request.verdict = parallel(), request.function = request.verdict.function;
   request.tools.worker = AK_BINARY_DIR "/ak-worker";
@@ -193,8 +193,8 @@ TEST_CASE("port: one thread is tried before the time is over, however many other
   request.verdict.function.body[0].begin = integer(1);
   request.verdict.function.body[0].body[0].value = binary("*", f32("k"), at("a", binary("-", i32("i"), integer(1))));
   const loop::Node& nest = request.verdict.function.body[0];
-  request.verdict.dependences = {  // so that the C function's run says nothing new
-      {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
+  request.verdict.dependences = {// so that the C function's run says nothing new
+                                 {loop::Dependence::Kind::flow, "a", nest.body[0].id, nest.body[0].id, nest.id, {1}}};
   request.function = request.verdict.function;
   request.source.file = "scale.c", request.source.function = "scale";
   request.source.text =
@@ -286,7 +286,8 @@ TEST_CASE("port: a host that ignores the ends of its children gets what others g
     source.file = "scale.c", source.function = "scale", source.text = text;
     return port::analyse(source, {}, with, Deadline::in(60));
   };
-  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) == "i:parallel");
+  CHECK(loop::text(analysed("void scale(int n, float a[n]) { for (int i = 0; i < n; ++i) a[i] *= 2; }", tools)) ==
+        "i:parallel");
   CHECK_THROWS_WITH_AS(analysed("void other(void) {}", tools), doctest::Contains("scale"), Error);
   const port::Tried tried = ported({}, 0, AK_BINARY_DIR "/ak-worker").tried.at(0);
   CAPTURE(tried.why);

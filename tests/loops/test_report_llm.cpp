@@ -82,6 +82,12 @@ TEST_CASE(
   CHECK(has(summary(r.entries[1]), "LLM right at attempt 3, 300 tokens"));
   CHECK(has(summary(r.entries[4]), "LLM wrong in 2 attempts, 200 tokens"));
   CHECK(!has(summary(r.entries[3]), "LLM"));
+  // What was asked for other sizes is no try at its own, and costs as much.
+  r.entries[4].further = {by_llm(Status::passed, 1, "bare"), by_llm(Status::compile, 0, "bare")};
+  const std::string more = text(r);
+  CHECK(has(more, "compile         2"));
+  CHECK(has(more, "0.0-79.3 %"));
+  CHECK(has(more, "400"));
   r.entries = {r.entries[3]};
   CHECK(text(r) == "");
 }
@@ -91,5 +97,7 @@ TEST_CASE("results: all of an attempt is written and read again") {
   r.entries = {entry("a", {template_of("map block=256", 4.5), by_llm(Status::unread, 0, "bare"),
                            by_llm(Status::passed, 2.25, "verdict", true)})};
   r.entries[0].attempts[1].anew = true;
+  r.entries[0].further = {by_llm(Status::race)};
+  r.entries[0].further[0].part = "LEN=16 k=3";
   CHECK(read_results("r.json", write_json(r)) == r);
 }

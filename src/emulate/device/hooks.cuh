@@ -26,8 +26,8 @@ AK_HIDDEN void __sanitizer_cov_trace_pc() {
   AK_HIDDEN void __tsan_read_write##bytes(void* at) { ak_table->access(at, bytes, kWrite); }                          \
   AK_HIDDEN void __tsan_unaligned_read_write##bytes(void* at) { ak_table->access(at, bytes, kWrite); }
 AK_HOOKS(1) AK_HOOKS(2) AK_HOOKS(4) AK_HOOKS(8) AK_HOOKS(16)
-AK_HIDDEN void __tsan_read_range(void* at, unsigned long bytes) { ak_table->access(at, static_cast<unsigned>(bytes), kRead); }
-AK_HIDDEN void __tsan_write_range(void* at, unsigned long bytes) { ak_table->access(at, static_cast<unsigned>(bytes), kWrite); }
+AK_HIDDEN void __tsan_read_range(void* at, unsigned long bytes) { ak_table->range(at, bytes, kRead); }
+AK_HIDDEN void __tsan_write_range(void* at, unsigned long bytes) { ak_table->range(at, bytes, kWrite); }
 // The C library's would not be seen; some compilers call these instead.
 #define AK_COPY(name)                                                             \
   AK_HIDDEN void* name(void* to, const void* from, unsigned long bytes) {         \

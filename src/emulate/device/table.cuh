@@ -27,6 +27,7 @@ struct Table {
   void (*bad_index)(const char* type, unsigned long long index, int line);
   void (*copy)(void* to, const void* from, unsigned long bytes);  // what lies in both may overlap
   void (*fill)(void* to, int value, unsigned long bytes);
+  void (*range)(const void* address, unsigned long bytes, unsigned how);  // an access of any length
   void (*misaligned)(const void* address, unsigned long long alignment, int line);
 };
 

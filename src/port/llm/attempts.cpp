@@ -67,7 +67,7 @@ std::optional<Attempts::Question> Attempts::next() const {
   question.number = made_ + 1;
   question.anew = made_ >= rules_.with_feedback;
   // Of a question that stood before, a mailbox would give the answer that it gave before.
-  if (question.anew)
+  if (question.anew && made_ > 0)
     question.feedback = fmt::format(
         "\nThis is try {}; no earlier answer was good enough. Begin anew, and choose another way.\n", question.number);
   else if (last_)

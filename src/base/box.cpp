@@ -1,9 +1,10 @@
-#include "emulate/box.hpp"
+#include "base/box.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -17,7 +18,7 @@
 
 #include "base/landlock.hpp"
 
-namespace ak::loop {
+namespace ak {
 namespace {
 
 #if defined(__x86_64__)
@@ -99,6 +100,16 @@ constexpr int kChanges[] = {
 #endif
 };
 
+// What makes other processes, or reaches them and beyond.
+constexpr int kOfOthers[] = {
+    SYS_execve, SYS_execveat, SYS_socket, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev,
+    SYS_mount,  SYS_umount2,  SYS_chroot, SYS_setns,  SYS_unshare,          SYS_bpf,
+    SYS_tkill,
+#ifdef SYS_fork
+    SYS_fork,   SYS_vfork,
+#endif
+};
+
 constexpr std::uint32_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;  // of the flags that a file is opened with
 
 class Filter {
@@ -168,6 +179,19 @@ bool stop_at_writes() {
   return filter.install(false);
 }
 
+bool stay_alone() {
+  if (kArchitecture == 0) return false;
+  Filter filter(SECCOMP_RET_ALLOW);
+  for (const int call : kOfOthers) filter.answer(call, SECCOMP_RET_ERRNO | EPERM);
+  // Its flags lie in memory, which no filter reads; the C library asks for clone instead.
+  filter.answer(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
+  filter.answer_by(SYS_clone, 0, CLONE_THREAD, CLONE_THREAD, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM);
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  for (const int call : {SYS_kill, SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo})
+    filter.answer_by(call, 0, ~0u, self, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EPERM);
+  return filter.install(true);
+}
+
 std::string missing_from_box() {
   const std::uint32_t action = SECCOMP_RET_ERRNO;
   std::string missing;
@@ -179,4 +203,4 @@ std::string missing_from_box() {
   return missing;
 }
 
-}  // namespace ak::loop
+}  // namespace ak
