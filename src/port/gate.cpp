@@ -117,14 +117,23 @@ class Gate {
         refuse(i, "the prelude has no such function; use those that are described");
       if (is_reserved(text)) refuse(i, "no such member");
       if (text == "as" && at(i - 2).is("ak")) reading_as(i);
-      if (!at(i - 2).is("ak")) check_array(declared_, i);
+      if (!at(i - 2).is("ak")) {
+        if (declared_.is_function(text) && !at(i + 1).is("(")) refuse(i, "functions are called, and no values");
+        check_array(declared_, i);
+      }
       return;
     }
     if (keyword) return placed(i);
     if (const auto instead = instead_of(text); !instead.empty()) refuse(i, std::string(instead));
     if (is_built_in(text)) return check_array(declared_, i);
     if (!is_reserved(text)) {
-      if (declared_.find(i) || declared_.declared_at(i)) return check_array(declared_, i);
+      if (declared_.declared_at(i)) return;
+      if (const Name* name = declared_.find(i)) {
+        if (follows_type(i)) refuse(i, "no declaration is expected here; make it a statement of its own before");
+        if (name->kind == Name::Kind::function && !at(i + 1).is("(") && !at(i + 1).is("<"))
+          refuse(i, "functions are called, and no values");
+        return check_array(declared_, i);
+      }
       if (std::ranges::count(names_.kernels, text)) return called(i);
       if (i > 1 && declared_.is_attribute(i - 2)) return;
       if ((before == "goto" || at(i + 1).is(":")) && declared_.is_label(text)) return;
@@ -132,6 +141,28 @@ class Gate {
     const bool later = declared_.declared_anywhere(text);
     refuse(i, later ? "it is not declared at this place: functions come before those that call them, and none calls itself"
                     : "it is neither declared nor among the names that are allowed");
+  }
+
+  // `float b`, `const T* b`, `Pack<float> b`, where nothing is declared: what it would be is not known.
+  bool follows_type(std::size_t i) const {
+    std::size_t k = i;
+    while (k > 0 && (at(k - 1).is("*") || at(k - 1).is("&") || at(k - 1).is("const") || at(k - 1).is("__restrict__"))) --k;
+    if (k == 0) return false;
+    std::size_t type = k - 1;
+    if (at(type).is(">")) {
+      int depth = 0;
+      for (;; --type) {
+        if (at(type).is(">")) ++depth;
+        if (at(type).is("<") && --depth == 0) break;
+        if (type == 0 || at(type).is(";") || at(type).is("(") || at(type).is(")")) return false;
+      }
+      if (type == 0) return false;
+      --type;
+    }
+    if (is_type_word(at(type).text) || at(type).is("auto")) return true;
+    if (at(type).word() && type > 1 && at(type - 1).is("::") && at(type - 2).is("ak")) return is_prelude_type(at(type).text);
+    const Name* name = at(type).word() ? declared_.find(type) : nullptr;
+    return name && (name->kind == Name::Kind::type || name->kind == Name::Kind::parameter_type);
   }
 
   // Keywords that stand at certain places alone.
@@ -209,14 +240,14 @@ given), and before them what they use: __device__ functions, structs of values, 
 constants, using. Each comes before its use and has a name of its own; none calls itself. Names: those declared, threadIdx and
 its kin, barriers, shuffles, votes, atomics, mathematics, and ak::NAME as described.
 Memory: no casts to pointers; ak::as<float4>(a) is array a as float4*, ak::as<unsigned>(s) scratch s as unsigned*, from arrays of
-numbers alone. Pointers have their value where declared. Own arrays, float b[8], are used by element, b[i], all subscripts given,
-i surely within; functions take them as float (&b)[8]. &a[i] of arrays and shared memory, of no own variable. One extern
-__shared__ array a text, of one type: ak::as<float>(s + 64) is its next part. What is read has been written.
+numbers alone. Pointers have their value, an array's, where declared. Own arrays, float b[8], are used by element, b[i], all
+subscripts given, i surely within; functions take them as float (&b)[8]. &a[i] of arrays and shared memory, of no own variable.
+One extern __shared__ array a text, of one type: ak::as<float>(s + 64) is its next part. What is read has been written.
 Not taken: preprocessor lines but #pragma unroll, strings, characters, backslashes, asm, std::, reinterpret_cast, const_cast,
-void*, unions, pointers in structs and arrays, function pointers, references returned, new, malloc, printf, assert, clocks,
-volatile, static or device variables, static behind a type, launches, cooperative groups, overloads, generic or nested lambdas,
-for (x : b), template or object calls in a struct's functions, arrays of more than 65536 elements, names that begin with two
-underscores and are not CUDA's.)";
+void*, nullptr, unions, pointers in structs and arrays, function pointers, references returned, new, malloc, printf, assert,
+clocks, volatile, static or device variables, static behind a type, launches, cooperative groups, overloads, functions as values,
+generic or nested lambdas, for (x : b), template or object calls in a struct's functions, arrays of more than 65536 elements,
+names that begin with two underscores and are not CUDA's.)";
 }
 
 std::string Refusal::text() const { return line == 0 ? why : fmt::format("line {}: '{}': {}", line, word, why); }

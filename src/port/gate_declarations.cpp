@@ -388,6 +388,8 @@ class Reader : public Declarations {
         if (pointer && (made.shared || at(name + 1).is("["))) refuse(name, "no arrays of pointers, and none in shared memory");
         if (pointer && !at(name + 1).is("=") && !at(name + 1).is("(") && !at(name + 1).is("{") && !at(name + 1).is(":"))
           refuse(name, "a pointer has its value where it is declared");
+        if (pointer && (at(name + 2).is("0") || at(name + 2).is("{") || at(name + 2).is("}") || at(name + 2).is(")")))
+          refuse(name, "no null pointers; begin with an array");
         declare(name, made);
         i = after_extents(name + 1);
       }
@@ -451,6 +453,7 @@ class Reader : public Declarations {
     constexpr std::string_view kBefore[] = {";", "}", ")", "else", "do", "const"};
     if (at(i - 1).is("{")) return is_block(i - 1);
     if (at(i - 1).is(":")) return !of_choice(i - 1);
+    if (at(i - 1).is("]")) return is_attribute(at(i - 1).match);
     return std::ranges::find(kBefore, at(i - 1).text) != std::end(kBefore);
   }
 
@@ -525,7 +528,9 @@ class Reader : public Declarations {
 
   // All of a text's dynamic shared memory is one array: two would lie in one place.
   void dynamic_shared(std::size_t i, std::size_t end, std::size_t name) {
-    if (!at(i).is("extern")) return;
+    bool dynamic = false;
+    for (std::size_t k = i; k < end; ++k) dynamic = dynamic || at(k).is("extern");
+    if (!dynamic) return;
     if (may_be_pointer(i, end) || after_stars(end) != end)
       refuse(i, "extern __shared__ TYPE NAME[]; of numbers, whose type is written");
     std::string type(at(name).text);

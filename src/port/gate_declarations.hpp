@@ -2,6 +2,7 @@
 // understanding of expressions.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -49,6 +50,11 @@ class Declarations {
   /// Whether the word is a member of a struct that the text declares; how many subscripts its elements take.
   bool is_member(std::string_view word) const { return members_.contains(word); }
   int member_extents(std::string_view word) const;
+  bool is_function(std::string_view word) const {
+    const auto found = declared_.find(word);
+    return found != declared_.end() &&
+           std::ranges::any_of(found->second, [](const Name& name) { return name.kind == Name::Kind::function; });
+  }
   /// Whether this is the [ of a lambda.
   bool is_lambda(std::size_t i) const { return lambdas_.contains(i); }
   /// Whether this ends what stands before a lambda's ->: its parameters.

@@ -52,8 +52,15 @@ bool takes_array(const Declarations& declared, std::size_t open, std::size_t i) 
     if (text[k].is(",")) ++argument;
   }
   if (open == 0) return false;
+  if (text[open - 1].is("]")) {  // row[i](x), of ak::Affine's
+    const std::size_t row = text[open - 1].match - 1;
+    return text[row].is("row") && text[row - 1].is(".") && !declared.is_member("row");
+  }
+  if (text[open - 1].is(">")) {  // f<4>(b)
+    while (open > 2 && !text[open - 1].is("<") && !text[open - 1].is(";")) --open;
+    if (open > 1) --open;
+  }
   const Token& called = text[open - 1];
-  if (called.is("]")) return true;  // row[i](x): operators take no pointers
   if (!is_name(called) || open < 2) return false;
   const Token& before = text[open - 2];
   if (is_one_of(before, {".", "->"})) return called.is("latest") && !declared.is_member("latest");

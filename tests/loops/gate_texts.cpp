@@ -98,6 +98,12 @@ const std::vector<GateText>& good_gate_texts() {
        "BODY float b[4]; for (int k = 0; k < 4; ++k) b[k] = k < n ? x[k] : 0; float4 w = make_float4(b[0], b[1], 0, 0);\n"
        "if (n > 0) y[0] = sum(b) + w.x + sizeof(b);",
        ""},
+      {"an array by reference to a template",
+       "template <int kMany>\n__device__ float sum(const float (&v)[kMany]) {\n  float s = 0;\n  for (int i = 0; i < kMany; "
+       "++i) s "
+       "+= v[i];\n  return s;\n}\nBODY float b[3] = {a, a, a}; if (n > 0) [[likely]] { const float c = sum<3>(b); y[0] = c + "
+       "sum(b); }",
+       ""},
       {"packs of its own", "BODY float b[8]; if (n >= 4) { ak::load16(b, 4, x); b[4] *= a; ak::store16(y, b, 4); }", ""},
       {"a matrix of its own", "BODY float b[2][2] = {{1, 2}, {3, 4}}; const int i = n & 1; y[i] = b[i][1 - i];", ""},
       {"shared memory by its address",
@@ -299,6 +305,29 @@ const std::vector<GateText>& hostile_gate_texts() {
        "not of a template's parameter"},
       {"an array as pointers", "BODY y[0] = **ak::as<float*>(flags_);", "of numbers, vectors and structs of them"},
       {"an array as what is not said", "BODY y[0] = *ak::as(x);", "the type is written"},
+      {"memory under two types, aligned",
+       "BODY alignas(16) extern __shared__ long long at[]; { alignas(16) extern __shared__ float held[]; held[0] = at[0]; }",
+       "one name and one type"},
+      {"no pointer at all", "BODY float* p = nullptr; p[1024] = a;", "no null pointers"},
+      {"the same as a number", "BODY float* p = 0; p[1024] = a;", "no null pointers"},
+      {"the same by braces", "BODY float* p{}; p[1024] = a;", "no null pointers"},
+      {"a variable in a condition behind a block", "BODY float* p = y; if (n) { } while (const float* p = x) y[0] = p[0];",
+       "no declaration is expected here"},
+      {"a function as a value",
+       "__device__ float f(const float* v) { return v[9]; }\ntemplate <class T> __device__ float g(T h) { float b[4] = {}; T "
+       "all[2] "
+       "= {h, h}; return all[0](b); }\nBODY y[0] = g(f);",
+       "used by its elements"},
+      {"the same alone",
+       "__device__ float f(const float* v) { return v[0]; }\ntemplate <class T> __device__ float g(T h, const float* x) { "
+       "return "
+       "h(x); }\nBODY y[0] = g(f, x);",
+       "functions are called, and no values"},
+      {"a struct's function as a value",
+       "struct S { __device__ static float f(float v) { return v; } };\ntemplate <class T> __device__ float g(T h) { return "
+       "h(1); "
+       "}\nBODY y[0] = g(S::f);",
+       "functions are called, and no values"},
       // Own arrays, whose bounds are known where they are.
       {"an own array's pointer", "BODY float b[4] = {}; float* p = b; p[n] = a;", "used by its elements"},
       {"the same by arithmetic", "BODY float b[4] = {}; *(b + n) = a;", "used by its elements"},
