@@ -171,6 +171,9 @@ class Gate {
     if (at(i).is("void") && (behind.is("*") || behind.is("&") || behind.is("const") || behind.is(">") || behind.is(",")))
       refuse(i, "void is what functions return that return nothing; no pointers to it");
     if (is_specifier(at(i).text) && !begins_declaration(i)) refuse(i, "it stands before the type, where a declaration begins");
+    // To the emulator it is nothing, so that it would hide what follows it from what stands before.
+    if (at(i).is("__launch_bounds__") && !at(i - 1).is("__global__") && !(at(i - 1).is("void") && at(i - 2).is("__global__")))
+      refuse(i, "__launch_bounds__ stands before a kernel's name");
     if (at(i).is("template") && !declared_.is_head(i)) refuse(i, "a template begins outside of functions and structs");
     if ((at(i).is("class") || at(i).is("typename")) && i > 0 && !at(i - 1).is("<") && !at(i - 1).is(",") &&
         !at(i + 2).is("{") && !begins_declaration(i))

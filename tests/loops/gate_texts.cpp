@@ -358,6 +358,8 @@ const std::vector<GateText>& hostile_gate_texts() {
       {"an own element's address", "BODY float b[4] = {}; float* p = &b[1]; p[n] = a;", "the address is taken of"},
       {"a pointer's address", "BODY float* p = y; *ak::as<long long>(&p) = 4096; *p = a;", "the address is taken of"},
       {"an address of what is in brackets", "BODY float b[4] = {}; float* p = &(b[1]); p[n] = a;", "the address is taken of"},
+      {"an address behind what is nothing", "BODY float b[4] = {}; float* p = __launch_bounds__(256) &b[1]; p[n] = a;",
+       "__launch_bounds__ stands before a kernel's name"},
       {"an address behind an address", "BODY float b = 0; y[0] = 1 && &b;", "the address is taken of"},
       {"a variable that has gone", "__device__ float& f(int k) { float b[4]; return b[k]; }\nBODY f(n) = a;", "no reference"},
       {"the same by a lambda", "BODY auto f = [&](int k) -> float& { float b[4] = {}; return b[k]; }; f(n) = a;",
