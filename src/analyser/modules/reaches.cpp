@@ -258,6 +258,32 @@ bool comes_with(const Statement& other, const Statement& one) {
   return nameless(one).is_subset(nameless(other));
 }
 
+/// Whether no iteration runs both: they stand on two sides of a branch.
+bool exclude(const Statement& a, const Statement& b) {
+  return a.loops == b.loops && std::ranges::any_of(a.guards, [&](const Guard& one) {
+           return one.kind == Guard::Kind::branch && std::ranges::any_of(b.guards, [&](const Guard& other) {
+                    return other.kind == one.kind && other.node == one.node && other.side != one.side;
+                  });
+         });
+}
+
+/// Counts of which an iteration makes one at most, together; each with all the others that run as often.
+std::vector<std::vector<const Statement*>> exclusive_counts(const std::vector<const Statement*>& counts) {
+  std::vector<std::vector<const Statement*>> all;
+  for (const Statement* count : counts) {
+    const auto same = std::ranges::find_if(all, [&](const auto& some) {
+      return std::ranges::all_of(some, [&](const Statement* other) {
+        return exclude(*count, *other) && comes_with(*count, *other) && comes_with(*other, *count);
+      });
+    });
+    if (same == all.end())
+      all.push_back({count});
+    else
+      same->push_back(count);
+  }
+  return all;
+}
+
 /// Of a subscript that counts under conditions (y[k++]): what a counter reaches that counts every time, in loops before too.
 std::optional<Reach> counted_reach(const loop::Function& function, const Model& model, const Statement& statement,
                                    const isl::set& domain, const isl::set& valid, const Term& subscript) {
@@ -284,15 +310,22 @@ std::optional<Reach> counted_reach(const loop::Function& function, const Model& 
   auto reach = besides ? most_of(function, statement, domain, valid, *besides) : std::nullopt;
   if (!begin || !reach) return std::nullopt;
   reach->base = plus(plus(reach->base, *begin), {{{}, 1}});
-  for (const Statement* count : counts) {
-    const std::int64_t step = *step_of(*count);
-    const auto runs = counts_of(function, *count, count->domain);
-    if (step < 0 || !runs || !runs->steps.empty()) return std::nullopt;
+  for (const std::vector<const Statement*>& some : exclusive_counts(counts)) {
+    std::int64_t step = 0;
+    bool last_too =
+        false;  // in the last iteration of all one counts where it stands before the statement, or in loops of its own
+    for (const Statement* count : some) {
+      if (*step_of(*count) < 0) return std::nullopt;
+      step = std::max(step, *step_of(*count));
+      last_too = last_too || !comes_with(*count, statement) || (count->index < statement.index && !exclude(*count, statement));
+    }
+    const Statement& first = *some.front();
+    const auto runs = counts_of(function, first, first.domain);
+    if (!runs || !runs->steps.empty()) return std::nullopt;
     Polynomial times{{{}, step}};
     for (const auto& [loop, last] : runs->most) times = product(times, plus(last, {{{}, 1}}));
-    // In the last iteration of all it counts too where it stands before the statement, or in loops of its own.
-    if (comes_with(*count, statement) && count->index > statement.index) reach->base = plus(reach->base, {{{}, -step}});
-    reach->add(std::move(times), calls_of(*count, count->domain));
+    if (!last_too) reach->base = plus(reach->base, {{{}, -step}});
+    reach->add(std::move(times), calls_of(first, first.domain));
   }
   return reach;
 }
