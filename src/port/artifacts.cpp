@@ -297,8 +297,9 @@ class Texts {
       for (const IndexArray& one : roles_.indices)
         if (pointer && one.name == name) index = &one;
       const bool keeps = pointer && is_real(type) && std::ranges::find(roles_.kept, name) != roles_.kept.end();
-      text += fmt::format("    {{{}, ak::{}, {}, {}, {}, {}, {}}},\n", string_literal(name), loop::name(type), pointer, constant,
-                          index != nullptr, index && index->ascending, keeps);
+      const bool factor = std::ranges::find(roles_.factors, name) != roles_.factors.end();
+      text += fmt::format("    {{{}, ak::{}, {}, {}, {}, {}, {}, {}}},\n", string_literal(name), loop::name(type), pointer,
+                          constant, index != nullptr, index && index->ascending, keeps, factor);
     };
     if (returns()) add("the result", function_.returns, true, false);
     for (const Parameter& parameter : function_.parameters)
@@ -363,8 +364,7 @@ class Texts {
            "const ak::Parameter kParameters[] = {\n" + or_none(parameter_rows()) + "};\n" +
            fmt::format(
                "const ak::Function kFunction = {{{}, kParameters, {}, {}, in_c_, in_double_, scratch_bytes_, launch_}};\n\n",
-               string_literal(name_), function_.parameters.size() + returns(),
-               equal_bits() && !either_zero(function_)) +
+               string_literal(name_), function_.parameters.size() + returns(), equal_bits() && !either_zero(function_)) +
            "// Numbers: of a value itself; of an array its memory, where it begins there, its length, and the range of its "
            "indices.\n" +
            case_rows("kCases", artifact_.cases) + case_rows("kTimed", artifact_.timed) + "\n}  // namespace\n";
@@ -393,10 +393,11 @@ class Texts {
         name_, artifact_.verdict, artifact_.tactic, artifact_.cases.size(), kNvcc, equal_bits() ? " bits" : "");
     text += equal_bits() ? "Nothing is computed in another order than C's: without contraction (`-fmad=false`) bits are equal, "
                            "which `bits` asks for.\n"
-                         : fmt::format("{} a value may be off by max(1e-3 (1 + |d|), 8 |c - d|), 1e-9 where C has doubles, "
-                                       "where c is the C function's and d the same in double.\n",
-                                       candidate_.same_bits ? "CUDA's mathematical functions round otherwise than C's:"
-                                                            : "Sums are formed in another order than C's:");
+                         : fmt::format(
+                               "{} a value may be off by max(1e-3 (1 + |d|), 8 |c - d|), 1e-9 where C has doubles, "
+                               "where c is the C function's and d the same in double.\n",
+                               candidate_.same_bits ? "CUDA's mathematical functions round otherwise than C's:"
+                                                    : "Sums are formed in another order than C's:");
     if (const std::string facts = facts_text(); !facts.empty())
       text += fmt::format("\nThe kernels are right for calls with {} alone.\n", facts);
     if (artifact_.facts.overlaps.empty()) text += "Arrays must not overlap.\n";

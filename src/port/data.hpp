@@ -32,10 +32,11 @@ struct Recipe {
   enum class Indices : std::uint8_t { permutation, sorted, duplicates, equal, ends };
   // As the harness of artifacts calls them, which makes such data too.
   static constexpr std::string_view kShapes[] = {"mixed",        "positive",    "negative", "ties",    "tiny",
-                                                 "zeros_on_top", "zeros_below", "infinite", "strange", "around"};
+                                                 "zeros_on_top", "zeros_below", "infinite", "strange", "around",
+                                                 "still"};
   static constexpr std::string_view kSpikes[] = {"never", "first", "early", "late", "last", "middle"};
   static constexpr std::string_view kIndices[] = {"permutation", "sorted", "duplicates", "equal", "ends"};
-  static_assert(std::size(kShapes) == static_cast<std::size_t>(Shape::around) + 1 &&
+  static_assert(std::size(kShapes) == static_cast<std::size_t>(Shape::still) + 1 &&
                 std::size(kSpikes) == static_cast<std::size_t>(Spike::middle) + 1 &&
                 std::size(kIndices) == static_cast<std::size_t>(Indices::ends) + 1);
 

@@ -60,7 +60,7 @@ void add_cases(Artifact& artifact, const std::vector<ak::loop::Values>& sizes) {
 /// Every kind of data that a proof may have.
 void add_all_recipes(Artifact& artifact) {
   ak::port::Roles roles;
-  roles.thresholds = {-7, 0, 3e-7, 2.5}, roles.kept = {"stream"};
+  roles.thresholds = {-7, 0, 3e-7, 2.5}, roles.kept = {"stream"}, roles.carries_products = true;
   std::vector<ak::port::Recipe> all = threshold_recipes(roles);
   for (const ak::port::Recipe& recipe : edge_recipes(roles)) all.push_back(recipe);
   for (std::uint64_t i = 0; i < 60; ++i) all.push_back(random_recipe(roles, i));

@@ -23,12 +23,13 @@ struct Parameter {
   bool pointer, constant;
   bool index, ascending;  // an array of positions in other arrays; and they rise
   bool keeps;             // an extremum
+  bool factor;            // of what goes from iteration to iteration
 };
 
 // How values are drawn.
 // tiny: zeros and denormals; zeros_on_top: negative numbers and zeros, of which the first and the last are not negative; strange:
-// what is no number too.
-enum Values { mixed, positive, negative, ties, tiny, zeros_on_top, zeros_below, infinite, strange, around };
+// what is no number too; still: zeros, among factors from 2 to 4.
+enum Values { mixed, positive, negative, ties, tiny, zeros_on_top, zeros_below, infinite, strange, around, still };
 enum Spike { never, first, early, late, last, middle };  // one value that is not around the others
 enum Indices { permutation, sorted, duplicates, equal, ends };
 struct Recipe {
@@ -183,6 +184,8 @@ inline double draw(Random& random, const Recipe& recipe, Type type) {
       const double value = random.between(recipe.center - recipe.spread, recipe.center + recipe.spread);
       return real ? value : round(value);
     }
+    case still:
+      return real ? 0 : static_cast<double>(random.below(201) - 100);
   }
   return 0;
 }
@@ -262,11 +265,15 @@ inline std::vector<Memory> make_memories(const Function& function, const Case& o
   for (size_t m = 0; m < memories.size(); ++m) {
     // What is as long as all others is sorted, or so: it keeps no extremum of them.
     const long long length = memories[m].elements;
-    bool keeps = false;
-    for (int p = 0; p < function.count; ++p)
-      keeps |= function.parameters[p].keeps && of.arguments[p].memory == static_cast<int>(m);
+    bool keeps = false, factor = false;
+    for (int p = 0; p < function.count; ++p) {
+      if (!function.parameters[p].pointer || of.arguments[p].memory != static_cast<int>(m)) continue;
+      keeps |= function.parameters[p].keeps, factor |= function.parameters[p].factor;
+    }
     keeps = keeps && (length == 1 ? longest > 1 : length * 8 <= longest);
-    fill(memories[m], of.recipe, of.recipe.seed * 1000 + m, keeps);
+    Recipe recipe = of.recipe;
+    if (recipe.values == still && factor) recipe.values = around, recipe.center = 3, recipe.spread = 1, recipe.spike = never;
+    fill(memories[m], recipe, of.recipe.seed * 1000 + m, keeps);
   }
   for (int p = 0; p < function.count; ++p)
     if (function.parameters[p].index)
