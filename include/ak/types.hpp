@@ -116,7 +116,8 @@ struct ScratchAllocator {
   /// records.
   void* (*allocate)(std::int64_t bytes, Stream stream, void* user) = nullptr;
   /// stream: the one that it was allocated for, which the caller may have destroyed since. What was enqueued there before may
-  /// still use the memory; a graph's is given back when the graph, and all that was made of it, is gone.
+  /// still use the memory; a graph's is given back when the graph, and all that was made of it, is gone. A stream's is when it
+  /// needs more, where no more is to be had and no call has used it for a while, and at the end.
   void (*release)(void* data, std::int64_t bytes, Stream stream, void* user) = nullptr;
   void* user = nullptr;
 };

@@ -35,6 +35,7 @@ struct Workspaces::Block {
   void* data() const { return lent ? lent : buffer.data(); }
   std::atomic<std::int64_t> bytes{0};  // 0: given back
   std::atomic<int> users{0};
+  std::atomic<std::uint64_t> round{0};  // of the caller's: of its last use
   bool shared = false;
   std::uint64_t last_key = 0;                     // of a shared block: its last user, whose work `done` follows
   std::uint64_t capture = 0, stream = 0;          // of a graph's block: who captured it
@@ -117,9 +118,11 @@ Workspaces::Lease Workspaces::acquire(Stream stream, std::int64_t bytes) {
     Block* const block = slot ? slot->block.load(std::memory_order_acquire) : nullptr;
     if (!block || block->bytes < bytes) break;
     block->users.fetch_add(1);
-    if (slot->block.load() == block && current_.load() == slots) [[likely]]
+    if (slot->block.load() == block && current_.load() == slots) [[likely]] {
+      if (block->lent) block->round.store(round_.load(std::memory_order_relaxed), std::memory_order_relaxed);
       return Lease(block, stream);
-    block->users.fetch_sub(1);  // outgrown meanwhile
+    }
+    block->users.fetch_sub(1);  // outgrown meanwhile, or given back
   }
   if (Block* const block = share(key, stream, bytes)) return Lease(block, stream);
   return Lease(refused(bytes) ? nullptr : grow(key, stream, bytes), stream);
@@ -152,8 +155,7 @@ Workspaces::Block* Workspaces::captured(const Capture& capture, Stream stream, s
     if (!any_gone && refused(bytes)) return nullptr;
     const std::int64_t cap = cap_.load(std::memory_order_relaxed),
                        size = std::min(round_up(bytes, kGranule), std::max(bytes, cap));
-    const bool room = held_.load() + size <= cap || give_back(held_.load() + size - cap);
-    block = room ? make(size, false, stream) : nullptr;
+    block = make_room(size, cap, nullptr) ? make(size, false, stream) : nullptr;
     if (!block) return refused_.store(bytes, std::memory_order_relaxed), nullptr;
     refused_.store(0, std::memory_order_relaxed);
     graphs_.push_back(block);
@@ -213,9 +215,11 @@ Workspaces::Block* Workspaces::grow(std::uint64_t key, Stream stream, std::int64
     refused_.store(bytes, std::memory_order_relaxed);
     return nullptr;
   };
-  if (held_.load() + size > cap && !give_back(held_.load() + size - cap)) return refuse();
-  Block* const block = make(size, !keeps, stream);
+  if (!make_room(size, cap, old)) return refuse();
+  Block* block = make(size, !keeps, stream);
+  if (!block && give_back_idle(size, old)) block = make(size, !keeps, stream);
   if (!block) return refuse();
+  block->round = round_.load(std::memory_order_relaxed);
   block->users = 1;
   refused_.store(0, std::memory_order_relaxed);
   if (!keeps) {
@@ -362,6 +366,35 @@ bool Workspaces::offer(Block* block, std::uint64_t key, Stream stream) {
   pool_.store(block, std::memory_order_release);
   block->users.fetch_sub(1);
   return true;
+}
+
+// Whether there is, or now is, room for so many bytes more; `but` stays.
+bool Workspaces::make_room(std::int64_t size, std::int64_t cap, const Block* but) {
+  const auto over = [&] { return held_.load() + size - cap; };
+  if (over() > 0) give_back(over());
+  if (over() > 0) give_back_idle(over(), but);
+  return over() <= 0;
+}
+
+// Of the caller's memory what no call has used since this was asked last: its stream is idle, or gone, which nobody tells. A
+// stream that is used again asks for new memory.
+bool Workspaces::give_back_idle(std::int64_t wanted, const Block* but) {
+  if (!allocator_.allocate) return false;
+  const std::uint64_t now = round_.fetch_add(1);
+  const Slots& slots = *current_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i <= slots.mask && wanted > 0; ++i) {
+    Slot& slot = slots.slots[i];
+    Block* const block = slot.block.load();
+    if (!block || block == but || block->round.load(std::memory_order_relaxed) >= now) continue;
+    slot.block.store(nullptr);  // first: who finds it after that lets go of it again
+    if (!block->seize()) {
+      slot.block.store(block);
+      continue;
+    }
+    wanted -= block->bytes, own_ -= block->bytes;
+    empty(*block);
+  }
+  return wanted <= 0;
 }
 
 // Frees blocks that nothing uses until `wanted` bytes are free. The emptied ones stay in their lists.

@@ -2,7 +2,7 @@
 // block for itself. Streams beyond half of the cap share the other half: such a launch waits, on the GPU, for the block's last
 // user. A capture has blocks of its own, one for each of its streams, which come back when its graph, and all that was made of
 // it, is gone: graphs may run at once, wherever they were captured. Memory of a caller's allocator is of one stream, or of one
-// capture, and goes back to it when that has outgrown it.
+// capture, and goes back to it when that has outgrown it, or where there is no more and its stream is idle.
 #pragma once
 
 #include <atomic>
@@ -99,13 +99,16 @@ class Workspaces {
   bool end();
   void keep(Block* block, std::uint64_t key, const Slots* slots);
   bool offer(Block* block, std::uint64_t key, Stream stream);
+  bool make_room(std::int64_t size, std::int64_t cap, const Block* but);
   bool give_back(std::int64_t wanted);
+  bool give_back_idle(std::int64_t wanted, const Block* but);
 
   const CUcontext context_;
   const Graphs replayed_;
   const ScratchAllocator allocator_;                      // the caller's; null: the driver
   std::atomic<std::int64_t> cap_, held_{0}, refused_{0};  // refused_: the least that was not to be had lately; 0: none
   std::atomic<int> refusals_{0};
+  std::atomic<std::uint64_t> round_{0};  // how often the caller's memory was to be given back by idle streams
   std::atomic<const Slots*> current_;
   std::atomic<Block*> pool_{nullptr};              // shared blocks; a list that only grows
   std::mutex mutex_;                               // of what follows, and of every write above

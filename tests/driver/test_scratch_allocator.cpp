@@ -36,6 +36,7 @@ struct Lender {
   int allocated = 0, released = 0;
   std::int64_t most = std::int64_t{1} << 40, off_by = 0;
   bool throws = false;
+  std::size_t at_once = 1000;  // so many are lent at once
   std::string fault;
 
   ScratchAllocator callbacks() { return {&Lender::allocate, &Lender::release, this}; }
@@ -44,7 +45,7 @@ struct Lender {
     auto& self = *static_cast<Lender*>(user);
     ++self.allocated;
     if (self.throws) throw std::runtime_error("the engine has an error of its own");
-    if (bytes > self.most) return nullptr;
+    if (bytes > self.most || self.lent.size() >= self.at_once) return nullptr;
     CUdeviceptr at = 0;
     if (driver().cuMemAlloc(&at, static_cast<std::size_t>(bytes + 256)) != CUDA_SUCCESS) return nullptr;
     CUcontext context = nullptr;
@@ -116,6 +117,40 @@ TEST_CASE(
   CHECK(lender.released == lender.allocated);
   CHECK(lender.fault == "");
   CHECK(fake::misuses().empty());
+}
+
+TEST_CASE(
+    "scratch allocator: where there is no more, memory of streams that are gone or idle goes back, and none that is used") {
+  fake::reset();
+  for (const bool capped : {true, false}) {  // by the library's limit, or by the caller's
+    CAPTURE(capped);
+    Lender lender;
+    {
+      const auto scratch = Workspaces::of_caller(current_context(), (capped ? 8 : 100) * kAllocatorMiB, lender.callbacks());
+      const OwnedStream used = OwnedStream::make(), later = OwnedStream::make();
+      void* const first = at(*scratch, used.get(), 4 * kAllocatorMiB);
+      {
+        const OwnedStream gone = OwnedStream::make();
+        REQUIRE(at(*scratch, gone.get(), 4 * kAllocatorMiB));
+      }
+      if (!capped) lender.at_once = 2;
+      void* got = nullptr;
+      for (int i = 0; i < 500 && !got; ++i) {
+        CHECK(at(*scratch, used.get(), 4 * kAllocatorMiB) == first);
+        got = at(*scratch, later.get(), 4 * kAllocatorMiB);
+      }
+      CHECK(got);
+      CHECK(lender.lent.size() == 2);
+      CHECK(scratch->held_bytes() == 8 * kAllocatorMiB);
+      const auto lease = scratch->acquire(used.get(), 4 * kAllocatorMiB);  // a thread is about to use it
+      const OwnedStream last = OwnedStream::make();
+      for (int i = 0; i < 500; ++i) static_cast<void>(at(*scratch, last.get(), 4 * kAllocatorMiB));
+      CHECK(lender.lent.count(first) == 1);
+      CHECK(lender.lent.size() == 2);
+    }
+    CHECK(lender.lent.empty());
+    CHECK(lender.fault.empty());
+  }
 }
 
 TEST_CASE("scratch allocator: a capture's memory is its graph's, beyond the context too, and the graph zeroes it") {
