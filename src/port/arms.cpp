@@ -158,8 +158,8 @@ class Arms {
     } catch (const Error& error) {
       if (error.code() != ErrorCode::out_of_memory) throw;
       of_.note(fmt::format("calls with data on the host are not timed at {} iterations: {}", row.size, error.what()));
-      return of_.gpu.promised_calls ? timer.time_host(of_.gpu.promised_calls(), kSeconds) : 0;
-  }
+    }
+    return of_.gpu.promised_calls ? timer.time_host(of_.gpu.promised_calls(), kSeconds) : 0;
   }
 
   // As often as makes 100 runs of each, within 2 s, thrice at least.
