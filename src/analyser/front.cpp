@@ -122,6 +122,7 @@ Front read_function(const Unit& unit, const Choice& choice, const loop::Values& 
   replace_inductions(draft);
   propagate(draft);
   count_under_conditions(draft);
+  gather_truths(draft);
   tidy(draft.body);
   name_variables(draft);
   return Finishing(std::move(draft)).run();

@@ -124,6 +124,7 @@ Nest make_nest(const Model& model, const std::vector<Dependence>& dependences, c
   if (nest.uses("stream compaction")) nest.counters = find_counters(model, root);
   keep_values(nest);
   add_position_edges(nest);
+  if (nest.uses("prefix sum, recurrence")) add_reset_edges(nest);
   if (nest.uses("scalar expansion")) find_followers(nest);
   return nest;
 }

@@ -1,6 +1,7 @@
 #include "analyser/truth_steps.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 #include "analyser/loop_test.hpp"
@@ -13,7 +14,9 @@ using Kind = Statement::Kind;
 
 class TruthSteps {
  public:
-  explicit TruthSteps(Draft& draft) {
+  explicit TruthSteps(const Draft& draft) { find_truths(draft); }
+
+  void count(Draft& draft) {
     Statements& body = draft.body;
     for_each_statement(body, [&](const Statement& statement) {
       for (const Term* whole : {&statement.target, &statement.value, &statement.condition})
@@ -25,7 +28,6 @@ class TruthSteps {
             });
         });
     });
-    find_truths(draft);
     change_statements(body, [&](Statement& statement) {
       if (statement.kind != Kind::assign || !subscripts_.contains(statement.target.text)) return;
       const auto added = step_of(statement, statement.target.text);
@@ -37,7 +39,38 @@ class TruthSteps {
     });
   }
 
+  void gather(Draft& draft) const {
+    std::map<std::string, int> gathering;
+    for_each_statement(draft.body, [&](const Statement& statement) { gathering[statement.target.text] += gathers(statement); });
+    change_statements(draft.body, [&](Statement& statement) {
+      if (!gathers(statement) || gathering[statement.target.text] > 1) return;
+      const Term value = statement.value;
+      const int side = value.terms[0] == statement.target ? 1 : 0;
+      Term other = value.terms[side];
+      if (other.type != statement.target.type || !condition_of(other))
+        other = loop::convert(statement.target.type, loop::binary("!=", other, loop::integer(0, other.type)));
+      statement.value = loop::binary(value.text == "&&" ? "&" : "|", statement.target, other);
+    });
+  }
+
  private:
+  /// Whether it is f = f && other, or with ||.
+  bool gathers(const Statement& statement) const {
+    const Term& value = statement.value;
+    if (statement.kind != Kind::assign || !truths_.contains(statement.target.text) || value.kind != Term::Kind::binary ||
+        (value.text != "&&" && value.text != "||") || (value.terms[0] == statement.target) == (value.terms[1] == statement.target))
+      return false;
+    const Term& other = value.terms[value.terms[0] == statement.target ? 1 : 0];
+    bool harmless = !is_real(other.type) && !loop::mentions(other, statement.target.text);
+    loop::for_each(other, [&](const Term& part) {
+      if (part.kind == Term::Kind::binary && (part.text == "/" || part.text == "%") && !is_real(part.type)) harmless = false;
+      if (part.kind != Term::Kind::element) return;
+      for (const Term& subscript : part.terms)
+        loop::for_each(subscript, [&](const Term& inner) { harmless = harmless && inner.kind != Term::Kind::element; });
+    });
+    return harmless;
+  }
+
   struct Step {
     Term condition;
     std::int64_t by = 1;
@@ -108,6 +141,8 @@ class TruthSteps {
 
 }  // namespace
 
-void count_under_conditions(Draft& draft) { TruthSteps{draft}; }
+void count_under_conditions(Draft& draft) { TruthSteps(draft).count(draft); }
+
+void gather_truths(Draft& draft) { TruthSteps(draft).gather(draft); }
 
 }  // namespace ak::analyser

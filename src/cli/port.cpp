@@ -366,15 +366,17 @@ class Ports {
     entry.name = function, entry.file = state_.file;
     chosen_.clear();
     doing(kAnalysis);
+    const Deadline deadline = Deadline::in(state_.seconds_each());
     try {
       if (writes()) remove_earlier(function);
       const SignOfLife life = sign_of_life(function);
       port_one(function, entry);
     } catch (const Error& error) {
       const bool of_source = error.code() == ErrorCode::invalid_argument;  // or of the command line
-      if (alone && (state_.out.empty() || of_source)) throw;
+      const bool late = error.code() == ErrorCode::unsupported && deadline.passed();  // whatever was under way
+      if (alone && !late && (state_.out.empty() || of_source)) throw;
       entry.status = error.code() == ErrorCode::unsupported ? port::Status::budget : port::Status::refused;
-      entry.why = error.what();
+      entry.why = late ? fmt::format("{:g} s are used up: --seconds gives it more", state_.seconds_each()) : error.what();
     }
     fmt::print("{}\n", port::summary(entry));
     if (entry.passed())

@@ -12,7 +12,7 @@ namespace ak::port {
 namespace {
 
 constexpr std::string_view kPrototypes =
-    "void ak_at(int), ak_turn(int), ak_leave(int*), ak_return(int*);\n"
+    "void ak_at(int), ak_turn(int), ak_leave(int*), ak_return(int*), ak_apart(int);\n"
     "int ak_enter(int), ak_call(void);\n";
 
 struct CToken {
@@ -62,7 +62,9 @@ std::vector<CToken> tokens_of(std::string_view text) {
 
 class Marking {
  public:
-  explicit Marking(std::string_view text) : tokens_(tokens_of(text)) { made_.marks.resize(1); }
+  Marking(std::string_view text, const std::vector<std::string>& dropped) : tokens_(tokens_of(text)), dropped_(dropped) {
+    made_.marks.resize(1);
+  }
 
   Marked run() {
     made_.text = kPrototypes;
@@ -93,7 +95,15 @@ class Marking {
   void take() {
     if (!here()) return;
     blanks();
+    if (depth_ > 0 && peek(1) == "(" && std::ranges::find(dropped_, peek()) != dropped_.end()) return dropped_call();
     made_.text += tokens_[at_++].text;
+  }
+
+  void dropped_call() {
+    made_.text += "(ak_apart(1), ";
+    made_.text += tokens_[at_++].text;
+    parentheses();
+    made_.text += ", ak_apart(-1))";
   }
 
   int new_mark(int first, int last) {
@@ -252,6 +262,7 @@ class Marking {
   }
 
   std::vector<CToken> tokens_;
+  const std::vector<std::string>& dropped_;
   std::size_t at_ = 0;
   int depth_ = 0;
   Marked made_;
@@ -259,6 +270,6 @@ class Marking {
 
 }  // namespace
 
-Marked marked(std::string_view text) { return Marking(text).run(); }
+Marked marked(std::string_view text, const std::vector<std::string>& dropped) { return Marking(text, dropped).run(); }
 
 }  // namespace ak::port

@@ -19,7 +19,8 @@ struct Marked {
 };
 
 /// `text`: what `cc -E` wrote. Calls of trace_runtime.c's functions stand in the bodies of all functions that are not the
-/// compiler's own headers'; nothing else changes but that #pragma lines go.
-Marked marked(std::string_view text);
+/// compiler's own headers'; nothing else changes but that #pragma lines go. What a call of one of `dropped` reads and writes,
+/// its arguments too, does not count.
+Marked marked(std::string_view text, const std::vector<std::string>& dropped = {});
 
 }  // namespace ak::port

@@ -97,7 +97,7 @@ std::vector<loop::Candidate> ordered(const PortRequest& request, std::size_t& kn
 // Null where there is no text to trace.
 std::unique_ptr<Tracer> tracer_of(const PortRequest& request, const Oracle& oracle, const CompilerOptions& compiler) {
   if (oracle.preprocessed_text().empty()) return nullptr;
-  return std::make_unique<Tracer>(request.verdict.function, oracle.preprocessed_text(), compiler);
+  return std::make_unique<Tracer>(request.verdict.function, oracle.preprocessed_text(), compiler, request.source.drops);
 }
 
 class Porting {

@@ -43,8 +43,9 @@ std::string entry_text(const Function& function) {
 
 }  // namespace
 
-Tracer::Tracer(const Function& function, const std::string& preprocessed, const CompilerOptions& options) {
-  Marked text = marked(changed(preprocessed, {false, has_constant_tables(function)}));
+Tracer::Tracer(const Function& function, const std::string& preprocessed, const CompilerOptions& options,
+               const std::vector<std::string>& dropped) {
+  Marked text = marked(changed(preprocessed, {false, has_constant_tables(function)}), dropped);
   marks_ = std::move(text.marks);
   CompilerOptions own = options;
   own.optimize = {{}, {"-O0", "-fsanitize=thread"}};  // every access is one of the text's

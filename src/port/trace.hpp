@@ -24,8 +24,10 @@ struct TracedDependence {
 
 class Tracer {
  public:
-  /// `preprocessed`: what the compiler's -E left of the function's file. Its compilation begins. Throws Error{unsupported}.
-  Tracer(const loop::Function& function, const std::string& preprocessed, const CompilerOptions& options);
+  /// `preprocessed`: what the compiler's -E left of the function's file. `dropped`: functions whose calls the analysis left out.
+  /// Its compilation begins. Throws Error{unsupported}.
+  Tracer(const loop::Function& function, const std::string& preprocessed, const CompilerOptions& options,
+         const std::vector<std::string>& dropped = {});
   ~Tracer();
 
   struct Trace {

@@ -138,6 +138,18 @@ TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than 
   CHECK_MESSAGE(has(seen, " s  analysis"), seen);
 }
 
+TEST_CASE("port whose seconds are used up says so, whatever was under way, and keeps the function's line") {
+  const OutFolder folder;
+  const std::string source =
+      folder.file("d.c", "void doubled(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 2.0f * a[i]; }\n");
+  const std::string analyser = folder.analyser(), slow = folder.file("cc", "#!/bin/sh\nexec sleep 60\n");
+  for (const std::string& program : {analyser, slow}) fs::permissions(program, fs::perms::owner_all);
+  const Result r = run_ak(fmt::format("port {} doubled --seconds 0.25", source), fmt::format("AK_ANALYSER={} AK_CC={}", analyser, slow));
+  CHECK(r.code == 1);
+  CHECK(r.output.starts_with("doubled  "));
+  CHECK(r.output.ends_with("  budget: 0.25 s are used up: --seconds gives it more\n"));
+}
+
 TEST_CASE("port that is interrupted ends what it has started and leaves no folder") {
   const OutFolder folder;
   const std::string source =

@@ -39,6 +39,14 @@ int place_of_highest(int n, const float x[n]) {
   return at;
 }
 void delayed(int n, float x[n], int delay) { for (int i = delay; i < n; i++) x[i] += 0.5f * x[i - delay]; }
+void shortest_ways(int n, float d[n][n]) {
+  for (int k = 0; k < n; k++) for (int i = 0; i < n; i++) for (int j = 0; j < n; j++)
+    if (d[i][k] + d[k][j] < d[i][j]) d[i][j] = d[i][k] + d[k][j];
+}
+void least_else_most(int n, const float x[n], float lo[1], float hi[1]) {
+  for (int i = 0; i < n; i++) if (x[i] < *lo) *lo = x[i]; else if (x[i] > *hi) *hi = x[i];
+}
+void in_place_of_one(int n, const float x[n], float s[1]) { for (int i = 0; i < n; i++) if (x[i] > 0) *s = *s * *s + x[i]; }
 )";
   const auto cause = [&](const char* function) {
     std::string all;
@@ -51,7 +59,14 @@ void delayed(int n, float x[n], int delay) { for (int i = delay; i < n; i++) x[i
       cause("place_of_highest") ==
       "at is not an affine function of its earlier values: with x[at] kept in a scalar of its own it would be a search for an "
       "extreme");
-  CHECK(cause("delayed") == "how far back x is read is no known constant: a size that is given (--size) may make it one");
+  CHECK(cause("delayed") == "how far back x is read is no known constant: the value of delay may make it one (--size delay=...)");
+  CHECK(cause("shortest_ways") == "how far back d is read is no known constant: it changes from iteration to iteration");
+  CHECK(cause("least_else_most") ==
+        "what else line 32 does depends on lo[0], which would be a reduction without the `else`: drop it where both may be "
+        "tested");
+  CHECK(cause("in_place_of_one") ==
+        "all iterations read and write s[0]: in a local variable, which is written back behind the loop, it may be a scan or a "
+        "reduction");
 }
 
 TEST_CASE("flow: what runs as one GPU thread, or a part of it, says why with line, names and kind of dependence") {

@@ -130,6 +130,33 @@ TEST_CASE("trace: a loop with a dependence that the analysis left out has no par
   CHECK(wrong.tried[0].passed());
 }
 
+TEST_CASE("trace: what a dropped call reads, and what its arguments do, is no dependence of the loop") {
+  port::PortRequest request;
+  request.source.text = R"(
+#include <stdio.h>
+void note(int i, const float* at) { if (i < 0) printf("%f", *at); }
+void twice(int n, float a[n]) {
+  for (int i = 0; i < n; i++) {
+    a[i] *= 2;
+    note(a[i] < i ? 0 : i, a + i);
+    if (i > 0) (void)snprintf(NULL, 0, "%f %f\n", a[i], a[i - 1]);
+  }
+}
+)";
+  request.source.function = "twice", request.source.drops = {"snprintf", "note"};
+  request.tools = {AK_BINARY_DIR "/ak-analyse", {}, AK_BINARY_DIR "/ak-worker"};
+  request.verdict = port::analyse(request.source, {}, request.tools, in_time());
+  request.function = request.verdict.function;
+  request.integers = {{"n", 1000}};
+  request.quick = true;
+  REQUIRE(text(request.verdict) == "i:parallel");
+  const port::Ported ported = port::port(request, nullptr, in_time());
+  CHECK(ported.unpredicted.empty());
+  REQUIRE_FALSE(ported.tried.empty());
+  CHECK(ported.tried[0].candidate.template_name == "map");
+  CHECK(ported.tried[0].passed());
+}
+
 TEST_CASE("trace: what the analysis cannot decide is observed, not proven") {
   const port::PortRequest request = request_of("fold", R"(
 void fold(int n, float a[n], const float b[n], const int k[n]) {

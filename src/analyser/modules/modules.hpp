@@ -11,6 +11,8 @@ void add_position_edges(Nest& nest);
 std::optional<loop::Reduction> find_reduction(const Nest& nest, const Piece& piece);
 
 // recurrence.cpp
+/// What sets a scalar anew belongs to the cycle that the scalar goes round, as a side of it: `if (a[i]) run++; else run = 0;`.
+void add_reset_edges(Nest& nest);
 /// Sets kind and recurrence of a piece that is no reduction.
 void find_recurrence(const Nest& nest, Piece& piece);
 

@@ -41,7 +41,10 @@ class Finder {
       if (!nest_.model->is_scalar(name)) return because(fmt::format("{} and {} go round the cycle", name, name_));
     beside_ = std::move(names);
     target_ = only_target();
-    if (!target_) return because(fmt::format("{} is written at several places or under unknown subscripts", name_));
+    if (!target_)
+      return because(nest_.model->is_scalar(name_)
+                         ? fmt::format("{} is set in several loops", name_)
+                         : fmt::format("{} is written at several places or under unknown subscripts", name_));
     distances();
     const auto value = body_value();
     if (value) operators(*value);
@@ -63,9 +66,55 @@ class Finder {
       return fmt::format("{} and {} depend on earlier values of each other, and not as an affine function",
                          fmt::join(beside_, ", "), name_);
     }
-    if (!constant_)
-      return fmt::format("how far back {} is read is no known constant: a size that is given (--size) may make it one", name_);
+    if (!constant_) return no_distance();
     return fmt::format("{} is no expression of its earlier values", name_);
+  }
+
+  /// The line of an extremum whose test has an else with something of another piece; 0: none.
+  int line_of_else() const {
+    Symbolic body([this](int id) { return takes_part(id); }, [this](const Term& term) {
+      return term == *target_ ? std::optional(previous(1, term.type)) : std::nullopt;
+    });
+    body.run(piece_.loops.back()->body);
+    const auto value = body.value(*target_);
+    const auto found = value ? association(*value) : std::nullopt;
+    if (!found || (found->op != "min" && found->op != "max")) return 0;
+    for (const Guard& own : nest_.at(piece_.statements.front()).guards)
+      for (const int leaf : nest_.leaves)
+        for (const Guard& other : nest_.at(leaf).guards)
+          if (!inside(leaf) && own.kind == Guard::Kind::branch && other.kind == own.kind && other.node == own.node &&
+              other.side != own.side)
+            return nest_.at(leaf).node->line;
+    return 0;
+  }
+
+  std::string no_distance() const {
+    const Term& target = *target_;
+    const auto moves = [&](const Term& subscript) {
+      return std::ranges::any_of(piece_.loops, [&](const loop::Node* one) { return loop::mentions(subscript, one->variable); });
+    };
+    if (const int line = line_of_else(); line > 0)
+      return fmt::format("what else line {0} does depends on {1}, which would be a reduction without the `else`: drop it where "
+                         "both may be tested",
+                         line, c_text(target));
+    if (std::ranges::none_of(target.terms, moves))
+      return fmt::format("all iterations read and write {}: in a local variable, which is written back behind the loop, it may "
+                         "be a scan or a reduction",
+                         c_text(target));
+    std::set<std::string> open;
+    for (const int s : piece_.statements)
+      for (const Reference& reference : nest_.at(s).references)
+        if (reference.name == name_)
+          for (const Term& subscript : reference.term.terms)
+            loop::for_each(subscript, [&](const Term& part) {
+              const loop::Parameter* parameter =
+                  part.kind == Term::Kind::scalar ? loop::find_parameter(*nest_.model->function, part.text) : nullptr;
+              const auto has = [&](const std::set<std::string>& names) { return names.contains(part.text); };
+              if (parameter && !parameter->pointer && !has(*nest_.model->used) && !has(*nest_.model->written)) open.insert(part.text);
+            });
+    const std::string cause = fmt::format("how far back {} is read is no known constant", name_);
+    if (open.empty()) return fmt::format("{}: it changes from iteration to iteration", cause);
+    return fmt::format("{0}: the value of {1} may make it one (--size {2}=...)", cause, fmt::join(open, ", "), *open.begin());
   }
 
   /// Scalars that are affine functions of what the iteration before left in all of them: the states of a filter.
@@ -292,6 +341,21 @@ class Finder {
 };
 
 }  // namespace
+
+void add_reset_edges(Nest& nest) {
+  const auto scalar_of = [&](int leaf) {
+    const Reference* target = nest.at(leaf).target();
+    return target && nest.model->is_scalar(target->name) ? target->name : std::string();
+  };
+  std::vector<Edge> added;
+  for (const Edge& cycle : nest.edges) {
+    if (cycle.from != cycle.to || !cycle.carried() || cycle.name != scalar_of(cycle.from)) continue;
+    for (const int reset : nest.leaves)
+      if (reset != cycle.from && scalar_of(reset) == cycle.name && nest.at(reset).loops == nest.at(cycle.from).loops)
+        added.push_back({cycle.from, reset, cycle.name, true, Dependence::kWithin, {}});
+  }
+  nest.edges.insert(nest.edges.end(), added.begin(), added.end());
+}
 
 void find_recurrence(const Nest& nest, Piece& piece) { Finder(nest, piece).run(); }
 

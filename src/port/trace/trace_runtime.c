@@ -47,7 +47,7 @@ static struct {
   uintptr_t begin, end;
   int id;
 } ranges[MOST_RANGES];
-static int range_count, recording;
+static int range_count, recording, apart; /* apart: in calls that the analysis left out */
 static Place now;
 static struct {
   const Turn* outside;
@@ -151,7 +151,7 @@ static void access_cell(uintptr_t address, int range, int writes) {
 }
 
 static void access_bytes(const void* at, unsigned long bytes, int writes) {
-  if (!recording || !now.statement) return;
+  if (!recording || apart || !now.statement) return;
   const uintptr_t begin = (uintptr_t)at;
   for (int i = 0; i < range_count; ++i) {
     if (begin < ranges[i].begin || begin >= ranges[i].end) continue;
@@ -165,7 +165,7 @@ static void access_bytes(const void* at, unsigned long bytes, int writes) {
 
 void ak_trace_begin(void* where) {
   result = where, result->count = 0, result->whole = 1;
-  range_count = loop_depth = call_depth = 0, executions = runs = accesses = 0, cell_count = 0;
+  range_count = loop_depth = call_depth = apart = 0, executions = runs = accesses = 0, cell_count = 0;
   memset(&now, 0, sizeof now), memset(row_table, 0, sizeof row_table);
   if (cells) memset(cells, 0, cell_room * sizeof *cells);
   while (memory) {
@@ -186,6 +186,7 @@ void ak_trace_end(void) { recording = 0; }
 
 /* --- marks ----------------------------------------------------------------------------------------------------------- */
 
+void ak_apart(int step) { apart += step; }
 void ak_at(int mark) { now.statement = mark, now.execution = ++executions; }
 int ak_call(void) {
   if (call_depth < MOST_CALLS)
