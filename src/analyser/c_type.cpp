@@ -103,7 +103,7 @@ CType c_type(std::string_view text, const Typedefs& typedefs) {
   return type;
 }
 
-std::string remedy(const CType& type) {
+std::string remedy(const CType& type, bool local) {
   const bool several = type.spelled.find_first_of("*[") != type.spelled.npos;
   const auto has = [&](std::string_view word) {
     return type.spelled.find(word) != type.spelled.npos || type.means.find(word) != type.means.npos;
@@ -113,7 +113,8 @@ std::string remedy(const CType& type) {
   if (has("**") || has("*[")) return ": pass each array as a parameter of its own";
   if (has("volatile") || has("_Atomic")) return ": leave that out, as a kernel's data are nobody else's while it runs";
   if (has("vector_size") || has("vector_type")) return ": make it an array of its elements";
-  if (has("struct") || has("union")) return ": pass its members as parameters of their own";
+  if (has("struct") || has("union"))
+    return local ? ": make its members variables of their own" : ": pass its members as parameters of their own";
   if (has("_Complex")) return ": pass real and imaginary parts as arrays of their own";
   if (has("long double") || has("float128")) return make("double");
   if (has("_Float16") || has("__fp16") || has("bf16")) return make("float");

@@ -34,7 +34,8 @@ using Typedefs = std::map<std::string, std::string, std::less<>>;
 /// From "const real_t *restrict", "float (*)[256]", "float[n][8]". What is not known, structs among it, is Shape::other.
 CType c_type(std::string_view text, const Typedefs& typedefs);
 
-/// What to do about a type that is not supported: ": make it int"; empty where nothing is known.
-std::string remedy(const CType& type);
+/// What to do about a type that is not supported: ": make it int"; empty where nothing is known. `local`: of a variable in the
+/// function, which nobody passes.
+std::string remedy(const CType& type, bool local = false);
 
 }  // namespace ak::analyser

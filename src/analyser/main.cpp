@@ -1,6 +1,7 @@
 // ak-analyse: what may run in parallel in a C function, as JSON. See --help.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -29,7 +30,7 @@ Prints what may run in parallel in a C function, as JSON. FILE - is standard inp
   --facts JSON     the same in one: {"int": {"n": 1000}, "alias": {"a": "b+1"}, "length": {"a": "n"}}
   --name PATH      what standard input is called: quoted includes are looked for beside it
   --function-only  print the function as it was read, and stop
-  --list           the functions with a body, one a line
+  --list           the functions with a body, one a line, without static ones that have no loop: they serve others
   --clang PATH     default: clang
   --seconds N      clang's deadline, default 20
   --read-seconds N of all that is made of clang's words, default 20
@@ -38,6 +39,17 @@ Exit: 0 also when the function is refused (the JSON says why), 2 for a wrong com
 )";
 
 constexpr int kNothing = 3;
+
+/// Whether a function is there for others alone: static, with no loop of its own.
+bool is_helper(const ak::analyser::Ast& function) {
+  const auto loops = [](const auto& self, const ak::analyser::Ast& node) -> bool {
+    if (node.is("ForStmt") || node.is("WhileStmt") || node.is("DoStmt") || node.is("LabelStmt")) return true;
+    const auto children = node.children();
+    return std::ranges::any_of(children, [&](const ak::analyser::Ast& child) { return self(self, child); });
+  };
+  return function.text("storageClass") == "static" && !loops(loops, function);
+}
+
 
 struct Usage : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -182,7 +194,7 @@ int run(const CommandLine& line) {
   if (line.list) {
     watchdog.reset();
     for (const ak::analyser::Ast& function : unit.functions())
-      if (unit.in_main_file(function)) fmt::print("{}\n", function.name());
+      if (unit.in_main_file(function) && !is_helper(function)) fmt::print("{}\n", function.name());
     return 0;
   }
   ak::loop::Verdict verdict;

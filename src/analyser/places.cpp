@@ -198,10 +198,10 @@ void Lowering::point(const Ast& target, const Place& to, int at) {
 Term Lowering::compare_pointers(const Ast& node, const std::string& op) {
   const Place left = pointer(node.child(0)), right = pointer(node.child(1));
   if (left.name != right.name || left.subscripts.size() != right.subscripts.size() || left.subscripts.empty())
-    refuse(node, fmt::format("pointers into {} and into {} are compared", left.name, right.name));
+    refuse(node, fmt::format("pointers into {} and into {} are compared: give the loop a count of elements", left.name, right.name));
   const std::size_t last = left.subscripts.size() - 1;
   for (std::size_t i = 0; i < last; ++i)
-    if (left.subscripts[i] != right.subscripts[i]) refuse(node, "pointers into two rows are compared");
+    if (left.subscripts[i] != right.subscripts[i]) refuse(node, "pointers into two rows are compared: give the loop a count of elements");
   return loop::binary(op, left.subscripts[last], right.subscripts[last]);
 }
 

@@ -219,7 +219,7 @@ void Lowering::declare(const Ast& declaration) {
     if (has_value) initial_values(made.place, type, declaration.children().back());
   } else {
     refuse(declaration, fmt::format("{} is of type {}, which is not supported: float, double, int and long long are{}", name,
-                                    type.spelled, remedy(type)));
+                                    type.spelled, remedy(type, true)));
   }
 }
 

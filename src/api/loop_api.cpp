@@ -12,6 +12,8 @@ Loop Context::loop(const std::string& file, const std::string& function, const L
   return loop(file, function, host, LoopOptions());
 }
 Loop Context::loop(const std::string& file, const std::string& function, const LoopHost& host, const LoopOptions& options) {
+  if (function.empty()) throw Error(ErrorCode::invalid_argument, "function: is empty");
+  if (file.empty() && options.text.empty()) throw Error(ErrorCode::invalid_argument, "file: is empty");
   port::LoopSource source;
   source.file = file, source.function = function;
   source.text = options.text, source.flags = options.flags, source.lengths = options.lengths;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <limits>
 #include <map>
 #include <string_view>
@@ -114,6 +115,7 @@ int Program::run(int argc, char** argv, int usage) {
   try {
     app_->parse(static_cast<int>(dashes - argv), argv);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) std::fputs("ak: ", stderr);
     return app_->exit(error) == 0 ? 0 : usage;
   }
   return chosen();

@@ -40,7 +40,8 @@ Check check_driver() {
     return {
         "GPU", Health::bad, why,
         "install NVIDIA's driver for CUDA 13 (release 580 or later) and check that nvidia-smi lists the GPU; in a container, "
-        "start it with --gpus all. Without a GPU only recordings work (AK_RECORDING)"};
+        "start it with --gpus all. Without a GPU recordings work (AK_RECORDING), and `ak port`, which proves kernels of loops "
+        "and times none"};
   DeviceFacts facts;
   try {
     facts = device_facts();

@@ -621,7 +621,7 @@ void add_port(Program& program) {
   command.option("function", state->functions, "one or more of its functions");
   command.words_behind_dashes(state->flags);
   command.footer("Words behind -- are flags of the C compiler: ak port filters.c smooth -- -Iinclude -DTAPS=5");
-  command.flag("--all", state->all, "all functions with a body in the file");
+  command.flag("--all", state->all, "all functions with a body in the file, without static ones that have no loop");
   command.flag("--verdict", state->verdict, "what the analysis says, and nothing more");
   command.flag("--prompt", state->prompt, "what a language model would be asked, and nothing more");
   command

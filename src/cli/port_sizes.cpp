@@ -18,7 +18,7 @@ namespace ak::cli {
 namespace {
 
 constexpr std::size_t kMostCalls = 32;
-// Of sizes that nothing was said of, also where several multiply, and of how far loops stay from edges.
+// Of sizes that nothing was said of, also where several multiply, and of how far loops stay from edges or elements lie apart.
 constexpr std::int64_t kSize = 32000, kSizeOfMany = 256, kMargin = 3;
 
 [[noreturn]] void refuse(const std::string& word, const std::string& why) {
@@ -38,6 +38,22 @@ std::vector<std::int64_t> numbers_of(const std::string& word, std::string_view l
   }
   if (numbers.size() > kMostCalls) refuse(word, fmt::format("more than {} numbers", kMostCalls));
   return numbers;
+}
+
+/// Whether an integer is nowhere but added in subscripts: how far away an element is, not how many there are.
+bool is_offset(const loop::Function& function, const std::string& name) {
+  std::size_t all = 0, added = 0;
+  loop::for_each_node(function.body, [&](const loop::Node& node) {
+    for (const loop::Term* term : {&node.target, &node.value, &node.condition, &node.begin, &node.end})
+      loop::for_each(*term, [&](const loop::Term& part) {
+        all += part.kind == loop::Term::Kind::scalar && part.text == name;
+        if (part.kind != loop::Term::Kind::element) return;
+        for (const loop::Term& subscript : part.terms)
+          if (subscript.kind == loop::Term::Kind::binary && subscript.text == "+")
+            for (const loop::Term& one : subscript.terms) added += one.kind == loop::Term::Kind::scalar && one.text == name;
+      });
+  });
+  return all > 0 && added == all;
 }
 
 }  // namespace
@@ -104,7 +120,7 @@ std::vector<std::vector<loop::Values>> calls_by_class(const loop::Function& func
   for (const loop::Values& values : asked) {
     loop::Values call;
     for (const std::string& name : roles.sizes)
-      call[name] = in(roles.margins, name) ? kMargin : roles.depth > 1 ? kSizeOfMany : kSize;
+      call[name] = in(roles.margins, name) || is_offset(function, name) ? kMargin : roles.depth > 1 ? kSizeOfMany : kSize;
     for (const auto& [name, value] : values)
       if (in(roles.sizes, name) || in(roles.integers, name)) call[name] = value;
     call.merge(port::widths_of(function, roles, call));

@@ -101,30 +101,62 @@ std::string note_text(const Note& note) {
   return {};
 }
 
-/// What must hold for the node to run, beside its loops: "if (x[i] > 0) ".
-std::string conditions_text(const std::vector<Node>& body, int id) {
-  for (const Node& node : body) {
-    if (node.id == id) return {};
-    const auto inside = [id](const std::vector<Node>& part) {
-      bool found = false;
-      for_each_node(part, [&](const Node& one) { found = found || one.id == id; });
-      return found;
-    };
-    const bool first = inside(node.body);
-    if (!first && !inside(node.otherwise)) continue;
-    std::string own;
-    if (node.kind == Node::Kind::branch)
-      own = fmt::format("if ({}{}{}) ", first ? "" : "!(", c_text(node.condition), first ? "" : ")");
-    return own + conditions_text(first ? node.body : node.otherwise, id);
-  }
-  return {};
-}
-
 std::string statement_text(const Function& function, const Node& node) {
   if (node.kind != Node::Kind::leave) return c_text({node}, 0);
   const Node* left = find_node(function, node.of);
   return fmt::format("leave the loop over {};\n", left ? left->variable : "it");
 }
+
+struct Line {
+  int number;
+  std::string text;
+};
+
+/// A group's statements under their conditions, each of which is tested once; loops are not shown.
+class Listing {
+ public:
+  Listing(const Function& function, const Group& group) : function_(function), shown_(group.statements.begin(), group.statements.end()) {}
+
+  std::vector<Line> of(const std::vector<Node>& body) const {
+    std::vector<Line> all;
+    for (const Node& node : body) {
+      std::vector<Line> own;
+      if (shown_.contains(node.id))
+        own = {{node.line, statement_text(function_, node)}};
+      else if (node.kind == Node::Kind::branch)
+        own = branch(node);
+      else
+        own = of(node.body);
+      all.insert(all.end(), own.begin(), own.end());
+    }
+    return all;
+  }
+
+ private:
+  std::vector<Line> branch(const Node& node) const {
+    std::vector<Line> yes = of(node.body), no = of(node.otherwise);
+    if (yes.empty() && no.empty()) return {};
+    if (yes.empty()) return under(fmt::format("if (!({})) ", c_text(node.condition)), node.line, std::move(no), false);
+    const bool both = !no.empty();
+    std::vector<Line> all = under(fmt::format("if ({}) ", c_text(node.condition)), node.line, std::move(yes), both);
+    if (!both) return all;
+    const int number = no.front().number;
+    for (Line& line : under("else ", number, std::move(no), false)) all.push_back(std::move(line));
+    return all;
+  }
+
+  /// `closed`: an else comes behind it, which is not to belong to an if in it.
+  static std::vector<Line> under(const std::string& head, int number, std::vector<Line> lines, bool closed) {
+    if (lines.size() == 1 && !(closed && lines[0].text.starts_with("if "))) return {{lines[0].number, head + lines[0].text}};
+    std::vector<Line> all{{number, head + "{\n"}};
+    for (Line& line : lines) all.push_back({line.number, "  " + line.text});
+    all.push_back({0, "}\n"});
+    return all;
+  }
+
+  const Function& function_;
+  const std::set<int> shown_;
+};
 
 }  // namespace
 
@@ -163,10 +195,8 @@ std::string explain(const Verdict& verdict) {
     all += fmt::format("\ngroup {}{}{}\n", number, group.loops.empty() ? ", outside of loops" : ": ",
                        group.loops.empty() ? "" : text(group, verdict.function));
     if (!group.cause.empty()) all += "  because " + group.cause + "\n";
-    for (int id : group.statements)
-      if (const Node* node = find_node(verdict.function, id))
-        all += (node->line > 0 ? fmt::format("  line {:<4} ", node->line) : std::string(12, ' ')) +
-               conditions_text(verdict.function.body, id) + statement_text(verdict.function, *node);
+    for (const Line& line : Listing(verdict.function, group).of(verdict.function.body))
+      all += (line.number > 0 ? fmt::format("  line {:<4} ", line.number) : std::string(12, ' ')) + line.text;
   }
   if (!verdict.findings.empty() || !verdict.assumed.empty()) all += "\n";
   for (const Term& condition : verdict.assumed) all += fmt::format("where not {}: one thread, in order\n", c_text(condition));

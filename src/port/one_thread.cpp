@@ -34,12 +34,33 @@ std::string note_text(const loop::Note& note, const loop::Function& function) {
                      later, anti ? "anti" : "output");
 }
 
+/// Where the loop writes what the conditions around the node read: ", by a test of a, which line 4 writes".
+std::string test_text(const loop::Node& loop, int id) {
+  std::string found;
+  const auto look = [&](const loop::Term& condition) {
+    loop::for_each_node(loop.body, [&](const loop::Node& writes) {
+      if (found.empty() && writes.kind == loop::Node::Kind::assign && writes.target.kind == loop::Term::Kind::element &&
+          loop::mentions(condition, writes.target.text))
+        found = fmt::format(", by a test of {}, which line {} writes", writes.target.text, writes.line);
+    });
+  };
+  loop::for_each_node(loop.body, [&](const loop::Node& around) {
+    if (around.kind != loop::Node::Kind::branch) return;
+    for (const auto* side : {&around.body, &around.otherwise})
+      loop::for_each_node(*side, [&](const loop::Node& inner) {
+        if (inner.id == id) look(around.condition);
+      });
+  });
+  return found;
+}
+
 /// Where it may be left before its end.
 std::string exit_text(const loop::Group& group, const loop::Function& function) {
+  const loop::Node* const loop = group.loops.empty() ? nullptr : loop::find_node(function, group.loops.front().loop);
   for (const int id : group.statements)
     if (const loop::Node* node = loop::find_node(function, id))
       if (node->kind == loop::Node::Kind::leave || node->kind == loop::Node::Kind::finish)
-        return place_of(function, id) + " leaves the loop early";
+        return place_of(function, id) + " leaves the loop early" + (loop ? test_text(*loop, id) : "");
   return {};
 }
 

@@ -38,6 +38,7 @@ TEST_CASE("a wrong command line exits with 2 and says what is wrong") {
     CHECK(r.code == 2);
     CHECK(has(r.output, message));
   };
+  wrong("port", "ak: file is required\n");
   wrong("tune 16 32 64 --act swish", "'swish' is none of identity relu");
   wrong("tune 16 32 64 --dtype f64", "dtype: 'f64'");
   wrong("tune 16 32 64 --dtype f32", "dtype: f32 inputs");

@@ -138,6 +138,21 @@ TEST_CASE("port shows that it goes on, on a terminal, when it takes longer than 
   CHECK_MESSAGE(has(seen, " s  analysis"), seen);
 }
 
+TEST_CASE("port --all leaves out static functions that have no loop; an integer that is added to subscripts alone is small") {
+  const OutFolder folder;
+  const std::string source = folder.file("s.c", R"(
+static float doubled(float x) { return 2 * x; }
+static void cleared(int n, float a[n]) { for (int i = 0; i < n; i++) a[i] = 0; }
+void shifted(int n, int k, float a[n + k]) { for (int i = 0; i < n; i++) a[i] = doubled(a[i + k]); }
+)");
+  Result r = run_ak(fmt::format("port {} --all --quick", source));
+  CAPTURE(r.output);
+  CHECK(r.code == 0);
+  CHECK(has(r.output, "cleared  i:parallel"));
+  CHECK(has(r.output, "\nshifted  i:parallel anti(a:3)"));
+  CHECK_FALSE(has(r.output, "doubled"));
+}
+
 TEST_CASE("port whose seconds are used up says so, whatever was under way, and keeps the function's line") {
   const OutFolder folder;
   const std::string source =

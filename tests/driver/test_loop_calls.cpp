@@ -418,6 +418,11 @@ TEST_CASE("loop: the C API") {
   CHECK(none == nullptr);
   CHECK(ak_loop_open(context, "", "scale", nullptr, &none) == ak_status_invalid_argument);
   CHECK(ak_loop_open(context, "filters.c", "", nullptr, &none) == ak_status_invalid_argument);
+  Options own;
+  own.cache_dir = folder;
+  Context in_cpp(own);
+  CHECK_THROWS_WITH_AS(in_cpp.loop("filters.c", ""), "function: is empty", Error);
+  CHECK_THROWS_WITH_AS(in_cpp.loop("", "scale"), "file: is empty", Error);
   CHECK(std::string(ak_last_error()) == "function: is empty");
   for (const char* wrong : {"a", "=n", ""}) {
     more = AK_LOOP_OPTIONS_INIT;

@@ -114,7 +114,7 @@ void squares_along_rows(int n, int m, float y[n][m]) {
         "before)");
   CHECK(
       said("until_negative", "serial") ==
-      "no template runs i:exit anti(a:1): line 15 leaves the loop early; line 16 reads elements of a that line 16 overwrites 1 "
+      "no template runs i:exit anti(a:1): line 15 leaves the loop early, by a test of a, which line 16 writes; line 16 reads elements of a that line 16 overwrites 1 "
       "iteration later (anti dependence)");
   CHECK(said("binomial", "serial")
             .ends_with("; line 21 reads elements of v that line 21 overwrites 1 iteration later (anti dependence)"));

@@ -1034,12 +1034,16 @@ void f1(int n, float **a) { a[0][0] = 1; }
 void f2(struct body *a) { a->x = 1; }
 void f3(enum mode m, float *a) { a[0] = m; }
 size_t f4(int n) { return 1; }
+void f5(float *a) { struct body b; b.x = 1; a[0] = b.x; }
+void f6(float *a, const float *end) { while (a < end) *a++ = 0; }
 )");
   CHECK_MESSAGE(text.refusal("f0").ends_with("pointers to them are supported: make them int"), text.refusal("f0"));
   CHECK(text.refusal("f1").ends_with(": pass each array as a parameter of its own"));
   CHECK(text.refusal("f2").ends_with(": pass its members as parameters of their own"));
   CHECK_MESSAGE(text.refusal("f3").ends_with(": make it int"), text.refusal("f3"));
   CHECK(text.refusal("f4").starts_with("line 10: it returns size_t: nothing"));
+  CHECK_MESSAGE(text.refusal("f5").ends_with(": make its members variables of their own"), text.refusal("f5"));
+  CHECK(text.refusal("f6") == "line 12: pointers into a and into end are compared: give the loop a count of elements");
 }
 
 TEST_CASE("front: a value steers where the verdict without it leaves something open that it would close") {

@@ -3,6 +3,7 @@
 
 #include "ak/types.hpp"
 #include "loop/verdict.hpp"
+#include "tests/texts.hpp"
 
 using namespace ak::loop;
 
@@ -177,5 +178,18 @@ TEST_CASE("loop values: a verdict's statements stand with the conditions under w
   verdict.groups = {group};
   const std::string text = explain(verdict);
   CHECK(text.find("if (a[i] > 0) k = k + a[i + 1] * 0.5f;\n") != text.npos);
-  CHECK(text.find("if (!(a[i] > 0)) leave the loop over i;\n") != text.npos);
+  CHECK(text.find("else leave the loop over i;\n") != text.npos);
+
+  // A condition stands once, whose variable a statement under it may change.
+  Node& branch = verdict.function.body[0].body[0];
+  Node second = branch.body[0], inner = branch;
+  second.id = 21, inner.id = 22, inner.body[0].id = 23, inner.otherwise = {};
+  branch.body.push_back(second), branch.body.push_back(inner);
+  verdict.groups[0].statements = {3, 21, 23};
+  CHECK_MESSAGE(has(explain(verdict), "if (a[i] > 0) {\n"
+                                      "              k = k + a[i + 1] * 0.5f;\n"
+                                      "              k = k + a[i + 1] * 0.5f;\n"
+                                      "              if (a[i] > 0) k = k + a[i + 1] * 0.5f;\n"
+                                      "            }\n"),
+                explain(verdict));
 }
