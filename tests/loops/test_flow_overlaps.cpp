@@ -37,6 +37,18 @@ void same_as_c(const std::string& text, const std::string& pointer, const std::s
 
 }  // namespace
 
+TEST_CASE("flow: a recurrence from one pointer to another that overlaps it says that it is one") {
+  loop::CallClass call;
+  call.aliases = {{"out", "a", 1}};
+  const loop::Verdict verdict = test::verdict_of_text(
+      "void f(int n, float* out, const float* a, const float* b) { for (int i = 0; i < n; i++) out[i] = a[i] + b[i]; }", call);
+  CHECK(text(verdict) == "i:sequential(a)");
+  REQUIRE(verdict.groups.size() == 1);
+  CHECK(verdict.groups[0].cause ==
+        "a and out overlap, and an iteration reads through one what an earlier one has written through the other: with one "
+        "pointer for both the recurrence may be a scan");
+}
+
 TEST_CASE("flow: what is read before a store through another pointer is what it was, also where that may overlap") {
   const std::string head = "int f(int n, const int a[12], int b[12], int c[24]) { int i = 0, k = 0; ";
   for (const char* body :

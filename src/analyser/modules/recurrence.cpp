@@ -51,6 +51,11 @@ class Finder {
     if (!value && system()) return;
     if (piece_.kind == Piece::Kind::sequential) chains();
     if (piece_.kind == Piece::Kind::sequential && piece_.cause.empty())
+      if (const std::set<std::string> several = pointers(); several.size() > 1)
+        because(fmt::format("{} overlap, and an iteration reads through one what an earlier one has written through the other: "
+                            "with one pointer for both the recurrence may be a scan",
+                            fmt::join(several, " and ")));
+    if (piece_.kind == Piece::Kind::sequential && piece_.cause.empty())
       because(value ? fmt::format("{} is not an affine function of its earlier values{}", name_, of_extreme()) : no_value());
   }
 
@@ -250,6 +255,15 @@ class Finder {
     const isl::map all(from.domain.ctx(),
                        fmt::format("{{ {} -> {} : {} }}", tuple(from, "a"), tuple(to, "b"), fmt::join(equal, " and ")));
     return all.intersect_domain(from.domain).intersect_range(to.domain);
+  }
+
+  /// Those under whose names the cycle goes through one array.
+  std::set<std::string> pointers() const {
+    std::set<std::string> all;
+    for (const int s : piece_.statements)
+      for (const Reference& reference : nest_.at(s).references)
+        if (reference.name == name_) all.insert(reference.term.text);
+    return all;
   }
 
   std::optional<Term> body_value() {
