@@ -425,10 +425,15 @@ __device__ inline T added(T m, T n) {
   const T both = plus(m, n);
   return both != both && m == m && n == n ? m : both;
 }
-/// m x of a value; what is forgotten changes no sum.
+/// m x of a value. What a factor that overflowed makes of one that is not 0 is no number: it may be an infinity or none in C.
+template <class T>
+__device__ inline T applied(T m, T x) {
+  return x == 0 || m - m == 0 ? scaled(m, x) : m - m;
+}
+/// The same; what is forgotten changes no sum.
 template <class T>
 __device__ inline T weighted(T m, T x) {
-  return forgets(m) ? T(-0.0) : scaled(m, x);
+  return forgets(m) ? T(-0.0) : applied(m, x);
 }
 
 /// One value of D ones: x -> m[0] x[0] + ... + c.
@@ -439,7 +444,7 @@ struct Row {
     T sum = c;
 #pragma unroll
     for (int k = 0; k < D; ++k)
-      sum = forgets(m[k]) ? sum : plus(scaled(m[k], x[k]), sum);
+      sum = forgets(m[k]) ? sum : plus(applied(m[k], x[k]), sum);
     return sum;
   }
 };

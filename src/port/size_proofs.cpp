@@ -18,6 +18,10 @@ std::string SizeProofs::subject(const TimedSize& size, Deadline deadline, std::s
     why = fmt::format("its arrays have {:.0f} MiB", bytes / (1 << 20));
     return {};
   }
+  if (deadline.passed()) {
+    why = "no time is left";
+    return {};
+  }
   try {
     ProofCase one{make_case(function_, roles_, facts_, size.integers, size.recipe), {}};
     one.expected = oracle_.run(one.given, deadline);

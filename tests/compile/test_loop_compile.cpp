@@ -44,8 +44,8 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   ak::store_release(whole, ak::load_acquire(whole));
   lane[i] += ak::before_tile(tile_, lane[i], ak::Add<float>(), whole, floats_);
   float pack_[4];
-  ak::load16(pack_, lane + ak::until_aligned16(lane));
-  ak::store16(values, pack_);
+  ak::load16(pack_, 0, lane + ak::until_aligned16(lane));
+  ak::store16(values, pack_, 0);
   ak::put(room + i, 7);
 }
 )";
