@@ -194,6 +194,7 @@ std::string compile_kernels(const std::string& folder, const std::string& compil
                                  "-fwrapv",
                                  "-fno-finite-loops",
                                  "-fno-threadsafe-statics",
+                                 "-fstack-clash-protection",  // an array beyond the stack ends at the page that guards it
                                  "-nostdinc",
                                  "-nostdinc++",
                                  "-fdiagnostics-color=never",
