@@ -281,6 +281,14 @@ __device__ inline long long largest() {
   return 9223372036854775807LL;
 }
 template <>
+__device__ inline unsigned largest() {
+  return ~0u;
+}
+template <>
+__device__ inline unsigned long long largest() {
+  return ~0ull;
+}
+template <>
 __device__ inline float largest() {
   Words<float> infinity;
   infinity.word[0] = 0x7f800000;

@@ -344,15 +344,24 @@ class Reader : public Declarations {
   // Behind [..][..] of an array that is declared.
   std::size_t after_extents(std::size_t i) const {
     std::int64_t elements = 1;
-    for (; at(i).is("["); i = at(i).match + 1)
-      for (std::size_t k = i + 1; k < at(i).match; ++k) {
-        const std::int64_t factor = extent(k);
-        if (at(k - 1).is("<") && at(k - 1).joined == false) continue;
-        if (factor > kMostElements || elements * factor > kMostElements)
+    for (; at(i).is("["); i = at(i).match + 1) {
+      const std::size_t end = at(i).match;
+      bool shifts = false;
+      for (std::size_t k = i + 1; k < end; ++k) shifts |= at(k).is("<");
+      std::int64_t sum = 0, term = 1;  // what is not added in the open is taken for multiplied: no less than it is
+      int depth = 0;
+      for (std::size_t k = i + 1; k < end; ++k) {
+        depth += at(k).is("("), depth -= at(k).is(")");
+        if (at(k).is("+") && depth == 0 && !shifts)
+          sum += term, term = 1;
+        else if (!(at(k - 1).is("<") && at(k - 1).joined == false))
+          term *= extent(k);
+        if (sum + term > kMostElements || elements * (sum + term) > kMostElements)
           refuse(k, fmt::format("an array of more than {} elements; use the arrays and the scratch that the kernel is given",
                                 kMostElements));
-        elements *= factor;
       }
+      elements *= sum + term;
+    }
     return i;
   }
 

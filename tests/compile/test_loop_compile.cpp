@@ -25,6 +25,7 @@ extern "C" __global__ void ak_kernel(unsigned* ak, float* lane, double* warp, in
   lane[i] += ak::block_scan(ak::Affine<float, 2>{lane[i], 1, 0, 1, -0.0f, 1}, ak::Compose<float, 2>(), sixes_).before.row[0].c;
   room[i] = ak::warp_reduce(room[i], ak::Max<int>()) + ak::warp_scan(room[i], ak::Xor<int>()).before;
   room[i] += ak::block_rank(room[i] > 0, room_).before + ak::warp_reduce(room[i], ak::Multiply<int>());
+  room[i] += ak::warp_reduce(1u, ak::Max<unsigned>()) + (ak::Min<unsigned long long>().identity() == ~0ull);
   thread[i] = ak::warp_reduce(thread[i], ak::Max<long long>()) + ak::warp_reduce(thread[i], ak::Or<long long>());
   thread[i] += ak::warp_scan(thread[i], ak::And<long long>()).before;
   ak::note_zero(thread, lane[i], ak::kLast - i);

@@ -104,6 +104,8 @@ const std::vector<GateText>& good_gate_texts() {
        "+= v[i];\n  return s;\n}\nBODY float b[3] = {a, a, a}; if (n > 0) [[likely]] { const float c = sum<3>(b); y[0] = c + "
        "sum(b); }",
        ""},
+      {"an array as long as two together",
+       "constexpr int kTile = 2048, kEdge = 128;\nBODY __shared__ float s[kTile + kEdge + 4 * (kEdge + 1)]; s[threadIdx.x] = a; y[0] = s[threadIdx.x];", ""},
       {"packs of its own", "BODY float b[8]; if (n >= 4) { ak::load16(b, 4, x); b[4] *= a; ak::store16(y, b, 4); }", ""},
       {"a matrix of its own", "BODY float b[2][2] = {{1, 2}, {3, 4}}; const int i = n & 1; y[i] = b[i][1 - i];", ""},
       {"shared memory by its address",
