@@ -64,7 +64,7 @@ struct World {
   std::int64_t wrong_to = 0;        // m up to which wrong_there computes wrongly
   std::optional<Tactic> wrong_there;
   std::int64_t workspace = 0;  // of loaded kernels, but of none of cuBLASLt's
-  std::int64_t no_room_at = 0;  // m that cannot be searched for
+  std::atomic<std::int64_t> no_room_at = 0;  // m that cannot be searched for
   mutable std::atomic<int> opened{0};
   std::atomic<int> warmed{0}, runners{0}, loads{0}, vendor_plans{0}, passes{0}, launched{0}, searching{0}, most_searching{0};
   std::vector<Tactic> ran_first;       // of each runner
@@ -170,7 +170,11 @@ class FakeMachine final : public Machine {
   PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
     ++w_.loads;
-    if (const auto meanwhile = std::exchange(w_.while_loading, {})) meanwhile();
+    const auto meanwhile = [&] {
+      const std::lock_guard lock(w_.mutex);
+      return std::exchange(w_.while_loading, {});
+    }();
+    if (meanwhile) meanwhile();
     if (!w_.launches) return nullptr;
     return std::make_shared<FakePlan>(record.tactic, std::string(cubin), w_.launched,
                                       is_vendor(record.tactic) ? 0 : w_.workspace);
