@@ -43,7 +43,7 @@ constexpr std::string_view kPrelude = R"(
 There beforehand, in namespace ak (T: numbers or trivial structs; Op: `T operator()(T earlier, T later)` const and `T identity()`
 const, associative; room: `__shared__ T room[ak::kRoom]`; a block's or warp's function is called by all its threads):
   unsigned lane(), warp(), warps(); long long thread(), threads();  // of the grid
-  Add<T> Multiply<T> Min<T> Max<T> And<T> Or<T> Xor<T>; Affine<T>{m, c} with Compose<T>: x -> m x + c, applied by f(x)
+  Add<T> Multiply<T> Min<T> Max<T> And<T> Or<T> Xor<T>; Affine<T>{m, c} with Compose<T>: x -> m x + c, applied by f(x); f.row[0].c is c
   Affine<T, D> with Compose<T, D>: of D values, row[i] = {m[D], c}, applied by row[i](const T (&x)[D])
   T warp_reduce(T, Op); T block_reduce(T, Op, T* room);             // for all threads
   struct Scanned<T> {T before, total;}; Scanned<T> warp_scan(T, Op), block_scan(T, Op, T* room);  // exclusive
