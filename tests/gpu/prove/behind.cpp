@@ -128,11 +128,12 @@ std::string measure(Machine& machine, const Problem& problem, double busy) {
       const auto began = Clock::now();
       const long first = application.calls();
       until();
-      seconds = seconds_since(began);
-      return static_cast<double>(application.calls() - first) / seconds;
+      return static_cast<double>(application.calls() - first) / seconds_since(began);
     };
-    alone_rate = rate([] { std::this_thread::sleep_for(std::chrono::duration<double>(kAlone)); });
+    const auto by_itself = [] { std::this_thread::sleep_for(std::chrono::duration<double>(kAlone)); };
+    const double before = rate(by_itself);
     meanwhile = rate([&] {
+      const auto began = Clock::now();
       const Deadline deadline = Deadline::in(kPatience);
       operands.call(background, stream.get());
       while (background.explain(operands.a(), operands.b(), operands.d(), operands.epilogue).source != "this process") {
@@ -140,12 +141,11 @@ std::string measure(Machine& machine, const Problem& problem, double busy) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         operands.call(background, stream.get());
       }
+      seconds = seconds_since(began);
     });
     stream.synchronize();
     // The chip's clock sinks as it warms up: what the application does alone is what it does on both sides of the search.
-    const double took = seconds;
-    alone_rate = (alone_rate + rate([] { std::this_thread::sleep_for(std::chrono::duration<double>(kAlone)); })) / 2;
-    seconds = took;
+    alone_rate = (before + rate(by_itself)) / 2;
   }
   const Problem wanted = parse_problem(background.explain(operands.a(), operands.b(), operands.d(), operands.epilogue).problem);
   behind.emplace(background, machine, wanted);
