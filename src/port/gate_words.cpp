@@ -263,6 +263,7 @@ std::vector<std::string> built_ins() {
 }
 
 bool is_prelude_name(std::string_view word) { return prelude().names.contains(word); }
+std::vector<std::string> prelude_names() { return {prelude().names.begin(), prelude().names.end()}; }
 bool is_prelude_type(std::string_view word) { return prelude().types.contains(word); }
 
 bool is_prelude_member(std::string_view word) {

@@ -17,6 +17,7 @@ bool is_built_in(std::string_view word);
 std::vector<std::string> built_ins();
 /// Of namespace ak in kernels/loop.cuh: what kernels may use.
 bool is_prelude_name(std::string_view word);
+std::vector<std::string> prelude_names();
 bool is_prelude_type(std::string_view word);
 /// Of the prelude's structs, and CUDA's: what may stand behind a dot.
 bool is_prelude_member(std::string_view word);

@@ -1,12 +1,14 @@
 // The question to a language model.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "corpus.hpp"
 #include "loop/c_tokens.hpp"
 #include "port/gate.hpp"
+#include "port/gate_words.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/excerpt.hpp"
 #include "port/llm/kernel_facts.hpp"
@@ -55,6 +57,18 @@ TEST_CASE(
     if (std::exchange(once, true)) continue;
     const KernelFacts again = kernel_facts(request, PromptArm::skeleton, Deadline::in(20));
     CHECK(whole(kernel_prompt(again, PromptArm::skeleton)) == whole(kernel_prompt(facts, PromptArm::skeleton)));
+  }
+}
+
+TEST_CASE("prompt: names of one word that the prelude has, and a function may not, are told") {
+  const PortRequest request = request_of(*test::sample_of(1).front());
+  const std::string text = whole(kernel_prompt(kernel_facts(request, PromptArm::bare, Deadline::in(20)), PromptArm::bare));
+  const auto tokens = loop::c_tokens(text);
+  for (const std::string& name : gate::prelude_names()) {
+    CAPTURE(name);
+    // Others have an underscore, a digit or a capital inside, and nobody comes to them unless told of them.
+    if (std::all_of(name.begin(), name.end(), [](char letter) { return letter >= 'a' && letter <= 'z'; }))
+      CHECK(std::find(tokens.begin(), tokens.end(), name) != tokens.end());
   }
 }
 

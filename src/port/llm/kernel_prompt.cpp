@@ -58,6 +58,7 @@ const, associative; room: `__shared__ T room[ak::kRoom]`; a block's or warp's fu
   void wait_until(f);  // one thread, until bool f(), which uses load_acquire
   int to_i32(T); long long to_i64(T);  // of reals, as C on x86
   To* as<To>(array); bool aligned16(array);                         // float4 of floats, where their address allows
+These names of ak, too, no function of yours has: added applied factor forgets largest pause plus prefetch product put scaled shuffle times weighted
 )";
 
 constexpr std::string_view kSameBits =
