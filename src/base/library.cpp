@@ -13,6 +13,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/process_end.hpp"
 #include "base/text.hpp"
 
 namespace ak {
@@ -79,6 +80,11 @@ const std::vector<std::string>& usual_folders() {
 }  // namespace
 
 SharedLibrary::SharedLibrary(std::string what, std::initializer_list<const char*> names) : what_(std::move(what)) {
+  open(names);
+  if (handle_) library_set_up();
+}
+
+void SharedLibrary::open(std::initializer_list<const char*> names) {
   for (const char* name : names)
     if ((handle_ = dlopen(name, RTLD_LAZY | RTLD_NOLOAD))) return;
   for (const char* name : names) {

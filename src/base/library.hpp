@@ -37,6 +37,8 @@ class SharedLibrary {
   }
 
  private:
+  void open(std::initializer_list<const char*> names);
+
   std::string what_, error_;
   void* handle_ = nullptr;  // never closed: its threads and atexit handlers outlive us
 };

@@ -9,6 +9,7 @@
 #include "ak/types.hpp"
 #include "base/clock.hpp"
 #include "base/library.hpp"
+#include "base/process_end.hpp"
 #include "base/text.hpp"
 
 namespace ak {
@@ -44,6 +45,18 @@ struct Nvrtc {
     version(&major, &minor);
     library.open_beside(fmt::format("libnvrtc-builtins.so.{}.{}", major, minor));
     set_flow_callback = reinterpret_cast<decltype(set_flow_callback)>(library.try_symbol("nvrtcSetFlowCallback"));
+    begin();
+    library_set_up();
+  }
+
+  // Its first compile is when it registers what frees its state at the process's end. A process that ends in these some 20 ms
+  // may crash in it.
+  void begin() const {
+    nvrtcProgram program = nullptr;
+    if (create(&program, "__global__ void k() {}", nullptr, 0, nullptr, nullptr) != NVRTC_SUCCESS) return;
+    const char* const arch = "--gpu-architecture=sm_80";
+    compile(program, 1, &arch);
+    destroy(&program);
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include "ak/types.hpp"
 #include "base/environment.hpp"
+#include "base/process_end.hpp"
 #include "base/text.hpp"
 
 namespace ak {
@@ -24,7 +25,7 @@ using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
 void start_curl() {
   static std::once_flag once;  // curl_global_init is not safe to repeat from several threads in every build of libcurl
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT), library_set_up(); });
 }
 
 // CURLOPT_NOSIGNAL, needed in threads, leaves SIGPIPE to the caller; a host that dies of it would not be amused.

@@ -15,6 +15,7 @@
 
 #include "ak/types.hpp"
 #include "base/log.hpp"
+#include "base/process_end.hpp"
 #include "tune/lease.hpp"
 
 namespace ak {
@@ -65,6 +66,11 @@ class Tuner {
   std::shared_ptr<Entry> enqueue(TuningRequest request, const TuningService* owner, const std::string& folder, Deadline by,
                                  const TuningService::MakeThread& make_thread) {
     const std::lock_guard lock(mutex_);
+    if (leaving_) {
+      const auto entry = std::make_shared<Entry>(std::move(request), owner, folder, by);
+      end(*entry, kLeaving);
+      return entry;
+    }
     if (!thread_.joinable()) start(make_thread);
     for (const auto& entry : queue_)
       if (join(*entry, request, owner, by)) return changed_.notify_all(), entry;
@@ -89,13 +95,23 @@ class Tuner {
     std::unique_lock lock(mutex_);
     std::erase_if(queue_, [&](const auto& entry) {
       if (entry->owner != owner) return false;
-      entry->failure = std::make_exception_ptr(Error(ErrorCode::internal, "its context ended"));
-      entry->state = Entry::State::done;
+      end(*entry, "its context ended");
       return true;
     });
     changed_.notify_all();
     if (running_ && running_->owner == owner) running_->stop.request_stop();
     changed_.wait(lock, [&] { return !running_ || running_->owner != owner; });
+  }
+
+  // Nothing begins any more, what runs is stopped, and so long waited for: libraries that it may be in are about to end.
+  void leave(Deadline by) {
+    std::unique_lock lock(mutex_);
+    leaving_ = true;
+    for (const auto& entry : queue_) end(*entry, kLeaving);
+    queue_.clear();
+    if (running_) running_->stop.request_stop();
+    changed_.notify_all();
+    changed_.wait_until(lock, by.at(), [&] { return !busy_; });
   }
 
   bool met_elsewhere(const Entry& entry) {
@@ -104,6 +120,13 @@ class Tuner {
   }
 
  private:
+  static constexpr const char* kLeaving = "the process ends";
+
+  static void end(Entry& entry, const char* why) {
+    entry.failure = std::make_exception_ptr(Error(ErrorCode::internal, why));
+    entry.state = Entry::State::done;
+  }
+
   static bool join(Entry& entry, const TuningRequest& request, const TuningService* owner, Deadline by) {
     const TuningRequest& known = entry.request;
     if (entry.owner != owner || known.place != request.place || known.key != request.key || known.kind != request.kind)
@@ -124,7 +147,7 @@ class Tuner {
 
   void work() {
     std::unique_lock lock(mutex_);
-    while (!ending_) {
+    while (!ending_ && !leaving_) {
       std::vector<std::shared_ptr<Entry>> due;
       auto next = Clock::time_point::max();
       for (const auto& entry : queue_)
@@ -224,7 +247,8 @@ class Tuner {
   std::deque<std::shared_ptr<Entry>> queue_;
   std::shared_ptr<Entry> running_;
   bool busy_ = false;  // somebody looks for work, or does it
-  bool ending_ = false;
+  bool ending_ = false;   // its services have ended
+  bool leaving_ = false;  // the process does
   std::thread thread_;
 };
 
@@ -246,9 +270,26 @@ T& of_process(std::atomic<T*>& current) {
   return *seen;
 }
 
+std::atomic<Registry*> registry{nullptr};
+
+void leave_all() {
+  constexpr double kMost = 5;  // seconds: a stopped search ends within a trial
+  Registry* all = registry.load();
+  if (!all || all->process != getpid()) return;  // a forked child's end is not its parent's
+  std::vector<std::shared_ptr<Tuner>> tuners;
+  {
+    const std::lock_guard lock(all->mutex);
+    for (const auto& [device, tuner] : all->by_device)
+      if (auto there = tuner.lock()) tuners.push_back(std::move(there));
+  }
+  const Deadline by = Deadline::in(kMost);
+  for (const auto& tuner : tuners) tuner->leave(by);
+}
+
 std::shared_ptr<Tuner> tuner_of(int device) {
-  static std::atomic<Registry*> current{nullptr};
-  Registry& all = of_process(current);
+  static std::once_flag once;
+  std::call_once(once, before_process_ends, leave_all);
+  Registry& all = of_process(registry);
   const std::lock_guard lock(all.mutex);
   auto tuner = all.by_device[device].lock();
   if (!tuner) all.by_device[device] = tuner = std::make_shared<Tuner>();

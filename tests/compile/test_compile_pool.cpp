@@ -4,12 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
 
 #include "jit/compile_pool.hpp"
+#include "tests/unit/stores.hpp"
+#include "tune/service.hpp"
 
 using namespace ak;
 
@@ -110,4 +116,40 @@ TEST_CASE("without a single thread to be had the caller compiles") {
     REQUIRE(compiled);
     CHECK(compiled->ok());
   }
+}
+
+// NVRTC frees its state in a handler of exit(), whoever is in it.
+TEST_CASE("a process ends well while the service's work compiles") {
+  for (const int milliseconds : {0, 100, 200, 300}) {
+    CAPTURE(milliseconds);
+    ak::test_stores::Child child("a process that ends while work compiles", "", milliseconds);
+    CHECK(child.line() == "compiling");
+    CHECK(child.wait() == 0);
+  }
+}
+
+TEST_CASE("a process that ends while work compiles" * doctest::skip()) {
+  struct Compiles final : TuningWork {
+    void run(const Turn& turn) override {
+      CompilePool pool("sm_90a", threads(3));
+      pool.get(numbered(0), Deadline::in(60));
+      std::string text;
+      for (int i = 0; i < 40; ++i)
+        text += "extern \"C\" __global__ void k" + std::to_string(i) +
+                "(float* a) {\n#pragma unroll\nfor (int i = 0; i < 40; ++i) a[threadIdx.x] = a[threadIdx.x] * a[i] + i; }\n";
+      for (int i = 0; i < 64; ++i) pool.want(Source(text + "// " + std::to_string(i)));
+      begun = true;
+      while (!turn.by.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    std::atomic<bool> begun{false};
+  };
+  static TuningService& service = *new TuningService("");
+  TuningRequest request;
+  const auto compiles = std::make_shared<Compiles>();
+  request.work = compiles;
+  service.enqueue(request, Deadline::never());
+  while (!compiles->begun) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::cout << "compiling" << std::endl;
+  std::this_thread::sleep_for(std::chrono::milliseconds(ak::test_stores::child_number()));
+  std::exit(0);
 }

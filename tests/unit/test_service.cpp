@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "ak/types.hpp"
 #include "child_process.hpp"
 #include "tune/lease.hpp"
 #include "tune/service.hpp"
@@ -378,4 +380,38 @@ TEST_CASE("a forked child waits for no thread of its parent's" * doctest::skip(!
   CHECK(child.ended_well());
   gate.open = true;
   CHECK(service.wait(held, Deadline::never()) == End::done);
+}
+
+TEST_CASE("a process that ends stops what runs first, drops what waits, and takes nothing new" *
+          doctest::skip(!kChildHasThreads)) {
+  ChildProcess child([](ChildProcess& self) {
+    static ChildProcess& parent = self;
+    static TuningService& service = *new TuningService("");
+    static std::atomic<bool> begun{false}, ended{false};
+    static TuningService::Ticket waits;
+    // Registered before, it runs behind the service's own handler, as one of a library does.
+    std::atexit([] {
+      parent.say(ended ? "ended; " : "runs still; ");
+      for (const auto& ticket : {waits, service.enqueue(request("late", [](const Turn&) {}), Deadline::never())}) try {
+          service.wait(ticket, Deadline::in(5));
+          parent.say("done; ");
+        } catch (const Error& error) {
+          parent.say(std::string(error.what()) + "; ");
+        }
+      _exit(0);
+    });
+    service.enqueue(request("runs",
+                            [](const Turn& turn) {
+                              begun = true;
+                              while (!turn.by.passed()) pause_ms(1);
+                              pause_ms(50);
+                              ended = true;
+                            }),
+                    Deadline::never());
+    waits = service.enqueue(request("waits", [](const Turn&) {}), Deadline::never());
+    while (!begun) pause_ms(1);
+    std::exit(0);
+  });
+  CHECK(child.text() == "ended; the process ends; the process ends; ");
+  CHECK(child.ended_well());
 }
