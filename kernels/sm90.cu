@@ -3,26 +3,27 @@
 
 namespace ak::sm90 {
 
-// One operand's part of a stage, box by box: load(where in it, x, y). `slices` CTAs of the cluster need the same data: each
-// loads one slice of it for all. Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all
-// k, sliced by k. The rows of `stack` matrices lie one after the other.
-template <bool major_k, int extent, int slices, int stack, class Load>
-__device__ __forceinline__ void each_box(int origin, int k, int slice, Load load) {
+// One operand's part of a stage, box by box: load(where in it, x, y). CTAs of the cluster that need the same data load a slice
+// of it each for all. Contiguous along k: 64-k columns of `extent` rows, sliced by rows. Else: 64-wide chunks of all k, sliced by
+// k. The rows of `stack` matrices lie one after the other.
+template <bool major_k, int extent, int stack, class Load>
+__device__ __forceinline__ void each_box(int origin, int k, int slice, int slice_rows, Load load) {
   constexpr int boxes = major_k ? kDepth / 64 : padded(extent, false) / 64;
   constexpr int box_bytes = (major_k ? stack * extent : kDepth) * kChunk;
-  constexpr int slice_rows = (major_k ? extent : kDepth) / slices;
 #pragma unroll
   for (int box = 0; box < boxes; ++box)
     load(box * box_bytes + slice * slice_rows * kChunk, (major_k ? k : origin) + 64 * box,
          (major_k ? origin : k) + slice * slice_rows);
 }
-template <class Load>
+template <bool is_tail, class Load>
 __device__ __forceinline__ void each_left_box(const Work& work, const Work::Tile& tile, int stage, Load load) {
-  each_box<kLeftMajorK, kRows, kClusterColumns, kLeftStack>(tile.row, stage * kDepth, work.column_rank, load);
+  const int rows = is_tail && !kSwap ? work.tail_rows : (kLeftMajorK ? kRows : kDepth) / kClusterColumns;
+  each_box<kLeftMajorK, kRows, kLeftStack>(tile.row, stage * kDepth, work.column_rank, rows, load);
 }
-template <class Load>
+template <bool is_tail, class Load>
 __device__ __forceinline__ void each_right_box(const Work& work, const Work::Tile& tile, int stage, Load load) {
-  each_box<kRightMajorK, kColumns, kClusterRows, kRightStack>(tile.column, stage * kDepth, work.row_rank, load);
+  const int rows = is_tail && kSwap ? work.tail_rows : (kRightMajorK ? kColumns : kDepth) / kClusterRows;
+  each_box<kRightMajorK, kColumns, kRightStack>(tile.column, stage * kDepth, work.row_rank, rows, load);
 }
 
 constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F0000000000000, kEvictLast = 0x14F0000000000000;
@@ -30,19 +31,19 @@ constexpr u64 kEvictNormal = 0x1000000000000000, kEvictFirst = 0x12F000000000000
 // overlap 2 and 3: what half of the ring will hold first goes into L2 while the kernels before this one still run. It does not
 // matter that they may write it: L2 is where all SMs meet. Clusters that need the same data take turns, for a request costs
 // what a load does; more than half delays the first loads, which come after it.
-__device__ __forceinline__ void fetch_first(const Work& work, const TensorMap& left, const TensorMap& right,
-                                            const TensorMap& up) {
-  const Work::Tile tile = work.tile(work.first);
+template <bool is_tail>
+__device__ __forceinline__ void fetch_first(const Work& work, const Work::Tile& tile, const TensorMap& left,
+                                            const TensorMap& right, const TensorMap& up) {
   const int stages = min(work.k_end - work.k_begin, (kStages + 1) / 2);
 #pragma unroll 1
   for (int i = tile.column / (kColumns * kClusterColumns); i < stages; i += work.tiles_across)
-    each_left_box(work, tile, work.k_begin + i, [&](u32, int x, int y) {
+    each_left_box<is_tail>(work, tile, work.k_begin + i, [&](u32, int x, int y) {
       tma_fetch(left, x, y);
       if constexpr (kLeftStack > 1) tma_fetch(up, x, y);
     });
 #pragma unroll 1
   for (int i = tile.row / (kRows * kClusterRows); i < stages; i += work.tiles_down)
-    each_right_box(work, tile, work.k_begin + i, [&](u32, int x, int y) {
+    each_right_box<is_tail>(work, tile, work.k_begin + i, [&](u32, int x, int y) {
       tma_fetch(right, x, y);
       if constexpr (kRightStack > 1) tma_fetch(up, x, y);
     });
@@ -56,8 +57,10 @@ __device__ __forceinline__ void load_box(u32 to, const TensorMap& map, u32 barri
     tma_load(to, map, barrier, x, y, policy);
 }
 
-__device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right,
-                                        const TensorMap& up) {
+// One tile's stages.
+template <bool is_tail>
+__device__ __forceinline__ void load_tile(const Work& work, const Work::Tile& tile, Ring& ring, const TensorMap& left,
+                                          const TensorMap& right, const TensorMap& up) {
   constexpr int up_at = (kSwap          ? kLeftMajorK ? kRows : kRows / 64 * kDepth
                          : kRightMajorK ? kColumns
                                         : kColumns / 64 * kDepth) *
@@ -66,26 +69,35 @@ __device__ __forceinline__ void produce(const Work& work, Ring ring, const Tenso
   u16 left_ctas = 0, right_ctas = 0;
   for (int i = 0; i < kClusterColumns; ++i) left_ctas |= 1 << (work.row_rank + i * kClusterRows);
   for (int i = 0; i < kClusterRows; ++i) right_ctas |= 1 << (i + work.column_rank * kClusterRows);
+  const u32 bytes = kStageBytes - (is_tail ? (kTileTokens - work.tail_rows * kTokenSlices) * kDepth * 2 : 0);
+  for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
+    barrier_wait(ring.empty(), ring.parity ^ 1);
+    barrier_expect(ring.full(), bytes);
+    const auto load_left = [&](u32 to, const TensorMap& map) {
+      each_left_box<is_tail>(work, tile, i, [&](u32 at, int x, int y) {
+        load_box<kClusterColumns>(to + at, map, ring.full(), x, y, kSwap ? kEvictFirst : kEvictNormal, left_ctas);
+      });
+    };
+    const auto load_right = [&](u32 to, const TensorMap& map) {
+      each_right_box<is_tail>(work, tile, i, [&](u32 at, int x, int y) {
+        load_box<kClusterRows>(to + at, map, ring.full(), x, y, kSwap ? kEvictLast : kEvictNormal, right_ctas);
+      });
+    };
+    load_left(ring.left(), left);
+    if constexpr (kLeftStack > 1) load_left(ring.left() + up_at, up);
+    load_right(ring.right(), right);
+    if constexpr (kRightStack > 1) load_right(ring.right() + up_at, up);
+  }
+}
+
+__device__ __forceinline__ void produce(const Work& work, Ring ring, const TensorMap& left, const TensorMap& right,
+                                        const TensorMap& up, const TensorMap& tail) {
   for (u32 index = work.first; index < work.count; index += work.step) {
     const Work::Tile tile = work.tile(index);
-    for (int i = work.k_begin; i < work.k_end; ++i, ring.next()) {
-      barrier_wait(ring.empty(), ring.parity ^ 1);
-      barrier_expect(ring.full(), kStageBytes);
-      const auto load_left = [&](u32 to, const TensorMap& map) {
-        each_left_box(work, tile, i, [&](u32 at, int x, int y) {
-          load_box<kClusterColumns>(to + at, map, ring.full(), x, y, kSwap ? kEvictFirst : kEvictNormal, left_ctas);
-        });
-      };
-      const auto load_right = [&](u32 to, const TensorMap& map) {
-        each_right_box(work, tile, i, [&](u32 at, int x, int y) {
-          load_box<kClusterRows>(to + at, map, ring.full(), x, y, kSwap ? kEvictLast : kEvictNormal, right_ctas);
-        });
-      };
-      load_left(ring.left(), left);
-      if constexpr (kLeftStack > 1) load_left(ring.left() + up_at, up);
-      load_right(ring.right(), right);
-      if constexpr (kRightStack > 1) load_right(ring.right() + up_at, up);
-    }
+    if (work.is_tail(tile))
+      load_tile<true>(work, tile, ring, kSwap ? left : tail, kSwap ? tail : right, up);
+    else
+      load_tile<false>(work, tile, ring, left, right, up);
   }
   if (AK_OVERLAP == 3) let_next_kernel_start();
   // No CTA leaves while another may still tell it that it has read a stage.
@@ -199,6 +211,10 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
               ,
               const __grid_constant__ ak::TensorMap map_up
 #endif
+#if AK_A_MAJOR_K && AK_ALIGN_A >= 16 && AK_LOAD != 1
+              ,
+              const __grid_constant__ ak::TensorMap map_tail
+#endif
 #if AK_STORE == 1
               ,
               const __grid_constant__ ak::TensorMap map_d
@@ -216,6 +232,9 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   // Of maps that this kernel has not been given, nothing is used.
 #if !AK_GATED
   const ak::TensorMap& map_up = map_a;
+#endif
+#if !(AK_A_MAJOR_K && AK_ALIGN_A >= 16 && AK_LOAD != 1)
+  const ak::TensorMap& map_tail = map_a;
 #endif
 #if AK_STORE != 1
   const ak::TensorMap& map_d = map_a;
@@ -250,8 +269,13 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
   else
     __syncthreads();
   if constexpr (AK_OVERLAP >= 2) {  // by a warp that has nothing else to do
-    if (threadIdx.x / 32 == (kConsumers == 1 ? 0 : kConsumerThreads / 32 + 1) && elect_lane())
-      fetch_first(work, left, right, map_up);
+    if (threadIdx.x / 32 == (kConsumers == 1 ? 0 : kConsumerThreads / 32 + 1) && elect_lane()) {
+      const Work::Tile tile = work.tile(work.first);
+      if (work.is_tail(tile))
+        fetch_first<true>(work, tile, kSwap ? left : map_tail, kSwap ? map_tail : right, map_up);
+      else
+        fetch_first<false>(work, tile, left, right, map_up);
+    }
     __syncwarp();
   }
   await_kernels_before();
@@ -261,7 +285,7 @@ extern "C" __global__ void __launch_bounds__(ak::sm90::kThreads, 1)
     if constexpr (kCopies)
       produce_copies(args, work, ring);
     else if (producer && elect_lane())
-      produce(work, ring, left, right, map_up);
+      produce(work, ring, left, right, map_up, map_tail);
     __syncwarp();
     if constexpr (kSplit > 1) cluster_wait();  // every arrival has its wait; consumers have theirs before they send
   } else {

@@ -43,6 +43,12 @@ constexpr bool kStartFromC = AK_HAS_C && AK_UNIT_ALPHA && !AK_ROW_SCALE && !AK_C
 constexpr bool kLeftMajorK = kSwap ? AK_B_MAJOR_K : AK_A_MAJOR_K;
 constexpr bool kRightMajorK = kSwap ? AK_A_MAJOR_K : AK_B_MAJOR_K;
 
+// TMA fills the rows of a box that lie behind the operand's last one several times slower than it brings rows: the last tile of
+// A's rows has a map of its own, whose boxes end with them, in whole 8-row swizzle atoms. What lies behind those in shared
+// memory is left from before, or nothing, and makes rows of D that nobody stores. A producer with 24 registers has none for it.
+constexpr bool kTail = AK_A_MAJOR_K && AK_ALIGN_A >= 16 && !kCopies && kProducerRegisters > 24;
+constexpr int kTileTokens = kSwap ? kColumns : kRows, kTokenSlices = kSwap ? kClusterRows : kClusterColumns;
+
 // --- shared memory: ring of stages | staging of the epilogue | column terms | pieces of split_k | full and empty barriers
 // (src/families/sm90.cpp has the same sums)
 constexpr int kChunk = 128;  // bytes of a swizzled row: 64 elements
@@ -108,6 +114,8 @@ struct Work {
   int row_rank, column_rank;     // place in the cluster
   int slice;                     // of k
   int k_begin, k_end;            // in stages
+  int tail;                      // row of A where its last tile begins, unless that is a whole one
+  int tail_rows;                 // of a slice of it
 
   __device__ Work(const KernelArgs& args, u32 rank) {
     rows = kSwap ? args.n : args.m;
@@ -124,11 +132,17 @@ struct Work {
     slice = kSplit > 1 ? rank : 0;
     k_begin = min(slice * share, depth);
     k_end = min(k_begin + share, depth);
+    tail = args.m % kTileTokens ? args.m - args.m % kTileTokens : 0x7fffffff;
+    tail_rows = ((args.m - 1) % kTileTokens / (8 * kTokenSlices) + 1) * 8;
   }
 
   struct Tile {
     int row, column;
   };  // of its first element
+
+  __device__ bool is_tail(const Tile& tile) const {
+    return kTail && (kSwap ? tile.column : tile.row) >= tail;
+  }
 
   // Groups of AK_RASTER tile rows are walked column by column, so that what is in flight at once shares its operands in L2.
   __device__ Tile tile(u32 index) const {

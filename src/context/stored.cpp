@@ -107,8 +107,9 @@ std::optional<Served> load(Common& common, Machine& machine, const PlanRecord& r
     }
     PlanRecord here = record;
     here.problem = problem;
-    Served served{machine.load(here, cubin), "store", record, record.provenance.note};
-    served.lent = record.problem.m != problem.m;
+    const bool lent = record.problem.m != problem.m;
+    Served served{machine.load(here, cubin, lent), "store", record, record.provenance.note};
+    served.lent = lent;
     common.ledger.count([&](Counters& c) { ++c.store_hits, c.last_load_s = seconds_since(start); });
     return served;
   } catch (const std::exception& error) {

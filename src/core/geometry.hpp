@@ -23,8 +23,8 @@ inline std::array<std::uint32_t, 3> make_grid(std::int64_t x, std::int64_t y = 1
   return grid;
 }
 
-/// The operands of a call that tensor maps lie over.
-enum class OperandId : std::uint8_t { a, b, d, b2, aux };
+/// The operands of a call that tensor maps lie over. a_tail: A, by boxes of the rows alone that its last tile has.
+enum class OperandId : std::uint8_t { a, b, d, b2, aux, a_tail };
 
 /// A 2-d TMA map over an operand's memory: box_inner elements along its contiguous axis, box_outer across it. With packed_at it
 /// lies over a copy of the operand in the workspace, that many bytes from its start, in rows of packed_row_bytes. With a
@@ -34,6 +34,7 @@ struct TensorMapSpec {
   std::int32_t box_inner = 0, box_outer = 0;
   std::int32_t swizzle_bytes = 0;  // 0, 32, 64 or 128
   std::int64_t packed_at = 0;      // 0: the operand itself
+  std::int32_t tile_rows = 0;      // of a and a_tail where the kernel has both: A's rows in a whole tile
   bool operator==(const TensorMapSpec&) const = default;
 };
 
@@ -42,7 +43,18 @@ constexpr std::int64_t packed_row_bytes(std::int64_t inner, int element_bytes) {
   return (inner * element_bytes + 127) / 128 * 128;
 }
 
-constexpr std::size_t kMostMaps = 5;
+/// Rows of a box of a_tail: the last tile of m rows in as many slices as others have, of whole 8-row swizzle atoms.
+constexpr std::int32_t tail_rows(const TensorMapSpec& spec, std::int64_t m) {
+  const std::int64_t atoms = 8 * (spec.tile_rows / spec.box_outer);
+  return static_cast<std::int32_t>(((m - 1) % spec.tile_rows / atoms + 1) * 8);
+}
+/// Whether a call of m rows has tiles that are brought by it.
+constexpr bool uses(const TensorMapSpec& spec, std::int64_t m) {
+  if (spec.tile_rows == 0) return spec.box_inner > 0;
+  return spec.operand == OperandId::a_tail ? m % spec.tile_rows != 0 : m >= spec.tile_rows;
+}
+
+constexpr std::size_t kMostMaps = 6;
 
 struct Geometry {
   std::array<std::uint32_t, 3> grid{1, 1, 1};

@@ -97,6 +97,8 @@ struct View {
     return pitch * (swap ? part * (parts > 1 ? 2 : 1) : 4 * 16);
   }
 
+  /// A's last tile has boxes of its own: sm90_tile.cuh.
+  bool tails(const Packs& packs) const { return (swap ? right_major_k : left_major_k) && !packs.a && !copies; }
   int threads() const { return 128 * consumers + (copies ? 256 : consumers == 1 ? 32 : 128); }
   std::int64_t clusters(const Tactic& t) const {
     return ceil_div(rows, std::int64_t{t.tile_m} * t.cluster_m) * ceil_div(columns, std::int64_t{t.tile_n} * t.cluster_n);
@@ -270,11 +272,20 @@ class Sm90 final : public Family {
     const auto left = box(v.swap ? OperandId::b : OperandId::a, v.left_major_k, t.tile_m, t.cluster_n);
     const auto right = box(v.swap ? OperandId::a : OperandId::b, v.right_major_k, t.tile_n, t.cluster_m);
     const auto map = [&](const TensorMapSpec& spec) { g.maps[static_cast<std::size_t>(g.map_count++)] = spec; };
-    map(v.swap ? right : left);
+    map(v.swap ? right : left);  // A's
     map(v.swap ? left : right);
     if (p.epilogue.gated) {
       map(v.swap ? left : right);
       g.maps[2].operand = OperandId::b2;
+    }
+    // TMA fills a box's rows behind the last one of A several times slower than it brings rows that are there.
+    if (v.tails(packs)) {
+      TensorMapSpec tail{OperandId::a_tail};
+      if (v.accumulators <= 176) {
+        g.maps[0].tile_rows = v.swap ? t.tile_n : t.tile_m;
+        tail = g.maps[0], tail.operand = OperandId::a_tail;
+      }
+      map(tail);
     }
     if (t.load == 1) g.maps[0].box_inner = g.maps[1].box_inner = 0;
     if (packs.any()) g.workspace_bytes = kCounterBytes + packs.b + packs.b2 + packs.a;

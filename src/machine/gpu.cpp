@@ -164,8 +164,10 @@ class Gpu final : public Machine {
     return trials(problem, allowance, quarantine);
   }
 
-  PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
+  PlanPtr load(const PlanRecord& record, std::string_view cubin, bool lent) override {
     if (!is_vendor(record.tactic)) return own_plan(record.problem, record.tactic, cubin);
+    // An algorithm has a tile: one for 97 rows takes two of it for 123, and twice the time. cuBLASLt knows one for these.
+    if (lent) return VendorPlan::fallback(resources_, record.problem, kVendorWorkspaceBytes, scratch());
     std::string why;
     PlanPtr plan = VendorPlan::of_blob(resources_, record.problem, record.tactic, record.vendor_algo, &why, scratch());
     if (!plan) throw Error(ErrorCode::unsupported, fmt::format("cuBLASLt's recorded algorithm: {}", why));

@@ -72,8 +72,9 @@ class Machine {
   virtual std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance,
                                          Quarantine* quarantine = nullptr) = 0;
 
-  /// A loaded winner; cubin is empty for a vendor's. Throws Error.
-  virtual PlanPtr load(const PlanRecord& record, std::string_view cubin) = 0;
+  /// A loaded winner; cubin is empty for a vendor's. lent: it was found at another m of the record's bucket than the record's
+  /// problem has here. Throws Error.
+  virtual PlanPtr load(const PlanRecord& record, std::string_view cubin, bool lent = false) = 0;
   /// Why there is no plan, and whether the process may have later what it lacks: memory, an answer of the driver's.
   struct Lack {
     std::string why;

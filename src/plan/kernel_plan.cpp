@@ -52,6 +52,11 @@ void KernelPlan::add_maps(void** parameters, const CallArgs& args, const void* w
   TensorMaps* const known = TensorMaps::of_thread();
   for (std::size_t i = 0; i < static_cast<std::size_t>(geometry_.map_count); ++i) {
     const TensorMapSpec& spec = geometry_.maps[i];
+    if (!uses(spec, args.m)) {
+      static CUtensorMap none{};
+      parameters[i] = &none;
+      continue;
+    }
     const TensorMapKey key(spec, forms_[i], args, workspace);
     const CUtensorMap* map = known ? known->find(spec.operand, key) : nullptr;
     if (!map) [[unlikely]] {

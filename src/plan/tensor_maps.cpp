@@ -39,7 +39,6 @@ CUtensorMapSwizzle swizzle(std::int32_t bytes) {
 
 CUtensorMap encode_tensor_map(const TensorMapShape& shape) {
   CUtensorMap map{};
-  if (shape.box[0] == 0) return map;  // the kernel does not use it
   const cuuint64_t extent[] = {shape.extent[0], shape.extent[1]}, stride[] = {shape.row_bytes};
   const cuuint32_t box[] = {shape.box[0], shape.box[1]}, step[] = {1, 1};
   check(driver().cuTensorMapEncodeTiled(&map, element_type(shape.dtype), 2, const_cast<void*>(shape.base), extent, stride, box,
@@ -59,6 +58,7 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   shape.dtype = problem.in;
   switch (spec.operand) {
     case OperandId::a:
+    case OperandId::a_tail:
       operand = args.a;
       shape.extent = problem.a_major == Major::k ? std::array{k, m} : std::array{m, k};
       break;
@@ -79,6 +79,7 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
   shape.base = operand.data;
   shape.row_bytes = static_cast<std::uint64_t>(operand.ld) * static_cast<std::uint64_t>(size_of(shape.dtype));
   shape.box = {static_cast<std::uint32_t>(spec.box_inner), static_cast<std::uint32_t>(spec.box_outer)};
+  if (spec.operand == OperandId::a_tail) shape.box[1] = static_cast<std::uint32_t>(tail_rows(spec, args.m));
   shape.swizzle_bytes = spec.swizzle_bytes;
   if (spec.packed_at) {
     shape.base = static_cast<const char*>(workspace) + spec.packed_at;
@@ -90,12 +91,13 @@ TensorMapShape tensor_map_shape(const TensorMapSpec& spec, const Problem& proble
 
 std::uint64_t tensor_map_form(const TensorMapSpec& spec, const Problem& problem, int compute) {
   const bool output = spec.operand == OperandId::d || spec.operand == OperandId::aux;
-  const Major major = spec.operand == OperandId::a ? problem.a_major : problem.b_major;
+  const bool of_a = spec.operand == OperandId::a || spec.operand == OperandId::a_tail;
+  const Major major = of_a ? problem.a_major : problem.b_major;
   std::uint64_t form = 1;
   const auto add = [&](int bits, auto value) { form = form << bits | static_cast<std::uint64_t>(value); };
   add(3, spec.operand), add(2, output ? problem.epilogue.out : problem.in), add(1, !output && major == Major::mn);
   add(1, spec.operand == OperandId::aux && problem.epilogue.gated), add(1, spec.packed_at != 0);
-  add(8, spec.swizzle_bytes), add(16, spec.box_inner), add(16, spec.box_outer), add(8, compute);
+  add(8, spec.swizzle_bytes), add(10, spec.box_inner), add(10, spec.box_outer), add(10, spec.tile_rows), add(8, compute);
   return form;
 }
 

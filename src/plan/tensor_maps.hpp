@@ -49,6 +49,7 @@ struct TensorMapKey {
     };
     switch (spec.operand) {
       case OperandId::a:
+      case OperandId::a_tail:
         of(args.a, args.m, args.k);
         break;
       case OperandId::b:
@@ -81,7 +82,7 @@ struct TensorMapKey {
 /// theirs. A full table is emptied, so that what is no longer used goes.
 class TensorMaps {
  public:
-  static constexpr std::size_t kOperands = static_cast<std::size_t>(OperandId::aux) + 1;
+  static constexpr std::size_t kOperands = static_cast<std::size_t>(OperandId::a_tail) + 1;
   static constexpr std::size_t kMost = 1536;  // of one operand
 
   /// Made by the thread's first call; null where there is no memory for it, or the thread is ending.

@@ -81,7 +81,7 @@ class Recorded final : public Machine {
     return std::make_unique<RecordedTrials>(std::move(*recording), allowance);
   }
 
-  PlanPtr load(const PlanRecord&, std::string_view) override { return nullptr; }
+  PlanPtr load(const PlanRecord&, std::string_view, bool) override { return nullptr; }
   PlanPtr vendor(const Problem&, Lack& lack) override { return unlaunchable(lack.why); }
   PlanPtr untuned(const Problem&, const Proving&, std::string& why) override { return unlaunchable(why); }
   PlanPtr pass(const Problem&) override { throw Error(ErrorCode::unsupported, "nothing can be launched from a recording"); }

@@ -264,7 +264,7 @@ int main(int count, char** words) try {
   const auto machine = make_gpu_machine({});  // before all contexts, whose limits hold then
   const OwnedStream stream = OwnedStream::make();
   Layer maps(*machine, stream.get(), "TMA", 64, folder.path() + "/maps",
-             [](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
+             [](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; });
   Layer scratch(*machine, stream.get(), "scratch", 8, folder.path() + "/scratch",
                 [](const Geometry& g) { return g.workspace_bytes > 0; });
   Layer plain(*machine, stream.get(), "plain", 1, folder.path() + "/plain",

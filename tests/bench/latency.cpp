@@ -82,7 +82,8 @@ std::unique_ptr<BareLaunch> bare_launch(Context& context, const CanonicalCall& c
   }
   bare->parameters[0] = &bare->args;
   for (int i = 0; i < g.map_count; ++i) {
-    bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, call.args, bare->args.workspace));
+    if (uses(g.maps[i], call.problem.m))
+      bare->maps[i] = encode_tensor_map(tensor_map_shape(g.maps[i], call.problem, call.args, bare->args.workspace));
     bare->parameters[1 + i] = &bare->maps[i];
   }
   CUlaunchConfig& config = bare->config;

@@ -6,13 +6,16 @@
 #include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "context/context.hpp"
+#include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
 #include "families/family.hpp"
 #include "gpu/owners.hpp"
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
+#include "plan/vendor.hpp"
 #include "search/space.hpp"
 
 using namespace ak;
@@ -77,5 +80,41 @@ TEST_CASE("a hit starts no thread and no worker, and asks the driver little") {
   }
   own.end();
   CHECK(fake::misuses().empty());
+  fs::remove_all(folder);
+}
+
+TEST_CASE("a hit of cuBLASLt's own m has the algorithm that was timed, one of its bucket what cuBLASLt knows for that m") {
+  const fs::path folder = fs::temp_directory_path() / ("ak_test_lent_" + std::to_string(getpid()));
+  fs::remove_all(folder);
+  fake::reset();
+  OwnContext own;
+  const Problem problem = parse_problem("97x4096x4096");
+  {
+    const auto machine = make_gpu_machine({});
+    Resources resources(current_context());
+    PlanRecord record;
+    record.problem = problem, record.hardware = machine->hardware();
+    record.tactic = vendor_tactic(1, VendorKind::fused);
+    record.vendor_algo = VendorPlan::of_rank(resources, problem, record.tactic)->blob();
+    record.provenance = machine->provenance(problem, record.tactic, true);
+    record.us = record.vendor_us = 2, record.bucket = {97, 127};
+    open_store(folder)->replace(record, "");
+  }
+  Settings settings;
+  settings.cache_dir = folder;
+  Context::Impl context(settings);
+  for (const std::int64_t m : {97, 98, 123}) {
+    CAPTURE(m);
+    CallArgs args{};
+    args.m = static_cast<int>(m), args.n = args.k = 4096, args.a.ld = args.b.ld = args.d.ld = 4096, args.alpha = 1;
+    fake::asked(), fake::products();
+    Problem here = problem;
+    here.m = m;
+    context.matmul_act(nullptr, here, args);
+    CHECK(fake::products().size() == 1);
+    CHECK(fake::asked() == (m == 97 ? std::vector<std::uint64_t>{} : std::vector{static_cast<std::uint64_t>(m)}));
+  }
+  CHECK(context.counters().store_hits == 3);
+  CHECK(context.counters().searches == 0);
   fs::remove_all(folder);
 }

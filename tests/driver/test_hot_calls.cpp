@@ -70,7 +70,7 @@ TEST_CASE("hot call: one launch, one question of the context where no plan knows
   for (const bool maps : {true, false}) {
     CAPTURE(maps);
     Layer layer(
-        [&](const Geometry& g) { return g.map_count >= 3 * maps && g.map_count <= 3 * maps && g.workspace_bytes == 0; });
+        [&](const Geometry& g) { return g.map_count == 4 * maps && g.workspace_bytes == 0; });
     Forms forms(layer);
     forms.one_line(), forms.by_plan(), forms.in_c(), forms.by_c_plan();
     const Asked with_context{{"cuCtxGetId", 1}, {"cuLaunchKernelEx", 1}}, launch{{"cuLaunchKernelEx", 1}};
@@ -86,7 +86,7 @@ TEST_CASE("hot call: one launch, one question of the context where no plan knows
 TEST_CASE("hot call: no allocation, no lock") {
   for (const bool scratch : {false, true}) {
     CAPTURE(scratch);
-    Layer layer([&](const Geometry& g) { return (g.workspace_bytes > 0) == scratch && (scratch || g.map_count == 3); });
+    Layer layer([&](const Geometry& g) { return (g.workspace_bytes > 0) == scratch && (scratch || g.map_count == 4); });
     Forms forms(layer);
     const auto all = [&] { forms.one_line(), forms.by_plan(), forms.in_c(), forms.by_c_plan(); };
     all();
@@ -125,7 +125,7 @@ TEST_CASE("hot call: scratch memory costs two questions to the stream, and none 
 }
 
 TEST_CASE("hot call: of operands that come in turn none is encoded twice; of others each that is new") {
-  Layer layer([](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
+  Layer layer([](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; });
   Forms forms(layer);
   const void* const places[] = {Layer::memory(0), Layer::memory(5)};
   const auto encodes = [&](const std::function<void()>& call) { return asked(call)["cuTensorMapEncodeTiled"]; };
@@ -158,7 +158,7 @@ TEST_CASE("hot call: of operands that come in turn none is encoded twice; of oth
 }
 
 TEST_CASE("hot call: a map that the driver refused is encoded anew") {
-  Layer layer([](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
+  Layer layer([](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; });
   Forms forms(layer);
   forms.one_line();
   layer.x.data = Layer::memory(11);
@@ -169,7 +169,7 @@ TEST_CASE("hot call: a map that the driver refused is encoded anew") {
 }
 
 TEST_CASE("hot call: each thread has maps of its own, and its last call may come when they are gone") {
-  Layer layer([](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
+  Layer layer([](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; });
   Forms forms(layer);
   forms.one_line();
   const CUcontext context = layer.own->handle;
@@ -203,7 +203,7 @@ TEST_CASE("hot call: each thread has maps of its own, and its last call may come
 }
 
 TEST_CASE("hot call: threads that call at once, each with operands of its own") {
-  Layer layer([](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; });
+  Layer layer([](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; });
   Forms forms(layer);
   forms.one_line();
   fake::forget();

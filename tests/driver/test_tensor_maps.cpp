@@ -50,7 +50,7 @@ class Model {
   int wrong() const { return wrong_; }
   int launched() const { return launched_; }
 
-  Layer layer{[](const Geometry& g) { return g.map_count == 3 && g.workspace_bytes == 0; }, "fake kernel: reads its maps\n"};
+  Layer layer{[](const Geometry& g) { return g.map_count == 4 && g.workspace_bytes == 0; }, "fake kernel: reads its maps\n"};
   Context context{layer.options};
   OwnedStream stream = OwnedStream::make();
 
@@ -69,8 +69,10 @@ class Model {
              map.extent[0] == static_cast<unsigned>(inner) && map.extent[1] == static_cast<unsigned>(outer) && map.box[0] > 0;
     };
     ++launched_;
-    wrong_ += !lies(1, args.a, args.lda, args.m, args.k) || !lies(2, args.b, args.ldb, args.n, args.k) ||
-              !lies(3, args.d, args.ldd, args.m, args.n);
+    for (int place : {1, 3})  // of whole tiles, and of the last one
+      wrong_ += uses(layer.geometry.maps[static_cast<std::size_t>(place - 1)], args.m) &&
+                !lies(place, args.a, args.lda, args.m, args.k);
+    wrong_ += !lies(2, args.b, args.ldb, args.n, args.k) || !lies(4, args.d, args.ldd, args.m, args.n);
   }
   inline static int models_ = 0;  // no other's memory: the thread knows maps of it
   const int x_ = 1 + 3 * models_++, y_ = x_ + 1, w_ = x_ + 2;

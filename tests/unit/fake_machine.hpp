@@ -167,7 +167,7 @@ class FakeMachine final : public Machine {
     w_.allowed.push_back(allowance.seconds);
     return runner;
   }
-  PlanPtr load(const PlanRecord& record, std::string_view cubin) override {
+  PlanPtr load(const PlanRecord& record, std::string_view cubin, bool) override {
     if (w_.load_breaks) throw Error(ErrorCode::driver, "cannot be loaded");
     ++w_.loads;
     const auto meanwhile = [&] {

@@ -75,6 +75,20 @@ TEST_CASE("a packed operand's map lies over its copy in the workspace") {
         TensorMapShape{reinterpret_cast<void*>(0x10100), DType::bf16, {200, 300}, 512, {64, 64}, 128});
 }
 
+TEST_CASE("the map of A's last tile has the rows that are there, of the call's m and not the plan's") {
+  const Problem p = shape(Major::k, Major::k);
+  CallArgs args = call(p);
+  const TensorMapSpec spec{OperandId::a_tail, 64, 64, 128, 0, 64};
+  const auto whole = tensor_map_shape({OperandId::a, 64, 64, 128}, p, args);
+  for (const auto& [m, rows] : {std::pair{100, 40}, {64, 64}, {65, 8}, {3, 8}}) {
+    args.m = m;
+    const auto tail = tensor_map_shape(spec, p, args);
+    CHECK(tail.extent[1] == static_cast<std::uint64_t>(m));
+    CHECK(tail.box == std::array<std::uint32_t, 2>{64, static_cast<std::uint32_t>(rows)});
+    CHECK(tail.base == whole.base);
+  }
+}
+
 TEST_CASE("a tensor map of more than 2^32 bytes keeps its stride") {
   Problem p = shape(Major::k, Major::k);
   CallArgs args = call(p);
@@ -94,16 +108,17 @@ TEST_CASE("an equal key is an equal tensor map, whatever differs; a weight's has
     void* const at = reinterpret_cast<void*>(workspace);
     all.push_back({{spec, tensor_map_form(spec, p, 90), args, at}, tensor_map_shape(spec, p, args, at)});
   };
-  for (const OperandId operand : {OperandId::a, OperandId::b, OperandId::d, OperandId::b2, OperandId::aux})
+  for (const OperandId operand : {OperandId::a, OperandId::b, OperandId::d, OperandId::b2, OperandId::aux, OperandId::a_tail})
     for (const Major major : {Major::k, Major::mn})
       for (const DType type : {DType::f16, DType::bf16})
         for (const bool gated : {false, true})
-          for (const int other : {0, 1, 2, 3, 4, 5, 6, 7, 8}) {
+          for (const int other : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
             Problem p = shape(major, major);
             p.in = type, p.epilogue.out = type, p.epilogue.gated = gated;
             CallArgs args = call(p);
             args.b2 = args.b, args.aux = args.d;
             TensorMapSpec spec{operand, 64, 128, 128};
+            if (operand == OperandId::a_tail) spec.tile_rows = 128;
             if (other == 1) args.m = 99;
             if (other == 2) args.n = 199;
             if (other == 3) args.k = 299;
@@ -112,6 +127,7 @@ TEST_CASE("an equal key is an equal tensor map, whatever differs; a weight's has
             if (other == 6) spec.box_outer = 64;
             if (other == 7) spec.swizzle_bytes = 64;
             if (other == 8) spec.packed_at = 0x100;
+            if (other == 9) spec.tile_rows = 256;
             add(spec, p, args, 0x10000), add(spec, p, args, 0x20000);
           }
   for (const Case& one : all)

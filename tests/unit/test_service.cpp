@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "ak/types.hpp"
+#include "base/process_end.hpp"
 #include "child_process.hpp"
 #include "tune/lease.hpp"
 #include "tune/service.hpp"
@@ -389,7 +390,7 @@ TEST_CASE("a process that ends stops what runs first, drops what waits, and take
     static TuningService& service = *new TuningService("");
     static std::atomic<bool> begun{false}, ended{false};
     static TuningService::Ticket waits;
-    // Registered before, it runs behind the service's own handler, as one of a library does.
+    // It runs behind the service's own handler, as one of a library does.
     std::atexit([] {
       parent.say(ended ? "ended; " : "runs still; ");
       for (const auto& ticket : {waits, service.enqueue(request("late", [](const Turn&) {}), Deadline::never())}) try {
@@ -400,6 +401,7 @@ TEST_CASE("a process that ends stops what runs first, drops what waits, and take
         }
       _exit(0);
     });
+    library_set_up();
     service.enqueue(request("runs",
                             [](const Turn& turn) {
                               begun = true;

@@ -102,7 +102,7 @@ TEST_CASE("sm90 load 1 brings rows on 8-byte boundaries without packing, and not
   CHECK(g.threads == 512);  // two warpgroups that multiply, two that load
   CHECK(g.maps[0].box_inner == 0);
   CHECK(g.maps[1].box_inner == 0);
-  CHECK(g.maps[2].operand == OperandId::d);
+  CHECK(g.maps[2].operand == OperandId::d);  // and none for A's last tile
   CHECK(g.maps[2].box_inner > 0);
   std::vector<Tactic> space;
   sm90_family().enumerate(p, kH200, space);
@@ -166,14 +166,21 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.cluster[0] == 2);
   CHECK(g.threads == 384);
   CHECK(g.smem_bytes == 4 * (128 + 256) * 64 * 2 + 4 * 16 + 8 * 2048 + 2 * 256 * 4);
-  REQUIRE(g.map_count == 3);
-  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 128, 128});
+  REQUIRE(g.map_count == 4);
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 128, 128, 0, 128});
   CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 128, 128});  // half of 256: the cluster shares B
-  CHECK(g.maps[2] == TensorMapSpec{OperandId::d, 32, 16, 64});
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::a_tail, 64, 128, 128, 0, 128});
+  CHECK(g.maps[3] == TensorMapSpec{OperandId::d, 32, 16, 64});
+
+  // 192 accumulators a thread leave the producer no registers for a last tile of its own.
+  g = sm90_family().geometry(p, tactic("tile_m=256 tile_n=192 tile_k=64 stages=3"), kH200);
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 256, 128});
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::a_tail});
+  CHECK_FALSE(uses(g.maps[2], 4097));
 
   // Whole runs: two warpgroups' two strips of 32 rows of D, 64 elements and a gap each.
   g = sm90_family().geometry(p, tactic("tile_m=64 tile_n=104 tile_k=64 stages=4 schedule=pingpong swap_ab=1 store=2"), kH200);
-  CHECK(g.map_count == 2);
+  CHECK(g.map_count == 3);
   CHECK(g.smem_bytes == 4 * ((64 + 104) * 64 * 2 + 16) + 2 * 2 * 32 * (64 * 2 + 16));
   // Or eight warps' strips of 16 rows, half the tile's columns and a gap each.
   g = sm90_family().geometry(p, tactic("tile_m=128 tile_n=192 tile_k=64 stages=4 schedule=pingpong store=2"), kH200);
@@ -184,9 +191,10 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
   CHECK(g.grid[0] == 128);  // 64 tiles of weights, each by a cluster of two
   CHECK(g.cluster[0] == 2);
   CHECK(g.threads == 160);
-  REQUIRE(g.map_count == 2);
-  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 16, 128});
+  REQUIRE(g.map_count == 3);
+  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 16, 128, 0, 16});
   CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 64, 128});
+  CHECK(g.maps[2] == TensorMapSpec{OperandId::a_tail, 64, 16, 128, 0, 16});
 
   auto transposed = p;
   transposed.b_major = Major::mn;
@@ -196,6 +204,35 @@ TEST_CASE("sm90's launch: persistent grid, whole clusters, boxes that tile the o
 
   g = sm90_family().geometry(problem(300, 300, 64), tactic("tile_m=128 tile_n=128 tile_k=64 stages=4"), kH200);
   CHECK(g.grid[0] == 9);
+}
+
+TEST_CASE("sm90: the last tile of A's rows is brought in boxes that end with them, in whole swizzle atoms for each CTA") {
+  const auto tail = [](std::int64_t m, const char* knobs) {
+    const auto t = tactic(knobs);
+    const Geometry g = sm90_family().geometry(problem(m, 4096, 4096), t, kH200);
+    const auto map = std::ranges::find(g.maps, OperandId::a_tail, &TensorMapSpec::operand);
+    REQUIRE(map != g.maps.end());
+    CHECK(map->tile_rows == (t.swap_ab ? t.tile_n : t.tile_m));
+    CHECK(map->box_outer * (t.swap_ab ? t.cluster_m : t.cluster_n) == map->tile_rows);
+    CHECK(uses(*map, m) == (m % map->tile_rows != 0));
+    CHECK(uses(g.maps[0], m) == (m >= map->tile_rows));
+    return tail_rows(*map, m);
+  };
+  const char* const one = "tile_m=64 tile_n=128 tile_k=64 stages=4 swap_ab=1";
+  for (const auto& [m, rows] : {std::pair{1, 8}, {8, 8}, {9, 16}, {97, 104}, {127, 128}, {128, 128}, {129, 8}, {256, 128}}) {
+    CAPTURE(m);
+    CHECK(tail(m, one) == rows);
+  }
+  const char* const four = "tile_m=64 tile_n=128 tile_k=64 stages=4 swap_ab=1 cluster_m=4";
+  for (const auto& [m, rows] : {std::pair{1, 8}, {32, 8}, {33, 16}, {97, 32}, {128, 32}, {129, 8}}) {
+    CAPTURE(m);
+    CHECK(tail(m, four) == rows);
+  }
+  const char* const straight = "tile_m=192 tile_n=128 tile_k=64 stages=4 cluster_n=2";
+  for (const auto& [m, rows] : {std::pair{1, 8}, {17, 16}, {192, 96}, {200, 8}, {383, 96}}) {
+    CAPTURE(m);
+    CHECK(tail(m, straight) == rows);
+  }
 }
 
 TEST_CASE("sm90's cost prefers big tiles for big problems and split or narrow work for few tokens") {
@@ -259,12 +296,13 @@ TEST_CASE("sm90 gated: two matrices in one operand, a third map, twice the sums"
   CHECK(why(p, tactic("tile_m=128 tile_n=136 tile_k=64 stages=4")).find("wgmma of width 272") != std::string::npos);
   CHECK(why(p, tactic("tile_m=256 tile_n=128 tile_k=64 stages=3")).find("256 f32 accumulators") != std::string::npos);
   auto g = sm90_family().geometry(p, tactic("tile_m=128 tile_n=96 tile_k=64 stages=4 cluster_m=2 store=1"), kH200);
-  REQUIRE(g.map_count == 5);
-  CHECK(g.maps[0] == TensorMapSpec{OperandId::a, 64, 128, 128});
+  REQUIRE(g.map_count == 6);
+  CHECK(g.maps[0].operand == OperandId::a);
   CHECK(g.maps[1] == TensorMapSpec{OperandId::b, 64, 48, 128});
   CHECK(g.maps[2] == TensorMapSpec{OperandId::b2, 64, 48, 128});
-  CHECK(g.maps[3] == TensorMapSpec{OperandId::d, 32, 16, 64});
-  CHECK(g.maps[4] == TensorMapSpec{OperandId::aux, 32, 16, 64});
+  CHECK(g.maps[3].operand == OperandId::a_tail);
+  CHECK(g.maps[4] == TensorMapSpec{OperandId::d, 32, 16, 64});
+  CHECK(g.maps[5] == TensorMapSpec{OperandId::aux, 32, 16, 64});
   // A and both matrices of weights; strips of D, gate and up; two terms for 192 columns.
   CHECK(g.smem_bytes == 4 * ((128 + 2 * 96) * 64 * 2 + 16) + 8 * 3072 + 2 * 2 * 192 * 4);
 
@@ -281,7 +319,7 @@ TEST_CASE("sm90 gated: two matrices in one operand, a third map, twice the sums"
   g = sm90_family().geometry(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=5 swap_ab=1"), kH200);
   CHECK(g.smem_bytes == 5 * ((2 * 64 + 16) * 128 * 2 + 16));
   CHECK(g.grid[0] == 132);
-  REQUIRE(g.map_count == 3);
+  REQUIRE(g.map_count == 4);
   CHECK(g.maps[2] == TensorMapSpec{OperandId::b2, 64, 64, 128});
   CHECK(why(decode, tactic("tile_m=64 tile_n=16 tile_k=128 stages=2 swap_ab=1 split_k=2")) == "");
   const auto split = parse_problem("256x512x4096 bf16 gated silu");

@@ -96,7 +96,7 @@ class BucketTimes {
     PlanRecord here = *record;
     here.problem = p;
     const auto cubin = is_vendor(here.tactic) ? std::string() : context_.impl().store().cubin(here.cubin);
-    const PlanPtr lent = machine_.load(here, cubin.value_or(""));
+    const PlanPtr lent = machine_.load(here, cubin.value_or(""), record->problem.m != p.m);
     const auto lt = runner.vendor_arms();
     std::vector<PlanPtr> plans{lent, runner.plan(exact.winner->tactic)};
     for (const PlanPtr& plan : {lt.fused, lt.separate})
@@ -106,8 +106,9 @@ class BucketTimes {
     const Medians timing = runner.time(arms, kBucketRounds, kBucketGraphUs, Deadline::in(20));
     double vendor = *std::min_element(timing.us.begin() + 2, timing.us.end());
     if (is_vendor(exact.winner->tactic)) vendor = std::min(vendor, timing.us[1]);
-    // Of two timings of one kernel the difference is noise.
-    const double bucket = timing.us[0], best = here.tactic == exact.winner->tactic ? bucket : timing.us[1];
+    // Of two timings of one own kernel the difference is noise; cuBLASLt's algorithms of one rank are others at each m.
+    const double bucket = timing.us[0];
+    const double best = here.tactic == exact.winner->tactic && !is_vendor(here.tactic) ? bucket : timing.us[1];
     sums.add(to_string(p), bucket / best, vendor / bucket);
     return fmt::format("{},{},{},{},{:.3f},{:.3f},{:.3f},{:.4f},{:.4f},{:.0f},{},{}", csv_field(to_string(p)), row.kind,
                        here.bucket.from, here.bucket.to, bucket, best, vendor, bucket / best, vendor / bucket, timing.clock_mhz,
