@@ -8,7 +8,9 @@ namespace ak {
 /// those calls; the process's first thread need not be the caller.
 void before_process_ends(void (*stop)());
 
-/// A library is open and has registered the handlers that it frees its state in: all stops run before them.
+/// A library is open and has registered the handlers that it frees its state in: all stops run before them. While one is being
+/// opened, or registers more of them at its first use, the process's end finds a part of it freed and may crash: of NVRTC
+/// that is about a tenth of a second.
 void library_set_up();
 
 }  // namespace ak

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/library.hpp"
+#include "base/process_end.hpp"
 
 namespace ak {
 namespace {
@@ -44,6 +45,7 @@ const Driver& initialised() {
   o.library.bind(init, "cuInit");
   if (const CUresult result = init(0); result != CUDA_SUCCESS)
     throw Error(ErrorCode::driver, fmt::format("starting the CUDA driver: {}", describe(result)));
+  library_set_up();
   return o.functions;
 }
 

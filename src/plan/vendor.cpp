@@ -8,6 +8,7 @@
 
 #include "base/arithmetic.hpp"
 #include "base/library.hpp"
+#include "base/process_end.hpp"
 #include "kernels/args.cuh"
 
 namespace ak {
@@ -63,6 +64,7 @@ void check_lt(cublasStatus_t status, const char* what) {
 void* make_handle() {
   cublasLtHandle_t handle = nullptr;
   check_lt(lt().create(&handle), "creating a handle");
+  library_set_up();
   return handle;
 }
 
