@@ -100,21 +100,25 @@ TEST_CASE("a hit of cuBLASLt's own m has the algorithm that was timed, one of it
     record.us = record.vendor_us = 2, record.bucket = {97, 127};
     open_store(folder)->replace(record, "");
   }
-  Settings settings;
-  settings.cache_dir = folder;
-  Context::Impl context(settings);
-  for (const std::int64_t m : {97, 98, 123}) {
-    CAPTURE(m);
-    CallArgs args{};
-    args.m = static_cast<int>(m), args.n = args.k = 4096, args.a.ld = args.b.ld = args.d.ld = 4096, args.alpha = 1;
-    fake::asked(), fake::products();
-    Problem here = problem;
-    here.m = m;
-    context.matmul_act(nullptr, here, args);
-    CHECK(fake::products().size() == 1);
-    CHECK(fake::asked() == (m == 97 ? std::vector<std::uint64_t>{} : std::vector{static_cast<std::uint64_t>(m)}));
+  {
+    Settings settings;
+    settings.cache_dir = folder;
+    Context::Impl context(settings);
+    for (const std::int64_t m : {97, 98, 123}) {
+      CAPTURE(m);
+      CallArgs args{};
+      args.m = static_cast<int>(m), args.n = args.k = 4096, args.a.ld = args.b.ld = args.d.ld = 4096, args.alpha = 1;
+      fake::asked(), fake::products();
+      Problem here = problem;
+      here.m = m;
+      context.matmul_act(nullptr, here, args);
+      CHECK(fake::products().size() == 1);
+      CHECK(fake::asked() == (m == 97 ? std::vector<std::uint64_t>{} : std::vector{static_cast<std::uint64_t>(m)}));
+    }
+    CHECK(context.counters().store_hits == 3);
+    CHECK(context.counters().searches == 0);
   }
-  CHECK(context.counters().store_hits == 3);
-  CHECK(context.counters().searches == 0);
+  own.end();
+  CHECK(fake::misuses().empty());
   fs::remove_all(folder);
 }
