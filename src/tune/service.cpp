@@ -111,7 +111,11 @@ class Tuner {
     queue_.clear();
     if (running_) running_->stop.request_stop();
     changed_.notify_all();
-    changed_.wait_until(lock, by.at(), [&] { return !busy_; });
+    const bool quiet = changed_.wait_until(lock, by.at(), [&] { return !busy_; });
+    if (!quiet || !thread_.joinable() || thread_.get_id() == std::this_thread::get_id()) return;
+    std::thread ends = std::move(thread_);
+    lock.unlock();
+    ends.join();
   }
 
   bool met_elsewhere(const Entry& entry) {
