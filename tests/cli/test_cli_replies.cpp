@@ -19,13 +19,13 @@ using namespace ak_tool;
 
 namespace {
 
-struct Recorded {
+struct Judged {
   std::string function, file, arm, prompt, reply, status;
   int right = 0, cases = 0;
 };
 
-Recorded recorded(const std::string& line) {
-  Recorded one;
+Judged judged(const std::string& line) {
+  Judged one;
   ak::read_json("a recorded answer", line, [&](const ak::JsonValue& whole) {
     one.function = whole["function"].text(), one.file = whole["file"].text(), one.arm = whole["arm"].text();
     one.prompt = whole["prompt"].text(), one.reply = whole["reply"].text(), one.status = whole["status"].text();
@@ -51,7 +51,7 @@ TEST_CASE("replies: recorded answers for own loops are judged as they were; thos
     std::ifstream in(fmt::format("{}/tests/replies/loops/{}.jsonl", AK_SOURCE_DIR, arm));
     for (std::string line; std::getline(in, line);) {
       if (at++ % every != 0) continue;
-      const Recorded then = recorded(line);
+      const Judged then = judged(line);
       CAPTURE(then.function);
       CAPTURE(then.arm);
       const std::string source = fmt::format("port {}/{} {} --prompt-arm {}", AK_SOURCE_DIR, then.file, then.function, arm);
@@ -63,7 +63,7 @@ TEST_CASE("replies: recorded answers for own loops are judged as they were; thos
       std::ofstream(fmt::format("{}/{}.reply.txt", box.path(), ak::digest(then.prompt).hex())) << then.reply;
       run_ak(fmt::format("{} --llm mailbox:{} --proposer llm --quick --rounds 1 --proposals 0 --seconds 90 --attempts {}/now.jsonl",
                          source, box.path(), box.path()));
-      const Recorded now = recorded(content(fs::path(box.path()) / "now.jsonl"));
+      const Judged now = judged(content(fs::path(box.path()) / "now.jsonl"));
       CHECK(now.reply == then.reply);
       CHECK(now.status == then.status);
       CHECK(now.right == then.right);
