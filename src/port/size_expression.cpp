@@ -13,7 +13,7 @@ using loop::Term;
 namespace {
 
 constexpr std::size_t kMostTokens = 256;
-constexpr int kMostExtrema = 4;  // in each other: each has its operands twice
+constexpr int kMostExtrema = 6;  // in each other: each has its operands twice
 
 class SizeReader {
  public:

@@ -167,6 +167,9 @@ TEST_CASE("size expression: what C computes of a call's integers, and the text o
   CHECK(value("-n + 1001") == 1);
   CHECK(value("n % 7 > 5 ? max(1, n / 2) : 0") == 500);
   CHECK(value("n * n * n * 1000") == 1000000000000);
+  // A kernel's cut of its work, as a language model wrote it: min and max five deep.
+  CHECK(value("min(1, max(0, n - 2) / max(max(64, 256 * min(1, max(0, 257 - n))), min(512, n * n / 49152))) * ((n + 127) / 128)") ==
+        8);
   for (const char* none : {"", "n +", "m", "(n", "n)", "min(n)", "n < ", "08", "f(n)", "n = 3", "1.5", "\"n\""})
     CHECK(!value(none));
   std::string deep = "n";

@@ -134,7 +134,8 @@ class Reader {
       return loop::convert(ScalarType::i64, loop::scalar(parameter->name, parameter->type));
     });
     if (!term)
-      value.bad(fmt::format("'{}' is no expression of integer parameters, sms and numbers under + - * / % ( ) ?: min max",
+      value.bad(fmt::format("'{}' is no expression of integer parameters, sms and numbers under + - * / % ( ) ?: min max, of at most 256 "
+                            "words, min and max at most six in each other",
                             one_line(text, 80)));
     return *term;
   }
