@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/terminal.hpp"
 #include "base/text.hpp"
 #include "loop/c_tokens.hpp"
 
@@ -62,8 +63,8 @@ void Text::refuse(std::size_t at, std::string why) const {
 }
 
 void Text::refuse_byte(std::size_t byte, std::string_view word, std::string why) const {
-  const auto before = text_.substr(0, byte);
-  throw Refusal{1 + static_cast<int>(std::ranges::count(before, '\n')), std::string(word.substr(0, 40)), std::move(why)};
+  const auto line = 1 + std::ranges::count(text_.substr(0, byte), '\n');
+  throw Refusal{static_cast<int>(line), printable_line(word.substr(0, 40)), std::move(why)};  // a literal may hold tabs
 }
 
 // Of comments too, in which a backslash or a trigraph would hide the next line.

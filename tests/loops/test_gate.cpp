@@ -46,6 +46,13 @@ TEST_CASE("gate: a refusal names the line, the word, and what to do") {
   CHECK(refusal->text() == "line 3: 'std': there is no standard library; use the built-ins");
 }
 
+TEST_CASE("gate: the word in a refusal is printable, and short, whatever stood in a literal") {
+  const auto refusal = refused("__device__ int f() { . 'a\tb__\n}\n", kScaled);
+  REQUIRE(refusal);
+  CHECK_MESSAGE(refusal->text().find("'a\\x09b__") != std::string::npos, refusal->text());
+  for (const char c : refusal->text()) CHECK((c >= ' ' && c < 0x7f));
+}
+
 TEST_CASE("gate: no kernel has a name that compilers or loaders call unasked, whoever asks for it") {
   for (const char* const name : {"sincos", "memcpy", "_init", "fmaf", "__tsan_init", "ak_trap", "main", "y0"})
     CHECK_MESSAGE(refused(fmt::format("extern \"C\" __global__ void {}(int n) {{}}", name), {{name}, "int n"}), name);
