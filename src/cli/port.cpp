@@ -39,6 +39,7 @@
 #include "port/one_thread.hpp"
 #include "port/report.hpp"
 #include "tune/device_turn.hpp"
+#include "worker/compiler_process.hpp"
 #include "worker/process.hpp"
 #include "worker/worker.hpp"
 
@@ -372,7 +373,7 @@ class Ports {
       const SignOfLife life = sign_of_life(function);
       port_one(function, entry);
     } catch (const Error& error) {
-      const bool of_source = error.code() == ErrorCode::invalid_argument;  // or of the command line
+      const bool of_source = error.code() == ErrorCode::invalid_argument;             // or of the command line
       const bool late = error.code() == ErrorCode::unsupported && deadline.passed();  // whatever was under way
       if (alone && !late && (state_.out.empty() || of_source)) throw;
       entry.status = error.code() == ErrorCode::unsupported ? port::Status::budget : port::Status::refused;
@@ -483,6 +484,7 @@ class Ports {
     const std::string program = find_worker(settings_.worker);
     if (settings_.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
       gpu.worker = &Worker::of(program, device_uuid());
+    if (settings_.isolation == Isolation::worker) gpu.compiler = &compiler_apart(settings_.worker);
     gpu.turn = turns_on_device(store_->folder(), device_uuid());
     gpu.quarantined = [this](const Digest& kernel) { return quarantine_->why(kernel); };
     gpu.quarantine = [this](const Digest& kernel, const std::string& what) { quarantine_->add(kernel, what); };

@@ -82,6 +82,7 @@ void LoopJob::port(const Turn& turn) {
   const std::string program = find_worker(common_.settings.worker, &looked);
   if (common_.settings.isolation == Isolation::worker && !program.empty() && !not_for_two_processes())
     gpu.worker = &Worker::of(program, device_uuid());
+  gpu.compiler = &device_.machine->compiler();
   if (known_.host_serves) gpu.host = [this](void* const* arguments) { known_.run_host_behind(arguments); };
   gpu.turn = turns_on_device(common_.store->folder(), device_uuid());
   gpu.calls = calls_;

@@ -526,7 +526,8 @@ LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, s
   }
   if (!plan) {
     const loop::Candidate candidate = known.bare ? *known.bare : port::serial_candidate(known.function, true);
-    const Compiled compiled = port::compile_kernels(port::kernel_text(candidate), device.machine->device().arch());
+    const Compiled compiled =
+        port::compile_kernels(port::kernel_text(candidate), device.machine->device().arch(), device.machine->compiler());
     if (compiled.cubin.empty())
       throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}{}", known.function.name,
                                                       compiled.failure, known.bare ? "; " + known.why : ""));

@@ -13,7 +13,7 @@ namespace ak {
 namespace {
 
 // What is another than when it was proven; empty: nothing. Opening NVRTC takes its time: its file's name says its version.
-std::string changed_since(const loop::Winner& winner) {
+std::string changed_since(const loop::Winner& winner, Compiler& compiler) {
   const auto changed = [](std::string_view what, const std::string& before, const std::string& now) {
     return fmt::format("{} is now {}, was {}", what, now, before);
   };
@@ -21,7 +21,7 @@ std::string changed_since(const loop::Winner& winner) {
   if (const std::string now = driver_version(); !winner.driver.empty() && winner.driver != now)
     return changed("the driver", winner.driver, now);
   if (winner.nvrtc.empty() || compiler_version_on_disk() == winner.nvrtc || compiler_version_on_disk().empty()) return {};
-  const std::string now = compiler_version();
+  const std::string now = compiler.version();
   return now.empty() || now == winner.nvrtc ? std::string() : changed("NVRTC", winner.nvrtc, now);
 }
 
@@ -39,7 +39,7 @@ LoopServedPtr load_record(const LoopKnown& known, const DeviceState& device, loo
     if (!unserved.winner) unserved.winner = std::move(winner);
     return nullptr;
   }
-  const std::string changed = changed_since(winner);
+  const std::string changed = changed_since(winner, device.machine->compiler());
   const Standing standing = winner.unfinished || !changed.empty() ? Standing::passing : Standing::lasting;
   const std::string note = changed.empty() ? changed : fmt::format("serves as it was proven before, {}", changed);
   return load_loop(resources(), device.machine->scratch(), known.function, std::move(winner), *images, "store", note, standing);

@@ -21,17 +21,18 @@ void be_nicer(int by) {
 }  // namespace
 
 CompilePool::CompilePool(std::string arch, const Allowance& allowance, MakeThread make_thread,
-                         std::shared_ptr<CompiledKernels> known)
+                         std::shared_ptr<CompiledKernels> known, Compiler& compiler)
     : arch_(std::move(arch)),
       make_thread_(std::move(make_thread)),
       limit_(std::max(1, allowance.compile_threads)),
       niceness_(allowance.niceness),
-      known_(std::move(known)) {}
+      known_(std::move(known)),
+      compiler_(compiler) {}
 
 CompilePool::~CompilePool() {
   {
     std::lock_guard lock(mutex_);
-    stop_ = true;
+    stop_.request_stop();
     queue_.clear();
   }
   wanted_.notify_all();
@@ -117,9 +118,9 @@ void CompilePool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     ++idle_;
-    wanted_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+    wanted_.wait(lock, [&] { return stop_.stop_requested() || !queue_.empty(); });
     --idle_;
-    if (stop_) return;
+    if (stop_.stop_requested()) return;
     compile_next(lock);
   }
 }
@@ -132,7 +133,7 @@ void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
 
   Entry outcome;
   try {
-    outcome.result = std::make_shared<const Compiled>(compile(text, arch_, &stop_));
+    outcome.result = std::make_shared<const Compiled>(compiler_.compile(text, arch_, Deadline::never(stop_.get_token())));
   } catch (...) {
     outcome.failure = std::current_exception();
   }

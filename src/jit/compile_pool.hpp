@@ -2,13 +2,13 @@
 // nothing of what it is for.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -29,9 +29,9 @@ class CompilePool {
 
   /// arch as in compile(). Of the allowance it takes threads and their niceness. They start with the first want() and block all
   /// signals. Where none can be started get() compiles itself. known: what it need not compile, and what it adds to; null:
-  /// nothing.
+  /// nothing. compiler: who compiles; it outlives the pool.
   explicit CompilePool(std::string arch, const Allowance& allowance = {}, MakeThread make_thread = start_thread,
-                       std::shared_ptr<CompiledKernels> known = nullptr);
+                       std::shared_ptr<CompiledKernels> known = nullptr, Compiler& compiler = compiler_here());
   /// Drops what waits and cancels what runs.
   ~CompilePool();
   CompilePool(const CompilePool&) = delete;
@@ -44,7 +44,7 @@ class CompilePool {
   /// Whether get() would return without waiting.
   bool ready(const Digest& source) const;
   /// The result, wanted now: it goes to the front of the queue. nullptr once the deadline has passed or when another
-  /// thread dropped it. Throws what compile() throws: Error{missing_library} without NVRTC.
+  /// thread dropped it. Throws what the compiler throws: Error{missing_library} without NVRTC.
   std::shared_ptr<const Compiled> get(const Source& source, Deadline deadline);
   /// Drops what waits; what was compiled stays. A dropped source may be wanted again.
   void drop_waiting();
@@ -74,13 +74,14 @@ class CompilePool {
   const MakeThread make_thread_;
   const int limit_, niceness_;
   const std::shared_ptr<CompiledKernels> known_;
+  Compiler& compiler_;
   mutable std::mutex mutex_;
   std::condition_variable wanted_, finished_;
   std::deque<Digest> queue_;
   std::unordered_map<Digest, Entry, HashOf> entries_;
   std::vector<std::thread> workers_;
   int idle_ = 0, compiles_ = 0;
-  std::atomic<bool> stop_{false};
+  std::stop_source stop_;
 };
 
 }  // namespace ak

@@ -91,7 +91,22 @@ std::string first_error(std::string_view log) {
   return std::string(line.substr(0, line.find('\n')));
 }
 
+class CompilerHere final : public Compiler {
+ public:
+  void start() override { compiler_available(); }
+  bool available(std::string* why) override { return compiler_available(why); }
+  std::string version() override { return compiler_version(); }
+  Compiled compile(std::string_view source, std::string_view arch, const Deadline& deadline, Contraction contraction) override {
+    return ak::compile(source, arch, deadline, contraction);
+  }
+};
+
 }  // namespace
+
+Compiler& compiler_here() {
+  static CompilerHere here;
+  return here;
+}
 
 std::vector<std::string> compile_options(std::string_view arch, Contraction contraction) {
   std::vector<std::string> options = {"--std=c++17", "--ptxas-options=-v", "--no-source-include",
@@ -100,7 +115,7 @@ std::vector<std::string> compile_options(std::string_view arch, Contraction cont
   return options;
 }
 
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel, Contraction contraction) {
+Compiled compile(std::string_view source, std::string_view arch, const Deadline& deadline, Contraction contraction) {
   const Nvrtc& api = nvrtc();
   const auto start = Clock::now();
   Compiled out;
@@ -110,10 +125,10 @@ Compiled compile(std::string_view source, std::string_view arch, const std::atom
     out.failure = api.error_string(status);
     return out;
   }
-  if (cancel && api.set_flow_callback)
+  if (api.set_flow_callback)
     api.set_flow_callback(
-        program, [](void* flag, void*) { return static_cast<int>(static_cast<const std::atomic<bool>*>(flag)->load()); },
-        const_cast<std::atomic<bool>*>(cancel));
+        program, [](void* until, void*) { return static_cast<int>(static_cast<const Deadline*>(until)->passed()); },
+        const_cast<Deadline*>(&deadline));
   const std::vector<std::string> told = compile_options(arch, contraction);
   std::vector<const char*> options;
   for (const std::string& option : told) options.push_back(option.c_str());

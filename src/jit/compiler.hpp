@@ -1,12 +1,12 @@
 // text -> cubin, with NVRTC opened at run time. Any number of threads may compile at once: NVRTC scales over threads.
 #pragma once
 
-#include <atomic>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/hash.hpp"
 
 namespace ak {
@@ -34,8 +34,8 @@ struct Compiled {
 enum class Contraction : bool { on, off };
 
 /// arch: "sm_90a", "sm_80", ... Throws Error{missing_library} when NVRTC cannot be opened; a source that does not compile is
-/// data. Setting *cancel from another thread ends the compile soon, as a failure (NVRTC 12.9 and later; older ones finish).
-Compiled compile(std::string_view source, std::string_view arch, const std::atomic<bool>* cancel = nullptr,
+/// data. The deadline ends the compile soon, as a failure (NVRTC 12.9 and later; older ones finish).
+Compiled compile(std::string_view source, std::string_view arch, const Deadline& deadline = Deadline::never(),
                  Contraction contraction = Contraction::on);
 
 /// What the compiler is told for that architecture, apart from the source.
@@ -48,5 +48,19 @@ bool compiler_available(std::string* why = nullptr);
 std::string compiler_version();
 /// The same without opening NVRTC, as its file is called; empty where that does not tell.
 std::string compiler_version_on_disk();
+
+/// Who compiles: this process, as by the functions above, or another one. Any number of threads may ask at once.
+class Compiler {
+ public:
+  virtual ~Compiler() = default;
+  /// Begins to open what compiling needs, and need not wait for it.
+  virtual void start() = 0;
+  virtual bool available(std::string* why = nullptr) = 0;
+  virtual std::string version() = 0;
+  virtual Compiled compile(std::string_view source, std::string_view arch, const Deadline& deadline,
+                           Contraction contraction = Contraction::on) = 0;
+};
+
+Compiler& compiler_here();
 
 }  // namespace ak

@@ -24,12 +24,12 @@ Allowance of(int threads) {
 }  // namespace
 
 CompileAhead::CompileAhead(std::vector<Machine::Coming> coming, const DeviceFacts& device, std::string folder, int threads,
-                           std::shared_ptr<CompiledKernels> into)
+                           std::shared_ptr<CompiledKernels> into, Compiler& compiler)
     : coming_(std::move(coming)),
       device_(device),
       folder_(std::move(folder)),
       into_(std::move(into)),
-      pool_(device_.arch(), of(threads), start_thread, into_) {
+      pool_(device_.arch(), of(threads), start_thread, into_, compiler) {
   try {
     thread_ = start_thread([this] { want_all(); });
   } catch (const std::system_error&) {  // searches compile for themselves

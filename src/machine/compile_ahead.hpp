@@ -21,7 +21,7 @@ class CompileAhead {
   /// In their order; of one without tactics what a search proposes before it knows anything. folder: of the families' sources.
   /// Where no thread can be started nothing is compiled.
   CompileAhead(std::vector<Machine::Coming> coming, const DeviceFacts& device, std::string folder, int threads,
-               std::shared_ptr<CompiledKernels> into);
+               std::shared_ptr<CompiledKernels> into, Compiler& compiler);
   ~CompileAhead();
   CompileAhead(const CompileAhead&) = delete;
   CompileAhead& operator=(const CompileAhead&) = delete;

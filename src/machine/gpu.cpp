@@ -23,6 +23,7 @@
 #include "proof/panel.hpp"
 #include "runner/gpu_trials.hpp"
 #include "tune/device_turn.hpp"
+#include "worker/compiler_process.hpp"
 #include "worker/gemm.hpp"
 #include "worker/worker.hpp"
 
@@ -82,14 +83,16 @@ class Gpu final : public Machine {
 
   std::optional<std::string> no_compiler() const override {
     std::string why;
-    return compiler_available(&why) ? std::nullopt : std::optional(why);
+    return compiler().available(&why) ? std::nullopt : std::optional(why);
   }
+
+  Compiler& compiler() const override { return apart() ? compiler_apart(options_.worker) : compiler_here(); }
 
   Provenance provenance(const Problem& problem, const Tactic& tactic, bool open_libraries) const override {
     const bool vendor = is_vendor(tactic);
     Provenance today;
     today.driver = driver_version();
-    today.nvrtc = open_libraries ? compiler_version() : compiler_version_on_disk();
+    today.nvrtc = open_libraries ? compiler().version() : compiler_version_on_disk();
     if (!vendor && !open_libraries)
       today.cublaslt = vendor_version_on_disk();
     else if (vendor_available())
@@ -106,10 +109,11 @@ class Gpu final : public Machine {
     const RelaxedCapture relaxed;
     std::string why;
     Worker* const worker = apart() ? ready_worker(options_, why) : nullptr;  // it opens the GPU meanwhile
-    compiler_available();
+    compiler().start();
     if (vendor_available()) VendorPlan::warm_up(resources_);
     resources_.activation_kernel(problem.epilogue.activation,
                                  pass_kernel_name(problem.epilogue.activation, problem.epilogue.out));
+    compiler().available();
     if (worker) worker->await_open(Deadline::in(kWorkerOpens, stop));  // else it would while candidates are timed
   }
   int device_ordinal() const override { return ordinal_; }
@@ -157,7 +161,8 @@ class Gpu final : public Machine {
                        here.operands());
   }
   std::shared_ptr<void> compile_ahead(std::vector<Coming> coming, const Allowance& allowance) override {
-    return std::make_shared<CompileAhead>(std::move(coming), device(), folder_, allowance.compile_threads, compiled_);
+    return std::make_shared<CompileAhead>(std::move(coming), device(), folder_, allowance.compile_threads, compiled_,
+                                          compiler());
   }
   Space space(const Problem& problem) const override { return make_space(problem, device()); }
   std::unique_ptr<Runner> runner(const Problem& problem, const Allowance& allowance, Quarantine* quarantine) override {
@@ -226,6 +231,7 @@ class Gpu final : public Machine {
     options.allowance = ours(allowance);
     options.folder = folder_;
     options.compiled = compiled_;
+    options.compiler = &compiler();
     options.turn = turns_on_device(options_.turns, device_uuid());
     options.reviewed = folder_.empty();
     options.panel = search_panel(problem, options.allowance.operands());

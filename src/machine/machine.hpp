@@ -13,6 +13,7 @@
 #include "cache/record.hpp"
 #include "core/allowance.hpp"
 #include "core/device_facts.hpp"
+#include "jit/compiler.hpp"
 #include "plan/plan.hpp"
 #include "runner/quarantine.hpp"
 #include "runner/runner.hpp"
@@ -38,6 +39,8 @@ class Machine {
   virtual bool launches() const = 0;
   /// Why no own kernel can be made here (no NVRTC); nullopt when they can.
   virtual std::optional<std::string> no_compiler() const = 0;
+  /// Who compiles own kernels.
+  virtual Compiler& compiler() const { return compiler_here(); }
 
   /// Versions and source digests of today, to compare a tactic's record with; proposer and times are left empty. What cannot be
   /// told stays empty: a library that is absent. Unless open_libraries, versions are those of the files that would be opened.

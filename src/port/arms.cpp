@@ -111,7 +111,7 @@ class Arms {
     }
     for (const std::size_t i : kept) winner.kernels.push_back(passed[i]->candidate), ported_.images.push_back(passed[i]->image);
     std::sort(winner.sizes.begin(), winner.sizes.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
-    winner.driver = driver_version(), winner.nvrtc = ak::compiler_version(), winner.build = build_digest();
+    winner.driver = driver_version(), winner.nvrtc = of_.gpu.compiler->version(), winner.build = build_digest();
   }
 
  private:
@@ -184,7 +184,8 @@ class Arms {
     if (c.timed()) timing[ArmId::in_place] = copied(row.copy_out_us + c.us + row.copy_in_us, c);
     const bool by_host = loop::host_is_faster(row, true) && c.timed();
     const auto called = [&](double call_us) {
-      return by_host ? port::Arm{c.us + call_us, c.least_us + call_us, c.runs, c.timed_out} : copied(loop::moved_us(row), kernel);
+      return by_host ? port::Arm{c.us + call_us, c.least_us + call_us, c.runs, c.timed_out}
+                     : copied(loop::moved_us(row), kernel);
     };
     timing[ArmId::dispatched] = called(row.call_us);
     if (promised_us > 0) timing[ArmId::promised] = called(promised_us);

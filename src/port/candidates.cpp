@@ -55,8 +55,8 @@ std::string tactic_text(const loop::Candidate& candidate) {
   return all;
 }
 
-Compiled compile_kernels(const std::string& text, const std::string& arch) {
-  return ak::compile(text, arch, nullptr, Contraction::off);
+Compiled compile_kernels(const std::string& text, const std::string& arch, Compiler& compiler, const Deadline& deadline) {
+  return compiler.compile(text, arch, deadline, Contraction::off);
 }
 
 std::string kernel_text(const loop::Candidate& candidate) {

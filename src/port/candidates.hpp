@@ -30,8 +30,10 @@ std::string tactic_text(const loop::Candidate& candidate);
 /// The kernels' whole text: kernels/loop.cuh, then the candidate's own.
 std::string kernel_text(const loop::Candidate& candidate);
 
-/// Compiled as C has it: products and sums stay apart, each rounded, so that bits are C's. Throws as compile() does.
-Compiled compile_kernels(const std::string& text, const std::string& arch);
+/// Compiled as C has it: products and sums stay apart, each rounded, so that bits are C's. Throws as the compiler
+/// does.
+Compiled compile_kernels(const std::string& text, const std::string& arch, Compiler& compiler = compiler_here(),
+                         const Deadline& deadline = Deadline::never());
 
 /// The whole function as one thread, not proven: what serves until something better is known. overlapping: arrays may overlap.
 loop::Candidate serial_candidate(const loop::Function& function, bool overlapping);

@@ -12,7 +12,4 @@ namespace ak::port {
 /// many seconds, or ends its process, is a failure. Throws Error{unsupported} where there is no worker.
 Compiled compile_apart(const std::string& text, const std::string& arch, const std::string& worker, double seconds);
 
-/// The other end: compiles what the host says, once. Returns the exit status.
-int serve_compilation(int socket);
-
 }  // namespace ak::port

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "jit/compiler.hpp"
 #include "loop/launch.hpp"
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
@@ -33,9 +34,9 @@ struct Tried {
   loop::Candidate candidate;
   Status status = Status::budget;
   std::string why;
-  int right = 0, cases = 0;    // in the emulator
-  std::string image;           // on a GPU
-  std::vector<double> times;   // us, at each size; 0: not timed
+  int right = 0, cases = 0;         // in the emulator
+  std::string image;                // on a GPU
+  std::vector<double> times;        // us, at each size; 0: not timed
   std::optional<Asked> asked = {};  // of a language model's
   bool passed() const { return status == Status::passed; }
 };
@@ -57,7 +58,7 @@ struct PortRequest {
   // which an LLM wrote are tried where `llm` says so; the rest never run.
   std::vector<loop::Candidate> known;
   bool llm = false;
-  int tried = 0;                 // candidates that an earlier port has tried: of these only known ones are tried again
+  int tried = 0;                      // candidates that an earlier port has tried: of these only known ones are tried again
   std::optional<Asking> asking = {};  // a language model is, behind the templates
 
   /// Its C compiler.
@@ -73,6 +74,7 @@ struct PortGpu {
   Resources* resources = nullptr;
   double device_bytes = std::numeric_limits<double>::infinity();  // that a call's arrays may take to be timed
   Worker* worker = nullptr;                                       // null: only templates, launched here
+  Compiler* compiler = &compiler_here();                          // of what templates make
   std::function<void(void* const* arguments)> host;  // the caller's C function on arrays in the host's memory; empty: not timed
   // Whole calls through the library on such arrays: by the plan, or where that is null by a C function that does nothing.
   // Empty: what calls cost is not timed.

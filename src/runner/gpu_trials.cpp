@@ -47,6 +47,7 @@ GpuTrials::GpuTrials(const Problem& problem, const Problem& panel, Resources& re
               .quarantine = options.quarantine,
               .folder = std::move(options.folder),
               .compiled = std::move(options.compiled),
+              .compiler = options.compiler,
               .turn = std::move(options.turn)}) {}
 
 GpuTrials::~GpuTrials() {

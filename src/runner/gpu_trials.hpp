@@ -35,6 +35,7 @@ class GpuTrials final : private GpuParts, public Trials {
     Quarantine* quarantine = nullptr;                  // null: none is kept
     std::string folder = kernel_folder();              // of the families' sources
     std::shared_ptr<CompiledKernels> compiled = {};    // of searches before
+    Compiler* compiler = &compiler_here();             // as Rules::compiler
     std::function<std::shared_ptr<void>(Deadline)> turn = {};  // as Rules::turn
     bool reviewed = true;  // the sources are the library's own: where the prover is not to be had, this process proves
   };

@@ -36,7 +36,7 @@ struct Trials::Impl {
         prover(prover),
         timer(timer),
         arch(std::move(arch)),
-        pool(this->arch, allowance, start_thread, this->rules.compiled) {}
+        pool(this->arch, allowance, start_thread, this->rules.compiled, *this->rules.compiler) {}
 
   // Runs `body` with what it may throw turned into the trial's outcome.
   template <class Body>
@@ -96,6 +96,7 @@ struct Trials::Impl {
       if (candidate->quarantined) throw Failed{Outcome::constraints, "in quarantine: " + *candidate->quarantined};
       if (!candidate->compiled) candidate->compiled = pool.get(*candidate->source, deadline);
     } catch (const Error& error) {  // no source, or no compiler
+      if (error.code() == ErrorCode::out_of_memory) throw;
       throw Failed{Outcome::compile, error.what()};
     }
     if (!candidate->compiled) throw Failed{Outcome::timeout, "not compiled in time"};

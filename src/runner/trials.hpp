@@ -27,6 +27,7 @@ class Trials : public Runner {
     std::string folder = kernel_folder();                              // of its family's sources
     bool reported = true;                                              // what the compiler reports of a kernel may refuse it
     std::shared_ptr<CompiledKernels> compiled = {};                    // of searches before; null: none
+    Compiler* compiler = &compiler_here();                             // outlives the trials
     std::function<std::shared_ptr<void>(Deadline)> turn = {};          // held while the GPU is used; empty: nobody's
   };
 

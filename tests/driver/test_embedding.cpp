@@ -13,10 +13,12 @@
 #include "base/sanitized.hpp"
 #include "fake_cublaslt.hpp"
 #include "fake_driver.hpp"
+#include "fake_nvrtc.hpp"
 #include "gpu/owners.hpp"
 #include "layer.hpp"
 #include "tests/unit/child_process.hpp"
 #include "tests/unit/stores.hpp"
+#include "worker_fixture.hpp"
 
 namespace {
 
@@ -94,6 +96,30 @@ TEST_CASE("a process that ends while a search goes on" * doctest::skip()) {
     std::atexit([] { delete &context; });  // as a host's static would
     std::exit(0);
   }
+}
+
+// NVRTC frees its state in handlers of exit(), some of them before a search has begun.
+TEST_CASE("embedding: a search has NVRTC opened in a process of its own, so that this one may end whenever it likes") {
+  for (const int milliseconds : {0, 20, 100, 400}) {
+    CAPTURE(milliseconds);
+    ak::test_stores::Child child("a process whose search compiles apart", "", milliseconds);
+    CHECK(child.line() == "no NVRTC here");
+    CHECK(child.wait() == 0);
+  }
+}
+
+TEST_CASE("a process whose search compiles apart" * doctest::skip()) {
+  const testing::FakeDriver fakes;
+  OwnContext own;
+  Options options = behind();
+  options.isolation = Isolation::worker, options.worker = testing::kProgram;
+  static Context& context = *new Context(options);
+  Problems().run(context);
+  const int milliseconds = ak::test_stores::child_number();
+  std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+  const bool searched = milliseconds < 400 || in_time(searching);
+  std::cout << (!searched ? "idle" : fake::compiles() > 0 ? "NVRTC" : "no NVRTC here") << std::endl;
+  std::exit(0);
 }
 
 TEST_CASE("embedding: a GPU that is reset while a search goes on is searched for again, and leaves nothing of the old one") {

@@ -115,7 +115,7 @@ TEST_CASE(
     return true;
   };
   {
-    const CompileAhead ahead(buckets, device, {}, 2, compiled);
+    const CompileAhead ahead(buckets, device, {}, 2, compiled, compiler_here());
     const Deadline deadline = Deadline::in(60);
     while (!all_there() && !deadline.passed()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     CHECK(all_there());
@@ -123,6 +123,6 @@ TEST_CASE(
   const auto began = Clock::now();
   std::vector<Machine::Coming> many;
   for (std::int64_t m = 1; m <= 2000; ++m) many.push_back({with_tokens(buckets[0].problem, m), {}});
-  { const CompileAhead dropped(many, device, {}, 2, compiled); }
+  { const CompileAhead dropped(many, device, {}, 2, compiled, compiler_here()); }
   CHECK(seconds_since(began) < 10);
 }

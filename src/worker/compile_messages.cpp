@@ -1,0 +1,65 @@
+#include "worker/compile_messages.hpp"
+
+#include "cache/bytes.hpp"
+
+namespace ak {
+namespace {
+
+template <class Message>
+std::optional<Message> whole(const ByteReader& reader, Message message) {
+  return reader.ok() && reader.done() ? std::optional(std::move(message)) : std::nullopt;
+}
+
+}  // namespace
+
+std::string encode(const CompilerLimits& limits) {
+  ByteWriter writer;
+  writer.put(limits.cpu_seconds);
+  return writer.bytes();
+}
+
+std::optional<CompilerLimits> decode_limits(std::string_view frame) {
+  ByteReader reader(frame);
+  CompilerLimits limits;
+  limits.cpu_seconds = reader.real();
+  return whole(reader, limits);
+}
+
+std::string encode(const CompileRequest& request) {
+  ByteWriter writer;
+  writer.put(request.number), writer.put(request.niceness), writer.put(request.contraction == Contraction::off);
+  writer.put(std::string_view(request.arch)), writer.put(std::string_view(request.source));
+  return writer.bytes();
+}
+
+std::optional<CompileRequest> decode_compile_request(std::string_view frame) {
+  ByteReader reader(frame);
+  CompileRequest request;
+  request.number = reader.get<std::uint64_t>(), request.niceness = reader.get<int>();
+  request.contraction = reader.flag() ? Contraction::off : Contraction::on;
+  request.arch = reader.text(), request.source = reader.text();
+  return whole(reader, std::move(request));
+}
+
+std::string encode(const CompileReply& reply) {
+  const Compiled& compiled = reply.compiled;
+  ByteWriter writer;
+  writer.put(reply.number), writer.put(std::string_view(reply.version)), writer.put(std::string_view(reply.missing));
+  writer.put(std::string_view(compiled.cubin)), writer.put(std::string_view(compiled.log));
+  writer.put(std::string_view(compiled.failure)), writer.put(compiled.registers), writer.put(compiled.spill_bytes);
+  writer.put(compiled.degraded), writer.put(compiled.seconds);
+  return writer.bytes();
+}
+
+std::optional<CompileReply> decode_compile_reply(std::string_view frame) {
+  ByteReader reader(frame);
+  CompileReply reply;
+  reply.number = reader.get<std::uint64_t>(), reply.version = reader.text(), reply.missing = reader.text();
+  Compiled& compiled = reply.compiled;
+  compiled.cubin = reader.text(), compiled.log = reader.text(), compiled.failure = reader.text();
+  compiled.registers = reader.get<int>(), compiled.spill_bytes = reader.get<int>();
+  compiled.degraded = reader.flag(), compiled.seconds = reader.real();
+  return whole(reader, std::move(reply));
+}
+
+}  // namespace ak

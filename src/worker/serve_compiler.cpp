@@ -1,0 +1,126 @@
+#include "worker/serve_compiler.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "ak/types.hpp"
+#include "base/build.hpp"
+#include "base/landlock.hpp"
+#include "base/sanitized.hpp"
+#include "base/thread.hpp"
+#include "worker/channel.hpp"
+#include "worker/compile_messages.hpp"
+#include "worker/messages.hpp"
+
+namespace ak {
+namespace {
+
+constexpr rlim_t kMemory = rlim_t{12} << 30;  // of addresses: NVRTC's own libraries are among them
+
+void limit_to(__rlimit_resource resource, rlim_t most) {
+  const rlimit limit{most, most};
+  ::setrlimit(resource, &limit);
+}
+
+void confine(const CompilerLimits& limits) {
+  limit_to(RLIMIT_CORE, 0), limit_to(RLIMIT_FSIZE, 0);
+  if (!kSanitized) restrict_files({.write = {}, .read = std::nullopt});
+  if (!(limits.cpu_seconds > 0)) return;
+  limit_to(RLIMIT_CPU, static_cast<rlim_t>(std::ceil(std::clamp(limits.cpu_seconds, 1.0, 1e6))) + 1);
+  if (!kSanitized) limit_to(RLIMIT_AS, kMemory);
+}
+
+class CompileServer {
+ public:
+  explicit CompileServer(int socket)
+      : requests_(Descriptor(socket)), replies_(Descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0))) {}
+
+  int run(double idle_s) {
+    Hello hello;
+    hello.build = build_digest();
+    if (!replies_.send(encode(hello), Deadline::never())) return 1;
+    const auto first = requests_.receive(Deadline::never());
+    const auto limits = first ? decode_limits(*first) : std::nullopt;
+    if (!limits) return 1;
+    confine(*limits);
+    CompileReply ready;
+    if (compiler_available(&ready.missing)) ready.version = compiler_version();
+    say(ready);
+    for (;;) {
+      const auto frame = requests_.receive(Deadline::in(idle_s));
+      if (requests_.closed()) std::_Exit(0);  // others may still compile
+      if (!frame && idle()) std::_Exit(0);
+      if (!frame) continue;
+      auto request = decode_compile_request(*frame);
+      if (!request) std::_Exit(1);
+      request->arch.empty() ? withdraw(request->number) : begin(std::move(*request));
+    }
+  }
+
+ private:
+  void say(const CompileReply& reply) {
+    const std::lock_guard lock(mutex_);
+    replies_.send(encode(reply), Deadline::never());
+  }
+
+  bool idle() {
+    const std::lock_guard lock(mutex_);
+    return running_.empty();
+  }
+
+  void withdraw(std::uint64_t number) {
+    const std::lock_guard lock(mutex_);
+    if (const auto at = running_.find(number); at != running_.end()) at->second.request_stop();
+  }
+
+  void begin(CompileRequest request) {
+    std::stop_token stop;
+    {
+      const std::lock_guard lock(mutex_);
+      stop = running_[request.number].get_token();
+    }
+    const auto work = [this, stop, request = std::move(request)] { compile_one(request, stop); };
+    try {
+      start_thread(work).detach();
+    } catch (const std::system_error&) {  // out of threads
+      work();
+    }
+  }
+
+  void compile_one(const CompileRequest& request, const std::stop_token& stop) {
+    ::setpriority(PRIO_PROCESS, 0, std::max(request.niceness, ::getpriority(PRIO_PROCESS, 0)));  // of this thread
+    CompileReply reply;
+    reply.number = request.number;
+    try {
+      reply.compiled = compile(request.source, request.arch, Deadline::never(stop), request.contraction);
+    } catch (const Error& error) {
+      reply.missing = error.what();
+    } catch (const std::bad_alloc&) {  // no fault of the text: the host may ask again
+      std::_Exit(1);
+    }
+    say(reply);
+    const std::lock_guard lock(mutex_);
+    running_.erase(request.number);
+  }
+
+  Channel requests_, replies_;
+  std::mutex mutex_;  // of replies_ and running_
+  std::map<std::uint64_t, std::stop_source> running_;
+};
+
+}  // namespace
+
+int serve_compiler(int socket, double idle_s) { return CompileServer(socket).run(idle_s); }
+
+}  // namespace ak
