@@ -104,7 +104,7 @@ class CompilerHere final : public Compiler {
 }  // namespace
 
 Compiler& compiler_here() {
-  static CompilerHere here;
+  static Compiler& here = *new CompilerHere;  // never destroyed
   return here;
 }
 
