@@ -50,6 +50,11 @@ bool in_process(std::initializer_list<const char*> names) {
       const_cast<std::string_view*>(&stem));
 }
 
+std::string path_of(void* handle) {
+  link_map* map = nullptr;
+  return dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map ? map->l_name : "";
+}
+
 std::vector<std::string> toolkit_folders() {
   std::vector<std::string> folders;
   for (const char* variable : {"CUDA_HOME", "CUDA_PATH"})
@@ -96,17 +101,24 @@ void SharedLibrary::open(std::initializer_list<const char*> names) {
       if ((handle_ = dlopen(fmt::format("{}/{}", folder, name).c_str(), RTLD_LAZY | RTLD_LOCAL))) return;
 }
 
+// Every hit of a fresh process comes by here: few system calls.
+std::string SharedLibrary::path_in_process(std::initializer_list<const char*> names) {
+  if (!in_process(names)) return {};
+  for (const char* name : names)
+    if (void* handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD)) {
+      std::string path = path_of(handle);
+      dlclose(handle);
+      return path;
+    }
+  return {};
+}
+
 std::string SharedLibrary::version_on_disk(std::initializer_list<const char*> names) {
-  // Every hit of a fresh process comes by here: few system calls.
-  if (in_process(names))
-    for (const char* name : names)
-      if (void* handle = dlopen(name, RTLD_LAZY | RTLD_NOLOAD)) {
-        link_map* map = nullptr;
-        std::string version;
-        if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map) version_of(map->l_name, version);
-        dlclose(handle);
-        return version;
-      }
+  if (const std::string here = path_in_process(names); !here.empty()) {
+    std::string version;
+    version_of(here, version);
+    return version;
+  }
   for (const auto& folders : {usual_folders(), toolkit_folders()})
     for (const char* name : names)
       for (const std::string& folder : folders)
@@ -114,10 +126,7 @@ std::string SharedLibrary::version_on_disk(std::initializer_list<const char*> na
   return {};
 }
 
-std::string SharedLibrary::path() const {
-  link_map* map = nullptr;
-  return handle_ && dlinfo(handle_, RTLD_DI_LINKMAP, &map) == 0 && map ? map->l_name : "";
-}
+std::string SharedLibrary::path() const { return handle_ ? path_of(handle_) : ""; }
 
 void SharedLibrary::open_beside(const std::string& name) const {
   const std::string own = path();

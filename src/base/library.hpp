@@ -18,6 +18,9 @@ class SharedLibrary {
   /// application's RPATH is not followed: whoever finds a difference opens the library to be sure.
   static std::string version_on_disk(std::initializer_list<const char*> names);
 
+  /// The file of the copy that is in the process; empty where none is.
+  static std::string path_in_process(std::initializer_list<const char*> names);
+
   bool found() const { return handle_ != nullptr; }
   const std::string& what() const { return what_; }
   const std::string& error() const { return error_; }

@@ -17,8 +17,15 @@ namespace {
 
 constexpr std::initializer_list<const char*> kNvrtcNames = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
 
+// Never destroyed.
+std::string& preferred() {
+  static std::string& path = *new std::string;
+  return path;
+}
+
 struct Nvrtc {
-  SharedLibrary library{"NVRTC", kNvrtcNames};
+  SharedLibrary library = preferred().empty() ? SharedLibrary("NVRTC", kNvrtcNames)
+                                              : SharedLibrary("NVRTC", {preferred().c_str(), "libnvrtc.so.13", "libnvrtc.so"});
   decltype(nvrtcVersion)* version;
   decltype(nvrtcCreateProgram)* create;
   decltype(nvrtcDestroyProgram)* destroy;
@@ -172,6 +179,10 @@ std::string compiler_version_on_disk() {
   static const auto* const version = new std::string(SharedLibrary::version_on_disk(kNvrtcNames));
   return version->substr(0, std::min(version->size(), version->rfind('.')));  // 13.0.88: the library says 13.0
 }
+
+std::string compiler_in_process() { return SharedLibrary::path_in_process(kNvrtcNames); }
+
+void prefer_compiler(std::string path) { preferred() = std::move(path); }
 
 std::string compiler_version() {
   if (!compiler_available()) return {};

@@ -49,6 +49,11 @@ std::string compiler_version();
 /// The same without opening NVRTC, as its file is called; empty where that does not tell.
 std::string compiler_version_on_disk();
 
+/// The file of the NVRTC that somebody has opened in this process; empty where nobody has.
+std::string compiler_in_process();
+/// What is opened first, where it is not yet open: an NVRTC that the loader need not find by its name.
+void prefer_compiler(std::string path);
+
 /// Who compiles: this process, as by the functions above, or another one. Any number of threads may ask at once.
 class Compiler {
  public:

@@ -14,7 +14,7 @@ Compiled compile_apart(const std::string& text, const std::string& arch, const s
   if (program.empty())
     throw Error(ErrorCode::unsupported, fmt::format("such a text is compiled in ak-worker, which is at none of {}", looked));
   const Deadline deadline = Deadline::in(seconds);
-  CompilerProcess process(program, {.cpu_seconds = seconds});  // it serves nobody else
+  CompilerProcess process(program, seconds);  // it serves nobody else
   Compiled compiled;
   try {
     compiled = compile_kernels(text, arch, process, deadline);

@@ -12,17 +12,17 @@ std::optional<Message> whole(const ByteReader& reader, Message message) {
 
 }  // namespace
 
-std::string encode(const CompilerLimits& limits) {
+std::string encode(const CompilerSetUp& set_up) {
   ByteWriter writer;
-  writer.put(limits.cpu_seconds);
+  writer.put(set_up.cpu_seconds), writer.put(std::string_view(set_up.nvrtc));
   return writer.bytes();
 }
 
-std::optional<CompilerLimits> decode_limits(std::string_view frame) {
+std::optional<CompilerSetUp> decode_set_up(std::string_view frame) {
   ByteReader reader(frame);
-  CompilerLimits limits;
-  limits.cpu_seconds = reader.real();
-  return whole(reader, limits);
+  CompilerSetUp set_up;
+  set_up.cpu_seconds = reader.real(), set_up.nvrtc = reader.text();
+  return whole(reader, std::move(set_up));
 }
 
 std::string encode(const CompileRequest& request) {

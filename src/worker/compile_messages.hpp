@@ -10,9 +10,10 @@
 
 namespace ak {
 
-/// The host's first frame: what the process may take.
-struct CompilerLimits {
-  double cpu_seconds = 0;  // of all its threads, and then memory too is limited; 0: none
+/// The host's first frame.
+struct CompilerSetUp {
+  double cpu_seconds = 0;  // what all its threads may take, and then memory too is limited; 0: no limits
+  std::string nvrtc;       // the library that is open in the host; empty: none is
 };
 
 /// Then any number of these. One without an architecture withdraws what was asked by its number.
@@ -31,11 +32,11 @@ struct CompileReply {
   Compiled compiled;
 };
 
-std::string encode(const CompilerLimits& limits);
+std::string encode(const CompilerSetUp& set_up);
 std::string encode(const CompileRequest& request);
 std::string encode(const CompileReply& reply);
 /// nullopt for what is no such message.
-std::optional<CompilerLimits> decode_limits(std::string_view frame);
+std::optional<CompilerSetUp> decode_set_up(std::string_view frame);
 std::optional<CompileRequest> decode_compile_request(std::string_view frame);
 std::optional<CompileReply> decode_compile_reply(std::string_view frame);
 

@@ -71,7 +71,7 @@ void CompilerProcess::start(const Lock& lock) {
   requests_ = Channel(std::move(socket));
   process_ = std::move(process);
   asked_.clear(), asked_[CompileReply::kReady];
-  requests_.send(encode(limits_), Deadline::in(kSends));
+  requests_.send(encode(CompilerSetUp{cpu_seconds_, compiler_in_process()}), Deadline::in(kSends));
 }
 
 void CompilerProcess::end(const Lock&) { process_.reset(), requests_ = Channel(), asked_.clear(); }
@@ -142,7 +142,7 @@ Compiled CompilerProcess::compile(std::string_view source, std::string_view arch
   request.niceness = own_niceness(), request.contraction = contraction;
   request.arch = arch, request.source = source;
   Lock lock(mutex_);
-  for (int tries = limits_.cpu_seconds > 0 ? 1 : 2; tries > 0; --tries) {
+  for (int tries = cpu_seconds_ > 0 ? 1 : 2; tries > 0; --tries) {
     start(lock);
     const std::uint64_t number = request.number = ++last_;
     asked_[number];

@@ -21,8 +21,10 @@ namespace ak {
 /// starts it again.
 class CompilerProcess final : public Compiler {
  public:
-  /// program: as find_worker() gives it. What exceeds the limits ends the process.
-  explicit CompilerProcess(std::string program, CompilerLimits limits = {}) : program_(std::move(program)), limits_(limits) {}
+  /// program: as find_worker() gives it. cpu_seconds: the process ends when its threads have taken so many, or much memory; 0:
+  /// it has no limits.
+  explicit CompilerProcess(std::string program, double cpu_seconds = 0)
+      : program_(std::move(program)), cpu_seconds_(cpu_seconds) {}
 
   /// These throw Error{unsupported} where the process cannot be started.
   void start() override;
@@ -45,7 +47,7 @@ class CompilerProcess final : public Compiler {
   const CompileReply& ready();
 
   const std::string program_;
-  const CompilerLimits limits_;
+  const double cpu_seconds_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::unique_ptr<WorkerProcess> process_;

@@ -33,11 +33,11 @@ void limit_to(__rlimit_resource resource, rlim_t most) {
   ::setrlimit(resource, &limit);
 }
 
-void confine(const CompilerLimits& limits) {
+void confine(double cpu_seconds) {
   limit_to(RLIMIT_CORE, 0), limit_to(RLIMIT_FSIZE, 0);
   if (!kSanitized) restrict_files({.write = {}, .read = std::nullopt});
-  if (!(limits.cpu_seconds > 0)) return;
-  limit_to(RLIMIT_CPU, static_cast<rlim_t>(std::ceil(std::clamp(limits.cpu_seconds, 1.0, 1e6))) + 1);
+  if (!(cpu_seconds > 0)) return;
+  limit_to(RLIMIT_CPU, static_cast<rlim_t>(std::ceil(std::clamp(cpu_seconds, 1.0, 1e6))) + 1);
   if (!kSanitized) limit_to(RLIMIT_AS, kMemory);
 }
 
@@ -51,9 +51,10 @@ class CompileServer {
     hello.build = build_digest();
     if (!replies_.send(encode(hello), Deadline::never())) return 1;
     const auto first = requests_.receive(Deadline::never());
-    const auto limits = first ? decode_limits(*first) : std::nullopt;
-    if (!limits) return 1;
-    confine(*limits);
+    const auto set_up = first ? decode_set_up(*first) : std::nullopt;
+    if (!set_up) return 1;
+    confine(set_up->cpu_seconds);
+    prefer_compiler(set_up->nvrtc);
     CompileReply ready;
     if (compiler_available(&ready.missing)) ready.version = compiler_version();
     say(ready);

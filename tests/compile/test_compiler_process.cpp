@@ -1,7 +1,9 @@
 // The compiler's process, by the real program and NVRTC.
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -18,6 +20,7 @@
 #include "jit/compile_pool.hpp"
 #include "tests/unit/stores.hpp"
 #include "worker/compiler_process.hpp"
+#include "worker/serve_compiler.hpp"
 
 using namespace ak;
 
@@ -159,6 +162,50 @@ TEST_CASE("where there is no such program the host compiles, and says so once") 
   CHECK(broken.available());
   CHECK(broken.version() == compiler_version());
   CHECK(broken.compile(numbered(1), "sm_80", Deadline::never(), Contraction::on).ok());
+}
+
+TEST_CASE("a compiler's process that nobody asks for a while ends, and not before") {
+  const auto start = Clock::now();
+  ak::test_stores::Child child("a compiler's process that nobody asks", "", 0);
+  CHECK(child.line() == "compiled");
+  CHECK(child.wait() == 0);
+  CHECK(seconds_since(start) > 1);
+}
+
+TEST_CASE("a compiler's process that nobody asks" * doctest::skip()) {
+  static auto ends = socket_pair();
+  std::thread([] {
+    Channel host(std::move(ends.first));
+    host.receive(Deadline::in(10));  // its Hello
+    host.send(encode(CompilerSetUp{}), Deadline::in(10));
+    host.receive(Deadline::in(10));  // ready
+    for (std::uint64_t number = 1; number < 4; ++number) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      CompileRequest request;
+      request.number = number, request.arch = "sm_80", request.source = numbered(1);
+      host.send(encode(request), Deadline::in(10));
+      const auto reply = decode_compile_reply(host.receive(Deadline::in(10)).value());
+      if (!reply || reply->number != number || !reply->compiled.ok()) std::_Exit(1);
+    }
+    std::cout << "compiled" << std::endl;
+    host.receive(Deadline::in(30));
+    std::this_thread::sleep_for(std::chrono::seconds(30));
+    std::_Exit(2);
+  }).detach();
+  std::_Exit(serve_compiler(::dup(ends.second.get()), 0.6));
+}
+
+// As hosts have that bring an NVRTC of their own and no path to it.
+TEST_CASE("the compiler's process opens the NVRTC that the host has open") {
+  ak::test_stores::Child child("a host that has another NVRTC", "", 0);
+  CHECK(child.line() == "a cubin");
+  CHECK(child.wait() == 0);
+}
+
+TEST_CASE("a host that has another NVRTC" * doctest::skip()) {
+  if (!::dlopen(AK_BINARY_DIR "/tests/fake/libnvrtc.so.13", RTLD_NOW)) std::exit(1);
+  std::cout << compiler_apart(kProgram).compile(numbered(1), "sm_80", Deadline::in(20)).cubin.c_str() << std::endl;
+  std::exit(0);
 }
 
 TEST_CASE("a host that compiles apart has no NVRTC in it, and ends well at any time") {
