@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "emulate/emulator_role.hpp"
-#include "port/gpu_proof.hpp"
+#include "port/proof/gpu_proof.hpp"
 #include "worker/gemm.hpp"
 #include "worker/serve.hpp"
 #include "worker/serve_compiler.hpp"

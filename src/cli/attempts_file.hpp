@@ -4,7 +4,7 @@
 #include <string>
 
 #include "port/port.hpp"
-#include "port/results.hpp"
+#include "port/report/results.hpp"
 
 namespace ak::cli {
 

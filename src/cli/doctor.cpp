@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/box.hpp"
 #include "base/child.hpp"
 #include "cache/pack.hpp"
 #include "cli/cli.hpp"
 #include "cli/misspelt.hpp"
 #include "context/common.hpp"
 #include "context/context.hpp"
-#include "base/box.hpp"
 #include "emulate/emulate.hpp"
 #include "gpu/device.hpp"
 #include "gpu/driver.hpp"
@@ -20,7 +20,7 @@
 #include "machine/gpu.hpp"
 #include "plan/vendor.hpp"
 #include "port/analysis.hpp"
-#include "port/c_program.hpp"
+#include "port/c/c_program.hpp"
 #include "worker/process.hpp"
 
 namespace ak::cli {

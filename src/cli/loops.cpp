@@ -9,7 +9,7 @@
 #include "cache/pack.hpp"
 #include "loop/winner.hpp"
 #include "port/candidates.hpp"
-#include "port/gate.hpp"
+#include "port/gate/gate.hpp"
 
 namespace ak::cli {
 

@@ -10,8 +10,8 @@
 
 #include "ak/types.hpp"
 #include "base/text.hpp"
-#include "port/macro.hpp"
-#include "port/roles.hpp"
+#include "port/c/macro.hpp"
+#include "port/cases/roles.hpp"
 
 namespace ak::cli {
 

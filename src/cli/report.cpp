@@ -1,4 +1,4 @@
-#include "port/report.hpp"
+#include "port/report/report.hpp"
 
 #include <fmt/format.h>
 

@@ -19,7 +19,7 @@
 #include "gpu/pointer_place.hpp"
 #include "plan/resources.hpp"
 #include "port/analysis.hpp"
-#include "port/bare_serial.hpp"
+#include "port/c/bare_serial.hpp"
 #include "port/candidates.hpp"
 
 namespace ak {

@@ -9,7 +9,7 @@
 #include "base/child.hpp"
 #include "base/terminal.hpp"
 #include "base/text.hpp"
-#include "port/includes.hpp"
+#include "port/c/includes.hpp"
 #include "worker/process.hpp"
 
 namespace ak::port {

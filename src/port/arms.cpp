@@ -10,10 +10,10 @@
 #include "gpu/device.hpp"
 #include "loop/dispatch.hpp"
 #include "plan/resources.hpp"
+#include "port/c/openmp.hpp"
 #include "port/candidates.hpp"
-#include "port/gpu_use.hpp"
-#include "port/openmp.hpp"
-#include "port/proving.hpp"
+#include "port/proof/gpu_use.hpp"
+#include "port/proof/proving.hpp"
 
 namespace ak::port {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "port/c_bench.hpp"
-#include "port/expected_cases.hpp"
+#include "port/c/c_bench.hpp"
+#include "port/cases/expected_cases.hpp"
 #include "port/port.hpp"
 #include "port/timing.hpp"
 

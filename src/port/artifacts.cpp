@@ -11,9 +11,9 @@
 #include "base/embedded.hpp"
 #include "jit/source.hpp"
 #include "port/artifact_names.hpp"
+#include "port/c/instrument.hpp"
+#include "port/c/oracle.hpp"
 #include "port/candidates.hpp"
-#include "port/instrument.hpp"
-#include "port/oracle.hpp"
 
 namespace ak::port {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "loop/launch.hpp"
-#include "port/data.hpp"
+#include "port/cases/data.hpp"
 
 namespace ak::port {
 

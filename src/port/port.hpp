@@ -16,10 +16,10 @@
 #include "loop/verdict.hpp"
 #include "loop/winner.hpp"
 #include "port/analysis.hpp"
-#include "port/c_program.hpp"
-#include "port/data.hpp"
+#include "port/c/c_program.hpp"
+#include "port/cases/data.hpp"
 #include "port/llm/asked.hpp"
-#include "port/results.hpp"
+#include "port/report/results.hpp"
 
 namespace ak {
 class LoopPlan;

@@ -12,7 +12,7 @@
 
 #include "gpu/gpu_queue.hpp"
 #include "plan/resources.hpp"
-#include "port/case_on_device.hpp"
+#include "port/cases/case_on_device.hpp"
 #include "timing/stopwatch.hpp"
 
 namespace ak::port {

@@ -8,8 +8,8 @@
 #include "base/clock.hpp"
 #include "loop/winner.hpp"
 #include "plan/loop_plan.hpp"
-#include "port/data.hpp"
-#include "port/results.hpp"
+#include "port/cases/data.hpp"
+#include "port/report/results.hpp"
 
 namespace ak::port {
 

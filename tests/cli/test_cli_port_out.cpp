@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "llm/chat.hpp"
-#include "port/results.hpp"
+#include "port/report/results.hpp"
 #include "tests/cli/tool.hpp"
 
 using namespace ak_tool;

@@ -24,7 +24,7 @@
 #include "machine/gpu.hpp"
 #include "own_context.hpp"
 #include "port/analysis.hpp"
-#include "port/includes.hpp"
+#include "port/c/includes.hpp"
 #include "tests/loops/made.hpp"
 #include "tests/unit/stores.hpp"
 

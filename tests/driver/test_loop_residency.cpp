@@ -14,7 +14,7 @@
 #include "gpu/device.hpp"
 #include "loop_scene.hpp"
 #include "plan/resources.hpp"
-#include "port/roles.hpp"
+#include "port/cases/roles.hpp"
 #include "port/timing.hpp"
 #include "quick_driver.hpp"
 #include "tests/allocations.hpp"

@@ -8,7 +8,7 @@
 #include "base/embedded.hpp"
 #include "fuzz.hpp"
 #include "loop/c_tokens.hpp"
-#include "port/gate.hpp"
+#include "port/gate/gate.hpp"
 
 using namespace ak;
 

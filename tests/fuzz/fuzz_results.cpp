@@ -1,7 +1,7 @@
 // results.json, and what `ak report` makes of one and the same again.
 #include "fuzz.hpp"
-#include "port/report.hpp"
-#include "port/results.hpp"
+#include "port/report/report.hpp"
+#include "port/report/results.hpp"
 
 using namespace ak;
 using namespace ak::port;

@@ -26,7 +26,7 @@
 #include "gpu/pointer_place.hpp"
 #include "loop/verdict.hpp"
 #include "port/analysis.hpp"
-#include "port/includes.hpp"
+#include "port/c/includes.hpp"
 #include "tests/loops/made.hpp"
 
 using namespace ak;

@@ -14,7 +14,7 @@
 #include "base/text.hpp"
 #include "jit/source.hpp"
 #include "port/analysis.hpp"
-#include "port/emulated.hpp"
+#include "port/proof/emulated.hpp"
 
 namespace ak::test {
 

@@ -10,8 +10,8 @@
 #include "loop/winner.hpp"
 #include "own_loops.hpp"
 #include "port/candidates.hpp"
-#include "port/expected_cases.hpp"
-#include "port/proving.hpp"
+#include "port/cases/expected_cases.hpp"
+#include "port/proof/proving.hpp"
 
 namespace ak::test {
 

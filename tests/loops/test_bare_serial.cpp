@@ -9,7 +9,7 @@
 #include "ak/types.hpp"
 #include "loop/term.hpp"
 #include "port/analysis.hpp"
-#include "port/bare_serial.hpp"
+#include "port/c/bare_serial.hpp"
 #include "port/candidates.hpp"
 #include "tests/unit/stores.hpp"
 

@@ -7,7 +7,7 @@
 
 #include "ak/types.hpp"
 #include "made.hpp"
-#include "port/c_bench.hpp"
+#include "port/c/c_bench.hpp"
 
 using namespace ak::port;
 using ak::Deadline;

@@ -4,7 +4,7 @@
 
 #include "loop/c_tokens.hpp"
 #include "loop/formula.hpp"
-#include "port/includes.hpp"
+#include "port/c/includes.hpp"
 
 using namespace ak::loop;
 

@@ -7,7 +7,7 @@
 #include "base/compiler_flags.hpp"
 #include "base/temporary_folder.hpp"
 #include "base/text.hpp"
-#include "port/c_program.hpp"
+#include "port/c/c_program.hpp"
 
 using namespace ak;
 

@@ -6,7 +6,7 @@
 #include "corpus.hpp"
 #include "own_loops.hpp"
 #include "port/candidates.hpp"
-#include "port/gate.hpp"
+#include "port/gate/gate.hpp"
 
 using namespace ak;
 

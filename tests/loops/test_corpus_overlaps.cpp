@@ -3,7 +3,7 @@
 
 #include "corpus.hpp"
 #include "port/analysis.hpp"
-#include "port/pinned.hpp"
+#include "port/cases/pinned.hpp"
 
 using namespace ak;
 

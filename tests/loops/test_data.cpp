@@ -6,7 +6,7 @@
 
 #include "ak/types.hpp"
 #include "made.hpp"
-#include "port/case_plan.hpp"
+#include "port/cases/case_plan.hpp"
 
 using namespace ak::port;
 using namespace made;

@@ -5,8 +5,8 @@
 
 #include "base/temporary_folder.hpp"
 #include "own_loops.hpp"
+#include "port/c/one_thread.hpp"
 #include "port/candidates.hpp"
-#include "port/one_thread.hpp"
 
 using namespace ak;
 

@@ -6,7 +6,7 @@
 #include "analyser/analyse.hpp"
 #include "made.hpp"
 #include "port/candidates.hpp"
-#include "port/case_plan.hpp"
+#include "port/cases/case_plan.hpp"
 #include "text_verdict.hpp"
 
 using namespace ak;

@@ -14,7 +14,7 @@
 #include "analyser/steering.hpp"
 #include "base/child.hpp"
 #include "base/temporary_folder.hpp"
-#include "port/roles.hpp"
+#include "port/cases/roles.hpp"
 
 using namespace ak::analyser;
 
@@ -713,7 +713,9 @@ void f14(int n, int a[n]) {
   for (const auto& [function, start] : kCases) CHECK_MESSAGE(text.refusal(function).starts_with(start), text.refusal(function));
 }
 
-TEST_CASE("front: of a step that is a parameter the sign is the bound's; a loop that ends where it meets its bound goes there either way") {
+TEST_CASE(
+    "front: of a step that is a parameter the sign is the bound's; a loop that ends where it meets its bound goes there either "
+    "way") {
   const CText text(R"(
 void up(int n, int k, float a[n + 1]) { for (int i = 0; i < n; i += k) a[i] = 1; }
 void down(int n, int k, float a[n + 1]) { for (int i = n; i > 0; i -= k) a[i] = 1; }
@@ -828,15 +830,17 @@ TEST_CASE("front: what is made of clang's words has a deadline: one line, and th
   for (int i = 0; i < 1400; ++i) text += fmt::format("  a[{}] = x{};\n", i % 7, i);
   text += "}\n";
   for (const char* seconds : {"0", "0.001"}) {
-    ak::Run run({AK_BINARY_DIR "/ak-analyse", "-", "f", "--name", "many.c", "--read-seconds", seconds}, ak::Run::Errors::apart, text);
+    ak::Run run({AK_BINARY_DIR "/ak-analyse", "-", "f", "--name", "many.c", "--read-seconds", seconds}, ak::Run::Errors::apart,
+                text);
     const auto status = run.wait(ak::Deadline::in(60));
     REQUIRE(status);
     CHECK(WIFEXITED(*status));
     CHECK(WEXITSTATUS(*status) == 3);
     CHECK(run.output() == "");
-    CHECK(run.errors() == fmt::format("ak-analyse: f of many.c: reading it takes more than {} s: put what is to be ported into a "
-                                      "file of its own, in smaller functions\n",
-                                      seconds));
+    CHECK(run.errors() ==
+          fmt::format("ak-analyse: f of many.c: reading it takes more than {} s: put what is to be ported into a "
+                      "file of its own, in smaller functions\n",
+                      seconds));
   }
 }
 
@@ -855,8 +859,9 @@ TEST_CASE("front: clang has a deadline, and its absence is said") {
   ClangCall call;
   call.file = path + "/text.c";
   call.seconds = 0.3;
-  CHECK_THROWS_WITH_AS(
-      parse(call), "clang did not end within 0.3 s: does the file include a pipe, or a text or macros without an end?", ak::Error);
+  CHECK_THROWS_WITH_AS(parse(call),
+                       "clang did not end within 0.3 s: does the file include a pipe, or a text or macros without an end?",
+                       ak::Error);
   call.file = path + "/pipe.h";
   CHECK_THROWS_AS(parse(call), ak::Error);
   call.file = path + "/text.c";

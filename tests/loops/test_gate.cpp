@@ -5,8 +5,8 @@
 #include "base/embedded.hpp"
 #include "gate_texts.hpp"
 #include "loop/c_tokens.hpp"
-#include "port/gate.hpp"
-#include "port/gate_words.hpp"
+#include "port/gate/gate.hpp"
+#include "port/gate/gate_words.hpp"
 
 using namespace ak;
 using port::GateNames;

@@ -6,7 +6,7 @@
 
 #include "ak/types.hpp"
 #include "made.hpp"
-#include "port/judge.hpp"
+#include "port/proof/judge.hpp"
 
 using namespace ak::port;
 using ak::loop::ScalarType;

@@ -12,10 +12,10 @@
 #include "base/temporary_folder.hpp"
 #include "llm/chat.hpp"
 #include "port/candidates.hpp"
-#include "port/gate.hpp"
+#include "port/cases/pinned.hpp"
+#include "port/gate/gate.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/asking.hpp"
-#include "port/pinned.hpp"
 #include "tests/texts.hpp"
 
 using namespace ak;

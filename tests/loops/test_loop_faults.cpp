@@ -6,7 +6,7 @@
 #include "emulating.hpp"
 #include "planted_judge.hpp"
 #include "port/candidates.hpp"
-#include "port/emulated.hpp"
+#include "port/proof/emulated.hpp"
 #include "prove/loop_faults.hpp"
 
 using namespace ak;

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "port/macro.hpp"
+#include "port/c/macro.hpp"
 
 using namespace ak;
 namespace fs = std::filesystem;

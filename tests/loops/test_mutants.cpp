@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "made.hpp"
-#include "port/c_entry.hpp"
-#include "port/expected_cases.hpp"
+#include "port/c/c_entry.hpp"
+#include "port/cases/expected_cases.hpp"
 
 using namespace ak::port;
 using namespace made;

@@ -1,7 +1,7 @@
 // The words for what is proven and runs as one GPU thread.
 #include <doctest/doctest.h>
 
-#include "port/one_thread.hpp"
+#include "port/c/one_thread.hpp"
 
 using namespace ak;
 using namespace ak::port;

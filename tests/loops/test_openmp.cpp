@@ -6,8 +6,8 @@
 #include "ak/types.hpp"
 #include "corpus.hpp"
 #include "made.hpp"
-#include "port/c_bench.hpp"
-#include "port/openmp.hpp"
+#include "port/c/c_bench.hpp"
+#include "port/c/openmp.hpp"
 
 using namespace ak;
 using namespace made;

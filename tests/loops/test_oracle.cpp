@@ -8,11 +8,11 @@
 #include <filesystem>
 
 #include "ak/types.hpp"
-#include "base/environment.hpp"
 #include "base/box.hpp"
+#include "base/environment.hpp"
 #include "made.hpp"
-#include "port/c_rewrite.hpp"
-#include "port/oracle.hpp"
+#include "port/c/c_rewrite.hpp"
+#include "port/c/oracle.hpp"
 
 using namespace ak::port;
 using ak::Deadline;

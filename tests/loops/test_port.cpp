@@ -19,8 +19,8 @@
 #include "made.hpp"
 #include "port/analysis.hpp"
 #include "port/candidates.hpp"
-#include "port/compiled_apart.hpp"
 #include "port/port.hpp"
+#include "port/proof/compiled_apart.hpp"
 #include "port/templates/templates.hpp"
 
 using namespace ak;

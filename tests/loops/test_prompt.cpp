@@ -7,12 +7,12 @@
 
 #include "corpus.hpp"
 #include "loop/c_tokens.hpp"
-#include "port/gate.hpp"
-#include "port/gate_words.hpp"
+#include "port/cases/size_expression.hpp"
+#include "port/gate/gate.hpp"
+#include "port/gate/gate_words.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/excerpt.hpp"
 #include "port/llm/kernel_facts.hpp"
-#include "port/size_expression.hpp"
 #include "tests/texts.hpp"
 
 using namespace ak;

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "made.hpp"
-#include "port/proving.hpp"
+#include "port/proof/proving.hpp"
 
 using namespace ak::port;
 using ak::loop::binary;

@@ -11,10 +11,10 @@
 #include <string>
 
 #include "ak/types.hpp"
-#include "port/figures.hpp"
-#include "port/report.hpp"
-#include "port/section.hpp"
-#include "port/results.hpp"
+#include "port/report/figures.hpp"
+#include "port/report/report.hpp"
+#include "port/report/results.hpp"
+#include "port/report/section.hpp"
 #include "tests/texts.hpp"
 
 using namespace ak::port;

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "port/report.hpp"
-#include "port/report_llm.hpp"
+#include "port/report/report.hpp"
+#include "port/report/report_llm.hpp"
 #include "tests/texts.hpp"
 
 using namespace ak::port;

@@ -6,9 +6,9 @@
 
 #include "ak/types.hpp"
 #include "made.hpp"
-#include "port/data.hpp"
+#include "port/cases/data.hpp"
+#include "port/cases/shrunk.hpp"
 #include "port/port.hpp"
-#include "port/shrunk.hpp"
 
 using namespace ak;
 using namespace made;

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "made.hpp"
-#include "port/gpu_proof.hpp"
 #include "port/port.hpp"
-#include "port/size_proofs.hpp"
+#include "port/proof/gpu_proof.hpp"
+#include "port/proof/size_proofs.hpp"
 
 using namespace ak::port;
 

@@ -6,7 +6,7 @@
 
 #include "jit/compiler.hpp"
 #include "port/candidates.hpp"
-#include "port/pinned.hpp"
+#include "port/cases/pinned.hpp"
 #include "port/templates/linear.hpp"
 #include "port/templates/templates.hpp"
 

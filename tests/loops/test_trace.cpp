@@ -7,10 +7,10 @@
 
 #include "corpus.hpp"
 #include "port/analysis.hpp"
-#include "port/c_marks.hpp"
+#include "port/c/c_marks.hpp"
+#include "port/c/trace.hpp"
+#include "port/c/trace_check.hpp"
 #include "port/port.hpp"
-#include "port/trace.hpp"
-#include "port/trace_check.hpp"
 
 using namespace ak;
 using loop::Dependence;

@@ -12,7 +12,7 @@
 #include "base/text.hpp"
 #include "llm/thinking.hpp"
 #include "loop/c_tokens.hpp"
-#include "port/size_expression.hpp"
+#include "port/cases/size_expression.hpp"
 
 namespace ak::port {
 

@@ -9,9 +9,9 @@
 #include "llm/chat.hpp"
 #include "loop/c_tokens.hpp"
 #include "port/candidates.hpp"
+#include "port/cases/pinned.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/kernel_facts.hpp"
-#include "port/pinned.hpp"
 
 namespace ak::port {
 

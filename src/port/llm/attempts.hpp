@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "port/results.hpp"
+#include "port/report/results.hpp"
 
 namespace ak::port {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "port/candidates.hpp"
+#include "port/cases/pinned.hpp"
 #include "port/llm/excerpt.hpp"
-#include "port/pinned.hpp"
 
 namespace ak::port {
 

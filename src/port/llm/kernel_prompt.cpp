@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "port/gate.hpp"
+#include "port/gate/gate.hpp"
 #include "port/llm/answer.hpp"
 #include "port/llm/strategy.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "port/c_rewrite.hpp"
+#include "port/c/c_rewrite.hpp"
 
 namespace ak::port {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "planted_loops.hpp"
-#include "port/gpu_proof.hpp"
+#include "port/proof/gpu_proof.hpp"
 
 namespace ak::proof {
 

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "port/figures.hpp"
-#include "port/section.hpp"
+#include "port/report/figures.hpp"
+#include "port/report/section.hpp"
 
 namespace ak::proof {
 namespace {

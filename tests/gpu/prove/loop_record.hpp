@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "port/results.hpp"
+#include "port/report/results.hpp"
 
 namespace ak::proof {
 
