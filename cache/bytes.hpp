@@ -4,9 +4,11 @@
 #include <bit>
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "base/hash.hpp"
 
@@ -64,6 +66,11 @@ class ByteReader {
 
   bool ok() const { return ok_; }
   bool done() const { return rest_.empty(); }
+  /// What was read, where that were all of the bytes and no more.
+  template <class Message>
+  std::optional<Message> whole(Message message) const {
+    return ok() && done() ? std::optional(std::move(message)) : std::nullopt;
+  }
   void fail() { ok_ = false; }
 
  private:

@@ -96,7 +96,7 @@ std::optional<EmulateMessage> decode_emulate_message(std::string_view bytes) {
     buffer.offset = reader.get<std::int64_t>(), buffer.elements = reader.get<std::int64_t>();
   });
   message.shared_bytes = reader.get<std::int64_t>();
-  return reader.ok() && reader.done() ? std::optional(std::move(message)) : std::nullopt;
+  return reader.whole(std::move(message));
 }
 
 std::string encode(const EmulateReply& reply) {
@@ -121,7 +121,7 @@ std::optional<EmulateReply> decode_emulate_reply(std::string_view bytes) {
     fault.first = read_place(reader), fault.second = read_place(reader);
     fault.line = static_cast<int>(reader.get<std::int64_t>()), fault.text = reader.text();
   });
-  return reader.ok() && reader.done() ? std::optional(std::move(reply)) : std::nullopt;
+  return reader.whole(std::move(reply));
 }
 
 }  // namespace ak::loop

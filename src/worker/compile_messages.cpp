@@ -3,14 +3,6 @@
 #include "cache/bytes.hpp"
 
 namespace ak {
-namespace {
-
-template <class Message>
-std::optional<Message> whole(const ByteReader& reader, Message message) {
-  return reader.ok() && reader.done() ? std::optional(std::move(message)) : std::nullopt;
-}
-
-}  // namespace
 
 std::string encode(const CompilerSetUp& set_up) {
   ByteWriter writer;
@@ -22,7 +14,7 @@ std::optional<CompilerSetUp> decode_set_up(std::string_view frame) {
   ByteReader reader(frame);
   CompilerSetUp set_up;
   set_up.cpu_seconds = reader.real(), set_up.nvrtc = reader.text();
-  return whole(reader, std::move(set_up));
+  return reader.whole(std::move(set_up));
 }
 
 std::string encode(const CompileRequest& request) {
@@ -38,7 +30,7 @@ std::optional<CompileRequest> decode_compile_request(std::string_view frame) {
   request.number = reader.get<std::uint64_t>(), request.niceness = reader.get<int>();
   request.contraction = reader.flag() ? Contraction::off : Contraction::on;
   request.arch = reader.text(), request.source = reader.text();
-  return whole(reader, std::move(request));
+  return reader.whole(std::move(request));
 }
 
 std::string encode(const CompileReply& reply) {
@@ -59,7 +51,7 @@ std::optional<CompileReply> decode_compile_reply(std::string_view frame) {
   compiled.cubin = reader.text(), compiled.log = reader.text(), compiled.failure = reader.text();
   compiled.registers = reader.get<int>(), compiled.spill_bytes = reader.get<int>();
   compiled.degraded = reader.flag(), compiled.seconds = reader.real();
-  return whole(reader, std::move(reply));
+  return reader.whole(std::move(reply));
 }
 
 }  // namespace ak

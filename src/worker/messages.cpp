@@ -14,11 +14,6 @@ Enum value(ByteReader& reader, Enum last) {
   return static_cast<Enum>(number);
 }
 
-template <class Message>
-std::optional<Message> whole(const ByteReader& reader, Message message) {
-  return reader.ok() && reader.done() ? std::optional(std::move(message)) : std::nullopt;
-}
-
 }  // namespace
 
 std::string encode(const Hello& hello) {
@@ -32,7 +27,7 @@ std::optional<Hello> decode_hello(std::string_view bytes) {
   if (reader.text() != kHello) reader.fail();
   Hello hello;
   hello.build = reader.text();
-  return whole(reader, std::move(hello));
+  return reader.whole(std::move(hello));
 }
 
 std::string encode(const ProofRequest& request) {
@@ -57,7 +52,7 @@ std::optional<ProofRequest> decode_request(std::string_view bytes) {
   request.whole = reader.flag();
   request.seconds = reader.real();
   request.device_bytes = reader.get<std::int64_t>(), request.scratch_bytes = reader.get<std::int64_t>();
-  return whole(reader, std::move(request));
+  return reader.whole(std::move(request));
 }
 
 std::string encode(const ProofReply& reply) {
@@ -75,7 +70,7 @@ std::optional<ProofReply> decode_reply(std::string_view bytes) {
   reply.outcome = value(reader, Outcome::incorrect);
   reply.why = reader.text(), reply.error = reader.real();
   reply.whole = reader.flag(), reply.harms = reader.flag(), reply.last = reader.flag();
-  return whole(reader, std::move(reply));
+  return reader.whole(std::move(reply));
 }
 
 }  // namespace ak

@@ -48,12 +48,12 @@ class CaseOnDevice {
 
   void upload() const {
     for (std::size_t i = 0; i < buffers_.size(); ++i)
-      check(driver().cuMemcpyHtoD(buffers_[i].get(), given_.memories[i].bytes.data(), given_.memories[i].bytes.size()),
-            "writing a case");
+      ak::check(driver().cuMemcpyHtoD(buffers_[i].get(), given_.memories[i].bytes.data(), given_.memories[i].bytes.size()),
+                "writing a case");
   }
   /// One of its memories, into one of that size.
   void download(std::size_t which, Memory& into) const {
-    check(driver().cuMemcpyDtoH(into.bytes.data(), buffers_[which].get(), into.bytes.size()), "reading a case");
+    ak::check(driver().cuMemcpyDtoH(into.bytes.data(), buffers_[which].get(), into.bytes.size()), "reading a case");
   }
   std::span<void* const> arguments() const { return addresses_; }
 
