@@ -28,7 +28,7 @@ namespace {
 
 const std::string kProgram = AK_BINARY_DIR "/ak-worker";
 
-std::string numbered(int i) {
+std::string scaled_by(int i) {
   return fmt::format("extern \"C\" __global__ void ak_kernel(float* p) {{ *p = *p * {}.f + p[1]; }}", i);
 }
 
@@ -62,11 +62,11 @@ TEST_CASE("the compiler's process gives what this process's NVRTC gives, to many
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&, t] {
       for (int i = t; i < 12; i += 4)
-        all[i] = apart.compile(numbered(i), "sm_90a", Deadline::never(), i % 2 ? Contraction::off : Contraction::on);
+        all[i] = apart.compile(scaled_by(i), "sm_90a", Deadline::never(), i % 2 ? Contraction::off : Contraction::on);
     });
   for (std::thread& thread : threads) thread.join();
   for (int i = 0; i < 12; ++i) {
-    const Compiled here = compile(numbered(i), "sm_90a", Deadline::never(), i % 2 ? Contraction::off : Contraction::on);
+    const Compiled here = compile(scaled_by(i), "sm_90a", Deadline::never(), i % 2 ? Contraction::off : Contraction::on);
     CHECK(all[i].ok());
     CHECK(all[i].cubin == here.cubin);
     CHECK(all[i].registers == here.registers);
@@ -93,14 +93,14 @@ TEST_CASE("a compile apart ends at its deadline, and the others go on") {
   const Compiled cut = apart.compile(slow(1, 2000), "sm_80", Deadline::never(stop.get_token()), Contraction::on);
   CHECK(cut.failure == "its compile was cut short");
   CHECK(!ended);
-  CHECK(apart.compile(numbered(1), "sm_80", Deadline::in(60), Contraction::on).ok());
+  CHECK(apart.compile(scaled_by(1), "sm_80", Deadline::in(60), Contraction::on).ok());
   CHECK(seconds_since(start) < 60);
   stopper.join(), other.join();
 }
 
 TEST_CASE("a compiler's process that is killed starts again, for what was compiled too") {
   CompilerProcess apart(kProgram);
-  REQUIRE(apart.compile(numbered(0), "sm_80", Deadline::never(), Contraction::on).ok());
+  REQUIRE(apart.compile(scaled_by(0), "sm_80", Deadline::never(), Contraction::on).ok());
   const int before = apart.pid();
   std::thread killer([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
@@ -110,7 +110,7 @@ TEST_CASE("a compiler's process that is killed starts again, for what was compil
   killer.join();
   CHECK(apart.pid() != before);
   ::kill(apart.pid(), SIGKILL);
-  CHECK(apart.compile(numbered(1), "sm_80", Deadline::in(60), Contraction::on).ok());
+  CHECK(apart.compile(scaled_by(1), "sm_80", Deadline::in(60), Contraction::on).ok());
 }
 
 TEST_CASE("a compiler's process that ends with each text is no fault of the text") {
@@ -145,7 +145,7 @@ TEST_CASE("a pool compiles apart as it does here, and its end does not wait for 
   const auto start = Clock::now();
   {
     CompilePool pool("sm_80", allowance, start_thread, nullptr, apart);
-    const auto one = pool.get(Source(numbered(1)), Deadline::in(60));
+    const auto one = pool.get(Source(scaled_by(1)), Deadline::in(60));
     REQUIRE(one);
     CHECK(one->ok());
     pool.want(Source(slow(5, 2000)));
@@ -161,7 +161,7 @@ TEST_CASE("where there is no such program the host compiles, and says so once") 
   Compiler& broken = compiler_apart("/bin/true");
   CHECK(broken.available());
   CHECK(broken.version() == compiler_version());
-  CHECK(broken.compile(numbered(1), "sm_80", Deadline::never(), Contraction::on).ok());
+  CHECK(broken.compile(scaled_by(1), "sm_80", Deadline::never(), Contraction::on).ok());
 }
 
 TEST_CASE("a compiler's process that nobody asks for a while ends, and not before") {
@@ -182,7 +182,7 @@ TEST_CASE("a compiler's process that nobody asks" * doctest::skip()) {
     for (std::uint64_t number = 1; number < 4; ++number) {
       std::this_thread::sleep_for(std::chrono::milliseconds(300));
       CompileRequest request;
-      request.number = number, request.arch = "sm_80", request.source = numbered(1);
+      request.number = number, request.arch = "sm_80", request.source = scaled_by(1);
       host.send(encode(request), Deadline::in(10));
       const auto reply = decode_compile_reply(host.receive(Deadline::in(10)).value());
       if (!reply || reply->number != number || !reply->compiled.ok()) std::_Exit(1);
@@ -204,7 +204,7 @@ TEST_CASE("the compiler's process opens the NVRTC that the host has open") {
 
 TEST_CASE("a host that has another NVRTC" * doctest::skip()) {
   if (!::dlopen(AK_BINARY_DIR "/tests/fake/libnvrtc.so.13", RTLD_NOW)) std::exit(1);
-  std::cout << compiler_apart(kProgram).compile(numbered(1), "sm_80", Deadline::in(20)).cubin.c_str() << std::endl;
+  std::cout << compiler_apart(kProgram).compile(scaled_by(1), "sm_80", Deadline::in(20)).cubin.c_str() << std::endl;
   std::exit(0);
 }
 
