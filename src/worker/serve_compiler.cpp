@@ -70,8 +70,9 @@ class CompileServer {
   }
 
  private:
+  // Waits for the host to read; requests are read meanwhile, for the host may be about to send one.
   void say(const CompileReply& reply) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(replies_mutex_);
     replies_.send(encode(reply), Deadline::never());
   }
 
@@ -110,13 +111,13 @@ class CompileServer {
     } catch (const std::bad_alloc&) {  // no fault of the text: the host may ask again
       std::_Exit(1);
     }
-    say(reply);
+    if (!stop.stop_requested()) say(reply);  // else nobody reads it
     const std::lock_guard lock(mutex_);
     running_.erase(request.number);
   }
 
   Channel requests_, replies_;
-  std::mutex mutex_;  // of replies_ and running_
+  std::mutex replies_mutex_, mutex_;  // the second one of what runs
   std::map<std::uint64_t, std::stop_source> running_;
 };
 
