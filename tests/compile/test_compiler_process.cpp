@@ -86,7 +86,7 @@ TEST_CASE("a compile apart ends at its deadline, and the others go on") {
   });
   std::atomic<bool> ended{false};
   std::thread other([&] {
-    CHECK(apart.compile(slow(2, 2000), "sm_80", Deadline::in(1.5), Contraction::on).failure == "its compile was cut short");
+    CHECK(apart.compile(slow(2, 3000), "sm_80", Deadline::in(3), Contraction::on).failure == "its compile was cut short");
     ended = true;
   });
   const auto start = Clock::now();
@@ -106,7 +106,7 @@ TEST_CASE("a compiler's process that is killed starts again, for what was compil
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
     ::kill(before, SIGKILL);
   });
-  CHECK(apart.compile(slow(3), "sm_80", Deadline::in(60), Contraction::on).ok());
+  CHECK(apart.compile(slow(3, 600), "sm_80", Deadline::in(60), Contraction::on).ok());
   killer.join();
   CHECK(apart.pid() != before);
   ::kill(apart.pid(), SIGKILL);
@@ -148,7 +148,7 @@ TEST_CASE("a pool compiles apart as it does here, and its end does not wait for 
     const auto one = pool.get(Source(scaled_by(1)), Deadline::in(60));
     REQUIRE(one);
     CHECK(one->ok());
-    pool.want(Source(slow(5, 2000)));
+    pool.want(Source(slow(5, 20000)));
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   CHECK(seconds_since(start) < 60);
