@@ -28,7 +28,8 @@ namespace {
 
 // Seconds until what does not last is asked for again: each time twice as many, so many at most.
 constexpr double kAgain = 1, kLongestWait = 60;
-constexpr char kSerial[] = "serial";  // LoopServed::source
+constexpr char kSerial[] = "serial";          // LoopServed::source
+constexpr double kSerialCompileSeconds = 60;  // of a busy machine: it takes less than one
 
 std::atomic<std::uint64_t> states{0};
 
@@ -526,8 +527,8 @@ LoopServedPtr Loop::State::serial(DeviceState& device, const LoopKnown& known, s
   }
   if (!plan) {
     const loop::Candidate candidate = known.bare ? *known.bare : port::serial_candidate(known.function, true);
-    const Compiled compiled =
-        port::compile_kernels(port::kernel_text(candidate), device.machine->device().arch(), device.machine->compiler());
+    const Compiled compiled = port::compile_kernels(port::kernel_text(candidate), device.machine->device().arch(),
+                                                    device.machine->compiler(), Deadline::in(kSerialCompileSeconds));
     if (compiled.cubin.empty())
       throw Error(ErrorCode::unsupported, fmt::format("{} does not compile for the GPU: {}{}", known.function.name,
                                                       compiled.failure, known.bare ? "; " + known.why : ""));

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <system_error>
 
+#include "ak/types.hpp"
 #include "base/log.hpp"
 
 namespace ak {
@@ -132,8 +134,14 @@ void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
   lock.unlock();
 
   Entry outcome;
+  bool passing = false;  // a lack of memory
   try {
     outcome.result = std::make_shared<const Compiled>(compiler_.compile(text, arch_, Deadline::never(stop_.get_token())));
+  } catch (const Error& error) {
+    passing = error.code() == ErrorCode::out_of_memory;
+    outcome.failure = std::current_exception();
+  } catch (const std::bad_alloc&) {
+    passing = true;
   } catch (...) {
     outcome.failure = std::current_exception();
   }
@@ -141,7 +149,10 @@ void CompilePool::compile_next(std::unique_lock<std::mutex>& lock) {
   if (known_ && outcome.result) known_->put(source, outcome.result);
   lock.lock();
   compiles_ += outcome.result != nullptr;
-  entries_.at(source) = std::move(outcome);
+  if (passing)
+    entries_.erase(source);  // who waits goes without; it may be wanted again
+  else
+    entries_.at(source) = std::move(outcome);
   finished_.notify_all();
 }
 

@@ -389,8 +389,8 @@ class Porting {
   // A text that no template has made has a process of its own for it.
   Compiled compiled_for_gpu(const Tried& tried, const std::string& text) const {
     const std::string arch = gpu_->resources->facts().arch();
-    if (tried.candidate.origin == loop::Origin::templates) return compile_kernels(text, arch, *gpu_->compiler);
-    return compile_apart(text, arch, request_.tools.worker, std::min(kMostCompileSeconds, deadline_.remaining()));
+    if (tried.candidate.origin == loop::Origin::templates) return compile_kernels(text, arch, *gpu_->compiler, deadline_);
+    return compile_apart(text, arch, request_.tools.worker, deadline_.sooner(kMostCompileSeconds));
   }
 
   void compile_one(Tried& tried) {
@@ -403,7 +403,8 @@ class Porting {
     try {
       const Compiled compiled = compiled_for_gpu(tried, source.text);
       tried.image = compiled.cubin;
-      if (compiled.cubin.empty()) tried.status = Status::compile, tried.why = compiled.failure;
+      if (compiled.cubin.empty())
+        tried.status = deadline_.passed() ? Status::budget : Status::compile, tried.why = compiled.failure;
     } catch (const Error& error) {  // no compiler, or no memory for one, which passes
       tried.status = error.code() == ErrorCode::out_of_memory ? Status::budget : Status::compile, tried.why = error.what();
     }

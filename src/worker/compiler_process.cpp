@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <chrono>
+#include <new>
 #include <utility>
 
 #include "ak/types.hpp"
@@ -14,6 +16,7 @@ namespace ak {
 namespace {
 
 constexpr double kSends = 10;  // seconds; the process reads whatever it compiles
+constexpr auto kAgain = std::chrono::seconds(30);
 constexpr double kOpens = 10;  // from a disk that is cold and busy
 
 // Of this thread, which waits for the compile and has the priority that it is to have.
@@ -35,8 +38,8 @@ class ApartOrHere final : public Compiler {
     try {
       return whom().compile(source, arch, deadline, contraction);
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::unsupported) throw;
-      return compiler_here().compile(source, arch, deadline, contraction);  // it starts no more
+      if (error.code() != ErrorCode::unsupported && error.code() != ErrorCode::missing_library) throw;
+      return compiler_here().compile(source, arch, deadline, contraction);  // it starts no more, or finds no NVRTC now
     }
   }
 
@@ -65,16 +68,26 @@ int CompilerProcess::pid() const {
 void CompilerProcess::start(const Lock& lock) {
   if (process_ && !reading_ && !process_->channel().connected()) end(lock);  // nothing was asked of it for a while
   if (process_) return;
-  auto process = std::make_unique<WorkerProcess>(program_, "", "--compile");
+  if (Clock::now() < again_) throw Error(ErrorCode::unsupported, not_started_);
+  std::unique_ptr<WorkerProcess> process;
+  try {
+    process = std::make_unique<WorkerProcess>(program_, "", "--compile");
+  } catch (const Error& error) {
+    not_started_ = error.what(), again_ = Clock::now() + kAgain;
+    throw;
+  }
   Descriptor socket(::fcntl(process->channel().socket(), F_DUPFD_CLOEXEC, 0));
   if (!socket) throw Error(ErrorCode::unsupported, "the compiler's process cannot be spoken to: no descriptor is left");
   requests_ = Channel(std::move(socket));
   process_ = std::move(process);
-  asked_.clear(), asked_[CompileReply::kReady];
+  asked_[CompileReply::kReady].reset();
   requests_.send(encode(CompilerSetUp{cpu_seconds_, compiler_in_process()}), Deadline::in(kSends));
 }
 
-void CompilerProcess::end(const Lock&) { process_.reset(), requests_ = Channel(), asked_.clear(); }
+void CompilerProcess::end(const Lock&) {
+  process_.reset(), requests_ = Channel();
+  std::erase_if(asked_, [](const auto& one) { return !one.second; });
+}
 
 // Who receives notices that the other end is gone.
 void CompilerProcess::send(const Lock&, const CompileRequest& request) {
@@ -95,16 +108,21 @@ void CompilerProcess::await(Lock& lock, std::uint64_t number, const Deadline& de
     reading_ = true;
     Channel& replies = process_->channel();
     lock.unlock();
-    const auto frame = replies.receive(deadline);
+    std::optional<CompileReply> reply;
+    bool ended = false;
+    try {
+      const auto frame = replies.receive(deadline);
+      reply = frame ? decode_compile_reply(*frame) : std::nullopt;
+      ended = !reply && (frame || replies.closed());
+    } catch (const std::bad_alloc&) {  // what it said is lost: it is asked again
+      ended = true;
+    }
     lock.lock();
     reading_ = false;
-    const auto reply = frame ? decode_compile_reply(*frame) : std::nullopt;
-    if (reply) {
-      if (const auto at = asked_.find(reply->number); at != asked_.end()) at->second = *reply;  // else it was withdrawn
-      if (reply->number == CompileReply::kReady && !ready_) ready_ = *reply;
-    } else if (frame || replies.closed()) {
-      end(lock);
-    }
+    if (ended) end(lock);
+    if (reply && reply->number == CompileReply::kReady && reply->missing.empty()) ready_ = *reply;
+    if (reply)
+      if (const auto at = asked_.find(reply->number); at != asked_.end()) at->second = std::move(reply);  // else withdrawn
     changed_.notify_all();
   }
 }
@@ -114,20 +132,20 @@ void CompilerProcess::start() {
   start(lock);
 }
 
-// Once known it is not asked again.
-const CompileReply& CompilerProcess::ready() {
+// Once found it is not asked again; one that is missing may be there for the next process.
+CompileReply CompilerProcess::ready() {
   Lock lock(mutex_);
-  if (!ready_) {
-    start(lock);
-    await(lock, CompileReply::kReady, Deadline::in(kOpens));
-  }
-  if (!ready_)
+  if (ready_) return *ready_;
+  start(lock);
+  await(lock, CompileReply::kReady, Deadline::in(kOpens));
+  const auto at = asked_.find(CompileReply::kReady);
+  if (at == asked_.end() || !at->second)
     throw Error(ErrorCode::unsupported, fmt::format("the compiler's process of '{}' ends, or opens no NVRTC", program_));
-  return *ready_;
+  return *at->second;
 }
 
 bool CompilerProcess::available(std::string* why) {
-  const CompileReply& known = ready();
+  const CompileReply known = ready();
   if (why) *why = known.missing;
   return known.missing.empty();
 }

@@ -44,7 +44,7 @@ class CompilerProcess final : public Compiler {
   void end(const Lock&);
   void send(const Lock&, const CompileRequest& request);
   void await(Lock& lock, std::uint64_t number, const Deadline& deadline);
-  const CompileReply& ready();
+  CompileReply ready();
 
   const std::string program_;
   const double cpu_seconds_;
@@ -55,7 +55,9 @@ class CompilerProcess final : public Compiler {
   bool reading_ = false;  // one of those that wait receives for all
   std::uint64_t last_ = CompileReply::kReady;
   std::map<std::uint64_t, std::optional<CompileReply>> asked_;  // of the process that runs
-  std::optional<CompileReply> ready_;                           // of the first one: the others find the same NVRTC
+  std::optional<CompileReply> ready_;                           // of the last one that found NVRTC
+  std::string not_started_;                                     // why the last start failed
+  Clock::time_point again_;                                     // not tried before
 };
 
 /// Who compiles the library's own texts for a host whose kernels are proven apart. worker: its program; empty: find_worker(). A

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <stop_token>
@@ -43,10 +44,10 @@ void confine(double cpu_seconds) {
 
 class CompileServer {
  public:
-  explicit CompileServer(int socket)
-      : requests_(Descriptor(socket)), replies_(Descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0))) {}
+  CompileServer(int socket, double idle_s)
+      : requests_(Descriptor(socket)), replies_(Descriptor(::fcntl(socket, F_DUPFD_CLOEXEC, 0))), idle_s_(idle_s) {}
 
-  int run(double idle_s) {
+  int run() {
     Hello hello;
     hello.build = build_digest();
     if (!replies_.send(encode(hello), Deadline::never())) return 1;
@@ -59,7 +60,7 @@ class CompileServer {
     if (compiler_available(&ready.missing)) ready.version = compiler_version();
     say(ready);
     for (;;) {
-      const auto frame = requests_.receive(Deadline::in(idle_s));
+      const auto frame = requests_.receive(Deadline::in(idle_s_));
       if (requests_.closed()) std::_Exit(0);  // others may still compile
       if (!frame && idle()) std::_Exit(0);
       if (!frame) continue;
@@ -78,7 +79,7 @@ class CompileServer {
 
   bool idle() {
     const std::lock_guard lock(mutex_);
-    return running_.empty();
+    return running_.empty() && seconds_since(ended_) >= idle_s_;
   }
 
   void withdraw(std::uint64_t number) {
@@ -92,16 +93,18 @@ class CompileServer {
       const std::lock_guard lock(mutex_);
       stop = running_[request.number].get_token();
     }
-    const auto work = [this, stop, request = std::move(request)] { compile_one(request, stop); };
+    const auto shared = std::make_shared<const CompileRequest>(std::move(request));
     try {
-      start_thread(work).detach();
-    } catch (const std::system_error&) {  // out of threads
-      work();
+      start_thread([this, stop, shared] {
+        ::setpriority(PRIO_PROCESS, 0, std::max(shared->niceness, ::getpriority(PRIO_PROCESS, 0)));  // of this thread
+        compile_one(*shared, stop);
+      }).detach();
+    } catch (const std::system_error&) {  // out of threads: this one, with the priority that it has
+      compile_one(*shared, stop);
     }
   }
 
   void compile_one(const CompileRequest& request, const std::stop_token& stop) {
-    ::setpriority(PRIO_PROCESS, 0, std::max(request.niceness, ::getpriority(PRIO_PROCESS, 0)));  // of this thread
     CompileReply reply;
     reply.number = request.number;
     try {
@@ -113,16 +116,18 @@ class CompileServer {
     }
     if (!stop.stop_requested()) say(reply);  // else nobody reads it
     const std::lock_guard lock(mutex_);
-    running_.erase(request.number);
+    running_.erase(request.number), ended_ = Clock::now();
   }
 
   Channel requests_, replies_;
   std::mutex replies_mutex_, mutex_;  // the second one of what runs
   std::map<std::uint64_t, std::stop_source> running_;
+  Clock::time_point ended_ = Clock::now();  // the last of them
+  const double idle_s_;
 };
 
 }  // namespace
 
-int serve_compiler(int socket, double idle_s) { return CompileServer(socket).run(idle_s); }
+int serve_compiler(int socket, double idle_s) { return CompileServer(socket, idle_s).run(); }
 
 }  // namespace ak

@@ -232,19 +232,18 @@ TEST_CASE("port: what nobody has reviewed is compiled in a process of its own, a
   const std::string worker = AK_BINARY_DIR "/ak-worker";
   const std::string text =
       "extern \"C\" __global__ void f(float* a, float b, float c) { a[threadIdx.x] = a[threadIdx.x] * b + c; }";
-  CHECK(port::compile_apart(text, "sm_90a", worker, 30).cubin == port::compile_kernels(text, "sm_90a").cubin);
-  CHECK(
-      port::compile_apart("extern \"C\" __global__ void f() { x; }", "sm_90a", worker, 30).failure.find("\"x\" is undefined") !=
-      std::string::npos);
+  CHECK(port::compile_apart(text, "sm_90a", worker, Deadline::in(30)).cubin == port::compile_kernels(text, "sm_90a").cubin);
+  CHECK(port::compile_apart("extern \"C\" __global__ void f() { x; }", "sm_90a", worker, Deadline::in(30))
+            .failure.find("\"x\" is undefined") != std::string::npos);
   const Compiled endless = port::compile_apart(
       "template <int a, int b> struct T { enum { v = T<a - 1, b>::v + T<a - 1, b + (1 << a)>::v }; };\n"
       "template <int b> struct T<0, b> { enum { v = 1 }; };\n"
       "extern \"C\" __global__ void f(int* a) { a[0] = T<24, 0>::v; }",
-      "sm_90a", worker, 1);
+      "sm_90a", worker, Deadline::in(1));
   CHECK(endless.cubin.empty());
   CHECK_MESSAGE(endless.failure.find("does not compile for the GPU within 1 s") != std::string::npos, endless.failure);
-  CHECK_THROWS_WITH_AS(port::compile_apart(text, "sm_90a", "/nowhere/ak-worker", 1), doctest::Contains("/nowhere/ak-worker"),
-                       Error);
+  CHECK_THROWS_WITH_AS(port::compile_apart(text, "sm_90a", "/nowhere/ak-worker", Deadline::in(1)),
+                       doctest::Contains("/nowhere/ak-worker"), Error);
 }
 
 TEST_CASE("port: kernels for whose compiler the time was too short are left for later, not given up") {

@@ -2,19 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ak/types.hpp"
 #include "port/candidates.hpp"
 #include "worker/compiler_process.hpp"
 
 namespace ak::port {
 
-Compiled compile_apart(const std::string& text, const std::string& arch, const std::string& worker, double seconds) {
+Compiled compile_apart(const std::string& text, const std::string& arch, const std::string& worker, const Deadline& deadline) {
   std::string looked;
   const std::string program = find_worker(worker, &looked);
   if (program.empty())
     throw Error(ErrorCode::unsupported, fmt::format("such a text is compiled in ak-worker, which is at none of {}", looked));
-  const Deadline deadline = Deadline::in(seconds);
-  CompilerProcess process(program, seconds);  // it serves nobody else
+  const double seconds = deadline.remaining();
+  CompilerProcess process(program, std::max(1.0, seconds));  // it serves nobody else
   Compiled compiled;
   try {
     compiled = compile_kernels(text, arch, process, deadline);

@@ -8,8 +8,8 @@
 
 namespace ak::port {
 
-/// As compile_kernels() does, in `ak-worker --compile`; worker: the program, empty: find_worker(). What does not end within so
-/// many seconds, or ends its process, is a failure. Throws Error{unsupported} where there is no worker.
-Compiled compile_apart(const std::string& text, const std::string& arch, const std::string& worker, double seconds);
+/// As compile_kernels() does, in `ak-worker --compile`; worker: the program, empty: find_worker(). What does not end by the
+/// deadline, or ends its process, is a failure. Throws Error{unsupported} where there is no worker.
+Compiled compile_apart(const std::string& text, const std::string& arch, const std::string& worker, const Deadline& deadline);
 
 }  // namespace ak::port
